@@ -1,0 +1,5 @@
+"""`python -m incidentlog` is `incidentlog`."""
+
+from incidentlog.cli import main
+
+main()
