@@ -1,0 +1,78 @@
+"""Casualties as claims: who said how many, as of when, and which figure stands (R5)."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from incidentlog.subjects.envelope import Source
+from incidentlog.subjects.recorded import AnyEffective
+from incidentlog.subjects.values import FIGURES, Casualties, Estimate, Model, When, end_of_day_instant
+
+BANDS = {"A": 0, "B": 0, "C": 1, "D": 1, "E": 2, "F": 2}
+"""Reliability letters in bands; the best band that is not empty decides."""
+WINDOW = timedelta(hours=24)
+"""How much older than the best claim another origin's may be and still span the range."""
+
+
+class Claim(Model):
+    """What one event says of casualties, and how far it is to be trusted."""
+
+    as_of: datetime
+    letter: str
+    credibility: int
+    position: int
+    origin: str
+    casualties: Casualties
+
+
+def claim(event: AnyEffective, casualties: Casualties, as_of: When | None, *, self_serving: bool) -> Claim:
+    """The claim an event makes; its grade is its best source's, E for a claimant's own deed (unless corroborated)."""
+    best = min(event.envelope.sources, key=_grade, default=None)
+    letter, credibility = ("F", 6) if best is None else (best.reliability, best.credibility)
+    if self_serving and not (event.corroborated or event.envelope.verification in {"corroborated", "verified"}):
+        letter = max(letter, "E")
+    stated = as_of or event.envelope.reported_at
+    return Claim(
+        as_of=event.recorded.recorded_at if stated is None else end_of_day_instant(stated, event.tz),
+        letter=letter,
+        credibility=credibility,
+        position=event.position,
+        origin=best.first_origin if best else "",
+        casualties=casualties,
+    )
+
+
+def _grade(source: Source) -> tuple[str, int]:
+    return source.reliability, source.credibility
+
+
+def standing(claims: Iterable[Claim]) -> Casualties:
+    """The figures that stand, each judged by itself: a claim that is silent about one does not speak for it."""
+    claims = tuple(claims)
+    figures = {name: _stand(name, claims) for name in FIGURES}
+    return Casualties(**figures)
+
+
+def _stand(name: str, claims: tuple[Claim, ...]) -> Estimate | None:
+    told = [(c, e) for c in claims if (e := getattr(c.casualties, name)) is not None and e.disclosed]
+    if not told:
+        return None
+    band = min(BANDS[c.letter] for c, _ in told)
+    told = [(c, e) for c, e in told if BANDS[c.letter] == band]
+    best, figure = max(told, key=lambda ce: _standing_order(ce[0]))
+    latest: dict[str, tuple[Claim, Estimate]] = {}
+    for c, e in sorted(told, key=lambda ce: (ce[0].as_of, ce[0].position)):
+        latest[c.origin] = (c, e)
+    latest[best.origin] = (best, figure)
+    spreads = [e.spread() for c, e in latest.values() if c.as_of >= best.as_of - WINDOW]
+    known = [s for s in spreads if s is not None]
+    return Estimate(
+        low=min(s[0] for s in known),
+        best=figure.point,
+        high=max(s[2] for s in known),
+        qualifier=figure.qualifier,
+    )
+
+
+def _standing_order(c: Claim) -> tuple[datetime, int, int, int]:
+    """The latest `as_of`; ties by letter, credibility (1 is best), then position."""
+    return c.as_of, -ord(c.letter), -c.credibility, c.position

@@ -1,0 +1,261 @@
+"""Corrections, understood here and nowhere else (DOMAIN §5): a family of streams to its subjects.
+
+A family is a stream and whatever merges connect it with. The fold is pure and total: what does not fit is skipped
+and listed in the subject's `ignored`, and nothing that is in the log can make it fail.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from incidentlog.subjects.record import (
+    RecordAmended,
+    RecordCorroborated,
+    RecordDisputed,
+    RecordMerged,
+    RecordRemarked,
+    RecordRetracted,
+)
+from incidentlog.subjects.recorded import AnyEffective, Effective, Recorded, read_envelope
+from incidentlog.subjects.subject import Entry, Ignored, Subject
+from incidentlog.subjects.values import Tlp, tlp_level
+
+SUBJECT_VERSION: Final = 1
+"""Raised when a fold changes its answers: subjects, and what hangs on them, are then rebuilt."""
+
+Variants = dict[int, Subject | None]
+"""A stream's subject at each marking that its events carry; None where it was absorbed by a merge."""
+
+RECORD_PREFIXES = ("record.", "evidence.", "custody.")
+
+
+def is_record_event(type_name: str) -> bool:
+    """Whether the event speaks of a record, and not of the world."""
+    return type_name.startswith(RECORD_PREFIXES)
+
+
+def fold_family(events: Sequence[Recorded], zone: str) -> dict[str, Variants]:
+    """Every stream's subject at every marking present in the family.
+
+    `events` are all events of the family up to the position asked about, in position order; `zone` is the log's.
+    A variant at level L is folded from the events marked up to L. Streams without an event at or below L have no
+    variant at L.
+    """
+    marks = _markings(events)
+    levels = sorted(set(marks.values()))
+    answer: dict[str, Variants] = defaultdict(dict)
+    for level in levels:
+        visible = [e for e in events if marks[e.event_id] <= level]
+        present = {e.stream for e in events if marks[e.event_id] == level}
+        for stream, subject in _Family(visible, zone).subjects().items():
+            # A stream has a variant at this level where one of its own events is marked so, or where a merge that
+            # is visible from here on makes its subject another one than the level below shows.
+            below = answer[stream]
+            if stream in present or not below or below[max(below)] != subject:
+                answer[stream][level] = subject
+    return {s: v for s, v in answer.items() if v}
+
+
+def _markings(events: Sequence[Recorded]) -> dict[UUID, int]:
+    """Each event's marking: its own, or what the latest `record.remarked` said."""
+    marks = {e.event_id: e.tlp for e in events}
+    for e in events:
+        if e.type == "record.remarked" and e.envelope is not None and isinstance(e.envelope.data, RecordRemarked):
+            marks[e.envelope.data.target] = tlp_level(e.envelope.data.tlp)
+    return marks
+
+
+@dataclass
+class _Family:
+    """The streams that merges connect, seen from one marking."""
+
+    events: Sequence[Recorded]
+    zone: str
+    retracted: set[UUID] = field(default_factory=set)
+    amended: set[UUID] = field(default_factory=set)
+    bodies: dict[UUID, AnyEffective] = field(default_factory=dict)
+    ignored: dict[str, list[Ignored]] = field(default_factory=lambda: defaultdict(list))
+    into: dict[str, str] = field(default_factory=dict)
+    """Each absorbed stream's survivor, one step on."""
+
+    def subjects(self) -> dict[str, Subject | None]:
+        self._correct()
+        self._merge()
+        gathered: dict[str, list[Recorded]] = {e.stream: [] for e in self.events}
+        for e in self.events:
+            gathered[self._root(e.stream)].append(e)
+        return {s: None if s in self.into else self._subject(s, es) for s, es in gathered.items()}
+
+    # R1-R3: newest first, since only a later event can correct an earlier one.
+    def _correct(self) -> None:
+        patches: dict[UUID, list[tuple[Recorded, RecordAmended]]] = defaultdict(list)
+        types = {e.event_id: e.type for e in self.events}
+        for e in reversed(self.events):
+            if e.event_id in self.retracted:
+                continue
+            body = self._amend(e, patches.get(e.event_id, ()))
+            if body is None:
+                self._ignore(e, "it does not fit today's rules")
+                continue
+            self.bodies[e.event_id] = body
+            match body.data:
+                case RecordRetracted(target=target):
+                    self.retracted.add(target)
+                case RecordAmended(target=target) if types.get(target) in {"record.retracted", "record.merged"}:
+                    self._ignore(e, f"a {types[target]} is retracted, not amended")
+                case RecordAmended() as amendment:
+                    patches[amendment.target].append((e, amendment))
+
+    def _amend(self, e: Recorded, patches: Sequence[tuple[Recorded, RecordAmended]]) -> AnyEffective | None:
+        envelope, place = e.envelope, e.place
+        if envelope is None:
+            return None
+        raw = e.raw
+        for amendment, said in reversed(patches):  # gathered newest first, applied in position order
+            patch = said.patch.model_dump(mode="json", exclude_unset=True)
+            merged = {**raw, **{k: merge_patch(raw.get(k), v) for k, v in patch.items()}}
+            changed = read_envelope(e.type, merged, e.registry)
+            if changed is None:
+                self._ignore(amendment, "the amended event would not be valid")
+                continue
+            raw, envelope = merged, changed
+            self.amended.add(e.event_id)
+            if "place" in patch:
+                place = amendment.place if envelope.place is not None else None
+        return Effective(e, envelope, place, absorbed=False)
+
+    # R4: effective merges count in position order.
+    def _merge(self) -> None:
+        for e in self.events:
+            body = self.bodies.get(e.event_id)
+            if body is None or e.event_id in self.retracted or not isinstance(body.data, RecordMerged):
+                continue
+            survivor, absorbed = body.data.survivor, body.data.absorbed
+            reason = self._unfit(survivor, absorbed)
+            if reason is not None:
+                self._ignore(e, reason)
+                continue
+            self.into.update(dict.fromkeys(absorbed, survivor))
+
+    def _unfit(self, survivor: str, absorbed: Iterable[str]) -> str | None:
+        for stream in absorbed:
+            if stream.partition(":")[0] != survivor.partition(":")[0]:
+                return f"{stream} is of another category"
+            if stream in self.into:
+                return f"{stream} is absorbed already"
+            if self._root(survivor) == stream:
+                return f"{stream} would be merged into itself"
+        return None
+
+    def _root(self, stream: str) -> str:
+        while stream in self.into:
+            stream = self.into[stream]
+        return stream
+
+    def _subject(self, stream: str, events: Sequence[Recorded]) -> Subject:
+        kind = Subject.families.get(stream.partition(":")[0], Subject)
+        counting = [self.bodies[e.event_id] for e in events if self._counts(e)]
+        for body in counting:
+            body.absorbed = body.recorded.stream != stream
+        standing = [b for b in counting if not is_record_event(b.recorded.type)]
+        if len(standing) > 1:
+            standing.sort(key=lambda b: b.order)
+        notes = [b for b in counting if is_record_event(b.recorded.type)]
+        confirmed = {b.data.target for b in notes if isinstance(b.data, RecordCorroborated)}
+        subject = kind(stream=stream, **self._common(stream, standing, notes, events))
+        for body in standing:
+            body.corroborated = body.recorded.event_id in confirmed
+            subject = subject.evolve(body)
+        return subject.complete()
+
+    def _counts(self, e: Recorded) -> bool:
+        return e.event_id in self.bodies and e.event_id not in self.retracted
+
+    def _common(
+        self,
+        stream: str,
+        standing: Sequence[AnyEffective],
+        notes: Sequence[AnyEffective],
+        events: Sequence[Recorded],
+    ) -> dict[str, Any]:
+        """The fields that every subject has."""
+        own = [b for b in standing if not b.absorbed] or standing
+        first = own[0] if own else None
+        places = [b.place for b in (*own, *standing) if b.place is not None]
+        found = [p for p in places if p.place_id is not None]
+        actors = {(a.code, a.role): a for b in standing for a in b.envelope.actors}
+        links = {(li.rel, li.target): li for b in standing for li in b.envelope.links}
+        streams = dict.fromkeys(e.stream for e in events)
+        return {
+            "is_current": bool(standing),
+            "absorbed": tuple(s for s in streams if s != stream),
+            "occurred": first and first.envelope.occurred,
+            "calendar": first and first.envelope.occurred.buckets(self.zone),
+            "place": (found or places or [None])[0],
+            "actors": tuple(actors.values()),
+            "verification": _verification(standing, notes),
+            "links": tuple(links.values()),
+            "entries": tuple(self._entry(e) for e in events if e.envelope is not None),
+            "ignored": tuple(i for s in streams for i in self.ignored.get(s, ())),
+        }
+
+    def _entry(self, e: Recorded) -> Entry:
+        body = self.bodies.get(e.event_id)
+        assert e.envelope is not None  # noqa: S101 - asked of events that parse
+        status = (
+            "retracted" if e.event_id in self.retracted else "amended" if e.event_id in self.amended else "effective"
+        )
+        occurred = body.envelope.occurred if body else e.envelope.occurred
+        return Entry(event=e.event_id, type=e.type, position=e.position, occurred=occurred, status=status)
+
+    def _ignore(self, e: Recorded, reason: str) -> None:
+        self.ignored[e.stream].append(Ignored(event=e.event_id, type=e.type, reason=reason))
+
+
+def _verification(standing: Sequence[AnyEffective], notes: Sequence[AnyEffective]) -> str:
+    """The latest word on it: an event's own grade, or a later corroboration or dispute."""
+    verification = "unverified"
+    for body in sorted((*standing, *notes), key=lambda b: b.position):
+        match body.data:
+            case RecordCorroborated():
+                verification = "verified" if verification == "verified" else "corroborated"
+            case RecordDisputed():
+                verification = "disputed"
+            case _ if not is_record_event(body.recorded.type):
+                verification = body.envelope.verification
+    return verification
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """RFC 7396: null removes a member, an object is merged into an object, anything else replaces."""
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(target) if isinstance(target, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), value)
+    return merged
+
+
+def is_restated(events: Sequence[Recorded], e: Recorded) -> bool:
+    """Whether a change made by `e` restates the past: a record event, or not the last of its subject (DOMAIN §5).
+
+    `events` are the family's up to and with `e`.
+    """
+    if is_record_event(e.type):
+        return True
+    if len(events) == 1 or e.envelope is None:
+        return False
+    order = (e.envelope.occurred.since, e.position)
+    return any(
+        (o.envelope.occurred.since, o.position) > order
+        for o in events
+        if o.envelope is not None and o.event_id != e.event_id and not is_record_event(o.type)
+    )
+
+
+CLEAR, RED = int(Tlp.CLEAR), int(Tlp.RED)

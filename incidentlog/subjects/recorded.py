@@ -1,0 +1,141 @@
+"""An event as the log holds it, and as a fold sees it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Generic
+from uuid import UUID
+
+import orjson
+from pydantic import ValidationError
+
+from incidentlog.subjects.envelope import E, Envelope, EventData, ResolvedPlace
+from incidentlog.subjects.registry import EVENTS, Registry
+from incidentlog.subjects.values import Model, Occurred, TlpLabel
+
+
+class Meta(Model):
+    """What the server adds to an event, hashed beside its body (AUDIT, Leaf)."""
+
+    event_id: UUID
+    stream: str
+    stream_version: int
+    type: str
+    schema_version: int
+    occurred: Occurred
+    recorded_by: str
+    tlp: TlpLabel
+    place: ResolvedPlace | None = None
+
+
+@dataclass(eq=False)
+class Recorded:
+    """One row of the log. `body` and `meta` are the exact stored texts."""
+
+    position: int
+    event_id: UUID
+    stream: str
+    stream_version: int
+    type: str
+    schema_version: int
+    recorded_at: datetime
+    recorded_by: str
+    tlp: int
+    body: str
+    meta: str
+    registry: Registry = field(default_factory=lambda: EVENTS, repr=False)
+
+    @property
+    def category(self) -> str:
+        """The stream's category."""
+        return self.stream.partition(":")[0]
+
+    @cached_property
+    def raw(self) -> dict[str, Any]:
+        """The body, parsed, with the data lifted to the newest schema version and what the server filled in."""
+        body: dict[str, Any] = orjson.loads(self.body)
+        if self.schema_version != self.registry.newest[self.type]:
+            body["data"] = self.registry.lift(self.type, self.schema_version, body["data"])
+            body["schema_version"] = self.registry.newest[self.type]
+        if "occurred" not in body:  # record and registry events may leave it to the server
+            body["occurred"] = self._meta["occurred"]
+        return body
+
+    @cached_property
+    def _meta(self) -> dict[str, Any]:
+        meta: dict[str, Any] = orjson.loads(self.meta)
+        return meta
+
+    @cached_property
+    def envelope(self) -> Envelope[Any] | None:
+        """The event in its newest shape; None when today's rules no longer accept what was once recorded."""
+        return read_envelope(self.type, self.raw, self.registry)
+
+    @cached_property
+    def place(self) -> ResolvedPlace | None:
+        """The place as it was resolved at append."""
+        place = self._meta.get("place")
+        return None if place is None else ResolvedPlace.model_construct(**place)
+
+
+def read_envelope(type_name: str, raw: dict[str, Any], registry: Registry = EVENTS) -> Envelope[Any] | None:
+    """Validate a body as the newest version of its type; None when it is not valid."""
+    event_type = registry.find(type_name)
+    if event_type is None:
+        return None
+    try:
+        return event_type.envelope.model_validate_json(orjson.dumps(raw))
+    except ValidationError:
+        return None
+
+
+@dataclass(slots=True)
+class Effective(Generic[E]):
+    """An event as it counts now: amended, not retracted, and told from which stream it came."""
+
+    recorded: Recorded
+    envelope: Envelope[E]
+    place: ResolvedPlace | None
+    absorbed: bool
+    """Whether it came with a merge, from a stream that this subject absorbed."""
+    corroborated: bool = False
+    """Whether an effective `record.corroborated` names it."""
+
+    @property
+    def data(self) -> E:
+        """What the event says."""
+        return self.envelope.data
+
+    @property
+    def position(self) -> int:
+        """Its place in the log."""
+        return self.recorded.position
+
+    @property
+    def tz(self) -> str:
+        """The zone in which its dates are meant."""
+        return self.envelope.occurred.tz
+
+    @property
+    def since(self) -> datetime:
+        """When it began, in the world."""
+        return self.envelope.occurred.since
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """The order of events in a subject: by start, then by position (DOMAIN §6, E9)."""
+        return self.since, self.position
+
+
+def reported_instant(recorded: Recorded) -> datetime:
+    """When a source first said so, for reads on the basis `reported`; else when it was recorded."""
+    from incidentlog.subjects.values import end_of_day_instant  # noqa: PLC0415
+
+    envelope = recorded.envelope
+    if envelope is None or envelope.reported_at is None:
+        return recorded.recorded_at.astimezone(UTC)
+    return end_of_day_instant(envelope.reported_at, envelope.occurred.tz)
+
+
+AnyEffective = Effective[Any]
+AnyData = EventData

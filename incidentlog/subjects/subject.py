@@ -1,0 +1,81 @@
+"""What a stream's events add up to: the base of every subject."""
+
+from typing import Any, ClassVar, Literal, Self
+from uuid import UUID
+
+from pydantic import ConfigDict
+
+from incidentlog.subjects.envelope import Actor, Link, ResolvedPlace
+from incidentlog.subjects.recorded import Effective
+from incidentlog.subjects.values import Buckets, Model, Occurred, Verification
+
+
+class Entry(Model):
+    """One event of the subject, and whether it counts."""
+
+    event: UUID
+    type: str
+    position: int
+    occurred: Occurred
+    status: Literal["effective", "amended", "retracted"]
+
+
+class Ignored(Model):
+    """An event that is in the log and does not fit, and why: the fold skips it and says so."""
+
+    event: UUID
+    type: str
+    reason: str
+
+
+class Subject(Model):
+    """One strike, one ceasefire, one round of talks: the state that its effective events add up to.
+
+    A subclass names its category and says in `evolve` what an event changes. Corrections are applied before:
+    `evolve` sees only what counts, in the order of (occurred.start, position).
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    category: ClassVar[str] = ""
+    families: ClassVar[dict[str, type["Subject"]]] = {}
+
+    stream: str
+    is_current: bool = False
+    """False once every event is retracted; the subject stays, so that its story can be told."""
+    absorbed: tuple[str, ...] = ()
+    """Streams that were merged into this one."""
+    occurred: Occurred | None = None
+    """The first event's time."""
+    calendar: Buckets | None = None
+    """Its day, week and month in the log's zone."""
+    place: ResolvedPlace | None = None
+    """The first place that was found in the gazetteer, else the first that was given."""
+    actors: tuple[Actor, ...] = ()
+    verification: Verification = "unverified"
+    links: tuple[Link, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+
+    def __init_subclass__(cls, *, category: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if category:
+            cls.category = category
+            cls.families[category] = cls
+
+    def evolve(self, event: Effective[Any]) -> Self:  # noqa: ARG002 - the base has nothing to learn
+        """What this event changes. Total: what does not fit is `ignore`d, nothing is raised."""
+        return self
+
+    def complete(self) -> Self:
+        """What can only be said once all events are in."""
+        return self
+
+    def but(self, **changes: Any) -> Self:
+        """A copy with these fields changed."""
+        return self.model_copy(update=changes)
+
+    def ignore(self, event: Effective[Any], reason: str) -> Self:
+        """A copy that lists the event as not fitting."""
+        entry = Ignored(event=event.recorded.event_id, type=event.recorded.type, reason=reason)
+        return self.but(ignored=(*self.ignored, entry))

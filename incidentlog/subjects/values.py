@@ -1,0 +1,311 @@
+"""The values that events are made of: codes, instants, estimates, gradings (DOMAIN §2, §3)."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from enum import IntEnum
+from functools import cache
+from typing import Annotated, Any, Literal, Protocol, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+MAX_INT = 2**53 - 1
+"""The largest integer that every JSON reader keeps exactly (RFC 8259 §6)."""
+
+
+class Model(BaseModel):
+    """What every value and event is: immutable, strict about types, closed to unknown fields."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        ser_json_inf_nan="null",
+    )
+
+
+class Tlp(IntEnum):
+    """FIRST's Traffic Light Protocol 2.0, as levels: a reader cleared for one sees it and all below."""
+
+    CLEAR = 0
+    GREEN = 1
+    AMBER = 2
+    AMBER_STRICT = 3
+    RED = 4
+
+    @property
+    def label(self) -> str:
+        """The marking as it is written, `AMBER+STRICT` with its plus."""
+        return TLP_LABELS[self]
+
+
+TLP_LABELS = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
+
+
+def tlp_level(label: str) -> Tlp:
+    """The level of a marking; `KeyError` never, the label comes from a validated event."""
+    return Tlp(TLP_LABELS.index(label))
+
+
+TlpLabel = Literal["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
+Verification = Literal["unverified", "single_source", "corroborated", "verified", "disputed", "refuted"]
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
+"""A sentence or a paragraph."""
+Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+"""A name, a label."""
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,80}$")]
+"""A word of a vocabulary that is open, such as a topic, an outcome or a track."""
+Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:+-]{1,80}$")]
+"""A key of an open mapping, such as a breakdown."""
+Stream = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,40}:[a-z0-9._-]{1,120}$")]
+"""`category:slug`."""
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class KnownCodes(Protocol):
+    """What the door knows and a fold does not need to: the codes that are in use."""
+
+    def knows_actor(self, code: str) -> bool:
+        """Whether the code is a state's, an organisation's, or was registered."""
+        ...
+
+
+def _known_actor(code: str, info: ValidationInfo) -> str:
+    # A fold reads what the door accepted, with whatever codes were known then; only the door asks.
+    if info.context is not None and not info.context.knows_actor(code):
+        raise PydanticCustomError("unknown_code", "unknown actor code '{code}'", {"code": code})
+    return code
+
+
+ActorCode = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z]{3,5}(\.[A-Z0-9_-]{1,32}){0,3}$"), AfterValidator(_known_actor)
+]
+"""ISO 3166-1 alpha-3 for states, own codes for organisations, dotted sub-actors (`RUS.MOD`)."""
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _zone_name(name: str) -> str:
+    if name not in _zones():
+        raise PydanticCustomError("unknown_code", "unknown time zone '{tz}'", {"tz": name})
+    return name
+
+
+ZoneName = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone_name)]
+"""An IANA time zone."""
+
+_DATE = re.compile(r"^\d{4}-\d\d-\d\d$", re.ASCII)
+_TIME = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]\d\d:\d\d)?$", re.ASCII)
+YEARS = range(1900, 2201)
+
+
+def _parse_when(value: Any) -> date | datetime:
+    if isinstance(value, str):
+        try:
+            if _DATE.match(value):
+                parsed: date | datetime = date.fromisoformat(value)
+            elif _TIME.match(value):
+                parsed = datetime.fromisoformat(value.upper())
+            else:
+                raise ValueError  # noqa: TRY301 - one message for every way to be no date
+            if parsed.year in YEARS:
+                return parsed
+        except ValueError:
+            pass
+    elif isinstance(value, date):
+        return value
+    raise PydanticCustomError(
+        "not_a_time", "give a date (2025-11-19) or a time (2025-11-19T04:00+02:00), years 1900 to 2200"
+    )
+
+
+def _write_when(value: date | datetime) -> str:
+    return value.isoformat()
+
+
+When = Annotated[
+    date | datetime,
+    PlainValidator(_parse_when),
+    PlainSerializer(_write_when, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["2025-11-19", "2025-11-19T04:00:00+02:00"]}),
+]
+"""A local date, or an instant (RFC 3339; without an offset it is in the event's zone)."""
+
+
+def start_instant(when: date | datetime, tz: str) -> datetime:
+    """The instant that a start, or an end in `data`, stands for: a date is its local 00:00 (DOMAIN §2)."""
+    zone = ZoneInfo(tz)
+    if isinstance(when, datetime):
+        return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
+    return datetime.combine(when, time.min, zone).astimezone(UTC)
+
+
+def end_of_day_instant(when: date | datetime, tz: str) -> datetime:
+    """The instant that `reported_at`, `known_at` and `as_of` stand for: a date is its local 24:00."""
+    if isinstance(when, datetime):
+        return start_instant(when, tz)
+    return start_instant(when + timedelta(days=1), tz)
+
+
+def local_date(when: date | datetime, tz: str) -> date:
+    """The local date in the zone."""
+    if isinstance(when, datetime):
+        return when.astimezone(ZoneInfo(tz)).date() if when.tzinfo else when.date()
+    return when
+
+
+def add_days(when: datetime, days: int, tz: str) -> datetime:
+    """So many local days later at the same local time, across clock changes."""
+    return (when.astimezone(ZoneInfo(tz)) + timedelta(days=days)).astimezone(UTC)
+
+
+Precision = Literal["minute", "hour", "day", "week", "month", "year", "unknown"]
+
+
+class Occurred(Model):
+    """When it happened in the world: half-open, as precise as it is known (DOMAIN §2)."""
+
+    start: When
+    end: When | None = None
+    precision: Precision
+    tz: ZoneName
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.precision in {"minute", "hour"}:
+            if not isinstance(self.start, datetime):
+                raise PydanticCustomError("needs_a_time", "precision {p} needs a time", {"p": self.precision})
+        if self.end is not None and self.until < self.since:
+            raise PydanticCustomError("ends_before_start", "end is before start")
+        return self
+
+    @property
+    def since(self) -> datetime:
+        """The first instant."""
+        if self.precision in {"minute", "hour"}:
+            return start_instant(self.start, self.tz)
+        return start_instant(self._unit(local_date(self.start, self.tz))[0], self.tz)
+
+    @property
+    def until(self) -> datetime:
+        """The first instant after it; `since` itself for an instant without an end."""
+        if self.precision in {"minute", "hour"}:
+            return start_instant(self.end if self.end is not None else self.start, self.tz)
+        last = self.end if self.end is not None else self.start
+        return start_instant(self._unit(local_date(last, self.tz))[1], self.tz)
+
+    def _unit(self, day: date) -> tuple[date, date]:
+        """The whole local dates that the precision stands for: `[first, last + 1)`."""
+        match self.precision:
+            case "week":
+                monday = day - timedelta(days=day.weekday())
+                return monday, monday + timedelta(days=7)
+            case "month":
+                first = day.replace(day=1)
+                return first, (first + timedelta(days=32)).replace(day=1)
+            case "year":
+                return day.replace(month=1, day=1), day.replace(year=day.year + 1, month=1, day=1)
+            case _:
+                return day, day + timedelta(days=1)
+
+    def buckets(self, zone: str) -> "Buckets":
+        """Its day, ISO week and month in a zone; null where it is not known that precisely (E12)."""
+        if self.precision in {"minute", "hour"}:
+            day = local_date(start_instant(self.start, self.tz), zone)
+        else:
+            day = local_date(self.start, self.tz)
+        iso = day.isocalendar()
+        fine = ("minute", "hour", "day")
+        return Buckets(
+            day=day.isoformat() if self.precision in fine else None,
+            week=f"{iso.year}-W{iso.week:02}" if self.precision in (*fine, "week") else None,
+            month=f"{day.year}-{day.month:02}" if self.precision in (*fine, "week", "month") else None,
+        )
+
+
+class Buckets(Model):
+    """The calendar buckets of an event: `2025-11-19`, `2025-W47`, `2025-11`."""
+
+    day: str | None
+    week: str | None
+    month: str | None
+
+
+Qualifier = Literal["about", "at_least", "more_than", "up_to"]
+
+
+class Estimate(Model):
+    """A count as reported: `0 <= low <= best <= high`. Null is "not disclosed", never 0."""
+
+    low: Count | None = None
+    best: Count | None = None
+    high: Count | None = None
+    qualifier: Qualifier | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        known = [n for n in (self.low, self.best, self.high) if n is not None]
+        if known != sorted(known):
+            raise PydanticCustomError("low_best_high", "low <= best <= high does not hold")
+        return self
+
+    @property
+    def disclosed(self) -> bool:
+        """Whether any of the three is known."""
+        return not (self.low is None and self.best is None and self.high is None)
+
+    @property
+    def point(self) -> int | None:
+        """The figure to sum: best, else low, else high (DOMAIN §3)."""
+        return next((n for n in (self.best, self.low, self.high) if n is not None), None)
+
+    def spread(self) -> tuple[int, int, int] | None:
+        """`(low, best, high)` for sums: what is missing takes best, a missing best takes low, else high."""
+        best = self.point
+        if best is None:
+            return None
+        return (
+            self.low if self.low is not None else best,
+            best,
+            self.high if self.high is not None else best,
+        )
+
+
+class Casualties(Model):
+    """Who was hurt, each figure an estimate of its own; absent is "not disclosed"."""
+
+    killed: Estimate | None = None
+    injured: Estimate | None = None
+    missing: Estimate | None = None
+    children_killed: Estimate | None = None
+    civilians_killed: Estimate | None = None
+
+    def figures(self) -> Iterator[tuple[str, Estimate]]:
+        """Each figure that is disclosed, with its name."""
+        for name in FIGURES:
+            figure: Estimate | None = getattr(self, name)
+            if figure is not None and figure.disclosed:
+                yield name, figure
+
+
+FIGURES = ("killed", "injured", "missing", "children_killed", "civilians_killed")
