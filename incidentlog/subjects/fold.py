@@ -7,7 +7,7 @@ and listed in the subject's `ignored`, and nothing that is in the log can make i
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from incidentlog.subjects.record import (
@@ -25,7 +25,7 @@ from incidentlog.subjects.values import Tlp, tlp_level
 SUBJECT_VERSION: Final = 1
 """Raised when a fold changes its answers: subjects, and what hangs on them, are then rebuilt."""
 
-Variants = dict[int, Subject | None]
+Variants = Mapping[int, Subject | None]
 """A stream's subject at each marking that its events carry; None where it was absorbed by a merge."""
 
 RECORD_PREFIXES = ("record.", "evidence.", "custody.")
@@ -45,7 +45,7 @@ def fold_family(events: Sequence[Recorded], zone: str) -> dict[str, Variants]:
     """
     marks = _markings(events)
     levels = sorted(set(marks.values()))
-    answer: dict[str, Variants] = defaultdict(dict)
+    answer: dict[str, dict[int, Subject | None]] = defaultdict(dict)
     for level in levels:
         visible = [e for e in events if marks[e.event_id] <= level]
         present = {e.stream for e in events if marks[e.event_id] == level}
@@ -62,7 +62,11 @@ def _markings(events: Sequence[Recorded]) -> dict[UUID, int]:
     """Each event's marking: its own, or what the latest `record.remarked` said."""
     marks = {e.event_id: e.tlp for e in events}
     for e in events:
-        if e.type == "record.remarked" and e.envelope is not None and isinstance(e.envelope.data, RecordRemarked):
+        if (
+            e.type == "record.remarked"
+            and e.envelope is not None
+            and isinstance(e.envelope.data, RecordRemarked)
+        ):
             marks[e.envelope.data.target] = tlp_level(e.envelope.data.tlp)
     return marks
 
@@ -103,7 +107,10 @@ class _Family:
             match body.data:
                 case RecordRetracted(target=target):
                     self.retracted.add(target)
-                case RecordAmended(target=target) if types.get(target) in {"record.retracted", "record.merged"}:
+                case RecordAmended(target=target) if types.get(target) in {
+                    "record.retracted",
+                    "record.merged",
+                }:
                     self._ignore(e, f"a {types[target]} is retracted, not amended")
                 case RecordAmended() as amendment:
                     patches[amendment.target].append((e, amendment))
@@ -192,8 +199,9 @@ class _Family:
             "is_current": bool(standing),
             "absorbed": tuple(s for s in streams if s != stream),
             "occurred": first and first.envelope.occurred,
+            "since": first and min(first.since, first.recorded.recorded_at),
             "calendar": first and first.envelope.occurred.buckets(self.zone),
-            "place": (found or places or [None])[0],
+            "place": next(iter(found or places), None),
             "actors": tuple(actors.values()),
             "verification": _verification(standing, notes),
             "links": tuple(links.values()),
@@ -204,8 +212,12 @@ class _Family:
     def _entry(self, e: Recorded) -> Entry:
         body = self.bodies.get(e.event_id)
         assert e.envelope is not None  # noqa: S101 - asked of events that parse
-        status = (
-            "retracted" if e.event_id in self.retracted else "amended" if e.event_id in self.amended else "effective"
+        status: Literal["effective", "amended", "retracted"] = (
+            "retracted"
+            if e.event_id in self.retracted
+            else "amended"
+            if e.event_id in self.amended
+            else "effective"
         )
         occurred = body.envelope.occurred if body else e.envelope.occurred
         return Entry(event=e.event_id, type=e.type, position=e.position, occurred=occurred, status=status)

@@ -1,5 +1,6 @@
 """What a stream's events add up to: the base of every subject."""
 
+from datetime import datetime
 from typing import Any, ClassVar, Literal, Self
 from uuid import UUID
 
@@ -47,6 +48,8 @@ class Subject(Model):
     """Streams that were merged into this one."""
     occurred: Occurred | None = None
     """The first event's time."""
+    since: datetime | None = None
+    """From when it counts: the start, or when it was recorded, should a clock have been ahead (DOMAIN §3)."""
     calendar: Buckets | None = None
     """Its day, week and month in the log's zone."""
     place: ResolvedPlace | None = None

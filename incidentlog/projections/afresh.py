@@ -1,0 +1,92 @@
+"""Projections folded in memory from a list of events: the basis `reported`, and what tests compare with (P4)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from incidentlog.projections.rows import (
+    Group,
+    Grouping,
+    Names,
+    Stored,
+    by_document,
+    document_rows,
+    tally_rows,
+)
+from incidentlog.projections.shapes import Booking, Document, DocumentVersion, Key, Row, Tally, Totals
+from incidentlog.projections.steps import DocumentStep, book
+from incidentlog.subjects.change import Change, Families, seen_at
+from incidentlog.subjects.fold import RED
+from incidentlog.subjects.recorded import Recorded
+
+
+class Afresh:
+    """What a list of events adds up to, by the step that live running uses, with nothing stored."""
+
+    def __init__(self, events: Sequence[Recorded], zone: str) -> None:
+        """Fold the events, which are in position order; `zone` is the log's."""
+        self.changes: list[Change] = list(Families({}).changes(events, zone))
+
+    def rows(
+        self,
+        projection: Tally | Document[Any],
+        at: datetime,
+        grouping: Grouping | None = None,
+        level: int = RED,
+    ) -> dict[str, Row]:
+        """The projection's rows at an instant, for a reader cleared for `level`."""
+        if isinstance(projection, Tally):
+            grouping = grouping or Grouping(projection.group_by)
+            groups = self._groups(projection, at, grouping, level)
+            return tally_rows(projection, grouping.by, groups, self.names(projection, level))
+        cells: dict[str, list[Group]] = {}
+        if projection.tally is not None:
+            tally = projection.tally()
+            by = Grouping((tally.dimensions[0], *projection.tally_by))
+            cells = by_document(self._groups(tally, at, by, level))
+        return document_rows(projection, self._documents(projection, level), cells, at)
+
+    def names(self, tally: Tally, level: int = RED) -> Names:
+        """What the tally's values are called."""
+        found: dict[tuple[str, str], str] = {}
+        for change in self.changes:
+            subject = seen_at(change.after, level)
+            if subject is not None:
+                found.update(tally.names(subject))
+        return found
+
+    def _groups(self, tally: Tally, at: datetime, grouping: Grouping, level: int) -> list[Group]:
+        bookings = (b for change in self.changes for b in book(tally, change))
+        return group_bookings(tally, bookings, at, grouping, level)
+
+    def _documents(self, document: Document[Any], level: int) -> list[Stored]:
+        step = DocumentStep(document, {})
+        for change in self.changes:
+            step.apply(change)
+        seen: dict[str, dict[int, DocumentVersion]] = {}
+        for version in step.versions:
+            if version.level <= level:
+                own = seen.setdefault(version.key, {})
+                own.pop(version.level, None) if version.gone else own.update({version.level: version})
+        top = [own[max(own)] for own in seen.values() if own]
+        return [Stored(v.key, v.body, v.position, v.restated) for v in top if v.body is not None]
+
+
+def group_bookings(
+    tally: Tally, bookings: Iterable[Booking], at: datetime, grouping: Grouping, level: int
+) -> list[Group]:
+    """Sum bookings by group, as the ledger's query does."""
+    where = [(tally.dimensions.index(d), set(values)) for d, values in grouping.where.items()]
+    by = [tally.dimensions.index(d) for d in grouping.by]
+    day = tally.dimensions.index("day") if grouping.since or grouping.until else None
+    totals: dict[Key, Totals] = {}
+    for b in bookings:
+        if b.level > level or b.at > at or any(b.dimensions[n] not in kept for n, kept in where):
+            continue
+        if day is not None:
+            value = b.dimensions[day]
+            if value is None or value < (grouping.since or "") or value >= (grouping.until or "9999-99"):
+                continue
+        key = tuple(b.dimensions[n] for n in by)
+        totals.setdefault(key, Totals()).add(b.amounts, b.position, restated=b.restated)
+    return [Group(key, t.amounts, t.position, t.restated) for key, t in totals.items()]

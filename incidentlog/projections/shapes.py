@@ -1,0 +1,181 @@
+"""The two shapes of projection, and what they are given (DESIGN, idea 3).
+
+A projection sees only `Change(before, after)`: corrections are applied before it is asked, so it cannot get them wrong.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.values import Model
+
+Row = dict[str, Any]
+Key = tuple[str | None, ...]
+"""The values of a group's dimensions, in the order of `group_by`."""
+
+
+class Projection:
+    """What every projection has. Register one with `@projection(name, version=...)`."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    title: ClassVar[str]
+    """One line, from the docstring."""
+
+
+# ---------------------------------------------------------------------------------------------------- Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What a subject adds to the cell of a ledger that its dimensions name."""
+
+    at: datetime
+    """The instant in the world from which it counts; reads at an earlier `at` do not see it."""
+    dimensions: Mapping[str, str | None]
+    measures: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """One line of a ledger: never edited, only followed by others."""
+
+    position: int
+    level: int
+    stream: str
+    at: datetime
+    dimensions: Key
+    amounts: tuple[int, ...]
+    restated: bool
+
+
+class Tally(Projection):
+    """A double-entry ledger: minus what the subject contributed before, plus what it contributes now."""
+
+    dimensions: ClassVar[tuple[str, ...]]
+    """What rows can be grouped by and filtered on; at most 16."""
+    measures: ClassVar[tuple[str, ...]]
+    """What is summed; at most 24."""
+    group_by: ClassVar[tuple[str, ...]]
+    """The grouping where the reader names none."""
+
+    def contributions(self, subject: Subject) -> Iterable[Contribution]:
+        """What the subject adds. Pure; a subject that is not current adds nothing."""
+        raise NotImplementedError
+
+    def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:  # noqa: ARG002 - for overrides
+        """A row as it is shown: by default the sums under their own names."""
+        return dict(sums)
+
+    def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:  # noqa: ARG002 - for overrides
+        """What a dimension's value is called, as `{(dimension, value): name}`: kept once, shown with every row."""
+        return {}
+
+
+# ------------------------------------------------------------------------------------------------- Document
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentVersion:
+    """A document's body from a position on, at a marking; None where there is none, which hides the ones below."""
+
+    position: int
+    level: int
+    key: str
+    body: Model | None
+    restated: bool
+    gone: bool = False
+    """The marking is not there any more: the one below is seen again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A group of the tally that a document reads at its own position: its dimensions and sums."""
+
+    dimensions: Mapping[str, str | None]
+    sums: Mapping[str, int]
+
+
+B = TypeVar("B", bound=Model)
+
+
+class Document(Projection, Generic[B]):
+    """A pure fold of the subjects that share a key, kept in versions; the clock is read, never written."""
+
+    body: ClassVar[type[Model]]
+    """What `fold` makes."""
+    tally: ClassVar[type[Tally] | None] = None
+    """A tally whose first dimension is this document's key, read at the same position: for what is numerous."""
+    tally_by: ClassVar[tuple[str, ...]] = ()
+    """The dimensions, beside the key, by which its cells are given."""
+
+    def keys(self, subject: Subject) -> Iterable[str]:
+        """The documents that the subject is part of."""
+        raise NotImplementedError
+
+    def fold(self, key: str, subjects: Sequence[Subject]) -> B | None:
+        """The body. `subjects` share the key, in the order of their streams; at most `MEMBERS`."""
+        raise NotImplementedError
+
+    def row(self, body: B, at: datetime, cells: Sequence[Cell]) -> Row:
+        """What is shown of the body at an instant of the world."""
+        raise NotImplementedError
+
+    def next_transition(self, body: B, at: datetime) -> datetime | None:  # noqa: ARG002 - for overrides
+        """When the row changes by itself next, after `at`; None if never."""
+        return None
+
+    def summary(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:  # noqa: ARG002 - for overrides
+        """Rows that are about all rows, such as a headline."""
+        return {}
+
+
+MEMBERS: Final = 1_000
+"""The most subjects that may share a document; what is more numerous is a Tally."""
+
+# ------------------------------------------------------------------------------------------------- registry
+
+P = TypeVar("P", bound=type[Projection])
+PROJECTIONS: Final[dict[str, Tally | Document[Any]]] = {}
+"""Every projection of this build, by name."""
+
+
+def projection(name: str, *, version: int) -> Callable[[P], P]:
+    """Register a projection. Raise the version when it answers differently: it is then rebuilt."""
+
+    def register(cls: P) -> P:
+        cls.name, cls.version = name, version
+        cls.title = (cls.__doc__ or name).strip().splitlines()[0]
+        made = cls()
+        if name in PROJECTIONS or not isinstance(made, Tally | Document):
+            raise ValueError(f"{name} is registered twice, or is neither a Tally nor a Document")
+        PROJECTIONS[name] = made
+        return cls
+
+    return register
+
+
+@dataclass(slots=True)
+class Totals:
+    """Running sums of one group."""
+
+    amounts: list[int] = field(default_factory=list)
+    position: int = 0
+    restated: bool = False
+
+    def add(self, amounts: Sequence[int], position: int, *, restated: bool) -> None:
+        """Add a booking; the last one says position and restated."""
+        self.amounts = (
+            [a + b for a, b in zip(self.amounts, amounts, strict=True)] if self.amounts else list(amounts)
+        )
+        if position >= self.position:
+            # Several bookings of one event agree on restated, save that a first one may have been made by another.
+            self.restated = restated or (self.restated and position == self.position)
+            self.position = position
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left: such a group has no row."""
+        return not any(self.amounts)
