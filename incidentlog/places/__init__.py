@@ -1,0 +1,43 @@
+"""Places: the gazetteer, and resolving what a report calls a place to the one place it means.
+
+Country and region codes follow GeoNames and ISO 3166, for occupied and disputed territories as for any other:
+they are codes to count by, and take no side on status. A country is never inferred from coordinates.
+"""
+
+from incidentlog.places.admin1 import Admin1, admin1_name, find_admin1
+from incidentlog.places.gazetteer import ATTRIBUTION, Gazetteer, Overlay, Place, bundled, distance_km
+from incidentlog.places.normalise import normalise, settlement_name
+from incidentlog.places.resolve import (
+    HOWS,
+    How,
+    PlaceQuery,
+    Precision,
+    Resolution,
+    Resolver,
+    UnknownPlaceError,
+)
+from incidentlog.places.search import Found, Suggestion, search
+
+__all__ = [
+    "ATTRIBUTION",
+    "HOWS",
+    "Admin1",
+    "Found",
+    "Gazetteer",
+    "How",
+    "Overlay",
+    "Place",
+    "PlaceQuery",
+    "Precision",
+    "Resolution",
+    "Resolver",
+    "Suggestion",
+    "UnknownPlaceError",
+    "admin1_name",
+    "bundled",
+    "distance_km",
+    "find_admin1",
+    "normalise",
+    "search",
+    "settlement_name",
+]

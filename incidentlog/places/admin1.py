@@ -1,0 +1,101 @@
+"""First-level regions: oblasts and their like, by code or by any of the ways people write them."""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from incidentlog.places.normalise import normalise
+
+KINDS = frozenset(
+    {"oblast", "oblasti", "obl", "region", "province"} | {"область", "області", "области", "обл", "регіон", "регион"}
+)
+"""Words that say "region" after a name; with one of them, "Kyiv oblast" is not the city of Kyiv."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admin1:
+    """One region. The country is an ISO code to count by, as GeoNames has it, and takes no side on status."""
+
+    country: str
+    """ISO 3166-1 alpha-2."""
+    code: str
+    """GeoNames' code, unique in the country: Odesa oblast is 17 (its ISO number 51 is another thing)."""
+    name: str | None = None
+    """In English and without "oblast"; None where only the code is known (everywhere but Ukraine)."""
+    iso: str | None = None
+    """ISO 3166-2, such as UA-51."""
+    is_oblast: bool = True
+    """False for Kyiv City, Sevastopol and Crimea, whose names stand alone."""
+
+    @property
+    def title(self) -> str:
+        """The name in full: Odesa oblast, Kyiv City, Crimea."""
+        if self.name is None:
+            return f"{self.country}.{self.code}"
+        return f"{self.name} oblast" if self.is_oblast else self.name
+
+
+NO_OBLAST = frozenset({"UA-30", "UA-40", "UA-43"})
+INSIDE = {("UA", "13"): ("UA", "12"), ("UA", "11"): ("UA", "20")}
+"""A region -> the city with a region's rank inside it: reports put Kyiv in Kyiv oblast."""
+
+
+@cache
+def _table() -> tuple[dict[tuple[str, str], Admin1], dict[str, Admin1], dict[str, tuple[Admin1, ...]]]:
+    """Ukraine's regions by (country, code), by ISO code and by normalised name."""
+    by_code: dict[tuple[str, str], Admin1] = {}
+    by_iso: dict[str, Admin1] = {}
+    by_name: dict[str, tuple[Admin1, ...]] = {}
+    text = files("incidentlog.places").joinpath("data/ua_admin1.csv").read_text("utf-8")
+    for row in csv.DictReader(text.splitlines()):
+        iso = row["iso_3166_2"]
+        region = Admin1("UA", row["geonames_admin1"], row["name_en"], iso, is_oblast=iso not in NO_OBLAST)
+        by_code[region.country, region.code] = region
+        by_iso[iso] = region
+        for name in (row["name_en"], *row["aliases_stem"].split("|")):
+            known = by_name.get(normalise(name), ())
+            if region not in known:
+                by_name[normalise(name)] = (*known, region)
+    return by_code, by_iso, by_name
+
+
+def admin1_name(country: str | None, code: str | None) -> str | None:
+    """A region's English name, or None where it is not known."""
+    region = _table()[0].get((country or "", code or ""))
+    return region.name if region else None
+
+
+def find_admin1(
+    text: str, country: str | None = None, codes: frozenset[tuple[str, str]] = frozenset()
+) -> tuple[Admin1, ...]:
+    """The regions that `text` can mean, in `country` if it is given; none if it is not known.
+
+    Text is a GeoNames code ("17"; needs the country), ISO 3166-2 ("UA-51", "US-FL") or a name with or without
+    "oblast" ("Odeska oblast", "Odesa"). Only a bare "Kyiv" means two. Outside Ukraine there are no names: a
+    code counts if it is in `codes`, the (country, code) pairs of the gazetteer, and an ISO code if its end is in
+    them and is letters, since numbers of the two kinds differ.
+    """
+    by_code, by_iso, by_name = _table()
+    text = text.strip()
+    iso = text.upper()
+    if (region := by_iso.get(iso)) is not None:
+        return (region,) if country in {None, region.country} else ()
+    if country is not None:
+        if (region := by_code.get((country, text))) is not None:
+            return (region,)
+        if (country, iso) in codes:
+            return (Admin1(country, iso),)
+    prefix, dash, suffix = iso.partition("-")
+    if dash and suffix.isalpha() and country in {None, prefix} and (prefix, suffix) in codes:
+        return (Admin1(prefix, suffix, iso=iso),)
+    if country not in {None, "UA"}:
+        return ()
+    name = normalise(text)
+    if name in by_name:
+        return by_name[name]
+    words = name.split()
+    if len(words) > 1 and words[-1] in KINDS:
+        found = by_name.get(" ".join(words[:-1]), ())
+        return tuple(region for region in found if region.is_oblast) or found
+    return ()

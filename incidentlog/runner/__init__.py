@@ -1,0 +1,6 @@
+"""Keeping subjects and projections up with the log."""
+
+from incidentlog.runner.runner import Runner
+from incidentlog.runner.wakeup import Wakeup
+
+__all__ = ["Runner", "Wakeup"]

@@ -1,0 +1,166 @@
+"""Answers as of a position: subjects with their history, and the groups and bodies that rows are made of."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import Any, Final
+
+from incidentlog.projections.rows import Group, Grouping, Names, Stored, by_document
+from incidentlog.projections.shapes import Document, Tally
+from incidentlog.sqlfiles import query
+from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.derive import Build, read_variant
+from incidentlog.subjects.subject import Absorbed, Subject
+
+GROUPS: Final = 8
+FILTERS: Final = 6
+MEASURES: Final = 20
+"""What the query of a tally has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectVersion:
+    """A subject, and between which positions it was our knowledge; `to_position` is exclusive, None while it is."""
+
+    from_position: int
+    to_position: int | None
+    restated: bool
+    state: Subject | Absorbed
+
+
+async def active_builds(pool: Pool | Connection) -> dict[str, Build]:
+    """The build that answers, by projection; `subjects` among them."""
+    rows = await pool.fetch(query("answer", "builds"))
+    return {r["projection"]: Build(*r) for r in rows}
+
+
+async def read_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> SubjectVersion | None:
+    """What stood of a stream's subject at a position; the survivor's, where a merge took it (R4)."""
+    while True:
+        row = await pool.fetchrow(query("answer", "subject"), stream, clearance, position)
+        if row is None:
+            return None
+        state = read_variant(stream, row["body"])
+        if isinstance(state, Subject):
+            return SubjectVersion(row["from_position"], None, row["restated"], state)
+        stream = state.into
+
+
+async def read_history(
+    pool: Pool | Connection, stream: str, clearance: int, position: int, *, after: int, limit: int
+) -> list[SubjectVersion]:
+    """The versions of a stream's subject that a clearance saw, oldest first, one at a position.
+
+    Of several markings the highest covered counts: while it stands, versions of the ones below are not seen.
+    """
+    rows = await pool.fetch(query("answer", "history"), stream, clearance, position, after, limit)
+    seen: list[SubjectVersion] = []
+    standing: dict[int, Any] = {}
+    for row in rows:
+        standing = {
+            level: r
+            for level, r in standing.items()
+            if r["to_position"] is None or r["to_position"] > row["from_position"]
+        }
+        standing[row["level"]] = row
+        if row["level"] < max(standing):
+            continue
+        start = row["from_position"]
+        if seen:
+            last = seen.pop()
+            if last.from_position < start:
+                ended = start if last.to_position is None else min(last.to_position, start)
+                seen.append(SubjectVersion(last.from_position, ended, last.restated, last.state))
+        state = read_variant(stream, row["body"])
+        seen.append(SubjectVersion(start, row["to_position"], row["restated"], state))
+    return seen
+
+
+async def read_names(pool: Pool | Connection, build: Build) -> Names:
+    """What a tally's values are called."""
+    return {(r["dimension"], r["value"]): r["name"] for r in await pool.fetch(query("answer", "names"), build.build)}
+
+
+async def read_groups(
+    pool: Pool | Connection,
+    tally: Tally,
+    build: Build,
+    grouping: Grouping,
+    *,
+    clearance: int,
+    at: datetime,
+    upto: int,
+    after: int = 0,
+) -> list[Group]:
+    """The groups of a ledger as of a position; with `after`, only what was booked since (exclusive).
+
+    `grouping` must name dimensions of the tally, at most GROUPS to group by and FILTERS to narrow by.
+    """
+    number = {name: n for n, name in enumerate(tally.dimensions, start=1)}
+    where = [(number[d], list(values)) for d, values in grouping.where.items()]
+    slots: list[tuple[int | None, list[str] | None]] = [*where, *[(None, None)] * (FILTERS - len(where))]
+    ranged = grouping.since is not None or grouping.until is not None
+    rows = await pool.fetch(
+        query("answer", "totals"),
+        build.build,
+        clearance,
+        after,
+        upto,
+        at,
+        [number[d] for d in grouping.by],
+        *chain.from_iterable(slots),
+        number["day"] if ranged else None,
+        grouping.since or "",
+        grouping.until or "9999-99-99",
+    )
+    width, measures = len(grouping.by), len(tally.measures)
+    first = GROUPS + 1
+    return [Group(tuple(r[:width]), r[first : first + measures], r["mark"] // 2, r["mark"] % 2 == 1) for r in rows]
+
+
+async def read_documents(
+    pool: Pool | Connection,
+    document: Document[Any],
+    build: Build,
+    *,
+    clearance: int,
+    upto: int,
+    keys: Iterable[str] | None = None,
+) -> list[Stored]:
+    """The bodies of documents as of a position: all, or those of some keys."""
+    wanted = None if keys is None else list(keys)
+    rows = await pool.fetch(query("answer", "documents"), build.build, clearance, upto, wanted)
+    return [
+        Stored(r["key"], document.body.model_validate_json(r["body"]), r["from_position"], r["restated"])
+        for r in rows
+        if r["body"] is not None
+    ]
+
+
+async def read_cells(
+    pool: Pool | Connection,
+    document: Document[Any],
+    build: Build,
+    *,
+    clearance: int,
+    at: datetime,
+    upto: int,
+    keys: Sequence[str] | None = None,
+) -> dict[str, list[Group]]:
+    """What a document's tally says of each key, as of the same position; `build` is the tally's."""
+    assert document.tally is not None  # noqa: S101 - asked of documents with a tally
+    tally = document.tally()
+    key = tally.dimensions[0]
+    grouping = Grouping((key, *document.tally_by), {} if keys is None else {key: tuple(keys)})
+    return by_document(
+        await read_groups(pool, tally, build, grouping, clearance=clearance, at=at, upto=upto),
+    )
+
+
+async def touched_documents(
+    pool: Pool | Connection, build: Build, *, clearance: int, after: int, upto: int
+) -> dict[str, tuple[int, bool]]:
+    """The documents that changed after a position and up to another: by key, the last change and its mark."""
+    rows = await pool.fetch(query("answer", "touched_documents"), build.build, clearance, after, upto)
+    return {r["key"]: (r["from_position"], r["restated"]) for r in rows}

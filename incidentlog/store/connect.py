@@ -1,0 +1,92 @@
+"""Connections: one login per role where the server has them, and codecs that keep times in UTC."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import asyncpg
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+else:  # generic to the type checker alone
+    Connection, Pool = asyncpg.Connection, asyncpg.Pool
+
+Role = Literal["appender", "runner", "notary", "eraser", "reader"]
+ROLES: Final[tuple[Role, ...]] = ("appender", "runner", "notary", "eraser", "reader")
+OWNER: Final = "incidentlog_owner"
+
+RETRIABLE: Final = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "25006"})
+"""SQLSTATEs after which a write may be sent again: ids make it exactly once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach one log: a DSN that may migrate, and one for each role (the same, where roles are shared)."""
+
+    admin: str
+    schema: str = "incidentlog"
+    secret: str | None = None
+    """What the roles' passwords are derived from; None where one login stands for all roles."""
+    login: Callable[[str, str], str] | None = None
+    """With `secret`: the DSN of a user with a password."""
+
+    @property
+    def shared_roles(self) -> bool:
+        """Whether one login stands for all roles."""
+        return self.secret is None
+
+    def dsn(self, role: Role) -> str:
+        """The DSN of a role."""
+        return self.admin if self.login is None else self.login(f"incidentlog_{role}", self.password(role))
+
+    def password(self, role: Role) -> str:
+        """The role's password: derived, so that one secret file is enough and none opens another role."""
+        assert self.secret is not None  # noqa: S101 - shared roles have no passwords of their own
+        return hmac.new(self.secret.encode(), role.encode(), hashlib.sha256).hexdigest()
+
+    async def connect(self, role: Role | None = None) -> Connection:
+        """A connection of its own, for a role or (None) for migrating. The caller closes it."""
+        connection: Connection = await asyncpg.connect(
+            self.admin if role is None else self.dsn(role),
+            timeout=10,
+            command_timeout=120,
+            server_settings=self.settings(role or "admin"),
+        )
+        return connection
+
+    async def pool(self, role: Role, size: int = 8) -> Pool:
+        """A pool for short reads; `acquire` must be given a timeout."""
+        return await asyncpg.create_pool(
+            self.dsn(role),
+            min_size=1,
+            max_size=size,
+            timeout=10,
+            command_timeout=60,
+            server_settings=self.settings(role),
+            reset=_nothing,
+        )
+
+    def settings(self, role: str) -> dict[str, str]:
+        """What every session starts with."""
+        return {
+            "search_path": self.schema,
+            "timezone": "UTC",
+            "application_name": f"incidentlog {role}",
+            "jit": "off",
+        }
+
+
+async def _nothing(_: Any) -> None:
+    """No reset query at release: our sessions keep no state (a round trip saved per read)."""
+
+
+def lost(error: BaseException) -> bool:
+    """Whether the connection, or the server's mood, failed, and not the command: what was sent may be sent again."""
+    if isinstance(error, asyncpg.PostgresError):
+        return getattr(error, "sqlstate", "") in RETRIABLE
+    if isinstance(error, ValueError):  # asyncpg's DataError is an InterfaceError too, and the command's own fault
+        return False
+    return isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.InternalClientError | TimeoutError)

@@ -1,0 +1,164 @@
+"""Reading the log: pages in position order, streams, single events, and which position an instant means."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from incidentlog.sqlfiles import query
+from incidentlog.store.connect import Connection, Pool
+from incidentlog.subjects.recorded import Recorded
+
+STRETCH: Final = 20_000
+"""How much of the log one filtered read looks through before it answers with where it got."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogIdentity:
+    """Which log this is. The epoch changes when positions may mean something else: on a fork, or an erasure."""
+
+    id: UUID
+    zone: str
+    fork: int
+    generation: int
+
+    @property
+    def epoch(self) -> str:
+        """Log id, fork and generation as one word."""
+        return f"{self.id}.{self.fork}.{self.generation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last position, and when it was recorded; 0 and None in an empty log."""
+
+    position: int
+    recorded_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """What `GET /v1/events` and the raw feed narrow by; several values of one kind mean any of them."""
+
+    types: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    admin1s: tuple[str, ...] = ()
+    """As `UA-17`: country and GeoNames' code."""
+    countries: tuple[str, ...] = ()
+    actors: tuple[str, ...] = ()
+    verifications: tuple[str, ...] = ()
+    since: datetime | None = None
+    """Occurred at or after, or still going on then."""
+    until: datetime | None = None
+    """Began before; exclusive."""
+    recorded_since: datetime | None = None
+    bbox: tuple[float, float, float, float] | None = None
+    """West, south, east, north; west > east crosses the antimeridian (RFC 7946 §5.2)."""
+
+
+async def read_log(pool: Pool | Connection) -> LogIdentity:
+    """Which log this is."""
+    row = await pool.fetchrow(query("read", "log"))
+    assert row is not None  # noqa: S101 - made by the migration
+    return LogIdentity(*row)
+
+
+async def read_head(pool: Pool | Connection) -> Head:
+    """The head of the log."""
+    row = await pool.fetchrow(query("read", "head"))
+    return Head(0, None) if row is None else Head(*row)
+
+
+async def position_at(pool: Pool | Connection, instant: datetime) -> int:
+    """The last position that was recorded by an instant; 0 before the first."""
+    position: int | None = await pool.fetchval(query("read", "position_at"), instant)
+    return position or 0
+
+
+async def read_after(connection: Pool | Connection, after: int, limit: int) -> list[Recorded]:
+    """The next events after a position, in position order; dense, whatever commits meanwhile."""
+    return _events(await connection.fetch(query("read", "after"), after, limit))
+
+
+async def read_streams(connection: Pool | Connection, streams: Iterable[str], upto: int) -> list[Recorded]:
+    """All events of some streams up to a position, in position order."""
+    return _events(await connection.fetch(query("read", "of_streams"), list(streams), upto))
+
+
+async def read_stream(
+    pool: Pool | Connection, stream: str, *, after_version: int, upto: int, clearance: int, limit: int
+) -> list[Recorded]:
+    """One stream's events, oldest first, from just after a stream version."""
+    return _events(await pool.fetch(query("read", "stream"), stream, after_version, upto, clearance, limit))
+
+
+async def read_ids(pool: Pool | Connection, ids: Iterable[UUID]) -> list[Recorded]:
+    """Events by their ids, in position order; ids that are not there are left out."""
+    return _events(await pool.fetch(query("read", "by_ids"), list(ids)))
+
+
+async def read_record_events(
+    pool: Pool | Connection, streams: Iterable[str], upto: int, clearance: int
+) -> list[Recorded]:
+    """What was said about the records of some streams: what decides whether their events count."""
+    return _events(await pool.fetch(query("read", "record_events"), list(streams), upto, clearance))
+
+
+async def existing_streams(pool: Pool | Connection, streams: Iterable[str]) -> set[str]:
+    """Which of these streams have an event."""
+    return {r["stream"] for r in await pool.fetch(query("read", "existing_streams"), list(streams))}
+
+
+async def version_of(pool: Pool | Connection, stream: str) -> int:
+    """A stream's version: the number of its events; 0 when it is new."""
+    version: int = await pool.fetchval(query("read", "version_of"), stream)
+    return version
+
+
+async def search_events(
+    pool: Pool | Connection, wanted: EventFilter, *, after: int, upto: int, clearance: int, limit: int
+) -> tuple[list[Recorded], int]:
+    """Events that pass a filter, and the position up to which the log was looked through.
+
+    At most `limit` events and `STRETCH` positions at a time: the caller goes on after the position answered.
+    """
+    reach = min(upto, after + STRETCH)
+    rows = await pool.fetch(
+        query("read", "search"),
+        after,
+        reach,
+        limit,
+        clearance,
+        *(
+            list(values) or None
+            for values in (
+                wanted.types, wanted.streams, wanted.categories, wanted.places, wanted.admin1s, wanted.countries,
+                wanted.actors, wanted.verifications,
+            )
+        ),
+        wanted.since,
+        wanted.until,
+        wanted.recorded_since,
+        *(wanted.bbox or (None,) * 4),
+    )  # fmt: skip
+    events = _events(rows)
+    return events, events[-1].position if len(events) == limit else reach
+
+
+async def read_reported(
+    pool: Pool | Connection, categories: Sequence[str], *, upto: int, reported_by: datetime, clearance: int, limit: int
+) -> list[Recorded]:
+    """Events of some categories that a source had reported by an instant, in position order."""
+    rows = await pool.fetch(
+        query("read", "reported_by"), list(categories), upto, reported_by, clearance, limit
+    )
+    return _events(rows)
+
+
+def _events(rows: Iterable[asyncpg.Record]) -> list[Recorded]:
+    return [Recorded(*row) for row in rows]

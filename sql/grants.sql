@@ -1,0 +1,20 @@
+-- Who may do what, run on every migrate. Roles belong to the server, not to the log: where they are missing (a server
+-- of the user's, with one login for all) there is nothing to grant, and readiness says that roles are shared.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'incidentlog_appender') THEN
+        RETURN;
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO incidentlog_appender, incidentlog_runner, incidentlog_notary,'
+                   ' incidentlog_eraser, incidentlog_reader', current_schema());
+    REVOKE ALL ON FUNCTION append_events FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION append_events TO incidentlog_appender;
+    GRANT SELECT ON log, commits, events, event_private TO incidentlog_appender;
+    GRANT SELECT ON log, commits, events TO incidentlog_runner, incidentlog_notary, incidentlog_reader;
+    GRANT SELECT ON event_private TO incidentlog_eraser;
+    GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE
+        ON builds, subjects, merge_links, ledger, names, documents, document_members TO incidentlog_runner;
+    GRANT SELECT ON builds, subjects, merge_links, ledger, names, documents, document_members, api_keys
+        TO incidentlog_reader;
+END
+$$;

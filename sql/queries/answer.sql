@@ -1,0 +1,94 @@
+-- name: builds
+-- The active builds.
+SELECT build, projection, version, position, active FROM builds WHERE active
+
+-- name: subject
+-- What stood of a stream's subject at a position, for a clearance.
+-- $1 stream text
+-- $2 clearance smallint
+-- $3 position bigint
+SELECT from_position, restated, body FROM subjects
+WHERE stream = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
+ORDER BY level DESC LIMIT 1
+
+-- name: history
+-- Every version of a stream's subject up to a position, at the markings a clearance covers.
+-- $1 stream text
+-- $2 clearance smallint
+-- $3 position bigint
+-- $4 after bigint
+-- $5 limit bigint
+SELECT level, from_position, to_position, restated, body FROM subjects
+WHERE stream = $1 AND level <= $2 AND from_position <= $3 AND from_position > $4
+ORDER BY from_position, level LIMIT $5
+
+-- name: documents
+-- What stood of documents at a position, for a clearance; all of them, or some keys.
+-- $1 build smallint
+-- $2 clearance smallint
+-- $3 position bigint
+-- $4 keys text[]
+SELECT DISTINCT ON (key) key, body, from_position, restated FROM documents
+WHERE build = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
+  AND ($4::text[] IS NULL OR key = ANY($4))
+ORDER BY key, level DESC
+
+-- name: touched_documents
+-- The keys of documents that changed between two positions (exclusive, inclusive), with the last change of each.
+-- $1 build smallint
+-- $2 clearance smallint
+-- $3 after bigint
+-- $4 upto bigint
+SELECT DISTINCT ON (key) key, from_position, restated FROM documents
+WHERE build = $1 AND level <= $2 AND from_position > $3 AND from_position <= $4
+ORDER BY key, from_position DESC
+
+-- name: names
+-- What values are called.
+-- $1 build smallint
+SELECT dimension, value, name FROM names WHERE build = $1
+
+-- name: totals
+-- Sums of a ledger's bookings after one position and up to another, at an instant of the world, by up to eight
+-- dimensions, narrowed by up to six and by a range of one. A dimension's number of null is left out. `mark` is the
+-- last booking's position, doubled, plus one when it restated something: one maximum says both.
+-- $1 build smallint
+-- $2 clearance smallint
+-- $3 after bigint
+-- $4 upto bigint
+-- $5 at timestamptz
+-- $6 by_dimensions integer[]
+-- $7 where_1 integer
+-- $8 values_1 text[]
+-- $9 where_2 integer
+-- $10 values_2 text[]
+-- $11 where_3 integer
+-- $12 values_3 text[]
+-- $13 where_4 integer
+-- $14 values_4 text[]
+-- $15 where_5 integer
+-- $16 values_5 text[]
+-- $17 where_6 integer
+-- $18 values_6 text[]
+-- $19 range integer
+-- $20 since text
+-- $21 until text
+SELECT dimensions[($6::integer[])[1]], dimensions[($6::integer[])[2]], dimensions[($6::integer[])[3]],
+       dimensions[($6::integer[])[4]], dimensions[($6::integer[])[5]], dimensions[($6::integer[])[6]],
+       dimensions[($6::integer[])[7]], dimensions[($6::integer[])[8]],
+       max(position * 2 + restated::integer) AS mark,
+       sum(amounts[1])::bigint, sum(amounts[2])::bigint, sum(amounts[3])::bigint, sum(amounts[4])::bigint,
+       sum(amounts[5])::bigint, sum(amounts[6])::bigint, sum(amounts[7])::bigint, sum(amounts[8])::bigint,
+       sum(amounts[9])::bigint, sum(amounts[10])::bigint, sum(amounts[11])::bigint, sum(amounts[12])::bigint,
+       sum(amounts[13])::bigint, sum(amounts[14])::bigint, sum(amounts[15])::bigint, sum(amounts[16])::bigint,
+       sum(amounts[17])::bigint, sum(amounts[18])::bigint, sum(amounts[19])::bigint, sum(amounts[20])::bigint
+FROM ledger
+WHERE build = $1 AND level <= $2 AND position > $3 AND position <= $4 AND at <= $5
+  AND ($7::integer IS NULL OR dimensions[$7] = ANY($8::text[]))
+  AND ($9::integer IS NULL OR dimensions[$9] = ANY($10::text[]))
+  AND ($11::integer IS NULL OR dimensions[$11] = ANY($12::text[]))
+  AND ($13::integer IS NULL OR dimensions[$13] = ANY($14::text[]))
+  AND ($15::integer IS NULL OR dimensions[$15] = ANY($16::text[]))
+  AND ($17::integer IS NULL OR dimensions[$17] = ANY($18::text[]))
+  AND ($19::integer IS NULL OR (dimensions[$19] >= $20::text AND dimensions[$19] < $21::text))
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8

@@ -1,0 +1,119 @@
+-- name: log
+-- Which log this is.
+SELECT id, zone, fork, generation FROM log
+
+-- name: head
+-- The last commit; no row in an empty log.
+SELECT last_position, recorded_at FROM commits ORDER BY last_position DESC LIMIT 1
+
+-- name: position_at
+-- The last position recorded by an instant; no row when there is none.
+-- $1 instant timestamptz
+SELECT last_position FROM commits WHERE recorded_at <= $1 ORDER BY recorded_at DESC LIMIT 1
+
+-- name: after
+-- Events after a position, in position order.
+-- $1 after bigint
+-- $2 limit bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+FROM events WHERE position > $1 ORDER BY position LIMIT $2
+
+-- name: of_streams
+-- All events of some streams up to a position, in position order.
+-- $1 streams text[]
+-- $2 upto bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+FROM events WHERE stream = ANY($1) AND position <= $2 ORDER BY position
+
+-- name: stream
+-- One stream's events, oldest first, from just after a stream version.
+-- $1 stream text
+-- $2 after_version integer
+-- $3 upto bigint
+-- $4 clearance smallint
+-- $5 limit bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+FROM events
+WHERE stream = $1 AND stream_version > $2 AND position <= $3 AND tlp <= $4
+ORDER BY stream_version LIMIT $5
+
+-- name: by_ids
+-- Events by their ids, in position order.
+-- $1 event_ids uuid[]
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+FROM events WHERE event_id = ANY($1) ORDER BY position
+
+-- name: record_events
+-- What was said about the records of some streams, up to a position.
+-- $1 streams text[]
+-- $2 upto bigint
+-- $3 clearance smallint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+FROM events
+WHERE stream = ANY($1) AND type LIKE 'record.%' AND position <= $2 AND tlp <= $3
+ORDER BY position
+
+-- name: existing_streams
+-- Which of these streams have an event.
+-- $1 streams text[]
+SELECT s.stream FROM unnest($1::text[]) AS s (stream)
+WHERE EXISTS (SELECT FROM events e WHERE e.stream = s.stream)
+
+-- name: version_of
+-- A stream's version: the number of its events.
+-- $1 stream text
+SELECT coalesce(max(stream_version), 0) FROM events WHERE stream = $1
+
+-- name: search
+-- Events that pass the filters, among a bounded stretch of the log; null filters let everything pass. A stretch and
+-- not only a limit, so that a filter that matches little cannot time out: the reader goes on from where it ended.
+-- $1 after bigint
+-- $2 upto bigint
+-- $3 limit bigint
+-- $4 clearance smallint
+-- $5 types text[]
+-- $6 streams text[]
+-- $7 categories text[]
+-- $8 places text[]
+-- $9 admin1s text[]
+-- $10 countries text[]
+-- $11 actors text[]
+-- $12 verifications text[]
+-- $13 since timestamptz
+-- $14 until timestamptz
+-- $15 recorded_since timestamptz
+-- $16 west double precision
+-- $17 south double precision
+-- $18 east double precision
+-- $19 north double precision
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+FROM events
+WHERE position > $1 AND position <= $2 AND tlp <= $4
+  AND ($5::text[] IS NULL OR type = ANY($5))
+  AND ($6::text[] IS NULL OR stream = ANY($6))
+  AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
+  AND ($8::text[] IS NULL OR place_id = ANY($8))
+  AND ($9::text[] IS NULL OR country || '-' || admin1 = ANY($9))
+  AND ($10::text[] IS NULL OR country = ANY($10))
+  AND ($11::text[] IS NULL OR actors && $11)
+  AND ($12::text[] IS NULL OR verification = ANY($12))
+  AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
+  AND ($14::timestamptz IS NULL OR occurred_from < $14)
+  AND ($15::timestamptz IS NULL OR recorded_at >= $15)
+  AND ($16::double precision IS NULL
+       OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
+                                            ELSE lon >= $16 OR lon <= $18 END))
+ORDER BY position LIMIT $3
+
+-- name: reported_by
+-- Events of some categories up to a position that a source had reported by an instant, for the basis `reported`.
+-- $1 categories text[]
+-- $2 upto bigint
+-- $3 reported_by timestamptz
+-- $4 clearance smallint
+-- $5 limit bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+FROM events
+WHERE split_part(stream, ':', 1) = ANY($1) AND position <= $2 AND tlp <= $4
+  AND coalesce(reported_at, recorded_at) <= $3
+ORDER BY position LIMIT $5

@@ -1,0 +1,249 @@
+"""From a reported place to the one place it means."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incidentlog.places import (
+    HOWS,
+    Overlay,
+    Place,
+    PlaceQuery,
+    Precision,
+    Resolver,
+    UnknownPlaceError,
+    distance_km,
+)
+
+ODESA = "geonames:698740"
+PRECISIONS: list[Precision] = ["exact", "settlement", "admin2", "admin1", "country", "area", "unknown"]
+
+
+@pytest.fixture(scope="module")
+def resolver() -> Resolver:
+    return Resolver()
+
+
+@pytest.mark.parametrize("name", ["Odessa", "Odesa", "Одеса", "Одесса", "ODESA", "Odes'a", "Ódessa"])
+def test_all_spellings_of_odesa_are_one_place(resolver: Resolver, name: str):
+    found = resolver.resolve(PlaceQuery(name, country="UA"))
+    assert (found.place_id, found.name, found.admin1, found.admin1_name) == (ODESA, "Odesa", "17", "Odesa")
+    assert found.how == "name+country"
+    assert resolver.resolve(PlaceQuery(name, admin1="UA-51")).place_id == ODESA
+    assert resolver.resolve(PlaceQuery(name, lat=46.5, lon=30.7)).place_id == ODESA
+
+
+def test_odessa_without_a_country_is_ambiguous_for_texas_is_more_than_a_tenth_of_it(resolver: Resolver):
+    found = resolver.resolve(PlaceQuery("Odessa"))
+    assert (found.place_id, found.name, found.how) == (None, "Odessa", "ambiguous")
+    assert [(place.country, place.population) for place in found.candidates] == [
+        ("UA", 1_010_537),
+        ("US", 114_428),
+    ]
+
+
+def test_an_explicit_id_wins_over_every_other_clue(resolver: Resolver):
+    query = PlaceQuery("Lviv", place_id=ODESA, country="RU", lat=0.0, lon=0.0, precision="area")
+    found = resolver.resolve(query)
+    assert (found.place_id, found.name, found.country, found.how) == (ODESA, "Odesa", "UA", "explicit")
+
+
+@pytest.mark.parametrize("place_id", ["geonames:1", "place:nowhere", "698740", ""])
+def test_an_id_nobody_knows_is_refused_at_its_pointer(resolver: Resolver, place_id: str):
+    with pytest.raises(UnknownPlaceError) as refused:
+        resolver.resolve(PlaceQuery("Odesa", place_id=place_id))
+    assert (refused.value.pointer, refused.value.place_id) == ("/place/place_id", place_id)
+
+
+def test_a_known_external_id_comes_next_and_an_unknown_one_is_passed_over(resolver: Resolver):
+    other = ("acled", "UKR123")
+    found = resolver.resolve(PlaceQuery("somewhere", external_ids=(other, ("geonames", "698740"))))
+    assert (found.place_id, found.how) == (ODESA, "external")
+    found = resolver.resolve(PlaceQuery("Lviv", external_ids=(("geonames", "1"),)))
+    assert (found.name, found.how) == ("Lviv", "name")
+
+
+def test_an_iso_code_among_the_external_ids_says_the_region(resolver: Resolver):
+    iso = (("iso_3166_2", "UA-51"),)
+    assert resolver.resolve(PlaceQuery("Odessa", external_ids=iso)).place_id == ODESA
+    found = resolver.resolve(PlaceQuery("the region", "admin1", external_ids=iso))
+    assert (found.how, found.country, found.admin1) == ("admin1", "UA", "17")
+
+
+def test_a_name_borne_once_needs_no_clue(resolver: Resolver):
+    assert resolver.resolve(PlaceQuery("Ternopil")).how == "name"
+
+
+def test_namesakes_are_told_apart_by_region(resolver: Resolver):
+    found = resolver.resolve(PlaceQuery("Pivdenne", country="UA"))
+    assert (found.how, len(found.candidates)) == ("ambiguous", 3)
+    found = resolver.resolve(PlaceQuery("Pivdenne", country="UA", admin1="Odeska oblast"))
+    assert (found.place_id, found.how) == ("geonames:687997", "name+admin1")
+
+
+def test_namesakes_in_one_region_are_told_apart_by_coordinates(resolver: Resolver):
+    query = PlaceQuery("Mayaky", country="UA", admin1="17")
+    assert resolver.resolve(query).how == "ambiguous"
+    found = resolver.resolve(PlaceQuery("Mayaky", country="UA", admin1="17", lat=46.42, lon=30.26))
+    assert (found.place_id, found.how) == ("geonames:701561", "near")
+    assert (found.lat, found.lon) == (46.42, 30.26)
+
+
+def test_the_only_bearer_of_a_name_is_not_taken_from_far_away(resolver: Resolver):
+    assert resolver.resolve(PlaceQuery("Novokaterynivka", country="UA")).how == "name"
+    found = resolver.resolve(PlaceQuery("Novokaterynivka", country="UA", lat=47.82, lon=38.21))
+    assert (found.place_id, found.how, found.name) == (None, "unresolved", "Novokaterynivka")
+    assert [place.admin1 for place in found.candidates] == ["16"]
+
+
+def test_a_name_is_not_taken_from_another_country_or_region(resolver: Resolver):
+    found = resolver.resolve(PlaceQuery("Ternopil", country="RU"))
+    assert (found.place_id, found.how, found.country) == (None, "unresolved", "RU")
+    assert [place.country for place in found.candidates] == ["UA"]
+    found = resolver.resolve(PlaceQuery("Ternopil", country="UA", admin1="Odesa oblast"))
+    assert (found.place_id, found.how, found.admin1) == (None, "unresolved", "17")
+
+
+def test_kyiv_is_found_in_the_oblast_around_it(resolver: Resolver):
+    found = resolver.resolve(PlaceQuery("Kyiv", country="UA", admin1="Kyivska oblast"))
+    assert (found.place_id, found.admin1) == ("geonames:703448", "12")
+
+
+def test_a_region_nobody_knows_narrows_nothing(resolver: Resolver):
+    assert resolver.resolve(PlaceQuery("Odesa", country="UA", admin1="Bessarabia")).place_id == ODESA
+
+
+def test_a_city_ten_times_larger_than_its_namesakes_is_meant(resolver: Resolver):
+    found = resolver.resolve(PlaceQuery("Berlin"))
+    assert (found.place_id, found.how) == ("geonames:2950159", "population")
+    assert found.candidates[1].population * 10 <= found.candidates[0].population
+
+
+def test_size_does_not_outweigh_coordinates_beside_a_namesake():
+    registered = Overlay()
+    registered.add(Place("place:donetsk", "Donetsk", "UA", "05", 47.9, 37.6, 40))
+    resolver = Resolver(registered=registered)
+    assert resolver.resolve(PlaceQuery("Donetsk", admin1="Donetsk oblast")).how == "population"
+    found = resolver.resolve(PlaceQuery("Donetsk", admin1="Donetsk oblast", lat=47.9, lon=37.6))
+    assert (found.place_id, found.how) == (None, "ambiguous")
+    found = resolver.resolve(PlaceQuery("Donetsk", admin1="Donetsk oblast", lat=48.0, lon=37.8))
+    assert (found.place_id, found.how) == ("geonames:709717", "population")
+
+
+def test_an_unknown_name_is_counted_under_itself(resolver: Resolver):
+    found = resolver.resolve(PlaceQuery("Nowhereville", country="ua", admin1="Sumska oblast"))
+    assert (found.place_id, found.name, found.how) == (None, "Nowhereville", "unresolved")
+    assert (found.country, found.admin1, found.admin1_name) == ("UA", "21", "Sumy")
+
+
+def test_a_country_is_not_inferred_from_coordinates(resolver: Resolver):
+    assert resolver.resolve(PlaceQuery("Nowhereville", lat=50.45, lon=30.52)).country is None
+
+
+def test_half_a_pair_of_coordinates_is_none(resolver: Resolver):
+    assert resolver.resolve(PlaceQuery("Lviv", lat=10.0)).how == "name"
+
+
+@pytest.mark.parametrize("name", ["Odeska oblast", "Odesa oblast", "Одеська область", "UA-51"])
+def test_at_the_precision_of_a_region_the_region_is_found_and_not_its_city(resolver: Resolver, name: str):
+    found = resolver.resolve(PlaceQuery(name, "admin1", country="UA"))
+    assert (found.place_id, found.how, found.name) == (None, "admin1", "Odesa oblast")
+    assert (found.country, found.admin1, found.admin1_name) == ("UA", "17", "Odesa")
+
+
+def test_a_bare_kyiv_at_the_precision_of_a_region_is_ambiguous(resolver: Resolver):
+    found = resolver.resolve(PlaceQuery("Kyiv", "admin1", country="UA"))
+    assert (found.how, found.country, found.admin1) == ("ambiguous", "UA", None)
+    assert resolver.resolve(PlaceQuery("Kyiv City", "admin1", country="UA")).admin1 == "12"
+
+
+def test_at_the_precision_of_a_country_only_the_country_is_found(resolver: Resolver):
+    found = resolver.resolve(PlaceQuery("Ukraine", "country", country="UA"))
+    assert (found.place_id, found.how, found.name, found.country) == (None, "country", "Ukraine", "UA")
+    assert resolver.resolve(PlaceQuery("Ukraine", "country")).how == "unresolved"
+
+
+@pytest.mark.parametrize("precision", ["admin2", "area", "unknown"])
+def test_districts_areas_and_unknown_places_are_never_a_settlement(resolver: Resolver, precision: Precision):
+    found = resolver.resolve(PlaceQuery("Odesa", precision, country="UA", admin1="17"))
+    assert (found.place_id, found.how, found.name) == (None, "unresolved", "Odesa")
+    assert (found.country, found.admin1) == ("UA", "17")
+
+
+def test_a_registered_place_is_one_more_candidate_for_its_name():
+    registered = Overlay()
+    resolver = Resolver(registered=registered)
+    query = PlaceQuery("Novokaterynivka", country="UA")
+    assert resolver.resolve(query).place_id == "geonames:699771"
+    village = Place("place:novokaterynivka", "Novokaterynivka", "UA", "05", 47.82, 38.21)
+    registered.add(village, ["Новокатеринівка"])
+    assert resolver.resolve(query).how == "ambiguous"
+    near = PlaceQuery("Новокатеринівка", country="UA", lat=47.8, lon=38.2)
+    assert resolver.resolve(near).place_id == "place:novokaterynivka"
+    registered.discard(village.place_id)
+    assert resolver.resolve(query).place_id == "geonames:699771"
+
+
+def test_a_registered_place_wins_over_a_bundled_one_of_the_same_id():
+    registered = Overlay()
+    registered.add(Place(ODESA, "Odesa (port)", "UA", "17", 46.5, 30.73, 1_000_000))
+    resolver = Resolver(registered=registered)
+    assert resolver.resolve(PlaceQuery("x", place_id=ODESA)).name == "Odesa (port)"
+    assert resolver.resolve(PlaceQuery("Odesa", country="UA")).name == "Odesa (port)"
+
+
+def test_at_most_eight_candidates_are_listed_the_largest_first(resolver: Resolver):
+    found = resolver.resolve(PlaceQuery("Ivanivka", country="UA"))
+    populations = [place.population for place in found.candidates]
+    assert len(populations) == 8
+    assert populations == sorted(populations, reverse=True)
+
+
+names = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from(["Odesa", "Kyiv", "Ivanivka", "Mykolaivka", "Pivdenne", "Oleksandrivka", "Donetsk oblast"]),
+)
+coordinate = st.one_of(st.none(), st.floats(), st.floats(44, 53), st.floats(22, 41))
+queries = st.builds(
+    PlaceQuery,
+    names,
+    st.sampled_from(PRECISIONS),
+    country=st.one_of(st.none(), st.sampled_from(["UA", "ua", "RU", "US", "XX", ""])),
+    admin1=st.one_of(st.none(), st.text(max_size=8), st.sampled_from(["17", "UA-51", "Donetsk oblast", "Kyiv", "FL"])),
+    lat=coordinate,
+    lon=coordinate,
+    external_ids=st.one_of(st.just(()), st.just((("iso_3166_2", "UA-14"),)), st.tuples(st.tuples(names, names))),
+)
+
+
+@given(queries)
+def test_every_query_without_an_id_has_an_answer_and_always_the_same(resolver: Resolver, query: PlaceQuery):
+    found = resolver.resolve(query)
+    assert repr(found) == repr(Resolver().resolve(query))  # repr: nan is not nan
+    assert found.how in HOWS
+    assert found.precision == query.precision
+    assert (found.place_id is None) == (found.how in {"admin1", "country", "ambiguous", "unresolved"})
+    assert len(found.candidates) <= 8
+
+
+@given(queries.filter(lambda query: query.precision in {"exact", "settlement"}))
+def test_with_coordinates_an_id_taken_from_a_name_is_within_30_km(resolver: Resolver, query: PlaceQuery):
+    found = resolver.resolve(query)
+    if found.place_id is not None and query.lat is not None and query.lon is not None:
+        place = resolver.find(found.place_id)
+        assert place is not None
+        assert distance_km(query.lat, query.lon, place.lat, place.lon) <= 30
+
+
+@given(st.integers(0, 17_169), st.floats(-1, 1), st.floats(-1, 1))
+def test_around_any_place_its_name_gives_only_what_is_near(resolver: Resolver, number: int, north: float, east: float):
+    meant = resolver.gazetteer._place(number)
+    lat, lon = meant.lat + north, meant.lon + east
+    found = resolver.resolve(PlaceQuery(meant.name, country=meant.country, lat=lat, lon=lon))
+    if found.place_id is not None:
+        place = resolver.find(found.place_id)
+        assert place is not None
+        assert distance_km(lat, lon, place.lat, place.lon) <= 30
+        assert place.country == meant.country
+    if distance_km(lat, lon, meant.lat, meant.lon) <= 30:
+        assert found.how != "unresolved"
