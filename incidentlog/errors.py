@@ -15,10 +15,13 @@ class Fault:
     pointer: str
     code: str
     detail: str
+    line: int | None = None
+    """In a request of many lines the one that is meant, from 1."""
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """The fault as it is sent."""
-        return {"pointer": self.pointer, "code": self.code, "detail": self.detail}
+        told: dict[str, Any] = {"pointer": self.pointer, "code": self.code, "detail": self.detail}
+        return told if self.line is None else {"line": self.line, **told}
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word

@@ -76,10 +76,14 @@ def document_rows(
     cells: Mapping[str, Sequence[Group]],
     at: datetime,
 ) -> dict[str, Row]:
-    """The rows of documents at an instant, by key, in order; `cells` are its tally's groups by document key."""
+    """The rows of documents at an instant, by key, in order, and the rows that are about all of them.
+
+    `cells` are the groups of the document's tally, by the value of its first dimension; those of `Document.tally_keys`
+    are wanted. A reader of one key takes only that row: a summary is about all rows and needs them all.
+    """
     rows: dict[str, Row] = {}
     for doc in sorted(stored, key=lambda d: d.key):
-        own = cells.get(doc.key, ())
+        own = [group for key in document.tally_keys(doc.key, doc.body) for group in cells.get(key, ())]
         row = document.row(doc.body, at, [cell(document, group) for group in own])
         position, restated = doc.position, doc.restated
         for group in own:
@@ -87,7 +91,7 @@ def document_rows(
                 position, restated = group.position, group.restated
         upcoming = document.next_transition(doc.body, at)
         rows[doc.key] = {**row, "next_transition_at": upcoming, "position": position, "restated": restated}
-    return rows
+    return {**rows, **document.summary(rows)}
 
 
 def cell(document: Document[Any], group: Group) -> Cell:

@@ -123,6 +123,10 @@ class Document(Projection, Generic[B]):
         """What is shown of the body at an instant of the world."""
         raise NotImplementedError
 
+    def tally_keys(self, key: str, body: B) -> Sequence[str]:  # noqa: ARG002 - for overrides
+        """The values of the tally's first dimension whose cells are this document's: its key, and what it absorbed."""
+        return (key,)
+
     def next_transition(self, body: B, at: datetime) -> datetime | None:  # noqa: ARG002 - for overrides
         """When the row changes by itself next, after `at`; None if never."""
         return None
@@ -167,9 +171,7 @@ class Totals:
 
     def add(self, amounts: Sequence[int], position: int, *, restated: bool) -> None:
         """Add a booking; the last one says position and restated."""
-        self.amounts = (
-            [a + b for a, b in zip(self.amounts, amounts, strict=True)] if self.amounts else list(amounts)
-        )
+        self.amounts = [a + b for a, b in zip(self.amounts, amounts, strict=True)] if self.amounts else list(amounts)
         if position >= self.position:
             # Several bookings of one event agree on restated, save that a first one may have been made by another.
             self.restated = restated or (self.restated and position == self.position)

@@ -114,7 +114,7 @@ class DocumentStep:
 
     def keys(self, variants: Variants) -> set[str]:
         """The documents that any variant of a stream is part of."""
-        return {key for subject in variants.values() if subject for key in self.document.keys(subject)}
+        return {key for s in variants.values() if isinstance(s, Subject) for key in self.document.keys(s)}
 
     def _fold(self, key: str, members: Members, change: Change) -> None:
         if len(members.streams) > MEMBERS:
@@ -126,9 +126,7 @@ class DocumentStep:
             body = self.document.fold(key, subjects) if subjects else None
             self.versions.append(DocumentVersion(change.position, level, key, body, change.restated))
         for level in sorted(set(change.levels) - present):
-            self.versions.append(
-                DocumentVersion(change.position, level, key, None, change.restated, gone=True)
-            )
+            self.versions.append(DocumentVersion(change.position, level, key, None, change.restated, gone=True))
 
 
 def touched_keys(document: Document[Any], changes: Sequence[Change]) -> set[str]:

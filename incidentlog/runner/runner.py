@@ -42,7 +42,9 @@ class GapError(AssertionError):
 class Runner:
     """Keeps the subjects and every projection at one checkpoint, and says when it moved."""
 
-    def __init__(self, access: Access, grown: Wakeup, on_changes: Callable[[Sequence[Change]], None] | None = None):
+    def __init__(
+        self, access: Access, grown: Wakeup, on_changes: Callable[[Sequence[Change]], None] | None = None
+    ) -> None:
         """`grown` rings when the log may have grown; `on_changes` is told what each committed batch changed."""
         self._access = access
         self._grown = grown

@@ -94,9 +94,7 @@ class Unwritten:
 Outcome = Appended | Duplicate | IdConflict | VersionConflict | Full | Unwritten
 
 
-async def append(
-    connection: Connection, commands: Sequence[Append], *, atomic: bool = False
-) -> list[Outcome]:
+async def append(connection: Connection, commands: Sequence[Append], *, atomic: bool = False) -> list[Outcome]:
     """Append each command whole or not at all; positions are gapless and in commit order.
 
     Outcomes come in the order of the commands. A refusal burns no position and leaves its neighbours alone; with

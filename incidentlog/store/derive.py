@@ -192,5 +192,3 @@ class _Versions:
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
     """Rows as columns, for `unnest`."""
     return [[row[n] for row in rows] for n in range(width)]
-
-

@@ -120,5 +120,3 @@ async def _make_roles(connection: Connection, access: Access) -> None:
 
 def _quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
-
-

@@ -1,6 +1,6 @@
 """Reading the log: pages in position order, streams, single events, and which position an instant means."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -151,13 +151,15 @@ async def search_events(
 
 
 async def read_reported(
-    pool: Pool | Connection, categories: Sequence[str], *, upto: int, reported_by: datetime, clearance: int, limit: int
+    pool: Pool | Connection, *, upto: int, reported_by: datetime, clearance: int, limit: int
 ) -> list[Recorded]:
-    """Events of some categories that a source had reported by an instant, in position order."""
-    rows = await pool.fetch(
-        query("read", "reported_by"), list(categories), upto, reported_by, clearance, limit
-    )
-    return _events(rows)
+    """Events up to a position that a source had reported by an instant, in position order."""
+    return _events(await pool.fetch(query("read", "reported_by"), upto, reported_by, clearance, limit))
+
+
+async def read_categories(pool: Pool | Connection, categories: Iterable[str]) -> list[Recorded]:
+    """All events of some categories, in position order; for those of which there are few."""
+    return _events(await pool.fetch(query("read", "of_categories"), sorted(categories)))
 
 
 def _events(rows: Iterable[asyncpg.Record]) -> list[Recorded]:

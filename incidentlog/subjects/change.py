@@ -12,9 +12,13 @@ from incidentlog.subjects.subject import Subject
 
 
 def seen_at(variants: Variants, level: int) -> Subject | None:
-    """What a reader cleared for `level` sees of a stream: the variant of the highest level it may see."""
+    """What a reader cleared for `level` sees of a stream: the variant of the highest level it may see.
+
+    None when there is none, or when a merge made it part of another.
+    """
     visible = [own for own in variants if own <= level]
-    return variants[max(visible)] if visible else None
+    variant = variants[max(visible)] if visible else None
+    return variant if isinstance(variant, Subject) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,7 @@ class Family:
 class Families:
     """Every family that a batch touches: by stream, several streams sharing one."""
 
-    def __init__(
-        self, histories: Mapping[str, Sequence[Recorded]], links: Sequence[tuple[str, str]] = ()
-    ) -> None:
+    def __init__(self, histories: Mapping[str, Sequence[Recorded]], links: Sequence[tuple[str, str]] = ()) -> None:
         """`histories`: each stream's events before the batch; `links`: the streams that merges named so far."""
         self._of = {stream: Family(list(events)) for stream, events in histories.items()}
         for survivor, absorbed in links:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from incidentlog.subjects.envelope import Source
 from incidentlog.subjects.recorded import AnyEffective
-from incidentlog.subjects.values import FIGURES, Casualties, Estimate, Model, When, end_of_day_instant
+from incidentlog.subjects.values import Casualties, Estimate, Model, When, end_of_day_instant
 
 BANDS = {"A": 0, "B": 0, "C": 1, "D": 1, "E": 2, "F": 2}
 """Reliability letters in bands; the best band that is not empty decides."""
@@ -47,15 +47,14 @@ def _grade(source: Source) -> tuple[str, int]:
 
 def standing(claims: Iterable[Claim]) -> Casualties:
     """The figures that stand, each judged by itself: a claim that is silent about one does not speak for it."""
-    claims = tuple(claims)
-    figures = {name: _stand(name, claims) for name in FIGURES}
-    return Casualties(**figures)
+    told: dict[str, list[tuple[Claim, Estimate]]] = {}
+    for c in claims:
+        for name, figure in c.casualties.figures():
+            told.setdefault(name, []).append((c, figure))
+    return Casualties(**{name: _stand(figures) for name, figures in told.items()})
 
 
-def _stand(name: str, claims: tuple[Claim, ...]) -> Estimate | None:
-    told = [(c, e) for c in claims if (e := getattr(c.casualties, name)) is not None and e.disclosed]
-    if not told:
-        return None
+def _stand(told: list[tuple[Claim, Estimate]]) -> Estimate:
     band = min(BANDS[c.letter] for c, _ in told)
     told = [(c, e) for c, e in told if BANDS[c.letter] == band]
     best, figure = max(told, key=lambda ce: _standing_order(ce[0]))

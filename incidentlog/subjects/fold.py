@@ -7,7 +7,7 @@ and listed in the subject's `ignored`, and nothing that is in the log can make i
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 from incidentlog.subjects.record import (
@@ -19,14 +19,14 @@ from incidentlog.subjects.record import (
     RecordRetracted,
 )
 from incidentlog.subjects.recorded import AnyEffective, Effective, Recorded, read_envelope
-from incidentlog.subjects.subject import Entry, Ignored, Subject
+from incidentlog.subjects.subject import Absorbed, Entry, Ignored, Status, Subject
 from incidentlog.subjects.values import Tlp, tlp_level
 
 SUBJECT_VERSION: Final = 1
 """Raised when a fold changes its answers: subjects, and what hangs on them, are then rebuilt."""
 
-Variants = Mapping[int, Subject | None]
-"""A stream's subject at each marking that its events carry; None where it was absorbed by a merge."""
+Variants = Mapping[int, Subject | Absorbed]
+"""A stream's subject at each marking that its events carry, or where a merge took it."""
 
 RECORD_PREFIXES = ("record.", "evidence.", "custody.")
 
@@ -45,7 +45,7 @@ def fold_family(events: Sequence[Recorded], zone: str) -> dict[str, Variants]:
     """
     marks = _markings(events)
     levels = sorted(set(marks.values()))
-    answer: dict[str, dict[int, Subject | None]] = defaultdict(dict)
+    answer: dict[str, dict[int, Subject | Absorbed]] = defaultdict(dict)
     for level in levels:
         visible = [e for e in events if marks[e.event_id] <= level]
         present = {e.stream for e in events if marks[e.event_id] == level}
@@ -62,11 +62,7 @@ def _markings(events: Sequence[Recorded]) -> dict[UUID, int]:
     """Each event's marking: its own, or what the latest `record.remarked` said."""
     marks = {e.event_id: e.tlp for e in events}
     for e in events:
-        if (
-            e.type == "record.remarked"
-            and e.envelope is not None
-            and isinstance(e.envelope.data, RecordRemarked)
-        ):
+        if e.type == "record.remarked" and e.envelope is not None and isinstance(e.envelope.data, RecordRemarked):
             marks[e.envelope.data.target] = tlp_level(e.envelope.data.tlp)
     return marks
 
@@ -84,16 +80,18 @@ class _Family:
     into: dict[str, str] = field(default_factory=dict)
     """Each absorbed stream's survivor, one step on."""
 
-    def subjects(self) -> dict[str, Subject | None]:
-        self._correct()
+    def subjects(self) -> dict[str, Subject | Absorbed]:
+        self.correct()
         self._merge()
         gathered: dict[str, list[Recorded]] = {e.stream: [] for e in self.events}
         for e in self.events:
             gathered[self._root(e.stream)].append(e)
-        return {s: None if s in self.into else self._subject(s, es) for s, es in gathered.items()}
+        return {
+            s: Absorbed(into=self._root(s)) if s in self.into else self._subject(s, es) for s, es in gathered.items()
+        }
 
     # R1-R3: newest first, since only a later event can correct an earlier one.
-    def _correct(self) -> None:
+    def correct(self) -> None:
         patches: dict[UUID, list[tuple[Recorded, RecordAmended]]] = defaultdict(list)
         types = {e.event_id: e.type for e in self.events}
         for e in reversed(self.events):
@@ -119,7 +117,7 @@ class _Family:
         envelope, place = e.envelope, e.place
         if envelope is None:
             return None
-        raw = e.raw
+        raw = e.raw if patches else {}
         for amendment, said in reversed(patches):  # gathered newest first, applied in position order
             patch = said.patch.model_dump(mode="json", exclude_unset=True)
             merged = {**raw, **{k: merge_patch(raw.get(k), v) for k, v in patch.items()}}
@@ -141,6 +139,8 @@ class _Family:
                 continue
             survivor, absorbed = body.data.survivor, body.data.absorbed
             reason = self._unfit(survivor, absorbed)
+            if survivor != e.stream:
+                reason = "a merge stands on its survivor's stream"
             if reason is not None:
                 self._ignore(e, reason)
                 continue
@@ -212,15 +212,14 @@ class _Family:
     def _entry(self, e: Recorded) -> Entry:
         body = self.bodies.get(e.event_id)
         assert e.envelope is not None  # noqa: S101 - asked of events that parse
-        status: Literal["effective", "amended", "retracted"] = (
-            "retracted"
-            if e.event_id in self.retracted
-            else "amended"
-            if e.event_id in self.amended
-            else "effective"
-        )
         occurred = body.envelope.occurred if body else e.envelope.occurred
-        return Entry(event=e.event_id, type=e.type, position=e.position, occurred=occurred, status=status)
+        return Entry(event=e.event_id, type=e.type, position=e.position, occurred=occurred, status=self.status(e))
+
+    def status(self, e: Recorded) -> Status:
+        """Whether an event counts, once corrections were applied."""
+        if e.event_id in self.retracted:
+            return "retracted"
+        return "amended" if e.event_id in self.amended else "effective"
 
     def _ignore(self, e: Recorded, reason: str) -> None:
         self.ignored[e.stream].append(Ignored(event=e.event_id, type=e.type, reason=reason))
@@ -238,6 +237,13 @@ def _verification(standing: Sequence[AnyEffective], notes: Sequence[AnyEffective
             case _ if not is_record_event(body.recorded.type):
                 verification = body.envelope.verification
     return verification
+
+
+def statuses(events: Iterable[Recorded]) -> dict[UUID, Status]:
+    """Which of some events count, given, in position order, them and what was said about their records."""
+    family = _Family(list(events), "UTC")
+    family.correct()
+    return {e.event_id: family.status(e) for e in family.events}
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

@@ -50,13 +50,20 @@ class Recorded:
         """The stream's category."""
         return self.stream.partition(":")[0]
 
+    @property
+    def body_as_sent(self) -> dict[str, Any]:
+        """The body, parsed, just as it was sent."""
+        body: dict[str, Any] = orjson.loads(self.body)
+        return body
+
     @cached_property
     def raw(self) -> dict[str, Any]:
         """The body, parsed, with the data lifted to the newest schema version and what the server filled in."""
-        body: dict[str, Any] = orjson.loads(self.body)
-        if self.schema_version != self.registry.newest[self.type]:
+        body = self.body_as_sent
+        newest = self.registry.newest.get(self.type, self.schema_version)
+        if self.schema_version != newest:
             body["data"] = self.registry.lift(self.type, self.schema_version, body["data"])
-            body["schema_version"] = self.registry.newest[self.type]
+            body["schema_version"] = newest
         if "occurred" not in body:  # record and registry events may leave it to the server
             body["occurred"] = self._meta["occurred"]
         return body
@@ -69,22 +76,31 @@ class Recorded:
     @cached_property
     def envelope(self) -> Envelope[Any] | None:
         """The event in its newest shape; None when today's rules no longer accept what was once recorded."""
+        if self.schema_version == self.registry.newest.get(self.type):
+            # Nearly every event: its own text is read once. What left `occurred` to the server takes the other way.
+            envelope = _parse(self.type, self.body, self.registry)
+            if envelope is not None:
+                return envelope
         return read_envelope(self.type, self.raw, self.registry)
 
     @cached_property
     def place(self) -> ResolvedPlace | None:
         """The place as it was resolved at append."""
         place = self._meta.get("place")
-        return None if place is None else ResolvedPlace.model_construct(**place)
+        return None if place is None else ResolvedPlace(**place)
 
 
 def read_envelope(type_name: str, raw: dict[str, Any], registry: Registry = EVENTS) -> Envelope[Any] | None:
     """Validate a body as the newest version of its type; None when it is not valid."""
+    return _parse(type_name, orjson.dumps(raw), registry)
+
+
+def _parse(type_name: str, text: str | bytes, registry: Registry) -> Envelope[Any] | None:
     event_type = registry.find(type_name)
     if event_type is None:
         return None
     try:
-        return event_type.envelope.model_validate_json(orjson.dumps(raw))
+        return event_type.envelope.model_validate_json(text)
     except ValidationError:
         return None
 

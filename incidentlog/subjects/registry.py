@@ -9,6 +9,9 @@ from incidentlog.subjects.envelope import Envelope, EventData
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
+ALWAYS_CLEAR: Final = frozenset({"place", "actor", "source", "policy", "audit"})
+"""Categories whose events carry no other marking: everybody's answers depend on them (DOMAIN §4)."""
+
 
 @dataclass(frozen=True)
 class EventType:
@@ -82,6 +85,7 @@ def event(
 
     def register(model: type[M]) -> type[M]:
         categories = (name.split(".", 1)[0],) if on is None else on
+        model.sourced = sourced
         registry.add(EventType(name, version, model, categories, sourced))
         return model
 

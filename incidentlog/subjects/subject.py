@@ -1,7 +1,7 @@
 """What a stream's events add up to: the base of every subject."""
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict
@@ -9,6 +9,12 @@ from pydantic import ConfigDict
 from incidentlog.subjects.envelope import Actor, Link, ResolvedPlace
 from incidentlog.subjects.recorded import Effective
 from incidentlog.subjects.values import Buckets, Model, Occurred, Verification
+
+OPEN: Final[tuple[Any, ...]] = (None, (), {})
+"""What a field holds of which nothing was told."""
+
+
+Status = Literal["effective", "amended", "retracted"]
 
 
 class Entry(Model):
@@ -18,7 +24,7 @@ class Entry(Model):
     type: str
     position: int
     occurred: Occurred
-    status: Literal["effective", "amended", "retracted"]
+    status: Status
 
 
 class Ignored(Model):
@@ -27,6 +33,12 @@ class Ignored(Model):
     event: UUID
     type: str
     reason: str
+
+
+class Absorbed(Model):
+    """What is left of a stream that a merge made part of another: where it went (R4)."""
+
+    into: str
 
 
 class Subject(Model):
@@ -77,6 +89,15 @@ class Subject(Model):
     def but(self, **changes: Any) -> Self:
         """A copy with these fields changed."""
         return self.model_copy(update=changes)
+
+    def learn(self, event: Effective[Any], **facts: Any) -> Self:
+        """A copy that takes over what is told (None tells nothing); what is absorbed only fills what is open."""
+        changes = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in facts.items()
+            if value is not None and (not event.absorbed or getattr(self, name) in OPEN)
+        }
+        return self.but(**changes)
 
     def ignore(self, event: Effective[Any], reason: str) -> Self:
         """A copy that lists the event as not fitting."""

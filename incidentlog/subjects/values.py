@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Literal, Protocol, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -76,6 +76,10 @@ Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:+-]{1,80}$")]
 Stream = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,40}:[a-z0-9._-]{1,120}$")]
 """`category:slug`."""
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Number = Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)] | Annotated[float, Field(ge=-1e15, le=1e15)]
+"""A measure of any unit; a whole number stays whole."""
+Words = Annotated[list[Word], Field(max_length=100)]
+Slugs = Annotated[list[Slug], Field(max_length=100)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -94,9 +98,9 @@ def _known_actor(code: str, info: ValidationInfo) -> str:
     return code
 
 
-ActorCode = Annotated[
-    str, StringConstraints(pattern=r"^[A-Z]{3,5}(\.[A-Z0-9_-]{1,32}){0,3}$"), AfterValidator(_known_actor)
-]
+NewActorCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3,5}(\.[A-Z0-9_-]{1,32}){0,3}$")]
+"""An actor code that need not be known yet: what `actor.registered` makes known."""
+ActorCode = Annotated[NewActorCode, AfterValidator(_known_actor)]
 """ISO 3166-1 alpha-3 for states, own codes for organisations, dotted sub-actors (`RUS.MOD`)."""
 
 
@@ -111,6 +115,12 @@ def _zone_name(name: str) -> str:
     return name
 
 
+@cache
+def zone_named(name: str) -> ZoneInfo:
+    """The zone of a name that was validated; ZoneInfo's own cache keeps only eight."""
+    return ZoneInfo(name)
+
+
 ZoneName = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone_name)]
 """An IANA time zone."""
 
@@ -120,23 +130,27 @@ YEARS = range(1900, 2201)
 
 
 def _parse_when(value: Any) -> date | datetime:
-    if isinstance(value, str):
-        try:
-            if _DATE.match(value):
-                parsed: date | datetime = date.fromisoformat(value)
-            elif _TIME.match(value):
-                parsed = datetime.fromisoformat(value.upper())
-            else:
-                raise ValueError  # noqa: TRY301 - one message for every way to be no date
-            if parsed.year in YEARS:
-                return parsed
-        except ValueError:
-            pass
-    elif isinstance(value, date):
-        return value
-    raise PydanticCustomError(
-        "not_a_time", "give a date (2025-11-19) or a time (2025-11-19T04:00+02:00), years 1900 to 2200"
-    )
+    parsed = _parse_text(value) if isinstance(value, str) else value if isinstance(value, date) else None
+    if parsed is None:
+        raise PydanticCustomError(
+            "not_a_time", "give a date (2025-11-19) or a time (2025-11-19T04:00+02:00), years 1900 to 2200"
+        )
+    return parsed
+
+
+# The same few dates come again and again within an event and from one event to the next.
+@lru_cache(maxsize=10_000)
+def _parse_text(text: str) -> date | datetime | None:
+    try:
+        if _DATE.match(text):
+            parsed: date | datetime = date.fromisoformat(text)
+        elif _TIME.match(text):
+            parsed = datetime.fromisoformat(text.upper())
+        else:
+            return None
+    except ValueError:
+        return None
+    return parsed if parsed.year in YEARS else None
 
 
 def _write_when(value: date | datetime) -> str:
@@ -152,9 +166,21 @@ When = Annotated[
 """A local date, or an instant (RFC 3339; without an offset it is in the event's zone)."""
 
 
+class Period(Model):
+    """An interval as stated in `data`: half-open; a date is its local 00:00 at both ends."""
+
+    from_: Annotated[When, Field(alias="from")]
+    to: When
+
+    def instants(self, tz: str) -> tuple[datetime, datetime]:
+        """Its start and end."""
+        return start_instant(self.from_, tz), start_instant(self.to, tz)
+
+
+@lru_cache(maxsize=10_000)
 def start_instant(when: date | datetime, tz: str) -> datetime:
     """The instant that a start, or an end in `data`, stands for: a date is its local 00:00 (DOMAIN §2)."""
-    zone = ZoneInfo(tz)
+    zone = zone_named(tz)
     if isinstance(when, datetime):
         return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
     return datetime.combine(when, time.min, zone).astimezone(UTC)
@@ -170,14 +196,16 @@ def end_of_day_instant(when: date | datetime, tz: str) -> datetime:
 def local_date(when: date | datetime, tz: str) -> date:
     """The local date in the zone."""
     if isinstance(when, datetime):
-        return when.astimezone(ZoneInfo(tz)).date() if when.tzinfo else when.date()
+        return when.astimezone(zone_named(tz)).date() if when.tzinfo else when.date()
     return when
 
 
 def add_days(when: datetime, days: int, tz: str) -> datetime:
     """So many local days later at the same local time, across clock changes."""
-    return (when.astimezone(ZoneInfo(tz)) + timedelta(days=days)).astimezone(UTC)
+    return (when.astimezone(zone_named(tz)) + timedelta(days=days)).astimezone(UTC)
 
+
+Codes = Annotated[list[ActorCode], Field(max_length=100)]
 
 Precision = Literal["minute", "hour", "day", "week", "month", "year", "unknown"]
 
@@ -192,9 +220,8 @@ class Occurred(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.precision in {"minute", "hour"}:
-            if not isinstance(self.start, datetime):
-                raise PydanticCustomError("needs_a_time", "precision {p} needs a time", {"p": self.precision})
+        if self.precision in {"minute", "hour"} and not isinstance(self.start, datetime):
+            raise PydanticCustomError("needs_a_time", "precision {p} needs a time", {"p": self.precision})
         if self.end is not None and self.until < self.since:
             raise PydanticCustomError("ends_before_start", "end is before start")
         return self
@@ -234,13 +261,7 @@ class Occurred(Model):
             day = local_date(start_instant(self.start, self.tz), zone)
         else:
             day = local_date(self.start, self.tz)
-        iso = day.isocalendar()
-        fine = ("minute", "hour", "day")
-        return Buckets(
-            day=day.isoformat() if self.precision in fine else None,
-            week=f"{iso.year}-W{iso.week:02}" if self.precision in (*fine, "week") else None,
-            month=f"{day.year}-{day.month:02}" if self.precision in (*fine, "week", "month") else None,
-        )
+        return _buckets(day, self.precision)
 
 
 class Buckets(Model):
@@ -249,6 +270,17 @@ class Buckets(Model):
     day: str | None
     week: str | None
     month: str | None
+
+
+@lru_cache(maxsize=10_000)
+def _buckets(day: date, precision: Precision) -> Buckets:
+    fine = ("minute", "hour", "day")
+    iso = day.isocalendar()
+    return Buckets(
+        day=day.isoformat() if precision in fine else None,
+        week=f"{iso.year}-W{iso.week:02}" if precision in (*fine, "week") else None,
+        month=f"{day.year}-{day.month:02}" if precision in (*fine, "week", "month") else None,
+    )
 
 
 Qualifier = Literal["about", "at_least", "more_than", "up_to"]
@@ -264,6 +296,8 @@ class Estimate(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.low is None and self.high is None:
+            return self
         known = [n for n in (self.low, self.best, self.high) if n is not None]
         if known != sorted(known):
             raise PydanticCustomError("low_best_high", "low <= best <= high does not hold")

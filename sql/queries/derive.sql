@@ -24,7 +24,7 @@ UPDATE builds SET position = $3 WHERE build = ANY($1) AND position = $2 RETURNIN
 -- Every stream that merges connect with one of these, and the links between them.
 -- $1 streams text[]
 WITH RECURSIVE family (stream) AS (
-    SELECT unnest($1::text[])
+    SELECT s COLLATE "C" FROM unnest($1::text[]) AS s
     UNION
     SELECT CASE WHEN l.survivor = f.stream THEN l.absorbed ELSE l.survivor END
     FROM family f

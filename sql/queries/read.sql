@@ -106,14 +106,20 @@ WHERE position > $1 AND position <= $2 AND tlp <= $4
 ORDER BY position LIMIT $3
 
 -- name: reported_by
--- Events of some categories up to a position that a source had reported by an instant, for the basis `reported`.
--- $1 categories text[]
--- $2 upto bigint
--- $3 reported_by timestamptz
--- $4 clearance smallint
--- $5 limit bigint
+-- Events up to a position that a source had reported by an instant, for the basis `reported`.
+-- $1 upto bigint
+-- $2 reported_by timestamptz
+-- $3 clearance smallint
+-- $4 limit bigint
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
 FROM events
-WHERE split_part(stream, ':', 1) = ANY($1) AND position <= $2 AND tlp <= $4
-  AND coalesce(reported_at, recorded_at) <= $3
-ORDER BY position LIMIT $5
+WHERE position <= $1 AND coalesce(reported_at, recorded_at) <= $2 AND tlp <= $3
+ORDER BY position LIMIT $4
+
+-- name: of_categories
+-- All events of some categories, in position order; for those of which there are few.
+-- $1 categories text[]
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+FROM events
+JOIN unnest($1::text[]) AS c (category) ON stream COLLATE "C" >= category || ':' AND stream COLLATE "C" < category || ';'
+ORDER BY position

@@ -1,0 +1,1 @@
+"""HTTP: each route parses, calls once, answers."""

@@ -1,0 +1,49 @@
+"""Answers: JSON bytes with their headers, and problems (RFC 9457)."""
+
+import hashlib
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from aiohttp import web
+
+from incidentlog.errors import Problem
+
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+
+
+def dumps(value: Any) -> bytes:
+    """The JSON of an answer; the same value gives the same bytes."""
+    return orjson.dumps(value, default=_plain, option=_OPTIONS)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, UUID):  # asyncpg has a class of its own for them
+        return str(value)
+    raise TypeError(type(value))
+
+
+def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """A JSON answer."""
+    return web.Response(body=dumps(value), status=status, headers=headers, content_type=JSON)
+
+
+def pinned(request: web.Request, value: Any) -> web.Response:
+    """An answer that can never be another, as its reader named both instant and position (AUDIT, Replay)."""
+    body = dumps(value)
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, immutable, max-age=31536000", "Vary": "Authorization"}
+    if etag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=body, headers=headers, content_type=JSON)
+
+
+def problem(error: Problem, *, instance: str, trace_id: str) -> web.Response:
+    """A refusal as problem+json."""
+    body = {**error.as_json(), "instance": instance, "trace_id": trace_id}
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if error.status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2 wants the challenge
+        headers["WWW-Authenticate"] = 'Bearer realm="incidentlog"'
+    return web.Response(body=dumps(body), status=error.status, headers=headers, content_type=PROBLEM)

@@ -1,0 +1,80 @@
+"""The one place where refusals become answers, and requests become log lines."""
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from incidentlog.api.answers import problem
+from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge, Unavailable
+from incidentlog.store.connect import lost
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+REQUEST_ID = "request_id"
+_GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+
+log = structlog.get_logger(__name__)
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give each request an id, answer its refusals as problem+json, and write one line about it.
+
+    A client's mistake is logged without a stack trace; only a fault of ours has one.
+    """
+    started = time.perf_counter()
+    request[REQUEST_ID] = trace = _trace_id(request)
+    try:
+        response = await handler(request)
+    except Problem as refusal:
+        response = problem(refusal, instance=request.path, trace_id=trace)
+    except web.HTTPException as error:
+        response = problem(_from_http(error, request), instance=request.path, trace_id=trace)
+    except Exception as error:
+        if lost(error):
+            log.warning("database_away", request_id=trace, path=request.path, error=repr(error))
+            response = problem(Unavailable(), instance=request.path, trace_id=trace)
+        else:
+            log.exception("failed", request_id=trace, method=request.method, path=request.path)
+            response = problem(Internal(), instance=request.path, trace_id=trace)
+    if not response.prepared:
+        response.headers["X-Request-Id"] = trace
+    log.info(
+        "request",
+        request_id=trace,
+        method=request.method,
+        path=request.path,
+        status=response.status,
+        position=request.get("position"),
+        milliseconds=round((time.perf_counter() - started) * 1000, 2),
+    )
+    return response
+
+
+def _trace_id(request: web.Request) -> str:
+    """The caller's id, or the trace of a W3C traceparent, or one of ours."""
+    headers = request.headers
+    if "X-Request-Id" in headers and _GIVEN.fullmatch(headers["X-Request-Id"]):
+        return headers["X-Request-Id"]
+    if "traceparent" in headers and (parent := _TRACEPARENT.fullmatch(headers["traceparent"])):
+        return parent[1]
+    return secrets.token_hex(8)
+
+
+def _from_http(error: web.HTTPException, request: web.Request) -> Problem:
+    """Aiohttp's own refusals in our words."""
+    match error:
+        case web.HTTPNotFound():
+            return NotFound(f"nothing is at {request.path[:200]}")
+        case web.HTTPMethodNotAllowed():
+            return MethodNotAllowed(f"{request.method} is not; {', '.join(sorted(error.allowed_methods))} are")
+        case web.HTTPRequestEntityTooLarge():
+            return TooLarge()
+        case web.HTTPClientError():
+            return BadRequest(error.reason)
+        case _:
+            return Internal()

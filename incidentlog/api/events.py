@@ -1,0 +1,331 @@
+"""Events: append one or many, list, show."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from aiohttp import web
+
+from incidentlog.api.answers import answer
+from incidentlog.api.keys import Reader
+from incidentlog.api.moment import MOMENT, Moment
+from incidentlog.api.requests import (
+    SERVICE,
+    limit_of,
+    moment_of,
+    number_of,
+    reader_of,
+    refuse_unknown,
+    several,
+)
+from incidentlog.api.service import Service
+from incidentlog.errors import (
+    BadRequest,
+    Fault,
+    IdConflict,
+    InvalidEvent,
+    NotFound,
+    Problem,
+    RefusedLines,
+    StreamFull,
+    TooLarge,
+    UnsupportedMediaType,
+    WrongVersion,
+)
+from incidentlog.importers.door import LINE, Candidate
+from incidentlog.store import append as log
+from incidentlog.store.filters import parse_event_filter
+from incidentlog.store.read import read_ids, read_record_events, read_stream, search_events
+from incidentlog.subjects.fold import statuses
+from incidentlog.subjects.recorded import Recorded
+from incidentlog.subjects.values import TLP_LABELS
+
+BULK_BYTES: Final = 64 * 1024 * 1024
+BULK_LINES: Final = 100_000
+TOLD: Final = 1_000
+"""The most faults listed in one answer."""
+IDEMPOTENCY: Final = UUID("6f1f9a4e-7d0c-5a3e-9f0e-2f7a1f8f6c51")
+"""The namespace of ids made from `Idempotency-Key` headers (RFC 9562 §5.5)."""
+NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson"})
+
+_VERSION = re.compile(r'"(\d{1,5})"', re.ASCII)
+routes = web.RouteTableDef()
+
+
+@routes.post("/v1/events")
+async def append_one(request: web.Request) -> web.Response:
+    """Append one event."""
+    return await _append_one(request, None)
+
+
+@routes.post("/v1/streams/{stream}/events")
+async def append_to_stream(request: web.Request) -> web.Response:
+    """Append one event to a stream; `If-Match: "7"` or `If-None-Match: *` make it conditional."""
+    return await _append_one(request, request.match_info["stream"])
+
+
+async def _append_one(request: web.Request, stream: str | None) -> web.Response:
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "report")
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType(f"send application/json, not {request.content_type}")
+    given = request.headers.get("Idempotency-Key")
+    default_id = None if given is None else uuid5(IDEMPOTENCY, f"{reader.name}\0{given}")
+    raw = await request.read()
+    candidate = service.door.read(raw, recorded_by=reader.name, default_id=default_id, stream=stream)
+    _condition(request, candidate)
+    faults = await service.door.admit(service.pool, [candidate])
+    if faults:
+        raise InvalidEvent(errors=faults[0])
+    outcome = await service.writer.append(candidate.command)
+    return _placed(request, candidate.command, outcome)
+
+
+def _condition(request: web.Request, candidate: Candidate) -> None:
+    """Take the version expected from the conditional headers (RFC 9110 §13)."""
+    if request.headers.get("If-None-Match") == "*":
+        candidate.command.expected_version = 0
+    if (tag := request.headers.get("If-Match")) is not None:
+        matched = _VERSION.fullmatch(tag)
+        if matched is None:
+            raise BadRequest(errors=[Fault("/If-Match", "not_a_version", 'give a stream version, such as "7"')])
+        candidate.command.expected_version = int(matched[1])
+
+
+def _placed(request: web.Request, command: log.Append, outcome: log.Outcome) -> web.Response:
+    match outcome:
+        case log.Appended(position, version, recorded_at) | log.Duplicate(position, version, recorded_at):
+            request["position"] = position
+            new = isinstance(outcome, log.Appended)
+            headers = {"Location": f"/v1/events/{command.event_id}", "Log-Position": str(position)}
+            if not new:
+                headers["Idempotent-Replayed"] = "true"
+            body = {
+                "id": command.event_id,
+                "position": position,
+                "stream": command.stream,
+                "stream_version": version,
+                "recorded_at": recorded_at,
+            }
+            return answer(body, status=201 if new else 200, headers=headers)
+        case _:
+            raise _refusal(command, outcome)
+
+
+def _refusal(command: log.Append, outcome: log.Outcome) -> Problem:
+    match outcome:
+        case log.IdConflict():
+            return IdConflict(f"event {command.event_id} is in the log with other content")
+        case log.VersionConflict(current):
+            detail = f"stream '{command.stream}' is at version {current}, not {command.expected_version}"
+            return WrongVersion(detail, current_version=current)
+        case log.Full(current):
+            return StreamFull(f"stream '{command.stream}' holds {current} events; a subject ends somewhere")
+        case _:
+            raise AssertionError(outcome)
+
+
+@routes.post("/v1/events/bulk")
+async def append_many(request: web.Request) -> web.Response:
+    """Append a file of NDJSON: all of it, or, when a line is bad, nothing."""
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "report")
+    refuse_unknown(request, {"mode"})
+    if request.query.get("mode", "atomic") != "atomic":
+        raise BadRequest(errors=[Fault("/mode", "unknown_value", "mode is atomic")])
+    if request.content_type not in NDJSON:
+        raise UnsupportedMediaType(f"send application/x-ndjson, not {request.content_type}")
+    candidates, lines = await _read_lines(request, service, reader)
+    if not candidates:
+        raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
+    faults = await service.door.admit(service.pool, candidates)
+    _refuse_lines([(lines[n], fault) for n, found in faults.items() for fault in found])
+    outcomes = await service.writer.append_atomic([c.command for c in candidates])
+    _refuse_lines(_lost(candidates, lines, outcomes))
+    appended = [o.position for o in outcomes if isinstance(o, log.Appended)]
+    places = [o.position for o in outcomes if isinstance(o, log.Appended | log.Duplicate)]
+    request["position"] = max(places)
+    body = {
+        "appended": len(appended),
+        "duplicates": len(places) - len(appended),
+        "first_position": min(appended, default=None),
+        "last_position": max(appended, default=None),
+    }
+    return answer(body, status=201, headers={"Log-Position": str(max(places))})
+
+
+async def _read_lines(request: web.Request, service: Service, reader: Reader) -> tuple[list[Candidate], list[int]]:
+    """Every event of the body with its line's number, from 1; raises RefusedLines when one breaks a rule."""
+    candidates: list[Candidate] = []
+    lines: list[int] = []
+    bad: list[tuple[int, Fault]] = []
+    seen: dict[UUID, int] = {}
+    streams: set[str] = set()
+    number = 0
+    async for line in _lines(request):
+        number += 1
+        if not line.strip():
+            continue
+        if number % 200 == 0:
+            await asyncio.sleep(0)  # others are served while a large file is judged
+        try:
+            candidate = service.door.read(line, recorded_by=reader.name)
+        except Problem as refusal:
+            faults = refusal.errors or (Fault("", refusal.slug, refusal.detail),)
+            bad += [(number, fault) for fault in faults]
+            continue
+        command = candidate.command
+        if (first := seen.setdefault(command.event_id, number)) != number:
+            bad.append((number, Fault("/id", "repeated_id", f"the id is on line {first} too")))
+        if command.expected_version is not None and command.stream in streams:
+            detail = "in one request only a stream's first event may expect a version"
+            bad.append((number, Fault("/expected_version", "not_the_first", detail)))
+        streams.add(command.stream)
+        candidates.append(candidate)
+        lines.append(number)
+    _refuse_lines(bad)
+    return candidates, lines
+
+
+async def _lines(request: web.Request) -> AsyncIterator[bytes]:
+    """The body's lines, counted while they arrive; raises TooLarge past a limit."""
+    rest, total, count = b"", 0, 0
+    async for chunk in request.content.iter_any():
+        total += len(chunk)
+        if total > BULK_BYTES:
+            raise TooLarge(f"a request may have {BULK_BYTES} bytes")
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            count += 1
+            yield line
+        if len(rest) > LINE:
+            raise TooLarge(f"line {count + 1} has over {LINE} bytes")
+        if count > BULK_LINES:
+            raise TooLarge(f"a request may have {BULK_LINES} lines")
+    if rest:
+        yield rest
+
+
+def _lost(
+    candidates: Sequence[Candidate], lines: Sequence[int], outcomes: Sequence[log.Outcome]
+) -> list[tuple[int, Fault]]:
+    """The commands that lost, and with them the whole request."""
+    won = log.Appended | log.Duplicate | log.Unwritten
+    lost = []
+    for candidate, line, outcome in zip(candidates, lines, outcomes, strict=True):
+        if not isinstance(outcome, won):
+            refusal = _refusal(candidate.command, outcome)
+            lost.append((line, Fault("", refusal.slug, refusal.detail)))
+    return lost
+
+
+def _refuse_lines(bad: Sequence[tuple[int, Fault]]) -> None:
+    if not bad:
+        return
+    told = [{"line": line, **fault.as_json()} for line, fault in bad[:TOLD]]
+    lines = len({line for line, _ in bad})
+    detail = f"{lines} line{'s' * (lines > 1)} refused; nothing was written"
+    raise RefusedLines(detail, errors_total=len(bad), errors=told)
+
+
+@routes.get("/v1/events")
+async def list_events(request: web.Request) -> web.Response:
+    """The log in its order, narrowed by filters, a page at a time."""
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "read")
+    moment = await moment_of(request)
+    after = number_of(request, "after", default=0, most=2**53 - 1)
+    limit = limit_of(request, default=100, most=1_000)
+    own = {*MOMENT, "after", "limit", "min_position"}
+    wanted = parse_event_filter(several(request, own), service.log.zone)
+    found, reach = await search_events(
+        service.pool, wanted, after=after, upto=moment.position, clearance=reader.clearance, limit=limit
+    )
+    body: dict[str, Any] = {"events": await _encode(service, reader, found, moment)}
+    headers = {"Log-Position": str(moment.position)}
+    if reach < moment.position:
+        body["next"] = str(request.rel_url.update_query({"after": str(reach)}))
+        headers["Link"] = f'<{body["next"]}>; rel="next"'
+    return answer(body, headers=headers)
+
+
+@routes.get("/v1/events/{id}")
+async def show_event(request: web.Request) -> web.Response:
+    """One event."""
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "read")
+    moment = await moment_of(request)
+    try:
+        event_id = UUID(request.match_info["id"])
+    except ValueError:
+        raise NotFound("an event's id is a UUID") from None
+    found = [e for e in await read_ids(service.pool, [event_id]) if e.tlp <= reader.clearance]
+    if not found or found[0].position > moment.position:
+        raise NotFound(f"no event {event_id} is in the log")
+    (body,) = await _encode(service, reader, found, moment)
+    return answer(body, headers={"Log-Position": str(moment.position)})
+
+
+@routes.get("/v1/streams/{stream}")
+async def show_stream(request: web.Request) -> web.Response:
+    """A stream's events, oldest first."""
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "read")
+    refuse_unknown(request, {*MOMENT, "after_version", "limit", "min_position"})
+    moment = await moment_of(request)
+    stream = request.match_info["stream"]
+    limit = limit_of(request, default=100, most=1_000)
+    found = await read_stream(
+        service.pool,
+        stream,
+        after_version=number_of(request, "after_version", default=0, most=10_000),
+        upto=moment.position,
+        clearance=reader.clearance,
+        limit=limit,
+    )
+    if not found and "after_version" not in request.query:
+        raise NotFound(f"no stream '{stream[:161]}' is in the log")
+    body: dict[str, Any] = {"stream": stream, "events": await _encode(service, reader, found, moment)}
+    if len(found) == limit:
+        body["next"] = str(request.rel_url.update_query({"after_version": str(found[-1].stream_version)}))
+    return answer(body, headers={"Log-Position": str(moment.position)})
+
+
+async def _encode(service: Service, reader: Reader, events: Sequence[Recorded], moment: Moment) -> list[dict[str, Any]]:
+    if not events:
+        return []
+    about = await read_record_events(service.pool, {e.stream for e in events}, moment.position, reader.clearance)
+    told = statuses({e.position: e for e in (*about, *events)}.values())
+    return [encode_event(e, told.get(e.event_id, "effective")) for e in events]
+
+
+def encode_event(e: Recorded, status: str) -> dict[str, Any]:
+    """An event as it is shown: what the client sent, where the server put it, and whether it counts."""
+    sent = e.body_as_sent
+    place = sent.get("place")
+    if place is not None and e.place is not None:
+        place = {**place, "resolved": e.place.model_dump(exclude_none=True)}
+    return {
+        "id": e.event_id,
+        "position": e.position,
+        "stream": e.stream,
+        "stream_version": e.stream_version,
+        "type": e.type,
+        "schema_version": e.schema_version,
+        "occurred": e.raw["occurred"],
+        "reported_at": sent.get("reported_at"),
+        "recorded_at": e.recorded_at,
+        "recorded_by": e.recorded_by,
+        "place": place,
+        "actors": sent.get("actors", []),
+        "sources": sent.get("sources", []),
+        "verification": sent.get("verification", "unverified"),
+        "tlp": TLP_LABELS[e.tlp],
+        "data": sent["data"],
+        "links": sent.get("links", []),
+        "external_ids": sent.get("external_ids", []),
+        "notes": sent.get("notes"),
+        "status": status,
+    }

@@ -1,0 +1,53 @@
+"""Whether the service lives, and whether it can do its work."""
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+
+from incidentlog import __version__
+from incidentlog.api.answers import answer
+from incidentlog.api.requests import SERVICE
+from incidentlog.store.read import read_head
+
+routes = web.RouteTableDef()
+LAG_EVENTS = 10_000
+"""How far the projections may be behind before the service says it is not ready."""
+
+
+@routes.get("/livez")
+async def live(_: web.Request) -> web.Response:
+    """The process answers."""
+    return answer({"status": "ok"})
+
+
+@routes.get("/readyz")
+async def ready(request: web.Request) -> web.Response:
+    """The database answers and the projections keep up; `verbose` tells each check."""
+    service = request.app[SERVICE]
+    checks: dict[str, Any] = {"database": "ok", "projections": "ok"}
+    head = service.runner.position
+    try:
+        async with asyncio.timeout(2):
+            head = (await read_head(service.pool)).position
+    except Exception as error:  # noqa: BLE001 - whatever it is, the database does not answer
+        checks["database"] = type(error).__name__
+    lag = head - service.runner.position
+    if service.runner.failure is not None:
+        checks["projections"] = service.runner.failure
+    elif lag > LAG_EVENTS:
+        checks["projections"] = f"{lag} events behind"
+    good = all(value == "ok" for value in checks.values())
+    body: dict[str, Any] = {"status": "ok" if good else "not ready"}
+    if "verbose" in request.query:
+        body |= {
+            "checks": checks,
+            "head": head,
+            "position": service.runner.position,
+            "lag_events": lag,
+            "roles": "shared" if service.access.shared_roles else "separate",
+            "log": str(service.log.id),
+            "zone": service.log.zone,
+            "version": __version__,
+        }
+    return answer(body, status=200 if good else 503)

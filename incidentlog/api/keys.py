@@ -1,0 +1,89 @@
+"""Who asks: bearer keys with scopes and a clearance."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from incidentlog.errors import Forbidden, Unauthenticated
+from incidentlog.store.connect import Access, Pool
+from incidentlog.store.keys import find_key, has_keys, insert_key
+from incidentlog.subjects.values import Tlp
+
+SCOPES: Final = ("read", "report", "edit", "audit", "admin")
+REMEMBERED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whoever makes a request: what they may do, and up to which marking they see."""
+
+    name: str
+    """The key's id; `open` for a request without a key."""
+    scopes: frozenset[str]
+    clearance: int
+
+    def may(self, scope: str) -> None:
+        """Raises Forbidden, or Unauthenticated where a key would help, when the scope is missing."""
+        if scope not in self.scopes:
+            if self.name == OPEN:
+                raise Unauthenticated(f"'{scope}' needs a key: Authorization: Bearer ...")
+            raise Forbidden(f"the key {self.name} has not the scope '{scope}'")
+
+
+OPEN: Final = "open"
+"""Who reads without a key, where that is allowed: what is CLEAR, and nothing else."""
+
+
+def digest(key: str) -> bytes:
+    """What is stored of a key: it has 256 random bits, so one SHA-256 is enough."""
+    return hashlib.sha256(key.encode("utf-8", "replace")).digest()
+
+
+class Keys:
+    """Knows keys by their digest, and remembers those it has seen."""
+
+    def __init__(self, pool: Pool, *, open_read: bool) -> None:
+        """`open_read` lets requests without a key read what is CLEAR."""
+        self._pool = pool
+        self._open = Reader(OPEN, frozenset({"read"} if open_read else ()), int(Tlp.CLEAR))
+        self._seen: dict[bytes, Reader] = {}
+
+    async def reader(self, authorization: str | None) -> Reader:
+        """Whoever presents this `Authorization`; raises Unauthenticated for a key that is not known."""
+        if authorization is None:
+            return self._open
+        scheme, _, key = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not key:
+            raise Unauthenticated("the form is Authorization: Bearer <key>")
+        return await self.by_key(key.strip())
+
+    async def by_key(self, key: str) -> Reader:
+        """The owner of a key; raises Unauthenticated for one that is not known."""
+        seen = self._seen.get(digest(key))
+        return seen if seen is not None else await self._ask(key)
+
+    async def _ask(self, key: str) -> Reader:
+        found = await find_key(self._pool, digest(key))
+        if found is None:
+            raise Unauthenticated("the key is not known")
+        if len(self._seen) >= REMEMBERED:
+            self._seen.clear()
+        reader = self._seen[digest(key)] = Reader(found.key_id, frozenset(found.scopes), found.clearance)
+        return reader
+
+
+async def first_key(access: Access, given: str | None) -> str | None:
+    """Make the admin key of a log that has none; answers it when it was made here, and is not `given`."""
+    connection = await access.connect()
+    try:
+        if given is not None:
+            await insert_key(connection, "admin", digest(given), SCOPES, Tlp.RED)
+            return None
+        if await has_keys(connection):
+            return None
+        made = "il_" + secrets.token_urlsafe(32)
+        await insert_key(connection, "admin", digest(made), SCOPES, Tlp.RED)
+        return made
+    finally:
+        await connection.close()

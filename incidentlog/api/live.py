@@ -1,0 +1,5 @@
+"""Where WebSockets come in."""
+
+from aiohttp import web
+
+routes = web.RouteTableDef()

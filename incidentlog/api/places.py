@@ -1,0 +1,33 @@
+"""Places: how a name would resolve."""
+
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from incidentlog.api.answers import answer
+from incidentlog.api.requests import SERVICE, limit_of, reader_of, refuse_unknown
+from incidentlog.errors import BadRequest, Fault
+from incidentlog.places import ATTRIBUTION, search
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/v1/places")
+async def find_places(request: web.Request) -> web.Response:
+    """How a name would resolve, with the candidates and suggestions by prefix."""
+    await reader_of(request, "read")
+    refuse_unknown(request, {"q", "country", "limit"})
+    name = request.query.get("q", "")
+    if not 0 < len(name) <= 200:  # noqa: PLR2004 - as long as a place's name may be
+        raise BadRequest(errors=[Fault("/q", "missing", "give a name of 1 to 200 characters as q")])
+    limit = limit_of(request, default=8, most=50)
+    found = search(request.app[SERVICE].known.resolver, name, limit, request.query.get("country"))
+    resolution: dict[str, Any] = asdict(found.resolution)
+    body = {
+        "q": name,
+        "resolution": resolution,
+        "suggestions": [{**asdict(s.place), "match": s.match} for s in found.suggestions],
+        "attribution": ATTRIBUTION,
+    }
+    return answer(body)

@@ -1,0 +1,133 @@
+"""Projections and subjects, at any instant of the world and of knowledge."""
+
+from typing import Any
+
+from aiohttp import web
+
+from incidentlog.api.answers import answer, pinned
+from incidentlog.api.moment import MOMENT, Moment
+from incidentlog.api.requests import SERVICE, moment_of, number_of, reader_of, refuse_unknown, several
+from incidentlog.api.rows import rows_of
+from incidentlog.errors import NotFound
+from incidentlog.projections.shapes import PROJECTIONS, Tally
+from incidentlog.store.answer import active_builds, read_history, read_subject
+from incidentlog.subjects.subject import Subject
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/v1/projections")
+async def list_projections(request: web.Request) -> web.Response:
+    """What can be asked, and how far each has got."""
+    service = request.app[SERVICE]
+    await reader_of(request, "read")
+    builds = await active_builds(service.pool)
+    listed = [
+        {
+            "name": p.name,
+            "title": p.title,
+            "version": p.version,
+            "shape": "tally" if isinstance(p, Tally) else "document",
+            "position": builds[p.name].position if p.name in builds else 0,
+            **({"dimensions": p.dimensions, "measures": p.measures} if isinstance(p, Tally) else {}),
+        }
+        for p in PROJECTIONS.values()
+    ]
+    return answer({"projections": listed}, headers={"Log-Position": str(service.runner.position)})
+
+
+@routes.get("/v1/projections/{name}")
+async def show_projection(request: web.Request) -> web.Response:
+    """All rows."""
+    return await _show(request, None)
+
+
+@routes.get("/v1/projections/{name}/{key}")
+async def show_row(request: web.Request) -> web.Response:
+    """One row."""
+    return await _show(request, request.match_info["key"])
+
+
+async def _show(request: web.Request, key: str | None) -> web.Response:
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "read")
+    projection = PROJECTIONS.get(request.match_info["name"])
+    if projection is None:
+        raise NotFound(f"no projection is called '{request.match_info['name'][:80]}'")
+    moment = await moment_of(request)
+    params = several(request, {*MOMENT, "min_position"})
+    rows = await rows_of(service, projection, moment, reader.clearance, params)
+    body: dict[str, Any] = {
+        "projection": projection.name,
+        "version": projection.version,
+        "basis": moment.basis(service.log, projection.version),
+    }
+    if key is None:
+        body["rows"] = rows
+    elif key in rows:
+        body |= {"key": key, "row": rows[key]}
+    else:
+        raise NotFound(f"{projection.name} has no row '{key[:200]}' then")
+    return _answer(request, moment, body)
+
+
+@routes.get("/v1/subjects/{stream}")
+async def show_subject(request: web.Request) -> web.Response:
+    """What a stream's events add up to; a merged stream's survivor."""
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "read")
+    refuse_unknown(request, {*MOMENT, "min_position"})
+    moment = await moment_of(request)
+    stream = request.match_info["stream"]
+    found = await read_subject(service.pool, stream, reader.clearance, moment.position)
+    if found is None:
+        raise NotFound(f"no subject '{stream[:161]}' was known then")
+    body = {
+        "stream": found.state.stream,
+        "category": found.state.category,
+        "basis": moment.basis(service.log, (await active_builds(service.pool))["subjects"].version),
+        "state": _state(found.state),
+    }
+    return _answer(request, moment, body)
+
+
+@routes.get("/v1/subjects/{stream}/history")
+async def show_history(request: web.Request) -> web.Response:
+    """Every version of a subject, and between which positions it was our knowledge."""
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "read")
+    refuse_unknown(request, {*MOMENT, "min_position", "after", "limit"})
+    moment = await moment_of(request)
+    stream = request.match_info["stream"]
+    found = await read_history(
+        service.pool,
+        stream,
+        reader.clearance,
+        moment.position,
+        after=number_of(request, "after", default=0, most=2**53 - 1),
+        limit=number_of(request, "limit", default=1_000, least=1, most=10_000),
+    )
+    if not found:
+        raise NotFound(f"no subject '{stream[:161]}' was known then")
+    versions = [
+        {
+            "from_position": v.from_position,
+            "to_position": v.to_position,
+            "restated": v.restated,
+            "state": _state(v.state) if isinstance(v.state, Subject) else None,
+            **({} if isinstance(v.state, Subject) else {"absorbed_into": v.state.into}),
+        }
+        for v in found
+    ]
+    return _answer(request, moment, {"stream": stream, "versions": versions})
+
+
+def _state(subject: Subject) -> dict[str, Any]:
+    return subject.model_dump(mode="json", exclude={"stream", "claims", "told"})
+
+
+def _answer(request: web.Request, moment: Moment, body: dict[str, Any]) -> web.Response:
+    response = pinned(request, body) if moment.pinned else answer(body)
+    response.headers["Log-Position"] = str(moment.position)
+    request["position"] = moment.position
+    return response

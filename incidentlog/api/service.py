@@ -1,0 +1,180 @@
+"""The service: its parts, how they start and how they stop."""
+
+import asyncio
+import gc
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from incidentlog.api.keys import Keys, first_key
+from incidentlog.clock import Clock, SystemClock
+from incidentlog.config import Settings
+from incidentlog.embedded import Running, Server, data_root, start
+from incidentlog.importers import Door, Known
+from incidentlog.live import Hub
+from incidentlog.runner import Runner, Wakeup
+from incidentlog.store.connect import Access, Pool
+from incidentlog.store.migrate import migrate
+from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
+from incidentlog.store.writer import Writer
+from incidentlog.subjects.change import Families
+from incidentlog.subjects.registry import ALWAYS_CLEAR
+
+Ready = Callable[[str, str | None, int], None]
+"""Told once the service answers: its address, the admin key if one was made, and how many events were loaded."""
+
+GC_THRESHOLD: Final = 50_000
+"""The default collects so often that it doubles what validating an event costs."""
+SHUTDOWN_SECONDS: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Service:
+    """What the routes work with."""
+
+    access: Access
+    pool: Pool
+    log: LogIdentity
+    clock: Clock
+    known: Known
+    door: Door
+    writer: Writer
+    runner: Runner
+    grown: Wakeup
+    keys: Keys
+    hub: Hub
+
+
+@asynccontextmanager
+async def running(access: Access, settings: Settings, clock: Clock | None = None) -> AsyncIterator[Service]:
+    """A service on a migrated log, with its writer, runner and hub at work; a part that fails ends it."""
+    from incidentlog.api.events import encode_event  # noqa: PLC0415 - the routes need this module
+
+    clock = clock or SystemClock()
+    pool = await access.pool("reader")
+    identity = await read_log(pool)
+    known = Known()
+    await _learn(pool, known, identity)
+    grown = Wakeup()
+    writer = Writer(access, grown=lambda _: grown.ring())
+    runner = Runner(access, grown, known.learn)
+    keys = Keys(pool, open_read=settings.open_read)
+    hub = Hub(pool, identity, runner, clock, origins=settings.origins, encode_event=encode_event)
+    door = Door(known, clock, identity.zone)
+    service = Service(access, pool, identity, clock, known, door, writer, runner, grown, keys, hub)
+    try:
+        async with asyncio.TaskGroup() as parts:
+            tasks = [parts.create_task(part.run()) for part in (writer, runner, hub)]
+            try:
+                yield service
+            finally:
+                for task in tasks:
+                    task.cancel()
+    finally:
+        try:
+            async with asyncio.timeout(10):  # close() can wait for ever for a connection that is in use
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+async def _learn(pool: Pool, known: Known, identity: LogIdentity) -> None:
+    """Take in the actors and places that the log registered so far; there are few."""
+    for change in Families({}).changes(await read_categories(pool, ALWAYS_CLEAR), identity.zone):
+        known.learn([change])
+
+
+def access_of(settings: Settings, server: Server | None) -> Access:
+    """How to reach the log: on the embedded server, with its roles, or on one of the user's with one login."""
+    if server is None:
+        assert settings.dsn is not None  # noqa: S101 - without a DSN there is an embedded server
+        return Access(admin=settings.dsn, schema=settings.schema_name)
+    return Access(
+        admin=server.dsn(),
+        schema=settings.schema_name,
+        secret=server.password,
+        login=lambda user, password: server.dsn(user=user, password=password),
+    )
+
+
+def serve(settings: Settings, *, demo: bool = False, ready: Ready | None = None) -> int:
+    """Serve until SIGINT or SIGTERM, with a PostgreSQL of our own unless a DSN is set; answers the exit code.
+
+    To be called from the main thread. `demo` loads the timeline into an empty log first.
+    """
+    if settings.dsn is not None:
+        return uvloop.run(_serve(settings, access_of(settings, None), None, demo=demo, ready=ready))
+    with start(data_root(settings.data_dir)) as embedded:
+        access = access_of(settings, embedded.server)
+        return uvloop.run(_serve(settings, access, embedded, demo=demo, ready=ready))
+
+
+async def _serve(
+    settings: Settings, access: Access, embedded: Running | None, *, demo: bool, ready: Ready | None
+) -> int:
+    from incidentlog.api.app import make_app  # noqa: PLC0415 - it imports the routes, which import this module
+
+    applied = await migrate(access, settings.zone)
+    log.info("migrated", applied=[m.number for m in applied], shared_roles=access.shared_roles)
+    made = await first_key(access, settings.admin_key)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with running(access, settings) as service:
+        loaded = await load_timeline(service) if demo else 0
+        server = web.AppRunner(make_app(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        await server.setup()
+        site = web.TCPSite(server, settings.host, settings.port, backlog=1024)
+        await site.start()
+        url = f"http://{settings.host}:{server.addresses[0][1]}"
+        log.info("serving", url=url, log=str(service.log.id), position=service.runner.position)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD, 20, 20)
+        if ready is not None:
+            ready(url, made, loaded)
+        code = await _until(stop, embedded)
+        await site.stop()
+        await service.hub.close(1012)
+        await server.cleanup()
+    return code
+
+
+async def _until(stop: asyncio.Event, embedded: Running | None) -> int:
+    """Wait to be stopped, or for the PostgreSQL that we started to go away: then the service fails, loudly."""
+    stopped = asyncio.create_task(stop.wait())
+    waiting = [stopped]
+    if embedded is not None and embedded.server.owned:
+        waiting.append(asyncio.create_task(_died(embedded)))
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    return 0 if stopped.done() and not stopped.cancelled() else 1
+
+
+async def _died(embedded: Running) -> bool:
+    log.error("postgres_died", exit_code=await embedded.died())
+    return True
+
+
+async def load_timeline(service: Service) -> int:
+    """Append the bundled timeline to an empty log; answers how many events that were."""
+    if (await read_head(service.pool)).position:
+        return 0
+    lines = files("incidentlog").joinpath("demo/timeline.ndjson").read_bytes().splitlines()
+    candidates = [service.door.read(line, recorded_by="demo") for line in lines]
+    faults = await service.door.admit(service.pool, candidates)
+    assert not faults, faults  # noqa: S101 - the bundled timeline keeps the rules
+    await service.writer.append_atomic([c.command for c in candidates])
+    await service.runner.reached(len(lines), 30)
+    return len(lines)

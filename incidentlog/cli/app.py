@@ -1,0 +1,43 @@
+"""The tree of commands."""
+
+from typing import Annotated
+
+import typer
+
+from incidentlog.cli import database, doctor, events, ingest, key, projection, serve
+
+app = typer.Typer(
+    name="incidentlog",
+    help="An event-sourced log of diplomacy and conflict.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # importing rich would double the time --help takes
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, keys among them
+    epilog="Settings: INCIDENTLOG_* in the environment, or incidentlog.toml in the working directory. "
+    "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 auth, 5 conflict, 6 part of an ingest refused, "
+    "8 unavailable, 130 interrupted.",
+)
+app.command("serve")(serve.serve)
+app.command("demo")(serve.demo)
+app.command("ingest")(ingest.ingest)
+app.add_typer(events.app, name="events")
+app.add_typer(projection.app, name="projection")
+app.add_typer(database.app, name="db")
+app.add_typer(key.app, name="key")
+app.command("doctor")(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        from incidentlog import __version__  # noqa: PLC0415
+
+        typer.echo(f"incidentlog {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None: ...

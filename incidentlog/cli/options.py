@@ -1,0 +1,34 @@
+"""Options that several commands share."""
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+Url = Annotated[str, typer.Option("--url", envvar="INCIDENTLOG_URL", help="Where the service answers.")]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", envvar="INCIDENTLOG_KEY", show_envvar=True, help="The key to present.", show_default=False),
+]
+URL = "http://127.0.0.1:8080"
+
+
+class Output(StrEnum):
+    """In which form data is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+
+
+Form = Annotated[
+    Output | None,
+    typer.Option("-o", "--output", help="The form of the data; a table on a terminal, NDJSON in a pipe."),
+]
+
+
+def form(wanted: Output | None) -> Output:
+    """The form to write in: as wanted, else what suits stdout."""
+    return wanted or (Output.TABLE if sys.stdout.isatty() else Output.NDJSON)

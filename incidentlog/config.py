@@ -1,0 +1,108 @@
+"""Settings: from the environment, `incidentlog.toml` in the working directory, or their defaults, in this order."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+FILE: Final = "incidentlog.toml"
+PREFIX: Final = "INCIDENTLOG_"
+
+
+class Settings(BaseSettings):
+    """What an operator decides. Raises pydantic's ValidationError, or tomllib's TOMLDecodeError, on what cannot be."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_prefix_target="all",
+        env_ignore_empty=True,  # compose files hand on what is not set as an empty string
+        toml_file=FILE,
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a password
+    )
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    """0 is a free one, which the service then prints."""
+    data_dir: Path | None = None
+    """Where the embedded PostgreSQL keeps everything; None is the user's data folder."""
+    dsn: Annotated[str | None, Field(repr=False)] = None
+    """A PostgreSQL of the operator's, instead of the embedded one."""
+    dsn_read: Annotated[str | None, Field(repr=False)] = None
+    """A replica of it, for reads."""
+    admin_key: Annotated[str | None, Field(repr=False, min_length=16, max_length=500)] = None
+    """A key to begin with, instead of one that is made and printed."""
+    open_read: bool = False
+    """Whether anybody may read without a key."""
+    schema_name: Annotated[str, Field(alias="schema", pattern=r"^[a-z_][a-z0-9_]{0,62}$")] = "incidentlog"
+    """One schema per log."""
+    zone: str = "Europe/Kyiv"
+    """Whose days a new log counts in; an existing log keeps its own."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    origins: Annotated[list[str], NoDecode, Field(max_length=100)] = []
+    """Origins whose pages may open a WebSocket, besides the service's own; in the environment separated by commas."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._given = frozenset(given)
+        self._environment = frozenset(name.upper() for name, value in os.environ.items() if value)
+        self._file = frozenset(_in_file())
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            return ZoneInfo(value).key
+        except (OSError, LookupError, ValueError) as error:
+            raise ValueError("no such time zone; give one such as Europe/Kyiv") from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What was given in code, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def sources(self) -> dict[str, str]:
+        """Where each value came from, by field: `given`, a variable's name, the file's name, or `default`."""
+        return {name: self._source(name, field.alias or name) for name, field in type(self).model_fields.items()}
+
+    def _source(self, name: str, alias: str) -> str:
+        if self._given & {name, alias}:
+            return "given"
+        for variable in (f"{PREFIX}{alias}".upper(), f"{PREFIX}{name}".upper()):
+            if variable in self._environment:
+                return variable
+        return FILE if self._file & {name, alias} else "default"
+
+
+def _in_file() -> dict[str, Any]:
+    path = Path(FILE)
+    return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}

@@ -1,0 +1,318 @@
+"""The door: what every event passes on its way to the log, from whichever side it comes.
+
+`read` is pure but for the clock: it judges one event by itself and names every fault at once. `admit` asks the log
+whether what record events speak of is there.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from incidentlog.clock import Clock
+from incidentlog.errors import BadRequest, Fault, InvalidEvent, TooLarge
+from incidentlog.importers.known import Known
+from incidentlog.places import UnknownPlaceError
+from incidentlog.store.append import Append
+from incidentlog.store.connect import Pool
+from incidentlog.store.read import existing_streams, read_ids
+from incidentlog.subjects.envelope import Envelope, PlaceRef
+from incidentlog.subjects.fold import is_record_event, merge_patch
+from incidentlog.subjects.record import RecordAmended, RecordMerged, Targeting
+from incidentlog.subjects.recorded import Recorded
+from incidentlog.subjects.registry import ALWAYS_CLEAR, EVENTS, EventType, Registry
+from incidentlog.subjects.values import (
+    TLP_LABELS,
+    Occurred,
+    end_of_day_instant,
+    start_instant,
+)
+
+LINE: Final = 256 * 1024
+"""The most bytes of one event."""
+AHEAD: Final = timedelta(minutes=10)
+"""How far a clock may be ahead of ours: nothing happens, or is reported, later than that."""
+
+_STREAM = re.compile(r"[a-z]{1,40}:[a-z0-9._-]{1,120}", re.ASCII)
+
+
+@dataclass(slots=True)
+class Candidate:
+    """An event that keeps every rule that can be judged without the log."""
+
+    command: Append
+    envelope: Envelope[Any]
+    names_stream: bool
+    """Whether the client named the stream; a record event that did not goes to its target's."""
+
+
+class Door:
+    """Judges events one by one."""
+
+    def __init__(self, known: Known, clock: Clock, zone: str, registry: Registry = EVENTS) -> None:
+        """`zone` is the log's, for the times that the server fills in."""
+        self._known, self._clock, self._zone, self._registry = known, clock, zone, registry
+
+    def read(
+        self, raw: bytes, *, recorded_by: str, default_id: UUID | None = None, stream: str | None = None
+    ) -> Candidate:
+        """One event from its JSON. Raises InvalidEvent with every fault, BadRequest where
+        there is no JSON object, or TooLarge.
+
+        `default_id` is the id where the event has none, `stream` the one it must be on (both from the request).
+        """
+        if len(raw) > LINE:
+            raise TooLarge(f"an event may have {LINE} bytes, this one has {len(raw)}")
+        sent = _parse(raw)
+        event_type = self._type(sent)
+        if stream is not None:
+            if sent.setdefault("stream", stream) != stream:
+                raise InvalidEvent(errors=[Fault("/stream", "other_stream", f"the request is for {stream}")])
+            raw = orjson.dumps(sent)
+        occurred_raw: Any = sent.get("occurred")
+        if occurred_raw is None and not event_type.sourced:
+            occurred_raw = {"start": self._clock.now().isoformat(), "precision": "minute", "tz": self._zone}
+            raw = orjson.dumps({**sent, "occurred": occurred_raw})
+        faults: list[Fault] = []
+        envelope: Envelope[Any] | None = None
+        try:
+            envelope = event_type.envelope.model_validate_json(raw, context=self._known)
+        except ValidationError as invalid:
+            faults += _faults(invalid.errors(include_url=False, include_input=False), sent)
+        faults += self._more_faults(sent, event_type, envelope)
+        if b"\\u0000" in raw:
+            faults += _nul_faults(sent)
+        resolved = None
+        if envelope is not None and envelope.place is not None and not faults:
+            try:
+                external = [(x.scheme, x.id) for x in envelope.external_ids]
+                resolved = self._known.resolve(envelope.place, external)
+            except UnknownPlaceError as unknown:
+                faults.append(Fault(unknown.pointer, "unknown_place", str(unknown)))
+        if faults or envelope is None:
+            raise InvalidEvent(_summary(faults), errors=faults)
+        event_id = envelope.id or default_id or uuid7(self._clock.now())
+        command = Append(
+            event_id=event_id,
+            stream=envelope.stream or f"{event_type.name.partition('.')[0]}:{event_id}",
+            type=event_type.name,
+            schema_version=event_type.version,
+            recorded_by=recorded_by,
+            tlp=TLP_LABELS.index(envelope.tlp),
+            verification=envelope.verification,
+            occurred=envelope.occurred,
+            occurred_raw=occurred_raw,
+            body=canonical({k: v for k, v in sent.items() if k not in _NOT_CONTENT}),
+            expected_version=envelope.expected_version,
+            reported_at=None
+            if envelope.reported_at is None
+            else end_of_day_instant(envelope.reported_at, envelope.occurred.tz),
+            place=resolved,
+            actors=tuple(a.code for a in envelope.actors),
+            private=None if envelope.private is None else canonical(envelope.private),
+        )
+        return Candidate(command, envelope, envelope.stream is not None)
+
+    def _type(self, sent: Mapping[str, Any]) -> EventType:
+        name, version = sent.get("type"), sent.get("schema_version")
+        if not isinstance(name, str):
+            raise InvalidEvent(errors=[Fault("/type", "missing" if name is None else "string_type", "name a type")])
+        if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
+            raise InvalidEvent(errors=[Fault("/schema_version", "int_type", "give a whole number")])
+        found = self._registry.find(name, version)
+        if found is not None:
+            return found
+        if name in self._registry.newest:
+            raise InvalidEvent(errors=[Fault("/schema_version", "unknown_version", f"{name} has no version {version}")])
+        near = get_close_matches(name[:80], self._registry.newest, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise InvalidEvent(errors=[Fault("/type", "unknown_type", f"there is no type '{name[:80]}'{hint}")])
+
+    def _more_faults(
+        self, sent: Mapping[str, Any], event_type: EventType, envelope: Envelope[Any] | None
+    ) -> Iterable[Fault]:
+        """What the models cannot say: the stream's category, the clock, markings."""
+        yield from _stream_faults(sent.get("stream"), event_type)
+        if event_type.name.partition(".")[0] in ALWAYS_CLEAR and sent.get("tlp", "CLEAR") != "CLEAR":
+            yield Fault("/tlp", "always_clear", f"{event_type.name} is always CLEAR")
+        country = (sent.get("place") or {}).get("country") if isinstance(sent.get("place"), dict) else None
+        if isinstance(country, str) and not self._known.knows_country(country):
+            yield Fault("/place/country", "unknown_code", f"unknown country code '{country[:8]}'")
+        latest = self._clock.now() + AHEAD
+        occurred = envelope.occurred if envelope is not None else _occurred(sent.get("occurred"))
+        if occurred is not None:
+            if occurred.since > latest:
+                yield Fault("/occurred/start", "in_the_future", "it has not happened yet")
+            reported = envelope.reported_at if envelope is not None else None
+            if reported is not None and start_instant(reported, occurred.tz) > latest:
+                yield Fault("/reported_at", "in_the_future", "it has not been reported yet")
+
+    async def admit(self, pool: Pool, candidates: Sequence[Candidate]) -> dict[int, list[Fault]]:
+        """Ask the log for what record events speak of; answers the faults by the candidate's number.
+
+        A target must be earlier in the log or among the candidates before it. A record event without a stream is
+        put on its target's, a merge on the survivor's; an amended place is resolved anew.
+        """
+        wanted = {c.envelope.data.target for c in candidates if isinstance(c.envelope.data, Targeting)}
+        named = {s for c in candidates if isinstance(c.envelope.data, RecordMerged) for s in _merged(c.envelope.data)}
+        known = {e.event_id: e for e in await read_ids(pool, wanted)} if wanted else {}
+        streams = await existing_streams(pool, named) if named else set()
+        faults: dict[int, list[Fault]] = {}
+        earlier: dict[UUID, Candidate] = {}
+        for n, candidate in enumerate(candidates):
+            found: list[Fault] = []
+            data = candidate.envelope.data
+            if isinstance(data, Targeting):
+                target = known.get(data.target) or earlier.get(data.target)
+                found = self._about(candidate, data, target)
+            elif isinstance(data, RecordMerged):
+                found = _about_merge(candidate, data, streams)
+            elif is_record_event(candidate.command.type) and not candidate.names_stream:
+                found = [Fault("/stream", "missing", "name the stream of what this is about")]
+            if found:
+                faults[n] = found
+            earlier[candidate.command.event_id] = candidate
+            streams.add(candidate.command.stream)
+        return faults
+
+    def _about(self, candidate: Candidate, data: Targeting, target: Recorded | Candidate | None) -> list[Fault]:
+        if target is None:
+            return [Fault("/data/target", "unknown_target", f"no event {data.target} is earlier in the log")]
+        stream = target.stream if isinstance(target, Recorded) else target.command.stream
+        if not candidate.names_stream:
+            candidate.command.stream = stream
+        if candidate.command.stream != stream:
+            return [Fault("/stream", "other_stream", f"the target is on {stream}: so must be what is said of it")]
+        if isinstance(data, RecordAmended) and data.patch.place is not None:
+            return self._resolve_patch(candidate, data, target)
+        return []
+
+    def _resolve_patch(self, candidate: Candidate, data: RecordAmended, target: Recorded | Candidate) -> list[Fault]:
+        """Resolve the place that an amendment makes of its target's, and keep it with the amendment."""
+        envelope = target.envelope
+        was = None if envelope is None or envelope.place is None else envelope.place.model_dump(mode="json")
+        try:
+            place = PlaceRef.model_validate(merge_patch(was, data.patch.place))
+            candidate.command.place = self._known.resolve(place)
+        except ValidationError as invalid:
+            errors = invalid.errors(include_url=False, include_input=False)
+            return [Fault(f"/data/patch/place{f.pointer}", f.code, f.detail) for f in _faults(errors, {})]
+        except UnknownPlaceError as unknown:
+            return [Fault("/data/patch/place/place_id", "unknown_place", str(unknown))]
+        return []
+
+
+_NOT_CONTENT = frozenset({"id", "expected_version", "private"})
+"""What is kept beside the body: the id in meta, the private part by itself, the version not at all."""
+
+
+def canonical(value: Mapping[str, Any]) -> str:
+    """The one serialisation of a JSON object: keys sorted, no white space, UTF-8."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def uuid7(now: datetime, entropy: Callable[[int], bytes] = os.urandom) -> UUID:
+    """A UUID that sorts by time (RFC 9562 §5.7): random ones would scatter over the unique index."""
+    milliseconds = int(now.timestamp() * 1000)
+    random = int.from_bytes(entropy(10), "big")
+    value = (milliseconds & (1 << 48) - 1) << 80 | random & (1 << 80) - 1
+    return UUID(int=value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
+
+
+def _parse(raw: bytes) -> dict[str, Any]:
+    try:
+        sent = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        detail = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise BadRequest(detail, errors=[Fault("", "not_json", detail)]) from None
+    if not isinstance(sent, dict):
+        raise BadRequest(errors=[Fault("", "not_an_object", "an event is a JSON object")])
+    return sent
+
+
+def _summary(faults: Sequence[Fault]) -> str:
+    return "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+
+
+def _faults(errors: Iterable[ErrorDetails], sent: Mapping[str, Any]) -> list[Fault]:
+    """Each fault once, where the client can find it; branches of a union are ours, not the client's."""
+    found: dict[tuple[str, str], Fault] = {}
+    for error in errors:
+        fault = Fault(_pointer(error["loc"], sent), error["type"], error["msg"])
+        found.setdefault((fault.pointer, fault.code), fault)
+    return list(found.values())
+
+
+def _pointer(loc: Sequence[str | int], sent: Any) -> str:
+    """The RFC 6901 pointer of pydantic's path, as far as it leads through what was sent."""
+    parts: list[str] = []
+    at = sent
+    for n, part in enumerate(loc):
+        here = (isinstance(at, dict) and part in at) or (isinstance(at, list) and isinstance(part, int))
+        if not here and not (n == len(loc) - 1 and isinstance(at, dict) and part != "[key]"):
+            break
+        parts.append(str(part).replace("~", "~0").replace("/", "~1"))
+        at = (at.get(part) if isinstance(at, dict) else at[part] if int(part) < len(at) else None) if here else None
+    return "".join(f"/{part}" for part in parts)
+
+
+def _nul_faults(sent: Mapping[str, Any]) -> Iterable[Fault]:
+    """U+0000 is JSON and does not fit in PostgreSQL text."""
+    todo: list[tuple[str, Any]] = [("", sent)]
+    while todo:
+        pointer, value = todo.pop()
+        if isinstance(value, str) and "\0" in value:
+            yield Fault(pointer, "nul", "U+0000 cannot be kept")
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                if "\0" in key:
+                    yield Fault(pointer, "nul", "U+0000 cannot be kept")
+                todo.append((f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}", inner))
+        elif isinstance(value, list):
+            todo += [(f"{pointer}/{n}", inner) for n, inner in enumerate(value)]
+
+
+def _stream_faults(stream: Any, event_type: EventType) -> Iterable[Fault]:
+    if stream is None and len(event_type.categories) > 1:
+        choice = " or ".join(event_type.categories)
+        yield Fault("/stream", "missing", f"name the stream: {event_type.name} stands on a {choice}")
+    if not isinstance(stream, str) or not _STREAM.fullmatch(stream):
+        return
+    category = stream.partition(":")[0]
+    if event_type.categories and category not in event_type.categories:
+        choice = " or ".join(event_type.categories)
+        yield Fault("/stream", "wrong_category", f"{event_type.name} stands on a {choice}, not on a {category}")
+
+
+def _occurred(raw: Any) -> Occurred | None:
+    """The time of an event that has other faults, so that its own are told with them."""
+    try:
+        return Occurred.model_validate(raw)
+    except ValidationError:
+        return None
+
+
+def _merged(data: RecordMerged) -> Iterable[str]:
+    return (data.survivor, *data.absorbed)
+
+
+def _about_merge(candidate: Candidate, data: RecordMerged, streams: set[str]) -> list[Fault]:
+    faults = []
+    if not candidate.names_stream:
+        candidate.command.stream = data.survivor
+    if candidate.command.stream != data.survivor:
+        faults.append(Fault("/stream", "other_stream", "a merge stands on the survivor's stream"))
+    if data.survivor not in streams:
+        faults.append(Fault("/data/survivor", "unknown_target", f"no stream {data.survivor} is in the log"))
+    for n, absorbed in enumerate(data.absorbed):
+        if absorbed not in streams:
+            faults.append(Fault(f"/data/absorbed/{n}", "unknown_target", f"no stream {absorbed} is in the log"))
+    return faults

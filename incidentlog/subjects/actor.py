@@ -1,0 +1,34 @@
+"""Actors beyond the states and organisations that every log knows."""
+
+from typing import Any, Self
+
+from incidentlog.subjects.envelope import EventData
+from incidentlog.subjects.recorded import Effective
+from incidentlog.subjects.registry import event
+from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.values import NewActorCode, Slug, Word
+
+
+@event("actor.registered", sourced=False)
+class ActorRegistered(EventData):
+    """A code comes into use."""
+
+    code: NewActorCode
+    name: Word
+    kind: Slug | None = None
+
+
+class RegisteredActor(Subject, category="actor"):
+    """One actor, as registered last."""
+
+    code: str | None = None
+    name: str | None = None
+    kind: str | None = None
+
+    def evolve(self, event: Effective[Any]) -> Self:
+        """Take a registration."""
+        match event.data:
+            case ActorRegistered() as said:
+                return self.learn(event, **said.model_dump())
+            case _:
+                return self

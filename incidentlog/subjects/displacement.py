@@ -1,0 +1,58 @@
+"""Displacement: people who fled within the country, abroad, and back."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from incidentlog.subjects.envelope import EventData
+from incidentlog.subjects.recorded import Effective
+from incidentlog.subjects.registry import event
+from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.values import Count, Model, When, end_of_day_instant
+
+FIGURES = ("idps", "refugees", "returns")
+
+
+@event("displacement.reported")
+class DisplacementReported(EventData):
+    """How many are displaced, as of a day; absent is not told, never 0."""
+
+    idps: Count | None = None
+    refugees: Count | None = None
+    returns: Count | None = None
+    as_of: When | None = None
+    idps_as_of: When | None = None
+    """Where the figure of the internally displaced is of another day."""
+
+
+class Figure(Model):
+    """A count and its day."""
+
+    count: int
+    as_of: datetime
+
+
+class Displacement(Subject, category="displacement"):
+    """The latest figures, each by its own `as_of`; a later report of an older day does not replace them."""
+
+    idps: Figure | None = None
+    refugees: Figure | None = None
+    returns: Figure | None = None
+
+    def evolve(self, event: Effective[Any]) -> Self:
+        """Take a report."""
+        match event.data:
+            case DisplacementReported() as said:
+                return self._learn(event, said)
+            case _:
+                return self
+
+    def _learn(self, event: Effective[Any], said: DisplacementReported) -> Self:
+        changes = {}
+        for name in FIGURES:
+            count: int | None = getattr(said, name)
+            stated = (said.idps_as_of if name == "idps" else None) or said.as_of or event.envelope.occurred.start
+            as_of = end_of_day_instant(stated, event.tz)
+            before: Figure | None = getattr(self, name)
+            if count is not None and (before is None or as_of >= before.as_of):
+                changes[name] = Figure(count=count, as_of=as_of)
+        return self.learn(event, **changes)

@@ -1,0 +1,69 @@
+"""One PostgreSQL for the whole run, and a fresh database for every test that asks for one."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+import incidentlog.projections  # noqa: F401 - registers every event and projection
+from incidentlog.embedded import Server, start
+from incidentlog.store.connect import Access
+from incidentlog.store.migrate import migrate
+
+TEMPLATE = "migrated"
+_numbers = count(1)
+
+
+def access_to(server: Server, database: str) -> Access:
+    """A database of the test server, with its roles."""
+    return Access(
+        admin=server.dsn(database),
+        secret=server.password,
+        login=lambda user, password: server.dsn(database, user, password),
+    )
+
+
+async def run_admin(server: Server, statement: str) -> None:
+    connection = await asyncpg.connect(server.dsn("postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """An embedded PostgreSQL, not durable, with a migrated template."""
+    # Not pytest's own tmp_path: as root that is closed to the user the server runs as.
+    root = Path(tempfile.mkdtemp(prefix="incidentlog-tests-", dir="/var/tmp"))  # noqa: S108 - made just now, by us
+    root.chmod(0o755)
+    with start(root, durable=False) as running:
+
+        async def prepare() -> None:
+            await run_admin(running.server, f"CREATE DATABASE {TEMPLATE}")
+            await migrate(access_to(running.server, TEMPLATE))
+
+        asyncio.run(prepare())
+        yield running.server
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+async def access(server: Server) -> AsyncIterator[Access]:
+    """A fresh, migrated log of its own."""
+    name = f"test_{next(_numbers)}"
+    await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield access_to(server, name)
+    await run_admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def other_schema(access: Access) -> Access:
+    """A second log in the same database, not yet migrated."""
+    return replace(access, schema="other_log")

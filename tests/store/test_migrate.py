@@ -1,0 +1,111 @@
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from incidentlog.sqlfiles import queries, sql_root
+from incidentlog.store.connect import Access
+from incidentlog.store.migrate import MigrationError, migrate, migrations, status
+
+
+async def test_migrating_again_applies_nothing_and_keeps_the_log(access: Access):
+    connection = await access.connect()
+    before = await connection.fetchval("SELECT id FROM log")
+    assert await migrate(access, zone="UTC") == []
+    assert await connection.fetchval("SELECT id FROM log") == before
+    assert await connection.fetchval("SELECT zone FROM log") == "Europe/Kyiv"
+    await connection.close()
+    assert all(applied for _, applied in await status(access))
+
+
+async def test_a_changed_migration_is_refused(access: Access):
+    connection = await access.connect()
+    await connection.execute("UPDATE migrations SET checksum = 'another' WHERE number = 1")
+    await connection.close()
+    with pytest.raises(MigrationError, match="migration 1 was changed"):
+        await migrate(access)
+
+
+async def test_a_database_of_a_newer_build_is_refused(access: Access):
+    connection = await access.connect()
+    await connection.execute("INSERT INTO migrations (number, name, checksum) VALUES (9999, 'later', '')")
+    await connection.close()
+    with pytest.raises(MigrationError, match="9999"):
+        await migrate(access)
+
+
+async def test_two_logs_live_beside_each_other_in_one_database(access: Access):
+    other = replace(access, schema="other_log")
+    assert [m.number for m in await migrate(other)] == [m.number for m in migrations()]
+    ours, theirs = await access.connect(), await other.connect()
+    assert await ours.fetchval("SELECT id FROM log") != await theirs.fetchval("SELECT id FROM log")
+    await ours.close()
+    await theirs.close()
+
+
+_TYPES = {
+    "smallint": "int2", "integer": "int4", "bigint": "int8", "double precision": "float8", "boolean": "bool",
+    "text": "text", "uuid": "uuid", "timestamptz": "timestamptz", "bytea": "bytea",
+}  # fmt: skip
+STEMS = sorted(path.stem for path in (sql_root() / "queries").glob("*.sql"))
+
+
+@pytest.mark.parametrize("stem", STEMS)
+async def test_every_query_prepares_and_has_the_parameters_its_header_says(access: Access, stem: str):
+    connection = await access.connect()
+    try:
+        for name, query in queries(stem).items():
+            prepared = await connection.prepare(query.text)
+            said = [_TYPES[t.removesuffix("[]")] + ("[]" if t.endswith("[]") else "") for _, t in query.parameters]
+            assert [t.name for t in prepared.get_parameters()] == said, name
+    finally:
+        await connection.close()
+
+
+CHANGES = [
+    "UPDATE events SET type = 'x'",
+    "DELETE FROM events",
+    "TRUNCATE events CASCADE",
+    "UPDATE commits SET recorded_at = now()",
+    "DELETE FROM commits",
+    "TRUNCATE commits",
+    "UPDATE event_private SET text = NULL, salt = NULL",
+    "DELETE FROM event_private",
+    "TRUNCATE event_private",
+]
+
+
+@pytest.mark.parametrize("statement", CHANGES)
+@pytest.mark.parametrize("mode", ["origin", "replica"])
+async def test_nobody_changes_the_log_not_even_the_superuser_as_a_replica(access: Access, statement: str, mode: str):
+    connection = await access.connect()
+    try:
+        await connection.execute(f"SET session_replication_role = {mode}")
+        with pytest.raises(asyncpg.PostgresError, match="append-only") as refused:
+            await connection.execute(statement)
+        assert refused.value.sqlstate == "IL001"
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("role", ["appender", "runner", "notary", "eraser", "reader"])
+async def test_no_role_may_insert_events_but_through_the_append(access: Access, role: str):
+    connection = await access.connect(role)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("INSERT INTO commits VALUES (1, now())")
+        if role != "appender":
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute("SELECT append_events(NULL" + ", NULL" * 25 + ")")
+    finally:
+        await connection.close()
+
+
+async def test_a_reader_cannot_see_private_parts_nor_write_derived_tables(access: Access):
+    connection = await access.connect("reader")
+    try:
+        for statement in ("SELECT * FROM event_private", "DELETE FROM ledger", "UPDATE builds SET position = 0"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+    finally:
+        await connection.close()
