@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -224,7 +225,7 @@ def _lost(
 def _refuse_lines(bad: Sequence[tuple[int, Fault]]) -> None:
     if not bad:
         return
-    told = [{"line": line, **fault.as_json()} for line, fault in bad[:TOLD]]
+    told = [replace(fault, line=line) for line, fault in bad[:TOLD]]
     lines = len({line for line, _ in bad})
     detail = f"{lines} line{'s' * (lines > 1)} refused; nothing was written"
     raise RefusedLines(detail, errors_total=len(bad), errors=told)
@@ -297,7 +298,8 @@ async def _encode(service: Service, reader: Reader, events: Sequence[Recorded], 
     if not events:
         return []
     about = await read_record_events(service.pool, {e.stream for e in events}, moment.position, reader.clearance)
-    told = statuses({e.position: e for e in (*about, *events)}.values())
+    involved = {e.position: e for e in (*about, *events)}
+    told = statuses(involved[position] for position in sorted(involved))
     return [encode_event(e, told.get(e.event_id, "effective")) for e in events]
 
 

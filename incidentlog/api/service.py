@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Final
+from typing import Final, Literal
 
 import structlog
 import uvloop
@@ -162,7 +162,7 @@ async def _until(stop: asyncio.Event, embedded: Running | None) -> int:
     return 0 if stopped.done() and not stopped.cancelled() else 1
 
 
-async def _died(embedded: Running) -> bool:
+async def _died(embedded: Running) -> Literal[True]:
     log.error("postgres_died", exit_code=await embedded.died())
     return True
 

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -46,20 +46,27 @@ def line(value: Any, *, indent: bool = False) -> None:
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0).decode() + "\n")
 
 
-def table(rows: Sequence[Row], columns: Columns | None = None, caption: str | None = None) -> "Table":
-    """The rows as a table."""
+def table(
+    rows: Sequence[Row],
+    columns: Columns | None = None,
+    *,
+    caption: str | None = None,
+    marked: Collection[str] = (),
+) -> "Table":
+    """The rows as a table; those whose `key` is marked stand out."""
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - for tables alone
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     shown = columns or _all_columns(rows)
-    made = Table(box=SIMPLE_HEAD, caption=caption, caption_justify="left", pad_edge=False)
+    made = Table(box=SIMPLE_HEAD, caption=caption and Text(caption), caption_justify="left", pad_edge=False)
     values = [[value(row) for value in shown.values()] for row in rows]
     for n, title in enumerate(shown):
         numeric = any(isinstance(row[n], int | float) for row in values)
         made.add_column(Text(printable(title)), justify="right" if numeric else "left", overflow="fold")
-    for row in values:
-        made.add_row(*(Text(cell(value)) for value in row))
+    for row, shown_values in zip(rows, values, strict=True):
+        style = "bold reverse" if row.get("key") in marked else None
+        made.add_row(*(Text(cell(value)) for value in shown_values), style=style)
     return made
 
 

@@ -64,8 +64,7 @@ class Door:
     def read(
         self, raw: bytes, *, recorded_by: str, default_id: UUID | None = None, stream: str | None = None
     ) -> Candidate:
-        """One event from its JSON. Raises InvalidEvent with every fault, BadRequest where
-        there is no JSON object, or TooLarge.
+        """One event from its JSON; raises InvalidEvent with every fault, BadRequest for no JSON object, TooLarge.
 
         `default_id` is the id where the event has none, `stream` the one it must be on (both from the request).
         """

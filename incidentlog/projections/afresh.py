@@ -47,12 +47,12 @@ class Afresh:
         return document_rows(projection, self._documents(projection, level), cells, at)
 
     def names(self, tally: Tally, level: int = RED) -> Names:
-        """What the tally's values are called."""
+        """What the tally's values are called: the first name that each was given, as the store keeps it."""
         found: dict[tuple[str, str], str] = {}
         for change in self.changes:
             subject = seen_at(change.after, level)
             if subject is not None:
-                found.update(tally.names(subject))
+                found = {**tally.names(subject), **found}
         return found
 
     def _groups(self, tally: Tally, at: datetime, grouping: Grouping, level: int) -> list[Group]:

@@ -58,11 +58,11 @@ def tally_rows(tally: Tally, by: tuple[str, ...], groups: Iterable[Group], names
         if not any(group.sums):
             continue
         key = dict(zip(by, group.key, strict=True))
-        named = {"name": names[d, v] for d, v in key.items() if v is not None and (d, v) in names}
+        called = [names[d, v] for d, v in key.items() if v is not None and (d, v) in names]
         shown = tally.row(key, dict(zip(tally.measures, group.sums, strict=True)))
         rows[row_key(group.key)] = {
             **key,
-            **named,
+            **({"name": called[0]} if called else {}),
             **shown,
             "position": group.position,
             "restated": group.restated,

@@ -29,13 +29,22 @@ class SubjectVersion:
     state: Subject | Absorbed
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A subject as it stood, and the change that made it so."""
+
+    from_position: int
+    restated: bool
+    state: Subject
+
+
 async def active_builds(pool: Pool | Connection) -> dict[str, Build]:
     """The build that answers, by projection; `subjects` among them."""
     rows = await pool.fetch(query("answer", "builds"))
     return {r["projection"]: Build(*r) for r in rows}
 
 
-async def read_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> SubjectVersion | None:
+async def read_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> Standing | None:
     """What stood of a stream's subject at a position; the survivor's, where a merge took it (R4)."""
     while True:
         row = await pool.fetchrow(query("answer", "subject"), stream, clearance, position)
@@ -43,7 +52,7 @@ async def read_subject(pool: Pool | Connection, stream: str, clearance: int, pos
             return None
         state = read_variant(stream, row["body"])
         if isinstance(state, Subject):
-            return SubjectVersion(row["from_position"], None, row["restated"], state)
+            return Standing(row["from_position"], row["restated"], state)
         stream = state.into
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import asyncpg
@@ -26,9 +26,9 @@ RETRIABLE: Final = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "2500
 class Access:
     """How to reach one log: a DSN that may migrate, and one for each role (the same, where roles are shared)."""
 
-    admin: str
+    admin: str = field(repr=False)
     schema: str = "incidentlog"
-    secret: str | None = None
+    secret: str | None = field(default=None, repr=False)
     """What the roles' passwords are derived from; None where one login stands for all roles."""
     login: Callable[[str, str], str] | None = None
     """With `secret`: the DSN of a user with a password."""

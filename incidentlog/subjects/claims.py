@@ -55,6 +55,8 @@ def standing(claims: Iterable[Claim]) -> Casualties:
 
 
 def _stand(told: list[tuple[Claim, Estimate]]) -> Estimate:
+    if len(told) == 1:  # nearly always
+        return _between(told[0][1], told)
     band = min(BANDS[c.letter] for c, _ in told)
     told = [(c, e) for c, e in told if BANDS[c.letter] == band]
     best, figure = max(told, key=lambda ce: _standing_order(ce[0]))
@@ -62,12 +64,16 @@ def _stand(told: list[tuple[Claim, Estimate]]) -> Estimate:
     for c, e in sorted(told, key=lambda ce: (ce[0].as_of, ce[0].position)):
         latest[c.origin] = (c, e)
     latest[best.origin] = (best, figure)
-    spreads = [e.spread() for c, e in latest.values() if c.as_of >= best.as_of - WINDOW]
-    known = [s for s in spreads if s is not None]
+    return _between(figure, [ce for ce in latest.values() if ce[0].as_of >= best.as_of - WINDOW])
+
+
+def _between(figure: Estimate, told: Iterable[tuple[Claim, Estimate]]) -> Estimate:
+    """The figure, with the lowest low and the highest high of those told."""
+    spreads = [spread for _, e in told if (spread := e.spread()) is not None]
     return Estimate(
-        low=min(s[0] for s in known),
+        low=min(s[0] for s in spreads),
         best=figure.point,
-        high=max(s[2] for s in known),
+        high=max(s[2] for s in spreads),
         qualifier=figure.qualifier,
     )
 

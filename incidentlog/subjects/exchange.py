@@ -189,10 +189,16 @@ class Exchange(Subject, category="exchange"):
 
 def _sum(side: str, told: Iterable[Mapping[str, Release]]) -> Returned:
     releases = [r[side] for r in told if side in r]
-    sums = {name: _total(getattr(r, name) for r in releases) for name in ("total", *PARTS)}
-    return Returned(**sums, withheld=sum(r.total is None for r in releases))
+    totals = [r.total for r in releases]
+    return Returned(
+        total=_total(totals),
+        civilians=_total([r.civilians for r in releases]),
+        children=_total([r.children for r in releases]),
+        wounded=_total([r.wounded for r in releases]),
+        withheld=totals.count(None),
+    )
 
 
-def _total(counts: Iterable[int | None]) -> int | None:
+def _total(counts: list[int | None]) -> int | None:
     known = [n for n in counts if n is not None]
     return sum(known) if known else None

@@ -441,8 +441,8 @@ SPANS = st.builds(
 )
 OWN = st.dictionaries(st.sampled_from(["RUS", "UKR"]), SPANS, max_size=2)
 MOVES = st.one_of(
-    st.builds(lambda on, s, own, c, u: move("agreed", on, span=s, own=own, conditional=c, unilateral=u), HALVES, SPANS, OWN,
-              st.booleans(), st.booleans()),
+    st.builds(lambda on, s, own, c, u: move("agreed", on, span=s, own=own, conditional=c, unilateral=u),
+              HALVES, SPANS, OWN, st.booleans(), st.booleans()),
     st.builds(lambda on, s, by: proposed(on, span=s, respond_by=by and day(by)), HALVES, SPANS, SOMETIME),
     st.builds(
         lambda on, party, response: answered(party, response, on),

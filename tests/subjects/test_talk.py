@@ -79,6 +79,12 @@ def test_an_absorbed_report_fills_the_gaps_of_the_survivor():
     assert subject.held.start.isoformat() == "2025-05-16"
 
 
+def test_an_absorbed_report_does_not_replace_what_the_survivor_says():
+    later = held("2025-05-17", "talk:y", outcome="joint_statement", agenda=["prisoners"])
+    subject = talk(held(agenda=["ceasefire"]), later, merge(TALK, "talk:y"))
+    assert (subject.outcome, subject.agenda) == ("none", ("ceasefire",))
+
+
 def test_the_round_in_istanbul_of_may_2025():
     subject = subject_of(*timeline("talk:2025-05-16-istanbul"), kind=Talk)
     assert (subject.status, subject.round_no, subject.outcome) == ("held", 1, "exchange_agreed")

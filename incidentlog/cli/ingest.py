@@ -1,0 +1,197 @@
+"""`incidentlog ingest`: a file of NDJSON into the log, in chunks, each whole or not at all."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final, Protocol
+
+import typer
+
+from incidentlog.cli import options
+from incidentlog.cli.ending import Code, Failed, Refused, ending, say, told_fault
+
+if TYPE_CHECKING:
+    from incidentlog.cli.asking import Service
+
+CHUNK_LINES: Final = 1_000
+CHUNK_BYTES: Final = 4 * 1024 * 1024
+LINE_BYTES: Final = 256 * 1024
+TRIES: Final = 6
+"""How often a chunk is sent while the service says it is overloaded; 31 s at its shortest waits."""
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Consecutive lines of the file, with their numbers from 1; blank ones are left out."""
+
+    lines: list[tuple[int, bytes]] = field(default_factory=list)
+    size: int = 0
+    """Bytes of the file that it covers, blank lines included."""
+
+
+@dataclass(slots=True)
+class Sum:
+    """What became of the lines."""
+
+    appended: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    position: int | None = None
+
+
+class Advance(Protocol):
+    """Told of every chunk that is done."""
+
+    def __call__(self, size: int, total: Sum) -> None:
+        """`size` more bytes of the file are behind us."""
+        ...
+
+
+def ingest(
+    file: Annotated[str, typer.Argument(help="NDJSON, one event a line; - reads stdin.", metavar="FILE|-")],
+    url: options.Url = options.URL,
+    key: options.Key = None,
+) -> None:
+    """Append a file of events.
+
+    Lines that the service refuses are listed on stderr with their numbers and left out; the rest is appended, and the
+    exit code is 6. Events that carry ids may be sent again: what is in the log already is not added twice.
+    """
+    with ending(), _opened(file) as source:
+        total = _ingest(source, url, key)
+    if total.refused:
+        raise typer.Exit(Code.PARTLY_REFUSED)
+
+
+def _opened(file: str) -> AbstractContextManager[IO[bytes]]:
+    import sys  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    if file == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return Path(file).open("rb")
+    except OSError as error:
+        raise Failed(f"cannot read {file}: {error.strerror}", Code.USAGE) from error
+
+
+def _ingest(source: IO[bytes], url: str, key: str | None) -> Sum:
+    import asyncio  # noqa: PLC0415
+    import time  # noqa: PLC0415
+
+    from incidentlog.cli.asking import Service  # noqa: PLC0415
+
+    total, began = Sum(), time.monotonic()
+    # The file is read between the runs and not inside: a read that waits for a pipe would hold up Ctrl-C there.
+    with asyncio.Runner() as loop, _progress(source) as advance:
+        service = loop.run(Service(url, key).__aenter__())
+        try:
+            for chunk in chunks(source):
+                loop.run(_send(service, chunk, total))
+                advance(chunk.size, total)
+        except Failed:
+            say(f"{_told(total, time.monotonic() - began)}. Sending the file again adds no event with an id twice.")
+            raise
+        finally:
+            loop.run(service.__aexit__(None, None, None))
+    say(_told(total, time.monotonic() - began))
+    return total
+
+
+def chunks(source: IO[bytes]) -> Iterator[Chunk]:
+    """The file in chunks of at most 1,000 lines and 4 MiB; longer lines come as they are."""
+    chunk, size = Chunk(), 0
+    for number, line in enumerate(source, start=1):
+        text = line.strip()
+        if chunk.lines and (len(chunk.lines) == CHUNK_LINES or size + len(text) + 1 > CHUNK_BYTES):
+            yield chunk
+            chunk, size = Chunk(), 0
+        chunk.size += len(line)
+        if text:
+            chunk.lines.append((number, text))
+            size += len(text) + 1
+    if chunk.size:
+        yield chunk
+
+
+async def _send(service: "Service", chunk: Chunk, total: Sum) -> None:
+    """Send a chunk until the service takes what is left of it."""
+    lines = _short_enough(chunk.lines, total)
+    while lines:
+        try:
+            answer = await _post(service, lines)
+        except Refused as refused:
+            bad = {n for fault in refused.faults if isinstance(n := fault.get("line"), int) and 0 < n <= len(lines)}
+            if not bad:
+                raise
+            for fault in refused.faults:
+                if fault.get("line") in bad:
+                    say(f"line {lines[fault['line'] - 1][0]}: {told_fault(fault)}")
+            total.refused += len(bad)
+            lines = [line for n, line in enumerate(lines, start=1) if n not in bad]
+            continue
+        total.appended += answer["appended"]
+        total.duplicates += answer["duplicates"]
+        total.position = answer.get("last_position") or total.position
+        return
+
+
+def _short_enough(lines: Sequence[tuple[int, bytes]], total: Sum) -> list[tuple[int, bytes]]:
+    """One line that is too long would have the whole chunk refused with no word about the others."""
+    kept = [line for line in lines if len(line[1]) <= LINE_BYTES]
+    for number, text in lines:
+        if len(text) > LINE_BYTES:
+            say(f"line {number}: too-large: {len(text)} bytes; an event may have {LINE_BYTES}")
+    total.refused += len(lines) - len(kept)
+    return kept
+
+
+async def _post(service: "Service", lines: Sequence[tuple[int, bytes]]) -> Any:
+    import asyncio  # noqa: PLC0415
+
+    body = b"\n".join(text for _, text in lines)
+    for tried in range(1, TRIES + 1):
+        try:
+            return await service.post("/v1/events/bulk", body, "application/x-ndjson", params=[("mode", "atomic")])
+        except Refused as refused:
+            # Refused as a whole, so nothing was written: also events without ids may be sent again.
+            if refused.code is not Code.UNAVAILABLE or tried == TRIES:
+                raise
+            await asyncio.sleep(min(30.0, max(refused.retry_after_seconds or 0, 2.0 ** (tried - 1))))
+    raise AssertionError("the last try answers or raises")
+
+
+def _told(total: Sum, seconds: float) -> str:
+    done = total.appended + total.duplicates
+    rate = f", {done / seconds:,.0f} events/s" if done and seconds > 0 else ""
+    there = f", {total.duplicates:,} already there" if total.duplicates else ""
+    refused = f", {total.refused:,} refused" if total.refused else ""
+    head = f"; the log is at position {total.position:,} or later" if total.position else ""
+    return f"{total.appended:,} appended{there}{refused} in {seconds:.1f} s{rate}{head}"
+
+
+@contextmanager
+def _progress(source: IO[bytes]) -> Iterator[Advance]:
+    """A bar on stderr when that is a terminal, with the rate and the time left."""
+    import os  # noqa: PLC0415
+    import stat  # noqa: PLC0415
+    import sys  # noqa: PLC0415
+
+    if not sys.stderr.isatty():
+        yield lambda size, total: None  # noqa: ARG005 - nobody looks
+        return
+    from rich import progress  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    about = os.fstat(source.fileno())
+    columns = (
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TextColumn("{task.fields[events]:,} events"),
+        progress.TransferSpeedColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=about.st_size if stat.S_ISREG(about.st_mode) else None, events=0)
+        yield lambda size, total: bar.update(task, advance=size, events=total.appended + total.duplicates)

@@ -1,0 +1,284 @@
+"""A channel: one projection, grouping, filter and clearance, kept at one cursor and shared by all who follow it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+import structlog
+
+from incidentlog.clock import Clock
+from incidentlog.errors import Internal, Problem, ProjectionLagging
+from incidentlog.live import frames
+from incidentlog.live.frames import Cause, Cursor
+from incidentlog.live.views import Delta, Mark, Missed, View
+from incidentlog.store.connect import Connection, lost
+from incidentlog.store.live import event_id_at
+
+RETRY_SECONDS: Final = 1.0
+LOAD_SECONDS: Final = 30.0
+"""How long a subscriber waits for the rows to be read, and for a position to be reached."""
+REMEMBERED: Final = 4_096
+"""How many changed keys are remembered before those are forgotten that every subscriber has."""
+BEHIND: Final = 100_000
+"""How far behind a reader may be and be told what it missed; past it a snapshot costs less."""
+
+log = structlog.get_logger(__name__)
+
+
+class Bell(Protocol):
+    """What rings when there is something to read."""
+
+    def ticket(self) -> asyncio.Event:
+        """What the next ring will set."""
+        ...
+
+
+class Progress(Protocol):
+    """How far everything that is derived from the log has got."""
+
+    @property
+    def position(self) -> int:
+        """Up to where subjects and projections stand."""
+        ...
+
+    @property
+    def progressed(self) -> Bell:
+        """Rings after the position has moved."""
+        ...
+
+
+Reading = Callable[[], AbstractAsyncContextManager[Connection]]
+"""Lends a connection, within limits."""
+
+
+class Follower(Protocol):
+    """One subscription, as a channel sees it."""
+
+    @property
+    def seen(self) -> Cursor | None:
+        """Up to where it has been given everything; None while it has nothing."""
+        ...
+
+    def wake(self) -> None:
+        """There is something to send."""
+        ...
+
+    def fail(self, problem: Problem) -> None:
+        """The channel cannot go on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The last time that rows changed."""
+
+    before: Cursor
+    """The time before that they changed."""
+    cause: Cause
+    several: bool
+    """Whether more than one event may be behind it."""
+
+
+class Channel:
+    """Rows at a cursor, and for every key when it changed last: so that any cursor is told exactly what came after."""
+
+    def __init__(self, name: str, version: int, view: View, progress: Progress, clock: Clock, reading: Reading) -> None:
+        self.name = name
+        self.version = version
+        self.followers: set[Follower] = set()
+        self._view = view
+        self._progress = progress
+        self._clock = clock
+        self._reading = reading
+        self.cursor = Cursor(0, clock.now())
+        self._loaded = False
+        self._moved = asyncio.Event()
+        self._changed: dict[str, Cursor] = {}
+        """When each key changed last, in this order."""
+        self._last: Step | None = None
+        self._failure: Problem | None = None
+        self._snapshot: tuple[Cursor, list[bytes]] | None = None
+        self._updates: dict[tuple[int, Cursor], bytes] = {}
+
+    # ------------------------------------------------------------------------------------------- following
+
+    async def run(self) -> None:
+        """Keep up until cancelled; what cannot be mended is told to every follower."""
+        while True:
+            try:
+                await self._follow()
+            except Problem as problem:
+                self._fail(problem)
+                return
+            except Exception as error:
+                if not lost(error):
+                    log.exception("channel_failed", channel=self.name)
+                    self._fail(Internal("the projection cannot be followed"))
+                    return
+                log.warning("channel_interrupted", channel=self.name, error=repr(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _follow(self) -> None:
+        while True:
+            # Taken before the position is read: a step in between sets this one, and the wait below ends at once.
+            ticket = self._progress.progressed.ticket()
+            upto = self._progress.position
+            if not self._loaded:
+                await self._load(upto)
+            self._tick()
+            if upto > self.cursor.position:
+                await self._advance(upto)
+            await self._until(ticket)
+
+    async def _until(self, ticket: asyncio.Event) -> None:
+        """Wait for the log or the clock."""
+        upcoming = self._view.next_transition
+        if upcoming is None:
+            await ticket.wait()
+            return
+        waiting = [asyncio.ensure_future(ticket.wait()), asyncio.ensure_future(self._clock.sleep_until(upcoming))]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _load(self, upto: int) -> None:
+        at = self._clock.now()
+        async with self._reading() as connection:
+            await self._view.load(connection, upto, at)
+        self._loaded = True
+        self._move(Cursor(upto, at))
+
+    async def _advance(self, upto: int) -> None:
+        """Take in what the log brought. What is read is taken in at once, or, after a failure, not at all."""
+        start, at = self.cursor, max(self._clock.now(), self.cursor.at)
+        async with self._reading() as connection:
+            plan = await self._view.read(connection, start.position, upto, at)
+            mark = plan.mark
+            event_id = None if mark is None else await event_id_at(connection, mark.position)
+        to = Cursor(upto, max(at, self.cursor.at))
+        delta = self._view.apply(plan, to.at)
+        cause = Cause(upto, "clock")
+        if mark is not None:
+            cause = Cause(mark.position, "restated" if mark.restated else "event", event_id)
+        self._note(delta, to, cause, several=upto - start.position > 1)
+
+    def _tick(self) -> None:
+        """Let the clock change what it changes, one instant after the other."""
+        now = self._clock.now()
+        while (upcoming := self._view.next_transition) is not None and upcoming <= now:
+            at = max(upcoming, self.cursor.at)
+            delta = self._view.tick(at)
+            self._note(delta, Cursor(self.cursor.position, at), Cause(self.cursor.position, "clock"), several=False)
+
+    def confirm(self) -> datetime:
+        """The instant for which the rows hold: now, unless a change by the clock is due."""
+        upcoming, now = self._view.next_transition, self._clock.now()
+        if self._loaded and now > self.cursor.at and (upcoming is None or upcoming > now):
+            self.cursor = Cursor(self.cursor.position, now)
+        return self.cursor.at
+
+    def _note(self, delta: Delta, to: Cursor, cause: Cause, *, several: bool) -> None:
+        if delta:
+            assert to > self.cursor  # noqa: S101 - else nobody could tell this change from the last
+            before = next(reversed(self._changed.values())) if self._changed else Cursor(0, to.at)
+            self._last = Step(before, cause, several)
+            for key in delta:
+                self._changed.pop(key, None)
+                self._changed[key] = to
+            self._snapshot = None
+            self._forget()
+        self._move(to)
+        if delta:
+            for follower in self.followers:
+                follower.wake()
+
+    def _move(self, to: Cursor) -> None:
+        self.cursor = to
+        self._updates.clear()
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    def _forget(self) -> None:
+        """Forget when those keys changed whose change every follower has."""
+        if len(self._changed) <= REMEMBERED:
+            return
+        seen = min((f.seen for f in self.followers if f.seen is not None), default=self.cursor)
+        for key in [key for key, at in self._changed.items() if at <= seen]:
+            del self._changed[key]
+
+    def _fail(self, problem: Problem) -> None:
+        self._failure = problem
+        self._moved.set()
+        for follower in list(self.followers):
+            follower.fail(problem)
+
+    async def reached(self, position: int) -> Cursor:
+        """Wait until the rows are read, and are at a position. Raises what stands in the way, or ProjectionLagging."""
+        try:
+            async with asyncio.timeout(LOAD_SECONDS):
+                while self._failure is None and not (self._loaded and self.cursor.position >= position):
+                    await self._moved.wait()
+        except TimeoutError:
+            raise ProjectionLagging(f"position {position} is not reached; it is at {self.cursor.position}") from None
+        if self._failure is not None:
+            raise self._failure
+        return self.cursor
+
+    # --------------------------------------------------------------------------------------------- telling
+
+    def snapshot(self) -> tuple[Cursor, list[bytes]]:
+        """All rows in parts, and the cursor they are of; it holds until a row changes."""
+        if self._snapshot is None:
+            self._snapshot = self.cursor, frames.snapshot(self.name, self.cursor, self._view.rows)
+        return self._snapshot
+
+    def update(self, told: int, seen: Cursor) -> bytes | None:
+        """What changed after a cursor, as one message from the position last told; None when nothing did.
+
+        Those who were told and have seen the same share the bytes.
+        """
+        last = self._last
+        if last is None or not self._changed_after(seen):
+            return None
+        made = self._updates.get((told, seen))
+        if made is None:
+            rows = self._view.rows
+            keys = [*self._keys_after(seen)]
+            made = self._updates[told, seen] = frames.update(
+                self.name, told, self._stamp(), last.cause,
+                {key: rows[key] for key in reversed(keys) if key in rows},
+                [key for key in reversed(keys) if key not in rows],
+                conflated=last.several or last.before > seen,
+            )  # fmt: skip
+        return made
+
+    def _stamp(self) -> Cursor:
+        """Where an update leads: the cursor, with the instant of the last change if that was the last to happen."""
+        return self.cursor
+
+    def _changed_after(self, seen: Cursor) -> bool:
+        return bool(self._changed) and next(reversed(self._changed.values())) > seen
+
+    def _keys_after(self, seen: Cursor) -> Iterator[str]:
+        for key, at in reversed(self._changed.items()):
+            if at <= seen:
+                return
+            yield key
+
+    async def missed(self, since: Cursor) -> list[bytes]:
+        """What a reader that comes back has missed, up to where the channel is when this is called.
+
+        First, at its own position, what the clock changed; then what the log changed.
+        """
+        now = self.cursor
+        async with self._reading() as connection:
+            missed = await self._view.missed(connection, since, now)
+            mark = missed.mark
+            event_id = None if mark is None else await event_id_at(connection, mark.position)
+        return list(self._told(missed, mark, event_id, since, now))

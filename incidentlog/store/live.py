@@ -1,0 +1,58 @@
+"""What following needs beside the answers as of a position: what counts only later, what ended, which event it was."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from incidentlog.projections.rows import Names
+from incidentlog.projections.shapes import Booking
+from incidentlog.sqlfiles import query
+from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.derive import Build
+
+
+async def read_coming(
+    pool: Pool | Connection,
+    build: Build,
+    *,
+    clearance: int,
+    after: int,
+    upto: int,
+    later_than: datetime,
+    until: datetime | None = None,
+    limit: int,
+) -> list[Booking]:
+    """Bookings between two positions (exclusive, inclusive) that count only later than an instant, and by another."""
+    rows = await pool.fetch(query("live", "coming"), build.build, clearance, after, upto, later_than, until, limit)
+    return [
+        Booking(
+            position=r["position"],
+            level=r["level"],
+            stream=r["stream"],
+            at=r["at"],
+            dimensions=tuple(r["dimensions"]),
+            amounts=tuple(r["amounts"]),
+            restated=r["restated"],
+        )
+        for r in rows
+    ]
+
+
+async def ended_documents(pool: Pool | Connection, build: Build, *, clearance: int, after: int, upto: int) -> set[str]:
+    """The documents of which a version ended after a position and up to another."""
+    rows = await pool.fetch(query("live", "ended_documents"), build.build, clearance, after, upto)
+    return {r["key"] for r in rows}
+
+
+async def names_of(
+    pool: Pool | Connection, build: Build, dimensions: Collection[str], values: Collection[str]
+) -> Names:
+    """What some values are called, where they have a name."""
+    rows = await pool.fetch(query("live", "names_of"), build.build, list(dimensions), list(values))
+    return {(r["dimension"], r["value"]): r["name"] for r in rows}
+
+
+async def event_id_at(pool: Pool | Connection, position: int) -> UUID | None:
+    """Which event is at a position."""
+    found: UUID | None = await pool.fetchval(query("live", "event_id"), position)
+    return found

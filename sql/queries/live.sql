@@ -1,0 +1,34 @@
+-- name: coming
+-- Bookings after one position and up to another that count only later than an instant of the world, and by another.
+-- $1 build smallint
+-- $2 clearance smallint
+-- $3 after bigint
+-- $4 upto bigint
+-- $5 later_than timestamptz
+-- $6 until timestamptz
+-- $7 limit bigint
+SELECT position, level, stream, at, dimensions, amounts, restated FROM ledger
+WHERE build = $1 AND level <= $2 AND position > $3 AND position <= $4 AND at > $5
+  AND ($6::timestamptz IS NULL OR at <= $6)
+ORDER BY position, line LIMIT $7
+
+-- name: ended_documents
+-- The keys of documents of which a version ended between two positions (exclusive, inclusive), whatever followed it.
+-- $1 build smallint
+-- $2 clearance smallint
+-- $3 after bigint
+-- $4 upto bigint
+SELECT DISTINCT key FROM documents
+WHERE build = $1 AND level <= $2 AND to_position > $3 AND to_position <= $4
+
+-- name: names_of
+-- What some values of some dimensions are called.
+-- $1 build smallint
+-- $2 dimensions text[]
+-- $3 values text[]
+SELECT dimension, value, name FROM names WHERE build = $1 AND dimension = ANY($2) AND value = ANY($3)
+
+-- name: event_id
+-- The event at a position.
+-- $1 position bigint
+SELECT event_id FROM events WHERE position = $1

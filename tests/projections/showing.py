@@ -1,0 +1,51 @@
+"""What a projection shows of events, folded in memory: `given(A, B).shows("city_incidents", at="2025-12-20")`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from incidentlog.projections.afresh import Afresh
+from incidentlog.projections.rows import Grouping
+from incidentlog.projections.shapes import PROJECTIONS, Row
+from incidentlog.subjects.recorded import Recorded, reported_instant
+from incidentlog.subjects.values import end_of_day_instant, start_instant
+from tests.subjects import given as rows
+
+KYIV = rows.KYIV
+RECORDED = datetime(2027, 1, 1, tzinfo=UTC)
+"""When everything here was written down: after all that happens."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """Rows of the log, from a test's events."""
+
+    log: Sequence[Recorded]
+
+    def shows(self, name: str, at: str = "2026-12-31", by: tuple[str, ...] = (), **where: str) -> dict[str, Row]:
+        """The projection's rows at an instant, local midnight if it is a date."""
+        grouping = Grouping(by or getattr(PROJECTIONS[name], "group_by", ()), {d: (v,) for d, v in where.items()})
+        return Afresh(self.log, KYIV).rows(PROJECTIONS[name], start_instant(when(at), KYIV), grouping)
+
+    def known(self, at: str) -> "Given":
+        """As it was reported by then; a date is the end of that local day."""
+        until = end_of_day_instant(when(at), KYIV)
+        return Given([e for e in self.log if reported_instant(e) <= until])
+
+    def first(self, count: int) -> "Given":
+        """As it was recorded by that position."""
+        return Given(self.log[:count])
+
+
+def given(*events: dict[str, Any]) -> Given:
+    return Given(rows.given(*events, start=RECORDED))
+
+
+def when(text: str) -> date | datetime:
+    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
+
+
+def local(text: str) -> datetime:
+    """The instant of a local date or time."""
+    return start_instant(when(text), KYIV)
