@@ -4,6 +4,8 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import Final
 
 import structlog
 from aiohttp import web
@@ -13,8 +15,13 @@ from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound,
 from incidentlog.store.connect import lost
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-REQUEST_ID = "request_id"
+POSITION: Final = web.RequestKey("position", int)
+"""Set by a route: the position that its answer is about, for the line in the log."""
+REFUSED = 400
+SLOW_SECONDS = 1.0
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+_PROCESS = secrets.token_hex(4)
+_REQUESTS = count(1)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 log = structlog.get_logger(__name__)
@@ -27,7 +34,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     A client's mistake is logged without a stack trace; only a fault of ours has one.
     """
     started = time.perf_counter()
-    request[REQUEST_ID] = trace = _trace_id(request)
+    trace = _trace_id(request)
     try:
         response = await handler(request)
     except Problem as refusal:
@@ -43,14 +50,18 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             response = problem(Internal(), instance=request.path, trace_id=trace)
     if not response.prepared:
         response.headers["X-Request-Id"] = trace
-    log.info(
+    took = time.perf_counter() - started
+    # A line for each of thousands of appends a second would cost a twentieth of their time: what went well is told
+    # at the level `debug`, what did not, or was slow, always.
+    tell = log.debug if response.status < REFUSED and took < SLOW_SECONDS else log.info
+    tell(
         "request",
         request_id=trace,
         method=request.method,
         path=request.path,
         status=response.status,
-        position=request.get("position"),
-        milliseconds=round((time.perf_counter() - started) * 1000, 2),
+        position=request.get(POSITION),
+        milliseconds=round(took * 1000, 2),
     )
     return response
 
@@ -62,7 +73,7 @@ def _trace_id(request: web.Request) -> str:
         return headers["X-Request-Id"]
     if "traceparent" in headers and (parent := _TRACEPARENT.fullmatch(headers["traceparent"])):
         return parent[1]
-    return secrets.token_hex(8)
+    return f"{_PROCESS}{next(_REQUESTS):08x}"
 
 
 def _from_http(error: web.HTTPException, request: web.Request) -> Problem:

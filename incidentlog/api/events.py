@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from aiohttp import web
 
 from incidentlog.api.answers import answer
+from incidentlog.api.errors import POSITION
 from incidentlog.api.keys import Reader
 from incidentlog.api.moment import MOMENT, Moment
 from incidentlog.api.requests import (
@@ -20,6 +21,7 @@ from incidentlog.api.requests import (
     reader_of,
     refuse_unknown,
     several,
+    stream_of,
 )
 from incidentlog.api.service import Service
 from incidentlog.errors import (
@@ -47,6 +49,8 @@ BULK_BYTES: Final = 64 * 1024 * 1024
 BULK_LINES: Final = 100_000
 TOLD: Final = 1_000
 """The most faults listed in one answer."""
+STEP: Final = 100_000
+"""How many bytes are judged before others get their turn."""
 IDEMPOTENCY: Final = UUID("6f1f9a4e-7d0c-5a3e-9f0e-2f7a1f8f6c51")
 """The namespace of ids made from `Idempotency-Key` headers (RFC 9562 §5.5)."""
 NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson"})
@@ -98,7 +102,7 @@ def _condition(request: web.Request, candidate: Candidate) -> None:
 def _placed(request: web.Request, command: log.Append, outcome: log.Outcome) -> web.Response:
     match outcome:
         case log.Appended(position, version, recorded_at) | log.Duplicate(position, version, recorded_at):
-            request["position"] = position
+            request[POSITION] = position
             new = isinstance(outcome, log.Appended)
             headers = {"Location": f"/v1/events/{command.event_id}", "Log-Position": str(position)}
             if not new:
@@ -141,13 +145,17 @@ async def append_many(request: web.Request) -> web.Response:
     candidates, lines = await _read_lines(request, service, reader)
     if not candidates:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
-    faults = await service.door.admit(service.pool, candidates)
-    _refuse_lines([(lines[n], fault) for n, found in faults.items() for fault in found])
+    bad = _Bad()
+    for n, found in (await service.door.admit(service.pool, candidates)).items():
+        bad.add(lines[n], found)
+    _only_first_expects(candidates, lines, bad)  # only now do record events have their targets' streams
+    bad.refuse()
     outcomes = await service.writer.append_atomic([c.command for c in candidates])
-    _refuse_lines(_lost(candidates, lines, outcomes))
+    _lost(candidates, lines, outcomes, bad)
+    bad.refuse()
     appended = [o.position for o in outcomes if isinstance(o, log.Appended)]
     places = [o.position for o in outcomes if isinstance(o, log.Appended | log.Duplicate)]
-    request["position"] = max(places)
+    request[POSITION] = max(places)
     body = {
         "appended": len(appended),
         "duplicates": len(places) - len(appended),
@@ -161,33 +169,38 @@ async def _read_lines(request: web.Request, service: Service, reader: Reader) ->
     """Every event of the body with its line's number, from 1; raises RefusedLines when one breaks a rule."""
     candidates: list[Candidate] = []
     lines: list[int] = []
-    bad: list[tuple[int, Fault]] = []
+    bad = _Bad()
     seen: dict[UUID, int] = {}
-    streams: set[str] = set()
-    number = 0
+    number, step = 0, 0
     async for line in _lines(request):
         number += 1
         if not line.strip():
             continue
-        if number % 200 == 0:
+        step += len(line)
+        if step > STEP:
+            step = 0
             await asyncio.sleep(0)  # others are served while a large file is judged
         try:
             candidate = service.door.read(line, recorded_by=reader.name)
         except Problem as refusal:
-            faults = refusal.errors or (Fault("", refusal.slug, refusal.detail),)
-            bad += [(number, fault) for fault in faults]
+            bad.add(number, refusal.errors or (Fault("", refusal.slug, refusal.detail),))
             continue
-        command = candidate.command
-        if (first := seen.setdefault(command.event_id, number)) != number:
-            bad.append((number, Fault("/id", "repeated_id", f"the id is on line {first} too")))
-        if command.expected_version is not None and command.stream in streams:
-            detail = "in one request only a stream's first event may expect a version"
-            bad.append((number, Fault("/expected_version", "not_the_first", detail)))
-        streams.add(command.stream)
+        if (first := seen.setdefault(candidate.command.event_id, number)) != number:
+            bad.add(number, (Fault("/id", "repeated_id", f"the id is on line {first} too"),))
         candidates.append(candidate)
         lines.append(number)
-    _refuse_lines(bad)
+    bad.refuse()
     return candidates, lines
+
+
+def _only_first_expects(candidates: Sequence[Candidate], lines: Sequence[int], bad: "_Bad") -> None:
+    streams: set[str] = set()
+    for candidate, line in zip(candidates, lines, strict=True):
+        command = candidate.command
+        if command.expected_version is not None and command.stream in streams:
+            detail = "in one request only a stream's first event may expect a version"
+            bad.add(line, (Fault("/expected_version", "not_the_first", detail),))
+        streams.add(command.stream)
 
 
 async def _lines(request: web.Request) -> AsyncIterator[bytes]:
@@ -200,35 +213,50 @@ async def _lines(request: web.Request) -> AsyncIterator[bytes]:
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
             count += 1
-            yield line
-        if len(rest) > LINE:
-            raise TooLarge(f"line {count + 1} has over {LINE} bytes")
-        if count > BULK_LINES:
-            raise TooLarge(f"a request may have {BULK_LINES} lines")
+            yield _within(line, count)
+        if rest:
+            _within(rest, count + 1)
     if rest:
         yield rest
 
 
+def _within(line: bytes, number: int) -> bytes:
+    if len(line) > LINE:
+        raise TooLarge(f"line {number} has over {LINE} bytes")
+    if number > BULK_LINES:
+        raise TooLarge(f"a request may have {BULK_LINES} lines")
+    return line
+
+
 def _lost(
-    candidates: Sequence[Candidate], lines: Sequence[int], outcomes: Sequence[log.Outcome]
-) -> list[tuple[int, Fault]]:
+    candidates: Sequence[Candidate], lines: Sequence[int], outcomes: Sequence[log.Outcome], bad: "_Bad"
+) -> None:
     """The commands that lost, and with them the whole request."""
     won = log.Appended | log.Duplicate | log.Unwritten
-    lost = []
     for candidate, line, outcome in zip(candidates, lines, outcomes, strict=True):
         if not isinstance(outcome, won):
             refusal = _refusal(candidate.command, outcome)
-            lost.append((line, Fault("", refusal.slug, refusal.detail)))
-    return lost
+            bad.add(line, (Fault("", refusal.slug, refusal.detail),))
 
 
-def _refuse_lines(bad: Sequence[tuple[int, Fault]]) -> None:
-    if not bad:
-        return
-    told = [replace(fault, line=line) for line, fault in bad[:TOLD]]
-    lines = len({line for line, _ in bad})
-    detail = f"{lines} line{'s' * (lines > 1)} refused; nothing was written"
-    raise RefusedLines(detail, errors_total=len(bad), errors=told)
+class _Bad:
+    """The bad lines of a request: all of them counted, the first faults kept."""
+
+    def __init__(self) -> None:
+        self.lines: set[int] = set()
+        self.count = 0
+        self.told: list[Fault] = []
+
+    def add(self, line: int, faults: Sequence[Fault]) -> None:
+        self.lines.add(line)
+        self.count += len(faults)
+        self.told += [replace(fault, line=line) for fault in faults[: TOLD - len(self.told)]]
+
+    def refuse(self) -> None:
+        if self.lines:
+            n = len(self.lines)
+            detail = f"{n} line{'s' * (n > 1)} refused; nothing was written"
+            raise RefusedLines(detail, errors_total=self.count, errors=self.told)
 
 
 @routes.get("/v1/events")
@@ -276,7 +304,7 @@ async def show_stream(request: web.Request) -> web.Response:
     reader = await reader_of(request, "read")
     refuse_unknown(request, {*MOMENT, "after_version", "limit", "min_position"})
     moment = await moment_of(request)
-    stream = request.match_info["stream"]
+    stream = stream_of(request)
     limit = limit_of(request, default=100, most=1_000)
     found = await read_stream(
         service.pool,

@@ -5,8 +5,9 @@ from typing import Any
 from aiohttp import web
 
 from incidentlog.api.answers import answer, pinned
+from incidentlog.api.errors import POSITION
 from incidentlog.api.moment import MOMENT, Moment
-from incidentlog.api.requests import SERVICE, moment_of, number_of, reader_of, refuse_unknown, several
+from incidentlog.api.requests import SERVICE, limit_of, moment_of, number_of, reader_of, refuse_unknown, several, stream_of
 from incidentlog.api.rows import rows_of
 from incidentlog.errors import NotFound
 from incidentlog.projections.shapes import PROJECTIONS, Tally
@@ -78,7 +79,7 @@ async def show_subject(request: web.Request) -> web.Response:
     reader = await reader_of(request, "read")
     refuse_unknown(request, {*MOMENT, "min_position"})
     moment = await moment_of(request)
-    stream = request.match_info["stream"]
+    stream = stream_of(request)
     found = await read_subject(service.pool, stream, reader.clearance, moment.position)
     if found is None:
         raise NotFound(f"no subject '{stream[:161]}' was known then")
@@ -98,16 +99,11 @@ async def show_history(request: web.Request) -> web.Response:
     reader = await reader_of(request, "read")
     refuse_unknown(request, {*MOMENT, "min_position", "after", "limit"})
     moment = await moment_of(request)
-    stream = request.match_info["stream"]
-    found = await read_history(
-        service.pool,
-        stream,
-        reader.clearance,
-        moment.position,
-        after=number_of(request, "after", default=0, most=2**53 - 1),
-        limit=number_of(request, "limit", default=1_000, least=1, most=10_000),
-    )
-    if not found:
+    stream = stream_of(request)
+    after = number_of(request, "after", default=0, most=2**53 - 1)
+    limit = limit_of(request, default=1_000, most=10_000)
+    found = await read_history(service.pool, stream, reader.clearance, moment.position, after=after, limit=limit)
+    if not found and not after:
         raise NotFound(f"no subject '{stream[:161]}' was known then")
     versions = [
         {
@@ -119,7 +115,10 @@ async def show_history(request: web.Request) -> web.Response:
         }
         for v in found
     ]
-    return _answer(request, moment, {"stream": stream, "versions": versions})
+    body: dict[str, Any] = {"stream": stream, "versions": versions}
+    if len(found) == limit:
+        body["next"] = str(request.rel_url.update_query({"after": str(found[-1].from_position)}))
+    return _answer(request, moment, body)
 
 
 def _state(subject: Subject) -> dict[str, Any]:
@@ -129,5 +128,5 @@ def _state(subject: Subject) -> dict[str, Any]:
 def _answer(request: web.Request, moment: Moment, body: dict[str, Any]) -> web.Response:
     response = pinned(request, body) if moment.pinned else answer(body)
     response.headers["Log-Position"] = str(moment.position)
-    request["position"] = moment.position
+    request[POSITION] = moment.position
     return response

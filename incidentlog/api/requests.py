@@ -8,7 +8,8 @@ from aiohttp import web
 from incidentlog.api.keys import Reader
 from incidentlog.api.moment import Moment, parse_int, parse_moment
 from incidentlog.api.service import Service
-from incidentlog.errors import BadRequest, Fault, ProjectionLagging
+from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging
+from incidentlog.importers.door import STREAM
 
 SERVICE: Final = web.AppKey("service", Service)
 WAIT_SECONDS: Final = 2.0
@@ -51,6 +52,14 @@ def _patience(request: web.Request) -> float:
         if name == "wait" and value.isascii() and value.isdigit():
             return float(min(int(value[:4]), WAIT_MOST))
     return WAIT_SECONDS
+
+
+def stream_of(request: web.Request) -> str:
+    """The stream that the path names; raises NotFound for what cannot be one, such as text with a NUL."""
+    stream = request.match_info["stream"]
+    if not STREAM.fullmatch(stream):
+        raise NotFound(f"no stream is called {stream[:161]!r}: the form is category:slug")
+    return stream
 
 
 def limit_of(request: web.Request, *, default: int, most: int) -> int:

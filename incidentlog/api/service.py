@@ -19,7 +19,7 @@ from incidentlog.config import Settings
 from incidentlog.embedded import Running, Server, data_root, start
 from incidentlog.importers import Door, Known
 from incidentlog.live import Hub
-from incidentlog.runner import Runner, Wakeup
+from incidentlog.runner import Runner, RunnerApart, Wakeup
 from incidentlog.store.connect import Access, Pool
 from incidentlog.store.migrate import migrate
 from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
@@ -48,15 +48,20 @@ class Service:
     known: Known
     door: Door
     writer: Writer
-    runner: Runner
+    runner: Runner | RunnerApart
     grown: Wakeup
     keys: Keys
     hub: Hub
 
 
 @asynccontextmanager
-async def running(access: Access, settings: Settings, clock: Clock | None = None) -> AsyncIterator[Service]:
-    """A service on a migrated log, with its writer, runner and hub at work; a part that fails ends it."""
+async def running(
+    access: Access, settings: Settings, clock: Clock | None = None, *, runner_apart: bool = False
+) -> AsyncIterator[Service]:
+    """A service on a migrated log, with its writer, runner and hub at work; a part that fails ends it.
+
+    `runner_apart` gives the runner a process of its own, as `serve` does.
+    """
     from incidentlog.api.events import encode_event  # noqa: PLC0415 - the routes need this module
 
     clock = clock or SystemClock()
@@ -66,7 +71,9 @@ async def running(access: Access, settings: Settings, clock: Clock | None = None
     await _learn(pool, known, identity)
     grown = Wakeup()
     writer = Writer(access, grown=lambda _: grown.ring())
-    runner = Runner(access, grown, known.learn)
+    runner: Runner | RunnerApart = Runner(access, grown, known.learn)
+    if runner_apart:
+        runner = RunnerApart(access, grown, log_level=settings.log_level)
     keys = Keys(pool, open_read=settings.open_read)
     hub = Hub(pool, identity, runner, clock, origins=settings.origins, encode_event=encode_event)
     door = Door(known, clock, identity.zone)
@@ -74,6 +81,8 @@ async def running(access: Access, settings: Settings, clock: Clock | None = None
     try:
         async with asyncio.TaskGroup() as parts:
             tasks = [parts.create_task(part.run()) for part in (writer, runner, hub)]
+            if isinstance(runner, RunnerApart):
+                tasks.append(parts.create_task(_keep_learning(runner, pool, known, identity)))
             try:
                 yield service
             finally:
@@ -91,6 +100,13 @@ async def _learn(pool: Pool, known: Known, identity: LogIdentity) -> None:
     """Take in the actors and places that the log registered so far; there are few."""
     for change in Families({}).changes(await read_categories(pool, ALWAYS_CLEAR), identity.zone):
         known.learn([change])
+
+
+async def _keep_learning(runner: RunnerApart, pool: Pool, known: Known, identity: LogIdentity) -> None:
+    while True:
+        ticket = runner.registered.ticket()
+        await ticket.wait()
+        await _learn(pool, known, identity)
 
 
 def access_of(settings: Settings, server: Server | None) -> Access:
@@ -130,7 +146,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with running(access, settings) as service:
+    async with running(access, settings, runner_apart=True) as service:
         loaded = await load_timeline(service) if demo else 0
         server = web.AppRunner(make_app(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await server.setup()

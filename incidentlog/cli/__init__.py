@@ -5,7 +5,7 @@ import sys
 
 def main() -> None:
     """Run the command that `sys.argv` names, and exit with its code (`ending.Code`)."""
-    from incidentlog.cli.app import app  # noqa: PLC0415 - importing this package must cost nothing
+    from incidentlog.cli.app import app
 
     # What we write is UTF-8 wherever we run; a terminal that cannot show a letter shows its number.
     for stream in (sys.stdout, sys.stderr):

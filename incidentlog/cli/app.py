@@ -5,9 +5,11 @@ from typing import Annotated
 import typer
 
 from incidentlog.cli import database, doctor, events, ingest, key, projection, serve
+from incidentlog.cli.group import Group
 
 app = typer.Typer(
     name="incidentlog",
+    cls=Group,
     help="An event-sourced log of diplomacy and conflict.",
     no_args_is_help=True,
     add_completion=False,
@@ -27,9 +29,9 @@ app.add_typer(key.app, name="key")
 app.command("doctor")(doctor.doctor)
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+def _version(wanted: bool) -> None:
     if wanted:
-        from incidentlog import __version__  # noqa: PLC0415
+        from incidentlog import __version__
 
         typer.echo(f"incidentlog {__version__}")
         raise typer.Exit

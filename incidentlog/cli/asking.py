@@ -72,7 +72,13 @@ class Service:
 
     def away(self, error: BaseException) -> Failed:
         """The failure to say when nothing answers."""
-        why = "it does not answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+        match error:
+            case TimeoutError():
+                why = "it does not answer in time"
+            case aiohttp.ClientConnectorError():
+                why = error.os_error.strerror or str(error.os_error)
+            case _:
+                why = str(error) or type(error).__name__
         return Failed(f"no service at {self.url}: {why}", Code.UNAVAILABLE)
 
 

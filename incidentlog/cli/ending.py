@@ -94,7 +94,7 @@ def ending() -> Iterator[None]:
 
 def run(work: Coroutine[Any, Any, int | None]) -> None:
     """Run a command to its end and exit with the code it answers."""
-    import asyncio  # noqa: PLC0415 - not for --help
+    import asyncio
 
     with ending():
         raise typer.Exit(asyncio.run(work) or Code.OK)

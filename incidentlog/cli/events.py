@@ -7,13 +7,14 @@ from urllib.parse import quote
 import typer
 
 from incidentlog.cli import options
-from incidentlog.cli.ending import Failed, run
+from incidentlog.cli.ending import Code, Failed, run
+from incidentlog.cli.group import Group
 from incidentlog.cli.options import Output
 
 if TYPE_CHECKING:
     from incidentlog.cli.output import Columns
 
-app = typer.Typer(help="The log: list events, show one, follow new ones.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="The log: list events, show one, follow new ones.", no_args_is_help=True)
 
 PAGE: Final = 1_000
 
@@ -64,8 +65,8 @@ def list_(
 async def _list(
     url: str, key: str | None, wanted: list[tuple[str, str]], after: int, limit: int | None, output: Output
 ) -> None:
-    from incidentlog.cli.asking import Service  # noqa: PLC0415
-    from incidentlog.cli.output import write  # noqa: PLC0415
+    from incidentlog.cli.asking import Service
+    from incidentlog.cli.output import write
 
     kept: list[Any] = []
     async with Service(url, key) as service:
@@ -106,13 +107,13 @@ def show(
 
 
 async def _show(url: str, key: str | None, event_id: str, output: Output) -> None:
-    from incidentlog.cli.asking import Service  # noqa: PLC0415
-    from incidentlog.cli.output import write  # noqa: PLC0415
+    from incidentlog.cli.asking import Service
+    from incidentlog.cli.output import write
 
     async with Service(url, key) as service:
         event = await service.get(f"/v1/events/{quote(event_id, safe='')}")
     if output is Output.TABLE:
-        write([{"field": k, "value": v} for k, v in event.items() if v not in (None, [])], output)
+        write([{"field": k, "value": v} for k, v in event.items() if v not in (None, [])], output, columns=FIELDS)
     else:
         write([event], output, whole=event)
 
@@ -143,14 +144,14 @@ def tail(
 
 
 async def _tail(url: str, key: str | None, wanted: list[tuple[str, str]], after: int | None, output: Output) -> None:
-    import sys  # noqa: PLC0415
+    import sys
 
-    from incidentlog.cli.asking import Service  # noqa: PLC0415
-    from incidentlog.cli.live import filter_of, follow  # noqa: PLC0415
-    from incidentlog.cli.output import line, write  # noqa: PLC0415
+    from incidentlog.cli.asking import Service
+    from incidentlog.cli.live import filter_of, follow
+    from incidentlog.cli.output import line, write
 
     if output not in (Output.TABLE, Output.NDJSON):
-        raise Failed("what never ends can be shown as a table or as ndjson")
+        raise Failed("what never ends can be shown as a table or as ndjson", Code.USAGE)
     async with Service(url, key) as service:
         async for message in follow(service, {"projection": "events", **filter_of(wanted)}, after=after):
             if message["type"] != "events":
@@ -177,6 +178,7 @@ def _place(event: Mapping[str, Any]) -> str | None:
     return name if isinstance(name, str) else None
 
 
+FIELDS: Final["Columns"] = {"field": lambda f: f["field"], "value": lambda f: f["value"]}
 COLUMNS: Final["Columns"] = {
     "position": lambda e: e["position"],
     "occurred": lambda e: e["occurred"]["start"],

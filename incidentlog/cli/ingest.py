@@ -64,8 +64,8 @@ def ingest(
 
 
 def _opened(file: str) -> AbstractContextManager[IO[bytes]]:
-    import sys  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
+    import sys
+    from pathlib import Path
 
     if file == "-":
         return nullcontext(sys.stdin.buffer)
@@ -76,10 +76,10 @@ def _opened(file: str) -> AbstractContextManager[IO[bytes]]:
 
 
 def _ingest(source: IO[bytes], url: str, key: str | None) -> Sum:
-    import asyncio  # noqa: PLC0415
-    import time  # noqa: PLC0415
+    import asyncio
+    import time
 
-    from incidentlog.cli.asking import Service  # noqa: PLC0415
+    from incidentlog.cli.asking import Service
 
     total, began = Sum(), time.monotonic()
     # The file is read between the runs and not inside: a read that waits for a pipe would hold up Ctrl-C there.
@@ -90,7 +90,9 @@ def _ingest(source: IO[bytes], url: str, key: str | None) -> Sum:
                 loop.run(_send(service, chunk, total))
                 advance(chunk.size, total)
         except Failed:
-            say(f"{_told(total, time.monotonic() - began)}. Sending the file again adds no event with an id twice.")
+            if total != Sum():
+                told = _told(total, time.monotonic() - began)
+                say(f"{told}. Sending the file again adds no event with an id twice.")
             raise
         finally:
             loop.run(service.__aexit__(None, None, None))
@@ -147,7 +149,7 @@ def _short_enough(lines: Sequence[tuple[int, bytes]], total: Sum) -> list[tuple[
 
 
 async def _post(service: "Service", lines: Sequence[tuple[int, bytes]]) -> Any:
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
     body = b"\n".join(text for _, text in lines)
     for tried in range(1, TRIES + 1):
@@ -173,15 +175,15 @@ def _told(total: Sum, seconds: float) -> str:
 @contextmanager
 def _progress(source: IO[bytes]) -> Iterator[Advance]:
     """A bar on stderr when that is a terminal, with the rate and the time left."""
-    import os  # noqa: PLC0415
-    import stat  # noqa: PLC0415
-    import sys  # noqa: PLC0415
+    import os
+    import stat
+    import sys
 
     if not sys.stderr.isatty():
         yield lambda size, total: None  # noqa: ARG005 - nobody looks
         return
-    from rich import progress  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
+    from rich import progress
+    from rich.console import Console
 
     about = os.fstat(source.fileno())
     columns = (

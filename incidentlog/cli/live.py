@@ -128,7 +128,7 @@ async def _one_connection(service: Service, subscription: Message, cursor: Curso
         raise LostError("the connection was closed")
     if first:
         raise service.away(lost)
-    raise LostError(f"the connection is lost ({lost or type(lost).__name__})")
+    raise LostError(f"the connection is lost ({str(lost) or type(lost).__name__})")
 
 
 async def _messages(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[Message]:
@@ -138,7 +138,7 @@ async def _messages(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[Me
         frame = await socket.receive(timeout=MISSED_HEARTBEATS * patience / 1000)
         if frame.type is not aiohttp.WSMsgType.TEXT:
             code = socket.close_code
-            if code in NO_WAY_BACK:
+            if code is not None and code in NO_WAY_BACK:
                 why = frame.extra or f"close code {code}"
                 raise Failed(f"the service closed the connection: {why}", NO_WAY_BACK[code])
             raise LostError(f"the connection was closed ({code})")

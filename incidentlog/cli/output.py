@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,6 +18,8 @@ Columns = Mapping[str, Callable[[Row], Any]]
 """What a table shows: a column's title, and its value in a row."""
 
 WIDEST_CELL = 60
+WIDEST_CONTAINER = 40
+NOTHING = "-"
 PIPE_WIDTH = 200
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ESTIMATE = frozenset({"low", "best", "high", "qualifier"})
@@ -34,7 +36,7 @@ def write(rows: Sequence[Row], output: Output, *, whole: Any = None, columns: Co
         case Output.CSV:
             _write_csv(rows)
         case Output.TABLE:
-            from rich.console import Console  # noqa: PLC0415 - for tables alone
+            from rich.console import Console
 
             console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
             console.print(table(rows, columns))
@@ -54,15 +56,20 @@ def table(
     marked: Collection[str] = (),
 ) -> "Table":
     """The rows as a table; those whose `key` is marked stand out."""
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - for tables alone
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
 
-    shown = columns or _all_columns(rows)
-    made = Table(box=SIMPLE_HEAD, caption=caption and Text(caption), caption_justify="left", pad_edge=False)
+    shown, left_out = (columns, []) if columns else _all_columns(rows)
+    said = " ".join(
+        filter(None, [caption, f"Not shown: {', '.join(left_out)}; -o json has all." if left_out else None])
+    )
+    made = Table(
+        box=SIMPLE_HEAD, caption=Text(printable(said)) if said else None, caption_justify="left", pad_edge=False
+    )
     values = [[value(row) for value in shown.values()] for row in rows]
     for n, title in enumerate(shown):
-        numeric = any(isinstance(row[n], int | float) for row in values)
+        numeric = all(isinstance(row[n], int | float | None) for row in values)
         made.add_column(Text(printable(title)), justify="right" if numeric else "left", overflow="fold")
     for row, shown_values in zip(rows, values, strict=True):
         style = "bold reverse" if row.get("key") in marked else None
@@ -79,7 +86,7 @@ def cell(value: Any) -> str:
 def _cell(value: Any) -> str:
     match value:
         case None:
-            return "–"  # noqa: RUF001 - the sign for "not disclosed"
+            return NOTHING
         case bool():
             return "yes" if value else "no"
         case str():
@@ -87,9 +94,10 @@ def _cell(value: Any) -> str:
         case dict() if value and value.keys() <= _ESTIMATE:
             return _estimate(value)
         case dict():
-            return ", ".join(f"{printable(str(k))} {_cell(v)}" for k, v in value.items() if v is not None)
+            told = ((k, _cell(v)) for k, v in value.items())
+            return ", ".join(f"{printable(str(k))} {v}" for k, v in told if v != NOTHING) or NOTHING
         case list():
-            return ", ".join(_cell(v) for v in value)
+            return ", ".join(map(_cell, value)) or NOTHING
         case _:
             return str(value)
 
@@ -97,16 +105,21 @@ def _cell(value: Any) -> str:
 def _estimate(value: Mapping[str, Any]) -> str:
     """`12 (10 to 15)`, or what is known of it."""
     low, best, high = (value.get(name) for name in ("low", "best", "high"))
-    span = f"{cell(low)} to {cell(high)}" if (low, high) != (best, best) and (low, high) != (None, None) else ""
+    span = f"{_cell(low)} to {_cell(high)}" if (low, high) != (best, best) and (low, high) != (None, None) else ""
     if best is None:
-        return span or cell(None)
+        return span or NOTHING
     return f"{best} ({span})" if span else str(best)
 
 
-def _all_columns(rows: Iterable[Row]) -> Columns:
-    """Every member that says something in some row, in the order met."""
-    names = dict.fromkeys(name for row in rows for name, value in row.items() if value not in (None, {}, []))
-    return {name: _member(name) for name in names}
+def _all_columns(rows: Sequence[Row]) -> tuple[Columns, list[str]]:
+    """Every member that says something in some row, in the order met; and those too large for a table."""
+    names = dict.fromkeys(name for row in rows for name, value in row.items() if _cell(value) != NOTHING)
+    large = [name for name in names if any(_is_large(row.get(name)) for row in rows)]
+    return {name: _member(name) for name in names if name not in large}, large
+
+
+def _is_large(value: Any) -> bool:
+    return isinstance(value, dict | list) and len(_cell(value)) > WIDEST_CONTAINER
 
 
 def _member(name: str) -> Callable[[Row], Any]:

@@ -8,9 +8,10 @@ import typer
 
 from incidentlog.cli import options
 from incidentlog.cli.ending import Code, Failed, run
+from incidentlog.cli.group import Group
 from incidentlog.cli.options import Output
 
-app = typer.Typer(help="Projections: list them, show one, watch one move.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="Projections: list them, show one, watch one move.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The projection, such as city_incidents.")]
 GroupBy = Annotated[
@@ -29,8 +30,8 @@ def list_(output: options.Form = None, url: options.Url = options.URL, key: opti
 
 
 async def _list(url: str, key: str | None, output: Output) -> None:
-    from incidentlog.cli.asking import Service  # noqa: PLC0415
-    from incidentlog.cli.output import write  # noqa: PLC0415
+    from incidentlog.cli.asking import Service
+    from incidentlog.cli.output import write
 
     async with Service(url, key) as service:
         answer = await service.get("/v1/projections")
@@ -77,8 +78,8 @@ async def _show(
     filters: Sequence[str] | None,
     output: Output,
 ) -> None:
-    from incidentlog.cli.asking import Service  # noqa: PLC0415
-    from incidentlog.cli.output import write  # noqa: PLC0415
+    from incidentlog.cli.asking import Service
+    from incidentlog.cli.output import write
 
     query = [*params, *_pairs(filters)]
     if by := _dimensions(group_by):
@@ -113,11 +114,11 @@ async def _watch(
     filters: Sequence[str] | None,
     output: Output,
 ) -> None:
-    import sys  # noqa: PLC0415
+    import sys
 
-    from incidentlog.cli.asking import Service  # noqa: PLC0415
-    from incidentlog.cli.live import filter_of, follow, rows_after  # noqa: PLC0415
-    from incidentlog.cli.output import line  # noqa: PLC0415
+    from incidentlog.cli.asking import Service
+    from incidentlog.cli.live import filter_of, follow, rows_after
+    from incidentlog.cli.output import line
 
     if output not in (Output.TABLE, Output.NDJSON):
         raise Failed("what never ends can be shown as a table or as ndjson", Code.USAGE)
@@ -131,7 +132,7 @@ async def _watch(
                 line(message)
                 sys.stdout.flush()
             return
-        from incidentlog.cli.painting import paint  # noqa: PLC0415
+        from incidentlog.cli.painting import paint
 
         await paint(name, rows_after(messages))
 

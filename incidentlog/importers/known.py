@@ -5,7 +5,7 @@ from typing import Final
 
 from iso3166 import countries_by_alpha2, countries_by_alpha3
 
-from incidentlog.places import Overlay, Place, PlaceQuery, Resolver, bundled
+from incidentlog.places import Overlay, Place, PlaceQuery, Resolution, Resolver, bundled
 from incidentlog.subjects.actor import RegisteredActor
 from incidentlog.subjects.change import Change, seen_at
 from incidentlog.subjects.envelope import PlaceRef, ResolvedPlace
@@ -17,6 +17,9 @@ ORGANISATIONS: Final = frozenset({"EUU", "UNO", "ICRC", "OSCE", "NATO", "IAEA"})
 """Codes for who is no state (DOMAIN §3)."""
 
 
+REMEMBERED: Final = 65_536
+
+
 class Known:
     """Codes and places in use; it learns from the log's own registry events."""
 
@@ -25,6 +28,8 @@ class Known:
         self._places: dict[str, str] = {}
         self._overlay = Overlay()
         self.resolver = Resolver(bundled(), self._overlay)
+        self._resolved: dict[PlaceQuery, ResolvedPlace] = {}
+        self._revision = self._overlay.revision
 
     def knows_actor(self, code: str) -> bool:
         """Whether the code is a state's (ISO 3166-1 alpha-3), an organisation's or registered, or a part of one."""
@@ -39,28 +44,23 @@ class Known:
 
     def resolve(self, place: PlaceRef, external_ids: Iterable[tuple[str, str]] = ()) -> ResolvedPlace:
         """The place that is meant; raises UnknownPlaceError for an id that nobody knows."""
-        found = self.resolver.resolve(
-            PlaceQuery(
-                name=place.name,
-                precision=place.precision,
-                place_id=place.place_id,
-                country=place.country,
-                admin1=place.admin1,
-                lat=place.lat,
-                lon=place.lon,
-                external_ids=tuple(external_ids),
-            )
+        wanted = PlaceQuery(
+            place.name,
+            place.precision,
+            place.place_id,
+            place.country,
+            place.admin1,
+            place.lat,
+            place.lon,
+            tuple(external_ids),
         )
-        return ResolvedPlace.model_construct(
-            name=found.name,
-            place_id=found.place_id,
-            country=found.country,
-            admin1=found.admin1,
-            lat=found.lat,
-            lon=found.lon,
-            precision=found.precision,
-            how=found.how,
-        )
+        if self._revision != self._overlay.revision or len(self._resolved) >= REMEMBERED:
+            self._resolved.clear()
+            self._revision = self._overlay.revision
+        known = self._resolved.get(wanted)
+        if known is None:
+            known = self._resolved[wanted] = _resolved(self.resolver.resolve(wanted))
+        return known
 
     def learn(self, changes: Iterable[Change]) -> None:
         """Take in what registry events in the log now say."""
@@ -100,3 +100,16 @@ class Known:
             ),
             place.names,
         )
+
+
+def _resolved(found: Resolution) -> ResolvedPlace:
+    return ResolvedPlace(
+        name=found.name,
+        place_id=found.place_id,
+        country=found.country,
+        admin1=found.admin1,
+        lat=found.lat,
+        lon=found.lon,
+        precision=found.precision,
+        how=found.how,
+    )

@@ -1,11 +1,11 @@
 """A channel: one projection, grouping, filter and clearance, kept at one cursor and shared by all who follow it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Protocol
+from uuid import UUID
 
 import structlog
 
@@ -13,7 +13,7 @@ from incidentlog.clock import Clock
 from incidentlog.errors import Internal, Problem, ProjectionLagging
 from incidentlog.live import frames
 from incidentlog.live.frames import Cause, Cursor
-from incidentlog.live.views import Delta, Mark, Missed, View
+from incidentlog.live.views import Delta, Mark, View
 from incidentlog.store.connect import Connection, lost
 from incidentlog.store.live import event_id_at
 
@@ -163,9 +163,7 @@ class Channel:
             event_id = None if mark is None else await event_id_at(connection, mark.position)
         to = Cursor(upto, max(at, self.cursor.at))
         delta = self._view.apply(plan, to.at)
-        cause = Cause(upto, "clock")
-        if mark is not None:
-            cause = Cause(mark.position, "restated" if mark.restated else "event", event_id)
+        cause = Cause(upto, "clock") if mark is None else _cause(mark, event_id)
         self._note(delta, to, cause, several=upto - start.position > 1)
 
     def _tick(self) -> None:
@@ -176,18 +174,20 @@ class Channel:
             delta = self._view.tick(at)
             self._note(delta, Cursor(self.cursor.position, at), Cause(self.cursor.position, "clock"), several=False)
 
-    def confirm(self) -> datetime:
-        """The instant for which the rows hold: now, unless a change by the clock is due."""
-        upcoming, now = self._view.next_transition, self._clock.now()
-        if self._loaded and now > self.cursor.at and (upcoming is None or upcoming > now):
+    def quiet(self, seen: Cursor) -> Cursor | None:
+        """Up to where nothing has changed since a cursor: now, unless the clock is due to; None when something has."""
+        last, upcoming, now = self._last_change, self._view.next_transition, self._clock.now()
+        if last is not None and last > seen:
+            return None
+        if now > self.cursor.at and (upcoming is None or upcoming > now):
             self.cursor = Cursor(self.cursor.position, now)
-        return self.cursor.at
+        return self.cursor
 
     def _note(self, delta: Delta, to: Cursor, cause: Cause, *, several: bool) -> None:
         if delta:
             assert to > self.cursor  # noqa: S101 - else nobody could tell this change from the last
-            before = next(reversed(self._changed.values())) if self._changed else Cursor(0, to.at)
-            self._last = Step(before, cause, several)
+            self._last = Step(self._last_change or Cursor(0, to.at), cause, several)
+            self._updates.clear()
             for key in delta:
                 self._changed.pop(key, None)
                 self._changed[key] = to
@@ -200,7 +200,6 @@ class Channel:
 
     def _move(self, to: Cursor) -> None:
         self.cursor = to
-        self._updates.clear()
         self._moved.set()
         self._moved = asyncio.Event()
 
@@ -238,32 +237,31 @@ class Channel:
             self._snapshot = self.cursor, frames.snapshot(self.name, self.cursor, self._view.rows)
         return self._snapshot
 
-    def update(self, told: int, seen: Cursor) -> bytes | None:
-        """What changed after a cursor, as one message from the position last told; None when nothing did.
+    def update(self, told: int, seen: Cursor) -> tuple[Cursor, list[bytes]] | None:
+        """What changed after a cursor, and where it leads; None when nothing did.
 
-        Those who were told and have seen the same share the bytes.
+        One message from the position last told, or, where that would be large, a snapshot. Those who were told and
+        have seen the same share the bytes. It leads to the last change, and not to where the channel is, so that a
+        change by the clock carries its own instant.
         """
-        last = self._last
-        if last is None or not self._changed_after(seen):
+        last, to = self._last, self._last_change
+        if last is None or to is None or to <= seen:
             return None
         made = self._updates.get((told, seen))
         if made is None:
             rows = self._view.rows
-            keys = [*self._keys_after(seen)]
+            keys = list(self._keys_after(seen))[::-1]
             made = self._updates[told, seen] = frames.update(
-                self.name, told, self._stamp(), last.cause,
-                {key: rows[key] for key in reversed(keys) if key in rows},
-                [key for key in reversed(keys) if key not in rows],
+                self.name, told, to, last.cause,
+                {key: rows[key] for key in keys if key in rows},
+                [key for key in keys if key not in rows],
                 conflated=last.several or last.before > seen,
             )  # fmt: skip
-        return made
+        return self.snapshot() if len(made) > frames.UPDATE_BYTES else (to, [made])
 
-    def _stamp(self) -> Cursor:
-        """Where an update leads: the cursor, with the instant of the last change if that was the last to happen."""
-        return self.cursor
-
-    def _changed_after(self, seen: Cursor) -> bool:
-        return bool(self._changed) and next(reversed(self._changed.values())) > seen
+    @property
+    def _last_change(self) -> Cursor | None:
+        return next(reversed(self._changed.values()), None)
 
     def _keys_after(self, seen: Cursor) -> Iterator[str]:
         for key, at in reversed(self._changed.items()):
@@ -271,8 +269,8 @@ class Channel:
                 return
             yield key
 
-    async def missed(self, since: Cursor) -> list[bytes]:
-        """What a reader that comes back has missed, up to where the channel is when this is called.
+    async def missed(self, since: Cursor) -> tuple[Cursor, list[bytes]]:
+        """What a reader that comes back has missed, up to where the channel is when this is called, and where it leads.
 
         First, at its own position, what the clock changed; then what the log changed.
         """
@@ -281,4 +279,22 @@ class Channel:
             missed = await self._view.missed(connection, since, now)
             mark = missed.mark
             event_id = None if mark is None else await event_id_at(connection, mark.position)
-        return list(self._told(missed, mark, event_id, since, now))
+        told, said = since, []
+        if missed.by_clock:
+            told = Cursor(since.position, now.at)
+            said.append(self._told(since, told, Cause(since.position, "clock"), missed.by_clock))
+        if missed.by_log:
+            cause = Cause(now.position, "event") if mark is None else _cause(mark, event_id)
+            said.append(self._told(told, now, cause, missed.by_log))
+            told = now
+        return (told, said) if sum(map(len, said)) <= frames.UPDATE_BYTES else self.snapshot()
+
+    def _told(self, start: Cursor, to: Cursor, cause: Cause, delta: Delta) -> bytes:
+        rows = {key: row for key, row in delta.items() if row is not None}
+        gone = [key for key, row in delta.items() if row is None]
+        several = to.position - start.position > 1
+        return frames.update(self.name, start.position, to, cause, rows, gone, conflated=several)
+
+
+def _cause(mark: Mark, event_id: UUID | None) -> Cause:
+    return Cause(mark.position, "restated" if mark.restated else "event", event_id)

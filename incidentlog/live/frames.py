@@ -41,7 +41,13 @@ class Cause:
 
 def dumps(value: Any) -> bytes:
     """The JSON of a message, with times as REST writes them."""
-    return orjson.dumps(value, option=_OPTIONS)
+    return orjson.dumps(value, default=_written, option=_OPTIONS)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, UUID):  # asyncpg has a class of its own for them
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON")
 
 
 def subscribed(

@@ -42,7 +42,7 @@ class Subscribe(Message):
     group_by: Values | None = None
     filter: Annotated[dict[str, Values], Field(max_length=20)] = Field(default_factory=dict)
     """As in REST: values by dimension, `since` and `until`; for the log its own filters."""
-    from_: Annotated[int, Field(ge=0, le=MAX_INT, alias="from")] | None = None
+    from_: Annotated[int | None, Field(ge=0, le=MAX_INT, alias="from")] = None
     """Up to where it has seen everything; without it a projection begins with a snapshot, the log at its head."""
     at: Annotated[AwareDatetime, Field(strict=False)] | None = None
     """The instant for which the client has the rows; needed with `from`, save for the log."""

@@ -9,7 +9,7 @@ from incidentlog.projections.shapes import Cell, Document, Row, projection
 from incidentlog.projections.violations import Violations
 from incidentlog.subjects.accord import Accord
 from incidentlog.subjects.ceasefire import Ceasefire, Position
-from incidentlog.subjects.lifecycle import Reading, Standing
+from incidentlog.subjects.lifecycle import Reading, Standing, next_transition
 from incidentlog.subjects.subject import Ignored, Subject
 from incidentlog.subjects.terms import Lifecycle
 from incidentlog.subjects.values import Model
@@ -84,8 +84,7 @@ class CeasefireStatus(Document[AccordBody]):
     def next_transition(self, body: AccordBody, at: datetime) -> datetime | None:
         """The next instant at which the state, a view or the terms change by themselves."""
         reading = Reading(body.life)
-        now = _shown(body, reading, at)
-        return next((i for i in reading.instants(after=at) if _shown(body, reading, i) != now), None)
+        return next_transition(reading, at, lambda instant: _shown(body, reading, instant))
 
     def summary(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:
         """The headline: of the ceasefires in force the widest, then the latest; else the latest agreed or declared."""

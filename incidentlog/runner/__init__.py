@@ -1,6 +1,8 @@
 """Keeping subjects and projections up with the log."""
 
+from incidentlog.runner.apart import RunnerApart
+from incidentlog.runner.progress import Progress
 from incidentlog.runner.runner import Runner
 from incidentlog.runner.wakeup import Wakeup
 
-__all__ = ["Runner", "Wakeup"]
+__all__ = ["Progress", "Runner", "RunnerApart", "Wakeup"]

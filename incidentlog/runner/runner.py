@@ -9,6 +9,7 @@ import structlog
 
 from incidentlog.projections.shapes import PROJECTIONS, Document, Tally
 from incidentlog.projections.steps import DocumentStep, book, touched_keys
+from incidentlog.runner.progress import Progress
 from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.connect import Access, Connection, lost
 from incidentlog.store.derive import (
@@ -39,20 +40,17 @@ class GapError(AssertionError):
     """The log is not dense after the checkpoint. This cannot happen; going on would give wrong numbers."""
 
 
-class Runner:
+class Runner(Progress):
     """Keeps the subjects and every projection at one checkpoint, and says when it moved."""
 
     def __init__(
         self, access: Access, grown: Wakeup, on_changes: Callable[[Sequence[Change]], None] | None = None
     ) -> None:
         """`grown` rings when the log may have grown; `on_changes` is told what each committed batch changed."""
+        super().__init__()
         self._access = access
         self._grown = grown
         self._on_changes = on_changes
-        self.progressed = Wakeup()
-        self.position = 0
-        self.failure: str | None = None
-        """Why it cannot go on at the moment; None while it can."""
         self._builds: list[Build] = []
 
     async def run(self) -> None:
@@ -72,20 +70,10 @@ class Runner:
                     log.exception("runner_failed", position=self.position)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def reached(self, position: int, seconds: float) -> bool:
-        """Wait until the projections have seen a position, at most so long; whether they have."""
-        deadline = time.monotonic() + seconds
-        while self.position < position:
-            ticket = self.progressed.ticket()
-            left = deadline - time.monotonic()
-            if self.position < position and (left <= 0 or not await Wakeup.wait(ticket, left)):
-                return self.position >= position
-        return True
-
     async def _follow(self, connection: Connection) -> None:
         zone = (await read_log(connection)).zone
         self._builds = await begin_builds(connection, versions())
-        self._moved(self._builds[0].position)
+        self.move(self._builds[0].position)
         while True:
             # Taken before reading: an append that lands in between sets this one, so the wait below ends at once
             # instead of missing it.
@@ -110,7 +98,7 @@ class Runner:
         self._builds = await write_batch(connection, self._builds, changes, links, derived, batch[-1].position)
         if self._on_changes is not None:
             self._on_changes(changes)
-        self._moved(batch[-1].position)
+        self.move(batch[-1].position)
         took = round((time.perf_counter() - started) * 1000, 1)
         log.debug("projected", position=self.position, events=len(batch), milliseconds=took)
 
@@ -149,10 +137,6 @@ class Runner:
         for change in changes:
             step.apply(change)
         derived.versions, derived.memberships = step.versions, step.memberships
-
-    def _moved(self, position: int) -> None:
-        self.position = position
-        self.progressed.ring()
 
 
 def versions() -> Iterable[tuple[str, int]]:

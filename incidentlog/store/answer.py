@@ -63,27 +63,17 @@ async def read_history(
 
     Of several markings the highest covered counts: while it stands, versions of the ones below are not seen.
     """
-    rows = await pool.fetch(query("answer", "history"), stream, clearance, position, after, limit)
-    seen: list[SubjectVersion] = []
-    standing: dict[int, Any] = {}
-    for row in rows:
-        standing = {
-            level: r
-            for level, r in standing.items()
-            if r["to_position"] is None or r["to_position"] > row["from_position"]
-        }
-        standing[row["level"]] = row
-        if row["level"] < max(standing):
-            continue
-        start = row["from_position"]
-        if seen:
-            last = seen.pop()
-            if last.from_position < start:
-                ended = start if last.to_position is None else min(last.to_position, start)
-                seen.append(SubjectVersion(last.from_position, ended, last.restated, last.state))
-        state = read_variant(stream, row["body"])
-        seen.append(SubjectVersion(start, row["to_position"], row["restated"], state))
-    return seen
+    rows = await pool.fetch(query("answer", "history"), stream, clearance, position, after, limit + 1)
+    begins = [r["from_position"] for r in rows[1:]]
+    return [
+        SubjectVersion(
+            r["from_position"],
+            min((p for p in (r["to_position"], following) if p is not None), default=None),
+            r["restated"],
+            read_variant(stream, r["body"]),
+        )
+        for r, following in zip(rows[:limit], [*begins, None], strict=False)
+    ]
 
 
 async def read_names(pool: Pool | Connection, build: Build) -> Names:

@@ -25,7 +25,7 @@ _STREAM: TypeAdapter[str] = TypeAdapter(Stream)
 _ACTOR: TypeAdapter[str] = TypeAdapter(NewActorCode)
 _PLACE = re.compile(r"(geonames:[0-9]{1,12}|place:[a-z0-9._-]{1,120})")
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_ADMIN1 = re.compile(r"[A-Z]{2}-[A-Za-z0-9._]{1,20}")
+_ADMIN1 = re.compile(r"[A-Z]{2}\.[A-Za-z0-9._]{1,20}")
 _DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,15})?")
 _EDGES = 4
 
@@ -111,7 +111,7 @@ _RULES: Final[Mapping[str, tuple[Callable[[str], bool], str, str]]] = {
     "stream": (_valid(_STREAM), "not_a_stream", "a stream is category:slug"),
     "category": (lambda value: value in _categories(), "unknown_category", "no such category"),
     "city": (_matches(_PLACE), "not_a_place", "a place is geonames:<number> or place:<slug>; see /v1/places?q="),
-    "admin1": (_matches(_ADMIN1), "not_an_admin1", "an admin1 is UA-17: country and GeoNames' code"),
+    "admin1": (_matches(_ADMIN1), "not_an_admin1", "an admin1 is UA.17: country and code, as GeoNames writes it"),
     "country": (_matches(_COUNTRY), "not_a_country", "a country is two capital letters (ISO 3166-1)"),
     "actor": (_valid(_ACTOR), "not_an_actor", "an actor is a code such as UKR or RUS.MOD"),
     "verification": (get_args(Verification).__contains__, "unknown_value", ", ".join(get_args(Verification))),

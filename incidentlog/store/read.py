@@ -48,7 +48,7 @@ class EventFilter:
     categories: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     admin1s: tuple[str, ...] = ()
-    """As `UA-17`: country and GeoNames' code."""
+    """As `UA.17`: country and code, as GeoNames writes it (`UA-17` would be ISO 3166-2, which counts otherwise)."""
     countries: tuple[str, ...] = ()
     actors: tuple[str, ...] = ()
     verifications: tuple[str, ...] = ()

@@ -65,7 +65,8 @@ class Writer:
         self._waiting.append(request)
         self._count += len(commands)
         self._arrived.set()
-        return await asyncio.shield(request.done)
+        # A caller that goes away cancels this future, and nothing else: the batch goes on without it.
+        return await request.done
 
     async def run(self) -> None:
         """Append until cancelled. A failure that is not a caller's ends it, loudly."""

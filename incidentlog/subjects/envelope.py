@@ -19,6 +19,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from incidentlog.subjects.values import (
     ActorCode,
+    JsonObject,
     Model,
     Occurred,
     Sha256,
@@ -177,7 +178,7 @@ class Envelope(Model, Generic[E]):
     verification: Verification = "unverified"
     tlp: TlpLabel = "CLEAR"
     data: E
-    private: dict[str, Any] | None = None
+    private: JsonObject | None = None
     notes: Text | None = None
     links: list[Link] = Field(default_factory=list, max_length=100)
     external_ids: list[ExternalId] = Field(default_factory=list, max_length=20)

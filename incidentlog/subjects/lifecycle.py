@@ -6,7 +6,7 @@ the end of time, and leaves a step for every instant at which anything changes; 
 in a life can make it fail: what does not fit is skipped, and listed with its reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
@@ -65,7 +65,6 @@ TABLE: Final[Mapping[tuple[str, str], State]] = {(state, by): to for states, by,
 
 # ------------------------------------------------------------------------------------------- what it answers
 
-
 OPEN: Final = Span()
 
 
@@ -104,11 +103,6 @@ class Standing:
         """When it had expired and was in force again later."""
         found = ((end, start) for (_, end), (start, _) in pairwise(self.periods) if end is not None)
         return tuple((end, start) for end, start in found if end < start)
-
-    @property
-    def visible(self) -> object:
-        """All of it that anything shown is made of."""
-        return self.shown, self.since, self.terms, self.start, self.until, self.periods, self.lapsed
 
 
 NOTHING: Final = Standing()
@@ -190,15 +184,10 @@ def state(life: Lifecycle, at: datetime, party: str | None = None) -> str:
     return Reading(life).view(party, at)
 
 
-def next_transition(life: Lifecycle, at: datetime) -> datetime | None:
-    """The earliest later instant at which the state, a view or their terms change by themselves; None if never."""
-    reading = Reading(life)
-    now = _seen(reading, at)
-    return next((i for i in reading.instants(at) if _seen(reading, i) != now), None)
-
-
-def _seen(reading: Reading, at: datetime) -> object:
-    return reading.canonical.at(at).visible, [c.at(at).visible for c in reading.own.values()], reading.views(at)
+def next_transition(reading: Reading, at: datetime, shown: Callable[[datetime], object]) -> datetime | None:
+    """The earliest later instant at which what is `shown` of the reading changes by itself; None if it never does."""
+    now = shown(at)
+    return next((instant for instant in reading.instants(after=at) if shown(instant) != now), None)
 
 
 # ------------------------------------------------------------------------------------------------- the run
@@ -339,7 +328,7 @@ def _reason(standing: Standing, by: str) -> str:
         return f"it is {standing.state}: a new one needs a stream of its own"
     if by == "extended to no later time":
         return "it is extended to no later time"
-    return f"{by} does not fit what is {standing.state}"
+    return f"it is {standing.state}: {by} does not fit"
 
 
 def _due(standing: Standing) -> tuple[datetime, str] | None:

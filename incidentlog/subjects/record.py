@@ -1,6 +1,6 @@
 """What is said about records: corrections, corroboration, evidence, markings, erasure (DOMAIN §4, §5)."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from incidentlog.subjects.envelope import EventData
 from incidentlog.subjects.registry import event
-from incidentlog.subjects.values import Model, Sha256, Stream, Text, TlpLabel, When, Word
+from incidentlog.subjects.values import JsonObject, Model, Sha256, Stream, Text, TlpLabel, When, Word
 
 Target = Annotated[UUID, Field(strict=False)]
 """The id of an event that is earlier in the log, or earlier in the same request."""
@@ -17,10 +17,10 @@ Target = Annotated[UUID, Field(strict=False)]
 class Patch(Model):
     """An RFC 7396 merge patch on what may be corrected: occurred, place, actors and data (R3)."""
 
-    occurred: dict[str, Any] | None = None
-    place: dict[str, Any] | None = None
-    actors: list[dict[str, Any]] | None = None
-    data: dict[str, Any] | None = None
+    occurred: JsonObject | None = None
+    place: JsonObject | None = None
+    actors: list[JsonObject] | None = None
+    data: JsonObject | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

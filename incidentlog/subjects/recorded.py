@@ -64,7 +64,7 @@ class Recorded:
         if self.schema_version != newest:
             body["data"] = self.registry.lift(self.type, self.schema_version, body["data"])
             body["schema_version"] = newest
-        if "occurred" not in body:  # record and registry events may leave it to the server
+        if body.get("occurred") is None:  # record and registry events may leave it to the server
             body["occurred"] = self._meta["occurred"]
         return body
 

@@ -1,7 +1,7 @@
 """The life of a ceasefire or an agreement as it was told: its events, its terms, and what each party says they are."""
 
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,8 @@ Mode = Literal[
 What = Literal[
     "proposed", "responded", "agreed", "entered_into_force", "extended", "suspended", "resumed", "terminated"
 ]  # fmt: skip
+FAR: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""The latest end that a length can lead to: without it, extensions of extensions would leave the calendar."""
 
 
 class Span(Model):
@@ -30,7 +32,7 @@ class Span(Model):
             return self.until
         ends = [add_days(start, self.days, tz)] if self.days is not None else []
         ends += [start + timedelta(hours=self.hours)] if self.hours is not None else []
-        return min(ends, default=None)
+        return min((*ends, FAR)) if ends else None
 
     def corrected(self, by: "Span") -> "Span":
         """With what the other says put in its place: the start by itself, and the end or the length."""

@@ -78,6 +78,23 @@ Stream = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,40}:[a-z0-9._-]{1,1
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Number = Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)] | Annotated[float, Field(ge=-1e15, le=1e15)]
 """A measure of any unit; a whole number stays whole."""
+
+
+def _kept_exactly(value: dict[str, Any]) -> dict[str, Any]:
+    todo: list[Any] = [value]
+    while todo:
+        match todo.pop():
+            case int(number) if abs(number) > MAX_INT:
+                raise PydanticCustomError("number_too_large", "a whole number may have 53 bits: write others as text")
+            case dict(members):
+                todo += members.values()
+            case list(items):
+                todo += items
+    return value
+
+
+JsonObject = Annotated[dict[str, Any], AfterValidator(_kept_exactly)]
+"""Any members, of which every reader of JSON reads the same."""
 Words = Annotated[list[Word], Field(max_length=100)]
 Slugs = Annotated[list[Slug], Field(max_length=100)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -12,15 +12,19 @@ WHERE stream = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NU
 ORDER BY level DESC LIMIT 1
 
 -- name: history
--- Every version of a stream's subject up to a position, at the markings a clearance covers.
+-- The versions of a stream's subject that a clearance saw up to a position, save those that one at a higher marking
+-- hid when they began. What ended one only later is not known then.
 -- $1 stream text
 -- $2 clearance smallint
 -- $3 position bigint
 -- $4 after bigint
 -- $5 limit bigint
-SELECT level, from_position, to_position, restated, body FROM subjects
+SELECT from_position, CASE WHEN to_position <= $3 THEN to_position END AS to_position, restated, body FROM subjects s
 WHERE stream = $1 AND level <= $2 AND from_position <= $3 AND from_position > $4
-ORDER BY from_position, level LIMIT $5
+  AND NOT EXISTS (SELECT FROM subjects h
+                  WHERE h.stream = $1 AND h.level > s.level AND h.level <= $2 AND h.from_position <= s.from_position
+                    AND (h.to_position IS NULL OR h.to_position > s.from_position))
+ORDER BY from_position LIMIT $5
 
 -- name: documents
 -- What stood of documents at a position, for a clearance; all of them, or some keys.

@@ -93,7 +93,7 @@ WHERE position > $1 AND position <= $2 AND tlp <= $4
   AND ($6::text[] IS NULL OR stream = ANY($6))
   AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
   AND ($8::text[] IS NULL OR place_id = ANY($8))
-  AND ($9::text[] IS NULL OR country || '-' || admin1 = ANY($9))
+  AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
   AND ($10::text[] IS NULL OR country = ANY($10))
   AND ($11::text[] IS NULL OR actors && $11)
   AND ($12::text[] IS NULL OR verification = ANY($12))

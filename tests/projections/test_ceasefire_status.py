@@ -74,6 +74,12 @@ def test_the_energy_truce_of_2026_has_three_intervals(the_timeline: Given):
     assert row["views"] == {"RUS": "expired", "UKR": "in_force", "USA": "expired"}
 
 
+def test_the_energy_truce_of_2025_lasts_thirty_days_from_either_start(the_timeline: Given):
+    disputed = truce(the_timeline, "2025-04-20", "ceasefire:energy-2025")["disputed_terms"]
+    assert disputed["effective_from"]["UKR"] == local("2025-03-25")
+    assert disputed["effective_until"] == {"RUS": local("2025-04-17"), "UKR": local("2025-04-24")}
+
+
 def test_the_easter_truce_counts_by_claimant_and_apart_what_came_before(the_timeline: Given):
     row = truce(the_timeline, "2025-05-01", "ceasefire:easter-2025")
     assert row["compliance"]["by_claimant"] == {"RUS": 4900, "UKR": 2935}

@@ -1,0 +1,57 @@
+# Everything on a machine that has only Python 3.11 or later. Each target makes the set-up it needs, once.
+
+VENV := .venv
+SET_UP := $(VENV)/.set-up
+.DELETE_ON_ERROR:
+.PHONY: run test check lock clean
+
+# Serve, with a timeline of events loaded, and say how to try it.
+run: $(SET_UP)
+	@$(VENV)/bin/incidentlog demo
+
+test: $(SET_UP)
+	@$(VENV)/bin/pytest
+
+check: $(SET_UP)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+# The versions and hashes of all that is installed, for every system and every Python from 3.11 on.
+lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv on the PATH" >&2; exit 1; }
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	  --custom-compile-command "make lock" --group dev --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(SET_UP): requirements.lock pyproject.toml
+	@set -eu; \
+	echo "Setting up $(VENV), once ..." >&2; \
+	right='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	if ! $(VENV)/bin/python -c "$$right" 2>/dev/null; then \
+	  python=; \
+	  for each in $${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do \
+	    if "$$each" -c "$$right" 2>/dev/null; then python=$$each; break; fi; \
+	  done; \
+	  if [ -z "$$python" ]; then \
+	    echo "Python 3.11 or later is needed. Install it, or say where it is: make PYTHON=/path/to/python3" >&2; exit 1; \
+	  fi; \
+	  if command -v uv >/dev/null; then uv venv --quiet --clear --python "$$python" $(VENV); \
+	  elif ! "$$python" -m venv --clear $(VENV) >&2; then \
+	    rm -rf $(VENV); \
+	    echo "$$python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
+	  fi; \
+	fi; \
+	if command -v uv >/dev/null; then pip="uv pip install --quiet --python $(VENV)/bin/python"; \
+	elif $(VENV)/bin/python -m pip --version >/dev/null 2>&1; then \
+	  pip="$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check"; \
+	else \
+	  echo "$(VENV) has no pip, and uv is not on the PATH: make clean, then again" >&2; exit 1; \
+	fi; \
+	$$pip --require-hashes -r requirements.lock; \
+	$$pip --no-deps --no-build-isolation -e .; \
+	touch $@

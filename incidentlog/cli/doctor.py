@@ -1,0 +1,197 @@
+"""`incidentlog doctor`: whether everything the service needs is there."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import typer
+
+from incidentlog.cli import options
+from incidentlog.cli.ending import Code, Failed, ending
+from incidentlog.cli.options import Output
+
+if TYPE_CHECKING:
+    from incidentlog.config import Settings
+    from incidentlog.store.connect import Access
+
+Status = Literal["ok", "warn", "fail"]
+COLOURS: Final = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer.colors.RED}
+
+OLDEST_POSTGRES: Final = 18
+ROOM_BYTES: Final = 2**30
+CLOCK_SECONDS: Final = 1.0
+"""Events get the database's time: rules that compare it with ours allow for minutes, so a second is worth a word."""
+
+
+class Check(NamedTuple):
+    """One thing that was looked at."""
+
+    name: str
+    status: Status
+    detail: str
+
+
+def doctor(output: options.Form = None) -> None:
+    """Check what the service needs, a line for each thing; exit code 1 when something is missing."""
+    with ending():
+        from incidentlog.cli.settings import load_settings
+
+        form = options.form(output)
+        settings = load_settings()
+        checks: list[Check] = []
+        for check in _checks(settings):
+            checks.append(check)
+            if form is Output.TABLE:
+                typer.secho(f"{check.status:<5}", fg=COLOURS[check.status], nl=False)
+                typer.echo(f"{check.name:<15}{check.detail}")
+        if form is not Output.TABLE:
+            from incidentlog.cli.output import write
+
+            write([check._asdict() for check in checks], form)
+        if any(check.status == "fail" for check in checks):
+            raise typer.Exit(Code.FAILURE)
+
+
+def _checks(settings: "Settings") -> Iterator[Check]:
+    """Every check, each as soon as it is made. One that fails does not keep the others from being made."""
+    yield _python()
+    yield _guarded("gazetteer", _gazetteer)
+    if settings.dsn is None:
+        yield _guarded("postgresql", lambda: _binaries(settings))
+        yield _guarded("data directory", lambda: _data_directory(settings))
+    yield _guarded("service", lambda: _service(settings))
+    yield from _database(settings)
+
+
+def _guarded(name: str, look: Callable[[], Check]) -> Check:
+    try:
+        return look()
+    except Exception as error:  # noqa: BLE001 - a doctor tells what is wrong, whatever it is
+        return Check(name, "fail", f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+
+
+def _python() -> Check:
+    import platform
+    import sys
+
+    good = sys.version_info >= (3, 11)  # the doctor may be run by what pip would have refused
+    return Check("python", "ok" if good else "fail", f"{platform.python_version()} at {sys.executable}")
+
+
+def _gazetteer() -> Check:
+    from incidentlog.places import bundled
+
+    return Check("gazetteer", "ok", f"{len(bundled()):,} places")
+
+
+def _binaries(settings: "Settings") -> Check:
+    from incidentlog.embedded import data_root
+    from incidentlog.embedded.account import ourselves
+    from incidentlog.embedded.binaries import find
+    from incidentlog.embedded.root import Root
+
+    found = find(Root.at(data_root(settings.data_dir)), ourselves())
+    return Check("postgresql", "ok", f"{found.major} in {found.folder}")
+
+
+def _data_directory(settings: "Settings") -> Check:
+    import os
+    import shutil
+
+    from incidentlog.embedded import data_root
+
+    root = data_root(settings.data_dir)
+    there = next(path for path in (root, *root.parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        detail = f"{there} cannot be written: set INCIDENTLOG_DATA_DIR to a directory that can"
+        return Check("data directory", "fail", detail)
+    free = shutil.disk_usage(there).free
+    detail = f"{root}{'' if root == there else ' (the first start makes it)'}, {free / 2**30:.1f} GiB free"
+    return Check("data directory", "ok" if free >= ROOM_BYTES else "warn", detail)
+
+
+def _service(settings: "Settings") -> Check:
+    """What answers at the address of the settings; if nothing does, whether the service could listen there."""
+    import asyncio
+    import socket
+
+    where = f"{settings.host}:{settings.port}"
+    if settings.port == 0:
+        return Check("service", "ok", "will take a free port")
+    try:
+        return asyncio.run(_ask_service(settings))
+    except Failed as failed:
+        if failed.code is not Code.UNAVAILABLE:
+            return Check("service", "fail", f"{where} is taken by something else: {failed}")
+    with socket.create_server((settings.host, settings.port), family=_family(settings.host)):
+        return Check("service", "ok", f"not running; {where} is free")
+
+
+def _family(host: str) -> Any:
+    import socket
+
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+async def _ask_service(settings: "Settings") -> Check:
+    from incidentlog.cli.asking import Service
+    from incidentlog.cli.ending import Refused
+
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
+    host = anywhere.get(settings.host, settings.host)
+    url = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    async with Service(url, None) as service:
+        try:
+            told = await service.get("/readyz", [("verbose", "1")])
+        except Refused as refused:
+            told = refused.problem
+            if "checks" not in told:
+                raise Failed(str(refused)) from refused
+    if told.get("status") == "ok":
+        return Check("service", "ok", f"answers at {url}, {told.get('version')}, at position {told.get('position')}")
+    broken = (f"{name}: {state}" for name, state in told["checks"].items() if state != "ok")
+    return Check("service", "fail", f"answers at {url} and is not ready: {', '.join(broken)}")
+
+
+def _database(settings: "Settings") -> Iterator[Check]:
+    from incidentlog.cli.settings import reaching
+    from incidentlog.embedded import data_root
+
+    if settings.dsn is None and not data_root(settings.data_dir).exists():
+        yield Check("database", "ok", "not made yet: the first start makes it")
+        return
+    try:
+        with reaching(settings) as access:
+            yield from _schema(access)
+    except Failed as failed:
+        yield Check("database", "fail", str(failed))
+
+
+def _schema(access: "Access") -> Iterator[Check]:
+    import asyncio
+
+    from incidentlog.store.doctor import condition
+    from incidentlog.store.migrate import MigrationError, status
+
+    found = asyncio.run(condition(access))
+    new_enough = found.version[0] >= OLDEST_POSTGRES
+    detail = f"PostgreSQL {found.version[0]}.{found.version[1]}" + (
+        "" if new_enough else f"; {OLDEST_POSTGRES} is needed"
+    )
+    yield Check("database", "ok" if new_enough else "fail", detail)
+    off = abs(found.ahead_seconds)
+    way = "ahead of" if found.ahead_seconds > 0 else "behind"
+    detail = f"the database's is {off:.3f} s {way} ours"
+    yield Check("clock", "ok" if off <= CLOCK_SECONDS else "warn", detail)
+    try:
+        told = asyncio.run(status(access))
+    except MigrationError as error:
+        yield Check("migrations", "fail", str(error))
+    else:
+        missing = [m.number for m, applied in told if not applied]
+        detail = f"{len(told) - len(missing)} of {len(told)} applied"
+        more = ": the next start, or `incidentlog db migrate`, applies the others" if missing else ""
+        yield Check("migrations", "warn" if missing else "ok", detail + more)
+    if access.shared_roles:
+        yield Check("roles", "warn", "one login stands for all roles: it may change what the roles protect")
+    else:
+        yield Check("roles", "ok", "one for each part of the service")

@@ -1,0 +1,91 @@
+"""The raw log, followed: never conflated, never skipped, paged from the database after each reader's own cursor."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from incidentlog.live import frames
+from incidentlog.live.channel import Follower, Progress, Reading
+from incidentlog.store.read import EventFilter, read_record_events, search_events
+from incidentlog.subjects.fold import statuses
+from incidentlog.subjects.recorded import Recorded
+
+PAGE: Final = 200
+"""Events read at a time."""
+PAGES: Final = 16
+"""How many pages are kept for those who come for the same."""
+
+EncodeEvent = Callable[[Recorded, str], dict[str, Any]]
+"""REST's JSON of an event, which is `effective`, `amended` or `retracted`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Messages, and the position that the reader has after each; and up to where the log was looked through."""
+
+    messages: tuple[tuple[int, bytes], ...]
+    reached: int
+
+
+class Feed:
+    """The events that pass one filter, for one clearance."""
+
+    def __init__(
+        self,
+        name: str,
+        wanted: EventFilter,
+        clearance: int,
+        progress: Progress,
+        reading: Reading,
+        encode_event: EncodeEvent,
+    ) -> None:
+        self.name = name
+        self.followers: set[Follower] = set()
+        self._wanted = wanted
+        self._clearance = clearance
+        self._progress = progress
+        self._reading = reading
+        self._encode = encode_event
+        self._pages: dict[tuple[int, int, int], Page] = {}
+        self._making: dict[tuple[int, int, int], asyncio.Event] = {}
+
+    @property
+    def head(self) -> int:
+        """Up to where there is something to read."""
+        return self._progress.position
+
+    def ring(self) -> None:
+        """Tell every reader that the log has grown."""
+        for follower in self.followers:
+            follower.wake()
+
+    async def page(self, told: int, seen: int) -> Page:
+        """What comes after `seen`, in messages that go on from `told`; readers at the same place share it."""
+        place = told, seen, self.head
+        while (page := self._pages.get(place)) is None:
+            making = self._making.get(place)
+            if making is not None:
+                await making.wait()
+                continue
+            made = self._making[place] = asyncio.Event()
+            try:
+                self._pages[place] = await self._read(*place)
+            finally:
+                del self._making[place]
+                made.set()
+            while len(self._pages) > PAGES:
+                del self._pages[next(iter(self._pages))]
+        return page
+
+    async def _read(self, told: int, seen: int, upto: int) -> Page:
+        async with self._reading() as connection:
+            found, reached = await search_events(
+                connection, self._wanted, after=seen, upto=upto, clearance=self._clearance, limit=PAGE
+            )
+            streams = {e.stream for e in found}
+            about = await read_record_events(connection, streams, upto, self._clearance) if streams else []
+        involved = {e.position: e for e in (*about, *found)}
+        status = statuses(involved[position] for position in sorted(involved))
+        items = [(e.position, frames.dumps(self._encode(e, status.get(e.event_id, "effective")))) for e in found]
+        return Page(tuple(frames.events(self.name, told, items)), reached)

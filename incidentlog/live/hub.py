@@ -1,0 +1,322 @@
+"""The hub: every channel of this node, every open socket, and the door to them."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+import structlog
+from aiohttp import WSCloseCode, web
+
+from incidentlog import __version__
+from incidentlog.clock import Clock
+from incidentlog.errors import BadRequest, Fault, Forbidden, NotFound, Overloaded, Problem, ProjectionLagging
+from incidentlog.live.channel import Channel, Progress
+from incidentlog.live.documents import DocumentView
+from incidentlog.live.feed import EncodeEvent, Feed
+from incidentlog.live.frames import PART_BYTES
+from incidentlog.live.messages import MESSAGE_BYTES, Subscribe
+from incidentlog.live.session import (
+    BUFFER,
+    PING_SECONDS,
+    PROTOCOL,
+    SUBSCRIPTIONS,
+    Authenticate,
+    Reader,
+    Session,
+)
+from incidentlog.live.subscription import Following, Subscription, Tailing
+from incidentlog.live.tallies import TallyView
+from incidentlog.live.views import ROWS, View
+from incidentlog.projections.asking import parse_grouping
+from incidentlog.projections.shapes import PROJECTIONS, Document, Tally
+from incidentlog.store.answer import active_builds
+from incidentlog.store.connect import Connection, Pool, lost
+from incidentlog.store.derive import SUBJECTS, Build
+from incidentlog.store.filters import parse_event_filter
+from incidentlog.store.read import LogIdentity, read_head, read_log
+from incidentlog.subjects.fold import SUBJECT_VERSION
+
+EVENTS: Final = "events"
+"""What a client subscribes to for the log itself."""
+CONNECTIONS: Final = 2_000
+CHANNELS: Final = 500
+READERS: Final = 4
+"""How many connections to the database following may hold at a time."""
+ACQUIRE_SECONDS: Final = 10.0
+BUILD_SECONDS: Final = 0.2
+"""How often it looks whether the projections of this version are there, until they are."""
+RETRY_MS: Final = (500, 30_000)
+"""Within which time clients come back, with full jitter."""
+
+log = structlog.get_logger(__name__)
+
+
+class Hub:
+    """Keeps a channel for whatever is followed, and a session for whoever follows."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        identity: LogIdentity,
+        progress: Progress,
+        clock: Clock,
+        *,
+        encode_event: EncodeEvent,
+        origins: Collection[str] = (),
+        heartbeat_seconds: float = 15.0,
+        authenticate: Authenticate | None = None,
+    ) -> None:
+        """`origins` are the pages that may open a socket; `authenticate` answers `auth` messages."""
+        self.heartbeat_seconds = heartbeat_seconds
+        self._pool = pool
+        self._log = identity
+        self._progress = progress
+        self._clock = clock
+        self._encode_event = encode_event
+        self._origins = frozenset(origins)
+        self._authenticate = authenticate
+        self._builds: Mapping[str, Build] = {}
+        self._channels: dict[str, Channel] = {}
+        self._feeds: dict[str, Feed] = {}
+        self._tasks: dict[Channel, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._sessions: set[Session] = set()
+        self._readers = asyncio.Semaphore(READERS)
+        self._head = 0
+        self._closed = False
+
+    # ----------------------------------------------------------------------------------------------- life
+
+    async def run(self) -> None:
+        """Keep every channel up until cancelled. To be held in a task group; sockets may come once it runs."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            group.create_task(self._ring_feeds())
+            await self._watch()
+
+    async def close(self, code: int = WSCloseCode.SERVICE_RESTART) -> None:
+        """Take no more sockets, and close those that are open, within seconds."""
+        self._closed = True
+        closing = [session.close(code, "the service stops") for session in self._sessions]
+        if closing:
+            await asyncio.wait(closing)
+
+    async def _ring_feeds(self) -> None:
+        while True:
+            ticket = self._progress.progressed.ticket()
+            for feed in self._feeds.values():
+                feed.ring()
+            await ticket.wait()
+
+    async def _watch(self) -> None:
+        """Look now and then where the log's head is, and whether its positions still mean the same."""
+        while True:
+            try:
+                await self.look()
+            except Exception as error:
+                if not lost(error):
+                    raise
+                log.warning("live_interrupted", error=repr(error))
+            await asyncio.sleep(self.heartbeat_seconds if self._builds else BUILD_SECONDS)
+
+    async def look(self) -> None:
+        """Read the log's epoch, its head and the builds; in another epoch everybody has to come back."""
+        async with self._reading() as connection:
+            identity = await read_log(connection)
+            self._head = (await read_head(connection)).position
+            builds = await active_builds(connection)
+        # Of another version of the code they are about to be thrown away, and their numbers given to others.
+        self._builds = builds if {b.projection: b.version for b in builds.values()} == _wanted() else {}
+        if identity.epoch == self._log.epoch:
+            return
+        log.warning("epoch_changed", before=self._log.epoch, now=identity.epoch)
+        self._log = identity
+        for session in self._sessions:
+            session.close(WSCloseCode.SERVICE_RESTART, "the epoch has changed")
+        # Not to be joined any more: what they hold is of the epoch before.
+        self._channels.clear()
+        self._feeds.clear()
+
+    # ----------------------------------------------------------------------------------------------- door
+
+    async def handle(self, request: web.Request, reader: Reader | None) -> web.WebSocketResponse:
+        """Answer `/v1/live`. Raises, before the upgrade, what is wrong with the handshake.
+
+        `reader` None: the first message must be `auth`.
+        """
+        self._admit(request, reader)
+        answer = web.WebSocketResponse(
+            protocols=(PROTOCOL,), compress=False, heartbeat=PING_SECONDS, max_msg_size=MESSAGE_BYTES,
+            writer_limit=BUFFER, timeout=2.0,
+        )  # fmt: skip
+        if not answer.can_prepare(request):
+            raise BadRequest("this is a WebSocket: ask for an upgrade, version 13")
+        await answer.prepare(request)
+        session = Session(self, answer, request, self._authenticate)
+        self._sessions.add(session)
+        try:
+            await session.run(reader)
+        finally:
+            self._sessions.discard(session)
+        return answer
+
+    def _admit(self, request: web.Request, reader: Reader | None) -> None:
+        offered = [p.strip() for h in request.headers.getall("Sec-WebSocket-Protocol", ()) for p in h.split(",")]
+        if PROTOCOL not in offered:
+            raise BadRequest(f"offer the subprotocol {PROTOCOL}")
+        origin = request.headers.get("Origin")
+        if origin is not None and origin not in self._origins:
+            raise Forbidden(f"pages of {origin[:200]} may not follow this log")
+        if reader is None and self._authenticate is None:
+            raise Forbidden("following needs a key")
+        if self._closed or len(self._sessions) >= CONNECTIONS:
+            raise Overloaded(f"at most {CONNECTIONS} connections" if not self._closed else "the service stops")
+
+    async def welcome(self, reader: Reader) -> Mapping[str, Any]:
+        """What is said first."""
+        return {
+            "server": f"incidentlog/{__version__}",
+            "epoch": self.epoch,
+            "head": await self.head(),
+            "heartbeat_ms": round(self.heartbeat_seconds * 1000),
+            "retry": {"min_ms": RETRY_MS[0], "max_ms": RETRY_MS[1]},
+            "limits": {
+                "subscriptions": SUBSCRIPTIONS,
+                "message_bytes": MESSAGE_BYTES,
+                "part_bytes": PART_BYTES,
+                "rows": ROWS,
+            },
+            "auth": {"name": reader.name, "clearance": reader.clearance},
+            "projections": {name: p.version for name, p in sorted(PROJECTIONS.items())},
+        }
+
+    # ------------------------------------------------------------------------------------------- following
+
+    @property
+    def epoch(self) -> str:
+        """The log's epoch."""
+        return self._log.epoch
+
+    @property
+    def position(self) -> int:
+        """Up to where subjects and projections stand here."""
+        return self._progress.position
+
+    @property
+    def head_seen(self) -> int:
+        """The last position of the log that this node has heard of."""
+        return max(self._head, self._progress.position)
+
+    def now(self) -> datetime:
+        """The instant."""
+        return self._clock.now()
+
+    async def head(self) -> int:
+        """The last position of the log."""
+        async with self._reading() as connection:
+            self._head = (await read_head(connection)).position
+        return self.head_seen
+
+    def subscribe(
+        self, asked: Subscribe, reader: Reader, wake: Callable[[], None], fail: Callable[[Subscription, Problem], None]
+    ) -> Subscription:
+        """Join the channel asked for, made if nobody follows it yet. Raises what is wrong with it."""
+        subscription: Subscription
+        if asked.projection == EVENTS:
+            feed = self._feed(asked, reader)
+            subscription = Tailing(asked, self, wake, fail, feed)
+            self._feeds.setdefault(feed.name, feed).followers.add(subscription)
+        else:
+            channel, made = self._channel(asked, reader)
+            subscription = Following(asked, self, wake, fail, channel)
+            if made:
+                assert self._group is not None  # noqa: S101 - `run` is running
+                self._channels[channel.name] = channel
+                self._tasks[channel] = self._group.create_task(channel.run())
+            channel.followers.add(subscription)
+        return subscription
+
+    def leave(self, subscription: Subscription) -> None:
+        """Leave its channel; one that nobody follows is dropped."""
+        match subscription:
+            case Following(channel=channel):
+                channel.followers.discard(subscription)
+                if not channel.followers:
+                    self._tasks.pop(channel).cancel()
+                    if self._channels.get(channel.name) is channel:
+                        del self._channels[channel.name]
+            case Tailing(channel=feed):
+                feed.followers.discard(subscription)
+                if not feed.followers and self._feeds.get(feed.name) is feed:
+                    del self._feeds[feed.name]
+
+    def _feed(self, asked: Subscribe, reader: Reader) -> Feed:
+        wanted = parse_event_filter(_lists(asked.filter), self._log.zone, under="/filter")
+        name = _name(EVENTS, [wanted, reader.clearance])
+        feed = self._feeds.get(name)
+        if feed is None:
+            self._limit()
+            feed = Feed(name, wanted, reader.clearance, self._progress, self._reading, self._encode_event)
+        return feed
+
+    def _channel(self, asked: Subscribe, reader: Reader) -> tuple[Channel, bool]:
+        """The channel asked for, and whether it is a new one."""
+        projection = PROJECTIONS.get(asked.projection)
+        if projection is None:
+            raise NotFound(f"no projection is called {asked.projection}; there are {', '.join(sorted(PROJECTIONS))}")
+        build = self._build(projection)
+        view: View
+        narrowed: Any = None
+        if isinstance(projection, Tally):
+            by = [asked.group_by] if isinstance(asked.group_by, str) else asked.group_by
+            narrowed = parse_grouping(projection, _lists(asked.filter), by, under="/filter")
+            view = TallyView.of(projection, build, narrowed, reader.clearance)
+        else:
+            _refuse_grouping(asked)
+            tally = None if projection.tally is None else self._build(PROJECTIONS[projection.tally.name])
+            view = DocumentView.of(projection, build, tally, reader.clearance)
+        name = _name(f"{projection.name}@{projection.version}", [narrowed, reader.clearance])
+        if name in self._channels:
+            return self._channels[name], False
+        self._limit()
+        return Channel(name, projection.version, view, self._progress, self._clock, self._reading), True
+
+    def _build(self, projection: Tally | Document[Any]) -> Build:
+        build = self._builds.get(projection.name)
+        if build is None or build.version != projection.version:
+            raise ProjectionLagging(f"{projection.name} is being built")
+        return build
+
+    def _limit(self) -> None:
+        if len(self._channels) + len(self._feeds) >= CHANNELS:
+            raise Overloaded(f"{CHANNELS} different things are followed already; ask for one that others follow")
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Connection]:
+        async with self._readers, self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            yield connection  # type: ignore[misc] # a proxy with the same methods
+
+
+def _wanted() -> dict[str, int]:
+    return {SUBJECTS: SUBJECT_VERSION, **{name: p.version for name, p in PROJECTIONS.items()}}
+
+
+def _refuse_grouping(asked: Subscribe) -> None:
+    faults = [Fault("/group_by", "not_a_tally", f"{asked.projection} has no groups")] if asked.group_by else []
+    faults += [Fault(f"/filter/{name}", "not_a_tally", f"{asked.projection} has no filters") for name in asked.filter]
+    if faults:
+        raise BadRequest(f"{asked.projection} is followed whole", errors=faults)
+
+
+def _lists(params: Mapping[str, str | Sequence[str]]) -> dict[str, list[str]]:
+    return {name: [value] if isinstance(value, str) else list(value) for name, value in params.items()}
+
+
+def _name(what: str, narrowed: Any) -> str:
+    """A channel's name: the same for the same on every node."""
+    said = orjson.dumps(narrowed, option=orjson.OPT_SORT_KEYS)
+    return f"{what}#{hashlib.sha256(said).hexdigest()[:12]}"

@@ -1,0 +1,259 @@
+"""One subscription: a cursor into a channel, and no queue. What is to be sent is made when it can be sent."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from incidentlog.errors import BadRequest, Fault, Problem
+from incidentlog.live import frames
+from incidentlog.live.channel import BEHIND, Channel
+from incidentlog.live.feed import Feed
+from incidentlog.live.frames import Cursor, Reason
+from incidentlog.live.messages import Subscribe
+
+
+class Desk(Protocol):
+    """What a subscription asks of its hub."""
+
+    @property
+    def epoch(self) -> str:
+        """The log's epoch."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """Up to where subjects and projections stand here."""
+        ...
+
+    def now(self) -> datetime:
+        """The instant."""
+        ...
+
+    async def head(self) -> int:
+        """The last position of the log."""
+        ...
+
+
+class Subscription:
+    """What one client follows; `wake` and `fail` reach its session."""
+
+    def __init__(
+        self, asked: Subscribe, desk: Desk, wake: Callable[[], None], fail: Callable[["Subscription", Problem], None]
+    ) -> None:
+        self.id = asked.id
+        self.asked = asked
+        self.opened = False
+        self.told: Cursor
+        """Up to where the client knows that it has everything; what is sent next goes on from there."""
+        self.seen: Cursor | None = None
+        """Up to where it has been given everything; past `told` while nothing concerned it."""
+        self.not_before = 0.0
+        """When the next message may go, on the loop's clock."""
+        self._desk = desk
+        self._first: deque[bytes] = deque()
+        self._wake = wake
+        self._fail = fail
+
+    @property
+    def channel_name(self) -> str:
+        """What the channel is called in messages."""
+        raise NotImplementedError
+
+    def rest(self, seconds: float) -> None:
+        """Send nothing for a while."""
+        self.not_before = _clock() + seconds
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._wake()
+
+    def fail(self, problem: Problem) -> None:
+        """It cannot go on."""
+        self._fail(self, problem)
+
+    async def open(self) -> None:
+        """Find out where it begins. Raises what stands in the way."""
+        raise NotImplementedError
+
+    async def take(self) -> list[bytes]:
+        """What is to be sent now."""
+        if self._first:
+            first, self._first = list(self._first), deque()
+            return first
+        if _clock() < self.not_before:
+            return []
+        found = await self._next()
+        if found:
+            self.not_before = _clock() + self.asked.min_interval_ms / 1000
+        return found
+
+    @property
+    def more(self) -> bool:
+        """Whether something can be sent at once."""
+        return bool(self._first)
+
+    def beat(self) -> tuple[int, int, datetime] | None:
+        """From where to where the client may move on though nothing concerned it, and as of which instant.
+
+        None when it is there already, or when something is to be sent first.
+        """
+        quiet = self._quiet() if self.opened and not self._first else None
+        if quiet is None or quiet.position <= self.told.position:
+            return None
+        start, self.told = self.told.position, quiet
+        return start, quiet.position, quiet.at
+
+    def _quiet(self) -> Cursor | None:
+        """Up to where nothing concerns it; None when something does."""
+        raise NotImplementedError
+
+    async def _next(self) -> list[bytes]:
+        raise NotImplementedError
+
+    async def _refusal(self) -> Reason | None:
+        """Why it cannot go on from where the client was."""
+        assert self.asked.from_ is not None  # noqa: S101 - asked of those who want to resume
+        if self.asked.epoch is not None and self.asked.epoch != self._desk.epoch:
+            return "epoch_changed"
+        # Another node may have been ahead of this one: what counts is the log.
+        if self.asked.from_ > self._desk.position and self.asked.from_ > await self._desk.head():
+            return "ahead_of_log"
+        return None
+
+
+class Following(Subscription):
+    """A projection, followed."""
+
+    def __init__(
+        self,
+        asked: Subscribe,
+        desk: Desk,
+        wake: Callable[[], None],
+        fail: Callable[[Subscription, Problem], None],
+        channel: Channel,
+    ) -> None:
+        super().__init__(asked, desk, wake, fail)
+        self.channel = channel
+        if asked.from_ is not None and asked.at is None:
+            detail = "'from' needs 'at', the instant for which the rows were sent"
+            raise BadRequest(detail, errors=[Fault("/at", "missing", detail)])
+
+    @property
+    def channel_name(self) -> str:
+        """What the channel is called in messages."""
+        return self.channel.name
+
+    async def open(self) -> None:
+        """Resume, or begin with a snapshot."""
+        since = await self._since()
+        reason: Reason | None = None
+        if isinstance(since, str):
+            reason, since = since, None
+        await self.channel.reached(max(self._desk.position, since.position if since else 0))
+        if since is not None and self.channel.cursor.position - since.position > BEHIND:
+            reason, since = "too_far_behind", None
+        if since is None:
+            self.told, parts = self.channel.snapshot()
+            self.seen = self.told
+        else:
+            # Before reading: so that the channel forgets no change from here on.
+            self.seen = self.channel.cursor
+            self.told, parts = await self.channel.missed(since)
+            self.seen = max(self.seen, self.told)  # a reader may have been ahead of this node's clock
+        begun = self.told if since is None else since
+        said = frames.subscribed(
+            self.id, self.channel.name, resumed=since is not None, epoch=self._desk.epoch, cursor=begun,
+            reason=reason, version=self.channel.version,
+        )  # fmt: skip
+        self._first.extend([said, *parts])
+        self.opened = True
+
+    async def _since(self) -> Cursor | Reason | None:
+        if self.asked.from_ is None or self.asked.at is None:
+            return None
+        if self.asked.version is not None and self.asked.version != self.channel.version:
+            return await self._refusal() or "version_changed"
+        return await self._refusal() or Cursor(self.asked.from_, self.asked.at)
+
+    def _quiet(self) -> Cursor | None:
+        assert self.seen is not None  # noqa: S101 - opened
+        quiet = self.channel.quiet(self.seen)
+        if quiet is not None:
+            self.seen = max(self.seen, quiet)
+        return quiet
+
+    async def _next(self) -> list[bytes]:
+        assert self.seen is not None  # noqa: S101 - opened
+        found = self.channel.update(self.told.position, self.seen)
+        if found is None:
+            self.seen = max(self.seen, self.channel.cursor)
+            return []
+        self.told, said = found
+        self.seen = self.told
+        return said
+
+
+class Tailing(Subscription):
+    """The log itself, followed."""
+
+    def __init__(
+        self,
+        asked: Subscribe,
+        desk: Desk,
+        wake: Callable[[], None],
+        fail: Callable[[Subscription, Problem], None],
+        feed: Feed,
+    ) -> None:
+        super().__init__(asked, desk, wake, fail)
+        self.channel = feed
+        if asked.group_by is not None:
+            raise BadRequest("events are not grouped", errors=[Fault("/group_by", "unknown", "events are not grouped")])
+
+    @property
+    def channel_name(self) -> str:
+        """What the channel is called in messages."""
+        return self.channel.name
+
+    async def open(self) -> None:
+        """Begin where the client was; at the head where it was nowhere; anew where its positions mean nothing here."""
+        reason = None if self.asked.from_ is None else await self._refusal()
+        position = self._desk.position if self.asked.from_ is None else 0 if reason else self.asked.from_
+        self.told = self.seen = Cursor(position, self._desk.now())
+        resumed = self.asked.from_ is not None and reason is None
+        said = frames.subscribed(
+            self.id, self.channel.name, resumed=resumed, epoch=self._desk.epoch, cursor=self.told,
+            reason=reason, version=None,
+        )  # fmt: skip
+        self._first.append(said)
+        self.opened = True
+
+    @property
+    def more(self) -> bool:
+        """Whether there is more of the log to read."""
+        return super().more or (
+            self.opened
+            and self.seen is not None
+            and self.channel.head > self.seen.position
+            and _clock() >= self.not_before
+        )
+
+    def _quiet(self) -> Cursor | None:
+        return self.seen
+
+    async def _next(self) -> list[bytes]:
+        assert self.seen is not None  # noqa: S101 - opened
+        if self.channel.head <= self.seen.position:
+            return []
+        page = await self.channel.page(self.told.position, self.seen.position)
+        now = self._desk.now()
+        if page.messages:
+            self.told = Cursor(page.messages[-1][0], now)
+        self.seen = Cursor(page.reached, now)
+        return [message for _, message in page.messages]
+
+
+def _clock() -> float:
+    """The loop's clock, by which the session waits."""
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,9 @@
+"""`python -m incidentlog.runner`: started by the service, which talks to it over its pipes."""
+
+import uvloop
+
+from incidentlog.logging import configure_logging
+from incidentlog.runner.apart import serve_apart
+
+if __name__ == "__main__":
+    uvloop.run(serve_apart(configure_logging))

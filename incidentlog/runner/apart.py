@@ -1,0 +1,127 @@
+"""The runner in a process of its own: folding would otherwise hold up the loop that appends and answers.
+
+Two pipes join them. Down goes one line that says where the log is, then a line whenever it may have grown; up comes a
+line whenever the checkpoint moved. Whoever closes a pipe, by ending or by being killed, ends the other's work.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+import structlog
+
+from incidentlog.runner.progress import Progress
+from incidentlog.runner.runner import RETRY_SECONDS, Runner
+from incidentlog.runner.wakeup import Wakeup
+from incidentlog.store.connect import Access
+from incidentlog.subjects.registry import ALWAYS_CLEAR
+
+NICENESS: Final = 5
+"""Projections may wait a moment; appends should not."""
+STOP_SECONDS: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class RunnerApart(Progress):
+    """The near end: looks like a Runner, and starts one again should it die."""
+
+    def __init__(self, access: Access, grown: Wakeup, *, log_level: str = "info") -> None:
+        """`grown` rings when the log may have grown."""
+        super().__init__()
+        self.registered = Wakeup()
+        """Rings when places or actors were registered, or their registration was corrected."""
+        self._grown = grown
+        self._start = orjson.dumps({"dsn": access.dsn("runner"), "schema": access.schema, "log_level": log_level})
+
+    async def run(self) -> None:
+        """Keep a runner at work until cancelled."""
+        while True:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "incidentlog.runner",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is the service's to answer
+            )
+            try:
+                await self._converse(process)
+            finally:
+                await _end(process)
+            self.failure = f"the runner ended with {process.returncode}"
+            log.error("runner_ended", exit_code=process.returncode)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _converse(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
+        process.stdin.write(self._start + b"\n")
+        telling = asyncio.create_task(self._tell(process.stdin))
+        try:
+            async for line in process.stdout:
+                told = orjson.loads(line)
+                self.failure = told["failure"]
+                if told["registered"]:
+                    self.registered.ring()
+                self.move(told["position"])
+        finally:
+            telling.cancel()
+            await asyncio.wait([telling])
+
+    async def _tell(self, down: asyncio.StreamWriter) -> None:
+        while True:
+            ticket = self._grown.ticket()
+            down.write(b"\n")
+            await down.drain()
+            await ticket.wait()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Close the pipe, which ends the runner between two batches; kill it if that takes too long."""
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def serve_apart(configure_logging: Callable[[str], None]) -> None:
+    """The far end: run a Runner until the near end is gone."""
+    os.nice(NICENESS)
+    down = await _reader(sys.stdin)
+    start = orjson.loads(await down.readline())
+    configure_logging(start["log_level"])
+    grown, registered = Wakeup(), [False]
+
+    def changed(changes: Any) -> None:
+        registered[0] = registered[0] or any(c.stream.partition(":")[0] in ALWAYS_CLEAR for c in changes)
+
+    runner = Runner(Access(start["dsn"], schema=start["schema"]), grown, changed)
+    tasks = [asyncio.create_task(runner.run()), asyncio.create_task(_report(runner, registered))]
+    while await down.readline():
+        grown.ring()
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def _report(runner: Runner, registered: list[bool]) -> None:
+    while True:
+        ticket = runner.progressed.ticket()
+        said = {"position": runner.position, "failure": runner.failure, "registered": registered[0]}
+        registered[0] = False
+        sys.stdout.buffer.write(orjson.dumps(said) + b"\n")
+        sys.stdout.buffer.flush()
+        await Wakeup.wait(ticket, RETRY_SECONDS)  # a failure rings no bell
+
+
+async def _reader(file: Any) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
+    return reader

@@ -1,0 +1,3 @@
+-- name: clock
+-- The database's clock, to be compared with ours.
+SELECT clock_timestamp()

@@ -1,0 +1,26 @@
+"""A service over a fresh log for every test that asks for one, and one over the timeline for all that only read."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from incidentlog.embedded import Server
+from incidentlog.store.connect import Access
+from tests.api.serving import Served, log_called, serving
+from tests.subjects.given import TIMELINE
+
+
+@pytest.fixture
+async def service(access: Access) -> AsyncIterator[Served]:
+    """The service, at noon (UTC) of 1 March 2026."""
+    async with serving(access) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+async def timeline(server: Server) -> AsyncIterator[Served]:
+    """The bundled timeline. For reading only; it is there once."""
+    async with log_called("test_api_timeline", server) as access, serving(access) as served:
+        answer = await served.bulk(*TIMELINE.read_bytes().splitlines())
+        assert answer.json["appended"] == 110, answer
+        yield served

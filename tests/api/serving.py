@@ -1,0 +1,202 @@
+"""The whole service on a free loopback port, over a log of its own, and what asks it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import orjson
+from aiohttp import web
+from yarl import URL
+
+from incidentlog.api.app import make_app
+from incidentlog.api.keys import SCOPES, digest
+from incidentlog.api.service import Service, running
+from incidentlog.clock import Clock, ManualClock
+from incidentlog.config import Settings
+from incidentlog.embedded import Server
+from incidentlog.store.connect import Access
+from incidentlog.store.keys import insert_key
+from incidentlog.store.read import read_head
+from incidentlog.subjects.values import Tlp
+from tests.commands import strike
+from tests.conftest import TEMPLATE, access_to, run_admin
+
+ADMIN = "an-admin-key-for-tests"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NDJSON = "application/x-ndjson"
+PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.raw)
+
+    @property
+    def slug(self) -> str:
+        """Which problem it is; fails when it is none, or one without the members that RFC 9457 and we promise."""
+        assert self.headers["Content-Type"].startswith(PROBLEM), self
+        said = self.json
+        assert said["status"] == self.status
+        assert said.keys() >= {"type", "title", "detail", "instance", "trace_id"}
+        assert said["trace_id"] == self.headers["X-Request-Id"]
+        for fault in said.get("errors", ()):
+            assert fault.keys() >= {"pointer", "code", "detail"}
+        return str(said["type"].removeprefix("/problems/"))
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """The code by pointer."""
+        return {fault["pointer"]: fault["code"] for fault in self.json["errors"]}
+
+
+@dataclass
+class Served:
+    """A service that answers."""
+
+    service: Service
+    access: Access
+    url: str
+    session: aiohttp.ClientSession
+    key: str | None = ADMIN
+
+    @property
+    def port(self) -> int:
+        port = URL(self.url).port
+        assert port is not None
+        return port
+
+    @property
+    def clock(self) -> ManualClock:
+        assert isinstance(self.service.clock, ManualClock)
+        return self.service.clock
+
+    def by(self, key: str | None) -> "Served":
+        """The same service, asked with another key, or with none."""
+        return Served(self.service, self.access, self.url, self.session, key)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None,
+    ) -> Answer:
+        """One request, within 20 s. A path that has a `%` is sent as it is written."""
+        sent = {**({"Authorization": f"Bearer {self.key}"} if self.key else {}), **(headers or {})}
+        url = URL(self.url + path, encoded="%" in path)
+        async with (
+            asyncio.timeout(20),
+            self.session.request(method, url, data=data, headers=sent, params=params) as response,
+        ):
+            return Answer(response.status, response.headers, await response.read())
+
+    async def get(self, path: str, headers: Mapping[str, str] | None = None, /, **params: Any) -> Answer:
+        """A read; the parameter `from_` is sent as `from`, and so on."""
+        named = {name.rstrip("_"): value for name, value in params.items()}
+        return await self.ask("GET", path, headers=headers, params=named)
+
+    async def rows(self, name: str, **params: Any) -> dict[str, Any]:
+        """A projection's rows, with all that was answered so far in them."""
+        answer = await self.get(f"/v1/projections/{name}", **{"min_position": await self.head(), **params})
+        assert answer.status == 200, answer
+        rows: dict[str, Any] = answer.json["rows"]
+        return rows
+
+    async def post(
+        self, event: Any = None, *, path: str = "/v1/events", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One event: a dict, or bytes as they are."""
+        body = event if isinstance(event, bytes) else orjson.dumps(event)
+        return await self.ask("POST", path, data=body, headers={"Content-Type": "application/json", **(headers or {})})
+
+    async def add(self, *events: dict[str, Any]) -> list[int]:
+        """Events that are good, one by one; their positions."""
+        positions = []
+        for event in events:
+            answer = await self.post(event)
+            assert answer.status == 201, answer
+            positions.append(answer.json["position"])
+        return positions
+
+    async def bulk(self, *events: Any, **params: str) -> Answer:
+        """Many events in one request: dicts, or lines as they are."""
+        lines = [e if isinstance(e, bytes) else orjson.dumps(e) for e in events]
+        headers = {"Content-Type": NDJSON}
+        return await self.ask("POST", "/v1/events/bulk", data=b"\n".join(lines), headers=headers, params=params)
+
+    async def head(self) -> int:
+        """The log's last position."""
+        return (await read_head(self.service.pool)).position
+
+    async def unharmed(self) -> None:
+        """A good event is still taken, and seen."""
+        (position,) = await self.add(strike(stream=None))
+        assert (await self.get("/readyz", min_position=position)).status == 200
+
+    async def raw(self, *parts: bytes, half_close: bool = False) -> bytes:
+        """Bytes as they are on a connection of their own; what came back within 10 s, until it was closed."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            async with asyncio.timeout(10):
+                for part in parts:
+                    writer.write(part)
+                    await writer.drain()
+                if half_close:
+                    writer.write_eof()
+                return await reader.read()
+        finally:
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def serving(
+    access: Access, *, settings: Settings | None = None, clock: Clock | None = None
+) -> AsyncIterator[Served]:
+    """The service on a log, with an admin key, until the block ends."""
+    await make_key(access, "admin", ADMIN, scopes=SCOPES, clearance=Tlp.RED)
+    async with running(access, settings or Settings(), clock or ManualClock(NOW)) as service:
+        runner = web.AppRunner(make_app(service), access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        connector = aiohttp.TCPConnector(limit=0)
+        try:
+            async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
+                yield Served(service, access, url, session)
+        finally:
+            await service.hub.close()
+            await runner.cleanup()
+
+
+@asynccontextmanager
+async def log_called(name: str, server: Server) -> AsyncIterator[Access]:
+    """A fresh log for more than one test; those for one come from the fixture `access`."""
+    await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    try:
+        yield access_to(server, name)
+    finally:
+        await run_admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def make_key(access: Access, name: str, key: str, *, scopes: Sequence[str], clearance: int = Tlp.CLEAR) -> None:
+    """Let a key in."""
+    connection = await access.connect()
+    try:
+        await insert_key(connection, name, digest(key), scopes, clearance)
+    finally:
+        await connection.close()

@@ -1,0 +1,32 @@
+"""What a figure was measured on, and how figures are printed."""
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+
+def heading(title: str) -> None:
+    """The title, the date and the machine's size."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    print(f"{title}")
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {pages / 2**30:.0f} GiB, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which a share of the values lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def line(name: str, count: int, seconds: float, latencies: Sequence[float] = ()) -> float:
+    """Print a rate with its latencies; answers the rate."""
+    rate = count / seconds
+    told = f"{name:<58}{rate:>10,.0f}/s"
+    if latencies:
+        told += f"   p50 {percentile(latencies, 0.5) * 1e3:7.2f} ms   p99 {percentile(latencies, 0.99) * 1e3:7.2f} ms"
+    print(told, flush=True)
+    return rate

@@ -1,0 +1,171 @@
+"""What these tests share: the demonstration as a process, a terminal to type commands in."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.request import urlopen
+from uuid import uuid4
+
+LIMIT_SECONDS = 60
+
+# Whoever runs the tests may have SIGINT ignored, as a shell does for what it puts in the background.
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv[0] = "incidentlog"
+from incidentlog.cli import main
+main()
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours, without settings of whoever runs the tests."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("INCIDENTLOG_")} | more
+
+
+class Terminal:
+    """Types commands in a folder, with some variables set."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder, self.variables = folder, variables
+
+    def run(self, *words: str, given: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-c", PROGRAM, *words],
+            cwd=self.folder,
+            env=environment(**self.variables | variables),
+            input=given,
+            stdin=None if given is not None else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+
+    def data(self, *words: str) -> Any:
+        """What a command prints as JSON."""
+        done = self.run(*words, "-o", "json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    @contextmanager
+    def started(self, *words: str, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
+        """Start a command that goes on until it is stopped, at the latest when the context is left."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, *words],
+            cwd=self.folder,
+            env=environment(**self.variables),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def interrupted(process: subprocess.Popen[str]) -> int:
+    """The exit code after a Ctrl-C."""
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=LIMIT_SECONDS)
+    return process.returncode
+
+
+class Demo:
+    """`incidentlog demo` on a free port; what it printed, and where it answers."""
+
+    def __init__(self, root: Path, **variables: str) -> None:
+        self.root = root
+        self._variables = variables
+
+    def __enter__(self) -> Self:
+        self._out = self.root.with_suffix(".out")
+        with self._out.open("w") as out, self.root.with_suffix(".err").open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, "demo", "--port", "0", "--data-dir", self.root],
+                cwd=self.root.parent,
+                env=environment(**self._variables),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+        try:
+            self._wait()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+        return self
+
+    def _wait(self) -> None:
+        until = time.monotonic() + LIMIT_SECONDS
+        while "Odesa" not in self.guide:
+            assert self.process.poll() is None, self.errors
+            assert time.monotonic() < until, self.errors
+            time.sleep(0.05)
+
+    @property
+    def guide(self) -> str:
+        """What it printed."""
+        return self._out.read_text("utf-8")
+
+    @property
+    def errors(self) -> str:
+        """What it said on stderr."""
+        return self.root.with_suffix(".err").read_text("utf-8")
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        found = re.search(r"serves at (http://\S+?)[,.]?\s", self.guide)
+        assert found, self.guide
+        return found[1]
+
+    @property
+    def key(self) -> str:
+        """The admin key."""
+        found = re.search(r"Bearer (\w[\w-]+)'", self.guide)
+        assert found, self.guide
+        return found[1]
+
+    def get(self, path: str) -> Any:
+        """The JSON at a path, asked without our own client."""
+        with urlopen(self.url + path, timeout=10) as answer:
+            return json.load(answer)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(LIMIT_SECONDS)
+        assert error is not None or code == 0, self.errors
+
+
+def strike(**changes: Any) -> dict[str, Any]:
+    """A valid report of a strike, with an id of its own."""
+    return {
+        "id": str(uuid4()),
+        "type": "strike.reported",
+        "occurred": {"start": "2025-11-19", "precision": "day", "tz": "Europe/Kyiv"},
+        "place": {"name": "Kharkiv", "country": "UA", "precision": "settlement"},
+        "sources": [{"source_id": "test", "title": "A test", "reliability": "C", "credibility": 3}],
+        "data": {"means": ["drone"], "target_class": "civilian"},
+    } | changes
+
+
+def ndjson(*events: Any) -> str:
+    """Events as lines."""
+    return "".join(json.dumps(event) + "\n" for event in events)

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+from tests.cli.acting import Demo, Terminal
+
+
+def test_a_database_is_brought_up_and_says_so(folder: Path):
+    terminal = Terminal(folder, INCIDENTLOG_DATA_DIR=str(folder / "database"))
+    before = terminal.run("db", "status", "-o", "ndjson")
+    assert before.returncode == 1
+    assert '"applied":false' in before.stdout
+    first = terminal.run("db", "migrate")
+    assert first.returncode == 0
+    assert "applied 0001 log" in first.stderr
+    assert "nothing to apply" in terminal.run("db", "migrate").stderr
+    after = terminal.run("db", "status", "-o", "ndjson")
+    assert after.returncode == 0
+    assert '"applied":false' not in after.stdout
+
+
+def test_a_database_that_is_away_is_unavailable(terminal: Terminal):
+    done = terminal.run("db", "status", INCIDENTLOG_DSN="postgresql://nobody:secret@127.0.0.1:1/x")
+    assert done.returncode == 8
+    assert "secret" not in done.stderr
+
+
+def test_a_key_opens_what_its_scopes_say(demo: Demo, terminal: Terminal):
+    made = terminal.run("key", "create", "a-reader", "--scope", "read", INCIDENTLOG_DATA_DIR=str(demo.root))
+    assert made.returncode == 0, made.stderr
+    key = made.stdout.strip()
+    assert terminal.run("events", "list", INCIDENTLOG_KEY=key).returncode == 0
+    refused = terminal.run("ingest", "-", given="{}\n", INCIDENTLOG_KEY=key)
+    assert refused.returncode == 4
+    assert "has not the scope 'report'" in refused.stderr
+
+
+def test_a_key_with_a_bad_name_is_a_mistake_in_use(demo: Demo, terminal: Terminal):
+    done = terminal.run("key", "create", "A Reader", INCIDENTLOG_DATA_DIR=str(demo.root))
+    assert done.returncode == 2

@@ -1,0 +1,61 @@
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+from tests.cli.acting import Demo, Terminal
+
+
+def checks(terminal: Terminal, **variables: str) -> tuple[int, dict[str, dict[str, str]]]:
+    done = terminal.run("doctor", "-o", "ndjson", **variables)
+    return done.returncode, {c["check"]: c for c in (rename(json.loads(line)) for line in done.stdout.splitlines())}
+
+
+def rename(check: dict[str, str]) -> dict[str, str]:
+    return {"check": check["name"], **check}
+
+
+def test_a_service_that_runs_is_well(demo: Demo, terminal: Terminal):
+    port = demo.url.rpartition(":")[2]
+    code, found = checks(terminal, INCIDENTLOG_DATA_DIR=str(demo.root), INCIDENTLOG_PORT=port)
+    assert code == 0, found
+    assert found["service"]["detail"].startswith(f"answers at {demo.url}")
+    assert {"python", "gazetteer", "postgresql", "database", "clock", "migrations", "roles"} <= set(found)
+    assert {check["status"] for check in found.values()} == {"ok"}
+
+
+def test_before_the_first_start_it_makes_nothing(folder: Path, terminal: Terminal):
+    code, found = checks(terminal, INCIDENTLOG_DATA_DIR=str(folder / "nosuch"), INCIDENTLOG_PORT="0")
+    assert code == 0, found
+    assert "first start" in found["database"]["detail"]
+    assert not (folder / "nosuch").exists()
+
+
+def test_what_is_missing_is_told_and_the_rest_is_looked_at_all_the_same(folder: Path, terminal: Terminal):
+    (folder / "a-file").touch()
+    code, found = checks(
+        terminal,
+        INCIDENTLOG_DATA_DIR=str(folder / "a-file" / "data"),
+        INCIDENTLOG_PG_BIN=str(folder / "nothing"),
+        INCIDENTLOG_PORT="0",
+    )
+    assert code == 1
+    assert found["data directory"]["status"] == found["postgresql"]["status"] == "fail"
+    assert found["gazetteer"]["status"] == "ok"
+
+
+def test_a_database_that_is_away_is_told_without_its_password(terminal: Terminal):
+    code, found = checks(terminal, INCIDENTLOG_DSN="postgresql://nobody:secret@127.0.0.1:1/x", INCIDENTLOG_PORT="0")
+    assert code == 1
+    assert found["database"]["status"] == "fail"
+    assert "secret" not in found["database"]["detail"]
+
+
+def test_a_port_in_other_hands_is_told(terminal: Terminal, folder: Path):
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+        Thread(target=other.serve_forever, daemon=True).start()
+        port = str(other.server_address[1])
+        code, found = checks(terminal, INCIDENTLOG_DATA_DIR=str(folder / "nosuch"), INCIDENTLOG_PORT=port)
+        other.shutdown()
+    assert code == 1
+    assert "taken by something else" in found["service"]["detail"]

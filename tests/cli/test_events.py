@@ -1,0 +1,61 @@
+import csv
+import io
+import json
+
+from tests.cli.acting import Demo, Terminal, interrupted, ndjson, strike
+
+
+def test_events_are_listed_in_the_order_of_the_log(demo: Demo, terminal: Terminal):
+    listed = terminal.data("events", "list", "--limit", "5")
+    assert listed["events"] == demo.get("/v1/events?limit=5")["events"]
+    assert [e["position"] for e in listed["events"]] == [1, 2, 3, 4, 5]
+
+
+def test_filters_are_those_of_rest(demo: Demo, terminal: Terminal):
+    words = ["--type", "strike.reported", "--type", "talk.held", "--since", "2025-04-01", "--until", "2025-06-30"]
+    rest = demo.get("/v1/events?type=strike.reported&type=talk.held&since=2025-04-01&until=2025-06-30")
+    assert terminal.data("events", "list", *words)["events"] == rest["events"]
+
+
+def test_all_means_all(terminal: Terminal):
+    lines = terminal.run("events", "list", "--all", "-o", "ndjson").stdout.splitlines()
+    positions = [json.loads(line)["position"] for line in lines]
+    assert positions == list(range(1, len(positions) + 1))
+    assert len(positions) >= 110
+
+
+def test_csv_is_read_back(terminal: Terminal):
+    done = terminal.run("events", "list", "--limit", "3", "-o", "csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
+    assert [row["position"] for row in rows] == ["1", "2", "3"]
+    assert rows[0]["occurred.start"] == "2022-02-28"
+
+
+def test_one_event_is_shown_whole(demo: Demo, terminal: Terminal):
+    event = demo.get("/v1/events?limit=1")["events"][0]
+    assert terminal.data("events", "show", event["id"]) == event
+    assert event["stream"] in terminal.run("events", "show", event["id"], "-o", "table").stdout
+
+
+def test_an_event_that_is_not_there_is_not_found(terminal: Terminal):
+    assert terminal.run("events", "show", "00000000-0000-0000-0000-000000000000").returncode == 3
+    assert terminal.run("events", "show", "../../livez").returncode == 3
+
+
+def test_what_comes_is_told_as_it_comes(terminal: Terminal):
+    with terminal.started(
+        "events", "tail", "--after", "109", "--type", "strike.reported", "--type", "strike.assessed"
+    ) as tail:
+        assert tail.stdout is not None
+        event = strike()
+        assert terminal.run("ingest", "-", given=ndjson(event)).returncode == 0
+        for line in tail.stdout:
+            told = json.loads(line)
+            assert told["position"] > 109
+            if told["id"] == event["id"]:
+                break
+        assert interrupted(tail) == 130
+
+
+def test_what_never_ends_is_not_written_as_one_json(terminal: Terminal):
+    assert terminal.run("events", "tail", "-o", "json").returncode == 2

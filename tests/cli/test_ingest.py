@@ -1,0 +1,84 @@
+import io
+import subprocess
+
+from incidentlog.cli.ingest import CHUNK_BYTES, CHUNK_LINES, chunks
+from tests.cli.acting import Terminal, interrupted, ndjson, strike
+
+
+def test_good_lines_go_in_and_again_adds_nothing(terminal: Terminal):
+    lines = ndjson(*(strike() for _ in range(3)))
+    first = terminal.run("ingest", "-", given=lines)
+    assert (first.returncode, first.stdout) == (0, "")
+    assert "3 appended in" in first.stderr
+    again = terminal.run("ingest", "-", given=lines)
+    assert again.returncode == 0
+    assert "0 appended, 3 already there" in again.stderr
+
+
+def test_bad_lines_are_told_with_their_numbers_and_left_out(terminal: Terminal):
+    good = [strike() for _ in range(3)]
+    lines = ndjson(good[0]) + "\n" + ndjson(good[1], strike(type="strike.reportd")) + "no json\n" + ndjson(good[2])
+    (file := terminal.folder / "bad.ndjson").write_text(lines)
+    done = terminal.run("ingest", "bad.ndjson")
+    file.unlink()
+    assert done.returncode == 6
+    assert "line 4: /type" in done.stderr
+    assert "line 5: " in done.stderr
+    assert "3 appended, 2 refused" in done.stderr
+    assert terminal.run("events", "show", good[2]["id"]).returncode == 0
+
+
+def test_a_line_that_leans_on_a_refused_one_is_refused_too(terminal: Terminal):
+    wrong = strike(tlp="PINK")
+    retraction = {"type": "record.retracted", "data": {"target": wrong["id"], "reason": "a test"}}
+    done = terminal.run("ingest", "-", given=ndjson(wrong, retraction, strike()))
+    assert done.returncode == 6
+    assert "1 appended, 2 refused" in done.stderr
+
+
+def test_a_line_that_is_too_long_does_not_keep_the_others_out(terminal: Terminal):
+    done = terminal.run("ingest", "-", given=ndjson(strike(notes="x" * 300_000), strike()))
+    assert done.returncode == 6
+    assert "line 1: too-large" in done.stderr
+    assert "1 appended, 1 refused" in done.stderr
+
+
+def test_an_id_with_other_content_is_refused(terminal: Terminal):
+    event = strike()
+    assert terminal.run("ingest", "-", given=ndjson(event)).returncode == 0
+    done = terminal.run("ingest", "-", given=ndjson({**event, "notes": "another"}))
+    assert done.returncode == 6
+    assert "line 1: id-conflict" in done.stderr
+
+
+def test_without_a_key_nothing_goes_in(terminal: Terminal):
+    done = terminal.run("ingest", "-", given=ndjson(strike()), INCIDENTLOG_KEY="")
+    assert done.returncode == 4
+    assert "INCIDENTLOG_KEY" in done.stderr
+
+
+def test_a_file_that_is_not_there_is_a_mistake_in_use(terminal: Terminal):
+    assert terminal.run("ingest", "nosuch.ndjson").returncode == 2
+
+
+def test_ctrl_c_while_it_waits_for_a_pipe_ends_it(terminal: Terminal):
+    with terminal.started("ingest", "-", stdin=subprocess.PIPE) as waiting:
+        assert waiting.stdin is not None
+        event = strike()
+        waiting.stdin.write(ndjson(*(strike() for _ in range(CHUNK_LINES)), event))
+        waiting.stdin.flush()  # more than one chunk: when the first is in, it waits for the rest of the second
+        position = None
+        while position is None:
+            done = terminal.run("events", "list", "--limit", "1", "--after", "1000", "-o", "ndjson")
+            position = done.stdout or None
+        assert interrupted(waiting) == 130
+
+
+def test_chunks_are_limited_in_lines_and_bytes_and_cover_the_file():
+    many = [b"%d\n" % n for n in range(2 * CHUNK_LINES + 1)]
+    assert [len(chunk.lines) for chunk in chunks(io.BytesIO(b"".join(many)))] == [CHUNK_LINES, CHUNK_LINES, 1]
+    large = b"x" * (CHUNK_BYTES // 3) + b"\n"
+    assert [len(chunk.lines) for chunk in chunks(io.BytesIO(large * 4))] == [2, 2]
+    file = b"\n\na\n \nb"
+    assert [chunk.lines for chunk in chunks(io.BytesIO(file))] == [[(3, b"a"), (5, b"b")]]
+    assert sum(chunk.size for chunk in chunks(io.BytesIO(file))) == len(file)

@@ -1,0 +1,121 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from incidentlog.clock import ManualClock
+from incidentlog.store.connect import Access
+from tests.commands import command, retraction, strike
+from tests.live.following import client, following
+from tests.subjects.given import day, event, merge
+
+TRUCE = "ceasefire:truce"
+START, END = "2025-05-08T00:00:00+03:00", "2025-05-11T00:00:00+03:00"
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def declared(stream: str = TRUCE, name: str = "declared", **more: Any) -> dict[str, Any]:
+    terms = {
+        "sidedness": "unilateral", "scope": ["general"], "declared_by": "RUS",
+        "effective_from": START, "effective_until": END,
+    }  # fmt: skip
+    return event("ceasefire.declared", stream, f"{stream} {name}", occurred=day("2025-05-01"), data=terms | more)
+
+
+def violation(name: str, **more: Any) -> dict[str, Any]:
+    said = {"ceasefires": [TRUCE], "accused": ["RUS"], "claimed_by": "UKR", "severity": "serious"}
+    return event("violation.reported", f"violation:{name}", name, occurred=day("2025-05-09"), data=said | more)
+
+
+async def test_an_expiry_is_pushed_with_cause_clock_at_its_own_instant(access: Access):
+    clock = ManualClock(instant("2025-05-09T12:00:00+03:00"))
+    async with following(access, clock) as node, client(node) as c:
+        await node.append(declared())
+        held = await c.subscribe("ceasefire_status")
+        assert held.rows[TRUCE]["state"] == "in_force"
+        assert held.rows["headline"]["stream"] == TRUCE
+        await clock.advance(instant("2025-06-01T00:00:00+03:00"))
+        update = await c.until("update")
+        assert (update["from"], update["to"]) == (1, 1)
+        assert datetime.fromisoformat(update["at"]) == instant(END)
+        assert update["cause"] == {"position": 1, "event_id": None, "kind": "clock"}
+        assert set(update["set"]) == {TRUCE, "headline"}
+        assert held.rows[TRUCE]["state"] == "expired"
+        assert held.rows == await node.rows("ceasefire_status", 1, instant(END))
+
+
+async def test_what_counts_only_later_is_added_to_a_tally_by_the_clock(access: Access):
+    clock = ManualClock(datetime(2025, 11, 1, tzinfo=UTC))
+    async with following(access, clock) as node, client(node) as c:
+        await node.append(strike())
+        held = await c.subscribe("city_incidents")
+        assert held.rows == {}
+        await node.append(strike())
+        await node.settled()
+        await clock.advance(datetime(2025, 12, 1, tzinfo=UTC))
+        update = await c.until("update")
+        assert update["cause"]["kind"] == "clock"
+        assert datetime.fromisoformat(update["at"]) == datetime(2025, 11, 18, 22, tzinfo=UTC)
+        assert held.rows["geonames:698740"]["incidents"] == 2
+        assert held.rows == await node.rows("city_incidents", 2, clock.now())
+
+
+async def test_a_violation_moves_the_row_of_its_ceasefire(access: Access):
+    clock = ManualClock(instant("2025-05-10T12:00:00+03:00"))
+    async with following(access, clock) as node, client(node) as c:
+        await node.append(declared())
+        held = await c.subscribe("ceasefire_status")
+        await node.append(violation("one", count=3))
+        update = await c.until("update")
+        assert update["set"][TRUCE]["compliance"]["by_claimant"] == {"UKR": 3}
+        assert held.rows == await node.rows("ceasefire_status", 2, clock.now())
+
+
+async def test_a_ceasefire_that_a_merge_absorbed_is_deleted(access: Access):
+    clock = ManualClock(instant("2025-05-10T12:00:00+03:00"))
+    async with following(access, clock) as node, client(node) as c:
+        await node.append(declared(), declared("ceasefire:double"))
+        held = await c.subscribe("ceasefire_status")
+        assert set(held.rows) == {TRUCE, "ceasefire:double", "headline"}
+        await node.append(merge(TRUCE, "ceasefire:double", name="merged"))
+        update = await c.until("update")
+        assert update["del"] == ["ceasefire:double"]
+        assert update["cause"]["kind"] == "restated"
+        assert held.rows == await node.rows("ceasefire_status", 3, clock.now())
+
+
+async def test_after_everything_up_to_a_position_the_rows_equal_the_projection_there(access: Access):
+    clock = ManualClock(instant("2025-05-01T12:00:00+03:00"))
+    async with following(access, clock, heartbeat_seconds=0.2) as node, client(node) as c:
+        held = await c.subscribe("ceasefire_status")
+        told = []
+        for n in range(12):
+            stream = f"ceasefire:n{n % 4}"
+            if n < 4:
+                told.append(declared(stream, effective_until=f"2025-05-{11 + n}T00:00:00+03:00"))
+                await node.append(told[-1])
+            elif n % 3 == 0:
+                await node.append(retraction(told.pop(0)["id"]), stream=f"ceasefire:n{4 - len(told) - 1}")
+            else:
+                await node.append(violation(f"v{n}", ceasefires=[stream]), strike())
+            await clock.advance(clock.now() + timedelta(hours=27))
+            await c.reach(held, node.runner.position)
+            at = datetime.fromisoformat(held.at)
+            assert held.rows == await node.rows("ceasefire_status", held.position, at)
+        await clock.advance(instant("2025-07-01T00:00:00+03:00"))
+        while held.rows["headline"]["next_transition_at"] is not None:
+            await c.receive()
+        assert held.rows == await node.rows("ceasefire_status", held.position, clock.now())
+
+
+async def test_nothing_is_written_because_time_passed(access: Access):
+    clock = ManualClock(instant("2025-05-09T12:00:00+03:00"))
+    async with following(access, clock) as node, client(node) as c:
+        await node.writer.append(command(declared()))
+        await node.runner.reached(1, 10)
+        await c.subscribe("ceasefire_status")
+        before = await node.pool.fetchval("SELECT count(*) FROM documents")
+        await clock.advance(instant("2025-06-01T00:00:00+03:00"))
+        await c.until("update")
+        assert await node.pool.fetchval("SELECT count(*) FROM documents") == before

@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from incidentlog.config import Settings
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (
+        "HOST",
+        "PORT",
+        "DATA_DIR",
+        "DSN",
+        "DSN_READ",
+        "ADMIN_KEY",
+        "OPEN_READ",
+        "SCHEMA",
+        "ZONE",
+        "LOG_LEVEL",
+    ):
+        monkeypatch.delenv(f"INCIDENTLOG_{name}", raising=False)
+
+
+def test_without_any_setting_it_serves_on_loopback_and_reading_needs_a_key():
+    settings = Settings()
+    assert (settings.host, settings.port, settings.open_read) == ("127.0.0.1", 8080, False)
+    assert (settings.schema_name, settings.zone, settings.dsn) == ("incidentlog", "Europe/Kyiv", None)
+    assert set(settings.sources().values()) == {"default"}
+
+
+def test_the_environment_goes_before_the_file_and_what_is_given_before_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "incidentlog.toml").write_text(
+        'schema = "from_file"\nport = 1\nhost = "::1"\norigins = ["https://a"]\n'
+    )
+    monkeypatch.setenv("INCIDENTLOG_SCHEMA", "from_environment")
+    monkeypatch.setenv("INCIDENTLOG_PORT", "2")
+    settings = Settings(port=3)
+    assert (settings.schema_name, settings.port, settings.host) == ("from_environment", 3, "::1")
+    told = settings.sources()
+    assert (told["schema_name"], told["port"], told["host"]) == ("INCIDENTLOG_SCHEMA", "given", "incidentlog.toml")
+    assert (told["origins"], told["zone"]) == ("incidentlog.toml", "default")
+
+
+def test_origins_are_separated_by_commas_in_the_environment(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("INCIDENTLOG_ORIGINS", "https://a.example, https://b.example")
+    assert Settings().origins == ["https://a.example", "https://b.example"]
+
+
+def test_what_is_empty_in_the_environment_is_not_set(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("INCIDENTLOG_DSN", "")
+    assert Settings().dsn is None
+    assert Settings().sources()["dsn"] == "default"
+
+
+def test_a_misspelt_name_in_the_file_is_refused(tmp_path: Path):
+    (tmp_path / "incidentlog.toml").write_text("prot = 1\n")
+    with pytest.raises(ValidationError, match="prot"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"port": 70_000}, {"zone": "Mars/Base"}, {"schema_name": "a b"}, {"log_level": "loud"}, {"admin_key": "x"}],
+)
+def test_what_cannot_be_is_refused_without_being_repeated(given: dict[str, object]):
+    with pytest.raises(ValidationError) as refused:
+        Settings(**given)
+    assert "input_value" not in str(refused.value)
+
+
+def test_secrets_are_not_shown():
+    settings = Settings(dsn="postgresql://a:secret@b/c", admin_key="a-secret-of-some-length")
+    assert "secret" not in repr(settings)
