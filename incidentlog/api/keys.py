@@ -3,8 +3,10 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
+from incidentlog.clock import Clock
 from incidentlog.errors import Forbidden, Unauthenticated
 from incidentlog.store.connect import Access, Pool
 from incidentlog.store.keys import find_key, has_keys, insert_key
@@ -12,6 +14,8 @@ from incidentlog.subjects.values import Tlp
 
 SCOPES: Final = ("read", "report", "edit", "audit", "admin")
 REMEMBERED: Final = 10_000
+REMEMBERED_FOR: Final = timedelta(seconds=10)
+"""After which time a key is looked up again: so long a revoked one may still open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,11 @@ def digest(key: str) -> bytes:
 class Keys:
     """Knows keys by their digest, and remembers those it has seen."""
 
-    def __init__(self, pool: Pool, *, open_read: bool) -> None:
+    def __init__(self, pool: Pool, clock: Clock, *, open_read: bool) -> None:
         """`open_read` lets requests without a key read what is CLEAR."""
-        self._pool = pool
+        self._pool, self._clock = pool, clock
         self._open = Reader(OPEN, frozenset({"read"} if open_read else ()), int(Tlp.CLEAR))
-        self._seen: dict[bytes, Reader] = {}
+        self._seen: dict[bytes, tuple[Reader, datetime]] = {}
 
     async def reader(self, authorization: str | None) -> Reader:
         """Whoever presents this `Authorization`; raises Unauthenticated for a key that is not known."""
@@ -60,16 +64,20 @@ class Keys:
 
     async def by_key(self, key: str) -> Reader:
         """The owner of a key; raises Unauthenticated for one that is not known."""
-        seen = self._seen.get(digest(key))
-        return seen if seen is not None else await self._ask(key)
+        reader, asked_at = self._seen.get(digest(key), (None, None))
+        if reader is None or asked_at is None or self._clock.now() - asked_at > REMEMBERED_FOR:
+            return await self._ask(key)
+        return reader
 
     async def _ask(self, key: str) -> Reader:
         found = await find_key(self._pool, digest(key))
+        self._seen.pop(digest(key), None)
         if found is None:
             raise Unauthenticated("the key is not known")
         if len(self._seen) >= REMEMBERED:
             self._seen.clear()
-        reader = self._seen[digest(key)] = Reader(found.key_id, frozenset(found.scopes), found.clearance)
+        reader = Reader(found.key_id, frozenset(found.scopes), found.clearance)
+        self._seen[digest(key)] = reader, self._clock.now()
         return reader
 
 

@@ -1,5 +1,19 @@
-"""Where WebSockets come in."""
+"""Where WebSockets come in (API §2)."""
 
 from aiohttp import web
 
+from incidentlog.api.requests import SERVICE
+
 routes = web.RouteTableDef()
+
+
+@routes.get("/v1/live")
+async def follow(request: web.Request) -> web.StreamResponse:
+    """Follow the log and its projections; without a key, where reading is not open, the first message is `auth`."""
+    service = request.app[SERVICE]
+    given = request.headers.get("Authorization")
+    reader = await service.keys.reader(given)
+    if given is None and not reader.scopes:
+        return await service.hub.handle(request, None)
+    reader.may("read")
+    return await service.hub.handle(request, reader)

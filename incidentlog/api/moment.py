@@ -60,6 +60,8 @@ async def parse_moment(params: Mapping[str, str], pool: Pool, clock: Clock, zone
     known = _when(params, "known_at", faults)
     position = _position(params, "at_position" if "at_position" in params else "position", faults)
     by = params.get("basis", params.get("by", "recorded"))
+    if params.get("open", "true") not in {"true", "false"}:
+        faults.append(Fault("/open", "unknown_value", "open is true or false"))
     if by not in {"recorded", "reported"}:
         faults.append(Fault("/basis", "unknown_value", "basis is recorded or reported"))
     if faults:

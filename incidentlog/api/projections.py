@@ -7,11 +7,21 @@ from aiohttp import web
 from incidentlog.api.answers import answer, pinned
 from incidentlog.api.errors import POSITION
 from incidentlog.api.moment import MOMENT, Moment
-from incidentlog.api.requests import SERVICE, limit_of, moment_of, number_of, reader_of, refuse_unknown, several, stream_of
+from incidentlog.api.requests import (
+    SERVICE,
+    limit_of,
+    moment_of,
+    number_of,
+    reader_of,
+    refuse_unknown,
+    several,
+    stream_of,
+)
 from incidentlog.api.rows import rows_of
-from incidentlog.errors import NotFound
+from incidentlog.errors import BadRequest, Fault, NotFound
 from incidentlog.projections.shapes import PROJECTIONS, Tally
 from incidentlog.store.answer import active_builds, read_history, read_subject
+from incidentlog.subjects.fold import SUBJECT_VERSION
 from incidentlog.subjects.subject import Subject
 
 routes = web.RouteTableDef()
@@ -61,7 +71,7 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
     body: dict[str, Any] = {
         "projection": projection.name,
         "version": projection.version,
-        "basis": moment.basis(service.log, projection.version),
+        "basis": _same_basis(request, moment.basis(service.log, projection.version)),
     }
     if key is None:
         body["rows"] = rows
@@ -86,7 +96,7 @@ async def show_subject(request: web.Request) -> web.Response:
     body = {
         "stream": found.state.stream,
         "category": found.state.category,
-        "basis": moment.basis(service.log, (await active_builds(service.pool))["subjects"].version),
+        "basis": _same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),
         "state": _state(found.state),
     }
     return _answer(request, moment, body)
@@ -119,6 +129,18 @@ async def show_history(request: web.Request) -> web.Response:
     if len(found) == limit:
         body["next"] = str(request.rel_url.update_query({"after": str(found[-1].from_position)}))
     return _answer(request, moment, body)
+
+
+def _same_basis(request: web.Request, basis: dict[str, Any]) -> dict[str, Any]:
+    """The basis, unless the one sent back is of a version or a generation that is not served any more: BadRequest."""
+    faults = [
+        Fault(f"/{name}", "not_served", f"this is {name} {basis[name]}")
+        for name in ("version", "generation")
+        if name in request.query and request.query[name] != str(basis[name])
+    ]
+    if faults:
+        raise BadRequest("the basis cannot be given again", errors=faults)
+    return basis
 
 
 def _state(subject: Subject) -> dict[str, Any]:

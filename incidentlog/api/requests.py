@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from incidentlog.api.keys import Reader
-from incidentlog.api.moment import Moment, parse_int, parse_moment
+from incidentlog.api.moment import MOMENT, Moment, parse_int, parse_moment
 from incidentlog.api.service import Service
 from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging
 from incidentlog.importers.door import STREAM
@@ -27,8 +27,14 @@ async def reader_of(request: web.Request, scope: str) -> Reader:
 async def moment_of(request: web.Request) -> Moment:
     """The moment asked about, once the projections have reached it; raises ProjectionLagging when they do not."""
     service = request.app[SERVICE]
+    faults = [
+        Fault(f"/{name}", "repeated", "one value is needed")
+        for name in {*request.query} & {*MOMENT, "min_position"}
+        if len(request.query.getall(name)) > 1
+    ]
+    if faults:
+        raise BadRequest("the moment cannot be read", errors=faults)
     moment = await parse_moment(request.query, service.pool, service.clock, service.log.zone)
-    faults: list[Fault] = []
     wanted = moment.position
     if "min_position" in request.query:
         wanted = max(wanted, parse_int(request.query["min_position"], "/min_position", faults, most=2**53 - 1))

@@ -13,7 +13,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from incidentlog.api.keys import Keys, first_key
+from incidentlog.api.keys import Keys, Reader, first_key
 from incidentlog.clock import Clock, SystemClock
 from incidentlog.config import Settings
 from incidentlog.embedded import Running, Server, data_root, start
@@ -74,8 +74,22 @@ async def running(
     runner: Runner | RunnerApart = Runner(access, grown, known.learn)
     if runner_apart:
         runner = RunnerApart(access, grown, log_level=settings.log_level)
-    keys = Keys(pool, open_read=settings.open_read)
-    hub = Hub(pool, identity, runner, clock, origins=settings.origins, encode_event=encode_event)
+    keys = Keys(pool, clock, open_read=settings.open_read)
+
+    async def authenticate(token: str) -> Reader:
+        reader = await keys.by_key(token)
+        reader.may("read")
+        return reader
+
+    hub = Hub(
+        pool,
+        identity,
+        runner,
+        clock,
+        origins=settings.origins,
+        encode_event=encode_event,
+        authenticate=authenticate,
+    )
     door = Door(known, clock, identity.zone)
     service = Service(access, pool, identity, clock, known, door, writer, runner, grown, keys, hub)
     try:

@@ -104,23 +104,27 @@ class DocumentStep:
         before, after = self.keys(change.before), self.keys(change.after)
         for key in sorted(before | after):
             members = self.members.setdefault(key, Members())
+            stood = set(members.levels)
             if key in after:
                 members.streams[change.stream] = change.after
             else:
                 members.streams.pop(change.stream, None)
             if (key in before) != (key in after):
                 self.memberships.append(Membership(change.position, key, change.stream, key in after))
-            self._fold(key, members, change)
+            self._fold(key, members, change, stood)
 
     def keys(self, variants: Variants) -> set[str]:
         """The documents that any variant of a stream is part of."""
         return {key for s in variants.values() if isinstance(s, Subject) for key in self.document.keys(s)}
 
-    def _fold(self, key: str, members: Members, change: Change) -> None:
+    def _fold(self, key: str, members: Members, change: Change, stood: set[int]) -> None:
         if len(members.streams) > MEMBERS:
             raise ProjectionError(f"{self.document.name}: {key} has over {MEMBERS} members: make it a Tally")
         present = set(members.levels)
         for level in sorted(present):
+            # What is marked higher must not show by the position of a change either.
+            if level in stood and seen_at(change.before, level) == seen_at(change.after, level):
+                continue
             visible = [seen_at(v, level) for _, v in sorted(members.streams.items())]
             subjects = [s for s in visible if s is not None and key in self.document.keys(s)]
             body = self.document.fold(key, subjects) if subjects else None

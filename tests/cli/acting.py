@@ -60,14 +60,16 @@ class Terminal:
         return json.loads(done.stdout)
 
     @contextmanager
-    def started(self, *words: str, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
+    def started(
+        self, *words: str, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.PIPE
+    ) -> Iterator[subprocess.Popen[str]]:
         """Start a command that goes on until it is stopped, at the latest when the context is left."""
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *words],
             cwd=self.folder,
             env=environment(**self.variables),
             stdin=stdin,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
@@ -79,6 +81,14 @@ class Terminal:
             process.communicate()
 
 
+def told(process: subprocess.Popen[str]) -> Any:
+    """The next line of NDJSON that it prints; waits for it."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.communicate(timeout=LIMIT_SECONDS)[1]
+    return json.loads(line)
+
+
 def interrupted(process: subprocess.Popen[str]) -> int:
     """The exit code after a Ctrl-C."""
     process.send_signal(signal.SIGINT)
@@ -87,17 +97,18 @@ def interrupted(process: subprocess.Popen[str]) -> int:
 
 
 class Demo:
-    """`incidentlog demo` on a free port; what it printed, and where it answers."""
+    """`incidentlog demo`, on a free port unless one is named; what it printed, and where it answers."""
 
-    def __init__(self, root: Path, **variables: str) -> None:
+    def __init__(self, root: Path, port: str = "0", **variables: str) -> None:
         self.root = root
+        self._port = port
         self._variables = variables
 
     def __enter__(self) -> Self:
         self._out = self.root.with_suffix(".out")
         with self._out.open("w") as out, self.root.with_suffix(".err").open("w") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, "demo", "--port", "0", "--data-dir", self.root],
+                [sys.executable, "-c", PROGRAM, "demo", "--port", self._port, "--data-dir", self.root],
                 cwd=self.root.parent,
                 env=environment(**self._variables),
                 stdin=subprocess.DEVNULL,

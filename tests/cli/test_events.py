@@ -2,7 +2,7 @@ import csv
 import io
 import json
 
-from tests.cli.acting import Demo, Terminal, interrupted, ndjson, strike
+from tests.cli.acting import Demo, Terminal, interrupted, ndjson, strike, told
 
 
 def test_events_are_listed_in_the_order_of_the_log(demo: Demo, terminal: Terminal):
@@ -43,17 +43,14 @@ def test_an_event_that_is_not_there_is_not_found(terminal: Terminal):
 
 
 def test_what_comes_is_told_as_it_comes(terminal: Terminal):
-    with terminal.started(
-        "events", "tail", "--after", "109", "--type", "strike.reported", "--type", "strike.assessed"
-    ) as tail:
-        assert tail.stdout is not None
+    words = ["--after", "109", "--type", "strike.reported", "--type", "strike.assessed"]
+    with terminal.started("events", "tail", *words) as tail:
         event = strike()
         assert terminal.run("ingest", "-", given=ndjson(event)).returncode == 0
-        for line in tail.stdout:
-            told = json.loads(line)
-            assert told["position"] > 109
-            if told["id"] == event["id"]:
-                break
+        positions = [109]
+        while (line := told(tail))["id"] != event["id"]:
+            positions.append(line["position"])
+        assert positions == sorted(set(positions))
         assert interrupted(tail) == 130
 
 

@@ -1,26 +1,30 @@
 import json
+import os
+import pty
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from tests.cli.acting import Demo, Terminal, interrupted, ndjson, strike
+from tests.cli.acting import Demo, Terminal, interrupted, ndjson, strike, told
 
 
 def test_rows_are_those_of_rest(demo: Demo, terminal: Terminal):
     rest = demo.get("/v1/projections/city_incidents?group_by=place,kind&kind=strike&at=2025-12-31&at_position=110")
     words = ["--group-by", "place", "--group-by", "kind", "-f", "kind=strike", "--at", "2025-12-31"]
-    told = terminal.data("projection", "show", "city_incidents", *words, "--at-position", "110")
-    assert told == rest
-    assert "geonames:698740|strike" in told["rows"]
+    shown = terminal.data("projection", "show", "city_incidents", *words, "--at-position", "110")
+    assert shown == rest
+    assert "geonames:698740|strike" in shown["rows"]
 
 
 def test_one_row_is_that_of_rest(demo: Demo, terminal: Terminal):
     moment = "at=2025-04-20&at_position=110"
     rest = demo.get(f"/v1/projections/ceasefire_status/ceasefire:easter-2025?{moment}")
-    told = terminal.data(
+    shown = terminal.data(
         "projection", "show", "ceasefire_status", "ceasefire:easter-2025", "--at", "2025-04-20", "--at-position", "110"
     )
-    assert told == rest
-    assert told["row"]["state"] == "in_force"
+    assert shown == rest
+    assert shown["row"]["state"] == "in_force"
 
 
 def test_what_was_known_can_be_asked_on_either_basis(terminal: Terminal):
@@ -49,7 +53,7 @@ def test_projections_are_listed(terminal: Terminal):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "why"),
     [
         (["nosuch"], 3, "no projection is called 'nosuch'"),
         (["city_incidents", "nosuch"], 3, "no row 'nosuch'"),
@@ -63,25 +67,48 @@ def test_projections_are_listed(terminal: Terminal):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_refusal_has_its_exit_code_and_says_why(terminal: Terminal, words: list[str], code: int, told: str):
+def test_a_refusal_has_its_exit_code_and_says_why(terminal: Terminal, words: list[str], code: int, why: str):
     done = terminal.run("projection", "show", *words)
     assert (done.returncode, done.stdout) == (code, "")
-    assert told in done.stderr
+    assert why in done.stderr
 
 
 def test_watching_tells_the_rows_and_then_every_change(terminal: Terminal):
     with terminal.started(
         "projection", "watch", "city_incidents", "--group-by", "place", "-f", "kind=strike"
     ) as watching:
-        assert watching.stdout is not None
-        snapshot = json.loads(watching.stdout.readline())
+        snapshot = told(watching)
         assert snapshot["type"] == "snapshot"
         key = "geonames:706483"  # Kharkiv
         before = snapshot["rows"].get(key, {"incidents": 0})["incidents"]
         assert terminal.run("ingest", "-", given=ndjson(strike())).returncode == 0
-        update = json.loads(watching.stdout.readline())
+        update = told(watching)
         assert (update["type"], update["set"][key]["incidents"]) == ("update", before + 1)
         assert interrupted(watching) == 130
+
+
+def test_watching_goes_on_after_the_service_was_started_again(folder: Path):
+    with ExitStack() as stack:
+        with Demo(folder / "restarted") as first:
+            terminal = Terminal(folder, INCIDENTLOG_URL=first.url, INCIDENTLOG_KEY=first.key)
+            watching = stack.enter_context(terminal.started("projection", "watch", "city_incidents"))
+            seen = told(watching)["position"]
+        with Demo(folder / "restarted", first.url.rpartition(":")[2]):
+            assert terminal.run("ingest", "-", given=ndjson(strike())).returncode == 0
+            update = told(watching)
+            assert (update["type"], update["from"], update["to"]) == ("update", seen, seen + 1)
+            assert interrupted(watching) == 130
+
+
+def test_on_a_terminal_it_paints_a_table(terminal: Terminal):
+    ours, theirs = pty.openpty()
+    with terminal.started("projection", "watch", "city_incidents", "-f", "kind=strike", stdout=theirs):
+        os.close(theirs)
+        painted = b""
+        while b"Ctrl-C ends" not in painted:
+            painted += os.read(ours, 65_536)
+    os.close(ours)
+    assert b"Odesa" in painted
 
 
 def test_watching_what_is_not_there_is_refused(terminal: Terminal):

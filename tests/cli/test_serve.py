@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from incidentlog.cli import trying
-from tests.cli.acting import Demo, Terminal, interrupted
+from tests.cli.acting import Demo, Terminal, interrupted, told
 
 
 def curls(demo: Demo) -> list[str]:
@@ -33,8 +33,7 @@ def test_the_line_to_watch_with_is_one_of_ours(demo: Demo, terminal: Terminal):
     (line,) = (line for line in demo.guide.splitlines() if "projection watch" in line)
     _, *words = shlex.split(line)
     with terminal.started(*words) as watching:
-        assert watching.stdout is not None
-        assert json.loads(watching.stdout.readline())["type"] == "snapshot"
+        assert told(watching)["type"] == "snapshot"
         assert interrupted(watching) == 130
 
 

@@ -86,7 +86,7 @@ async def test_state_after_everything_up_to_a_position_the_rows_equal_the_projec
 
 
 async def test_a_slow_subscriber_gets_one_conflated_update(access: Access):
-    async with following(access) as node, client(node) as c:
+    async with following(access, heartbeat_seconds=0.1) as node, client(node) as c:
         held = await c.subscribe("city_incidents", min_interval_ms=400)
         await node.append(strike())
         await c.until("update")

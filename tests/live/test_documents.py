@@ -1,7 +1,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from incidentlog.clock import ManualClock
+from incidentlog.live.tallies import TallyView
 from incidentlog.store.connect import Access
 from tests.commands import command, retraction, strike
 from tests.live.following import client, following
@@ -43,6 +46,48 @@ async def test_an_expiry_is_pushed_with_cause_clock_at_its_own_instant(access: A
         assert set(update["set"]) == {TRUCE, "headline"}
         assert held.rows[TRUCE]["state"] == "expired"
         assert held.rows == await node.rows("ceasefire_status", 1, instant(END))
+
+
+async def test_a_late_update_by_the_clock_carries_the_instant_of_the_change_all_the_same(access: Access):
+    """It had to wait, and meanwhile a heartbeat to somebody else moved the channel on, and the log did."""
+    clock = ManualClock(instant("2025-05-09T12:00:00+03:00"))
+    async with following(access, clock, heartbeat_seconds=0.05) as node, client(node) as c, client(node) as other:
+        await node.append(declared())
+        held = await c.subscribe("ceasefire_status", min_interval_ms=600)
+        await other.subscribe("ceasefire_status")
+        await node.append(violation("one"))
+        await c.until("update")
+        await clock.advance(instant(END) + timedelta(seconds=1))
+        await other.until("update", cause={"position": 2, "event_id": None, "kind": "clock"})
+        await clock.advance(instant(END) + timedelta(hours=1))
+        await node.append(strike())
+        await other.until("heartbeat", head=3)
+        update = await c.until("update")
+        assert (update["to"], update["cause"]["kind"]) == (2, "clock")
+        assert datetime.fromisoformat(update["at"]) == instant(END)
+        await c.reach(held, 3)
+
+
+async def test_what_counts_from_an_instant_that_passes_during_the_reading_is_counted(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    clock = ManualClock(datetime(2025, 11, 1, tzinfo=UTC))
+    async with following(access, clock) as node, client(node) as c:
+        held = await c.subscribe("city_incidents")
+        (channel,) = node.hub._channels.values()
+        read = TallyView.read
+
+        async def slowly(view: TallyView, *args: Any) -> Any:
+            plan = await read(view, *args)
+            await clock.advance(datetime(2025, 12, 1, tzinfo=UTC))
+            assert channel.quiet(channel.cursor) is not None
+            return plan
+
+        monkeypatch.setattr(TallyView, "read", slowly)
+        await node.append(strike())
+        update = await c.until("update")
+        assert update["set"]["geonames:698740"]["incidents"] == 1
+        assert held.rows == await node.rows("city_incidents", 1, clock.now())
 
 
 async def test_what_counts_only_later_is_added_to_a_tally_by_the_clock(access: Access):

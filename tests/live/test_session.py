@@ -183,6 +183,20 @@ async def test_a_client_that_stops_reading_is_cut_off_and_holds_nobody_up(
             assert len(feed.followers) == 1
 
 
+async def test_a_client_that_asks_and_never_reads_is_cut_off(access: Access, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incidentlog.live.session.SEND_SECONDS", 0.5)
+    async with following(access) as node:
+        with contextlib.closing(await deaf_client(node.port)) as deaf:
+            await until(lambda: len(node.hub._sessions) == 1)
+            ping = b'{"type":"ping","ref":"%s"}' % (b"x" * 60)
+            frames = bytes([0x81, 0x80 | len(ping), 0, 0, 0, 0]) + ping
+            with contextlib.suppress(OSError):
+                async with asyncio.timeout(5):
+                    while node.hub._sessions:
+                        await asyncio.get_running_loop().sock_sendall(deaf, frames * 500)
+            await until(lambda: not node.hub._sessions)
+
+
 async def deaf_client(port: int) -> socket.socket:
     """A client that subscribes to everything, and never reads."""
     raw = socket.socket()

@@ -75,7 +75,7 @@ async def test_what_the_clock_changed_meanwhile_comes_first_at_the_readers_own_p
         await node.append(declared())
         async with client(node) as c:
             held = await c.subscribe("ceasefire_status")
-        await node.append(violation("one"))
+        await node.append(violation("one"), declared("ceasefire:new"))
         await clock.advance(instant("2025-05-12T00:00:00+03:00"))
         async with client(node) as c:
             held = await come_back(c, held, "ceasefire_status")
@@ -83,9 +83,10 @@ async def test_what_the_clock_changed_meanwhile_comes_first_at_the_readers_own_p
             assert (first["from"], first["to"], first["cause"]["kind"]) == (1, 1, "clock")
             assert first["set"][TRUCE]["state"] == "expired"
             assert first["set"][TRUCE]["compliance"]["by_claimant"] == {}
-            assert (second["from"], second["to"], second["cause"]["kind"]) == (1, 2, "event")
+            assert (second["from"], second["to"], second["cause"]["kind"]) == (1, 3, "event")
+            assert set(second["set"]) == {TRUCE, "ceasefire:new"}
             assert second["set"][TRUCE]["compliance"]["by_claimant"] == {"UKR": 1}
-            assert held.rows == await node.rows("ceasefire_status", 2, clock.now())
+            assert held.rows == await node.rows("ceasefire_status", 3, clock.now())
 
 
 async def test_what_came_to_count_meanwhile_comes_first_for_a_tally_too(access: Access):
@@ -117,6 +118,21 @@ async def test_a_resume_with_nothing_missed_is_silent(access: Access):
             await node.append(strike())
             update = await c.until("update")
             assert (update["from"], update["to"]) == (1, 2)
+
+
+async def test_what_came_and_went_meanwhile_is_not_told(access: Access):
+    async with following(access) as node:
+        await node.append(strike())
+        async with client(node) as c:
+            held = await c.subscribe("city_incidents")
+        event = strike(stream="strike:k", place=KYIV)
+        await node.append(event)
+        await node.append(retraction(event["id"]), stream="strike:k")
+        await node.append(strike())
+        async with client(node) as c:
+            held = await come_back(c, held, "city_incidents")
+            update = await c.until("update")
+            assert (list(update["set"]), update["del"]) == ([ODESA], [])
 
 
 async def test_a_reader_ahead_of_the_log_begins_anew(access: Access):
