@@ -95,6 +95,12 @@ class NotAcceptable(Problem):
     slug, status, title = "not-acceptable", 406, "No such format"
 
 
+class RequestTimeout(Problem):
+    """The body did not arrive in time."""
+
+    slug, status, title = "request-timeout", 408, "The body did not arrive in time"
+
+
 class IdConflict(Problem):
     """The id is in the log with other content."""
 
@@ -154,8 +160,8 @@ class Internal(Problem):
 
 
 PROBLEMS: tuple[type[Problem], ...] = (
-    BadRequest, InvalidEvent, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, IdConflict,
-    WrongVersion, TooLarge, UnsupportedMediaType, StreamFull, RefusedLines, Overloaded, Unavailable,
+    BadRequest, InvalidEvent, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout,
+    IdConflict, WrongVersion, TooLarge, UnsupportedMediaType, StreamFull, RefusedLines, Overloaded, Unavailable,
     ProjectionLagging, Internal,
 )  # fmt: skip
 """All of them, for the pages at `/problems/<slug>`."""

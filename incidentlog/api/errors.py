@@ -41,6 +41,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = problem(refusal, instance=request.path, trace_id=trace)
     except web.HTTPException as error:
         response = problem(_from_http(error, request), instance=request.path, trace_id=trace)
+        if "Allow" in error.headers:  # RFC 9110 §15.5.6 wants it
+            response.headers["Allow"] = error.headers["Allow"]
     except Exception as error:
         if lost(error):
             log.warning("database_away", request_id=trace, path=request.path, error=repr(error))
@@ -50,6 +52,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             response = problem(Internal(), instance=request.path, trace_id=trace)
     if not response.prepared:
         response.headers["X-Request-Id"] = trace
+        _end_body(request, response)
     took = time.perf_counter() - started
     # A line for each of thousands of appends a second would cost a twentieth of their time: what went well is told
     # at the level `debug`, what did not, or was slow, always.
@@ -64,6 +67,15 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         milliseconds=round(took * 1000, 2),
     )
     return response
+
+
+def _end_body(request: web.Request, response: web.StreamResponse) -> None:
+    """The connection ends with the answer when the body did not: its rest is no request."""
+    if request.content.exception() is not None:
+        request.content.feed_eof()  # else aiohttp reads on, and logs what is broken as a fault of ours
+        response.force_close()
+    elif not request.content.is_eof():
+        response.force_close()
 
 
 def _trace_id(request: web.Request) -> str:

@@ -15,9 +15,11 @@ from incidentlog.api.keys import Reader
 from incidentlog.api.moment import MOMENT, Moment
 from incidentlog.api.requests import (
     SERVICE,
+    body_of,
     limit_of,
     moment_of,
     number_of,
+    pieces_of,
     reader_of,
     refuse_unknown,
     several,
@@ -38,6 +40,7 @@ from incidentlog.errors import (
     WrongVersion,
 )
 from incidentlog.importers.door import LINE, Candidate
+from incidentlog.projections.asking import LONGEST, fits
 from incidentlog.store import append as log
 from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import read_ids, read_record_events, read_stream, search_events
@@ -76,9 +79,8 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     reader = await reader_of(request, "report")
     if request.content_type != "application/json":
         raise UnsupportedMediaType(f"send application/json, not {request.content_type}")
-    given = request.headers.get("Idempotency-Key")
-    default_id = None if given is None else uuid5(IDEMPOTENCY, f"{reader.name}\0{given}")
-    raw = await request.read()
+    default_id = _id_of(request, reader)
+    raw = await body_of(request)
     candidate = service.door.read(raw, recorded_by=reader.name, default_id=default_id, stream=stream)
     _condition(request, candidate)
     faults = await service.door.admit(service.pool, [candidate])
@@ -86,6 +88,16 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
         raise InvalidEvent(errors=faults[0])
     outcome = await service.writer.append(candidate.command)
     return _placed(request, candidate.command, outcome)
+
+
+def _id_of(request: web.Request, reader: Reader) -> UUID | None:
+    """The id that an `Idempotency-Key` stands for, under this key of ours."""
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    if not fits(given):
+        raise BadRequest(errors=[Fault("/Idempotency-Key", "not_text", f"give 1 to {LONGEST} characters")])
+    return uuid5(IDEMPOTENCY, f"{reader.name}\0{given}")
 
 
 def _condition(request: web.Request, candidate: Candidate) -> None:
@@ -205,11 +217,8 @@ def _only_first_expects(candidates: Sequence[Candidate], lines: Sequence[int], b
 
 async def _lines(request: web.Request) -> AsyncIterator[bytes]:
     """The body's lines, counted while they arrive; raises TooLarge past a limit."""
-    rest, total, count = b"", 0, 0
-    async for chunk in request.content.iter_any():
-        total += len(chunk)
-        if total > BULK_BYTES:
-            raise TooLarge(f"a request may have {BULK_BYTES} bytes")
+    rest, count = b"", 0
+    async for chunk in pieces_of(request, most=BULK_BYTES):
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
             count += 1

@@ -1,5 +1,6 @@
 """Places: how a name would resolve."""
 
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +11,7 @@ from incidentlog.api.requests import SERVICE, limit_of, reader_of, refuse_unknow
 from incidentlog.errors import BadRequest, Fault
 from incidentlog.places import ATTRIBUTION, search
 
+_COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
 routes = web.RouteTableDef()
 
 
@@ -21,8 +23,11 @@ async def find_places(request: web.Request) -> web.Response:
     name = request.query.get("q", "")
     if not 0 < len(name) <= 200:  # noqa: PLR2004 - as long as a place's name may be
         raise BadRequest(errors=[Fault("/q", "missing", "give a name of 1 to 200 characters as q")])
+    country = request.query.get("country")
+    if country is not None and not _COUNTRY.fullmatch(country):
+        raise BadRequest(errors=[Fault("/country", "not_a_country", "a country is two letters (ISO 3166-1)")])
     limit = limit_of(request, default=8, most=50)
-    found = search(request.app[SERVICE].known.resolver, name, limit, request.query.get("country"))
+    found = search(request.app[SERVICE].known.resolver, name, limit, country)
     resolution: dict[str, Any] = asdict(found.resolution)
     body = {
         "q": name,

@@ -1,6 +1,9 @@
 """What the routes share: the service, the reader, and the parameters of a request."""
 
-from collections.abc import Collection, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -8,13 +11,20 @@ from aiohttp import web
 from incidentlog.api.keys import Reader
 from incidentlog.api.moment import MOMENT, Moment, parse_int, parse_moment
 from incidentlog.api.service import Service
-from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging
+from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging, RequestTimeout, TooLarge
 from incidentlog.importers.door import STREAM
 
+BODY_SECONDS: Final = 30.0
+"""How long one event may take to arrive, or the next piece of a file."""
+BODIES_SECONDS: Final = 600.0
+"""How long a whole file may take."""
 SERVICE: Final = web.AppKey("service", Service)
 WAIT_SECONDS: Final = 2.0
 """How long a read waits for the projections to reach its position, unless `Prefer: wait=n` says otherwise."""
 WAIT_MOST: Final = 10
+SOON_SECONDS: Final = 0.5
+"""How long a read that names no position waits for the projections to reach the head."""
+_POSITIONS: Final = ("at_position", "position", "min_position")
 
 
 async def reader_of(request: web.Request, scope: str) -> Reader:
@@ -25,7 +35,11 @@ async def reader_of(request: web.Request, scope: str) -> Reader:
 
 
 async def moment_of(request: web.Request) -> Moment:
-    """The moment asked about, once the projections have reached it; raises ProjectionLagging when they do not."""
+    """The moment asked about, once the projections have reached it.
+
+    Raises ProjectionLagging when they do not reach a position that was named; where none was, what they have reached
+    is what is known.
+    """
     service = request.app[SERVICE]
     faults = [
         Fault(f"/{name}", "repeated", "one value is needed")
@@ -40,8 +54,12 @@ async def moment_of(request: web.Request) -> Moment:
         wanted = max(wanted, parse_int(request.query["min_position"], "/min_position", faults, most=2**53 - 1))
     if faults:
         raise BadRequest(errors=faults)
-    if not await service.runner.reached(wanted, _patience(request)):
-        raise ProjectionLagging(f"at position {service.runner.position}", position=service.runner.position)
+    named = bool({*_POSITIONS} & {*request.query}) or ("known_at" in request.query and not moment.open)
+    if not await service.runner.reached(wanted, _patience(request) if named else SOON_SECONDS):
+        if named:
+            raise ProjectionLagging(f"at position {service.runner.position}", position=service.runner.position)
+        # Whoever asks for what is known now gets what the projections know now: the basis says how far that is.
+        return replace(moment, position=service.runner.position)
     if (
         "min_position" in request.query
         and wanted > moment.position
@@ -58,6 +76,42 @@ def _patience(request: web.Request) -> float:
         if name == "wait" and value.isascii() and value.isdigit():
             return float(min(int(value[:4]), WAIT_MOST))
     return WAIT_SECONDS
+
+
+async def body_of(request: web.Request) -> bytes:
+    """The whole body, of at most the application's `client_max_size`; raises as `pieces_of` does."""
+    with _arriving():
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+
+
+async def pieces_of(request: web.Request, *, most: int) -> AsyncIterator[bytes]:
+    """The body as it arrives. Raises TooLarge past so many bytes, RequestTimeout, and BadRequest for a broken one."""
+    clock = asyncio.get_running_loop().time
+    total, deadline = 0, clock() + BODIES_SECONDS
+    while True:
+        with _arriving():
+            async with asyncio.timeout_at(min(deadline, clock() + BODY_SECONDS)):
+                piece = await request.content.readany()
+        if not piece:
+            return
+        total += len(piece)
+        if total > most:
+            raise TooLarge(f"a request may have {most} bytes")
+        yield piece
+
+
+@contextmanager
+def _arriving() -> Iterator[None]:
+    """What goes wrong while a body arrives is the sender's: it must not pass for the database's being away."""
+    try:
+        yield
+    except TimeoutError:
+        raise RequestTimeout from None
+    except web.RequestPayloadError:
+        raise BadRequest(errors=[Fault("", "broken_body", "the body is not what its headers say")]) from None
+    except ConnectionError:
+        raise BadRequest("the client went away") from None
 
 
 def stream_of(request: web.Request) -> str:

@@ -70,7 +70,10 @@ class Hub:
         heartbeat_seconds: float = 15.0,
         authenticate: Authenticate | None = None,
     ) -> None:
-        """`origins` are the pages that may open a socket; `authenticate` answers `auth` messages."""
+        """`origins` are those whose pages may open a socket, besides the service's own.
+
+        `authenticate` answers `auth` messages; without it every reader has to be known at the handshake.
+        """
         self.heartbeat_seconds = heartbeat_seconds
         self._pool = pool
         self._log = identity
@@ -169,7 +172,9 @@ class Hub:
         if PROTOCOL not in offered:
             raise BadRequest(f"offer the subprotocol {PROTOCOL}")
         origin = request.headers.get("Origin")
-        if origin is not None and origin not in self._origins:
+        # The service's own pages are those that were fetched from where the socket is opened.
+        own = {f"http://{request.host}", f"https://{request.host}"}
+        if origin is not None and origin not in self._origins | own:
             raise Forbidden(f"pages of {origin[:200]} may not follow this log")
         if reader is None and self._authenticate is None:
             raise Forbidden("following needs a key")

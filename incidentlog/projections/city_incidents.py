@@ -76,7 +76,10 @@ class CityIncidents(Tally):
         if _kind(subject) is None or place is None:
             return {}
         where = _where(place)
-        region = admin1_name(place.country, place.admin1) or (place.name if place.precision == "admin1" else None)
+        region = admin1_name(place.country, place.admin1)
+        if where["admin1"] == _by_name(place.name):
+            region = place.name
+        # A value has a name from its first event on, or never: else an old answer would change when one comes.
         called = {"place": place.name, "admin1": region}
         return {(d, v): name for d, name in called.items() if name is not None and (v := where[d]) is not None}
 

@@ -122,7 +122,7 @@ class Runner(Progress):
         if isinstance(projection, Tally):
             for change in changes:
                 derived.bookings.extend(book(projection, change))
-                derived.names.update(_names(projection, change))
+                derived.names = {**_names(projection, change), **derived.names}  # the first name stays
         else:
             await self._fold_documents(connection, projection, derived, changes)
         return derived

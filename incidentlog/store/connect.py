@@ -18,7 +18,7 @@ Role = Literal["appender", "runner", "notary", "eraser", "reader"]
 ROLES: Final[tuple[Role, ...]] = ("appender", "runner", "notary", "eraser", "reader")
 OWNER: Final = "incidentlog_owner"
 
-RETRIABLE: Final = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "25006"})
+RETRIABLE: Final = frozenset({"40001", "40P01", "53300", "57P01", "57P02", "57P03", "25006"})
 """SQLSTATEs after which a write may be sent again: ids make it exactly once."""
 
 
@@ -86,7 +86,9 @@ async def _nothing(_: Any) -> None:
 def lost(error: BaseException) -> bool:
     """Whether the connection, or the server's mood, failed, and not the command: what was sent may be sent again."""
     if isinstance(error, asyncpg.PostgresError):
-        return getattr(error, "sqlstate", "") in RETRIABLE
+        # Class 08 is a connection that broke off; asyncpg's own "closed in the middle of operation" is 08003.
+        state = getattr(error, "sqlstate", None) or ""
+        return state in RETRIABLE or state.startswith("08")
     if isinstance(error, ValueError):  # asyncpg's DataError is an InterfaceError too, and the command's own fault
         return False
     return isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.InternalClientError | TimeoutError)

@@ -239,7 +239,8 @@ class Occurred(Model):
     def _check(self) -> Self:
         if self.precision in {"minute", "hour"} and not isinstance(self.start, datetime):
             raise PydanticCustomError("needs_a_time", "precision {p} needs a time", {"p": self.precision})
-        if self.end is not None and self.until < self.since:
+        timed = self.precision in {"minute", "hour"}  # then it may end at once; a day may not end the day before
+        if self.end is not None and (self.until < self.since or (self.until == self.since and not timed)):
             raise PydanticCustomError("ends_before_start", "end is before start")
         return self
 

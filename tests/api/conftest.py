@@ -24,3 +24,19 @@ async def timeline(server: Server) -> AsyncIterator[Served]:
         answer = await served.bulk(*TIMELINE.read_bytes().splitlines())
         assert answer.json["appended"] == 110, answer
         yield served
+
+
+@pytest.fixture(scope="session")
+async def busy(server: Server) -> AsyncIterator[Served]:
+    """One service for all that is thrown at it."""
+    async with log_called("test_api_busy", server) as access, serving(access) as served:
+        yield served
+
+
+@pytest.fixture
+async def attacked(busy: Served) -> AsyncIterator[Served]:
+    """A service that takes the next good event as if nothing had been, and in the log of which nothing else was written."""
+    head = await busy.head()
+    yield busy
+    assert await busy.head() == head
+    await busy.unharmed()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -120,7 +121,7 @@ class Served:
         self, event: Any = None, *, path: str = "/v1/events", headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One event: a dict, or bytes as they are."""
-        body = event if isinstance(event, bytes) else orjson.dumps(event)
+        body = BytesIO(event if isinstance(event, bytes) else orjson.dumps(event))
         return await self.ask("POST", path, data=body, headers={"Content-Type": "application/json", **(headers or {})})
 
     async def add(self, *events: dict[str, Any]) -> list[int]:
@@ -136,7 +137,9 @@ class Served:
         """Many events in one request: dicts, or lines as they are."""
         lines = [e if isinstance(e, bytes) else orjson.dumps(e) for e in events]
         headers = {"Content-Type": NDJSON}
-        return await self.ask("POST", "/v1/events/bulk", data=b"\n".join(lines), headers=headers, params=params)
+        return await self.ask(
+            "POST", "/v1/events/bulk", data=BytesIO(b"\n".join(lines)), headers=headers, params=params
+        )
 
     async def head(self) -> int:
         """The log's last position."""
@@ -147,8 +150,11 @@ class Served:
         (position,) = await self.add(strike(stream=None))
         assert (await self.get("/readyz", min_position=position)).status == 200
 
-    async def raw(self, *parts: bytes, half_close: bool = False) -> bytes:
-        """Bytes as they are on a connection of their own; what came back within 10 s, until it was closed."""
+    async def raw(self, *parts: bytes, half_close: bool = False, whole: bool = True) -> bytes:
+        """Bytes as they are on a connection of their own; what came back within 10 s, until it was closed.
+
+        `whole`: else what came back first.
+        """
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             async with asyncio.timeout(10):
@@ -157,7 +163,7 @@ class Served:
                     await writer.drain()
                 if half_close:
                     writer.write_eof()
-                return await reader.read()
+                return await reader.read(-1 if whole else 65_536)
         finally:
             writer.transport.abort()
 

@@ -168,7 +168,9 @@ async def test_a_request_may_have_64_MiB_and_not_a_byte_more(  # noqa: N802 - th
     assert events_module.BULK_BYTES == 64 * 1024 * 1024
     monkeypatch.setattr(events_module, "BULK_BYTES", 1_000_000)
     lines = [padded(100_000) for _ in range(10)]
-    assert (await send(service, b"".join(lines[:9]) + padded(100_000 - 9) if False else b"\n".join(lines[:9]))).status == 201
+    assert (
+        await send(service, b"".join(lines[:9]) + padded(100_000 - 9) if False else b"\n".join(lines[:9]))
+    ).status == 201
     answer = await send(service, b"\n".join(lines))
     assert (answer.status, answer.slug) == (413, "too-large")
     assert await service.head() == 9

@@ -98,7 +98,9 @@ async def test_a_history_comes_in_pages_too(service: Served):
 
 
 async def test_a_late_report_is_a_restatement(service: Served):
-    early = strike(stream=ONE, type="strike.assessed", occurred={"start": "2025-11-18", "precision": "day", "tz": "UTC"})
+    early = strike(
+        stream=ONE, type="strike.assessed", occurred={"start": "2025-11-18", "precision": "day", "tz": "UTC"}
+    )
     early["data"] = {"as_of": "2025-11-18", "casualties": {"injured": {"best": 3}}}
     await service.add(strike(stream=ONE), early)
     versions = (await service.get(f"/v1/subjects/{ONE}/history", min_position=2)).json["versions"]

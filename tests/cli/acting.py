@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from types import TracebackType
 from typing import Any, Self
 from urllib.request import urlopen
@@ -82,9 +83,12 @@ class Terminal:
 
 
 def told(process: subprocess.Popen[str]) -> Any:
-    """The next line of NDJSON that it prints; waits for it."""
+    """The next line of NDJSON that it prints; waits for it, within a limit."""
     assert process.stdout is not None
+    late = Timer(LIMIT_SECONDS, process.kill)
+    late.start()
     line = process.stdout.readline()
+    late.cancel()
     assert line, process.communicate(timeout=LIMIT_SECONDS)[1]
     return json.loads(line)
 

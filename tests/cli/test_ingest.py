@@ -1,8 +1,9 @@
 import io
 import subprocess
+import time
 
 from incidentlog.cli.ingest import CHUNK_BYTES, CHUNK_LINES, chunks
-from tests.cli.acting import Terminal, interrupted, ndjson, strike
+from tests.cli.acting import LIMIT_SECONDS, Terminal, interrupted, ndjson, strike
 
 
 def test_good_lines_go_in_and_again_adds_nothing(terminal: Terminal):
@@ -67,8 +68,9 @@ def test_ctrl_c_while_it_waits_for_a_pipe_ends_it(terminal: Terminal):
         event = strike()
         waiting.stdin.write(ndjson(*(strike() for _ in range(CHUNK_LINES)), event))
         waiting.stdin.flush()  # more than one chunk: when the first is in, it waits for the rest of the second
-        position = None
+        position, until = None, time.monotonic() + LIMIT_SECONDS
         while position is None:
+            assert time.monotonic() < until
             done = terminal.run("events", "list", "--limit", "1", "--after", "1000", "-o", "ndjson")
             position = done.stdout or None
         assert interrupted(waiting) == 130

@@ -3,10 +3,11 @@ import os
 import pty
 from contextlib import ExitStack
 from pathlib import Path
+from select import select
 
 import pytest
 
-from tests.cli.acting import Demo, Terminal, interrupted, ndjson, strike, told
+from tests.cli.acting import LIMIT_SECONDS, Demo, Terminal, interrupted, ndjson, strike, told
 
 
 def test_rows_are_those_of_rest(demo: Demo, terminal: Terminal):
@@ -105,7 +106,8 @@ def test_on_a_terminal_it_paints_a_table(terminal: Terminal):
     with terminal.started("projection", "watch", "city_incidents", "-f", "kind=strike", stdout=theirs):
         os.close(theirs)
         painted = b""
-        while b"Ctrl-C ends" not in painted:
+        while b"city_incidents at" not in painted:
+            assert select([ours], [], [], LIMIT_SECONDS)[0], painted
             painted += os.read(ours, 65_536)
     os.close(ours)
     assert b"Odesa" in painted

@@ -52,12 +52,11 @@ async def test_a_foreign_page_is_refused_before_the_upgrade(access: Access, orig
         assert refused.value.response.status_code == 403
 
 
-async def test_a_page_of_the_allow_list_is_let_in(access: Access):
-    async with (
-        following(access, origins=["https://dashboard.example"]) as node,
-        client(node, origin="https://dashboard.example") as c,
-    ):
-        assert c.welcome
+async def test_a_page_of_the_allow_list_and_one_of_the_services_own_are_let_in(access: Access):
+    async with following(access, origins=["https://dashboard.example"]) as node:
+        for origin in ("https://dashboard.example", f"http://127.0.0.1:{node.port}"):
+            async with client(node, origin=origin) as c:
+                assert c.welcome
 
 
 async def test_a_shutdown_closes_every_socket_with_1012_even_a_stuck_one(access: Access):

@@ -1,0 +1,66 @@
+"""Whether the service lives, and says so when it cannot do its work."""
+
+import asyncio
+
+import asyncpg
+
+from incidentlog.embedded import Server
+from incidentlog.store.connect import Access
+from tests.api.serving import Served, serving
+from tests.commands import strike
+from tests.conftest import run_admin
+
+
+async def test_a_service_in_order_says_so(service: Served):
+    await service.add(strike())
+    await service.get("/v1/events", min_position=1)
+    assert (await service.by(None).get("/livez")).json == {"status": "ok"}
+    assert (await service.by(None).get("/readyz")).json == {"status": "ok"}
+    told = (await service.by(None).get("/readyz?verbose")).json
+    assert told["checks"] == {"database": "ok", "projections": "ok"}
+    assert (told["head"], told["position"], told["lag_events"]) == (1, 1, 0)
+    assert (told["roles"], told["zone"]) == ("separate", "Europe/Kyiv")
+    assert told["log"] == str(service.service.log.id)
+
+
+async def test_without_its_database_it_lives_and_is_not_ready(server: Server, access: Access):
+    """The database is closed to new connections and the open ones are cut."""
+    database = access.admin.rpartition("/")[2].partition("?")[0]
+    async with serving(access) as service:
+        await service.add(strike())
+        await run_admin(server, f"ALTER DATABASE {database} CONNECTION LIMIT 0")
+        await cut(server, database)
+        try:
+            assert (await service.get("/livez")).status == 200
+            for path in ("/v1/events", "/v1/projections/city_incidents", "/v1/subjects/strike:one"):
+                answer = await service.get(path)
+                assert (answer.status, answer.slug) == (503, "unavailable"), answer
+                assert answer.headers["Retry-After"] == "2"
+            answer = await service.get("/readyz?verbose")
+            assert answer.status == 503
+            assert answer.json["status"] == "not ready"
+            assert answer.json["checks"]["database"] != "ok"
+            assert (await service.get("/readyz")).json == {"status": "not ready"}
+            # What is sent meanwhile waits, and is appended once when the database is back.
+            event = strike()
+            waiting = asyncio.create_task(service.post(event))
+            await service.get("/livez")
+        finally:
+            await run_admin(server, f"ALTER DATABASE {database} CONNECTION LIMIT -1")
+        assert (await waiting).status in {200, 201}
+        assert (
+            await service.get("/v1/projections/city_incidents", {"Prefer": "wait=10"}, min_position=2)
+        ).status == 200
+        assert (await service.get("/readyz?verbose")).json["checks"] == {"database": "ok", "projections": "ok"}
+        assert await service.head() == 2
+
+
+async def cut(server: Server, database: str) -> None:
+    """End every connection to a database, and wait until they are gone."""
+    connection = await asyncpg.connect(server.dsn("postgres"))
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1", database
+        )
+    finally:
+        await connection.close()

@@ -1,0 +1,100 @@
+"""Refusals in the usual form, and what they mean in words; routes and methods that are not there."""
+
+import pytest
+
+from incidentlog.errors import PROBLEMS
+from tests.api.serving import Served
+
+ROUTES = {
+    "/v1/events": {"GET", "HEAD", "POST"},
+    "/v1/events/bulk": {"GET", "HEAD", "POST"},
+    "/v1/streams/strike:one/events": {"POST"},
+    "/v1/streams/strike:one": {"GET", "HEAD"},
+    "/v1/subjects/strike:one": {"GET", "HEAD"},
+    "/v1/subjects/strike:one/history": {"GET", "HEAD"},
+    "/v1/projections": {"GET", "HEAD"},
+    "/v1/projections/city_incidents": {"GET", "HEAD"},
+    "/v1/places": {"GET", "HEAD"},
+    "/livez": {"GET", "HEAD"},
+    "/readyz": {"GET", "HEAD"},
+}
+
+
+@pytest.mark.parametrize("slug", [p.slug for p in PROBLEMS])
+async def test_every_problem_has_a_page(timeline: Served, slug: str):
+    answer = await timeline.by(None).get(f"/problems/{slug}")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'"
+    assert slug.encode() in answer.raw
+
+
+async def test_a_page_of_a_problem_that_is_none_is_not_there(timeline: Served):
+    answer = await timeline.get("/problems/%3Cscript%3Ealert(1)%3C%2Fscript%3E")
+    assert (answer.status, answer.slug) == (404, "not-found")
+    assert b"<script>" not in answer.raw or answer.headers["Content-Type"].startswith("application/problem+json")
+
+
+def test_slugs_are_unique_and_statuses_are_errors():
+    assert len({p.slug for p in PROBLEMS}) == len(PROBLEMS)
+    assert all(400 <= p.status < 600 for p in PROBLEMS)
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v1/events/", "/v1/event", "/v2/events", "/V1/events", "/favicon.ico",
+                                  "/.git/config", "/v1/projections/city_incidents/a/b", "/livez/"])  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "HEAD"])
+async def test_what_is_not_there_is_not_found(timeline: Served, method: str, path: str):
+    answer = await timeline.ask(method, path)
+    assert answer.status in {404, 405}
+    if method != "HEAD":
+        assert answer.slug in {"not-found", "method-not-allowed"}
+        assert answer.json["instance"] == path
+
+
+@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
+async def test_a_method_that_is_not_there_is_not_allowed(timeline: Served, method: str, path: str):
+    if method in ROUTES[path]:
+        return
+    answer = await timeline.ask(method, path)
+    assert (answer.status, answer.slug) == (405, "method-not-allowed")
+    assert set(answer.headers["Allow"].split(",")) >= ROUTES[path] - {"HEAD"}
+
+
+@pytest.mark.parametrize("path", [p for p, methods in ROUTES.items() if "GET" in methods])
+async def test_head_answers_as_get_does_without_a_body(timeline: Served, path: str):
+    got = await timeline.get(path)
+    answer = await timeline.ask("HEAD", path)
+    assert answer.status == got.status
+    assert answer.raw == b""
+    assert answer.headers["Content-Type"] == got.headers["Content-Type"]
+    if "Log-Position" in got.headers:
+        assert answer.headers["Log-Position"] == got.headers["Log-Position"]
+
+
+async def test_a_request_keeps_the_id_it_came_with(timeline: Served):
+    answer = await timeline.get("/v1/nothing", {"X-Request-Id": "from-the-proxy_1.2"})
+    assert answer.json["trace_id"] == "from-the-proxy_1.2"
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    answer = await timeline.get("/v1/nothing", {"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    assert answer.json["trace_id"] == trace
+
+
+@pytest.mark.parametrize("name", ["a b c d e f", "<script>x</script>", "short", "x" * 65, "Ünïcödé-id"])
+async def test_an_odd_request_id_is_replaced(timeline: Served, name: str):
+    answer = await timeline.get("/v1/nothing", {"X-Request-Id": name})
+    assert answer.json["trace_id"] != name
+    assert len(answer.json["trace_id"]) == 16
+
+
+async def test_a_fault_of_ours_is_told_without_its_details(service: Served, monkeypatch: pytest.MonkeyPatch):
+    from incidentlog.api import events
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("the secret is 42")
+
+    monkeypatch.setattr(events, "search_events", broken)
+    answer = await service.get("/v1/events")
+    assert (answer.status, answer.slug) == (500, "internal")
+    assert b"42" not in answer.raw
+    assert b"ZeroDivision" not in answer.raw

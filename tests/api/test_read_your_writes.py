@@ -1,0 +1,85 @@
+"""A read that names a position waits until it is there, for a while."""
+
+import asyncio
+
+import pytest
+
+from tests.api.serving import Answer, Served
+from tests.commands import strike
+
+PATHS = ["/v1/events", "/v1/projections/city_incidents", "/v1/subjects/strike:one", "/v1/streams/strike:one"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_what_was_written_is_read(service: Served, path: str):
+    for n in range(1, 6):
+        event = strike(stream="strike:one", killed=n)
+        position = (await service.post(event)).headers["Log-Position"]
+        answer = await service.get(path, min_position=position)
+        assert answer.status == 200
+        assert answer.headers["Log-Position"] == position == str(n)
+
+
+async def test_a_read_waits_for_a_position_to_come(service: Served):
+    waiting = asyncio.create_task(service.get("/v1/projections/city_incidents", {"Prefer": "wait=10"}, min_position=1))
+    await service.get("/livez")
+    assert not waiting.done()
+    await service.add(strike())
+    answer = await waiting
+    assert answer.status == 200
+    assert answer.json["basis"]["position"] == 1
+    assert len(answer.json["rows"]) == 1
+
+
+def behind(answer: Answer, position: int) -> None:
+    assert (answer.status, answer.slug) == (503, "projection-lagging")
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.json["position"] == position
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("prefer", ["wait=0", "respond-async, wait=0", "handling=strict,wait=0 "])
+async def test_a_position_that_does_not_come_is_not_waited_for_longer_than_asked(
+    service: Served, path: str, prefer: str
+):
+    await service.add(strike(stream="strike:one"))
+    await service.get("/v1/events", min_position=1)
+    behind(await service.get(path, {"Prefer": prefer}, min_position=2), 1)
+    assert (await service.get(path, {"Prefer": prefer}, min_position=1)).status == 200
+
+
+@pytest.mark.parametrize("prefer", ["wait", "wait=", "wait=-1", "wait=x", "wait=0.5", "wait=%00", "", "wait=٣"])
+async def test_a_preference_that_cannot_be_read_is_none(service: Served, prefer: str, monkeypatch: pytest.MonkeyPatch):
+    from incidentlog.api import requests
+
+    monkeypatch.setattr(requests, "WAIT_SECONDS", 0.0)
+    behind(await service.get("/v1/events", {"Prefer": prefer}, min_position=1), 0)
+
+
+async def test_ten_seconds_are_the_most(service: Served, monkeypatch: pytest.MonkeyPatch):
+    from incidentlog.runner import Runner
+
+    waited: list[float] = []
+
+    async def reached(_: Runner, position: int, seconds: float) -> bool:
+        waited.append(seconds)
+        return position == 0
+
+    monkeypatch.setattr(Runner, "reached", reached)
+    for prefer in ("wait=9", "wait=11", "wait=99999999999999999999", None):
+        await service.get("/v1/events", {} if prefer is None else {"Prefer": prefer}, min_position=1)
+    assert waited == [9, 10, 10, 2]
+
+
+async def test_a_pinned_read_waits_for_its_position_too(service: Served):
+    await service.add(*(strike() for _ in range(5)))
+    answer = await service.get("/v1/projections/city_incidents", at="2026-01-01", at_position=5)
+    (row,) = answer.json["rows"].values()
+    assert row["incidents"] == 5
+
+
+async def test_a_position_beyond_the_log_is_ahead_of_it(service: Served):
+    await service.add(strike())
+    answer = await service.get("/v1/projections/city_incidents", at_position=2)
+    assert (answer.status, answer.faults) == (400, {"/at_position": "ahead_of_log"})
+    assert answer.json["position"] == 1

@@ -1,0 +1,165 @@
+"""Below the routes: bytes that are no proper HTTP, bodies without an end, headers without measure."""
+
+import asyncio
+
+import orjson
+import pytest
+
+from incidentlog.api import requests as requests_module
+from tests.api.serving import Served
+from tests.commands import strike
+
+GOOD = orjson.dumps(strike())
+START = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer an-admin-key-for-tests\r\n"
+BULK = START.replace(b"/events ", b"/events/bulk ") + b"Content-Type: application/x-ndjson\r\n"
+ONE = START + b"Content-Type: application/json\r\n"
+CLOSE = b"Connection: close\r\n"
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        ONE + b"Content-Length: %d\r\nContent-Length: %d\r\n\r\n" % (len(GOOD), len(GOOD) + 1) + GOOD,
+        ONE + b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n" % len(GOOD) + GOOD,
+        ONE + b"Content-Length: -1\r\n\r\n" + GOOD,
+        ONE + b"Content-Length: +%d\r\n\r\n" % len(GOOD) + GOOD,
+        ONE + b"Content-Length: 1_0\r\n\r\n" + GOOD,
+        ONE + b"Content-Length : %d\r\n\r\n" % len(GOOD) + GOOD,
+        ONE + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + GOOD,
+        ONE + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n" + GOOD,
+        ONE + b"Transfer-Encoding: chunked, identity\r\n\r\n" + GOOD,
+        ONE + b"X-Long: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"NONSENSE\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET /livez HTTP/9.9\r\nHost: localhost\r\n\r\n",
+        b"GET /livez\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        ONE + b"Bad Name: x\r\n\r\n",
+        ONE + b"X: a\rb\r\n\r\n",
+    ],
+    ids=lambda sent: repr(sent.replace(START, b"")[:70]),
+)
+async def test_what_is_no_http_is_refused(attacked: Served, sent: bytes):
+    answer = await attacked.raw(sent, half_close=True)
+    assert not answer or status(answer) == 400, answer
+
+
+async def test_two_requests_in_one_packet_are_two_requests(busy: Served):
+    def one(body: bytes, more: bytes = b"") -> bytes:
+        return ONE + more + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+    head = await busy.head()
+    answer = await busy.raw(one(orjson.dumps(strike())) + one(b"{}") + one(orjson.dumps(strike()), CLOSE))
+    assert [part.split(b" ")[0] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"201", b"422", b"201"]
+    assert await busy.head() == head + 2
+
+
+async def test_a_request_within_a_body_is_a_body(attacked: Served):
+    inner = ONE + b"Content-Length: %d\r\n\r\n" % len(GOOD) + GOOD
+    answer = await attacked.raw(ONE + CLOSE + b"Content-Length: %d\r\n\r\n" % len(inner) + inner)
+    assert status(answer) == 400
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+async def test_expect_100_continue_is_answered(busy: Served):
+    reader, writer = await asyncio.open_connection("127.0.0.1", busy.port)
+    async with asyncio.timeout(10):
+        body = orjson.dumps(strike())
+        writer.write(ONE + CLOSE + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+        writer.write(body)
+        assert status(await reader.read()) == 201
+    writer.transport.abort()
+
+
+async def test_another_expectation_cannot_be_met(attacked: Served):
+    answer = await attacked.raw(ONE + CLOSE + b"Expect: a-miracle\r\nContent-Length: 2\r\n\r\n{}")
+    assert status(answer) == 417
+
+
+@pytest.mark.parametrize("start", [ONE, BULK])
+async def test_a_body_without_an_end_is_cut_off(attacked: Served, start: bytes, monkeypatch: pytest.MonkeyPatch):
+    from incidentlog.api import events
+
+    monkeypatch.setattr(events, "BULK_BYTES", 1_000_000)
+    reader, writer = await asyncio.open_connection("127.0.0.1", attacked.port)
+    writer.write(start + b"Transfer-Encoding: chunked\r\n\r\n")
+    piece = b"\n" * 100 + b" " * 9_900
+    sent = 0
+    async with asyncio.timeout(15):
+        try:
+            while not reader._buffer:  # type: ignore[attr-defined]
+                writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                sent += len(piece)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        answer = await reader.read(65_536)
+    writer.transport.abort()
+    assert status(answer) == 413
+    assert b"too-large" in answer
+    assert sent < 20_000_000
+
+
+@pytest.mark.parametrize("start", [ONE, BULK])
+async def test_a_body_that_does_not_come_is_not_waited_for_for_ever(
+    attacked: Served, start: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(requests_module, "BODY_SECONDS", 0.2)
+    answer = await attacked.raw(start + b"Content-Length: 1000\r\n\r\n" + b'{"type":', whole=False)
+    assert status(answer) == 408
+    assert b"/problems/request-timeout" in answer
+
+
+async def test_a_client_that_sends_nothing_does_no_harm(attacked: Served):
+    writers = [(await asyncio.open_connection("127.0.0.1", attacked.port))[1] for _ in range(200)]
+    for writer in writers:
+        writer.write(ONE + b"Content-Length: 100\r\n\r\n{")
+    assert (await attacked.get("/livez")).status == 200
+    for writer in writers:
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize("value", [b"\xff\xfe", b"\xed\xa0\x80", b"x" * 8_000, b"\xd0\x9e\xd0\xb4"])
+@pytest.mark.parametrize("name", [b"Idempotency-Key", b"If-None-Match", b"Prefer", b"X-Request-Id", b"traceparent"])
+async def test_odd_headers_are_taken_as_text_or_refused(busy: Served, name: bytes, value: bytes):
+    body = orjson.dumps(strike())
+    answer = await busy.raw(ONE + CLOSE + name + b": " + value + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    assert status(answer) in {201, 400}, answer
+    if status(answer) == 400:
+        assert b"problem+json" in answer
+
+
+@pytest.mark.parametrize("value", [b"\xff\xfe", b"Bearer \xff", b"Bearer \xed\xa0\x80"])
+async def test_odd_keys_are_not_known(attacked: Served, value: bytes):
+    answer = await attacked.raw(
+        b"GET /v1/events HTTP/1.1\r\nHost: x\r\n" + CLOSE + b"Authorization: " + value + b"\r\n\r\n"
+    )
+    assert status(answer) == 401
+    assert b"problem+json" in answer
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/\xff",
+        b"/v1/events/\xff",
+        b"/v1/streams/\xed\xa0\x80",
+        b"/v1/events?\xff=\xff",
+        b"//",
+        b"/v1//events",
+        b"*",
+        b"http://other.example/v1/events/x",
+    ],
+)
+async def test_odd_addresses_are_refused(attacked: Served, path: bytes):
+    """In the usual way; but for what is no HTTP, which does not reach us."""
+    answer = await attacked.raw(
+        b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n" + CLOSE + b"Authorization: Bearer an-admin-key-for-tests\r\n\r\n"
+    )
+    assert status(answer) in {400, 404}, answer
+    assert b"problem+json" in answer or not path.isascii() or path == b"*", answer
