@@ -144,7 +144,8 @@ def _same_basis(request: web.Request, basis: dict[str, Any]) -> dict[str, Any]:
 
 
 def _state(subject: Subject) -> dict[str, Any]:
-    return subject.model_dump(mode="json", exclude={"stream", "claims", "told"})
+    status = "current" if subject.is_current else "retracted"
+    return {"status": status, **subject.model_dump(mode="json", exclude={"stream", "claims", "told"})}
 
 
 def _answer(request: web.Request, moment: Moment, body: dict[str, Any]) -> web.Response:

@@ -6,21 +6,33 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from incidentlog.cli.output import table
+from incidentlog.cli.tables import table
 
 CAUSES = {"event": "an event", "restated": "a correction", "clock": "the clock"}
+FRAME_LINES = 8
+"""What a table takes beside its rows: title, head, and up to two lines below."""
 
 
 async def paint(name: str, states: AsyncIterator[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> None:
-    """Show each state of the rows until there are no more; what the last message changed stands out."""
-    with Live(console=Console(), auto_refresh=False, vertical_overflow="ellipsis") as live:
+    """Show each state of the rows until there are no more; what changed last stands out, and is on top."""
+    console = Console()
+    order: dict[str, None] = {}
+    with Live(console=console, auto_refresh=False) as live:
         async for rows, message in states:
-            listed = [{"key": key, **row} for key, row in rows.items()]
-            changed = frozenset(message.get("set", ()))
-            live.update(table(listed, caption=_caption(name, message), marked=changed), refresh=True)
+            changed = message.get("set", {})
+            order = dict.fromkeys([*changed, *order, *rows])
+            listed = [{"key": key, **rows[key]} for key in order if key in rows]
+            painted = table(
+                listed,
+                width=console.width,
+                height=console.height - FRAME_LINES,
+                title=_title(name, message),
+                marked=frozenset(changed),
+            )
+            live.update(painted, refresh=True)
 
 
-def _caption(name: str, message: Mapping[str, Any]) -> str:
+def _title(name: str, message: Mapping[str, Any]) -> str:
     position = message.get("to", message.get("position"))
     cause = CAUSES.get(message.get("cause", {}).get("kind"), "")
-    return f"{name} at position {position}, {message['at'][:19]}Z{f', after {cause}' if cause else ''}. Ctrl-C ends."
+    return f"{name} at position {position}, {message['at'][:19]}Z{f', after {cause}' if cause else ''}"

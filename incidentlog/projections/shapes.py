@@ -57,7 +57,7 @@ class Tally(Projection):
     dimensions: ClassVar[tuple[str, ...]]
     """What rows can be grouped by and filtered on; at most 16."""
     measures: ClassVar[tuple[str, ...]]
-    """What is summed; at most 24."""
+    """What is summed; at most 20."""
     group_by: ClassVar[tuple[str, ...]]
     """The grouping where the reader names none."""
 

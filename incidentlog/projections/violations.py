@@ -35,14 +35,14 @@ class Violations(Tally):
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """One claim for each ceasefire that it cites; `reported` is how many violations it claims."""
         match subject:
-            case Violation(is_current=True, since=datetime() as begins, until=datetime() as ends, occurred=occurred):
+            case Violation(is_current=True, since=datetime() as since, begins=datetime() as begins, ends=datetime() as ends):
                 pass
             case _:
                 return
         calendar = subject.calendar or Buckets(day=None, week=None, month=None)
         for ceasefire in dict.fromkeys(subject.ceasefires):
             yield Contribution(
-                at=begins if occurred is None else occurred.since,
+                at=since,
                 dimensions={
                     "ceasefire": ceasefire,
                     "violation": subject.stream,

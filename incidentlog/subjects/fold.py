@@ -59,11 +59,17 @@ def fold_family(events: Sequence[Recorded], zone: str) -> dict[str, Variants]:
 
 
 def _markings(events: Sequence[Recorded]) -> dict[UUID, int]:
-    """Each event's marking: its own, or what the latest `record.remarked` said."""
+    """Each event's marking: its own, or what the latest `record.remarked` that counts said."""
     marks = {e.event_id: e.tlp for e in events}
-    for e in events:
-        if e.type == "record.remarked" and e.envelope is not None and isinstance(e.envelope.data, RecordRemarked):
-            marks[e.envelope.data.target] = tlp_level(e.envelope.data.tlp)
+    if any(e.type == "record.remarked" for e in events):
+        family = _Family(events, "UTC")
+        family.correct()
+        for e in events:
+            body = family.bodies.get(e.event_id)
+            if body is None or e.event_id in family.retracted or not isinstance(body.data, RecordRemarked):
+                continue
+            if body.data.target in marks:
+                marks[body.data.target] = tlp_level(body.data.tlp)
     return marks
 
 
@@ -225,17 +231,27 @@ class _Family:
         self.ignored[e.stream].append(Ignored(event=e.event_id, type=e.type, reason=reason))
 
 
+RANKS: Final = {"unverified": 0, "single_source": 1, "corroborated": 2, "verified": 3}
+
+
 def _verification(standing: Sequence[AnyEffective], notes: Sequence[AnyEffective]) -> str:
-    """The latest word on it: an event's own grade, or a later corroboration or dispute."""
-    verification = "unverified"
+    """How far the subject is confirmed: the best grade so far, which a later weaker report does not lower.
+
+    A dispute or a refutation counts from when it is said, until something at least as good as before says otherwise.
+    """
+    rank, verification = 0, "unverified"
     for body in sorted((*standing, *notes), key=lambda b: b.position):
         match body.data:
             case RecordCorroborated():
-                verification = "verified" if verification == "verified" else "corroborated"
+                said = "corroborated"
             case RecordDisputed():
-                verification = "disputed"
-            case _ if not is_record_event(body.recorded.type):
-                verification = body.envelope.verification
+                said = "disputed"
+            case _ if is_record_event(body.recorded.type):
+                continue
+            case _:
+                said = body.envelope.verification
+        if said not in RANKS or RANKS[said] >= rank:
+            rank, verification = RANKS.get(said, rank), said
     return verification
 
 

@@ -41,16 +41,16 @@ class Violation(Subject, category="violation"):
     breakdown: dict[str, int] = Field(default_factory=dict)
     place_text: str | None = None
     note: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    """The interval it claims: its period, else when it occurred. An instant is `since` = `until`."""
+    begins: datetime | None = None
+    ends: datetime | None = None
+    """The interval it claims: its period, else when it occurred. An instant is `begins` = `ends`."""
 
     def evolve(self, event: Effective[Any]) -> Self:
         """Take a report."""
         match event.data:
             case ViolationReported() as said if not event.absorbed or self.severity is None:
                 occurred = event.envelope.occurred
-                since, until = (
+                begins, ends = (
                     (occurred.since, occurred.until) if said.period is None else said.period.instants(event.tz)
                 )
                 return self.but(
@@ -62,8 +62,8 @@ class Violation(Subject, category="violation"):
                     breakdown=said.breakdown or {},
                     place_text=said.place_text,
                     note=said.note,
-                    since=since,
-                    until=until,
+                    begins=begins,
+                    ends=ends,
                 )
             case _:
                 return self

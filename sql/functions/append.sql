@@ -55,60 +55,63 @@ BEGIN
     head := coalesce(head, 0);
     now_ := greatest(now_ + interval '1 microsecond', clock_timestamp());
 
+    -- One flow and no self-joins: subscripts and joins over the arrays cost the square of a large batch.
     RETURN QUERY
-    WITH command AS MATERIALIZED (
-        SELECT * FROM unnest(event_ids, streams, expected, bodies, privates)
-            WITH ORDINALITY AS c (event_id, stream, expected, body, private, n)
-    ), known AS MATERIALIZED (
-        SELECT c.n, e.position, e.stream_version, e.recorded_at,
-               e.body = c.body AND e.stream = c.stream AND p.text IS NOT DISTINCT FROM c.private AS same
-        FROM command c
-        JOIN events e USING (event_id)
-        LEFT JOIN event_private p USING (position)
-    ), fresh AS MATERIALIZED (
-        SELECT c.*, v.version, row_number() OVER (PARTITION BY c.stream ORDER BY c.n) AS nth
-        FROM command c
-        CROSS JOIN LATERAL (
-            SELECT coalesce((SELECT e.stream_version FROM events e WHERE e.stream = c.stream
-                             ORDER BY e.stream_version DESC LIMIT 1), 0) AS version
-        ) v
-        WHERE NOT EXISTS (SELECT FROM known k WHERE k.n = c.n)
-    ), judged AS MATERIALIZED (
-        SELECT n, version, nth, CASE
+    WITH command AS (
+        SELECT c.*, old.position AS old_position, old.recorded_at AS old_recorded_at, old.same,
+               coalesce(old.stream_version, now.version, 0) AS version,
+               count(*) FILTER (WHERE old.position IS NULL) OVER (PARTITION BY c.stream ORDER BY c.n) AS nth
+        FROM unnest(event_ids, streams, expected, types, schema_versions, recorders, tlps, verifications, froms,
+                    untils, reporteds, place_ids, countries, admin1s, lats, lons, actor_lists, bodies, body_salts,
+                    metas_head, metas_tail, meta_salts, privates, private_salts, private_digests)
+            WITH ORDINALITY AS c (event_id, stream, expected, type, schema_version, recorder, tlp, verification,
+                    since, until, reported, place_id, country, admin1, lat, lon, actors, body, body_salt,
+                    meta_head, meta_tail, meta_salt, private, private_salt, private_digest, n)
+        -- LIMIT keeps each look-up one probe of an index for a command, whatever the planner thinks of the sizes.
+        LEFT JOIN LATERAL (
+            SELECT e.position, e.stream_version, e.recorded_at,
+                   e.body = c.body AND e.stream = c.stream
+                       AND (SELECT p.text FROM event_private p WHERE p.position = e.position)
+                           IS NOT DISTINCT FROM c.private AS same
+            FROM events e WHERE e.event_id = c.event_id LIMIT 1
+        ) old ON true
+        LEFT JOIN LATERAL (
+            SELECT e.stream_version AS version FROM events e WHERE e.stream = c.stream
+            ORDER BY e.stream_version DESC LIMIT 1
+        ) now ON true
+    ), judged AS (
+        SELECT *, CASE
+            WHEN old_position IS NOT NULL THEN CASE WHEN same THEN 'duplicate' ELSE 'id_conflict' END
             WHEN expected <> version THEN 'wrong_version'
             WHEN version + nth > 10000 THEN 'stream_full'
             ELSE 'ok' END AS verdict
-        FROM fresh
-        UNION ALL
-        SELECT n, stream_version, 0, CASE WHEN same THEN 'duplicate' ELSE 'id_conflict' END FROM known
-    ), winner AS MATERIALIZED (
-        SELECT n, head + row_number() OVER (ORDER BY n) AS position, (version + nth)::integer AS stream_version
+        FROM command
+    ), numbered AS MATERIALIZED (
+        SELECT *, head + count(*) FILTER (WHERE verdict = 'ok') OVER (ORDER BY n) AS position,
+               atomic AND bool_or(verdict NOT IN ('ok', 'duplicate')) OVER () AS void
         FROM judged
-        WHERE verdict = 'ok'
-          AND NOT (atomic AND EXISTS (SELECT FROM judged j WHERE j.verdict NOT IN ('ok', 'duplicate')))
     ), written AS (
         INSERT INTO events
-        SELECT w.position, event_ids[n], streams[n], w.stream_version, types[n], schema_versions[n], now_,
-               recorders[n], tlps[n], verifications[n], froms[n], untils[n], reporteds[n], place_ids[n],
-               countries[n], admin1s[n], lats[n], lons[n], string_to_array(actor_lists[n], ' '), bodies[n],
-               body_salts[n], metas_head[n] || w.stream_version || metas_tail[n], meta_salts[n]
-        FROM winner w
-        ORDER BY w.n
+        SELECT position, event_id, stream, version + nth, type, schema_version, now_, recorder, tlp, verification,
+               since, until, reported, place_id, country, admin1, lat, lon, string_to_array(actors, ' '), body,
+               body_salt, meta_head || (version + nth) || meta_tail, meta_salt
+        FROM numbered
+        WHERE verdict = 'ok' AND NOT void
+        ORDER BY n
     ), hidden AS (
         INSERT INTO event_private
-        SELECT w.position, private_digests[n], private_salts[n], privates[n]
-        FROM winner w
-        WHERE privates[n] IS NOT NULL
+        SELECT position, private_digest, private_salt, private
+        FROM numbered
+        WHERE verdict = 'ok' AND NOT void AND private IS NOT NULL
     ), committed AS (
-        INSERT INTO commits SELECT max(w.position), now_ FROM winner w HAVING count(*) > 0
+        INSERT INTO commits
+        SELECT max(position), now_ FROM numbered WHERE verdict = 'ok' AND NOT void HAVING count(*) > 0
     )
-    SELECT CASE WHEN j.verdict = 'ok' AND w.n IS NULL THEN 'unwritten' ELSE j.verdict END,
-           coalesce(w.position, k.position),
-           CASE j.verdict WHEN 'ok' THEN w.stream_version ELSE j.version::integer END,
-           CASE WHEN w.n IS NULL THEN k.recorded_at ELSE now_ END
-    FROM judged j
-    LEFT JOIN winner w USING (n)
-    LEFT JOIN known k USING (n)
-    ORDER BY j.n;
+    SELECT CASE WHEN verdict = 'ok' AND void THEN 'unwritten' ELSE verdict END,
+           CASE WHEN verdict = 'ok' AND NOT void THEN position ELSE old_position END,
+           CASE WHEN verdict = 'ok' THEN version + nth ELSE version END::integer,
+           CASE WHEN verdict = 'ok' AND NOT void THEN now_ ELSE old_recorded_at END
+    FROM numbered
+    ORDER BY n;
 END
 $$;

@@ -48,6 +48,7 @@ CREATE TABLE ledger (
     PRIMARY KEY (build, position, line)
 );
 COMMENT ON TABLE ledger IS 'Double entry: minus the old and plus the new, never edited. Totals as of K sum up to K.';
+CREATE INDEX ledger_by_instant ON ledger (build, at);
 CREATE INDEX ledger_by_first_dimension ON ledger (build, (dimensions[1]), position);
 
 CREATE TABLE names (
@@ -70,6 +71,7 @@ CREATE TABLE documents (
     PRIMARY KEY (build, key, level, from_position)
 );
 CREATE INDEX documents_by_position ON documents (build, from_position);
+CREATE INDEX documents_by_end ON documents (build, to_position) WHERE to_position IS NOT NULL;
 
 CREATE TABLE document_members (
     build          smallint NOT NULL,

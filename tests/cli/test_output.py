@@ -5,7 +5,8 @@ import pytest
 
 from incidentlog.cli.ending import BY_STATUS, Code, Refused, printable
 from incidentlog.cli.options import Output
-from incidentlog.cli.output import cell, write
+from incidentlog.cli.output import write
+from incidentlog.cli.tables import cell, table
 from incidentlog.errors import PROBLEMS
 
 
@@ -27,6 +28,15 @@ from incidentlog.errors import PROBLEMS
 )
 def test_a_cell_is_short_and_says_what_is_known(value: object, shown: str):
     assert cell(value) == shown
+
+
+def test_a_table_shows_what_fits_and_says_what_does_not():
+    rows = [
+        {"key": "k" * 20, "place": "k" * 20, "name": "Odesa", "a": 1, "b": {"x": "y" * 50}, "c": None, "d": "z" * 30}
+    ] * 3
+    made = table(rows, width=40, height=2)
+    assert [str(column.header) for column in made.columns] == ["name", "key", "a"]
+    assert str(made.caption) == "1 more below. Not shown: b, d (-o json has all)."
 
 
 def test_what_other_people_wrote_cannot_steer_the_terminal():

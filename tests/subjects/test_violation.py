@@ -14,9 +14,9 @@ def violation(stream: str = "violation:x", **more: Any) -> Event:
 
 def interval(said: Event) -> tuple[str, str]:
     subject = subject_of(said, kind=Violation)
-    assert subject.since is not None
-    assert subject.until is not None
-    return subject.since.strftime("%dT%H:%M"), subject.until.strftime("%dT%H:%M")
+    assert subject.begins is not None
+    assert subject.ends is not None
+    return subject.begins.strftime("%dT%H:%M"), subject.ends.strftime("%dT%H:%M")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,109 @@
+"""A log that is appended to as the service would, and a runner that keeps up with it, without the service."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import orjson
+
+from incidentlog.api.moment import Moment
+from incidentlog.api.rows import rows_of
+from incidentlog.projections.afresh import Afresh
+from incidentlog.projections.shapes import PROJECTIONS, Row
+from incidentlog.runner import Runner, Wakeup
+from incidentlog.store.append import Appended, append
+from incidentlog.store.connect import Access, Connection, Pool
+from incidentlog.store.read import read_after, read_head
+from incidentlog.subjects.fold import RED
+from incidentlog.subjects.recorded import Recorded
+from tests.commands import DOOR
+
+KYIV = "Europe/Kyiv"
+LOG = ("commits", "event_private", "events")
+DERIVED = ("builds", "subjects", "merge_links", "ledger", "names", "documents", "document_members")
+
+
+class Log:
+    """One log, over connections that may do everything."""
+
+    def __init__(self, connection: Connection, access: Access) -> None:
+        self.connection, self.access = connection, access
+        self.grown = Wakeup()
+
+    async def add(self, *events: dict[str, Any], fitting: bool = False) -> int:
+        """Events in one append; the head then. All must be good, or, with `fitting`, those that are not are left out."""
+        candidates = [DOOR.read(orjson.dumps(e), recorded_by="tester") for e in events]
+        while faults := await DOOR.admit(cast("Pool", self.connection), candidates):
+            assert fitting, faults
+            candidates = [c for n, c in enumerate(candidates) if n not in faults]
+        outcomes = await append(self.connection, [c.command for c in candidates], atomic=True)
+        assert all(isinstance(o, Appended) for o in outcomes), outcomes
+        self.grown.ring()
+        return await self.head()
+
+    async def head(self) -> int:
+        return (await read_head(self.connection)).position
+
+    async def events(self) -> list[Recorded]:
+        return await read_after(self.connection, 0, 100_000)
+
+    async def clear(self, *tables: str) -> None:
+        """Empty tables, against all promises."""
+        for table in LOG:
+            await self.connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER append_only")
+        await self.connection.execute(f"TRUNCATE {', '.join(tables)}")
+        for table in LOG:
+            await self.connection.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only")
+
+    async def derived(self) -> dict[str, list[tuple[Any, ...]]]:
+        """All that is derived, as it is stored."""
+        return {t: sorted(map(tuple, await self.connection.fetch(f"SELECT * FROM {t}")), key=repr) for t in DERIVED}
+
+    async def rows(self, name: str, at: datetime, position: int, level: int = RED) -> dict[str, Row]:
+        """A projection's rows from what is stored."""
+        moment = Moment(at=at, position=position, by="recorded", known_at=None, open=False, pinned=True)
+        service = cast("Any", SimpleNamespace(pool=self.connection))
+        return await rows_of(service, PROJECTIONS[name], moment, level, {})
+
+
+@asynccontextmanager
+async def log_at(access: Access) -> AsyncIterator[Log]:
+    connection = await access.connect()
+    try:
+        yield Log(connection, access)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def following(log: Log, **how: Any) -> AsyncIterator[Runner]:
+    """A runner at work."""
+    runner = Runner(log.access, log.grown, **how)
+    task = asyncio.create_task(runner.run())
+    try:
+        yield runner
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def caught_up(log: Log, runner: Runner) -> int:
+    """Wait for a runner to reach the head; at most 10 s."""
+    head = await log.head()
+    assert await runner.reached(head, 10), (runner.position, head, runner.failure)
+    return head
+
+
+async def check(log: Log, *, ats: Sequence[datetime], levels: Sequence[int] = (RED,)) -> None:
+    """Every projection is what folding the log afresh gives, now and as of some positions before."""
+    events = await log.events()
+    for position in {len(events), len(events) // 2}:
+        afresh = Afresh(events[:position], KYIV)
+        for name, projection in PROJECTIONS.items():
+            for at in ats:
+                for level in levels:
+                    stored = await log.rows(name, at, position, level)
+                    assert stored == afresh.rows(projection, at, level=level), (name, position, at, level)
