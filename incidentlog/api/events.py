@@ -237,9 +237,7 @@ def _within(line: bytes, number: int) -> bytes:
     return line
 
 
-def _lost(
-    candidates: Sequence[Candidate], lines: Sequence[int], outcomes: Sequence[log.Outcome], bad: "_Bad"
-) -> None:
+def _lost(candidates: Sequence[Candidate], lines: Sequence[int], outcomes: Sequence[log.Outcome], bad: "_Bad") -> None:
     """The commands that lost, and with them the whole request."""
     won = log.Appended | log.Duplicate | log.Unwritten
     for candidate, line, outcome in zip(candidates, lines, outcomes, strict=True):
@@ -273,7 +271,7 @@ async def list_events(request: web.Request) -> web.Response:
     """The log in its order, narrowed by filters, a page at a time."""
     service = request.app[SERVICE]
     reader = await reader_of(request, "read")
-    moment = await moment_of(request)
+    moment = await moment_of(request, of_log=True)
     after = number_of(request, "after", default=0, most=2**53 - 1)
     limit = limit_of(request, default=100, most=1_000)
     own = {*MOMENT, "after", "limit", "min_position"}
@@ -294,7 +292,7 @@ async def show_event(request: web.Request) -> web.Response:
     """One event."""
     service = request.app[SERVICE]
     reader = await reader_of(request, "read")
-    moment = await moment_of(request)
+    moment = await moment_of(request, of_log=True)
     try:
         event_id = UUID(request.match_info["id"])
     except ValueError:
@@ -312,7 +310,7 @@ async def show_stream(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     reader = await reader_of(request, "read")
     refuse_unknown(request, {*MOMENT, "after_version", "limit", "min_position"})
-    moment = await moment_of(request)
+    moment = await moment_of(request, of_log=True)
     stream = stream_of(request)
     limit = limit_of(request, default=100, most=1_000)
     found = await read_stream(

@@ -8,6 +8,8 @@ from aiohttp import web
 from incidentlog import __version__
 from incidentlog.api.answers import answer
 from incidentlog.api.requests import SERVICE
+from incidentlog.api.service import built
+from incidentlog.store.answer import active_builds
 from incidentlog.store.read import read_head
 
 routes = web.RouteTableDef()
@@ -30,6 +32,8 @@ async def ready(request: web.Request) -> web.Response:
     try:
         async with asyncio.timeout(2):
             head = (await read_head(service.pool)).position
+            if not built(await active_builds(service.pool)):
+                checks["projections"] = "not built yet"
     except Exception as error:  # noqa: BLE001 - whatever it is, the database does not answer
         checks["database"] = type(error).__name__
     lag = head - service.runner.position

@@ -34,8 +34,8 @@ async def reader_of(request: web.Request, scope: str) -> Reader:
     return reader
 
 
-async def moment_of(request: web.Request) -> Moment:
-    """The moment asked about, once the projections have reached it.
+async def moment_of(request: web.Request, *, of_log: bool = False) -> Moment:
+    """The moment asked about, once the projections have reached it; `of_log` asks for nothing that is derived.
 
     Raises ProjectionLagging when they do not reach a position that was named; where none was, what they have reached
     is what is known.
@@ -54,6 +54,8 @@ async def moment_of(request: web.Request) -> Moment:
         wanted = max(wanted, parse_int(request.query["min_position"], "/min_position", faults, most=2**53 - 1))
     if faults:
         raise BadRequest(errors=faults)
+    if of_log and wanted <= moment.position:
+        return moment
     named = bool({*_POSITIONS} & {*request.query}) or ("known_at" in request.query and not moment.open)
     if not await service.runner.reached(wanted, _patience(request) if named else SOON_SECONDS):
         if named:

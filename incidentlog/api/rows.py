@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from incidentlog.api.moment import Moment
 from incidentlog.api.service import Service
-from incidentlog.errors import BadRequest, Fault, TooLarge
+from incidentlog.errors import BadRequest, Fault, ProjectionLagging, TooLarge
 from incidentlog.projections.afresh import Afresh
 from incidentlog.projections.asking import parse_grouping
 from incidentlog.projections.rows import Group, Grouping, document_rows, tally_rows
-from incidentlog.projections.shapes import Document, Row, Tally
+from incidentlog.projections.shapes import Document, Projection, Row, Tally
 from incidentlog.store.answer import active_builds, read_cells, read_documents, read_groups, read_names
+from incidentlog.store.derive import Build
 from incidentlog.store.read import read_reported
 
 REPORTED: Final = 50_000
@@ -46,29 +47,37 @@ def _grouping(projection: Tally | Document[Any], params: Mapping[str, Sequence[s
 
 
 async def _tally(service: Service, tally: Tally, moment: Moment, clearance: int, grouping: Grouping) -> dict[str, Row]:
-    build = (await active_builds(service.pool))[tally.name]
+    build = _build_of(tally, await active_builds(service.pool))
     groups = await read_groups(
         service.pool, tally, build, grouping, clearance=clearance, at=moment.at, upto=moment.position
     )
-    return tally_rows(tally, grouping.by, groups, await read_names(service.pool, build))
+    names = await read_names(service.pool, build, clearance=clearance, upto=moment.position)
+    return tally_rows(tally, grouping.by, groups, names)
 
 
 async def _document(service: Service, document: Document[Any], moment: Moment, clearance: int) -> dict[str, Row]:
     builds = await active_builds(service.pool)
-    stored = await read_documents(
-        service.pool, document, builds[document.name], clearance=clearance, upto=moment.position
-    )
+    build = _build_of(document, builds)
+    stored = await read_documents(service.pool, document, build, clearance=clearance, upto=moment.position)
     cells: dict[str, list[Group]] = {}
     if document.tally is not None:
         cells = await read_cells(
             service.pool,
             document,
-            builds[document.tally.name],
+            _build_of(document.tally(), builds),
             clearance=clearance,
             at=moment.at,
             upto=moment.position,
         )
     return document_rows(document, stored, cells, moment.at)
+
+
+def _build_of(projection: Projection, builds: Mapping[str, Build]) -> Build:
+    """The build that answers; raises ProjectionLagging where this version has none yet, as before the first fold."""
+    build = builds.get(projection.name)
+    if build is None or build.version != projection.version:
+        raise ProjectionLagging(f"{projection.name} is not built yet", position=0)
+    return build
 
 
 async def _reported(

@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from typing import Final, Literal
 
@@ -20,7 +21,10 @@ from incidentlog.embedded import Running, Server, data_root, start
 from incidentlog.importers import Door, Known
 from incidentlog.live import Hub
 from incidentlog.runner import Runner, RunnerApart, Wakeup
+from incidentlog.runner.runner import versions
+from incidentlog.store.answer import active_builds
 from incidentlog.store.connect import Access, Pool
+from incidentlog.store.derive import Build
 from incidentlog.store.migrate import migrate
 from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
 from incidentlog.store.writer import Writer
@@ -33,6 +37,7 @@ Ready = Callable[[str, str | None, int], None]
 GC_THRESHOLD: Final = 50_000
 """The default collects so often that it doubles what validating an event costs."""
 SHUTDOWN_SECONDS: Final = 5.0
+BUILD_SECONDS: Final = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +78,9 @@ async def running(
     writer = Writer(access, grown=lambda _: grown.ring())
     runner: Runner | RunnerApart = Runner(access, grown, known.learn)
     if runner_apart:
-        runner = RunnerApart(access, grown, log_level=settings.log_level)
+        learn = partial(_learn, pool, known, identity)
+        runner = RunnerApart(access, grown, learn, log_level=settings.log_level)
+    runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
     keys = Keys(pool, clock, open_read=settings.open_read)
 
     async def authenticate(token: str) -> Reader:
@@ -95,8 +102,6 @@ async def running(
     try:
         async with asyncio.TaskGroup() as parts:
             tasks = [parts.create_task(part.run()) for part in (writer, runner, hub)]
-            if isinstance(runner, RunnerApart):
-                tasks.append(parts.create_task(_keep_learning(runner, pool, known, identity)))
             try:
                 yield service
             finally:
@@ -110,17 +115,29 @@ async def running(
             pool.terminate()
 
 
+async def _checkpoint(pool: Pool) -> int:
+    """How far an earlier runner got with what this code derives; 0 where it has to begin again."""
+    builds = await active_builds(pool)
+    return min(build.position for build in builds.values()) if built(builds) else 0
+
+
+def built(builds: Mapping[str, Build]) -> bool:
+    """Whether these are the builds of this code's subjects and projections."""
+    return {name: build.version for name, build in builds.items()} == dict(versions())
+
+
+async def _until_built(service: Service) -> None:
+    """Wait for the runner's first step, so that nobody is served before there is anything to ask."""
+    with suppress(TimeoutError):  # it may be kept from it; then `/readyz` says so
+        async with asyncio.timeout(BUILD_SECONDS):
+            while not built(await active_builds(service.pool)):  # noqa: ASYNC110 - another process builds them
+                await asyncio.sleep(0.02)
+
+
 async def _learn(pool: Pool, known: Known, identity: LogIdentity) -> None:
     """Take in the actors and places that the log registered so far; there are few."""
     for change in Families({}).changes(await read_categories(pool, ALWAYS_CLEAR), identity.zone):
         known.learn([change])
-
-
-async def _keep_learning(runner: RunnerApart, pool: Pool, known: Known, identity: LogIdentity) -> None:
-    while True:
-        ticket = runner.registered.ticket()
-        await ticket.wait()
-        await _learn(pool, known, identity)
 
 
 def access_of(settings: Settings, server: Server | None) -> Access:
@@ -161,6 +178,7 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with running(access, settings, runner_apart=True) as service:
+        await _until_built(service)
         loaded = await load_timeline(service) if demo else 0
         server = web.AppRunner(make_app(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await server.setup()

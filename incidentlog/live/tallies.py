@@ -50,7 +50,7 @@ class TallyView:
         booked = await self.sums.read(connection, after, upto, at)
         limited(len(self.sums.totals) + sum(g.key not in self.sums.totals for g in booked.groups))
         later = self.sums.grouped(booked.coming)
-        return TallyPlan(booked, await self._names_of(connection, [g.key for g in (*booked.groups, *later)]))
+        return TallyPlan(booked, await self._names_of(connection, [g.key for g in (*booked.groups, *later)], upto))
 
     def apply(self, plan: Plan, at: datetime) -> Delta:
         """Add it to the sums."""
@@ -95,14 +95,17 @@ class TallyView:
             clearance=sums.clearance, at=at, after=after, upto=upto,
         )  # fmt: skip
 
-    async def _names_of(self, connection: Connection, keys: Iterable[Key]) -> dict[tuple[str, str], str]:
+    async def _names_of(self, connection: Connection, keys: Iterable[Key], upto: int) -> dict[tuple[str, str], str]:
         by = self.sums.grouping.by
         unknown = {
             (d, v) for key in keys for d, v in zip(by, key, strict=True) if v is not None and (d, v) not in self._names
         }
         if not unknown:
             return {}
-        return dict(await names_of(connection, self.sums.build, {d for d, _ in unknown}, {v for _, v in unknown}))
+        dimensions, values = {d for d, _ in unknown}, {v for _, v in unknown}
+        return dict(
+            await names_of(connection, self.sums.build, dimensions, values, clearance=self.sums.clearance, upto=upto)
+        )
 
     def _put(self, keys: set[Key]) -> Delta:
         found = self._rows(self.sums.groups(keys), self._names)

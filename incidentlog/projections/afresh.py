@@ -14,8 +14,8 @@ from incidentlog.projections.rows import (
     tally_rows,
 )
 from incidentlog.projections.shapes import Booking, Document, DocumentVersion, Key, Row, Tally, Totals
-from incidentlog.projections.steps import DocumentStep, book
-from incidentlog.subjects.change import Change, Families, seen_at
+from incidentlog.projections.steps import DocumentStep, book, name
+from incidentlog.subjects.change import Change, Families
 from incidentlog.subjects.fold import RED
 from incidentlog.subjects.recorded import Recorded
 
@@ -50,9 +50,9 @@ class Afresh:
         """What the tally's values are called: the first name that each was given, as the store keeps it."""
         found: dict[tuple[str, str], str] = {}
         for change in self.changes:
-            subject = seen_at(change.after, level)
-            if subject is not None:
-                found = {**tally.names(subject), **found}
+            for n in name(tally, change):
+                if n.level <= level:
+                    found.setdefault((n.dimension, n.value), n.called)
         return found
 
     def _groups(self, tally: Tally, at: datetime, grouping: Grouping, level: int) -> list[Group]:

@@ -17,6 +17,18 @@ from incidentlog.subjects.change import Change, seen_at
 from incidentlog.subjects.fold import Variants
 from incidentlog.subjects.subject import Subject
 
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a dimension's value is called by whoever may see a marking."""
+
+    dimension: str
+    value: str
+    level: int
+    position: int
+    called: str
+
+
 Sums = dict[tuple[datetime, Key], list[int]]
 
 
@@ -44,6 +56,15 @@ def book(tally: Tally, change: Change) -> Iterator[Booking]:
                     restated=change.restated,
                 )
         below = sums
+
+
+def name(tally: Tally, change: Change) -> Iterator[Name]:
+    """What the change calls a tally's values, at each marking, lowest first; of all names the first one stays."""
+    for level in change.levels:
+        subject = seen_at(change.after, level)
+        if subject is not None:
+            for (dimension, value), called in tally.names(subject).items():
+                yield Name(dimension, value, level, change.position, called)
 
 
 def _zeros(tally: Tally) -> list[int]:

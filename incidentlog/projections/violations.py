@@ -35,7 +35,9 @@ class Violations(Tally):
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """One claim for each ceasefire that it cites; `reported` is how many violations it claims."""
         match subject:
-            case Violation(is_current=True, since=datetime() as since, begins=datetime() as begins, ends=datetime() as ends):
+            case Violation(
+                is_current=True, since=datetime() as since, begins=datetime() as begins, ends=datetime() as ends
+            ):
                 pass
             case _:
                 return

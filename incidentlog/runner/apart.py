@@ -7,7 +7,7 @@ line whenever the checkpoint moved. Whoever closes a pipe, by ending or by being
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import orjson
@@ -16,7 +16,7 @@ import structlog
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.runner import RETRY_SECONDS, Runner
 from incidentlog.runner.wakeup import Wakeup
-from incidentlog.store.connect import Access
+from incidentlog.store.connect import Access, lost
 from incidentlog.subjects.registry import ALWAYS_CLEAR
 
 NICENESS: Final = 5
@@ -29,12 +29,15 @@ log = structlog.get_logger(__name__)
 class RunnerApart(Progress):
     """The near end: looks like a Runner, and starts one again should it die."""
 
-    def __init__(self, access: Access, grown: Wakeup, *, log_level: str = "info") -> None:
-        """`grown` rings when the log may have grown."""
+    def __init__(
+        self, access: Access, grown: Wakeup, learn: Callable[[], Awaitable[None]], *, log_level: str = "info"
+    ) -> None:
+        """`grown` rings when the log may have grown; `learn` takes in the places and actors that are registered.
+
+        It is called before the position that they are at is told.
+        """
         super().__init__()
-        self.registered = Wakeup()
-        """Rings when places or actors were registered, or their registration was corrected."""
-        self._grown = grown
+        self._grown, self._learn = grown, learn
         self._start = orjson.dumps({"dsn": access.dsn("runner"), "schema": access.schema, "log_level": log_level})
 
     async def run(self) -> None:
@@ -50,6 +53,10 @@ class RunnerApart(Progress):
             )
             try:
                 await self._converse(process)
+            except Exception as error:
+                if not lost(error):
+                    raise
+                log.warning("learning_interrupted", error=repr(error))
             finally:
                 await _end(process)
             self.failure = f"the runner ended with {process.returncode}"
@@ -59,13 +66,14 @@ class RunnerApart(Progress):
     async def _converse(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
         process.stdin.write(self._start + b"\n")
+        await self._learn()  # what one that died had no time to tell
         telling = asyncio.create_task(self._tell(process.stdin))
         try:
             async for line in process.stdout:
                 told = orjson.loads(line)
                 self.failure = told["failure"]
                 if told["registered"]:
-                    self.registered.ring()
+                    await self._learn()
                 self.move(told["position"])
         finally:
             telling.cancel()

@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 
 from incidentlog.projections.shapes import PROJECTIONS, Document, Tally
-from incidentlog.projections.steps import DocumentStep, book, touched_keys
+from incidentlog.projections.steps import DocumentStep, book, name, touched_keys
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.connect import Access, Connection, lost
@@ -23,8 +23,8 @@ from incidentlog.store.derive import (
     write_batch,
 )
 from incidentlog.store.read import read_after, read_log, read_streams
-from incidentlog.subjects.change import Change, Families, merged_streams, seen_at
-from incidentlog.subjects.fold import RED, SUBJECT_VERSION
+from incidentlog.subjects.change import Change, Families, merged_streams
+from incidentlog.subjects.fold import SUBJECT_VERSION
 from incidentlog.subjects.recorded import Recorded
 
 PAGE: Final = 1_000
@@ -122,7 +122,7 @@ class Runner(Progress):
         if isinstance(projection, Tally):
             for change in changes:
                 derived.bookings.extend(book(projection, change))
-                derived.names = {**_names(projection, change), **derived.names}  # the first name stays
+                derived.names.extend(name(projection, change))
         else:
             await self._fold_documents(connection, projection, derived, changes)
         return derived
@@ -142,8 +142,3 @@ class Runner(Progress):
 def versions() -> Iterable[tuple[str, int]]:
     """What this build of the code derives: the subjects and every projection, with their versions."""
     return [(SUBJECTS, SUBJECT_VERSION), *((p.name, p.version) for p in PROJECTIONS.values())]
-
-
-def _names(tally: Tally, change: Change) -> dict[tuple[str, str], str]:
-    subject = seen_at(change.after, RED)
-    return {} if subject is None else dict(tally.names(subject))

@@ -76,9 +76,10 @@ async def read_history(
     ]
 
 
-async def read_names(pool: Pool | Connection, build: Build) -> Names:
-    """What a tally's values are called."""
-    return {(r["dimension"], r["value"]): r["name"] for r in await pool.fetch(query("answer", "names"), build.build)}
+async def read_names(pool: Pool | Connection, build: Build, *, clearance: int, upto: int) -> Names:
+    """What a tally's values are called, by what a clearance sees up to a position."""
+    rows = await pool.fetch(query("answer", "names"), build.build, clearance, upto)
+    return {(r["dimension"], r["value"]): r["name"] for r in rows}
 
 
 async def read_groups(

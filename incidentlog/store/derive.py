@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from incidentlog.projections.shapes import Booking, DocumentVersion
-from incidentlog.projections.steps import Members, Membership
+from incidentlog.projections.steps import Members, Membership, Name
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection
 from incidentlog.subjects.change import Change
@@ -34,7 +34,7 @@ class Derived:
 
     build: int
     bookings: list[Booking] = field(default_factory=list)
-    names: dict[tuple[str, str], str] = field(default_factory=dict)
+    names: list[Name] = field(default_factory=list)
     versions: list[DocumentVersion] = field(default_factory=list)
     memberships: list[Membership] = field(default_factory=list)
 
@@ -49,14 +49,18 @@ async def read_builds(connection: Connection) -> list[Build]:
 
 
 async def begin_builds(connection: Connection, wanted: Iterable[tuple[str, int]]) -> list[Build]:
-    """The builds of this code's versions; a version that is not there yet makes all begin again from position 0."""
+    """The builds of this code's versions; a version that is not there yet makes all begin again from position 0.
+
+    Numbers are never used again: a runner of another version, which goes by its old ones, finds its checkpoint gone.
+    """
     wanted = sorted(wanted)
     async with connection.transaction():
+        await connection.execute(query("derive", "alone"))
         builds = await read_builds(connection)
         if sorted((b.projection, b.version) for b in builds) != wanted:
             await connection.execute(query("derive", "forget"))
-            for name, version in wanted:
-                await connection.execute(query("derive", "make_build"), name, version)
+            for number, (name, version) in enumerate(wanted, start=max((b.build for b in builds), default=0) + 1):
+                await connection.execute(query("derive", "make_build"), number, name, version)
         return await read_builds(connection)
 
 
@@ -143,9 +147,12 @@ async def _write_bookings(connection: Connection, derived: Sequence[Derived]) ->
             )
     if rows:
         await connection.copy_records_to_table("ledger", records=rows)
-    named = [(d.build, dimension, value, name) for d in derived for (dimension, value), name in d.names.items()]
+    named: dict[Any, Any] = {}
+    for d in derived:
+        for n in d.names:
+            named.setdefault((d.build, n.dimension, n.value, n.level), (n.position, n.called))
     if named:
-        await connection.execute(query("derive", "name"), *columns(named, 4))
+        await connection.execute(query("derive", "name"), *columns([(*k, *v) for k, v in named.items()], 6))
 
 
 async def _write_documents(connection: Connection, derived: Sequence[Derived]) -> None:

@@ -45,10 +45,16 @@ async def ended_documents(pool: Pool | Connection, build: Build, *, clearance: i
 
 
 async def names_of(
-    pool: Pool | Connection, build: Build, dimensions: Collection[str], values: Collection[str]
+    pool: Pool | Connection,
+    build: Build,
+    dimensions: Collection[str],
+    values: Collection[str],
+    *,
+    clearance: int,
+    upto: int,
 ) -> Names:
     """What some values are called, where they have a name."""
-    rows = await pool.fetch(query("live", "names_of"), build.build, list(dimensions), list(values))
+    rows = await pool.fetch(query("live", "names_of"), build.build, list(dimensions), list(values), clearance, upto)
     return {(r["dimension"], r["value"]): r["name"] for r in rows}
 
 

@@ -55,10 +55,13 @@ CREATE TABLE names (
     build      smallint NOT NULL,
     dimension  text NOT NULL COLLATE "C",
     value      text NOT NULL COLLATE "C",
+    level      smallint NOT NULL,
+    position   bigint NOT NULL,
     name       text NOT NULL,
-    PRIMARY KEY (build, dimension, value)
+    PRIMARY KEY (build, dimension, value, level)
 );
-COMMENT ON TABLE names IS 'What a dimension''s value is called when it is shown: the first name it was given.';
+COMMENT ON TABLE names IS
+    'What a dimension''s value is called when it is shown: the first name it was given, among what a reader may see.';
 
 CREATE TABLE documents (
     build          smallint NOT NULL,

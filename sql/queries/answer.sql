@@ -48,9 +48,13 @@ WHERE build = $1 AND level <= $2 AND from_position > $3 AND from_position <= $4
 ORDER BY key, from_position DESC
 
 -- name: names
--- What values are called.
+-- What values are called, for a clearance, at a position.
 -- $1 build smallint
-SELECT dimension, value, name FROM names WHERE build = $1
+-- $2 clearance smallint
+-- $3 position bigint
+SELECT DISTINCT ON (dimension, value) dimension, value, name FROM names
+WHERE build = $1 AND level <= $2 AND position <= $3
+ORDER BY dimension, value, position, level
 
 -- name: totals
 -- Sums of a ledger's bookings after one position and up to another, at an instant of the world, by up to eight

@@ -2,12 +2,16 @@
 -- Every build and how far it got.
 SELECT build, projection, version, position, active FROM builds ORDER BY build
 
+-- name: alone
+-- Let one runner at a time decide on the builds, up to its commit.
+SELECT pg_advisory_xact_lock(7241906, hashtext(current_schema()))
+
 -- name: make_build
--- A new build from position 0. Builds are few and made under the runner's lock.
--- $1 projection text
--- $2 version integer
-INSERT INTO builds (build, projection, version, active)
-SELECT coalesce(max(build), 0) + 1, $1, $2, true FROM builds
+-- A new build from position 0.
+-- $1 build smallint
+-- $2 projection text
+-- $3 version integer
+INSERT INTO builds (build, projection, version, active) VALUES ($1, $2, $3, true)
 
 -- name: forget
 -- Throw away everything derived.
@@ -48,12 +52,16 @@ FROM unnest($1::text[], $2::smallint[], $3::bigint[]) AS c (stream, level, to_po
 WHERE s.stream = c.stream AND s.level = c.level AND s.to_position IS NULL
 
 -- name: name
--- Keep what a value is called, once.
+-- Keep what a value is called, once for each marking.
 -- $1 builds smallint[]
 -- $2 dimensions text[]
 -- $3 values text[]
--- $4 names text[]
-INSERT INTO names SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING
+-- $4 levels smallint[]
+-- $5 positions bigint[]
+-- $6 names text[]
+INSERT INTO names
+SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::smallint[], $5::bigint[], $6::text[])
+ON CONFLICT DO NOTHING
 
 -- name: end_documents
 -- Document versions that stood until now stand only up to a position.

@@ -22,11 +22,15 @@ SELECT DISTINCT key FROM documents
 WHERE build = $1 AND level <= $2 AND to_position > $3 AND to_position <= $4
 
 -- name: names_of
--- What some values of some dimensions are called.
+-- What some values of some dimensions are called, for a clearance, at a position.
 -- $1 build smallint
 -- $2 dimensions text[]
 -- $3 values text[]
-SELECT dimension, value, name FROM names WHERE build = $1 AND dimension = ANY($2) AND value = ANY($3)
+-- $4 clearance smallint
+-- $5 position bigint
+SELECT DISTINCT ON (dimension, value) dimension, value, name FROM names
+WHERE build = $1 AND dimension = ANY($2) AND value = ANY($3) AND level <= $4 AND position <= $5
+ORDER BY dimension, value, position, level
 
 -- name: event_id
 -- The event at a position.

@@ -170,11 +170,15 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    access: Access, *, settings: Settings | None = None, clock: Clock | None = None
+    access: Access,
+    *,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    runner_apart: bool = False,
 ) -> AsyncIterator[Served]:
     """The service on a log, with an admin key, until the block ends."""
     await make_key(access, "admin", ADMIN, scopes=SCOPES, clearance=Tlp.RED)
-    async with running(access, settings or Settings(), clock or ManualClock(NOW)) as service:
+    async with running(access, settings or Settings(), clock or ManualClock(NOW), runner_apart=runner_apart) as service:
         runner = web.AppRunner(make_app(service), access_log=None, shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -96,7 +96,7 @@ async def raw_limits(server: Server) -> None:
 
         async def insert(row: Sequence[Any]) -> None:
             connection = free.pop()
-            await connection.execute(f"INSERT INTO events VALUES ({places})", *row)  # noqa: S608 - only $1, $2, ...
+            await connection.execute(f"INSERT INTO events VALUES ({places})", *row)
             free.append(connection)
 
         seconds, latencies = await together(WAITING, rows[:8_000], insert)
@@ -164,7 +164,7 @@ def floor() -> web.Application:
     return app
 
 
-def once_per_request(access: Access, free: list[Any]) -> web.Application:
+def once_per_request(free: list[Any]) -> web.Application:
     """A handler with the same checks, and one call of the append function per request."""
 
     async def handle(request: web.Request) -> web.Response:
@@ -187,10 +187,12 @@ async def over_http(server: Server) -> None:
     bound = {}
     for connections in (WAITING,):
         seconds, latencies = await drive(floor(), connections, 30_000)
-        bound[connections] = line(f"limit: parse and validate only, {connections} connections", 30_000, seconds, latencies)
+        bound[connections] = line(
+            f"limit: parse and validate only, {connections} connections", 30_000, seconds, latencies
+        )
     async with fresh(server) as access:
         free = [await access.connect("appender") for _ in range(WAITING)]
-        seconds, latencies = await drive(once_per_request(access, list(free)), WAITING, 6_000)
+        seconds, latencies = await drive(once_per_request(list(free)), WAITING, 6_000)
         each = line(f"limit: one append call per request, {WAITING} connections", 6_000, seconds, latencies)
         for connection in free:
             await connection.close()
@@ -219,7 +221,7 @@ async def main(server: Server) -> None:
 if __name__ == "__main__":
     configure_logging("info", as_json=True)
     heading("Append")
-    root = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))  # noqa: S108 - made just now, by us
+    root = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
     root.chmod(0o755)
     with start(root) as embedded:
         uvloop.run(main(embedded.server))

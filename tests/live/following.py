@@ -33,7 +33,7 @@ SECONDS = 15.0
 async def until(true: Callable[[], bool]) -> None:
     """Wait for something that no event says."""
     async with asyncio.timeout(SECONDS):
-        while not true():  # noqa: ASYNC110
+        while not true():
             await asyncio.sleep(0.01)
 
 
@@ -85,7 +85,9 @@ class Node:
             groups = await read_groups(
                 self.pool, projection, build, grouping, clearance=clearance, at=at, upto=position
             )
-            rows = tally_rows(projection, grouping.by, groups, await read_names(self.pool, build))
+            rows = tally_rows(
+                projection, grouping.by, groups, await read_names(self.pool, build, clearance=clearance, upto=position)
+            )
         else:
             stored = await read_documents(self.pool, projection, builds[name], clearance=clearance, upto=position)
             cells = {}

@@ -14,7 +14,7 @@ from incidentlog.places.normalise import normalise, normalise_lists, settlement_
         ("  ODÉSA ", "odesa"),
         ("Kup'iansk", "kupiansk"),
         ("Kup\u2019iansk", "kupiansk"),
-        ("Куп\u02bcянськ", "купянськ"),  # noqa: RUF001 (Cyrillic)
+        ("Куп\u02bcянськ", "купянськ"),
         ("Ivano-Frankivsk", "ivano frankivsk"),
         ("St. Petersburg", "st petersburg"),
         ("Straße", "strasse"),

@@ -138,7 +138,7 @@ async def test_a_connection_cut_between_sending_and_answer_still_appends_exactly
 
 async def test_postgres_killed_in_mid_batch_and_started_again_has_every_event_exactly_once():
     """P2, with kill -9: clients whose outcome was unknown send the same again."""
-    root = Path(tempfile.mkdtemp(prefix="incidentlog-kill-", dir="/var/tmp"))  # noqa: S108 - made just now, by us
+    root = Path(tempfile.mkdtemp(prefix="incidentlog-kill-", dir="/var/tmp"))
     root.chmod(0o755)
     first = start(root)
     try:

@@ -1,0 +1,98 @@
+"""The runner in a process of its own: it comes back when it is killed, ends with the service, and tells in order."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from incidentlog.config import Settings
+from incidentlog.runner import apart
+from incidentlog.store.connect import Access
+from tests.api.serving import Served, serving
+from tests.commands import strike
+
+
+@pytest.fixture
+async def service(access: Access, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(apart, "RETRY_SECONDS", 0.05)
+    async with serving(access, settings=Settings(log_level="error"), runner_apart=True) as served:
+        yield served
+
+
+def child() -> int:
+    """The runner's process: the only child that runs it."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                told = (entry / "stat").read_text()
+                line = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if int(told.rpartition(")")[2].split()[1]) == os.getpid() and b"incidentlog.runner" in line:
+                return int(entry.name)
+    raise AssertionError("there is none")
+
+
+async def seen(service: Served, position: int) -> int:
+    answer = await service.get("/v1/projections/city_incidents", {"Prefer": "wait=10"}, min_position=position)
+    assert answer.status == 200, answer
+    return sum(row["incidents"] for row in answer.json["rows"].values())
+
+
+async def test_it_keeps_up_is_killed_and_comes_back_and_counts_everything_once(service: Served):
+    await service.add(*(strike() for _ in range(3)))
+    assert await seen(service, 3) == 3
+    first = child()
+    os.kill(first, signal.SIGKILL)
+    await service.add(*(strike() for _ in range(3)))
+    assert await seen(service, 6) == 6
+    assert child() != first
+    assert (await service.get("/readyz?verbose")).json["checks"]["projections"] == "ok"
+
+
+async def test_a_place_is_known_once_its_position_is_reached(service: Served):
+    for n in range(5):
+        place = {"slug": f"x{n}", "name": f"Nova Vyhadka {n}", "country": "UA", "lat": 49.0, "lon": 36.0 + n}
+        (position,) = await service.add({"type": "place.registered", "stream": f"place:x{n}", "data": place})
+        await seen(service, position)
+        where = {"name": f"Nova Vyhadka {n}", "country": "UA", "precision": "settlement"}
+        answer = await service.get("/v1/places", q=where["name"], country="UA")
+        assert answer.json["resolution"]["place_id"] == f"place:x{n}"
+
+
+async def test_it_ends_with_the_service(access: Access):
+    async with serving(access, settings=Settings(log_level="error"), runner_apart=True) as service:
+        await service.add(strike())
+        assert await seen(service, 1) == 1
+        process = child()
+    async with asyncio.timeout(10):
+        while Path(f"/proc/{process}").exists():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_service_that_starts_again_knows_at_once_what_its_log_adds_up_to(access: Access):
+    """Its first answers are not those of an empty log."""
+    async with serving(access, settings=Settings(log_level="error"), runner_apart=True) as service:
+        await service.add(*(strike() for _ in range(3)))
+        assert await seen(service, 3) == 3
+    async with serving(access, settings=Settings(log_level="error"), runner_apart=True) as service:
+        answer = await service.get("/v1/projections/city_incidents")
+        assert answer.json["basis"]["position"] == 3
+        (row,) = answer.json["rows"].values()
+        assert row["incidents"] == 3
+
+
+async def test_a_service_on_a_new_log_answers_before_anything_was_ever_folded(access: Access):
+    async with serving(access, settings=Settings(log_level="error"), runner_apart=True) as service:
+        for path in (
+            "/v1/projections",
+            "/v1/projections/city_incidents",
+            "/v1/projections/ceasefire_status",
+            "/v1/events",
+        ):
+            answer = await service.get(path)
+            assert answer.status in {200, 503}, answer
+            assert answer.status == 200 or answer.slug == "projection-lagging"
+        assert (await service.get("/v1/subjects/strike:one")).status in {404, 503}

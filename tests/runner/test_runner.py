@@ -1,0 +1,322 @@
+"""The runner: whatever interrupts it, every event counts once."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+
+from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.runner import Runner, Wakeup
+from incidentlog.runner import runner as runner_module
+from incidentlog.store import derive
+from incidentlog.store.connect import Access, lost
+from tests.api.serving import Served, serving
+from tests.commands import retraction, strike
+from tests.runner.driving import DERIVED, Log, caught_up, check, following, log_at
+
+AT = [datetime(2026, 1, 1, tzinfo=UTC)]
+
+
+@pytest.fixture
+async def log(access: Access):
+    async with log_at(access) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch):
+    """What fails is tried again at once."""
+    monkeypatch.setattr(runner_module, "RETRY_SECONDS", 0.01)
+
+
+async def incidents(log: Log) -> int:
+    rows = await log.rows("city_incidents", AT[0], await log.head())
+    return sum(row["incidents"] for row in rows.values())
+
+
+async def test_it_catches_up_and_then_follows(log: Log):
+    await log.add(*(strike() for _ in range(5)))
+    async with following(log) as runner:
+        assert await caught_up(log, runner) == 5
+        await log.add(strike())
+        assert await caught_up(log, runner) == 6
+    assert await incidents(log) == 6
+    await check(log, ats=AT)
+
+
+async def test_it_looks_without_being_woken(log: Log, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 0.05)
+    async with following(log) as runner:
+        await caught_up(log, runner)
+        log.grown, deaf = Wakeup(), log.grown
+        await log.add(strike())
+        assert await caught_up(log, runner) == 1
+    assert deaf is not log.grown
+
+
+async def test_a_wake_up_while_it_reads_is_not_missed(log: Log, monkeypatch: pytest.MonkeyPatch):
+    """What lands between the read and the wait is seen at once: the poll is set to never."""
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 60.0)
+    read_after, landed = runner_module.read_after, []
+
+    async def and_then_something_lands(*args: Any) -> Any:
+        batch = await read_after(*args)
+        if not landed:
+            landed.append(await log.add(strike()))
+        return batch
+
+    monkeypatch.setattr(runner_module, "read_after", and_then_something_lands)
+    async with following(log) as runner:
+        assert await runner.reached(1, 5)
+
+
+async def test_two_runners_on_one_log_count_everything_once(log: Log, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runner_module, "PAGE", 7)
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 0.02)
+    async with following(log) as one, following(log) as other:
+        for _ in range(20):
+            await log.add(*(strike() for _ in range(5)))
+        assert await caught_up(log, one) == 100
+        assert await caught_up(log, other) == 100
+    assert await incidents(log) == 100
+    await check(log, ats=AT)
+
+
+async def test_a_runner_whose_batch_another_took_writes_nothing_of_it(log: Log, monkeypatch: pytest.MonkeyPatch):
+    write_batch, held, go_on = runner_module.write_batch, asyncio.Event(), asyncio.Event()
+
+    async def write_late(*args: Any) -> Any:
+        if not held.is_set():
+            held.set()
+            await go_on.wait()
+        return await write_batch(*args)
+
+    monkeypatch.setattr(runner_module, "write_batch", write_late)
+    await log.add(strike(), strike())
+    async with following(log) as slow:
+        await held.wait()
+        async with following(log) as quick:
+            await caught_up(log, quick)
+            await log.add(strike())
+            await caught_up(log, quick)
+        go_on.set()
+        await caught_up(log, slow)
+        assert slow.failure is None or "Superseded" in slow.failure
+    assert await incidents(log) == 3
+    await check(log, ats=AT)
+
+
+def at_start(log: Log, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]) -> None:
+    """Before the transaction."""
+    _once_before(monkeypatch, runner_module, "write_batch", end)
+
+
+def after_the_checkpoint(log: Log, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]) -> None:
+    """Within it, when the checkpoint has moved and nothing else is written."""
+    _once_before(monkeypatch, derive, "_write_subjects", end)
+
+
+def before_the_end(log: Log, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]) -> None:
+    """Within it, when nearly everything is written."""
+    _once_before(monkeypatch, derive, "_write_documents", end)
+
+
+def _once_before(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, end: Callable[..., Any]) -> None:
+    original, done = getattr(module, name), []
+
+    async def interrupted(connection: Any, *args: Any) -> Any:
+        if not done:
+            done.append(True)
+            await end(connection)
+        return await original(connection, *args)
+
+    monkeypatch.setattr(module, name, interrupted)
+
+
+def after_the_commit(log: Log, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]) -> None:
+    """When all is committed and the runner does not know it."""
+    write_batch, done = runner_module.write_batch, []
+
+    async def interrupted(connection: Any, *args: Any) -> Any:
+        answer = await write_batch(connection, *args)
+        if not done:
+            done.append(True)
+            await end(connection)
+            await connection.execute("SELECT 1")
+        return answer
+
+    monkeypatch.setattr(runner_module, "write_batch", interrupted)
+
+
+async def terminated(connection: Any) -> None:
+    """The server ends the session."""
+    pid = connection.get_server_pid()
+    killer = await asyncpg.connect(connection.killer_dsn)
+    try:
+        await killer.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+    finally:
+        await killer.close()
+
+
+async def cut(connection: Any) -> None:
+    """The line goes dead without a word from the server."""
+    connection._transport.abort()
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("how", [terminated, cut])
+@pytest.mark.parametrize("when", [at_start, after_the_checkpoint, before_the_end, after_the_commit])
+async def test_a_runner_that_loses_its_connection_in_mid_batch_loses_and_doubles_nothing(
+    log: Log, monkeypatch: pytest.MonkeyPatch, when: Callable[..., None], how: Callable[..., Any]
+):
+    monkeypatch.setattr(asyncpg.Connection, "killer_dsn", log.access.admin, raising=False)
+    monkeypatch.setattr(runner_module, "PAGE", 4)
+    one = strike()
+    await log.add(one, strike(), strike())
+    when(log, monkeypatch, how)
+    async with following(log) as runner:
+        await log.add(strike(), retraction(one["id"]), strike())
+        await caught_up(log, runner)
+        for _ in range(2):  # once round the loop, so that what failed before is over
+            await log.add(strike())
+            await caught_up(log, runner)
+    assert await incidents(log) == 6
+    assert await positions(log) == {8}
+    await check(log, ats=AT)
+
+
+async def positions(log: Log) -> set[int]:
+    return {r["position"] for r in await log.connection.fetch("SELECT position FROM builds")}
+
+
+def test_a_connection_that_broke_off_is_a_lost_one():
+    """Also where asyncpg calls it an error of PostgreSQL's (08003)."""
+    assert lost(asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"))
+    assert lost(asyncpg.TooManyConnectionsError("too many connections"))
+    assert not lost(asyncpg.UniqueViolationError("twice"))
+    assert not lost(asyncpg.DataError("not a number"))
+
+
+async def test_a_hole_in_the_log_stops_it_loudly_and_readiness_says_so(access: Access, log: Log):
+    async with serving(access) as service:
+        await service.add(*(strike() for _ in range(3)))
+        await service.get("/v1/events", min_position=3)
+        held = await hole_at(log, service, 5)
+        assert service.service.runner.position == 3
+        ready = await service.get("/readyz?verbose")
+        assert ready.status == 503
+        assert "GapError" in ready.json["checks"]["projections"]
+        assert ready.json["checks"]["database"] == "ok"
+        behind = await service.get("/v1/projections/city_incidents", {"Prefer": "wait=0"}, min_position=6)
+        assert (behind.status, behind.slug) == (503, "projection-lagging")
+        assert await incidents(log) == 3
+        # Appending goes on, and so does everything once the hole is mended.
+        await service.add(strike())
+        await log.connection.execute("INSERT INTO events SELECT * FROM kept")
+        log.grown.ring()
+        answer = await service.get("/v1/projections/city_incidents", {"Prefer": "wait=10"}, min_position=7)
+        assert answer.status == 200, answer
+        assert (await service.get("/readyz")).status == 200
+        assert held == 6
+    assert await incidents(log) == 7
+    await check(log, ats=AT)
+
+
+async def hole_at(log: Log, service: Served, position: int) -> int:
+    """Add events up to one past the position, with a hole there before the runner comes by; the head then."""
+    reading, original = asyncio.Event(), runner_module.read_after
+
+    async def wait_first(*args: Any) -> Any:
+        await reading.wait()
+        return await original(*args)
+
+    runner_module.read_after = wait_first
+    try:
+        head = 0
+        while head <= position:
+            (head,) = await service.add(strike())
+        connection = log.connection
+        await connection.execute("ALTER TABLE events DISABLE TRIGGER append_only")
+        await connection.execute(f"CREATE TEMP TABLE kept AS SELECT * FROM events WHERE position = {position}")
+        await connection.execute("DELETE FROM events WHERE position = $1", position)
+        await connection.execute("ALTER TABLE events ENABLE ALWAYS TRIGGER append_only")
+        reading.set()
+        runner = service.service.runner
+        async with asyncio.timeout(10):
+            while runner.failure is None:
+                await asyncio.sleep(0.01)
+    finally:
+        reading.set()
+        runner_module.read_after = original
+    return head
+
+
+async def test_a_new_version_of_a_projection_is_built_from_zero(log: Log, monkeypatch: pytest.MonkeyPatch):
+    one = strike()
+    await log.add(one, strike(), retraction(one["id"]))
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    before = await log.derived()
+    await log.connection.execute("UPDATE ledger SET amounts = array_fill(99, ARRAY[20])")
+    monkeypatch.setattr(PROJECTIONS["city_incidents"], "version", 1_000)
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    assert (await log.connection.fetchval("SELECT version FROM builds WHERE projection = 'city_incidents'")) == 1_000
+    assert await incidents(log) == 1
+    await check(log, ats=AT)
+    after = await log.derived()
+    for table in set(DERIVED) - {"builds"}:
+        assert without_build(after[table]) == without_build(before[table]), table
+
+
+def without_build(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Builds are numbered on: the numbers differ, what they stand for must not."""
+    return sorted((row[1:] if isinstance(row[0], int) else row for row in rows), key=repr)
+
+
+async def test_a_runner_of_the_old_version_never_writes_into_the_new_builds(log: Log, monkeypatch: pytest.MonkeyPatch):
+    """Two services of different versions on one log, as while one takes the other's place."""
+    await log.add(strike())
+    old = Runner(log.access, log.grown)
+    connection = await log.access.connect("runner")
+    following_on = asyncio.create_task(old._follow(connection))
+    await caught_up(log, old)
+    log.grown, deaf = Wakeup(), log.grown
+    monkeypatch.setattr(PROJECTIONS["city_incidents"], "version", 1_000)
+    async with following(log) as new:
+        await caught_up(log, new)
+        written: list[int] = []
+        write_batch = runner_module.write_batch
+
+        async def watched(own: Any, *args: Any) -> Any:
+            answer = await write_batch(own, *args)
+            written.append(own.get_server_pid())
+            return answer
+
+        monkeypatch.setattr(runner_module, "write_batch", watched)
+        log.grown, deaf = deaf, log.grown  # the old one hears of it first
+        await log.add(strike())
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.wait([following_on]), 5)
+        deaf.ring()
+        await new.reached(2, 5)
+    assert connection.get_server_pid() not in written
+    assert isinstance(following_on.exception(), derive.SupersededError)
+    await connection.close()
+
+
+async def test_registered_places_and_actors_are_told_before_the_position_is(log: Log):
+    told: list[tuple[int, list[str]]] = []
+    async with following(
+        log, on_changes=lambda changes: told.append((runner.position, [c.stream for c in changes]))
+    ) as runner:
+        await log.add(strike(stream="strike:a"))
+        await caught_up(log, runner)
+        place = {"slug": "x", "name": "X", "lat": 1.0, "lon": 1.0}
+        await log.add({"type": "place.registered", "stream": "place:x", "data": place})
+        await caught_up(log, runner)
+    assert told == [(0, ["strike:a"]), (1, ["place:x"])]

@@ -1,0 +1,5 @@
+"""Walks through the whole service."""
+
+from tests.api.conftest import service, timeline
+
+__all__ = ["service", "timeline"]
