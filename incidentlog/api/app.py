@@ -1,9 +1,9 @@
-"""The application: every route, behind one guard."""
+"""The application: every route, each behind the guard."""
 
 from aiohttp import web
 
 from incidentlog.api import events, health, live, pages, places, projections
-from incidentlog.api.errors import guard
+from incidentlog.api.errors import guarded
 from incidentlog.api.requests import SERVICE
 from incidentlog.api.service import Service
 from incidentlog.importers.door import LINE
@@ -11,8 +11,21 @@ from incidentlog.importers.door import LINE
 
 def make_app(service: Service) -> web.Application:
     """The routes on a running service."""
-    app = web.Application(middlewares=[guard], client_max_size=LINE + 1)
+    app = web.Application(client_max_size=LINE + 1)
     app[SERVICE] = service
+    # Each handler is wrapped, instead of one middleware before them all: that costs a tenth of an append's time.
     for module in (events, projections, places, live, health, pages):
-        app.add_routes(module.routes)
+        for route in module.routes:
+            assert isinstance(route, web.RouteDef)  # noqa: S101 - the modules have no static files
+            app.add_routes([web.RouteDef(route.method, route.path, guarded(route.handler), route.kwargs)])
+    app.router.add_route("*", r"/{nowhere:[\s\S]*}", guarded(nowhere))
     return app
+
+
+async def nowhere(request: web.Request) -> web.Response:
+    """Whatever no route takes. Raises what says whether the path or the method is wrong."""
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        allowed |= (await resource.resolve(request))[1]
+    allowed -= {"*"}
+    raise web.HTTPMethodNotAllowed(request.method, sorted(allowed)) if allowed else web.HTTPNotFound

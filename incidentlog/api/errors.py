@@ -1,5 +1,6 @@
 """The one place where refusals become answers, and requests become log lines."""
 
+import logging
 import re
 import secrets
 import time
@@ -27,8 +28,16 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}"
 log = structlog.get_logger(__name__)
 
 
-@web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+def guarded(handler: Handler) -> Handler:
+    """The handler behind the guard."""
+
+    async def guard(request: web.Request) -> web.StreamResponse:
+        return await _guard(request, handler)
+
+    return guard
+
+
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give each request an id, answer its refusals as problem+json, and write one line about it.
 
     A client's mistake is logged without a stack trace; only a fault of ours has one.
@@ -56,8 +65,11 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     took = time.perf_counter() - started
     # A line for each of thousands of appends a second would cost a twentieth of their time: what went well is told
     # at the level `debug`, what did not, or was slow, always.
-    tell = log.debug if response.status < REFUSED and took < SLOW_SECONDS else log.info
-    tell(
+    level = logging.DEBUG if response.status < REFUSED and took < SLOW_SECONDS else logging.INFO
+    if level == logging.DEBUG and not log.is_enabled_for(level):
+        return response
+    log.log(
+        level,
         "request",
         request_id=trace,
         method=request.method,

@@ -115,6 +115,7 @@ async def append(connection: Connection, commands: Sequence[Append], *, atomic: 
     Raises asyncpg's errors; after a lost connection the same commands may be sent again.
     """
     heads, tails = _metas(commands)
+    hidden = any(c.private is not None for c in commands)
     rows = await connection.fetch(
         APPEND,
         atomic,
@@ -140,9 +141,9 @@ async def append(connection: Connection, commands: Sequence[Append], *, atomic: 
         heads,
         tails,
         [c.meta_salt for c in commands],
-        [c.private for c in commands],
-        [c.private_salt for c in commands],
-        [_commitment(b"private", c.private_salt, c.private) for c in commands],
+        [c.private for c in commands] if hidden else None,
+        [c.private_salt for c in commands] if hidden else None,
+        [_commitment(b"private", c.private_salt, c.private) for c in commands] if hidden else None,
     )
     return [_outcome(*row) for row in rows]
 

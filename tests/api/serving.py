@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import count
 from typing import Any
 
 import aiohttp
@@ -30,6 +31,7 @@ ADMIN = "an-admin-key-for-tests"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NDJSON = "application/x-ndjson"
 PROBLEM = "application/problem+json"
+_numbers = count(1)
 
 
 @dataclass(frozen=True)
@@ -145,10 +147,17 @@ class Served:
         """The log's last position."""
         return (await read_head(self.service.pool)).position
 
+    async def settled(self) -> int:
+        """Wait until the projections are at the head, at most 10 s; the head."""
+        head = await self.head()
+        assert await self.service.runner.reached(head, 10), self.service.runner.failure
+        return head
+
     async def unharmed(self) -> None:
-        """A good event is still taken, and seen."""
+        """A good event is still taken, and counted."""
         (position,) = await self.add(strike(stream=None))
-        assert (await self.get("/readyz", min_position=position)).status == 200
+        assert await self.settled() >= position
+        assert (await self.get("/readyz")).status == 200
 
     async def raw(self, *parts: bytes, half_close: bool = False, whole: bool = True) -> bytes:
         """Bytes as they are on a connection of their own; what came back within 10 s, until it was closed.
@@ -196,6 +205,7 @@ async def serving(
 @asynccontextmanager
 async def log_called(name: str, server: Server) -> AsyncIterator[Access]:
     """A fresh log for more than one test; those for one come from the fixture `access`."""
+    name = f"{name}_{next(_numbers)}"
     await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     try:
         yield access_to(server, name)

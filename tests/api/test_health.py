@@ -13,7 +13,7 @@ from tests.conftest import run_admin
 
 async def test_a_service_in_order_says_so(service: Served):
     await service.add(strike())
-    await service.get("/v1/events", min_position=1)
+    await service.settled()
     assert (await service.by(None).get("/livez")).json == {"status": "ok"}
     assert (await service.by(None).get("/readyz")).json == {"status": "ok"}
     told = (await service.by(None).get("/readyz?verbose")).json

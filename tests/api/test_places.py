@@ -40,7 +40,7 @@ async def test_a_place_that_was_registered_is_found_from_then_on(service: Served
         "lon": 36.5,
     }
     await service.add({"type": "place.registered", "stream": "place:nova-vyhadka", "data": place})
-    await service.get("/v1/events", min_position=1)
+    await service.settled()
     found = (await service.get("/v1/places", q="Нова Вигадка", country="UA")).json
     assert found["resolution"]["place_id"] == "place:nova-vyhadka"
     await service.add(strike(place={"name": "Nova Vyhadka", "country": "UA", "precision": "settlement"}))

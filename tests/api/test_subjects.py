@@ -79,7 +79,7 @@ async def test_a_history_as_of_a_position_does_not_know_what_ended_it(service: S
     path = f"/v1/subjects/{ONE}/history?at=2026-01-01&at_position=2"
     pinned = await service.get(path)
     await service.add(later(5))
-    await service.get("/v1/events", min_position=3)
+    await service.settled()
     again = await service.get(path)
     assert again.raw == pinned.raw
     assert again.headers["ETag"] == pinned.headers["ETag"]
@@ -88,7 +88,7 @@ async def test_a_history_as_of_a_position_does_not_know_what_ended_it(service: S
 
 async def test_a_history_comes_in_pages_too(service: Served):
     await service.add(strike(stream=ONE), *(later(n) for n in range(2, 7)))
-    await service.get("/v1/events", min_position=6)
+    await service.settled()
     path, seen = f"/v1/subjects/{ONE}/history?limit=2", []
     while path:
         page = (await service.get(path)).json

@@ -22,6 +22,7 @@ PLACES: list[dict[str, Any]] = [
     {"name": "Odesa", "country": "UA", "precision": "settlement"},
     {"name": "Одесса", "country": "UA", "precision": "settlement"},
     {"name": "Nowhere", "precision": "settlement"},
+    {"name": "NOWHERE", "precision": "settlement"},
     {"name": "Moscow region", "country": "RU", "admin1": "48", "precision": "admin1"},
 ]
 PATCHES: list[dict[str, Any]] = [

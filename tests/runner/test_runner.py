@@ -204,7 +204,7 @@ def test_a_connection_that_broke_off_is_a_lost_one():
 async def test_a_hole_in_the_log_stops_it_loudly_and_readiness_says_so(access: Access, log: Log):
     async with serving(access) as service:
         await service.add(*(strike() for _ in range(3)))
-        await service.get("/v1/events", min_position=3)
+        await service.settled()
         held = await hole_at(log, service, 5)
         assert service.service.runner.position == 3
         ready = await service.get("/readyz?verbose")

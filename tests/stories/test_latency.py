@@ -13,16 +13,26 @@ from tests.api.serving import ADMIN, Served
 from tests.commands import strike
 
 POSTS = 100
+SUBSCRIBE = {"type": "subscribe", "id": "1", "projection": "city_incidents"}
 
 
-async def until_position(socket: aiohttp.ClientWebSocketResponse, position: int) -> dict[str, Any]:
-    """Read until the channel has seen a position; the last message about it."""
+async def subscribe(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """Follow the cities; asked for again while the first build is still being made, as a client would."""
+    await socket.send_json(SUBSCRIBE)
+    while (message := json.loads(await socket.receive_str(timeout=10)))["type"] != "snapshot":
+        if message["type"] == "error":
+            assert message["retryable"], message
+            await asyncio.sleep(0.01)
+            await socket.send_json(SUBSCRIBE)
+
+
+async def update_to(socket: aiohttp.ClientWebSocketResponse, position: int) -> dict[str, Any]:
+    """Read until the channel has seen a position; the message that said so."""
     while True:
         message = json.loads(await socket.receive_str(timeout=10))
-        print(message)
         if message["type"] == "update" and message["to"] >= position:
             return message
-        assert message["type"] in {"update", "heartbeat", "snapshot", "subscribed", "welcome"}, message
+        assert message["type"] in {"update", "heartbeat", "notice"}, message
 
 
 async def test_a_row_moves_on_the_socket_soon_after_the_post(service: Served, capsys: pytest.CaptureFixture[str]):
@@ -34,17 +44,14 @@ async def test_a_row_moves_on_the_socket_soon_after_the_post(service: Served, ca
             f"{service.url}/v1/live", protocols=["incidentlog.live.v1"], headers=headers
         ) as socket,
     ):
-        await socket.send_json({"type": "subscribe", "id": "1", "projection": "city_incidents"})
-        while json.loads(await socket.receive_str(timeout=10))["type"] != "snapshot":
-            pass
+        await subscribe(socket)
         for n in range(1, POSTS + 1):
-            event = strike()
             started = time.perf_counter()
-            posting = asyncio.create_task(service.post(event))
-            update = await until_position(socket, n)
+            posting = asyncio.create_task(service.post(strike()))
+            update = await update_to(socket, n)
             spent.append(time.perf_counter() - started)
             assert (await posting).json["position"] == n
             assert update["set"]["geonames:698740"]["incidents"] == n
-    median, worst = (1000 * f(spent) for f in (statistics.median, max))
+    median, longest = (1000 * f(spent) for f in (statistics.median, max))
     with capsys.disabled():
-        print(f"\n{POSTS} posts to the moved row: median {median:.1f} ms, longest {worst:.1f} ms")
+        print(f"\n{POSTS} posts to the moved row: median {median:.1f} ms, longest {longest:.1f} ms")  # noqa: T201 - a figure, for whoever runs this
