@@ -2,12 +2,15 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Final
 from uuid import uuid4
 
 from incidentlog.sqlfiles import query, sql_root
 from incidentlog.store.connect import OWNER, ROLES, Access, Connection
 
-LOCK = 7241904
+LOCK: Final = 7241904
+OLDEST: Final = 18
+"""The PostgreSQL that the SQL is written for and tested on."""
 
 
 class MigrationError(Exception):
@@ -45,6 +48,8 @@ async def migrate(access: Access, zone: str = "Europe/Kyiv") -> list[Migration]:
     """
     connection = await access.connect()
     try:
+        if connection.get_server_version() < (OLDEST, 0):
+            raise MigrationError(f"this is PostgreSQL {connection.get_server_version().major}; {OLDEST} is needed")
         if not access.shared_roles:
             await _make_roles(connection, access)
         async with connection.transaction():

@@ -3,9 +3,13 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from incidentlog.embedded import Server
 from incidentlog.sqlfiles import queries, sql_root
+from incidentlog.store.append import append
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import MigrationError, migrate, migrations, status
+from tests.commands import command
+from tests.conftest import run_admin
 
 
 async def test_migrating_again_applies_nothing_and_keeps_the_log(access: Access):
@@ -109,3 +113,19 @@ async def test_a_reader_cannot_see_private_parts_nor_write_derived_tables(access
                 await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def test_one_login_may_stand_for_all_roles(server: Server):
+    """A server of the user's: no roles of ours are made there, and everything works with what it has."""
+    await run_admin(server, "CREATE ROLE somebody LOGIN PASSWORD 'secret'")
+    await run_admin(server, "CREATE DATABASE theirs OWNER somebody")
+    shared = Access(server.dsn("theirs", "somebody", "secret"))
+    assert len(await migrate(shared)) == len(migrations())
+    appender = await shared.connect("appender")
+    assert await append(appender, [command()]) != []
+    assert await appender.fetchval("SELECT current_user") == "somebody"
+    with pytest.raises(asyncpg.PostgresError, match="append-only"):
+        await appender.execute("DELETE FROM events")
+    await appender.close()
+    await run_admin(server, "DROP DATABASE theirs WITH (FORCE)")
+    await run_admin(server, "DROP ROLE somebody")

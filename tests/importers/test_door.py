@@ -1,0 +1,109 @@
+"""The door by itself: what it makes of an event that it lets in."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import RFC_4122
+
+import orjson
+import pytest
+
+from incidentlog.clock import ManualClock
+from incidentlog.errors import BadRequest, InvalidEvent, TooLarge
+from incidentlog.importers import Door, Known
+from incidentlog.importers.door import FAULTS, LINE, canonical, uuid7
+from tests.commands import retraction, strike
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def door() -> Door:
+    return Door(Known(), ManualClock(NOW), "Europe/Kyiv")
+
+
+def read(door: Door, event: object, **how: object):
+    return door.read(event if isinstance(event, bytes) else orjson.dumps(event), recorded_by="tester", **how)
+
+
+def test_the_body_is_what_was_sent_with_its_keys_in_order_and_nothing_else(door: Door):
+    event = strike(notes="Одеса", expected_version=3, private={"names": ["A"]})
+    command = read(door, event).command
+    kept = {k: v for k, v in event.items() if k not in {"id", "expected_version", "private"}}
+    assert command.body == canonical(kept)
+    assert orjson.loads(command.body) == kept
+    assert command.private == '{"names":["A"]}'
+    assert (command.expected_version, str(command.event_id)) == (3, event["id"])
+
+
+def test_two_spellings_of_the_same_json_are_the_same_body(door: Door):
+    event = strike(notes="é")
+    spaced = orjson.dumps(event, option=orjson.OPT_INDENT_2).replace("é".encode(), rb"\u00e9")
+    assert read(door, spaced).command.body == read(door, event).command.body
+
+
+def test_salts_are_never_the_same(door: Door):
+    one, two = read(door, strike()).command, read(door, strike()).command
+    salts = {one.body_salt, one.meta_salt, one.private_salt, two.body_salt, two.meta_salt, two.private_salt}
+    assert len(salts) == 6
+    assert {len(salt) for salt in salts} == {32}
+
+
+def test_a_record_event_happens_now_unless_it_says_when(door: Door):
+    event = retraction(strike()["id"])
+    assert read(door, event).command.occurred.since == NOW
+    assert "occurred" not in orjson.loads(read(door, event).command.body)
+
+
+def test_an_event_without_a_stream_has_one_of_its_own(door: Door):
+    event = strike()
+    assert read(door, event).command.stream == f"strike:{event['id']}"
+    assert read(door, event, stream="strike:one").command.stream == "strike:one"
+
+
+def test_ids_made_by_the_server_sort_by_time():
+    made = [uuid7(NOW + timedelta(milliseconds=n)) for n in range(100)]
+    assert made == sorted(made)
+    assert {(i.version, i.variant) for i in made} == {(7, RFC_4122)}
+    assert len({uuid7(NOW) for _ in range(1_000)}) == 1_000
+
+
+def test_the_limit_is_on_the_bytes(door: Door):
+    with pytest.raises(TooLarge):
+        read(door, b" " * (LINE + 1))
+    with pytest.raises(BadRequest):
+        read(door, b" " * LINE)
+
+
+def test_no_more_faults_are_told_than_anybody_reads(door: Door):
+    with pytest.raises(InvalidEvent) as refused:
+        read(door, strike(**{f"x{n}": 1 for n in range(1_000)}))
+    assert len(refused.value.errors) == FAULTS
+    assert refused.value.detail == "1000 faults"
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53), 2**64, 10**30])
+def test_a_number_that_not_every_reader_keeps_is_refused_where_anything_goes(door: Door, number: int):
+    raw = orjson.dumps(strike(private={"deep": [{"n": "@"}]})).replace(b'"@"', str(number).encode())
+    with pytest.raises(InvalidEvent) as refused:
+        read(door, raw)
+    assert [f.pointer for f in refused.value.errors] == ["/private"]
+    read(door, raw.replace(str(number).encode(), str(2**53 - 1).encode()))
+
+
+def test_what_was_learnt_is_known_and_what_was_unlearnt_is_not():
+    from incidentlog.subjects.change import Families
+    from tests.subjects.given import given, retract
+
+    known = Known()
+    door = Door(known, ManualClock(NOW), "Europe/Kyiv")
+    event = strike(actors=[{"code": "ZZZ", "role": "attacker"}])
+    with pytest.raises(InvalidEvent):
+        read(door, event)
+    registered = {
+        "id": strike()["id"], "type": "actor.registered", "stream": "actor:zzz", "data": {"code": "ZZZ", "name": "Z"},
+    }  # fmt: skip
+    known.learn(Families({}).changes(given(registered), "UTC"))
+    read(door, event)
+    gone = retract("x") | {"stream": "actor:zzz", "data": {"target": registered["id"], "reason": "wrong"}}
+    known.learn(Families({}).changes(given(registered, gone), "UTC"))
+    with pytest.raises(InvalidEvent):
+        read(door, event)
