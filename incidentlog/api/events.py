@@ -82,12 +82,25 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     default_id = _id_of(request, reader)
     raw = await body_of(request)
     candidate = service.door.read(raw, recorded_by=reader.name, default_id=default_id, stream=stream)
+    _may_append(reader, candidate)
     _condition(request, candidate)
-    faults = await service.door.admit(service.pool, [candidate])
+    faults = await service.door.admit(service.pool, [candidate], clearance=reader.clearance)
     if faults:
         raise InvalidEvent(errors=faults[0])
     outcome = await service.writer.append(candidate.command)
     return _placed(request, candidate.command, outcome)
+
+
+EDITING: Final = frozenset({"record.amended", "record.retracted", "record.merged", "record.remarked"})
+"""What changes how others' events count: it needs the scope `edit`, and erasing needs `admin`."""
+
+
+def _may_append(reader: Reader, candidate: Candidate) -> None:
+    """Raises Forbidden where reporting is not enough."""
+    if candidate.command.type in EDITING:
+        reader.may("edit")
+    elif candidate.command.type == "record.erased":
+        reader.may("admin")
 
 
 def _id_of(request: web.Request, reader: Reader) -> UUID | None:
@@ -158,7 +171,9 @@ async def append_many(request: web.Request) -> web.Response:
     if not candidates:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
     bad = _Bad()
-    for n, found in (await service.door.admit(service.pool, candidates)).items():
+    for candidate in candidates:
+        _may_append(reader, candidate)
+    for n, found in (await service.door.admit(service.pool, candidates, clearance=reader.clearance)).items():
         bad.add(lines[n], found)
     _only_first_expects(candidates, lines, bad)  # only now do record events have their targets' streams
     bad.refuse()

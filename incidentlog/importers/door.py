@@ -27,7 +27,7 @@ from incidentlog.store.append import Append
 from incidentlog.store.connect import Pool
 from incidentlog.store.read import existing_streams, read_ids
 from incidentlog.subjects.envelope import Envelope, PlaceRef
-from incidentlog.subjects.fold import is_record_event, merge_patch
+from incidentlog.subjects.fold import RED, is_record_event, merge_patch
 from incidentlog.subjects.record import RecordAmended, RecordMerged, Targeting
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.registry import ALWAYS_CLEAR, EVENTS, EventType, Registry
@@ -158,18 +158,21 @@ class Door:
             if reported is not None and start_instant(reported, occurred.tz) > latest:
                 yield Fault("/reported_at", "in_the_future", "it has not been reported yet")
 
-    async def admit(self, pool: Pool, candidates: Sequence[Candidate]) -> dict[int, list[Fault]]:
+    async def admit(
+        self, pool: Pool, candidates: Sequence[Candidate], *, clearance: int = RED
+    ) -> dict[int, list[Fault]]:
         """Ask the log for what record events speak of; answers the faults by the candidate's number.
 
-        A target must be earlier in the log or among the candidates before it. A record event without a stream is
+        A target must be earlier in the log or among the candidates before it, and of a marking that the clearance
+        covers: nobody corrects, or learns of, what they may not see. A record event without a stream is
         put on its target's, a merge on the survivor's; an amended place is resolved anew.
         """
         if not any(is_record_event(c.command.type) for c in candidates):
             return {}
         wanted = {c.envelope.data.target for c in candidates if isinstance(c.envelope.data, Targeting)}
         named = {s for c in candidates if isinstance(c.envelope.data, RecordMerged) for s in _merged(c.envelope.data)}
-        known = {e.event_id: e for e in await read_ids(pool, wanted)} if wanted else {}
-        streams = await existing_streams(pool, named) if named else set()
+        known = {e.event_id: e for e in await read_ids(pool, wanted) if e.tlp <= clearance} if wanted else {}
+        streams = await existing_streams(pool, named, clearance) if named else set()
         faults: dict[int, list[Fault]] = {}
         earlier: dict[UUID, Candidate] = {}
         for n, candidate in enumerate(candidates):

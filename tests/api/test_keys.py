@@ -232,3 +232,20 @@ async def test_a_key_that_is_revoked_opens_no_more(service: Served):
     await service.clock.advance(service.clock.now() + timedelta(minutes=1))
     answer = await service.by(READER).get("/v1/events")
     assert (answer.status, answer.slug) == (401, "unauthenticated")
+
+
+async def test_reporting_is_not_correcting_and_nobody_corrects_what_they_may_not_see(service: Served):
+    hidden, shown = strike(tlp="RED"), strike()
+    for event in (hidden, shown):
+        assert (await service.post(event)).status == 201
+    await make_key(service.access, "reporter", REPORTER, scopes=("report",))
+    assert (await service.post(retraction(shown["id"]), headers={"Authorization": f"Bearer {REPORTER}"})).status == 403
+    await make_key(service.access, "editor", READER, scopes=("report", "edit"))
+    refused = await service.post(retraction(hidden["id"]), headers={"Authorization": f"Bearer {READER}"})
+    assert (refused.status, refused.json["errors"][0]["code"]) == (422, "unknown_target")
+    unknown = await service.post(retraction("0198c0de-0000-7000-8000-00000000dead"), headers={"Authorization": f"Bearer {READER}"})
+    assert (
+        unknown.json["errors"][0]["detail"].replace("0198c0de-0000-7000-8000-00000000dead", hidden["id"])
+        == (refused.json["errors"][0]["detail"])
+    )
+    assert (await service.post(retraction(shown["id"]), headers={"Authorization": f"Bearer {READER}"})).status == 201
