@@ -19,7 +19,7 @@ from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.connect import Access, lost
 from incidentlog.subjects.registry import ALWAYS_CLEAR
 
-NICENESS: Final = 10
+NICENESS: Final = 19
 """Projections may wait a moment; appends should not."""
 STOP_SECONDS: Final = 5.0
 

@@ -32,6 +32,9 @@ PAGE: Final = 1_000
 POLL_SECONDS: Final = 0.5
 """How long it waits for a wake-up before it looks all the same: a wake-up is a hint, never relied on."""
 RETRY_SECONDS: Final = 1.0
+PACE_SECONDS: Final = 0.01
+"""How soon a batch may follow the last. One that comes alone goes at once; under load, what came meanwhile goes
+together, and the appends get the processor that many small batches would take."""
 
 log = structlog.get_logger(__name__)
 
@@ -79,11 +82,13 @@ class Runner(Progress):
             # instead of missing it.
             ticket = self._grown.ticket()
             batch = await read_after(connection, self.position, PAGE)
+            started = time.monotonic()
             if batch:
                 await self._take(connection, batch, zone)
             self.failure = None
             if len(batch) < PAGE:
                 await Wakeup.wait(ticket, POLL_SECONDS)
+                await asyncio.sleep(started + PACE_SECONDS - time.monotonic())
 
     async def _take(self, connection: Connection, batch: Sequence[Recorded], zone: str) -> None:
         """Fold one batch and write what it changes, with the checkpoint, in one transaction."""

@@ -71,12 +71,16 @@ class Access:
 
     def settings(self, role: str) -> dict[str, str]:
         """What every session starts with."""
-        return {
+        settings = {
             "search_path": self.schema,
             "timezone": "UTC",
             "application_name": f"incidentlog {role}",
             "jit": "off",
         }
+        if role == "runner":
+            # What a crash takes from the derived tables, checkpoint and rows together, the log gives again.
+            settings["synchronous_commit"] = "off"
+        return settings
 
 
 async def _nothing(_: Any) -> None:

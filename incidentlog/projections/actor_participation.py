@@ -1,0 +1,88 @@
+"""Who took part in what, as what, and who sat with whom."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from incidentlog.projections.local_days import ZONE, counts_from
+from incidentlog.projections.shapes import Contribution, Tally, projection
+from incidentlog.subjects.contact import Contact
+from incidentlog.subjects.envelope import Actor
+from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.talk import PRINCIPALS, Talk, state_of
+from incidentlog.subjects.values import Buckets, Occurred
+
+TABLE: Final = 40
+"""The most who are paired at one meeting; of a larger one, only its principals."""
+
+
+@projection("actor_participation", version=1)
+class ActorParticipation(Tally):
+    """Actors by role, month and category; and who sat with whom, in talks that were held and on visits.
+
+    `participations` are the subjects that name an actor, one for each role. `met` are meetings, one for each other
+    who sat there: group by `actor,with` to see whom. Who was in the same talk and not at the same table (the parties
+    of proximity talks, Ukraine and Russia where they did not meet directly) did not meet. `unpaired` are those at a
+    table too large to pair everyone.
+    """
+
+    dimensions = ("actor", "role", "with", "state", "category", "day", "week", "month", "verification")
+    measures = ("participations", "met", "unpaired")
+    group_by = ("actor", "role", "month", "category")
+
+    def contributions(self, subject: Subject) -> Iterator[Contribution]:
+        """A line for each actor and role, and one for each whom it met."""
+        if not subject.is_current or subject.since is None:
+            return
+        calendar = subject.calendar or Buckets(day=None, week=None, month=None)
+        for actor in subject.actors:
+            yield Contribution(subject.since, _who(subject, actor, None, calendar), {"participations": 1})
+        held = _held(subject)
+        if held is None:
+            return
+        occurred, everyone = held
+        at, buckets, seated = counts_from(subject, occurred), occurred.buckets(ZONE), _seated(everyone)
+        for actor in everyone if len(seated) < len(everyone) else ():
+            if actor not in seated:
+                yield Contribution(at, _who(subject, actor, None, buckets), {"unpaired": 1})
+        for actor in seated:
+            for other in seated:
+                if actor is not other and _at_one_table(subject, actor, other):
+                    yield Contribution(at, _who(subject, actor, other.code, buckets), {"met": 1})
+
+
+def _who(subject: Subject, actor: Actor, other: str | None, calendar: Buckets) -> dict[str, str | None]:
+    return {
+        "actor": actor.code,
+        "role": actor.role,
+        "with": other,
+        "state": state_of(actor.code),
+        "category": subject.stream.partition(":")[0],
+        "day": calendar.day,
+        "week": calendar.week,
+        "month": calendar.month,
+        "verification": subject.verification,
+    }
+
+
+def _held(subject: Subject) -> tuple[Occurred, Sequence[Actor]] | None:
+    """When people sat together, and who: each once, in the role given first."""
+    match subject:
+        case Talk(held=Occurred() as occurred, participants=actors):
+            pass
+        case Contact(held=Occurred() as occurred, actors=actors, mode="visit"):
+            pass
+        case _:
+            return None
+    return occurred, list({actor.code: actor for actor in reversed(actors)}.values())[::-1]
+
+
+def _seated(actors: Sequence[Actor]) -> Sequence[Actor]:
+    return actors if len(actors) <= TABLE else [a for a in actors if a.role in PRINCIPALS][:TABLE]
+
+
+def _at_one_table(subject: Subject, one: Actor, other: Actor) -> bool:
+    if not isinstance(subject, Talk):
+        return True
+    if {state_of(one.code), state_of(other.code)} == {"UKR", "RUS"} and not subject.direct_ua_ru:
+        return False
+    return subject.format != "proximity" or not one.role == other.role == "party"

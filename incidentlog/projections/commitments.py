@@ -1,0 +1,195 @@
+"""What became of commitments: kept, broken, overdue, at risk; and how often they are followed through."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from incidentlog.projections.implementations import Implementations
+from incidentlog.projections.local_days import ZONE, days_between, next_change, next_midnight
+from incidentlog.projections.shapes import Cell, Document, Row, projection
+from incidentlog.subjects.commitment import CLOSED, Commitment, Step
+from incidentlog.subjects.policy import DEFAULTS
+from incidentlog.subjects.subject import Ignored, Subject
+from incidentlog.subjects.values import Model, add_days
+
+AT_RISK_DAYS: Final = int(DEFAULTS["commitments"]["at_risk_days"])
+"""How long before it is due one is at risk. A changed policy does not reach a document yet."""
+BELOW_INTERMEDIATE: Final = frozenset({None, "not_initiated", "minimum"})
+TOLD: Final = (
+    "obligor", "beneficiary", "kind", "text", "target_value", "unit", "source_agreement", "measurable",
+)  # fmt: skip
+
+
+class Promise(Model):
+    """One commitment, at every instant."""
+
+    is_current: bool
+    absorbed: tuple[str, ...]
+    status: str
+    obligor: str | None
+    beneficiary: str | None
+    kind: str | None
+    text: str | None
+    target_value: int | float | None
+    unit: str | None
+    source_agreement: str | None
+    measurable: bool | None
+    made: datetime | None
+    dues: tuple[datetime | None, ...]
+    """When it was due at first, and after every rescheduling."""
+    rescheduled: tuple[datetime, ...]
+    """When it was; as many as `dues`, less one."""
+    progress: tuple[Step, ...]
+    value: int | float | None
+    level: str | None
+    closed: datetime | None
+    breach_claimed_by: str | None
+    ignored: tuple[Ignored, ...]
+
+    def instants(self) -> Iterator[datetime | None]:
+        """Every instant from which something else holds; those that only the clock makes aside."""
+        yield from (self.made, self.closed, *self.rescheduled, *(s.since for s in self.progress))
+        for due in self.dues:
+            if due is not None:
+                yield from (due, add_days(due, -AT_RISK_DAYS, ZONE))
+
+
+@projection("commitments", version=1)
+class Commitments(Document[Promise]):
+    """State, due, days over and progress of every commitment; and the rate at which they are followed through.
+
+    One is in progress once somebody says how far it has come, or something that implements it took place.
+    """
+
+    body = Promise
+    tally = Implementations
+    tally_by = ("stream", "kind", "side")
+
+    def keys(self, subject: Subject) -> Iterator[str]:
+        """Each by its stream."""
+        if isinstance(subject, Commitment):
+            yield subject.stream
+
+    def fold(self, key: str, subjects: Sequence[Subject]) -> Promise | None:  # noqa: ARG002 - it is the stream
+        """The promise as the subject knows it; one whose every event is retracted has none, and is kept."""
+        said = next((s for s in subjects if isinstance(s, Commitment)), None)
+        if said is None:
+            return None
+        told = {name: getattr(said, name) for name in Promise.model_fields if hasattr(said, name)}
+        moved = _rescheduled(said)
+        return Promise(**told, rescheduled=moved, dues=_dues(said, len(moved)))
+
+    def tally_keys(self, key: str, body: Promise) -> Sequence[str]:
+        """What implements a record that was merged into it implements it."""
+        return (key, *body.absorbed)
+
+    def row(self, body: Promise, at: datetime, cells: Sequence[Cell]) -> Row:
+        """How it stands at an instant."""
+        state = _state(body, at)
+        if state == "made" and cells:
+            state = "in_progress"
+        is_open = state in {"made", "in_progress"}
+        dues = body.dues[: 1 + sum(moved <= at for moved in body.rescheduled)]
+        due = dues[-1] if dues and state != "none" else None
+        level, progress = _progress(body, at, cells, closed=state in CLOSED)
+        over = due is not None and is_open and at >= due
+        ends = body.closed if state in CLOSED and body.closed is not None else at
+        return {
+            "state": state,
+            "is_current": body.is_current,
+            **{name: getattr(body, name) for name in TOLD},
+            "made": body.made,
+            "due": due,
+            "earlier_dues": [d for d in dues[:-1] if d is not None],
+            "overdue": over,
+            "days_over": None if due is None else max(0, days_between(due, ends)),
+            "at_risk": due is not None and is_open and not over and _is_near(due, at) and level in BELOW_INTERMEDIATE,
+            "level": level,
+            "progress": progress,
+            "closed": body.closed if state in CLOSED else None,
+            "breach_claimed_by": body.breach_claimed_by if state == "breached" else None,
+            "ignored": [i.model_dump(mode="json") for i in body.ignored],
+        }
+
+    def next_transition(self, body: Promise, at: datetime) -> datetime | None:
+        """The next step that is known, the due date, the week before it; and each midnight while it is overdue."""
+        return next_change([next_midnight(at), *body.instants()], at, lambda instant: self.row(body, instant, ()))
+
+    def summary(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:
+        """How often commitments are followed through: of those that were due or decided, and null of none."""
+        count = {state: sum(r["state"] == state for r in rows.values()) for state in STATES}
+        overdue = sum(r["overdue"] for r in rows.values())
+        decided = count["fulfilled"] + count["breached"] + overdue
+        upcoming = [at for r in rows.values() if (at := r.get("next_transition_at")) is not None]
+        last = max(((r["position"], r["restated"]) for r in rows.values()), default=(0, False))
+        return {
+            "follow_through": {
+                **count,
+                "overdue": overdue,
+                "denominator": decided,
+                "rate": round(count["fulfilled"] / decided, 4) if decided else None,
+                "next_transition_at": min(upcoming, default=None),
+                "position": last[0],
+                "restated": last[1],
+            }
+        }
+
+
+STATES: Final = ("made", "in_progress", "fulfilled", "breached", "withdrawn")
+
+
+def _rescheduled(said: Commitment) -> tuple[datetime, ...]:
+    unfit = {i.event for i in said.ignored}
+    moves = (e for e in said.entries if e.type == "commitment.rescheduled" and e.status != "retracted")
+    return tuple(sorted(e.occurred.since for e in moves if e.event not in unfit))
+
+
+def _dues(said: Commitment, moves: int) -> tuple[datetime | None, ...]:
+    """The due dates, first to last; one that had none at first has null there."""
+    dues = (*said.earlier_dues, said.due)
+    missing = moves + 1 - len(dues)
+    return (*(None for _ in range(missing)), *dues[max(0, -missing) :])
+
+
+def _state(body: Promise, at: datetime) -> str:
+    if body.made is None or body.made > at or not body.is_current:
+        return "none"
+    if body.status in CLOSED and body.closed is not None and body.closed <= at:
+        return body.status
+    return "in_progress" if any(step.since <= at for step in body.progress) else "made"
+
+
+def _is_near(due: datetime, at: datetime) -> bool:
+    return at >= add_days(due, -AT_RISK_DAYS, ZONE)
+
+
+def _progress(body: Promise, at: datetime, cells: Sequence[Cell], *, closed: bool) -> tuple[str | None, Row]:
+    """The level, and how far it has come: as stated by then, else by what implements it, if that is of one kind."""
+    steps = [s for s in body.progress if s.since <= at]
+    stated = next((s.value for s in reversed(steps) if s.value is not None), None)
+    level: str | None = next((s.level for s in reversed(steps) if s.level is not None), None)
+    if closed:
+        stated, level = body.value, body.level
+    done: dict[str, int] = {}
+    for cell in cells:
+        if cell.sums["told"] and _is_meant(body, cell.dimensions["side"]):
+            kind = cell.dimensions["kind"] or ""
+            done[kind] = done.get(kind, 0) + cell.sums["amount"]
+    value = stated if stated is not None else next(iter(done.values())) if len(done) == 1 else None
+    target = body.target_value
+    if value is not None and target is not None and 0 < target <= value:
+        level = "complete"
+    return level, {
+        "value": value,
+        "stated": stated,
+        "target": target,
+        "unit": body.unit,
+        "share": round(value / target, 4) if value is not None and target is not None and target > 0 else None,
+        "implemented": dict(sorted(done.items())),
+        "implemented_by": sorted({c.dimensions["stream"] or "" for c in cells}),
+    }
+
+
+def _is_meant(body: Promise, side: str | None) -> bool:
+    """Whether what came home to a side is what was promised: to the beneficiary, or at least not to the obligor."""
+    return side == body.beneficiary if body.beneficiary is not None else side != body.obligor

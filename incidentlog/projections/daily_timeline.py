@@ -1,0 +1,53 @@
+"""Every event by local day; those that were retracted are struck out, and not gone."""
+
+from collections.abc import Iterator, Mapping
+
+from incidentlog.projections.local_days import ZONE, counts_from
+from incidentlog.projections.shapes import Contribution, Row, Tally, projection
+from incidentlog.projections.violations import instant_text
+from incidentlog.subjects.subject import Subject
+
+
+@projection("daily_timeline", version=1)
+class DailyTimeline(Tally):
+    """Events by local day, with their type, their stream and whether they are effective, amended or retracted.
+
+    One known to the month is in no day's rows (E12). `ignored` are effective, and did not fit what their subject was.
+    """
+
+    dimensions = ("day", "week", "month", "occurred", "event", "type", "category", "stream")
+    measures = ("events", "amended", "retracted", "ignored")
+    group_by = ("day", "occurred", "event", "type", "stream")
+
+    def contributions(self, subject: Subject) -> Iterator[Contribution]:
+        """One line for each event, also of a subject of which nothing is left."""
+        unfit = {i.event for i in subject.ignored}
+        for entry in subject.entries:
+            at, buckets = counts_from(subject, entry.occurred), entry.occurred.buckets(ZONE)
+            struck = entry.status == "retracted"
+            yield Contribution(
+                at=at,
+                dimensions={
+                    "day": buckets.day,
+                    "week": buckets.week,
+                    "month": buckets.month,
+                    "occurred": instant_text(entry.occurred.since),
+                    "event": str(entry.event),
+                    "type": entry.type,
+                    "category": subject.stream.partition(":")[0],
+                    "stream": subject.stream,
+                },
+                measures={
+                    "events": int(not struck),
+                    "amended": int(entry.status == "amended"),
+                    "retracted": int(struck),
+                    "ignored": int(not struck and entry.event in unfit),
+                },
+            )
+
+    def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:
+        """The counts; of one event also its status, and whether it is struck out."""
+        if "event" not in key:
+            return dict(sums)
+        status = "retracted" if sums["retracted"] else "amended" if sums["amended"] else "effective"
+        return {**sums, "status": status, "struck_out": status == "retracted"}

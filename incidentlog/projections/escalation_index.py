@@ -1,0 +1,200 @@
+"""An index of how events lean, conflict below zero and cooperation above: Goldstein's weights, by how sure they are."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from incidentlog.projections.local_days import ZONE, buckets_of, counts_from
+from incidentlog.projections.shapes import Contribution, Row, Tally, projection
+from incidentlog.subjects.agreement import Agreement
+from incidentlog.subjects.assistance import Assistance
+from incidentlog.subjects.ceasefire import Ceasefire
+from incidentlog.subjects.contact import Contact
+from incidentlog.subjects.exchange import Exchange
+from incidentlog.subjects.fold import is_record_event
+from incidentlog.subjects.incident import Incident
+from incidentlog.subjects.proposal import Proposal
+from incidentlog.subjects.statement import Statement
+from incidentlog.subjects.strike import Strike
+from incidentlog.subjects.subject import Entry, Subject
+from incidentlog.subjects.talk import Talk
+from incidentlog.subjects.values import Buckets, start_instant
+
+FACTORS: Final = {
+    "verified": 100, "corroborated": 80, "single_source": 50, "unverified": 25, "disputed": 25, "refuted": 0,
+}  # fmt: skip
+"""By verification, in hundredths."""
+DAYS: Final = 7
+"""How many days the mean is over: a day and those before it."""
+ONE_OFF: Final = frozenset({"strike.reported", "incident.reported", "violation.reported"})
+"""Reports of one thing: however often it is told, it happened once."""
+
+
+@projection("escalation_index", version=1)
+class EscalationIndex(Tally):
+    """Goldstein weights by verification factor, by local day, with the number of events and the mean of seven days.
+
+    It follows coverage: a day on which more is reported has a larger index, whatever happened. So the events are
+    counted beside it, and it is no measurement of anything. Events without a weight in the table are left out. Sums
+    are exact, in thousandths.
+    """
+
+    dimensions = ("day", "week", "month", "category", "type", "cameo", "verification")
+    measures = ("thousandths", "events", "thousandths_7_days", "events_7_days")
+    group_by = ("day",)
+
+    def contributions(self, subject: Subject) -> Iterator[Contribution]:
+        """Each weighted event on its day, and in the means of that day and the six that follow."""
+        if not subject.is_current:
+            return
+        for entry, label in happened(subject):
+            cameo, tenths = weights()[label]
+            score = tenths * FACTORS[subject.verification]
+            at = counts_from(subject, entry.occurred)
+            buckets = entry.occurred.buckets(ZONE)
+            what = {
+                "category": subject.stream.partition(":")[0],
+                "type": label.replace("|", "/"),
+                "cameo": cameo,
+                "verification": subject.verification,
+            }
+            own = {"thousandths": score, "events": 1}
+            if buckets.day is None:  # known to the week or the month: in no day, and in no mean (E12)
+                yield Contribution(at, {**_days(buckets), **what}, own)
+                continue
+            mean = {"thousandths_7_days": score, "events_7_days": 1}
+            yield Contribution(at, {**_days(buckets), **what}, {**own, **mean})
+            first = date.fromisoformat(buckets.day)
+            for later in (first + timedelta(days=n) for n in range(1, DAYS)):
+                # It counts in a day's mean once that day has come.
+                since = max(at, start_instant(later, ZONE))
+                yield Contribution(since, {**_days(buckets_of(later)), **what}, mean)
+
+    def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:
+        """The index and the events; of a day also the mean of the seven days up to it."""
+        row: Row = {"index": sums["thousandths"] / 1000, "events": sums["events"]}
+        if "day" in key:
+            known = key["day"] is not None
+            row["mean_7_days"] = round(sums["thousandths_7_days"] / 1000 / DAYS, 3) if known else None
+            row["events_7_days"] = sums["events_7_days"] if known else None
+        return row
+
+
+@cache
+def weights() -> Mapping[str, tuple[str, int]]:
+    """By label: the CAMEO code, and Goldstein's weight in tenths."""
+    text = files("incidentlog.projections").joinpath("goldstein.csv").read_text("utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return {row["event_type"]: (row["cameo"], round(float(row["goldstein"]) * 10)) for row in rows}
+
+
+def happened(subject: Subject) -> Iterator[tuple[Entry, str]]:
+    """The subject's events that have a weight, each once, with its label in the table.
+
+    What two merged records both tell of one day is one event.
+    """
+    unfit = {i.event for i in subject.ignored}
+    told: set[tuple[str, str | None]] = set()
+    for entry in subject.entries:
+        if entry.status == "retracted" or entry.event in unfit or is_record_event(entry.type):
+            continue
+        label = label_of(subject, entry)
+        if label is None:
+            continue
+        if entry.type in ONE_OFF or subject.absorbed:
+            once = entry.type, None if entry.type in ONE_OFF else entry.occurred.buckets(ZONE).day
+            if once in told:
+                continue
+            told.add(once)
+        if entry.type in ONE_OFF and subject.occurred is not None:
+            yield entry.model_copy(update={"occurred": subject.occurred}), label
+        else:
+            yield entry, label
+
+
+def label_of(subject: Subject, entry: Entry) -> str | None:
+    """The row of the table that an event falls under; None where there is none."""
+    match entry.type:
+        case "talk.postponed" | "talk.cancelled":
+            label = "talk.postponed or talk.cancelled"
+        case "agreement.suspended" | "agreement.terminated":
+            label = "agreement.suspended/terminated"
+        case "ceasefire.declared" | "ceasefire.agreed":
+            label = "ceasefire.declared/agreed"
+        case "exchange.stage_completed":
+            label = "exchange.completed/stage_completed"
+        case _:
+            label = _by_subject(subject, entry)
+    return label if label in weights() else None
+
+
+def _by_subject(subject: Subject, entry: Entry) -> str:
+    """The label, where it takes more than the event's type to say."""
+    name = entry.type
+    match subject:
+        case Talk() if name == "talk.held":
+            mediated = any(a.role in {"mediator", "facilitator"} for a in subject.participants)
+            return "talk.held (mediated)" if mediated else name
+        case Contact():
+            return {"visit": "contact.held (visit)", "message": ""}.get(subject.mode or "", "contact.held (phone)")
+        case Proposal() | Statement() | Ceasefire():
+            return _said(subject, entry)
+        case Agreement() if name == "agreement.reached":
+            return f"{name} ({subject.given.get(str(entry.event), {}).get('form')})"
+        case Exchange() if name == "exchange.completed":  # what came in stages is counted with them
+            return "" if subject.stages else "exchange.completed/stage_completed"
+        case Strike() if name == "strike.reported":
+            return _strike(subject)
+        case Incident() if name == "incident.reported":
+            return f"{name} {subject.kind}"
+        case Assistance():
+            return _assistance(subject, name)
+        case _:
+            return name
+
+
+def _said(subject: Proposal | Statement | Ceasefire, entry: Entry) -> str:
+    """The label of what depends on the words."""
+    match subject:
+        case Proposal() if entry.type == "proposal.responded":
+            return f"{entry.type} {_response(subject, entry)}"
+        case Ceasefire() if entry.type == "ceasefire.responded":
+            return f"{entry.type} {next((m.response for m in subject.life.moves if m.event == entry.event), None)}"
+        case Statement():
+            return f"{entry.type} {subject.stance}"
+        case _:
+            return entry.type
+
+
+def _response(proposal: Proposal, entry: Entry) -> str | None:
+    """What a party answered; a party's earlier answers are not kept, and have no weight."""
+    since = entry.occurred.since
+    answers = [r.response for r in proposal.responses.values() if r.since == since]
+    same = [
+        e.event
+        for e in proposal.entries
+        if e.type == entry.type and e.occurred.since == since and e.status != "retracted"
+    ]
+    n = same.index(entry.event)
+    return answers[n] if n < len(answers) else None
+
+
+def _strike(strike: Strike) -> str:
+    if strike.means and set(strike.means) <= {"drone", "naval_drone"}:
+        return "strike.reported (uav)"
+    if strike.means and set(strike.means) <= {"missile", "cruise_missile", "ballistic_missile", "guided_bomb"}:
+        return "strike.reported (guided missile)"
+    return "strike.reported"
+
+
+def _assistance(line: Assistance, name: str) -> str:
+    """Military before humanitarian, where it is both: the table has a weight for either."""
+    kinds = [k for k in ("military", "humanitarian") if k in line.kind and f"{name} {k}" in weights()]
+    return f"{name} {kinds[0]}" if kinds else name
+
+
+def _days(buckets: Buckets) -> dict[str, str | None]:
+    return {"day": buckets.day, "week": buckets.week, "month": buckets.month}

@@ -1,0 +1,62 @@
+"""What was done toward commitments, by those who say that they implement them."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from incidentlog.projections.exchange_tally import returns_of
+from incidentlog.projections.local_days import ZONE
+from incidentlog.projections.shapes import Contribution, Tally, projection
+from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.values import Occurred
+
+COMMITMENT: Final = re.compile(r"commitment:[a-z0-9._-]{1,120}", re.ASCII)
+
+
+@projection("implementations", version=1)
+class Implementations(Tally):
+    """Subjects that implement a commitment, by commitment, subject and side; of handovers, how many came home.
+
+    What implements two commitments is in both. `steps` are the occasions, `told` those with a figure, which `amount`
+    sums.
+    """
+
+    dimensions = ("commitment", "stream", "kind", "side", "day", "week", "month", "verification")
+    measures = ("steps", "told", "amount")
+    group_by = ("commitment",)
+
+    def contributions(self, subject: Subject) -> Iterator[Contribution]:
+        """Every return of a handover or an exchange; of anything else, that it is there."""
+        wanted = {
+            link.target for link in subject.links if link.rel == "implements" and COMMITMENT.fullmatch(link.target)
+        }
+        if not wanted or not subject.is_current or subject.occurred is None or subject.since is None:
+            return
+        steps: list[tuple[datetime, Occurred, str, str | None, int | None]] = [
+            (back.at, back.occurred, back.kind, back.side, back.figures.get(MAIN[back.kind]))
+            for back in returns_of(subject)
+        ] or [(subject.since, subject.occurred, subject.category, None, None)]
+        for commitment in sorted(wanted):
+            for at, occurred, kind, side, amount in steps:
+                yield Contribution(
+                    at=at,
+                    dimensions={
+                        "commitment": commitment,
+                        "stream": subject.stream,
+                        "kind": kind,
+                        "side": side,
+                        **_calendar(occurred),
+                        "verification": subject.verification,
+                    },
+                    measures={"steps": 1, "told": int(amount is not None), "amount": amount or 0},
+                )
+
+
+MAIN: Final = {"exchange": "released", "detainees": "released", "children": "children", "remains": "remains"}
+"""The figure that says how many, by kind."""
+
+
+def _calendar(occurred: Occurred) -> dict[str, str | None]:
+    buckets = occurred.buckets(ZONE)
+    return {"day": buckets.day, "week": buckets.week, "month": buckets.month}

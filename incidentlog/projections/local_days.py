@@ -1,0 +1,61 @@
+"""Whole local days: what the clock counts in, and the days that something took (DOMAIN §2)."""
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.values import Buckets, Occurred, local_date, start_instant
+
+ZONE: Final = "Europe/Kyiv"
+"""The log's zone. A projection is not told of another one; what a subject's `calendar` says is in the log's own."""
+FINE: Final = frozenset({"minute", "hour", "day"})
+"""Precisions that name a day."""
+INSTANT: Final = timedelta(microseconds=1)
+
+
+def local_day(at: datetime) -> date:
+    """The local date at an instant."""
+    return local_date(at, ZONE)
+
+
+def next_midnight(at: datetime) -> datetime:
+    """The first local midnight after an instant."""
+    return start_instant(local_day(at) + timedelta(days=1), ZONE)
+
+
+def days_between(earlier: datetime, later: datetime) -> int:
+    """Whole local days from one instant's date to the other's."""
+    return (local_day(later) - local_day(earlier)).days
+
+
+def days_of(occurred: Occurred) -> tuple[date, date] | None:
+    """The first and the last day of it; None where it is not known to the day (E12).
+
+    A day is a day in the zone of the event, and a time is of the log's local day, as in its calendar buckets.
+    """
+    if occurred.precision not in FINE:
+        return None
+    zone = occurred.tz if occurred.precision == "day" else ZONE
+    last = max(occurred.since, occurred.until - INSTANT)
+    return local_date(occurred.since, zone), local_date(last, zone)
+
+
+@lru_cache(maxsize=10_000)
+def buckets_of(day: date) -> Buckets:
+    """The calendar buckets of a local day."""
+    return Occurred(start=day, precision="day", tz=ZONE).buckets(ZONE)
+
+
+def counts_from(subject: Subject, occurred: Occurred) -> datetime:
+    """From when something of the subject's counts: its start, which a clock that was ahead may not put off."""
+    return subject.since if subject.since is not None and occurred == subject.occurred else occurred.since
+
+
+def next_change(
+    instants: Iterable[datetime | None], at: datetime, shown: Callable[[datetime], object]
+) -> datetime | None:
+    """The earliest of some later instants at which what is `shown` is another than at `at`; None if none is."""
+    now = shown(at)
+    return next((i for i in sorted({i for i in instants if i is not None and i > at}) if shown(i) != now), None)

@@ -1,0 +1,177 @@
+"""Rounds of talks by track: who met, in which format, with what outcome, and how long after the round before."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from incidentlog.projections.local_days import (
+    ZONE,
+    counts_from,
+    days_of,
+    local_day,
+    next_change,
+    next_midnight,
+)
+from incidentlog.projections.shapes import Cell, Document, Row, projection
+from incidentlog.subjects.envelope import Actor
+from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.talk import Talk
+from incidentlog.subjects.values import Model, Occurred, start_instant
+
+SHOWN: Final = ("round_no", "format", "level", "direct_ua_ru", "venue", "outcome", "verification")
+"""What a round says of itself, beside when it was and who took part."""
+PLANNED: Final = ("proposed_by", "format", "level", "venue", "before", "planned_start", "reason")
+
+
+class Step(Model):
+    """From when a talk stands as it does."""
+
+    since: datetime
+    status: str
+
+
+class Meeting(Model):
+    """One talk, at every instant."""
+
+    stream: str
+    position: int
+    """Of its first event: of two at one instant, the order."""
+    steps: tuple[Step, ...]
+    round_no: int | None
+    format: str | None
+    level: str | None
+    direct_ua_ru: bool | None
+    participants: tuple[Actor, ...]
+    proposed_by: str | None
+    parties: tuple[str, ...]
+    venue: str | None
+    place: str | None
+    before: datetime | None
+    planned_start: datetime | None
+    agenda: tuple[str, ...]
+    outcome: str | None
+    documents: tuple[str, ...]
+    reason: str | None
+    verification: str
+    held: Occurred | None
+    held_since: datetime | None
+
+    def status(self, at: datetime) -> str | None:
+        """How it stands at an instant; None before anything was heard of it."""
+        return next((s.status for s in reversed(self.steps) if s.since <= at), None)
+
+    def is_held(self, at: datetime) -> bool:
+        """Whether it took place by then."""
+        return self.held_since is not None and self.held_since <= at
+
+
+class Track(Model):
+    """The talks of a track, in order of their time."""
+
+    meetings: tuple[Meeting, ...]
+
+
+@projection("talks_ledger", version=1)
+class TalksLedger(Document[Track]):
+    """Rounds in order per track: participants, format, outcome, the gap before each, and the days since the last.
+
+    Gaps are whole local days from the last day of a round to the first of the next; null where one is not known to
+    the day. `planned` are talks that have not taken place (yet), each as it stands.
+    """
+
+    body = Track
+
+    def keys(self, subject: Subject) -> Iterator[str]:
+        """A talk is on one track, once it is proposed or held."""
+        if isinstance(subject, Talk) and subject.is_current and subject.track is not None:
+            yield subject.track
+
+    def fold(self, key: str, subjects: Sequence[Subject]) -> Track | None:  # noqa: ARG002 - the talks know it
+        """The talks, by when they were held, or first heard of."""
+        meetings = [_meeting(s) for s in subjects if isinstance(s, Talk)]
+        return Track(meetings=tuple(sorted(meetings, key=_order))) if meetings else None
+
+    def row(self, body: Track, at: datetime, cells: Sequence[Cell]) -> Row:  # noqa: ARG002 - it has no tally
+        """The rounds held by then, what is planned, and the hiatus."""
+        held = [m for m in body.meetings if m.is_held(at)]
+        days = [None if m.held is None else days_of(m.held) for m in held]
+        rounds = [
+            _round(m, n, at, before=days[n - 2] if n > 1 else None, own=own)
+            for n, (m, own) in enumerate(zip(held, days, strict=True), start=1)
+        ]
+        last = days[-1] if days else None
+        return {
+            "count": len(rounds),
+            "days_since_last": None if last is None else max(0, (local_day(at) - last[1]).days),
+            "last": held[-1].stream if held else None,
+            "rounds": rounds,
+            "planned": [_plan(m, status) for m in body.meetings if not m.is_held(at) and (status := m.status(at))],
+        }
+
+    def next_transition(self, body: Track, at: datetime) -> datetime | None:
+        """The next local midnight, when the hiatus is a day longer; or earlier, if a step lies ahead."""
+        steps = [s.since for m in body.meetings for s in m.steps]
+        days = [days_of(m.held) for m in body.meetings if m.held is not None]
+        ends = [start_instant(own[1] + timedelta(days=1), ZONE) for own in days if own is not None]
+        held = [m.held_since for m in body.meetings]
+        return next_change([next_midnight(at), *steps, *ends, *held], at, lambda i: self.row(body, i, ()))
+
+
+def _meeting(talk: Talk) -> Meeting:
+    told = {name: getattr(talk, name) for name in Meeting.model_fields if name != "place" and hasattr(talk, name)}
+    return Meeting(
+        **told,
+        position=min((e.position for e in talk.entries), default=0),
+        steps=tuple(_steps(talk)),
+        place=None if talk.place is None else talk.place.name,
+        held_since=None if talk.held is None else counts_from(talk, talk.held),
+    )
+
+
+def _steps(talk: Talk) -> Iterator[Step]:
+    """How it stood, from its events: what does not fit changed nothing, nor did a proposal that was not the first."""
+    unfit = {i.event for i in talk.ignored}
+    entries = [e for e in talk.entries if e.status != "retracted" and e.event not in unfit and e.type in STATUS]
+    entries.sort(key=lambda e: (e.occurred.since, e.position))
+    for n, entry in enumerate(entries):
+        if n == 0 or STATUS[entry.type] != "proposed":
+            yield Step(since=counts_from(talk, entry.occurred), status=STATUS[entry.type])
+
+
+STATUS: Final = {
+    f"talk.{status}": status
+    for status in ("proposed", "scheduled", "postponed", "cancelled", "held", "suspended", "resumed")
+}
+
+
+def _order(meeting: Meeting) -> tuple[datetime, int, str]:
+    since = meeting.held_since or (meeting.steps[0].since if meeting.steps else FIRST)
+    return since, meeting.position, meeting.stream
+
+
+FIRST: Final = datetime.fromisoformat("1900-01-01T00:00:00+00:00")
+Days = tuple[date, date] | None
+
+
+def _round(meeting: Meeting, number: int, at: datetime, *, before: Days, own: Days) -> dict[str, Any]:
+    return {
+        "number": number,
+        "stream": meeting.stream,
+        "status": meeting.status(at),
+        **{name: getattr(meeting, name) for name in SHOWN},
+        "occurred": None if meeting.held is None else meeting.held.model_dump(mode="json", exclude_none=True),
+        "place": meeting.place,
+        "participants": [{"code": a.code, "role": a.role} for a in meeting.participants],
+        "agenda": list(meeting.agenda),
+        "documents": list(meeting.documents),
+        "gap_before_days": None if before is None or own is None else max(0, (own[0] - before[1]).days),
+    }
+
+
+def _plan(meeting: Meeting, status: str) -> dict[str, Any]:
+    return {
+        "stream": meeting.stream,
+        "status": status,
+        **{name: getattr(meeting, name) for name in PLANNED},
+        "parties": list(meeting.parties),
+    }

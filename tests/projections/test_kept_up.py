@@ -1,0 +1,214 @@
+"""Every projection, over histories of every kind: kept up change by change it shows what folding at one go shows (P4).
+
+The histories are retracted, reinstated, amended and merged. Nothing in them may make a fold fail.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given as for_all
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from incidentlog.projections.afresh import group_bookings
+from incidentlog.projections.rows import Group, Grouping, Stored, by_document, document_rows, tally_rows
+from incidentlog.projections.shapes import PROJECTIONS, Booking, Document, Row, Tally
+from incidentlog.subjects.change import seen_at
+from incidentlog.subjects.fold import RED, fold_family
+from incidentlog.subjects.subject import Subject
+from tests.projections.showing import KYIV, Given, given, local
+from tests.subjects.given import Event, event, id_of, merge, retract, timeline
+
+NAMES = st.sampled_from("ab")
+CODES = st.sampled_from(["UKR", "RUS", "USA", "RUS.MOD"])
+FEW = st.integers(0, 3)
+ROLES = st.sampled_from(["party", "mediator", "host"])
+ACTORS = st.lists(st.builds(lambda code, role: {"code": code, "role": role}, CODES, ROLES), max_size=3)
+DATES = st.integers(1, 28).map(lambda n: f"2025-05-{n:02}")
+OCCURRED = st.one_of(
+    st.builds(lambda d, tz: {"start": d, "precision": "day", "tz": tz}, DATES, st.sampled_from([KYIV, "America/New_York"])),
+    st.builds(lambda d, n: {"start": d, "end": f"2025-05-{int(d[-2:]) + n:02}", "precision": "day", "tz": KYIV}, DATES, FEW),
+    DATES.map(lambda d: {"start": f"{d}T22:30:00Z", "precision": "minute", "tz": KYIV}),
+    DATES.map(lambda d: {"start": d, "precision": "month", "tz": KYIV}),
+)  # fmt: skip
+IMPLEMENTS = st.sampled_from([[], [{"rel": "implements", "target": "commitment:a"}], [
+    {"rel": "implements", "target": "commitment:b"}, {"rel": "implements", "target": "an event"}]])  # fmt: skip
+TOTALS = st.none() | st.integers(0, 9)
+
+
+def data(name: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[str, Event]]:
+    """An event of a type, with some of its fields told."""
+    told = st.fixed_dictionaries(fields)
+    return told.map(lambda values: (name, {k.rstrip("_"): v for k, v in values.items() if v is not ...}))
+
+
+def maybe(value: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(st.just(...), value)
+
+
+SIDES = st.dictionaries(st.sampled_from(["UKR", "RUS"]), st.builds(lambda n: {"total": n}, TOTALS), min_size=1)
+BY_MEANS = st.dictionaries(st.sampled_from(["drone", "missile"]), st.builds(lambda n: {"best": n}, st.integers(5, 9)))
+SAID = st.one_of(
+    data("talk.proposed", track=st.sampled_from(["t", "u"])),
+    data("talk.cancelled", by=CODES),
+    data("talk.suspended"),
+    data("talk.held", track=st.sampled_from(["t", "u"]), format=st.sampled_from(["bilateral", "proximity"]),
+         level=st.just("delegation"), direct_ua_ru=st.just(False), outcome=st.just("none")),
+    data("contact.held", mode=st.sampled_from(["visit", "message"])),
+    data("exchange.agreed", formula=st.sampled_from(["all", "1|1"]),
+         target=maybe(st.builds(lambda n: {"UKR": n}, TOTALS))),
+    data("exchange.stage_completed", stage=st.integers(1, 2), released=SIDES),
+    data("exchange.completed", released=SIDES),
+    data("exchange.completed", released_total=st.just({"UKR": 3})),
+    data("remains.repatriated", to=st.just("UKR"), count=TOTALS, to_counterparty=maybe(st.just({"RUS": 2}))),
+    data("children.returned", to=st.just("UKR"), count=TOTALS),
+    data("commitment.made", obligor=CODES, beneficiary=maybe(CODES), kind=st.just("goal"), text=st.just("text"),
+         due=maybe(DATES), target_value=maybe(st.integers(0, 9))),
+    data("commitment.progressed", value=maybe(FEW), level=st.sampled_from(["minimum", "complete"])),
+    data("commitment.rescheduled", new_due=DATES),
+    data("commitment.fulfilled"),
+    data("commitment.breached", claimed_by=CODES),
+    data("strike.reported", means=st.lists(st.sampled_from(["drone", "missile"]), max_size=2),
+         target_class=st.just("port"), launched=maybe(BY_MEANS), intercepted=maybe(BY_MEANS)),
+    data("proposal.tabled", by=CODES),
+    data("proposal.responded", responder=CODES, response=st.sampled_from(["accepted", "rejected"])),
+    data("statement.made", speaker=CODES, stance=st.sampled_from(["threat", "hope"]), topic=st.just("topic")),
+    data("ceasefire.declared", scope=st.just(["local"]), effective_from=DATES),
+    data("ceasefire.responded", party=CODES, response=st.sampled_from(["accepted", "rejected"])),
+    data("ceasefire.position_stated", party=CODES, stated_status=st.sampled_from(["kept", "broken"])),
+    data("agreement.reached", form=st.sampled_from(["signed", "verbal"]), scope=st.just(["local"])),
+    data("assistance.pledged", provider=CODES, recipient=CODES, kind=st.just(["military"])),
+)  # fmt: skip
+EVENTS = st.builds(
+    lambda said, name, occurred, actors, links, sure: event(
+        said[0], f"{said[0].partition('.')[0]}:{name}", occurred=occurred, actors=actors, links=links,
+        verification=sure, data=said[1],
+    ),
+    SAID, NAMES, OCCURRED, ACTORS, IMPLEMENTS, st.sampled_from(["unverified", "verified", "refuted"]),
+)  # fmt: skip
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> Given:
+    events: list[Event] = []
+    for n in range(draw(st.integers(1, 12))):
+        what, said = draw(st.integers(0, 9)) if events else 9, draw(EVENTS)
+        target = draw(st.integers(0, max(0, n - 1)))
+        if what == 0:
+            said = retract(f"e{target}")
+        elif what == 1:
+            category = said["stream"].partition(":")[0]
+            said = merge(f"{category}:a", f"{category}:b")
+        elif what == 2:
+            patch = draw(
+                st.sampled_from([{"occurred": {"start": "2025-05-20"}}, {"actors": None}, {"data": {"to": "RUS"}}])
+            )
+            said = {
+                "type": "record.amended",
+                "data": {"target": id_of(f"e{target}"), "patch": patch, "reason": "wrong"},
+            }
+        events.append({**said, "id": id_of(f"e{n}")})
+    return given(*events)
+
+
+def subjects_of(log: Given) -> list[Subject]:
+    """Every subject as it stands, by its stream."""
+    families: dict[str, list[Any]] = {}
+    for row in log.log:  # merges are within a category
+        families.setdefault(row.stream.partition(":")[0], []).append(row)
+    variants = {s: v for events in families.values() for s, v in fold_family(events, KYIV).items()}
+    found = (seen_at(variants[stream], RED) for stream in sorted(variants))
+    return [s for s in found if s is not None]
+
+
+def groups_of(tally: Tally, subjects: Sequence[Subject], at: str, grouping: Grouping) -> list[Group]:
+    lines = [
+        Booking(
+            0, 0, s.stream, c.at, tuple(c.dimensions[d] for d in tally.dimensions),
+            tuple(c.measures.get(m, 0) for m in tally.measures), restated=False,
+        )
+        for s in subjects
+        for c in tally.contributions(s)
+    ]  # fmt: skip
+    return group_bookings(tally, lines, local(at), grouping, RED)
+
+
+def folded(name: str, subjects: Sequence[Subject], at: str, names: dict[tuple[str, str], str]) -> dict[str, Row]:
+    """The rows, from the subjects alone."""
+    projection = PROJECTIONS[name]
+    if isinstance(projection, Tally):
+        grouping = Grouping(projection.group_by)
+        return tally_rows(projection, grouping.by, groups_of(projection, subjects, at, grouping), names)
+    cells: dict[str, list[Group]] = {}
+    if projection.tally is not None:
+        tally = projection.tally()
+        by = Grouping((tally.dimensions[0], *projection.tally_by))
+        cells = by_document(groups_of(tally, subjects, at, by))
+    return document_rows(projection, bodies(projection, subjects), cells, local(at))
+
+
+def bodies(document: Document[Any], subjects: Sequence[Subject]) -> list[Stored]:
+    keys = {key for s in subjects for key in document.keys(s)}
+    made = {key: document.fold(key, [s for s in subjects if key in document.keys(s)]) for key in sorted(keys)}
+    return [Stored(key, body, 0, restated=False) for key, body in made.items() if body is not None]
+
+
+def unmarked(rows: dict[str, Row]) -> dict[str, Row]:
+    return {
+        key: {name: value for name, value in row.items() if name not in {"position", "restated", "name"}}
+        for key, row in rows.items()
+    }
+
+
+@pytest.mark.parametrize("name", PROJECTIONS)
+@settings(deadline=None)
+@for_all(log=logs(), at=DATES)
+def test_kept_up_it_shows_what_folding_at_one_go_shows(name: str, log: Given, at: str):
+    subjects = subjects_of(log)
+    for instant in (at, "2028-01-01"):
+        shown = log.shows(name, instant)
+        assert unmarked(shown) == unmarked(folded(name, subjects, instant, {}))
+        assert orjson.dumps(shown)
+
+
+DOCUMENTS = [name for name, p in PROJECTIONS.items() if isinstance(p, Document)]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@settings(deadline=None)
+@for_all(log=logs(), at=DATES)
+def test_no_row_changes_by_itself_before_its_next_transition_and_it_does_then(name: str, log: Given, at: str):
+    document: Document[Any] = PROJECTIONS[name]  # type: ignore[assignment]
+    for stored in bodies(document, subjects_of(log)):
+        body, now = stored.body, local(at)
+        upcoming, shown = document.next_transition(body, now), document.row(body, now, ())
+        end = upcoming or now + timedelta(days=45)
+        between = [now + timedelta(hours=6 * n) for n in range(4 * 45)]
+        assert all(document.row(body, i, ()) == shown for i in between if i < end)
+        assert upcoming is None or document.row(body, upcoming, ()) != shown
+        assert type(body).model_validate_json(body.model_dump_json(exclude_defaults=True)) == body
+
+
+@pytest.mark.parametrize("name", PROJECTIONS)
+def test_the_timeline_at_every_position(name: str):
+    log, at = given(*timeline()), "2028-01-01"
+    for position in range(0, 111, 10):
+        part = log.first(position)
+        assert unmarked(part.shows(name, at)) == unmarked(folded(name, subjects_of(part), at, {}))
+
+
+@pytest.mark.parametrize("name", [name for name, p in PROJECTIONS.items() if isinstance(p, Tally)])
+def test_a_tally_keeps_to_what_the_query_has_room_for(name: str):
+    tally: Tally = PROJECTIONS[name]  # type: ignore[assignment]
+    assert len(tally.measures) <= 20
+    assert len(tally.dimensions) <= 16
+    assert len(tally.group_by) <= 8
+    assert {*tally.group_by} <= {*tally.dimensions}
+    for s in subjects_of(given(*timeline())):
+        for c in tally.contributions(s):
+            assert c.dimensions.keys() <= {*tally.dimensions}
+            assert c.measures.keys() <= {*tally.measures}
+            assert all(value is None or 0 < len(value) <= 200 for value in c.dimensions.values())
