@@ -64,20 +64,21 @@ class Keys:
 
     async def by_key(self, key: str) -> Reader:
         """The owner of a key; raises Unauthenticated for one that is not known."""
-        reader, asked_at = self._seen.get(digest(key), (None, None))
+        known = digest(key)
+        reader, asked_at = self._seen.get(known, (None, None))
         if reader is None or asked_at is None or self._clock.now() - asked_at > REMEMBERED_FOR:
-            return await self._ask(key)
+            return await self._ask(known)
         return reader
 
-    async def _ask(self, key: str) -> Reader:
-        found = await find_key(self._pool, digest(key))
-        self._seen.pop(digest(key), None)
+    async def _ask(self, known: bytes) -> Reader:
+        found = await find_key(self._pool, known)
+        self._seen.pop(known, None)
         if found is None:
             raise Unauthenticated("the key is not known")
         if len(self._seen) >= REMEMBERED:
             self._seen.clear()
         reader = Reader(found.key_id, frozenset(found.scopes), found.clearance)
-        self._seen[digest(key)] = reader, self._clock.now()
+        self._seen[known] = reader, self._clock.now()
         return reader
 
 

@@ -82,6 +82,8 @@ def _patience(request: web.Request) -> float:
 
 async def body_of(request: web.Request) -> bytes:
     """The whole body, of at most the application's `client_max_size`; raises as `pieces_of` does."""
+    if request.content.is_eof():  # it has arrived with its headers, as nearly every event does: nothing to wait for
+        return await request.read()
     with _arriving():
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
