@@ -243,7 +243,9 @@ async def test_reporting_is_not_correcting_and_nobody_corrects_what_they_may_not
     await make_key(service.access, "editor", READER, scopes=("report", "edit"))
     refused = await service.post(retraction(hidden["id"]), headers={"Authorization": f"Bearer {READER}"})
     assert (refused.status, refused.json["errors"][0]["code"]) == (422, "unknown_target")
-    unknown = await service.post(retraction("0198c0de-0000-7000-8000-00000000dead"), headers={"Authorization": f"Bearer {READER}"})
+    unknown = await service.post(
+        retraction("0198c0de-0000-7000-8000-00000000dead"), headers={"Authorization": f"Bearer {READER}"}
+    )
     assert (
         unknown.json["errors"][0]["detail"].replace("0198c0de-0000-7000-8000-00000000dead", hidden["id"])
         == (refused.json["errors"][0]["detail"])
