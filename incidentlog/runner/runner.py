@@ -33,8 +33,8 @@ POLL_SECONDS: Final = 0.5
 """How long it waits for a wake-up before it looks all the same: a wake-up is a hint, never relied on."""
 RETRY_SECONDS: Final = 1.0
 PACE_SECONDS: Final = 0.01
-"""How soon a batch may follow the last. One that comes alone goes at once; under load, what came meanwhile goes
-together, and the appends get the processor that many small batches would take."""
+"""How soon a batch may follow one of several events. What comes alone goes at once; under load, what came meanwhile
+goes together, and the appends get the processor that many small batches would take."""
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +88,8 @@ class Runner(Progress):
             self.failure = None
             if len(batch) < PAGE:
                 await Wakeup.wait(ticket, POLL_SECONDS)
-                await asyncio.sleep(started + PACE_SECONDS - time.monotonic())
+                if len(batch) > 1:
+                    await asyncio.sleep(started + PACE_SECONDS - time.monotonic())
 
     async def _take(self, connection: Connection, batch: Sequence[Recorded], zone: str) -> None:
         """Fold one batch and write what it changes, with the checkpoint, in one transaction."""
