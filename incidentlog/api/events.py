@@ -32,6 +32,7 @@ from incidentlog.errors import (
     IdConflict,
     InvalidEvent,
     NotFound,
+    Overloaded,
     Problem,
     RefusedLines,
     StreamFull,
@@ -167,6 +168,13 @@ async def append_many(request: web.Request) -> web.Response:
         raise BadRequest(errors=[Fault("/mode", "unknown_value", "mode is atomic")])
     if request.content_type not in NDJSON:
         raise UnsupportedMediaType(f"send application/x-ndjson, not {request.content_type}")
+    if service.files.locked():
+        raise Overloaded("as many files are being taken in as there is memory for")
+    async with service.files:
+        return await _append_file(request, service, reader)
+
+
+async def _append_file(request: web.Request, service: Service, reader: Reader) -> web.Response:
     candidates, lines = await _read_lines(request, service, reader)
     if not candidates:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])

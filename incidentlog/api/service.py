@@ -37,6 +37,7 @@ Ready = Callable[[str, str | None, int], None]
 GC_THRESHOLD: Final = 50_000
 """The default collects so often that it doubles what validating an event costs."""
 SHUTDOWN_SECONDS: Final = 5.0
+FILES: Final = 4
 BUILD_SECONDS: Final = 10.0
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,8 @@ class Service:
     grown: Wakeup
     keys: Keys
     hub: Hub
+    files: asyncio.Semaphore
+    """How many files may be taken in at once: each may take a gigabyte until it is appended."""
 
 
 @asynccontextmanager
@@ -98,7 +101,9 @@ async def running(
         authenticate=authenticate,
     )
     door = Door(known, clock, identity.zone)
-    service = Service(access, pool, identity, clock, known, door, writer, runner, grown, keys, hub)
+    service = Service(
+        access, pool, identity, clock, known, door, writer, runner, grown, keys, hub, asyncio.Semaphore(FILES)
+    )
     try:
         async with asyncio.TaskGroup() as parts:
             tasks = [parts.create_task(part.run()) for part in (writer, runner, hub)]

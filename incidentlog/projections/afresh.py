@@ -69,7 +69,7 @@ class Afresh:
                 own = seen.setdefault(version.key, {})
                 own.pop(version.level, None) if version.gone else own.update({version.level: version})
         top = [own[max(own)] for own in seen.values() if own]
-        return [Stored(v.key, v.body, v.position, v.restated) for v in top if v.body is not None]
+        return [Stored(v.key, v.body, v.position, v.restated, v.left_out) for v in top if v.body is not None]
 
 
 def group_bookings(

@@ -28,6 +28,8 @@ class Stored:
     body: Model
     position: int
     restated: bool
+    left_out: int = 0
+    """How many subjects were too many for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ def document_rows(
                 position, restated = group.position, group.restated
         upcoming = document.next_transition(doc.body, at)
         rows[doc.key] = {**row, "next_transition_at": upcoming, "position": position, "restated": restated}
+        if doc.left_out:
+            rows[doc.key]["incomplete"] = doc.left_out
     return {**rows, **document.summary(rows)}
 
 

@@ -88,6 +88,8 @@ class DocumentVersion:
     restated: bool
     gone: bool = False
     """The marking is not there any more: the one below is seen again."""
+    left_out: int = 0
+    """How many subjects beyond `MEMBERS` share the key and were not folded: the row says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class Document(Projection, Generic[B]):
 
 
 MEMBERS: Final = 1_000
-"""The most subjects that may share a document; what is more numerous is a Tally."""
+"""The most subjects that are folded into a document, the newest ones; what is more numerous should be a Tally."""
 
 # ------------------------------------------------------------------------------------------------- registry
 

@@ -85,10 +85,6 @@ def _add(tally: Tally, subject: Subject | None, sums: Sums, sign: int) -> None:
             cell[n] += sign * contribution.measures.get(name, 0)
 
 
-class ProjectionError(Exception):
-    """A projection cannot be kept up with what is in the log."""
-
-
 @dataclass
 class Members:
     """Which subjects make a document, at each marking: what a fold is given."""
@@ -139,8 +135,6 @@ class DocumentStep:
         return {key for s in variants.values() if isinstance(s, Subject) for key in self.document.keys(s)}
 
     def _fold(self, key: str, members: Members, change: Change, stood: set[int]) -> None:
-        if len(members.streams) > MEMBERS:
-            raise ProjectionError(f"{self.document.name}: {key} has over {MEMBERS} members: make it a Tally")
         present = set(members.levels)
         for level in sorted(present):
             # What is marked higher must not show by the position of a change either.
@@ -148,10 +142,19 @@ class DocumentStep:
                 continue
             visible = [seen_at(v, level) for _, v in sorted(members.streams.items())]
             subjects = [s for s in visible if s is not None and key in self.document.keys(s)]
+            left_out = max(0, len(subjects) - MEMBERS)
+            if left_out:
+                subjects = _newest(subjects)
             body = self.document.fold(key, subjects) if subjects else None
-            self.versions.append(DocumentVersion(change.position, level, key, body, change.restated))
+            self.versions.append(DocumentVersion(change.position, level, key, body, change.restated, left_out=left_out))
         for level in sorted(set(change.levels) - present):
             self.versions.append(DocumentVersion(change.position, level, key, None, change.restated, gone=True))
+
+
+def _newest(subjects: Sequence[Subject]) -> list[Subject]:
+    """As many as may share a document: those that began last, in the order of their streams."""
+    began = sorted(subjects, key=lambda s: (s.since.timestamp() if s.since else float("-inf"), s.stream))
+    return sorted(began[-MEMBERS:], key=lambda s: s.stream)
 
 
 def touched_keys(document: Document[Any], changes: Sequence[Change]) -> set[str]:

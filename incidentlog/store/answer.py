@@ -132,7 +132,13 @@ async def read_documents(
     wanted = None if keys is None else list(keys)
     rows = await pool.fetch(query("answer", "documents"), build.build, clearance, upto, wanted)
     return [
-        Stored(r["key"], document.body.model_validate_json(r["body"]), r["from_position"], r["restated"])
+        Stored(
+            r["key"],
+            document.body.model_validate_json(r["body"]),
+            r["from_position"],
+            r["restated"],
+            r["left_out"],
+        )
         for r in rows
         if r["body"] is not None
     ]

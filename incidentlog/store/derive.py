@@ -160,12 +160,12 @@ async def _write_documents(connection: Connection, derived: Sequence[Derived]) -
     for d in derived:
         for v in d.versions:
             text = None if v.body is None else write_model(v.body)
-            standing.put((d.build, v.key, v.level), v.position, (v.restated, text), gone=v.gone)
+            standing.put((d.build, v.key, v.level), v.position, (v.restated, text, v.left_out), gone=v.gone)
     if standing.ended:
         ends = [(*key, position) for key, position in standing.ended.items()]
         await connection.execute(query("derive", "end_documents"), *columns(ends, 4))
     if standing.rows:
-        rows = [(*key, a, b, restated, text) for key, a, b, (restated, text) in standing.rows]
+        rows = [(*key, start, end, *value) for key, start, end, value in standing.rows]
         await connection.copy_records_to_table("documents", records=rows)
     joined = [(d.build, m.key, m.stream, m.position) for d in derived for m in d.memberships if m.joined]
     left = [(d.build, m.key, m.stream, m.position) for d in derived for m in d.memberships if not m.joined]

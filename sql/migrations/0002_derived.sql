@@ -71,6 +71,7 @@ CREATE TABLE documents (
     to_position    bigint,
     restated       boolean NOT NULL,
     body           text,
+    left_out       integer NOT NULL,
     PRIMARY KEY (build, key, level, from_position)
 );
 CREATE INDEX documents_by_position ON documents (build, from_position);

@@ -32,7 +32,7 @@ ORDER BY from_position LIMIT $5
 -- $2 clearance smallint
 -- $3 position bigint
 -- $4 keys text[]
-SELECT DISTINCT ON (key) key, body, from_position, restated FROM documents
+SELECT DISTINCT ON (key) key, body, from_position, restated, left_out FROM documents
 WHERE build = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
   AND ($4::text[] IS NULL OR key = ANY($4))
 ORDER BY key, level DESC

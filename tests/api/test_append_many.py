@@ -1,6 +1,7 @@
 """Append a file: all of it or nothing, and the bad lines are named."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from io import BytesIO
 from typing import Any
 
@@ -8,6 +9,7 @@ import orjson
 import pytest
 
 from incidentlog.api import events as events_module
+from incidentlog.api.service import FILES
 from incidentlog.importers.door import LINE
 from tests.api.serving import NDJSON, Served
 from tests.commands import retraction, strike
@@ -225,3 +227,12 @@ async def test_a_client_that_closes_its_sending_side_in_the_middle_writes_nothin
     await service.raw(head + line, half_close=True)
     await service.unharmed()
     assert await service.head() == 1
+
+
+async def test_more_files_at_once_than_there_is_memory_for_are_told_to_come_back(service: Served):
+    async with AsyncExitStack() as held:
+        for _ in range(FILES):
+            await held.enter_async_context(service.service.files)
+        refused = await service.bulk(strike())
+        assert (refused.status, refused.slug, refused.headers["Retry-After"]) == (503, "overloaded", "1")
+    assert (await service.bulk(strike())).status == 201
