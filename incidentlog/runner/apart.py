@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import orjson
 import structlog
@@ -111,12 +111,23 @@ async def serve_apart(configure_logging: Callable[[str], None]) -> None:
         registered[0] = registered[0] or any(c.stream.partition(":")[0] in ALWAYS_CLEAR for c in changes)
 
     runner = Runner(Access(start["dsn"], schema=start["schema"]), grown, changed)
-    tasks = [asyncio.create_task(runner.run()), asyncio.create_task(_report(runner, registered))]
-    while await down.readline():
-        grown.ring()
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    async with asyncio.TaskGroup() as work:
+        work.create_task(runner.run())
+        work.create_task(_report(runner, registered))
+        try:
+            while await down.readline():
+                grown.ring()
+        finally:
+            _leave()
+
+
+def _leave() -> NoReturn:
+    """End at once: the near end is gone, and its PostgreSQL may be.
+
+    The transaction at hand is rolled back, and there is nothing else to save. Cancelled instead, a connection that
+    was just being made could outlive its cancelling, and the process its purpose.
+    """
+    os._exit(0)
 
 
 async def _report(runner: Runner, registered: list[bool]) -> None:
@@ -124,8 +135,11 @@ async def _report(runner: Runner, registered: list[bool]) -> None:
         ticket = runner.progressed.ticket()
         said = {"position": runner.position, "failure": runner.failure, "registered": registered[0]}
         registered[0] = False
-        sys.stdout.buffer.write(orjson.dumps(said) + b"\n")
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.buffer.write(orjson.dumps(said) + b"\n")
+            sys.stdout.buffer.flush()
+        except (BrokenPipeError, ConnectionResetError):
+            _leave()
         await Wakeup.wait(ticket, RETRY_SECONDS)  # a failure rings no bell
 
 
