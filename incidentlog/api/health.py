@@ -8,8 +8,8 @@ from aiohttp import web
 from incidentlog import __version__
 from incidentlog.api.answers import answer
 from incidentlog.api.requests import SERVICE
-from incidentlog.api.service import built
 from incidentlog.store.answer import active_builds
+from incidentlog.store.derive import built
 from incidentlog.store.read import read_head
 
 routes = web.RouteTableDef()

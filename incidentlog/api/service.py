@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,10 +21,9 @@ from incidentlog.embedded import Running, Server, data_root, start
 from incidentlog.importers import Door, Known
 from incidentlog.live import Hub
 from incidentlog.runner import Runner, RunnerApart, Wakeup
-from incidentlog.runner.runner import versions
 from incidentlog.store.answer import active_builds
 from incidentlog.store.connect import Access, Pool
-from incidentlog.store.derive import Build
+from incidentlog.store.derive import built
 from incidentlog.store.migrate import migrate
 from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
 from incidentlog.store.writer import Writer
@@ -124,11 +123,6 @@ async def _checkpoint(pool: Pool) -> int:
     """How far an earlier runner got with what this code derives; 0 where it has to begin again."""
     builds = await active_builds(pool)
     return min(build.position for build in builds.values()) if built(builds) else 0
-
-
-def built(builds: Mapping[str, Build]) -> bool:
-    """Whether these are the builds of this code's subjects and projections."""
-    return {name: build.version for name, build in builds.items()} == dict(versions())
 
 
 async def _until_built(service: Service) -> None:

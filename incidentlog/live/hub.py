@@ -35,10 +35,9 @@ from incidentlog.projections.asking import parse_grouping
 from incidentlog.projections.shapes import PROJECTIONS, Document, Tally
 from incidentlog.store.answer import active_builds
 from incidentlog.store.connect import Connection, Pool, lost
-from incidentlog.store.derive import SUBJECTS, Build
+from incidentlog.store.derive import Build, built
 from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import LogIdentity, read_head, read_log
-from incidentlog.subjects.fold import SUBJECT_VERSION
 
 EVENTS: Final = "events"
 """What a client subscribes to for the log itself."""
@@ -133,7 +132,7 @@ class Hub:
             self._head = (await read_head(connection)).position
             builds = await active_builds(connection)
         # Of another version of the code they are about to be thrown away, and their numbers given to others.
-        self._builds = builds if {b.projection: b.version for b in builds.values()} == _wanted() else {}
+        self._builds = builds if built(builds) else {}
         if identity.epoch == self._log.epoch:
             return
         log.warning("epoch_changed", before=self._log.epoch, now=identity.epoch)
@@ -304,10 +303,6 @@ class Hub:
     async def _reading(self) -> AsyncIterator[Connection]:
         async with self._readers, self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
             yield connection  # type: ignore[misc] # a proxy with the same methods
-
-
-def _wanted() -> dict[str, int]:
-    return {SUBJECTS: SUBJECT_VERSION, **{name: p.version for name, p in PROJECTIONS.items()}}
 
 
 def _refuse_grouping(asked: Subscribe) -> None:

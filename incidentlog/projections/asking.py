@@ -10,9 +10,9 @@ from incidentlog.projections.rows import Grouping
 from incidentlog.projections.shapes import Tally
 
 GROUPS: Final = 8
-"""The most dimensions to group by; what the query has room for (`store.answer.GROUPS`)."""
+"""The most dimensions to group by: what the query `totals` has room for."""
 FILTERS: Final = 6
-"""The most dimensions to narrow by (`store.answer.FILTERS`)."""
+"""The most dimensions to narrow by, likewise."""
 VALUES: Final = 200
 """The most values of one dimension."""
 LONGEST: Final = 200

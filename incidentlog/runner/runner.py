@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -20,11 +20,11 @@ from incidentlog.store.derive import (
     begin_builds,
     read_links,
     read_members,
+    wanted_builds,
     write_batch,
 )
 from incidentlog.store.read import read_after, read_log, read_streams
 from incidentlog.subjects.change import Change, Families, merged_streams
-from incidentlog.subjects.fold import SUBJECT_VERSION
 from incidentlog.subjects.recorded import Recorded
 
 PAGE: Final = 1_000
@@ -75,7 +75,7 @@ class Runner(Progress):
 
     async def _follow(self, connection: Connection) -> None:
         zone = (await read_log(connection)).zone
-        self._builds = await begin_builds(connection, versions())
+        self._builds = await begin_builds(connection, wanted_builds().items())
         self.move(self._builds[0].position)
         while True:
             # Taken before reading: an append that lands in between sets this one, so the wait below ends at once
@@ -143,8 +143,3 @@ class Runner(Progress):
         for change in changes:
             step.apply(change)
         derived.versions, derived.memberships = step.versions, step.memberships
-
-
-def versions() -> Iterable[tuple[str, int]]:
-    """What this build of the code derives: the subjects and every projection, with their versions."""
-    return [(SUBJECTS, SUBJECT_VERSION), *((p.name, p.version) for p in PROJECTIONS.values())]

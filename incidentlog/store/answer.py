@@ -4,19 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import Any, Final
+from typing import Any
 
+from incidentlog.projections.asking import FILTERS, GROUPS
 from incidentlog.projections.rows import Group, Grouping, Names, Stored, by_document
 from incidentlog.projections.shapes import Document, Tally
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.derive import Build, read_variant
 from incidentlog.subjects.subject import Absorbed, Subject
-
-GROUPS: Final = 8
-FILTERS: Final = 6
-MEASURES: Final = 20
-"""What the query of a tally has room for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
 """Writing what is derived from the log: subjects, ledgers, documents and the checkpoint, in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from incidentlog.projections.shapes import Booking, DocumentVersion
+from incidentlog.projections.shapes import PROJECTIONS, Booking, DocumentVersion
 from incidentlog.projections.steps import Members, Membership, Name
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection
 from incidentlog.subjects.change import Change
-from incidentlog.subjects.fold import Variants
+from incidentlog.subjects.fold import SUBJECT_VERSION, Variants
 from incidentlog.subjects.subject import Absorbed, Subject
 from incidentlog.subjects.values import Model
 
@@ -26,6 +26,16 @@ class Build:
     version: int
     position: int
     active: bool
+
+
+def wanted_builds() -> dict[str, int]:
+    """What this code derives, with its versions: the subjects and every projection."""
+    return {SUBJECTS: SUBJECT_VERSION, **{name: p.version for name, p in PROJECTIONS.items()}}
+
+
+def built(builds: Mapping[str, Build]) -> bool:
+    """Whether these, by projection, are the builds that this code wants."""
+    return {name: build.version for name, build in builds.items()} == wanted_builds()
 
 
 @dataclass(slots=True)

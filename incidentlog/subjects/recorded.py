@@ -9,23 +9,9 @@ from uuid import UUID
 import orjson
 from pydantic import ValidationError
 
-from incidentlog.subjects.envelope import E, Envelope, EventData, ResolvedPlace
+from incidentlog.subjects.envelope import E, Envelope, ResolvedPlace
 from incidentlog.subjects.registry import EVENTS, Registry
-from incidentlog.subjects.values import Model, Occurred, TlpLabel
-
-
-class Meta(Model):
-    """What the server adds to an event, hashed beside its body (AUDIT, Leaf)."""
-
-    event_id: UUID
-    stream: str
-    stream_version: int
-    type: str
-    schema_version: int
-    occurred: Occurred
-    recorded_by: str
-    tlp: TlpLabel
-    place: ResolvedPlace | None = None
+from incidentlog.subjects.values import end_of_day_instant
 
 
 @dataclass(eq=False)
@@ -145,8 +131,6 @@ class Effective(Generic[E]):
 
 def reported_instant(recorded: Recorded) -> datetime:
     """When a source first said so, for reads on the basis `reported`; else when it was recorded."""
-    from incidentlog.subjects.values import end_of_day_instant  # noqa: PLC0415
-
     envelope = recorded.envelope
     if envelope is None or envelope.reported_at is None:
         return recorded.recorded_at.astimezone(UTC)
@@ -154,4 +138,3 @@ def reported_instant(recorded: Recorded) -> datetime:
 
 
 AnyEffective = Effective[Any]
-AnyData = EventData

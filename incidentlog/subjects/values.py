@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
 from functools import cache, lru_cache
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -98,14 +98,6 @@ JsonObject = Annotated[dict[str, Any], AfterValidator(_kept_exactly)]
 Words = Annotated[list[Word], Field(max_length=100)]
 Slugs = Annotated[list[Slug], Field(max_length=100)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-class KnownCodes(Protocol):
-    """What the door knows and a fold does not need to: the codes that are in use."""
-
-    def knows_actor(self, code: str) -> bool:
-        """Whether the code is a state's, an organisation's, or was registered."""
-        ...
 
 
 def _known_actor(code: str, info: ValidationInfo) -> str:

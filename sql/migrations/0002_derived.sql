@@ -23,7 +23,7 @@ CREATE TABLE subjects (
     PRIMARY KEY (stream, level, from_position)
 );
 COMMENT ON TABLE subjects IS
-    'Every version of every subject. A null body is a stream absorbed by a merge, and hides the levels below. '
+    'Every version of every subject. A stream absorbed by a merge says where it went, and hides the levels below. '
     'to_position is exclusive; null while the version stands.';
 CREATE INDEX subjects_by_position ON subjects (from_position);
 
