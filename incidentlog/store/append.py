@@ -1,6 +1,5 @@
 """The one way into the log."""
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,21 +9,20 @@ from uuid import UUID
 
 import orjson
 
+from incidentlog.commitment import SALT_BYTES, commitment
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection
 from incidentlog.subjects.envelope import ResolvedPlace
 from incidentlog.subjects.values import Occurred
 
 APPEND: Final = query("append", "append")
-SALT: Final = 32
-"""Bytes of a salt: a part's commitment must not be guessable from the part (AUDIT, Leaf)."""
 
 
 def _salts() -> Iterator[bytes]:
     """Fresh random salts for ever, drawn from the system in blocks: a system call for each cost 5% of a request."""
     while True:
-        block = os.urandom(SALT * 128)
-        yield from (block[n : n + SALT] for n in range(0, len(block), SALT))
+        block = os.urandom(SALT_BYTES * 128)
+        yield from (block[n : n + SALT_BYTES] for n in range(0, len(block), SALT_BYTES))
 
 
 _SALTS: Final = _salts()
@@ -143,7 +141,7 @@ async def append(connection: Connection, commands: Sequence[Append], *, atomic: 
         [c.meta_salt for c in commands],
         [c.private for c in commands] if hidden else None,
         [c.private_salt for c in commands] if hidden else None,
-        [_commitment(b"private", c.private_salt, c.private) for c in commands] if hidden else None,
+        [_digest_of_private(c) for c in commands] if hidden else None,
     )
     return [_outcome(*row) for row in rows]
 
@@ -168,9 +166,9 @@ def _metas(commands: Sequence[Append]) -> tuple[list[str], list[str]]:
     return heads, tails
 
 
-def _commitment(part: bytes, salt: bytes, text: str | None) -> bytes | None:
-    """A part's commitment: SHA-256(name, 00, salt, exact bytes) (AUDIT, Leaf)."""
-    return None if text is None else hashlib.sha256(part + b"\0" + salt + text.encode()).digest()
+def _digest_of_private(command: Append) -> bytes | None:
+    """What stays of the private part when it is erased."""
+    return None if command.private is None else commitment(b"private", command.private_salt, command.private.encode())
 
 
 def _outcome(verdict: str, position: int, version: int, recorded: datetime) -> Outcome:
