@@ -107,6 +107,12 @@ class IdConflict(Problem):
     slug, status, title = "id-conflict", 409, "The id is taken by other content"
 
 
+class Erased(Problem):
+    """The id is in the log, but a part of its event was erased (`record.erased`): it is not taken in again."""
+
+    slug, status, title = "erased", 410, "The event was erased"
+
+
 class WrongVersion(Problem):
     """The stream is not at the version expected."""
 
@@ -161,7 +167,7 @@ class Internal(Problem):
 
 PROBLEMS: tuple[type[Problem], ...] = (
     BadRequest, InvalidEvent, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout,
-    IdConflict, WrongVersion, TooLarge, UnsupportedMediaType, StreamFull, RefusedLines, Overloaded, Unavailable,
+    IdConflict, Erased, WrongVersion, TooLarge, UnsupportedMediaType, StreamFull, RefusedLines, Overloaded, Unavailable,
     ProjectionLagging, Internal,
 )  # fmt: skip
 """All of them, for the pages at `/problems/<slug>`."""

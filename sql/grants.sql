@@ -11,7 +11,12 @@ BEGIN
     GRANT EXECUTE ON FUNCTION append_events TO incidentlog_appender;
     GRANT SELECT ON log, commits, events, event_private TO incidentlog_appender;
     GRANT SELECT ON log, commits, events TO incidentlog_runner, incidentlog_notary, incidentlog_reader;
-    GRANT SELECT ON event_private TO incidentlog_eraser;
+    -- Who may see that there is a private part, and its digest, without seeing it.
+    GRANT SELECT (position, digest) ON event_private TO incidentlog_notary, incidentlog_reader;
+    GRANT SELECT ON log, commits, events, event_private TO incidentlog_eraser;
+    GRANT UPDATE (body, body_salt, body_digest, verification, reported_at, actors) ON events TO incidentlog_eraser;
+    GRANT UPDATE (salt, text) ON event_private TO incidentlog_eraser;
+    GRANT UPDATE (generation, erased_upto) ON log TO incidentlog_eraser;
     GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE
         ON builds, subjects, merge_links, ledger, names, documents, document_members TO incidentlog_runner;
     GRANT SELECT ON builds, subjects, merge_links, ledger, names, documents, document_members, api_keys

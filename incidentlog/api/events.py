@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+import orjson
 from aiohttp import web
 
 from incidentlog.api.answers import answer
@@ -28,6 +29,7 @@ from incidentlog.api.requests import (
 from incidentlog.api.service import Service
 from incidentlog.errors import (
     BadRequest,
+    Erased,
     Fault,
     IdConflict,
     InvalidEvent,
@@ -43,6 +45,7 @@ from incidentlog.errors import (
 from incidentlog.importers.door import LINE, Candidate
 from incidentlog.projections.asking import LONGEST, fits
 from incidentlog.store import append as log
+from incidentlog.store.erase import with_private
 from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import read_ids, read_record_events, read_stream, search_events
 from incidentlog.subjects.fold import statuses
@@ -89,6 +92,8 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     if faults:
         raise InvalidEvent(errors=faults[0])
     outcome = await service.writer.append(candidate.command)
+    if candidate.command.type == "record.erased":
+        await service.eraser.carry_out()
     return _placed(request, candidate.command, outcome)
 
 
@@ -149,6 +154,8 @@ def _refusal(command: log.Append, outcome: log.Outcome) -> Problem:
     match outcome:
         case log.IdConflict():
             return IdConflict(f"event {command.event_id} is in the log with other content")
+        case log.Erased():
+            return Erased(f"a part of event {command.event_id} was erased: it is not taken in again")
         case log.VersionConflict(current):
             detail = f"stream '{command.stream}' is at version {current}, not {command.expected_version}"
             return WrongVersion(detail, current_version=current)
@@ -188,6 +195,8 @@ async def _append_file(request: web.Request, service: Service, reader: Reader) -
     outcomes = await service.writer.append_atomic([c.command for c in candidates])
     _lost(candidates, lines, outcomes, bad)
     bad.refuse()
+    if any(c.command.type == "record.erased" for c in candidates):
+        await service.eraser.carry_out()
     appended = [o.position for o in outcomes if isinstance(o, log.Appended)]
     places = [o.position for o in outcomes if isinstance(o, log.Appended | log.Duplicate)]
     request[POSITION] = max(places)
@@ -312,9 +321,14 @@ async def list_events(request: web.Request) -> web.Response:
 
 @routes.get("/v1/events/{id}")
 async def show_event(request: web.Request) -> web.Response:
-    """One event."""
+    """One event; with `private=true`, for auditors, what is private of it too."""
     service = request.app[SERVICE]
     reader = await reader_of(request, "read")
+    with_it = request.query.get("private", "false")
+    if with_it not in {"true", "false"}:
+        raise BadRequest(errors=[Fault("/private", "unknown_value", "private is true or false")])
+    if with_it == "true":
+        reader.may("audit")
     moment = await moment_of(request, of_log=True)
     try:
         event_id = UUID(request.match_info["id"])
@@ -324,7 +338,17 @@ async def show_event(request: web.Request) -> web.Response:
     if not found or found[0].position > moment.position:
         raise NotFound(f"no event {event_id} is in the log")
     (body,) = await _encode(service, reader, found, moment)
+    if with_it == "true":
+        body |= await _private_of(service, found[0].position)
     return answer(body, headers={"Log-Position": str(moment.position)})
+
+
+async def _private_of(service: Service, position: int) -> dict[str, Any]:
+    """What only auditors see of an event: its private part, null once it is erased; nothing where it has none."""
+    if not await with_private(service.pool, [position]):
+        return {}
+    text = await service.eraser.private(position)
+    return {"private": None if text is None else orjson.loads(text)}
 
 
 @routes.get("/v1/streams/{stream}")
@@ -362,11 +386,14 @@ async def _encode(service: Service, reader: Reader, events: Sequence[Recorded], 
 
 
 def encode_event(e: Recorded, status: str) -> dict[str, Any]:
-    """An event as it is shown: what the client sent, where the server put it, and whether it counts."""
+    """An event as it is shown: what the client sent, where the server put it, and whether it counts.
+
+    Of one whose body was erased, what the server added is left.
+    """
     sent = e.body_as_sent
     place = sent.get("place")
-    if place is not None and e.place is not None:
-        place = {**place, "resolved": e.place.model_dump(exclude_none=True)}
+    if e.place is not None and (place is not None or e.body is None):
+        place = {**(place or {"name": e.place.name}), "resolved": e.place.model_dump(exclude_none=True)}
     return {
         "id": e.event_id,
         "position": e.position,
@@ -381,11 +408,11 @@ def encode_event(e: Recorded, status: str) -> dict[str, Any]:
         "place": place,
         "actors": sent.get("actors", []),
         "sources": sent.get("sources", []),
-        "verification": sent.get("verification", "unverified"),
+        "verification": sent.get("verification", "unverified") if e.body is not None else None,
         "tlp": TLP_LABELS[e.tlp],
-        "data": sent["data"],
+        "data": sent.get("data"),
         "links": sent.get("links", []),
         "external_ids": sent.get("external_ids", []),
         "notes": sent.get("notes"),
-        "status": status,
+        "status": status if e.body is not None else "erased",
     }

@@ -15,6 +15,7 @@ import uvloop
 from aiohttp import web
 
 from incidentlog.api.keys import Keys, Reader, first_key
+from incidentlog.audit.erase import Eraser
 from incidentlog.clock import Clock, SystemClock
 from incidentlog.config import Settings
 from incidentlog.embedded import Running, Server, data_root, start
@@ -23,7 +24,7 @@ from incidentlog.live import Hub
 from incidentlog.runner import Runner, RunnerApart, Wakeup
 from incidentlog.store.answer import active_builds
 from incidentlog.store.connect import Access, Pool
-from incidentlog.store.derive import built
+from incidentlog.store.derive import built, forget
 from incidentlog.store.migrate import migrate
 from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
 from incidentlog.store.writer import Writer
@@ -57,6 +58,7 @@ class Service:
     grown: Wakeup
     keys: Keys
     hub: Hub
+    eraser: Eraser
     files: asyncio.Semaphore
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
 
@@ -100,12 +102,21 @@ async def running(
         authenticate=authenticate,
     )
     door = Door(known, clock, identity.zone)
+
+    async def rebuild() -> None:
+        await _build_anew(access, pool)
+
+    async def refresh() -> None:
+        service.log = await read_log(pool)
+        await hub.look()
+
+    eraser = Eraser(access, rebuild, refresh)
     service = Service(
-        access, pool, identity, clock, known, door, writer, runner, grown, keys, hub, asyncio.Semaphore(FILES)
+        access, pool, identity, clock, known, door, writer, runner, grown, keys, hub, eraser, asyncio.Semaphore(FILES)
     )
     try:
         async with asyncio.TaskGroup() as parts:
-            tasks = [parts.create_task(part.run()) for part in (writer, runner, hub)]
+            tasks = [parts.create_task(part.run()) for part in (writer, runner, hub, eraser)]
             try:
                 yield service
             finally:
@@ -123,6 +134,18 @@ async def _checkpoint(pool: Pool) -> int:
     """How far an earlier runner got with what this code derives; 0 where it has to begin again."""
     builds = await active_builds(pool)
     return min(build.position for build in builds.values()) if built(builds) else 0
+
+
+async def _build_anew(access: Access, pool: Pool) -> None:
+    """Throw away what is derived and wait for the runner to have it back: nothing of an erased body may stay in it."""
+    connection = await access.connect("runner")
+    try:
+        await forget(connection)
+    finally:
+        await connection.close()
+    head = (await read_head(pool)).position
+    while await _checkpoint(pool) < head:  # noqa: ASYNC110 - another process may build them
+        await asyncio.sleep(0.05)
 
 
 async def _until_built(service: Service) -> None:

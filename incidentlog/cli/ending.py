@@ -29,6 +29,7 @@ BY_STATUS: Final[Mapping[int, Code]] = {
     403: Code.AUTH,
     404: Code.NOT_FOUND,
     409: Code.CONFLICT,
+    410: Code.CONFLICT,
     412: Code.CONFLICT,
     429: Code.UNAVAILABLE,
     502: Code.UNAVAILABLE,

@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -25,10 +25,11 @@ from incidentlog.importers.known import Known
 from incidentlog.places import UnknownPlaceError
 from incidentlog.store.append import Append
 from incidentlog.store.connect import Pool
+from incidentlog.store.erase import with_private
 from incidentlog.store.read import existing_streams, read_ids
 from incidentlog.subjects.envelope import Envelope, PlaceRef
 from incidentlog.subjects.fold import RED, is_record_event, merge_patch
-from incidentlog.subjects.record import RecordAmended, RecordMerged, Targeting
+from incidentlog.subjects.record import RecordAmended, RecordErased, RecordMerged, Targeting
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.registry import ALWAYS_CLEAR, EVENTS, EventType, Registry
 from incidentlog.subjects.values import (
@@ -173,6 +174,7 @@ class Door:
         named = {s for c in candidates if isinstance(c.envelope.data, RecordMerged) for s in _merged(c.envelope.data)}
         known = {e.event_id: e for e in await read_ids(pool, wanted) if e.tlp <= clearance} if wanted else {}
         streams = await existing_streams(pool, named, clearance) if named else set()
+        hidden = await _with_private(pool, candidates, known)
         faults: dict[int, list[Fault]] = {}
         earlier: dict[UUID, Candidate] = {}
         for n, candidate in enumerate(candidates):
@@ -181,6 +183,8 @@ class Door:
             if isinstance(data, Targeting):
                 target = known.get(data.target) or earlier.get(data.target)
                 found = self._about(candidate, data, target)
+                if isinstance(data, RecordErased) and target is not None:
+                    found += _about_erasure(data, target, hidden)
             elif isinstance(data, RecordMerged):
                 found = _about_merge(candidate, data, streams)
             elif is_record_event(candidate.command.type) and not candidate.names_stream:
@@ -216,6 +220,29 @@ class Door:
         except UnknownPlaceError as unknown:
             return [Fault("/data/patch/place/place_id", "unknown_place", str(unknown))]
         return []
+
+
+async def _with_private(pool: Pool, candidates: Iterable[Candidate], known: Mapping[UUID, Recorded]) -> set[int]:
+    """Where the targets are that have a private part, of those whose private part is to be erased."""
+    erasures = [c.envelope.data for c in candidates if isinstance(c.envelope.data, RecordErased)]
+    positions = [known[e.target].position for e in erasures if e.part == "private" and e.target in known]
+    return await with_private(pool, positions) if positions else set()
+
+
+_LASTING: Final = frozenset({"record.erased", "record.remarked"})
+"""Whose bodies stay: one says what was erased, the other what is to stay hidden."""
+
+
+def _about_erasure(data: RecordErased, target: Recorded | Candidate, hidden: Collection[int]) -> list[Fault]:
+    """Whether the part is there to be erased; one that is erased already is no fault: it was to go, and is gone."""
+    kind = target.type if isinstance(target, Recorded) else target.command.type
+    if data.part == "body" and kind in _LASTING:
+        return [Fault("/data/part", "not_erasable", f"the body of a {kind} stays")]
+    if isinstance(target, Recorded):
+        there = data.part == "body" or target.position in hidden
+    else:
+        there = data.part == "body" or target.command.private is not None
+    return [] if there else [Fault("/data/part", "no_such_part", "the event has no private part")]
 
 
 _NOT_CONTENT = frozenset({"id", "expected_version", "private"})

@@ -83,6 +83,13 @@ class IdConflict:
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """The id is in the log, and a part of its event was erased: what was there is not to come back."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class VersionConflict:
     """The stream is at another version than expected."""
 
@@ -101,7 +108,7 @@ class Unwritten:
     """Nothing is wrong with this one; a neighbour in an atomic call lost."""
 
 
-Outcome = Appended | Duplicate | IdConflict | VersionConflict | Full | Unwritten
+Outcome = Appended | Duplicate | IdConflict | Erased | VersionConflict | Full | Unwritten
 
 
 async def append(connection: Connection, commands: Sequence[Append], *, atomic: bool = False) -> list[Outcome]:
@@ -179,6 +186,8 @@ def _outcome(verdict: str, position: int, version: int, recorded: datetime) -> O
             return Duplicate(position, version, recorded)
         case "id_conflict":
             return IdConflict(position)
+        case "erased":
+            return Erased(position)
         case "wrong_version":
             return VersionConflict(version)
         case "stream_full":

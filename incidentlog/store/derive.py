@@ -74,6 +74,14 @@ async def begin_builds(connection: Connection, wanted: Iterable[tuple[str, int]]
         return await read_builds(connection)
 
 
+async def forget(connection: Connection) -> None:
+    """Throw away everything derived: the runner begins again from position 0, and nothing old is left."""
+    async with connection.transaction():
+        await connection.execute(query("derive", "alone"))
+        await connection.execute(query("derive", "forget"))
+    await connection.fetch(query("derive", "interrupt"))
+
+
 async def read_links(connection: Connection, streams: Iterable[str]) -> list[tuple[str, str]]:
     """The merges, survivor and absorbed, that connect these streams with others, however far."""
     return [(r[0], r[1]) for r in await connection.fetch(query("derive", "family"), list(streams))]

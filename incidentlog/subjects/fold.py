@@ -105,7 +105,7 @@ class _Family:
                 continue
             body = self._amend(e, patches.get(e.event_id, ()))
             if body is None:
-                self._ignore(e, "it does not fit today's rules")
+                self._ignore(e, "it was erased" if e.body is None else "it does not fit today's rules")
                 continue
             self.bodies[e.event_id] = body
             match body.data:

@@ -16,7 +16,7 @@ from incidentlog.subjects.values import end_of_day_instant
 
 @dataclass(eq=False)
 class Recorded:
-    """One row of the log. `body` and `meta` are the exact stored texts."""
+    """One row of the log. `body` and `meta` are the exact stored texts; `body` is None once it was erased."""
 
     position: int
     event_id: UUID
@@ -27,7 +27,7 @@ class Recorded:
     recorded_at: datetime
     recorded_by: str
     tlp: int
-    body: str
+    body: str | None
     meta: str
     registry: Registry = field(default_factory=lambda: EVENTS, repr=False)
 
@@ -38,8 +38,8 @@ class Recorded:
 
     @property
     def body_as_sent(self) -> dict[str, Any]:
-        """The body, parsed, just as it was sent."""
-        body: dict[str, Any] = orjson.loads(self.body)
+        """The body, parsed, just as it was sent; empty once it was erased."""
+        body: dict[str, Any] = {} if self.body is None else orjson.loads(self.body)
         return body
 
     @cached_property
@@ -47,7 +47,7 @@ class Recorded:
         """The body, parsed, with the data lifted to the newest schema version and what the server filled in."""
         body = self.body_as_sent
         newest = self.registry.newest.get(self.type, self.schema_version)
-        if self.schema_version != newest:
+        if self.schema_version != newest and self.body is not None:
             body["data"] = self.registry.lift(self.type, self.schema_version, body["data"])
             body["schema_version"] = newest
         if body.get("occurred") is None:  # record and registry events may leave it to the server
@@ -61,7 +61,9 @@ class Recorded:
 
     @cached_property
     def envelope(self) -> Envelope[Any] | None:
-        """The event in its newest shape; None when today's rules no longer accept what was once recorded."""
+        """The event in its newest shape; None when it was erased, or today's rules no longer accept it."""
+        if self.body is None:
+            return None
         if self.schema_version == self.registry.newest.get(self.type):
             # Nearly every event: its own text is read once. What left `occurred` to the server takes the other way.
             envelope = _parse(self.type, self.body, self.registry)

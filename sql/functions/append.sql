@@ -4,6 +4,7 @@
 --   ok            appended at `at_position`, as `at_version` of its stream, `recorded`
 --   duplicate     the id is there with the same content: its original place
 --   id_conflict   the id is there with other content
+--   erased        the id is there, and a part of it was erased: nobody can say any more whether the content is the same
 --   wrong_version the stream is at `at_version`, not at the version expected
 --   stream_full   the stream would pass 10,000 events
 -- A command that loses burns no position and harms no neighbour, unless `atomic`: then nothing is written when one
@@ -60,7 +61,7 @@ BEGIN
     -- One flow and no self-joins: subscripts and joins over the arrays cost the square of a large batch.
     RETURN QUERY
     WITH command AS (
-        SELECT c.*, old.position AS old_position, old.recorded_at AS old_recorded_at, old.same,
+        SELECT c.*, old.position AS old_position, old.recorded_at AS old_recorded_at, old.same, old.erased,
                coalesce(old.stream_version, now.version, 0) AS version,
                count(*) FILTER (WHERE old.position IS NULL) OVER (PARTITION BY c.stream ORDER BY c.n) AS nth
         FROM unnest(event_ids, streams, expected, types, schema_versions, recorders, tlps, verifications, froms,
@@ -72,10 +73,11 @@ BEGIN
         -- LIMIT keeps each look-up one probe of an index for a command, whatever the planner thinks of the sizes.
         LEFT JOIN LATERAL (
             SELECT e.position, e.stream_version, e.recorded_at,
-                   e.body = c.body AND e.stream = c.stream
-                       AND (SELECT p.text FROM event_private p WHERE p.position = e.position)
-                           IS NOT DISTINCT FROM c.private AS same
-            FROM events e WHERE e.event_id = c.event_id LIMIT 1
+                   e.body = c.body AND e.stream = c.stream AND p.text IS NOT DISTINCT FROM c.private AS same,
+                   e.body IS NULL OR (p.position IS NOT NULL AND p.text IS NULL) AS erased
+            FROM events e
+            LEFT JOIN event_private p ON p.position = e.position
+            WHERE e.event_id = c.event_id LIMIT 1
         ) old ON true
         LEFT JOIN LATERAL (
             SELECT e.stream_version AS version FROM events e WHERE e.stream = c.stream
@@ -83,6 +85,7 @@ BEGIN
         ) now ON true
     ), judged AS (
         SELECT *, CASE
+            WHEN erased THEN 'erased'
             WHEN old_position IS NOT NULL THEN CASE WHEN same THEN 'duplicate' ELSE 'id_conflict' END
             WHEN expected <> version THEN 'wrong_version'
             WHEN version + nth > 10000 THEN 'stream_full'

@@ -17,6 +17,12 @@ INSERT INTO builds (build, projection, version, active) VALUES ($1, $2, $3, true
 -- Throw away everything derived.
 TRUNCATE builds, subjects, merge_links, ledger, names, documents, document_members
 
+-- name: interrupt
+-- Make the runners of this login begin again: the builds that they go by are gone.
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()
+  AND application_name = current_setting('application_name')
+
 -- name: advance
 -- Move the checkpoint of some builds, if they are where the caller thinks they are: compare-and-swap.
 -- $1 builds smallint[]

@@ -199,7 +199,7 @@ async def test_an_amended_place_that_nobody_knows_is_refused(service: Served):
 async def test_a_full_stream_says_so(service: Served):
     await service.add(strike(stream="strike:one"))
     connection = await asyncpg.connect(service.access.admin)
-    await connection.execute("ALTER TABLE incidentlog.events DISABLE TRIGGER append_only")
+    await connection.execute("ALTER TABLE incidentlog.events DISABLE TRIGGER USER")
     await connection.execute("UPDATE incidentlog.events SET stream_version = 10000")
     await connection.close()
     answer = await service.post(assessed("strike:one"))

@@ -1,0 +1,104 @@
+"""The eraser: carries out what each `record.erased` in the log asks for, once and for all (AUDIT, Erasure).
+
+The event comes first and the removal after it, so a crash in between leaves something to finish, and it is finished at
+the next start. Erasing a body takes it out of what is derived too: everything is then built anew beside what is
+served, and switched.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from incidentlog.store.connect import Access, lost
+from incidentlog.store.erase import erase, pending_erasures, read_private, rebuild_owed, settle
+
+LOOK_SECONDS: Final = 10.0
+"""How often it looks for what another node, or one that was killed, left to be done."""
+AUDITORS: Final = 4
+"""How many private parts may be read at a time."""
+
+log = structlog.get_logger(__name__)
+
+
+class Eraser:
+    """Erases, and reads private parts for auditors: no other login of the service sees them."""
+
+    def __init__(
+        self, access: Access, rebuild: Callable[[], Awaitable[None]], refresh: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`rebuild` builds everything derived anew, switches to it and then returns; it may take long.
+
+        `refresh` reads anew which generation the log is of: called when it has risen here, and now and then, since
+        it may have risen elsewhere.
+        """
+        self._access = access
+        self._rebuild, self._refresh = rebuild, refresh
+        self._one = asyncio.Lock()
+        self._owed = asyncio.Event()
+        self._auditors = asyncio.Semaphore(AUDITORS)
+
+    async def carry_out(self) -> None:
+        """Erase whatever is to be erased and still there. Raises what the database raises; again does no harm."""
+        async with self._one:
+            connection = await self._access.connect("eraser")
+            try:
+                while pending := await pending_erasures(connection):
+                    for erasure in pending:
+                        await erase(connection, erasure)
+                        log.info("erased", part=erasure.part, position=erasure.target, by=erasure.position)
+                if await rebuild_owed(connection) is not None:
+                    self._owed.set()
+            finally:
+                connection.terminate()
+
+    async def run(self) -> None:
+        """Finish what was left, and look for more, until cancelled."""
+        async with asyncio.TaskGroup() as work:
+            work.create_task(self._look())
+            work.create_task(self._keep_built())
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                await self.carry_out()
+                await self._refresh()
+            except Exception as error:
+                if not lost(error):
+                    raise
+                log.warning("erasing_interrupted", error=repr(error))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _keep_built(self) -> None:
+        """After bodies were erased, build anew what was derived from them."""
+        while True:
+            await self._owed.wait()
+            self._owed.clear()
+            try:
+                await self._build_anew()
+            except Exception as error:
+                if not lost(error):
+                    raise
+                log.warning("rebuilding_interrupted", error=repr(error))  # still owed: `carry_out` says so again
+
+    async def _build_anew(self) -> None:
+        connection = await self._access.connect("eraser")
+        try:
+            upto = await rebuild_owed(connection)
+            if upto is not None:
+                await self._rebuild()
+                await settle(connection, upto)
+                await self._refresh()
+                log.info("built_anew_after_erasure", position=upto)
+        finally:
+            connection.terminate()
+
+    async def private(self, position: int) -> str | None:
+        """The private part of the event at a position; None when it has none, or it is erased."""
+        async with self._auditors:
+            connection = await self._access.connect("eraser")
+            try:
+                return await read_private(connection, position)
+            finally:
+                connection.terminate()

@@ -1,0 +1,59 @@
+"""Erasing what a `record.erased` names, as the one role that may; and the private parts, for those who may see them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from incidentlog.sqlfiles import query
+from incidentlog.store.connect import Connection, Pool
+
+AT_ONCE: Final = 1_000
+"""The most erasures listed at a time."""
+
+Part = Literal["body", "private"]
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """A part that is to go: the `record.erased` at `position` names it."""
+
+    position: int
+    target: int
+    """The position of the event it is a part of."""
+    part: Part
+
+
+async def pending_erasures(connection: Connection) -> list[Erasure]:
+    """What was to be erased and is still there, oldest first; at most AT_ONCE."""
+    return [Erasure(*row) for row in await connection.fetch(query("erase", "pending"), AT_ONCE)]
+
+
+async def erase(connection: Connection, erasure: Erasure) -> None:
+    """Remove text and salt and leave the commitment. What is gone already stays gone; the trigger refuses the rest."""
+    async with connection.transaction():
+        await connection.fetch(query("erase", "as_eraser"))
+        await connection.execute(query("erase", f"erase_{erasure.part}"), erasure.target)
+
+
+async def rebuild_owed(connection: Connection) -> int | None:
+    """The last erasure of a body after which nothing was built anew yet; None when what is derived knows of all."""
+    owed: int | None = await connection.fetchval(query("erase", "owed"))
+    return owed
+
+
+async def settle(connection: Connection, upto: int) -> None:
+    """Raise the generation: what is derived was built anew after the erasures up to a position."""
+    async with connection.transaction():
+        await connection.fetch(query("erase", "as_eraser"))
+        await connection.execute(query("erase", "settle"), upto)
+
+
+async def read_private(connection: Connection, position: int) -> str | None:
+    """The private part of the event at a position, for the eraser's login; None when it has none, or it is erased."""
+    text: str | None = await connection.fetchval(query("erase", "private"), position)
+    return text
+
+
+async def with_private(pool: Pool | Connection, positions: Iterable[int]) -> set[int]:
+    """Which of these events have a private part, or had one that was erased."""
+    return {row["position"] for row in await pool.fetch(query("erase", "private_positions"), list(positions))}

@@ -1,0 +1,48 @@
+-- name: as_eraser
+-- Be the eraser up to the end of the transaction, where the login may be that; without such a role there is one login.
+SELECT set_config('role', rolname, true) FROM pg_roles WHERE rolname = 'incidentlog_eraser'
+
+-- name: pending
+-- What a record.erased names and is still there, oldest first.
+-- $1 limit bigint
+SELECT e.position, t.position AS target, e.body::json #>> '{data,part}' AS part
+FROM events e
+JOIN events t
+  ON t.event_id = regexp_replace(e.body::json #>> '{data,target}', '^urn:uuid:', '', 'i')::uuid AND t.stream = e.stream
+LEFT JOIN event_private p ON p.position = t.position
+WHERE e.type = 'record.erased'
+  AND CASE e.body::json #>> '{data,part}' WHEN 'body' THEN t.body IS NOT NULL ELSE p.text IS NOT NULL END
+ORDER BY e.position LIMIT $1
+
+-- name: erase_body
+-- Remove the body at a position, its salt and the columns copied from it; its commitment stays.
+-- $1 position bigint
+UPDATE events
+SET body_digest = sha256('body'::bytea || '\x00'::bytea || body_salt || convert_to(body, 'UTF8')),
+    body = NULL, body_salt = NULL, verification = NULL, reported_at = NULL, actors = NULL
+WHERE position = $1 AND body IS NOT NULL
+
+-- name: erase_private
+-- Remove the private part at a position, and its salt; its commitment stays.
+-- $1 position bigint
+UPDATE event_private SET text = NULL, salt = NULL WHERE position = $1 AND text IS NOT NULL
+
+-- name: owed
+-- The last record.erased of a body after which what is derived was not built anew yet; null when there is none.
+SELECT max(e.position) FROM events e, log
+WHERE e.type = 'record.erased' AND e.position > log.erased_upto AND e.body::json #>> '{data,part}' = 'body'
+
+-- name: settle
+-- What is derived was built anew after the erasures up to a position: the generation rises, once for all of them.
+-- $1 upto bigint
+UPDATE log SET generation = generation + 1, erased_upto = $1 WHERE erased_upto < $1
+
+-- name: private
+-- The private part of an event: there, or erased.
+-- $1 position bigint
+SELECT text FROM event_private WHERE position = $1
+
+-- name: private_positions
+-- Which of these events have, or had, a private part.
+-- $1 positions bigint[]
+SELECT position FROM event_private WHERE position = ANY($1)
