@@ -5,12 +5,11 @@ whether what record events speak of is there.
 """
 
 import json
-import os
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, Final
 from uuid import UUID
@@ -21,6 +20,7 @@ from pydantic_core import ErrorDetails
 
 from incidentlog.clock import Clock
 from incidentlog.errors import BadRequest, Fault, InvalidEvent, TooLarge
+from incidentlog.ids import uuid7
 from incidentlog.importers.known import Known
 from incidentlog.places import UnknownPlaceError
 from incidentlog.store.append import Append
@@ -252,14 +252,6 @@ _NOT_CONTENT = frozenset({"id", "expected_version", "private"})
 def canonical(value: Mapping[str, Any]) -> str:
     """The one serialisation of a JSON object: keys sorted, no white space, UTF-8."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-
-
-def uuid7(now: datetime, entropy: Callable[[int], bytes] = os.urandom) -> UUID:
-    """A UUID that sorts by time (RFC 9562 §5.7): random ones would scatter over the unique index."""
-    milliseconds = int(now.timestamp() * 1000)
-    random = int.from_bytes(entropy(10), "big")
-    value = (milliseconds & (1 << 48) - 1) << 80 | random & (1 << 80) - 1
-    return UUID(int=value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
 
 
 def _parse(raw: bytes) -> dict[str, Any]:

@@ -8,8 +8,9 @@ import pytest
 
 from incidentlog.clock import ManualClock
 from incidentlog.errors import BadRequest, InvalidEvent, TooLarge
+from incidentlog.ids import uuid7
 from incidentlog.importers import Door, Known
-from incidentlog.importers.door import FAULTS, LINE, canonical, uuid7
+from incidentlog.importers.door import FAULTS, LINE, canonical
 from tests.commands import retraction, strike
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -1,0 +1,159 @@
+"""One request to the service, sent again while it is safe to and of use."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from incidentlog import __version__
+from incidentlog.client.problems import NotOursError, UnreachableError, problem_of
+from incidentlog.client.waits import Waits
+from incidentlog.errors import Problem
+
+CONNECT_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 120.0
+AGAIN: Final = frozenset({429, 502, 503, 504})
+"""Statuses after which the same request may do: too many at once, or nobody there."""
+
+Params = Iterable[tuple[str, str]]
+Token = str | Callable[[], Awaitable[str]] | None
+"""A key, or what fetches one that may change, such as an OIDC token."""
+Body = Callable[[], bytes | AsyncIterator[bytes]]
+"""What is sent, from its beginning each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, when it was no refusal."""
+
+    status: int
+    raw: bytes
+
+    @property
+    def json(self) -> Any:
+        """The JSON in it; raises NotOursError when there is none."""
+        try:
+            return orjson.loads(self.raw)
+        except orjson.JSONDecodeError as error:
+            raise NotOursError(f"the answer is not JSON: {self.raw[:80]!r}") from error
+
+
+class Asking:
+    """A service at an address, asked with one token."""
+
+    def __init__(self, url: str, token: Token, *, retry_seconds: float) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"{url!r} is no address; it starts with http:// or https://")
+        self.url = url.rstrip("/")
+        self.retry_seconds = retry_seconds
+        self._token = token
+
+    async def open(self) -> None:
+        """Make the session; to be closed with `close`."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=ANSWER_SECONDS)
+        headers = {"User-Agent": f"incidentlog/{__version__}"}
+        # No limit: each subscription holds a connection, and they must not keep the requests out.
+        self.session = aiohttp.ClientSession(headers=headers, timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.session.close()
+
+    def at(self, path: str) -> URL:
+        """The address of a path that is quoted already."""
+        return URL(self.url + path, encoded=True)
+
+    async def token(self) -> str | None:
+        """The token, fetched anew where it may change. Raises ValueError for one that cannot be in a header."""
+        token = await self._token() if callable(self._token) else self._token
+        if token is not None and not (token and token.isascii() and token.isprintable()):
+            raise ValueError("the token is empty, or has characters that no token has")
+        return token
+
+    async def headers(self) -> dict[str, str]:
+        """What says who asks."""
+        token = await self.token()
+        return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+    async def ask(
+        self, method: str, path: str, *, params: Params = (), body: Body | None = None, content_type: str = ""
+    ) -> Answer:
+        """The answer, tried again for `retry_seconds` while nobody answers or the service is busy.
+
+        So it may be carried out more than once: only for what may be. Raises the Problem that the service answers,
+        UnreachableError or NotOursError.
+        """
+        loop = asyncio.get_running_loop()
+        waits, until = Waits(), loop.time() + self.retry_seconds
+        while True:
+            advised = 0.0
+            try:
+                return await self._once(method, path, params, body, content_type)
+            except BusyError as busy:
+                failure: Exception = busy.problem
+                advised = busy.retry_after_seconds
+            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
+                failure = UnreachableError(f"no service at {self.url}: {told(error)}")
+                failure.__cause__ = error
+            except aiohttp.ClientError as error:
+                raise NotOursError(f"{self.url} does not answer as this service does: {error}") from error
+            wait = max(advised, waits.next_seconds())
+            if loop.time() + wait > until:
+                raise failure
+            await asyncio.sleep(wait)
+
+    async def _once(self, method: str, path: str, params: Params, body: Body | None, content_type: str) -> Answer:
+        headers = await self.headers()
+        if content_type:
+            headers["Content-Type"] = content_type
+        url = self.at(path).extend_query(list(params))
+        data = None if body is None else body()
+        async with self.session.request(method, url, data=data, headers=headers, allow_redirects=False) as response:
+            raw = await response.read()
+            if 200 <= response.status < 300:  # noqa: PLR2004 - a redirect would show the token to another host
+                return Answer(response.status, raw)
+            problem = _problem(raw, response)
+            if response.status in AGAIN:
+                raise BusyError(problem, _seconds(response))
+            raise problem
+
+
+class BusyError(Exception):
+    """The service may answer otherwise after a while."""
+
+    def __init__(self, problem: Problem, retry_after_seconds: float) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+        self.retry_after_seconds = retry_after_seconds
+
+
+def told(error: BaseException) -> str:
+    """What went wrong with a connection, in a few words."""
+    match error:
+        case TimeoutError():
+            return "it does not answer in time"
+        case aiohttp.ClientConnectorError():
+            return error.os_error.strerror or str(error.os_error)
+        case _:
+            return str(error) or type(error).__name__
+
+
+def _problem(raw: bytes, response: aiohttp.ClientResponse) -> Problem:
+    try:
+        said = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        said = None
+    if not isinstance(said, dict):
+        said = {"title": response.reason or "", "detail": raw[:200].decode("utf-8", "replace")}
+    return problem_of(said, response.status)
+
+
+def _seconds(response: aiohttp.ClientResponse) -> float:
+    said = response.headers.get("Retry-After", "")
+    return float(said) if said.isascii() and said.isdigit() and len(said) < 6 else 0.0  # noqa: PLR2004 - a day
