@@ -7,12 +7,14 @@ import pytest
 from incidentlog.client import Client
 from incidentlog.store.connect import Access
 from tests.api.serving import ADMIN, Served, serving
+from tests.live.following import until
 
 
 @pytest.fixture
 async def service(access: Access) -> AsyncIterator[Served]:
     """The service, at noon (UTC) of 1 March 2026."""
     async with serving(access) as served:
+        await until(lambda: bool(served.service.hub._builds))
         yield served
 
 
