@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import count
@@ -72,6 +72,7 @@ class Served:
     access: Access
     url: str
     session: aiohttp.ClientSession
+    app: web.Application
     key: str | None = ADMIN
 
     @property
@@ -87,7 +88,7 @@ class Served:
 
     def by(self, key: str | None) -> "Served":
         """The same service, asked with another key, or with none."""
-        return Served(self.service, self.access, self.url, self.session, key)
+        return replace(self, key=key)
 
     async def ask(
         self,
@@ -188,7 +189,8 @@ async def serving(
     """The service on a log, with an admin key, until the block ends."""
     await make_key(access, "admin", ADMIN, scopes=SCOPES, clearance=Tlp.RED)
     async with running(access, settings or Settings(), clock or ManualClock(NOW), runner_apart=runner_apart) as service:
-        runner = web.AppRunner(make_app(service), access_log=None, shutdown_timeout=1)
+        app = make_app(service)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -196,7 +198,7 @@ async def serving(
         connector = aiohttp.TCPConnector(limit=0)
         try:
             async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
-                yield Served(service, access, url, session)
+                yield Served(service, access, url, session, app)
         finally:
             await service.hub.close()
             await runner.cleanup()

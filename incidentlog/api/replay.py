@@ -1,0 +1,284 @@
+"""`GET /v1/replay`: history as a stream, with its own spacing (AUDIT, Replay)."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import structlog
+from aiohttp import web
+from pydantic import TypeAdapter, ValidationError
+
+from incidentlog.api.answers import dumps
+from incidentlog.api.events import encode_event
+from incidentlog.api.moment import parse_int
+from incidentlog.api.requests import SERVICE, reader_of, refuse_unknown
+from incidentlog.api.service import Service
+from incidentlog.audit.replay import By, Pace, Span, Told, pages
+from incidentlog.errors import BadRequest, Fault, NotAcceptable, Overloaded
+from incidentlog.store.connect import lost
+from incidentlog.store.read import LogIdentity, read_head
+from incidentlog.store.replay import occurred_at
+from incidentlog.subjects.values import When, start_instant
+
+REPLAYS: Final = 32
+"""How many may run at once."""
+FASTEST: Final = 1e9
+LONGEST_GAP: Final = 3_600.0
+CHUNK: Final = 32 * 1024
+"""Bytes sent at a time while nothing has to wait."""
+SEND_SECONDS: Final = 20.0
+"""How long a piece may take to go; then the client has stopped reading, and is cut off."""
+HEARTBEAT_SECONDS: Final = 15.0
+"""How often a client that waits for the next event is told that the service is there; a client that went is noticed."""
+RETRY_MS: Final = 2_000
+
+Form = Literal["sse", "ndjson"]
+PARAMETERS: Final = frozenset({"from", "to", "speed", "by", "max_gap", "after", "format"})
+_WHEN: TypeAdapter[Any] = TypeAdapter(When)
+_NUMBER = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?", re.ASCII)
+_EVENT_ID = re.compile(r"([0-9a-f-]{36})\.(\d{1,9})\.(\d{1,9}):(\d{1,16})", re.ASCII)
+
+log = structlog.get_logger(__name__)
+routes = web.RouteTableDef()
+
+
+class Replays:
+    """Those that run, so that their number is bounded and they end when the service does."""
+
+    def __init__(self) -> None:
+        self.closing = asyncio.Event()
+        self.running = 0
+        self.send_seconds = SEND_SECONDS
+        self.heartbeat_seconds = HEARTBEAT_SECONDS
+
+    async def close(self, _: web.Application) -> None:
+        """Let every one of them end, within moments."""
+        self.closing.set()
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """A place for one more; raises Overloaded when there is none."""
+        if self.closing.is_set() or self.running >= REPLAYS:
+            raise Overloaded(f"{REPLAYS} replays run already, or the service stops")
+        self.running += 1
+        try:
+            yield
+        finally:
+            self.running -= 1
+
+
+KEY: Final = web.AppKey("replays", Replays)
+
+
+def add_replays(app: web.Application) -> None:
+    """Give the application what its replays share."""
+    app[KEY] = replays = Replays()
+    app.on_shutdown.append(replays.close)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the request says."""
+
+    by: By
+    since: datetime | None
+    until: datetime | None
+    speed: float
+    max_gap_seconds: float
+    after: int
+    resumed: bool
+    form: Form
+
+
+@routes.get("/v1/replay")
+async def replay(request: web.Request) -> web.StreamResponse:
+    """Stream history up to the head as it is now, spaced as it was, `speed` times faster; 0 does not wait.
+
+    Server-sent events or NDJSON. `after`, or `Last-Event-ID`, goes on after an event that was seen.
+    """
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "read")
+    asked = _parse(request, service.log)
+    if asked.after and asked.by == "occurred" and await occurred_at(service.pool, asked.after) is None:
+        raise BadRequest(errors=[Fault("/after", "ahead_of_log", f"nothing is at position {asked.after}")])
+    upto = (await read_head(service.pool)).position
+    span = Span(asked.by, asked.since, asked.until, asked.after, upto)
+    async with request.app[KEY].place():
+        return await _Stream(request, service, asked, span).run(reader.clearance)
+
+
+class _Stream:
+    """One replay, on its way to one client."""
+
+    def __init__(self, request: web.Request, service: Service, asked: Asked, span: Span) -> None:
+        self._request, self._service, self._asked, self._span = request, service, asked, span
+        self._replays = request.app[KEY]
+        self._pace = Pace(service.clock, asked.speed, asked.max_gap_seconds)
+        self._sse = asked.form == "sse"
+        self._response = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self._response.content_type = "text/event-stream" if self._sse else "application/x-ndjson"
+        self._buffer: list[bytes] = []
+        self._buffered = 0
+        self._position, self._events = span.after, 0
+
+    async def run(self, clearance: int) -> web.StreamResponse:
+        told = pages(self._service.pool, self._span, clearance)
+        first = await _next(told)  # what fails in the first read is still answered as a problem
+        if not first and self._asked.resumed:
+            return web.Response(status=204)  # a browser's EventSource comes back for ever unless it is told this
+        await self._response.prepare(self._request)
+        try:
+            if self._request.transport is not None:  # so that a client that stopped reading is noticed early
+                self._request.transport.set_write_buffer_limits(high=CHUNK)
+            if self._sse:
+                self._put(b"retry: %d\n\n" % RETRY_MS)
+            await self._send_page(first)
+            async for page in told:
+                await self._send_page(page)
+            if not self._replays.closing.is_set():
+                self._put(self._end())
+            await self._flush()
+            await self._response.write_eof()
+        except (ConnectionError, TimeoutError):
+            self._abort()
+        except Exception as error:
+            if not lost(error):
+                log.exception("replay_failed", position=self._position)
+            self._abort()  # without the end that says it is whole: the client goes on where it was
+        finally:
+            await told.aclose()
+        return self._response
+
+    async def _send_page(self, page: list[Told]) -> None:
+        for told in page:
+            if (due := self._pace.due(told.instant)) is not None:
+                await self._flush()
+                await self._wait(due)
+            if self._replays.closing.is_set():
+                return
+            self._put(self._event(told))
+            self._position, self._events = told.event.position, self._events + 1
+            if self._buffered >= CHUNK:
+                await self._flush()
+        await self._flush()
+
+    async def _wait(self, due: datetime) -> None:
+        closing = self._replays.closing
+        while not await self._pace.until(due, closing, self._replays.heartbeat_seconds) and not closing.is_set():
+            self._put(b":\n\n" if self._sse else b"\n")
+            await self._flush()
+
+    def _event(self, told: Told) -> bytes:
+        said = dumps(encode_event(told.event, told.status))
+        if not self._sse:
+            return said + b"\n"
+        name = f"{self._service.log.epoch}:{told.event.position}".encode()
+        return b"id: " + name + b"\nevent: event\ndata: " + said + b"\n\n"
+
+    def _end(self) -> bytes:
+        said = dumps({"end": {"position": self._position, "events": self._events, "head": self._span.upto}})
+        return b"event: end\ndata: " + said + b"\n\n" if self._sse else said + b"\n"
+
+    def _put(self, piece: bytes) -> None:
+        self._buffer.append(piece)
+        self._buffered += len(piece)
+
+    async def _flush(self) -> None:
+        """Send what has gathered, once the client has taken what it was sent. Raises TimeoutError when it does not."""
+        if self._buffer:
+            piece = b"".join(self._buffer)
+            self._buffer.clear()
+            self._buffered = 0
+            async with asyncio.timeout(self._replays.send_seconds):
+                await self._response.write(piece)
+
+    def _abort(self) -> None:
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+
+async def _next(told: AsyncGenerator[list[Told], None]) -> list[Told]:
+    """The first page that has something in it; an empty one when there is none."""
+    async for page in told:
+        if page:
+            return page
+    return []
+
+
+def _parse(request: web.Request, identity: LogIdentity) -> Asked:
+    """What is asked for; raises BadRequest with every fault, NotAcceptable."""
+    refuse_unknown(request, PARAMETERS)
+    faults = [
+        Fault(f"/{name}", "repeated", "one value is needed")
+        for name in sorted(set(request.query))
+        if len(request.query.getall(name)) > 1
+    ]
+    by = request.query.get("by", "recorded")
+    if by not in {"recorded", "occurred"}:
+        faults.append(Fault("/by", "unknown_value", "by is recorded or occurred"))
+    since, until = (_instant(request, name, identity.zone, faults) for name in ("from", "to"))
+    speed = _number(request, "speed", 1.0, FASTEST, faults)
+    max_gap = _number(request, "max_gap", 5.0, LONGEST_GAP, faults)
+    after, resumed = _after(request, identity, faults)
+    form = _form(request, faults)
+    if faults:
+        raise BadRequest("the replay cannot be made", errors=faults)
+    return Asked("occurred" if by == "occurred" else "recorded", since, until, speed, max_gap, after, resumed, form)
+
+
+def _instant(request: web.Request, name: str, zone: str, faults: list[Fault]) -> datetime | None:
+    if name not in request.query:
+        return None
+    try:
+        # A plus sign in a query is a blank unless it was escaped: nobody escapes an offset by hand.
+        return start_instant(_WHEN.validate_python(request.query[name].replace(" ", "+")), zone)
+    except ValidationError:
+        faults.append(Fault(f"/{name}", "not_a_time", "give a date (2025-11-19) or a time (2025-11-19T04:00+02:00)"))
+        return None
+
+
+def _number(request: web.Request, name: str, default: float, most: float, faults: list[Fault]) -> float:
+    if name not in request.query:
+        return default
+    text = request.query[name]
+    if _NUMBER.fullmatch(text) and (number := float(text)) <= most:
+        return number
+    faults.append(Fault(f"/{name}", "not_a_number", f"give a number from 0 to {most:g}"))
+    return default
+
+
+def _after(request: web.Request, identity: LogIdentity, faults: list[Fault]) -> tuple[int, bool]:
+    """The position of the last event seen, and whether it came back with `Last-Event-ID`, which outdoes `after`."""
+    if (given := request.headers.get("Last-Event-ID")) is None:
+        text = request.query.get("after", "0")
+        return parse_int(text, "/after", faults, most=2**53 - 1), False
+    matched = _EVENT_ID.fullmatch(given)
+    if matched is None:
+        faults.append(Fault("/Last-Event-ID", "not_an_id", "give the id of an event of this stream"))
+    elif (matched[1], int(matched[2])) != (str(identity.id), identity.fork):
+        faults.append(Fault("/Last-Event-ID", "epoch_changed", "it is of another log, or of one that was restored"))
+    else:
+        return int(matched[4]), True
+    return 0, True
+
+
+def _form(request: web.Request, faults: list[Fault]) -> Form:
+    """Server-sent events or NDJSON; raises NotAcceptable where a client takes neither."""
+    if "format" in request.query:
+        match request.query["format"]:
+            case "sse":
+                return "sse"
+            case "ndjson":
+                return "ndjson"
+        faults.append(Fault("/format", "unknown_value", "format is sse or ndjson"))
+    accepted = [part.partition(";")[0].strip().lower() for part in request.headers.get("Accept", "*/*").split(",")]
+    for kind in accepted:
+        if kind == "text/event-stream":
+            return "sse"
+        if kind in {"application/x-ndjson", "application/ndjson", "application/*", "*/*", ""}:
+            return "ndjson"
+    raise NotAcceptable("a replay is text/event-stream or application/x-ndjson")

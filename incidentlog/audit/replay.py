@@ -1,0 +1,120 @@
+"""History again, with its own spacing: in the order in which it was recorded, or in which it happened (AUDIT, Replay).
+
+It is paged by position, in reads of their own: one long transaction would keep the database from cleaning up.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from incidentlog.clock import Clock
+from incidentlog.store.connect import Pool
+from incidentlog.store.read import EventFilter, position_at, read_record_events, search_events
+from incidentlog.store.replay import occurred_at, read_occurred
+from incidentlog.subjects.fold import statuses
+from incidentlog.subjects.recorded import Recorded
+
+PAGE: Final = 200
+"""Events read at a time."""
+MOMENT: Final = timedelta(microseconds=1)
+"""What lies between two instants that the log can tell apart."""
+FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
+LAST: Final = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+
+By = Literal["recorded", "occurred"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which part of history: from an instant, to one (exclusive), of what is known at `upto`; after a position."""
+
+    by: By
+    since: datetime | None
+    until: datetime | None
+    after: int
+    """The position of the last event seen; 0 for none."""
+    upto: int
+    """The head when the replay began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event of the replay, when its turn is, and whether it counts."""
+
+    instant: datetime
+    event: Recorded
+    status: str
+
+
+async def pages(pool: Pool, span: Span, clearance: int) -> AsyncGenerator[list[Told], None]:
+    """The events of a span that a clearance covers, page by page; an empty page only says that it goes on.
+
+    In the order of recording each event is told as it was known then, before anything was said of it; in the order of
+    happening, as it is known at `upto`.
+    """
+    if span.by == "recorded":
+        after = max(span.after, 0 if span.since is None else await position_at(pool, span.since - MOMENT))
+        upto = span.upto if span.until is None else min(span.upto, await position_at(pool, span.until - MOMENT))
+        while after < upto:
+            found, after = await search_events(
+                pool, EventFilter(), after=after, upto=upto, clearance=clearance, limit=PAGE
+            )
+            yield [Told(e.recorded_at, e, "effective") for e in found]
+        return
+    since, after = span.since or FIRST, 0
+    if span.after:
+        since, after = await occurred_at(pool, span.after) or since, span.after
+    while happened := await read_occurred(
+        pool, since=since, after=after, until=span.until or LAST, upto=span.upto, limit=PAGE
+    ):
+        since, after = happened[-1].instant, happened[-1].event.position
+        seen = [h for h in happened if h.event.tlp <= clearance]
+        known = await _statuses(pool, [h.event for h in seen], span.upto, clearance)
+        yield [Told(h.instant, h.event, known.get(h.event.position, "effective")) for h in seen]
+
+
+async def _statuses(pool: Pool, events: list[Recorded], upto: int, clearance: int) -> dict[int, str]:
+    """Whether events count, by their positions, by what is known at a position."""
+    if not events:
+        return {}
+    about = await read_record_events(pool, {e.stream for e in events}, upto, clearance)
+    involved = {e.position: e for e in (*about, *events)}
+    told = statuses(involved[position] for position in sorted(involved))
+    return {e.position: told[e.event_id] for e in events}
+
+
+class Pace:
+    """When each event's turn is: as far from the one before as in history, `speed` times faster."""
+
+    def __init__(self, clock: Clock, speed: float, max_gap_seconds: float) -> None:
+        """`speed` 0 waits for nothing. No wait is longer than `max_gap_seconds`."""
+        self._clock, self._speed = clock, speed
+        self._most = timedelta(seconds=max_gap_seconds)
+        self._due = clock.now()
+        self._last: datetime | None = None
+
+    def due(self, instant: datetime) -> datetime | None:
+        """When to tell what has this instant; None: at once. To be asked once for each event, in their order."""
+        if self._speed == 0:
+            return None
+        gap = timedelta(0) if self._last is None else max(instant - self._last, timedelta(0))
+        self._last = instant
+        # As a ratio of seconds: years at a hundredth of their speed are more than a timedelta holds.
+        wait = timedelta(seconds=min(gap.total_seconds() / self._speed, self._most.total_seconds()))
+        now = self._clock.now()
+        # A reader that was slow is not made up to with a rush of more than one gap.
+        self._due = max(self._due, now - self._most) + wait
+        return self._due if self._due > now else None
+
+    async def until(self, due: datetime, closing: asyncio.Event, seconds: float) -> bool:
+        """Wait for it, at most so long in real time and not past `closing`; whether it is time."""
+        sleeping = asyncio.ensure_future(self._clock.sleep_until(due))
+        stopping = asyncio.ensure_future(closing.wait())
+        try:
+            await asyncio.wait({sleeping, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            return sleeping.done()
+        finally:
+            sleeping.cancel()
+            stopping.cancel()

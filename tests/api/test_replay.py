@@ -1,0 +1,249 @@
+"""`GET /v1/replay`: all of it, in order, with its spacing, and again from where one was."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from incidentlog.api.replay import KEY, REPLAYS, Replays
+from tests.api.serving import NOW, Served, make_key
+from tests.commands import about, retraction, strike
+
+DAY = timedelta(days=1)
+
+
+def on(day: int, **more: Any) -> dict[str, Any]:
+    """A strike on a day of November 2025."""
+    date = f"2025-11-{day:02}"
+    return strike(occurred={"start": date, "precision": "day", "tz": "Europe/Kyiv"}, reported_at=date, **more)
+
+
+def replays_of(service: Served) -> Replays:
+    return service.app[KEY]
+
+
+async def lines(service: Served, headers: dict[str, str] | None = None, **params: Any) -> list[dict[str, Any]]:
+    """All lines of a replay that does not wait."""
+    answer = await service.get("/v1/replay", headers or {}, **{"speed": 0, **params})
+    assert answer.status == 200, answer
+    return [orjson.loads(line) for line in answer.raw.splitlines() if line]
+
+
+def ids(told: list[dict[str, Any]]) -> list[str]:
+    return [line["id"] for line in told if "end" not in line]
+
+
+@asynccontextmanager
+async def open_replay(service: Served, **params: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+    headers = {"Authorization": f"Bearer {service.key}"}
+    named = {name.rstrip("_"): str(value) for name, value in params.items()}
+    async with (
+        asyncio.timeout(20),
+        service.session.get(f"{service.url}/v1/replay", params=named, headers=headers) as answer,
+    ):
+        assert answer.status == 200, await answer.read()
+        yield answer
+
+
+async def test_everything_comes_in_the_order_of_recording_and_then_the_end(service: Served):
+    events = [on(20), on(5), on(12)]
+    await service.add(*events)
+    told = await lines(service)
+    assert ids(told) == [e["id"] for e in events]
+    assert told[-1] == {"end": {"position": 3, "events": 3, "head": 3}}
+    assert told[0] == (await service.get(f"/v1/events/{events[0]['id']}")).json
+
+
+async def test_by_occurred_it_comes_in_the_order_of_happening(service: Served):
+    events = [on(20), on(5), on(12), on(5)]
+    await service.add(*events)
+    assert ids(await lines(service, by="occurred")) == [events[n]["id"] for n in (1, 3, 2, 0)]
+
+
+async def test_a_span_begins_at_an_instant_and_ends_before_one(service: Served):
+    events = [on(day) for day in (5, 12, 12, 20)]
+    await service.add(*events)
+    told = await lines(service, by="occurred", from_="2025-11-12", to="2025-11-20")
+    assert ids(told) == [events[1]["id"], events[2]["id"]]
+    second = (await service.get(f"/v1/events/{events[1]['id']}")).json["recorded_at"]
+    fourth = (await service.get(f"/v1/events/{events[3]['id']}")).json["recorded_at"]
+    assert ids(await lines(service, from_=second, to=fourth)) == [events[1]["id"], events[2]["id"]]
+
+
+async def test_events_are_told_as_known_then_by_recorded_and_as_known_now_by_occurred(service: Served):
+    event = on(5)
+    await service.add(event, retraction(event["id"]))
+    assert [e["status"] for e in (await lines(service))[:-1]] == ["effective", "effective"]
+    assert [e["status"] for e in (await lines(service, by="occurred"))[:-1]] == ["retracted", "effective"]
+
+
+@pytest.mark.parametrize("by", ["recorded", "occurred"])
+async def test_many_pages_are_one_history(service: Served, by: str):
+    events = [on(1 + n % 28, killed=n) for n in range(650)]
+    await service.bulk(*events)
+    wanted = [e["id"] for e in events]
+    if by == "occurred":
+        wanted = [e["id"] for e in sorted(events, key=lambda e: e["occurred"]["start"])]
+    assert ids(await lines(service, by=by)) == wanted
+    # Again from any place in it.
+    for seen in (1, 200, 333, 649):
+        last = (await service.get(f"/v1/events/{wanted[seen - 1]}")).json["position"]
+        assert ids(await lines(service, by=by, after=last)) == wanted[seen:]
+
+
+async def test_nobody_is_told_what_is_marked_above_them_nor_moved_by_it(service: Served):
+    events = [on(5), on(6, tlp="RED"), on(7)]
+    await service.add(*events)
+    await make_key(service.access, "low", "a-key-that-sees-little", scopes=["read"], clearance=0)
+    low = service.by("a-key-that-sees-little")
+    for by in ("recorded", "occurred"):
+        told = await lines(low, by=by)
+        assert ids(told) == [events[0]["id"], events[2]["id"]]
+        assert told[-1]["end"]["events"] == 2
+
+
+async def test_its_spacing_is_that_of_history_faster(service: Served):
+    await service.add(on(5), on(6), on(6), on(9))
+    async with open_replay(service, by="occurred", speed=86_400, max_gap=60) as answer:
+        assert b'"2025-11-05"' in await answer.content.readline()
+        await nothing_comes(answer)
+        await service.clock.advance(NOW + timedelta(seconds=1))
+        assert [b'"2025-11-06"' in await answer.content.readline() for _ in range(2)] == [True, True]
+        await service.clock.advance(NOW + timedelta(seconds=3.9))
+        await nothing_comes(answer)
+        await service.clock.advance(NOW + timedelta(seconds=4))
+        assert b'"2025-11-09"' in await answer.content.readline()
+        assert b'"end"' in await answer.content.readline()
+
+
+async def test_no_gap_is_longer_than_asked_for(service: Served):
+    await service.add(on(5), on(25))
+    async with open_replay(service, by="occurred", speed=1, max_gap=2) as answer:
+        await answer.content.readline()
+        await service.clock.advance(NOW + timedelta(seconds=1.9))
+        await nothing_comes(answer)
+        await service.clock.advance(NOW + timedelta(seconds=2))
+        assert b'"2025-11-25"' in await answer.content.readline()
+
+
+async def nothing_comes(answer: aiohttp.ClientResponse) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await answer.content.readany()
+
+
+async def test_a_waiting_reader_hears_that_the_service_is_there(service: Served):
+    await service.add(on(5), on(6))
+    replays_of(service).heartbeat_seconds = 0.05
+    async with open_replay(service, by="occurred", speed=1, format="sse") as answer:
+        while (await answer.content.readline()) != b":\n":
+            pass
+    async with open_replay(service, by="occurred", speed=1) as answer:
+        await answer.content.readline()
+        assert await answer.content.readline() == b"\n"
+
+
+async def test_server_sent_events_are_resumed_by_the_last_id(service: Served):
+    events = [on(5), on(6), on(7)]
+    await service.add(*events)
+    answer = await service.get("/v1/replay", {"Accept": "text/event-stream"}, speed=0)
+    assert answer.headers["Content-Type"] == "text/event-stream"
+    blocks = answer.raw.decode().split("\n\n")
+    assert blocks[0] == "retry: 2000"
+    told = [dict(line.split(": ", 1) for line in block.split("\n")) for block in blocks[1:-1]]
+    assert [t["event"] for t in told] == ["event", "event", "event", "end"]
+    assert [orjson.loads(t["data"])["id"] for t in told[:3]] == [e["id"] for e in events]
+    resumed = await service.get("/v1/replay", {"Accept": "text/event-stream", "Last-Event-ID": told[0]["id"]}, speed=0)
+    assert re.findall(rb"^id: (.*)$", resumed.raw, re.MULTILINE) == [t["id"].encode() for t in told[1:3]]
+    over = await service.get("/v1/replay", {"Accept": "text/event-stream", "Last-Event-ID": told[2]["id"]}, speed=0)
+    assert (over.status, over.raw) == (204, b"")
+
+
+async def test_an_id_of_another_log_resumes_nothing(service: Served):
+    other = "00000000-0000-0000-0000-000000000000.0.0:1"
+    answer = await service.get("/v1/replay", {"Last-Event-ID": other})
+    assert answer.faults == {"/Last-Event-ID": "epoch_changed"}
+    answer = await service.get("/v1/replay", {"Last-Event-ID": "17"})
+    assert answer.faults == {"/Last-Event-ID": "not_an_id"}
+
+
+async def test_bad_parameters_are_all_told(service: Served):
+    answer = await service.get(
+        "/v1/replay", by="known", from_="soon", to="later", speed="-1", max_gap="4000", after="1_0", format="xml"
+    )
+    assert answer.faults == {
+        "/by": "unknown_value", "/from": "not_a_time", "/to": "not_a_time", "/speed": "not_a_number",
+        "/max_gap": "not_a_number", "/after": "not_a_number", "/format": "unknown_value",
+    }  # fmt: skip
+    assert (await service.get("/v1/replay", since="2025")).faults == {"/since": "unknown_parameter"}
+    assert (await service.get("/v1/replay", {"Accept": "text/csv"})).slug == "not-acceptable"
+    assert (await service.get("/v1/replay", by="occurred", after=7)).faults == {"/after": "ahead_of_log"}
+    assert (await service.by(None).get("/v1/replay")).status == 401
+
+
+async def test_an_empty_history_ends_at_once(service: Served):
+    assert await lines(service) == [{"end": {"position": 0, "events": 0, "head": 0}}]
+
+
+async def test_a_reader_that_stopped_is_cut_off(service: Served):
+    assert (await service.bulk(*(on(5, notes="x" * 3_900) for _ in range(2_000)))).status == 201
+    replays = replays_of(service)
+    replays.send_seconds = 0.3
+    _, writer = await asyncio.open_connection("127.0.0.1", service.port, limit=1024)
+    writer.write(
+        b"GET /v1/replay?speed=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+        + str(service.key).encode()
+        + b"\r\n\r\n"
+    )
+    async with asyncio.timeout(10):
+        while not replays.running:
+            await asyncio.sleep(0.01)
+        while replays.running:
+            await asyncio.sleep(0.02)
+    writer.transport.abort()
+    assert len(ids(await lines(service))) == 2_000  # others are served
+
+
+async def test_only_so_many_run_at_once(service: Served):
+    await service.add(on(5), on(6))
+    replays_of(service).running = REPLAYS
+    assert (await service.get("/v1/replay", speed=0)).slug == "overloaded"
+    replays_of(service).running = REPLAYS - 1
+    assert len(await lines(service)) == 3
+
+
+async def test_those_that_run_end_with_the_service_without_saying_that_it_was_all(service: Served):
+    await service.add(on(5), on(25))
+    async with open_replay(service, by="occurred", speed=1) as answer:
+        await answer.content.readline()
+        replays_of(service).closing.set()
+        assert await answer.content.read() == b""
+    assert (await service.get("/v1/replay")).slug == "overloaded"
+
+
+async def test_an_erased_event_is_told_as_erased(service: Served):
+    event = on(5, notes="what is to go")
+    await service.add(event, about("erased", event["id"], part="body", ground="asked to"))
+    for by in ("recorded", "occurred"):
+        told = {line["id"]: line for line in (await lines(service, by=by))[:-1]}
+        assert (told[event["id"]]["status"], told[event["id"]]["notes"]) == ("erased", None)
+
+
+def test_the_pace_makes_up_for_a_slow_reader_by_one_gap_at_most():
+    from incidentlog.audit.replay import Pace
+    from incidentlog.clock import ManualClock
+
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    clock = ManualClock(start)
+    pace = Pace(clock, 1.0, 5.0)
+    assert pace.due(start) is None
+    assert pace.due(start + 3 * DAY) == start + timedelta(seconds=5)
+    clock._now = start + timedelta(seconds=100)  # the reader took that long
+    assert pace.due(start + 3 * DAY + timedelta(seconds=1)) is None
+    assert pace.due(start + 3 * DAY + timedelta(seconds=6)) == start + timedelta(seconds=101)
