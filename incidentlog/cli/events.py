@@ -1,13 +1,14 @@
 """`incidentlog events`: the log itself."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
 
 from incidentlog.cli import options
-from incidentlog.cli.ending import Code, Failed, run
+from incidentlog.cli.ending import Code, Failed, run, say
 from incidentlog.cli.group import Group
 from incidentlog.cli.options import Output
 
@@ -131,6 +132,7 @@ def tail(
     after: Annotated[
         int | None, typer.Option("--after", min=0, help="Begin after this position; else with what comes now.")
     ] = None,
+    resume: options.Resume = None,
     output: options.Form = None,
     url: options.Url = options.URL,
     key: options.Key = None,
@@ -140,28 +142,28 @@ def tail(
         type=type_, stream=stream, category=category, city=city, admin1=admin1, country=country, actor=actor,
         verification=verification,
     )  # fmt: skip
-    run(_tail(url, key, wanted, after, options.form(output)))
+    run(_tail(url, key, wanted, after, resume, options.form(output)))
 
 
-async def _tail(url: str, key: str | None, wanted: list[tuple[str, str]], after: int | None, output: Output) -> None:
-    import sys
-
-    from incidentlog.cli.asking import Service
-    from incidentlog.cli.live import filter_of, follow
-    from incidentlog.cli.output import line, write
+async def _tail(
+    url: str, key: str | None, wanted: list[tuple[str, str]], after: int | None, resume: Path | None, output: Output
+) -> None:
+    from incidentlog.cli.live import client_of, filters_of, store_at, tell
+    from incidentlog.cli.output import write
 
     if output not in (Output.TABLE, Output.NDJSON):
         raise Failed("what never ends can be shown as a table or as ndjson", Code.USAGE)
-    async with Service(url, key) as service:
-        async for message in follow(service, {"projection": "events", **filter_of(wanted)}, after=after):
-            if message["type"] != "events":
-                continue
-            if output is Output.NDJSON:
-                for event in message["items"]:
-                    line(event)
-            elif message["items"]:
-                write(message["items"], output, columns=COLUMNS)
-            sys.stdout.flush()
+    async with (
+        client_of(url, key) as client,
+        client.subscribe(
+            "events", after=after, filters=filters_of(wanted), resume=store_at(resume), notify=tell
+        ) as log,
+    ):
+        async for events in log:
+            if events.reason:
+                say(f"incidentlog: the log is told anew: {events.reason.replace('_', ' ')}")
+            if events.items:
+                write(events.items, output, columns=COLUMNS)
 
 
 def _params(**given: str | list[str] | None) -> list[tuple[str, str]]:

@@ -1,180 +1,96 @@
-"""Following a running service over its WebSocket, across lost connections (API §2)."""
+"""Following a running service with the client, as commands do it: what goes wrong is said, and has its exit code."""
 
-import asyncio
-import random
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
-import orjson
-
-from incidentlog.cli.asking import CONNECT_SECONDS, Service
 from incidentlog.cli.ending import Code, Failed, Refused, say
-from incidentlog.errors import PROBLEMS
+from incidentlog.client import (
+    Change,
+    Client,
+    EndedError,
+    FileStore,
+    Notice,
+    NotOursError,
+    Problem,
+    ResumeError,
+    Subscription,
+    UnreachableError,
+)
 
-SUBPROTOCOL: Final = "incidentlog.live.v1"
-ID: Final = "cli"
-MESSAGE_BYTES: Final = 64 * 1024 * 1024
-"""The largest message taken; the service keeps nearly all below 1 MiB, but a single row may be larger."""
-MISSED_HEARTBEATS: Final = 3
-HEARTBEAT_MS: Final = 30_000
-RETRY_MS: Final = (250, 30_000)
-NO_WAY_BACK: Final[Mapping[int, Code]] = {
-    4400: Code.FAILURE,
-    4401: Code.AUTH,
-    4403: Code.AUTH,
-    4408: Code.AUTH,
-    4409: Code.FAILURE,
-    4410: Code.FAILURE,
-}
-"""Close codes after which coming back is of no use."""
-
-STATUS: Final = {problem.slug: problem.status for problem in PROBLEMS}
-Message = dict[str, Any]
+RETRY_SECONDS: Final = 5.0
+"""How long nobody may answer at first; a connection that is lost later is made anew without an end."""
 
 
-@dataclass(slots=True)
-class Cursor:
-    """Up to where everything was seen; sent when the connection is made anew."""
-
-    position: int | None = None
-    at: str | None = None
-    epoch: str | None = None
-    version: int | None = None
-    channel: str | None = None
-
-    def resume(self) -> Message:
-        """What `subscribe` says of it."""
-        said = {"from": self.position, "at": self.at, "epoch": self.epoch, "version": self.version}
-        return {name: value for name, value in said.items() if value is not None}
-
-    def move(self, message: Message) -> None:
-        """Take in what a message says of how far things are."""
-        match message:
-            case {"type": "subscribed", "channel": channel, "epoch": epoch, "mode": mode}:
-                self.channel, self.epoch, self.version = channel, epoch, message.get("version")
-                if mode == "snapshot":  # what we had is of another epoch, or none: the snapshot says where we are
-                    self.position = self.at = None
-                if channel == "events" or message.get("version") is None:
-                    self.position = message["position"]
-            case {"type": "snapshot", "part": part, "parts": parts} if part == parts:
-                self.position, self.at = message["position"], message["at"]
-            case {"type": "update"}:
-                self.position, self.at = message["to"], message["at"]
-            case {"type": "events"}:
-                self.position = message["to"]
-            case {"type": "heartbeat", "channels": channels} if self.channel in channels:
-                self.position = channels[self.channel][1]
-                if self.at is not None:
-                    self.at = message["at"]
-
-
-class LostError(Exception):
-    """The connection is gone; it may be made anew."""
-
-
-async def follow(service: Service, subscription: Message, *, after: int | None = None) -> AsyncIterator[Message]:
-    """The snapshots, updates or events of one subscription, without an end and without a gap.
-
-    `subscription` names a projection, or `events`, which begins after a position, else with what comes next.
-    Raises Failed when the first connection fails, or the service says that coming back is of no use.
-    """
-    cursor = Cursor(position=after)
-    advised, tried = list(RETRY_MS), 0
-    while True:
-        try:
-            async for message in _one_connection(service, subscription, cursor):
-                match message:
-                    case {"type": "welcome", "retry": {"min_ms": least, "max_ms": most}}:
-                        advised = [least, most]
-                    case {"type": "notice", "code": "draining"}:
-                        advised[0] = message.get("retry_ms", advised[0])
-                    case {"type": "snapshot" | "update" | "events"}:
-                        tried = 0
-                        yield message
-        except LostError as lost:
-            # Full jitter: after a restart not everybody comes back at the same moment.
-            wait = random.uniform(0, min(advised[1], advised[0] * 2**tried)) / 1000  # noqa: S311 - no secret
-            tried = min(tried + 1, 16)
-            say(f"incidentlog: {lost}; again in {wait:.1f} s")
-            await asyncio.sleep(wait)
-
-
-async def _one_connection(service: Service, subscription: Message, cursor: Cursor) -> AsyncIterator[Message]:
-    first = cursor.channel is None
+@asynccontextmanager
+async def client_of(url: str, key: str | None) -> AsyncIterator[Client]:
+    """A client whose exceptions end the command as the service's refusals do elsewhere."""
     try:
-        async with (
-            asyncio.timeout(CONNECT_SECONDS) as opening,
-            service.session.ws_connect(
-                service.at("/v1/live"), protocols=(SUBPROTOCOL,), max_msg_size=MESSAGE_BYTES, autoping=True
-            ) as socket,
-        ):
-            opening.reschedule(None)
-            if socket.protocol != SUBPROTOCOL:
-                raise Failed(f"{service.url} does not speak {SUBPROTOCOL}")
-            await socket.send_json({"type": "subscribe", "id": ID, **subscription, **cursor.resume()})
-            async for message in _messages(socket):
-                _check(message, cursor)
-                cursor.move(message)
-                yield message
-    except aiohttp.WSServerHandshakeError as refused:
-        if refused.status in STATUS.values() and refused.status < 500:  # noqa: PLR2004 - theirs, not ours
-            raise Refused(refused.status, {"title": refused.message or "The service refuses to be followed"}) from None
-        lost: Exception = refused
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        lost = error
-    else:
-        raise LostError("the connection was closed")
-    if first:
-        raise service.away(lost)
-    raise LostError(f"the connection is lost ({str(lost) or type(lost).__name__})")
+        async with Client(url, key, retry_seconds=RETRY_SECONDS) as client:
+            yield client
+    except Problem as problem:
+        raise Refused(problem.status, problem.as_json()) from problem
+    except UnreachableError as error:
+        raise Failed(str(error), Code.UNAVAILABLE) from error
+    except (NotOursError, EndedError) as error:
+        raise Failed(str(error)) from error
+    except ResumeError as error:
+        raise Failed(f"cannot go on from where it was: {error}") from error
+    except ValueError as error:
+        raise Failed(str(error), Code.USAGE) from error
 
 
-async def _messages(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[Message]:
-    """What the service says, until the connection ends; Failed when it says not to come back."""
-    patience = HEARTBEAT_MS
-    while True:
-        frame = await socket.receive(timeout=MISSED_HEARTBEATS * patience / 1000)
-        if frame.type is not aiohttp.WSMsgType.TEXT:
-            code = socket.close_code
-            if code is not None and code in NO_WAY_BACK:
-                why = frame.extra or f"close code {code}"
-                raise Failed(f"the service closed the connection: {why}", NO_WAY_BACK[code])
-            raise LostError(f"the connection was closed ({code})")
-        message = orjson.loads(frame.data)
-        if message.get("type") == "welcome":
-            patience = max(1_000, message.get("heartbeat_ms", patience))
-        yield message
+def tell(notice: Notice) -> None:
+    """Say on stderr what happens to the connection."""
+    match notice:
+        case Notice("lost", detail, float(seconds)):
+            say(f"incidentlog: {detail}; again in {seconds:.1f} s")
+        case Notice("draining"):
+            say("incidentlog: the service is about to stop")
+        case Notice("lagging"):
+            say("incidentlog: slower than what comes; some changes come together")
 
 
-def _check(message: Message, cursor: Cursor) -> None:
-    """Raise what an error says; tell the user why rows come anew."""
-    match message:
-        case {"type": "error", "code": code}:
-            if message.get("retryable"):
-                raise LostError(message.get("detail") or code)
-            raise Refused(STATUS.get(code, 500), message)
-        case {"type": "subscribed", "reason": str(reason)} if cursor.channel is not None:
-            say(f"incidentlog: begins anew: {reason.replace('_', ' ')}")
+def store_at(path: Path | None) -> FileStore | None:
+    """Where the place is kept, if anywhere."""
+    return None if path is None else FileStore(path)
 
 
-async def rows_after(messages: AsyncIterator[Message]) -> AsyncIterator[tuple[Message, Message]]:
-    """After each message that leaves the rows whole: all rows by key, and the message."""
-    rows: Message = {}
-    async for message in messages:
-        if message["type"] == "snapshot":
-            rows = message["rows"] if message["part"] == 1 else rows | message["rows"]
-            if message["part"] != message["parts"]:
-                continue
-        else:
-            rows = {key: row for key, row in rows.items() if key not in set(message["del"])} | message["set"]
-        yield rows, message
-
-
-def filter_of(pairs: Sequence[tuple[str, str]]) -> Message:
-    """The member `filter` of a subscription, if there is anything to narrow by."""
+def filters_of(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Values by name."""
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)
-    return {"filter": values} if values else {}
+    return values
+
+
+def snapshot(followed: Subscription) -> Mapping[str, Any]:
+    """All rows, as the protocol tells them."""
+    return {
+        "type": "snapshot",
+        "position": followed.position,
+        "at": _written(followed.cursor.at),
+        "rows": followed.rows,
+    }
+
+
+def update(change: Change) -> Mapping[str, Any]:
+    """A change, as the protocol tells it, with why it began anew where it did."""
+    cause = change.cause
+    said: dict[str, Any] = {
+        "type": "update",
+        "from": change.start,
+        "to": change.to,
+        "at": _written(change.at),
+        "cause": cause and {"position": cause.position, "event_id": cause.event_id, "kind": cause.kind},
+        "set": change.set,
+        "del": change.gone,
+        "conflated": change.conflated,
+    }
+    return said if change.reason is None else {**said, "reason": change.reason}
+
+
+def _written(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat().replace("+00:00", "Z")

@@ -2,6 +2,7 @@
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,10 @@ Url = Annotated[str, typer.Option("--url", envvar="INCIDENTLOG_URL", help="Where
 Key = Annotated[
     str | None,
     typer.Option("--key", envvar="INCIDENTLOG_KEY", show_envvar=True, help="The key to present.", show_default=False),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option("--resume", dir_okay=False, help="Keep the place in this file, and go on from it next time."),
 ]
 URL = "http://127.0.0.1:8080"
 

@@ -1,6 +1,7 @@
 """`incidentlog projection`: what the log adds up to."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -12,6 +13,9 @@ from incidentlog.cli.group import Group
 from incidentlog.cli.options import Output
 
 app = typer.Typer(cls=Group, help="Projections: list them, show one, watch one move.", no_args_is_help=True)
+
+EVENTS = "events"
+"""What the live protocol calls the log itself."""
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The projection, such as city_incidents.")]
 GroupBy = Annotated[
@@ -98,12 +102,13 @@ def watch(
     name: Name,
     group_by: GroupBy = None,
     filters: Filter = None,
+    resume: options.Resume = None,
     output: options.Form = None,
     url: options.Url = options.URL,
     key: options.Key = None,
 ) -> None:
     """Watch a projection move, until Ctrl-C: a table that repaints itself, or each message as a line of NDJSON."""
-    run(_watch(url, key, name, group_by, filters, options.form(output)))
+    run(_watch(url, key, name, group_by, filters, resume, options.form(output)))
 
 
 async def _watch(
@@ -112,29 +117,31 @@ async def _watch(
     name: str,
     group_by: Sequence[str] | None,
     filters: Sequence[str] | None,
+    resume: Path | None,
     output: Output,
 ) -> None:
-    import sys
-
-    from incidentlog.cli.asking import Service
-    from incidentlog.cli.live import filter_of, follow, rows_after
-    from incidentlog.cli.output import line
+    from incidentlog.cli.live import client_of, filters_of, snapshot, store_at, tell, update
+    from incidentlog.cli.output import write
 
     if output not in (Output.TABLE, Output.NDJSON):
         raise Failed("what never ends can be shown as a table or as ndjson", Code.USAGE)
-    subscription: dict[str, Any] = {"projection": name, **filter_of(_pairs(filters))}
-    if by := _dimensions(group_by):
-        subscription["group_by"] = by
-    async with Service(url, key) as service:
-        messages = follow(service, subscription)
-        if output is Output.NDJSON:
-            async for message in messages:
-                line(message)
-                sys.stdout.flush()
-            return
-        from incidentlog.cli.painting import paint
+    if name == EVENTS:
+        raise Failed("the log is no projection: events tail follows it", Code.USAGE)
+    narrowed = filters_of(_pairs(filters))
+    async with (
+        client_of(url, key) as client,
+        client.subscribe(
+            name, group_by=_dimensions(group_by), filters=narrowed, resume=store_at(resume), notify=tell
+        ) as followed,
+    ):
+        if output is Output.TABLE:
+            from incidentlog.cli.painting import paint
 
-        await paint(name, rows_after(messages))
+            await paint(name, followed)
+        if not followed.resumed:
+            write([snapshot(followed)], output)
+        async for change in followed:
+            write([update(change)], output)
 
 
 def keyed(rows: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -29,9 +29,12 @@ MISSED_HEARTBEATS: Final = 3
 HEARTBEAT_MS: Final = 30_000
 LEAST_PATIENCE_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 1.0
+WINDOW: Final = 50
+"""How many messages the service sends ahead of what was taken; then it waits, and puts what changes into one."""
 WAITING: Final = 1_000
 WAITING_BYTES: Final = 16 * 1024 * 1024
 """How much may wait to be taken before nothing more is read."""
+SLOW: Final = 4490
 ENDED: Final = frozenset({4400, 4409, 4410})
 """Close codes after which coming back is of no use; the refusals of a key are problems."""
 REFUSED: Final[Mapping[int, type[Problem]]] = {4401: Unauthenticated, 4403: Forbidden, 4408: Unauthenticated}
@@ -42,6 +45,10 @@ Message = Mapping[str, Any]
 
 class LostError(Exception):
     """The connection is gone; it may be made anew."""
+
+
+class SlowError(LostError):
+    """The service had waited too long for what it sent to be taken."""
 
 
 class Follower:
@@ -64,9 +71,9 @@ class Follower:
         self._patience_seconds = MISSED_HEARTBEATS * HEARTBEAT_MS / 1000
         self._answered = False
         self._failure: Exception | None = None
-        self._windowed = False
+        self._window: int | None = None
         self._taken = asyncio.Event()
-        self._taken_to: tuple[str, int] | None = None
+        self._acked: tuple[str, int] = ("", 0)
 
     # ---------------------------------------------------------------------------------------------- taking
 
@@ -80,8 +87,9 @@ class Follower:
         step, size = self._steps.popleft()
         self._waiting_bytes -= size
         self._room.set()
-        self._taken_to = step.cursor.channel, step.cursor.position
-        self._taken.set()
+        if not step.brings_nothing:
+            self._acked = step.cursor.channel, step.cursor.position
+            self._taken.set()
         return step
 
     async def answered(self) -> None:
@@ -105,12 +113,24 @@ class Follower:
                 except (LostError, BrokenError) as error:
                     wait = self._waits.next_seconds()
                     if not self._answered and loop.time() + wait > until:
-                        raise UnreachableError(f"no service at {self._asking.url}: {error}") from error
+                        raise self._given_up(error) from error
                     self._notify(Notice("lost", str(error), wait))
                     await asyncio.sleep(wait)
+                    if isinstance(error, SlowError):
+                        await self._taken_all()  # back before that, there would be only more to wait
         except Exception as error:  # noqa: BLE001 - whoever takes the next step is told
             self._failure = error
             self._came.set()
+
+    async def _taken_all(self) -> None:
+        while self._steps:
+            self._room.clear()
+            await self._room.wait()
+
+    def _given_up(self, error: Exception) -> Exception:
+        if isinstance(error.__cause__, Problem):
+            return error.__cause__  # the service is there, and says why not yet
+        return UnreachableError(f"no service at {self._asking.url}: {error}")
 
     async def _connection(self) -> None:
         """One connection, to its end; raises LostError, BrokenError, or what cannot be mended."""
@@ -118,8 +138,11 @@ class Follower:
         acknowledging: asyncio.Task[None] | None = None
         try:
             self._welcome(*await self._receive(socket))
-            await self._send(socket, {"type": "subscribe", "id": ID, **self._subscription, **self._chain.connect()})
-            acknowledging = asyncio.create_task(self._acknowledge(socket)) if self._windowed else None
+            said = {"type": "subscribe", "id": ID, **self._subscription, **self._chain.connect()}
+            if self._window is not None:
+                said["window"] = self._window
+                acknowledging = asyncio.create_task(self._acknowledge(socket))
+            await self._send(socket, said)
             while True:
                 await self._take_in(*await self._receive(socket), socket)
         finally:
@@ -157,7 +180,8 @@ class Follower:
         try:
             self._patience_seconds = max(LEAST_PATIENCE_SECONDS, MISSED_HEARTBEATS * welcome["heartbeat_ms"] / 1000)
             self._waits.advise(welcome["retry"]["min_ms"], welcome["retry"]["max_ms"])
-            self._windowed = "window" in welcome["limits"]
+            most = welcome["limits"].get("window")
+            self._window = None if most is None else min(WINDOW, most)
         except (KeyError, TypeError) as error:
             raise NotOursError(f"the welcome cannot be read: {error!r}") from error
 
@@ -182,7 +206,7 @@ class Follower:
             case "error":
                 problem = problem_of(message)
                 if message.get("retryable"):
-                    raise LostError(problem.detail)
+                    raise LostError(problem.detail) from problem
                 raise problem
             case "notice":
                 await self._noticed(message, socket)
@@ -223,8 +247,7 @@ class Follower:
             while True:
                 await self._taken.wait()
                 self._taken.clear()
-                assert self._taken_to is not None  # noqa: S101 - something was taken
-                channel, position = self._taken_to
+                channel, position = self._acked
                 await self._send(socket, {"type": "ack", "channel": channel, "position": position})
 
     async def _send(self, socket: aiohttp.ClientWebSocketResponse, message: Message) -> None:
@@ -241,4 +264,5 @@ def _closed(code: int | None, reason: str) -> Exception:
         return REFUSED[code](reason)
     if code is not None and code in ENDED:
         return EndedError(code, reason)
-    return LostError(f"the connection was closed ({code})")
+    kind = SlowError if code == SLOW else LostError
+    return kind(f"the connection was closed ({code})")

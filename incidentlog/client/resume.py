@@ -18,7 +18,7 @@ FORMAT: Final = 1
 
 
 class ResumeError(ValueError):
-    """What was stored cannot be gone on from: it is damaged, or of another subscription."""
+    """A place cannot be gone on from, or not be kept: it is damaged, of another subscription, or the disk is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +101,20 @@ class FileStore:
         self.path = Path(path)
 
     async def load(self) -> Resume | None:
-        """What the file holds; None when there is none. Raises ResumeError when it is damaged, OSError as it comes."""
+        """What the file holds; None when there is none. Raises ResumeError when it is damaged, or cannot be read."""
         try:
             return Resume.from_json(await asyncio.to_thread(self.path.read_bytes))
         except FileNotFoundError:
             return None
-        except ResumeError as error:
+        except (ResumeError, OSError) as error:
             raise ResumeError(f"{self.path}: {error}") from error
 
     async def save(self, resume: Resume) -> None:
-        """Write it beside the file, to the disk, and then in its place."""
-        await asyncio.to_thread(self._replace, resume.to_json())
+        """Write it beside the file, to the disk, and then in its place. Raises ResumeError when that fails."""
+        try:
+            await asyncio.to_thread(self._replace, resume.to_json())
+        except OSError as error:
+            raise ResumeError(f"{self.path}: {error}") from error
 
     def _replace(self, content: bytes) -> None:
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")

@@ -34,10 +34,14 @@ class _Following(Generic[T]):
         self._store = MemoryStore(resume) if resume is None or isinstance(resume, Resume) else resume
         self._chain = Chain(of_log=followed == "events", after=after)
         self._follower = Follower(asking, {"projection": followed, **subscription}, self._chain, notify or _silent)
+        self.resumed = False
+        """Whether it goes on from a place that was stored, and did not begin with what the service sent."""
         self._task: asyncio.Task[None] | None = None
         self._first: T | None = None
         self._cursor: Cursor | None = None
         self._unsaved = False
+        self._handled = False
+        """Whether whoever follows has asked for more since the last change, and so has dealt with it."""
         self._saved_at = 0.0
 
     async def __aenter__(self) -> Self:
@@ -47,6 +51,7 @@ class _Following(Generic[T]):
         ResumeError for a store of something else.
         """
         stored = await self._store.load()
+        self.resumed = stored is not None
         if stored is not None:
             if stored.followed != self._followed:
                 raise ResumeError(f"what was stored is of {stored.followed}, not of {self._followed}")
@@ -67,7 +72,7 @@ class _Following(Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self._stop()
-        if error is None:
+        if error is None or self._handled:
             await self._save()
 
     async def _stop(self) -> None:
@@ -84,17 +89,16 @@ class _Following(Generic[T]):
         May be cancelled, as by `asyncio.timeout`, without losing anything. Raises the Problem with which the service
         ends the subscription, EndedError, or what the store raises.
         """
+        self._handled = True
         if self._unsaved:
             await self._save()
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        while True:
+        change, self._first = self._first, None
+        while change is None:
             change = self._apply(await self._follower.take())
-            if change is not None:
-                return change
-            if asyncio.get_running_loop().time() - self._saved_at > SAVE_SECONDS:
+            if change is None and asyncio.get_running_loop().time() - self._saved_at > SAVE_SECONDS:
                 await self._save()
+        self._handled = False
+        return change
 
     async def _save(self) -> None:
         if self._cursor is not None:

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 from tests.cli.acting import Demo, Terminal, interrupted, ndjson, strike, told
 
@@ -51,6 +52,22 @@ def test_what_comes_is_told_as_it_comes(terminal: Terminal):
         while (line := told(tail))["id"] != event["id"]:
             positions.append(line["position"])
         assert positions == sorted(set(positions))
+        assert interrupted(tail) == 130
+
+
+def test_the_log_is_followed_on_from_where_it_was_stopped(terminal: Terminal, folder: Path):
+    words = ["events", "tail", "--after", "100", "--resume", str(folder / "tail.json")]
+    event, later = strike(), strike()
+    with terminal.started(*words) as tail:
+        assert terminal.run("ingest", "-", given=ndjson(event)).returncode == 0
+        positions = [100]
+        while (line := told(tail))["id"] != event["id"]:
+            positions.append(line["position"])
+        assert interrupted(tail) == 130
+    assert positions == list(range(100, line["position"]))
+    assert terminal.run("ingest", "-", given=ndjson(later)).returncode == 0
+    with terminal.started(*words) as tail:
+        assert told(tail)["id"] == later["id"]
         assert interrupted(tail) == 130
 
 

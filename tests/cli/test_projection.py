@@ -101,6 +101,22 @@ def test_watching_goes_on_after_the_service_was_started_again(folder: Path):
             assert interrupted(watching) == 130
 
 
+def test_watching_goes_on_where_it_was_stopped(terminal: Terminal, folder: Path):
+    words = ["projection", "watch", "city_incidents", "--group-by", "place", "--resume", str(folder / "watch.json")]
+    with terminal.started(*words) as watching:
+        seen = told(watching)["position"]
+        assert interrupted(watching) == 130
+    assert terminal.run("ingest", "-", given=ndjson(strike())).returncode == 0
+    with terminal.started(*words) as watching:
+        update = told(watching)
+        assert (update["type"], update["from"], update["to"]) == ("update", seen, seen + 1)
+        assert interrupted(watching) == 130
+    other = ["projection", "watch", "talks_ledger", "--resume", str(folder / "watch.json")]
+    done = terminal.run(*other)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "what was stored is of city_incidents" in done.stderr
+
+
 def test_on_a_terminal_it_paints_a_table(terminal: Terminal):
     ours, theirs = pty.openpty()
     with terminal.started("projection", "watch", "city_incidents", "-f", "kind=strike", stdout=theirs):
