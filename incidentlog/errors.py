@@ -113,6 +113,12 @@ class Erased(Problem):
     slug, status, title = "erased", 410, "The event was erased"
 
 
+class VersionRetired(Problem):
+    """The projection has moved on to a version that this node does not know: it is to be replaced by a newer one."""
+
+    slug, status, title = "version-retired", 410, "The version is retired"
+
+
 class WrongVersion(Problem):
     """The stream is not at the version expected."""
 
@@ -167,7 +173,7 @@ class Internal(Problem):
 
 PROBLEMS: tuple[type[Problem], ...] = (
     BadRequest, InvalidEvent, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout,
-    IdConflict, Erased, WrongVersion, TooLarge, UnsupportedMediaType, StreamFull, RefusedLines, Overloaded, Unavailable,
-    ProjectionLagging, Internal,
+    IdConflict, Erased, VersionRetired, WrongVersion, TooLarge, UnsupportedMediaType, StreamFull, RefusedLines,
+    Overloaded, Unavailable, ProjectionLagging, Internal,
 )  # fmt: skip
 """All of them, for the pages at `/problems/<slug>`."""

@@ -26,6 +26,8 @@ class Reader:
     """The key's id; `open` for a request without a key."""
     scopes: frozenset[str]
     clearance: int
+    expires_at: datetime | None = None
+    """Until when it may; keys do not expire, they are revoked."""
 
     def may(self, scope: str) -> None:
         """Raises Forbidden, or Unauthenticated where a key would help, when the scope is missing."""
@@ -44,6 +46,14 @@ def digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "replace")).digest()
 
 
+def token_of(authorization: str) -> str:
+    """The key in an `Authorization`; raises Unauthenticated when it has another form."""
+    scheme, _, key = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise Unauthenticated("the form is Authorization: Bearer <key>")
+    return key.strip()
+
+
 class Keys:
     """Knows keys by their digest, and remembers those it has seen."""
 
@@ -57,10 +67,7 @@ class Keys:
         """Whoever presents this `Authorization`; raises Unauthenticated for a key that is not known."""
         if authorization is None:
             return self._open
-        scheme, _, key = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not key:
-            raise Unauthenticated("the form is Authorization: Bearer <key>")
-        return await self.by_key(key.strip())
+        return await self.by_key(token_of(authorization))
 
     async def by_key(self, key: str) -> Reader:
         """The owner of a key; raises Unauthenticated for one that is not known."""

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from incidentlog.api.keys import token_of
 from incidentlog.api.requests import SERVICE
 
 routes = web.RouteTableDef()
@@ -16,4 +17,4 @@ async def follow(request: web.Request) -> web.StreamResponse:
     if given is None and not reader.scopes:
         return await service.hub.handle(request, None)
     reader.may("read")
-    return await service.hub.handle(request, reader)
+    return await service.hub.handle(request, reader, None if given is None else token_of(given))

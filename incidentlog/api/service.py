@@ -37,6 +37,8 @@ Ready = Callable[[str, str | None, int], None]
 GC_THRESHOLD: Final = 50_000
 """The default collects so often that it doubles what validating an event costs."""
 SHUTDOWN_SECONDS: Final = 5.0
+NOTICE_SECONDS: Final = 1.0
+"""How long before its sockets are closed a service that stops says so."""
 FILES: Final = 4
 BUILD_SECONDS: Final = 10.0
 
@@ -215,7 +217,7 @@ async def _serve(
             ready(url, made, loaded)
         code = await _until(stop, embedded)
         await site.stop()
-        await service.hub.close(1012)
+        await service.hub.close(1012, notice_seconds=NOTICE_SECONDS)
         await server.cleanup()
     return code
 

@@ -12,7 +12,7 @@ import structlog
 from incidentlog.clock import Clock
 from incidentlog.errors import Internal, Problem, ProjectionLagging
 from incidentlog.live import frames
-from incidentlog.live.frames import Cause, Cursor
+from incidentlog.live.frames import Cause, Cursor, Message
 from incidentlog.live.views import Delta, Mark, View
 from incidentlog.store.connect import Connection, lost
 from incidentlog.store.live import event_id_at
@@ -24,6 +24,8 @@ REMEMBERED: Final = 4_096
 """How many changed keys are remembered before those are forgotten that every subscriber has."""
 BEHIND: Final = 100_000
 """How far behind a reader may be and be told what it missed; past it a snapshot costs less."""
+TOLD_AT_ONCE: Final = 250
+"""How many followers are told before others get their turn."""
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +73,14 @@ class Follower(Protocol):
         ...
 
 
+async def tell(followers: set[Follower]) -> None:
+    """Tell some followers that there is something, with a pause now and then in which others get their turn."""
+    for number, follower in enumerate(tuple(followers), start=1):
+        follower.wake()
+        if number % TOLD_AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """The last time that rows changed."""
@@ -100,8 +110,11 @@ class Channel:
         """When each key changed last, in this order."""
         self._last: Step | None = None
         self._failure: Problem | None = None
-        self._snapshot: tuple[Cursor, list[bytes]] | None = None
-        self._updates: dict[tuple[int, Cursor], bytes] = {}
+        self._untold = False
+        self._snapshot: tuple[Cursor, list[Message]] | None = None
+        self._bodies: dict[Cursor, bytes] = {}
+        """The last change as those need it who have seen everything up to a change before it."""
+        self._updates: dict[tuple[int, Cursor], Message] = {}
 
     # ------------------------------------------------------------------------------------------- following
 
@@ -131,6 +144,9 @@ class Channel:
             self._tick()
             if upto > self.cursor.position:
                 await self._advance(upto)
+            if self._untold:
+                self._untold = False
+                await tell(self.followers)
             await self._until(ticket)
 
     async def _until(self, ticket: asyncio.Event) -> None:
@@ -187,16 +203,15 @@ class Channel:
         if delta:
             assert to > self.cursor  # noqa: S101 - else nobody could tell this change from the last
             self._last = Step(self._last_change or Cursor(0, to.at), cause, several)
+            self._bodies.clear()
             self._updates.clear()
+            self._untold = True
             for key in delta:
                 self._changed.pop(key, None)
                 self._changed[key] = to
             self._snapshot = None
             self._forget()
         self._move(to)
-        if delta:
-            for follower in self.followers:
-                follower.wake()
 
     def _move(self, to: Cursor) -> None:
         self.cursor = to
@@ -231,33 +246,41 @@ class Channel:
 
     # --------------------------------------------------------------------------------------------- telling
 
-    def snapshot(self) -> tuple[Cursor, list[bytes]]:
+    def snapshot(self) -> tuple[Cursor, list[Message]]:
         """All rows in parts, and the cursor they are of; it holds until a row changes."""
         if self._snapshot is None:
             self._snapshot = self.cursor, frames.snapshot(self.name, self.cursor, self._view.rows)
         return self._snapshot
 
-    def update(self, told: int, seen: Cursor) -> tuple[Cursor, list[bytes]] | None:
+    def update(self, told: int, seen: Cursor) -> tuple[Cursor, list[Message]] | None:
         """What changed after a cursor, and where it leads; None when nothing did.
 
-        One message from the position last told, or, where that would be large, a snapshot. Those who were told and
-        have seen the same share the bytes. It leads to the last change, and not to where the channel is, so that a
-        change by the clock carries its own instant.
+        One message from the position last told, or, where that would be large, a snapshot. Those who lack the same
+        share its bytes, and those who were told the same, too, share the message. It leads to the last change, and
+        not to where the channel is, so that a change by the clock carries its own instant.
         """
         last, to = self._last, self._last_change
         if last is None or to is None or to <= seen:
             return None
+        seen = min(seen, last.before)  # nothing changed in between: they lack the same
         made = self._updates.get((told, seen))
         if made is None:
+            made = self._updates[told, seen] = frames.update(self.name, told, to, self._body(last, to, seen))
+        return self.snapshot() if len(made.payload) > frames.UPDATE_BYTES else (to, [made])
+
+    def _body(self, last: Step, to: Cursor, seen: Cursor) -> bytes:
+        body = self._bodies.get(seen)
+        if body is None:
             rows = self._view.rows
             keys = list(self._keys_after(seen))[::-1]
-            made = self._updates[told, seen] = frames.update(
-                self.name, told, to, last.cause,
+            body = self._bodies[seen] = frames.changes(
+                to,
+                last.cause,
                 {key: rows[key] for key in keys if key in rows},
                 [key for key in keys if key not in rows],
                 conflated=last.several or last.before > seen,
-            )  # fmt: skip
-        return self.snapshot() if len(made) > frames.UPDATE_BYTES else (to, [made])
+            )
+        return body
 
     @property
     def _last_change(self) -> Cursor | None:
@@ -269,7 +292,7 @@ class Channel:
                 return
             yield key
 
-    async def missed(self, since: Cursor) -> tuple[Cursor, list[bytes]]:
+    async def missed(self, since: Cursor) -> tuple[Cursor, list[Message]]:
         """What a reader that comes back has missed, up to where the channel is when this is called, and where it leads.
 
         First, at its own position, what the clock changed; then what the log changed.
@@ -287,13 +310,14 @@ class Channel:
             cause = Cause(now.position, "event") if mark is None else _cause(mark, event_id)
             said.append(self._told(told, now, cause, missed.by_log))
             told = now
-        return (told, said) if sum(map(len, said)) <= frames.UPDATE_BYTES else self.snapshot()
+        large = sum(len(message.payload) for message in said) > frames.UPDATE_BYTES
+        return self.snapshot() if large else (told, said)
 
-    def _told(self, start: Cursor, to: Cursor, cause: Cause, delta: Delta) -> bytes:
+    def _told(self, start: Cursor, to: Cursor, cause: Cause, delta: Delta) -> Message:
         rows = {key: row for key, row in delta.items() if row is not None}
         gone = [key for key, row in delta.items() if row is None]
         several = to.position - start.position > 1
-        return frames.update(self.name, start.position, to, cause, rows, gone, conflated=several)
+        return frames.update(self.name, start.position, to, frames.changes(to, cause, rows, gone, conflated=several))
 
 
 def _cause(mark: Mark, event_id: UUID | None) -> Cause:

@@ -1,12 +1,15 @@
 """The raw log, followed: never conflated, never skipped, paged from the database after each reader's own cursor."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
+
 from incidentlog.live import frames
-from incidentlog.live.channel import Follower, Progress, Reading
+from incidentlog.live.channel import RETRY_SECONDS, Follower, Progress, Reading, tell
+from incidentlog.store.connect import lost
 from incidentlog.store.read import EventFilter, read_record_events, search_events
 from incidentlog.subjects.fold import statuses
 from incidentlog.subjects.recorded import Recorded
@@ -19,12 +22,14 @@ PAGES: Final = 16
 EncodeEvent = Callable[[Recorded, str], dict[str, Any]]
 """REST's JSON of an event, which is `effective`, `amended` or `retracted`."""
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Messages, and the position that the reader has after each; and up to where the log was looked through."""
+    """Bodies of messages, each with the position that the reader has after it, and how far was looked for events."""
 
-    messages: tuple[tuple[int, bytes], ...]
+    bodies: Sequence[tuple[int, bytes]]
     reached: int
 
 
@@ -47,22 +52,41 @@ class Feed:
         self._progress = progress
         self._reading = reading
         self._encode = encode_event
-        self._pages: dict[tuple[int, int, int], Page] = {}
-        self._making: dict[tuple[int, int, int], asyncio.Event] = {}
+        self._pages: dict[tuple[int, int], Page] = {}
+        self._making: dict[tuple[int, int], asyncio.Event] = {}
 
     @property
     def head(self) -> int:
         """Up to where there is something to read."""
         return self._progress.position
 
-    def ring(self) -> None:
-        """Tell every reader that the log has grown."""
-        for follower in self.followers:
-            follower.wake()
+    async def run(self) -> None:
+        """Tell every reader that the log has grown, until cancelled.
 
-    async def page(self, told: int, seen: int) -> Page:
-        """What comes after `seen`, in messages that go on from `told`; readers at the same place share it."""
-        place = told, seen, self.head
+        What those at the old head need is read before: so it can go to all of them at once.
+        """
+        old = self.head
+        while True:
+            ticket = self._progress.progressed.ticket()
+            head = self.head
+            if head > old and self.followers:
+                try:
+                    await self.page(old)
+                except Exception as error:
+                    if not lost(error):
+                        log.exception("feed_failed", feed=self.name)
+                    await asyncio.sleep(RETRY_SECONDS)
+            old = head
+            await tell(self.followers)
+            await ticket.wait()
+
+    def ready(self, seen: int) -> Page | None:
+        """What comes after a position, if it has been read already."""
+        return self._pages.get((seen, self.head))
+
+    async def page(self, seen: int) -> Page:
+        """What comes after a position; readers at the same place share it."""
+        place = seen, self.head
         while (page := self._pages.get(place)) is None:
             making = self._making.get(place)
             if making is not None:
@@ -78,7 +102,7 @@ class Feed:
                 del self._pages[next(iter(self._pages))]
         return page
 
-    async def _read(self, told: int, seen: int, upto: int) -> Page:
+    async def _read(self, seen: int, upto: int) -> Page:
         async with self._reading() as connection:
             found, reached = await search_events(
                 connection, self._wanted, after=seen, upto=upto, clearance=self._clearance, limit=PAGE
@@ -87,5 +111,5 @@ class Feed:
             about = await read_record_events(connection, streams, upto, self._clearance) if streams else []
         involved = {e.position: e for e in (*about, *found)}
         status = statuses(involved[position] for position in sorted(involved))
-        items = [(e.position, frames.dumps(self._encode(e, status.get(e.event_id, "effective")))) for e in found]
-        return Page(tuple(frames.events(self.name, told, items)), reached)
+        items = ((e.position, frames.dumps(self._encode(e, status.get(e.event_id, "effective")))) for e in found)
+        return Page(frames.packed_events(items), reached)

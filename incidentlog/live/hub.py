@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -14,13 +14,15 @@ from aiohttp import WSCloseCode, web
 from incidentlog import __version__
 from incidentlog.clock import Clock
 from incidentlog.errors import BadRequest, Fault, Forbidden, NotFound, Overloaded, Problem, ProjectionLagging
+from incidentlog.live import frames
+from incidentlog.live.answers import Welcome
 from incidentlog.live.channel import Channel, Progress
 from incidentlog.live.documents import DocumentView
 from incidentlog.live.feed import EncodeEvent, Feed
 from incidentlog.live.frames import PART_BYTES
 from incidentlog.live.messages import MESSAGE_BYTES, Subscribe
 from incidentlog.live.session import (
-    BUFFER,
+    MESSAGES_PER_SECOND,
     PING_SECONDS,
     PROTOCOL,
     SUBSCRIPTIONS,
@@ -41,15 +43,21 @@ from incidentlog.store.read import LogIdentity, read_head, read_log
 
 EVENTS: Final = "events"
 """What a client subscribes to for the log itself."""
-CONNECTIONS: Final = 2_000
+CONNECTIONS: Final = 10_000
 CHANNELS: Final = 500
 READERS: Final = 4
 """How many connections to the database following may hold at a time."""
 ACQUIRE_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 1.0
+"""How often it looks whose token expires."""
+CHECK_SECONDS: Final = 10.0
+"""How often tokens are looked up again: so long a revoked one may go on, and as long as it is remembered."""
 BUILD_SECONDS: Final = 0.2
 """How often it looks whether the projections of this version are there, until they are."""
 RETRY_MS: Final = (500, 30_000)
 """Within which time clients come back, with full jitter."""
+COMING_BACK_MS: Final = 5
+"""When the service stops, its clients are told to come back within so much time for each of them."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,13 +75,18 @@ class Hub:
         encode_event: EncodeEvent,
         origins: Collection[str] = (),
         heartbeat_seconds: float = 15.0,
+        look_seconds: float = LOOK_SECONDS,
+        check_seconds: float = CHECK_SECONDS,
         authenticate: Authenticate | None = None,
     ) -> None:
         """`origins` are those whose pages may open a socket, besides the service's own.
 
-        `authenticate` answers `auth` messages; without it every reader has to be known at the handshake.
+        `authenticate` answers `auth` messages, and says of tokens whether they still hold; without it every reader
+        has to be known at the handshake.
         """
         self.heartbeat_seconds = heartbeat_seconds
+        self._look_seconds = look_seconds
+        self._check_seconds = check_seconds
         self._pool = pool
         self._log = identity
         self._progress = progress
@@ -84,7 +97,7 @@ class Hub:
         self._builds: Mapping[str, Build] = {}
         self._channels: dict[str, Channel] = {}
         self._feeds: dict[str, Feed] = {}
-        self._tasks: dict[Channel, asyncio.Task[None]] = {}
+        self._tasks: dict[Channel | Feed, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._sessions: set[Session] = set()
         self._readers = asyncio.Semaphore(READERS)
@@ -97,22 +110,43 @@ class Hub:
         """Keep every channel up until cancelled. To be held in a task group; sockets may come once it runs."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            group.create_task(self._ring_feeds())
+            group.create_task(self._guard())
             await self._watch()
 
-    async def close(self, code: int = WSCloseCode.SERVICE_RESTART) -> None:
-        """Take no more sockets, and close those that are open, within seconds."""
+    async def close(self, code: int = WSCloseCode.SERVICE_RESTART, *, notice_seconds: float = 0.0) -> None:
+        """Take no more sockets, tell those that are open, and close them so much later, within seconds."""
         self._closed = True
+        within = min(max(RETRY_MS[0], COMING_BACK_MS * len(self._sessions)), RETRY_MS[1])
+        for session in self._sessions:
+            session.tell(frames.notice("draining", retry_ms=within))
+        if self._sessions and notice_seconds:
+            await asyncio.sleep(notice_seconds)
         closing = [session.close(code, "the service stops") for session in self._sessions]
         if closing:
             await asyncio.wait(closing)
 
-    async def _ring_feeds(self) -> None:
+    async def _guard(self) -> None:
+        """End the sessions of those who may not follow any more."""
+        loop = asyncio.get_running_loop()
+        check_at = loop.time() + self._check_seconds
         while True:
-            ticket = self._progress.progressed.ticket()
-            for feed in self._feeds.values():
-                feed.ring()
-            await ticket.wait()
+            await asyncio.sleep(min(self._look_seconds, self._check_seconds))
+            now = self.now()
+            for session in self._sessions:
+                session.look(now)
+            if loop.time() >= check_at:
+                check_at = loop.time() + self._check_seconds
+                await self._check(tuple(self._sessions))
+
+    async def _check(self, sessions: Iterable[Session]) -> None:
+        """Look their tokens up again, one after the other: many sessions of one token ask the database once."""
+        for session in sessions:
+            try:
+                await session.check()
+            except Exception as error:
+                if not lost(error):
+                    raise
+                return  # nobody is shut out because the database is away
 
     async def _watch(self) -> None:
         """Look now and then where the log's head is, and whether its positions still mean the same."""
@@ -145,20 +179,23 @@ class Hub:
 
     # ----------------------------------------------------------------------------------------------- door
 
-    async def handle(self, request: web.Request, reader: Reader | None) -> web.WebSocketResponse:
+    async def handle(
+        self, request: web.Request, reader: Reader | None, token: str | None = None
+    ) -> web.WebSocketResponse:
         """Answer `/v1/live`. Raises, before the upgrade, what is wrong with the handshake.
 
-        `reader` None: the first message must be `auth`.
+        `reader` None: the first message must be `auth`. `token` is what the reader was known by, if anything was.
         """
         self._admit(request, reader)
         answer = web.WebSocketResponse(
             protocols=(PROTOCOL,), compress=False, heartbeat=PING_SECONDS, max_msg_size=MESSAGE_BYTES,
-            writer_limit=BUFFER, timeout=2.0,
+            writer_limit=0,  # look after each message whether the client still takes them
+            timeout=2.0,
         )  # fmt: skip
         if not answer.can_prepare(request):
             raise BadRequest("this is a WebSocket: ask for an upgrade, version 13")
         await answer.prepare(request)
-        session = Session(self, answer, request, self._authenticate)
+        session = Session(self, answer, request, self._authenticate, token)
         self._sessions.add(session)
         try:
             await session.run(reader)
@@ -180,9 +217,10 @@ class Hub:
         if self._closed or len(self._sessions) >= CONNECTIONS:
             raise Overloaded(f"at most {CONNECTIONS} connections" if not self._closed else "the service stops")
 
-    async def welcome(self, reader: Reader) -> Mapping[str, Any]:
+    async def welcome(self, reader: Reader) -> Welcome:
         """What is said first."""
         return {
+            "type": "welcome",
             "server": f"incidentlog/{__version__}",
             "epoch": self.epoch,
             "head": await self.head(),
@@ -193,6 +231,7 @@ class Hub:
                 "message_bytes": MESSAGE_BYTES,
                 "part_bytes": PART_BYTES,
                 "rows": ROWS,
+                "messages_per_second": MESSAGES_PER_SECOND,
             },
             "auth": {"name": reader.name, "clearance": reader.clearance},
             "projections": {name: p.version for name, p in sorted(PROJECTIONS.items())},
@@ -226,37 +265,41 @@ class Hub:
         return self.head_seen
 
     def subscribe(
-        self, asked: Subscribe, reader: Reader, wake: Callable[[], None], fail: Callable[[Subscription, Problem], None]
+        self,
+        asked: Subscribe,
+        reader: Reader,
+        wake: Callable[[Subscription], None],
+        fail: Callable[[Subscription, Problem], None],
     ) -> Subscription:
         """Join the channel asked for, made if nobody follows it yet. Raises what is wrong with it."""
+        assert self._group is not None  # noqa: S101 - `run` is running
         subscription: Subscription
+        followed: Channel | Feed
         if asked.projection == EVENTS:
-            feed = self._feed(asked, reader)
+            followed = feed = self._feed(asked, reader)
             subscription = Tailing(asked, self, wake, fail, feed)
-            self._feeds.setdefault(feed.name, feed).followers.add(subscription)
+            self._feeds[feed.name] = feed
         else:
-            channel, made = self._channel(asked, reader)
+            followed = channel = self._channel(asked, reader)
             subscription = Following(asked, self, wake, fail, channel)
-            if made:
-                assert self._group is not None  # noqa: S101 - `run` is running
-                self._channels[channel.name] = channel
-                self._tasks[channel] = self._group.create_task(channel.run())
-            channel.followers.add(subscription)
+            self._channels[channel.name] = channel
+        if followed not in self._tasks:
+            self._tasks[followed] = self._group.create_task(followed.run())
+        followed.followers.add(subscription)
         return subscription
 
     def leave(self, subscription: Subscription) -> None:
         """Leave its channel; one that nobody follows is dropped."""
-        match subscription:
-            case Following(channel=channel):
-                channel.followers.discard(subscription)
-                if not channel.followers:
-                    self._tasks.pop(channel).cancel()
-                    if self._channels.get(channel.name) is channel:
-                        del self._channels[channel.name]
-            case Tailing(channel=feed):
-                feed.followers.discard(subscription)
-                if not feed.followers and self._feeds.get(feed.name) is feed:
-                    del self._feeds[feed.name]
+        assert isinstance(subscription, Following | Tailing)  # noqa: S101 - made by `subscribe`
+        followed = subscription.channel
+        followed.followers.discard(subscription)
+        if followed.followers:
+            return
+        if (task := self._tasks.pop(followed, None)) is not None:
+            task.cancel()
+        known: dict[str, Any] = self._channels if isinstance(followed, Channel) else self._feeds
+        if known.get(followed.name) is followed:
+            del known[followed.name]
 
     def _feed(self, asked: Subscribe, reader: Reader) -> Feed:
         wanted = parse_event_filter(_lists(asked.filter), self._log.zone, under="/filter")
@@ -267,8 +310,7 @@ class Hub:
             feed = Feed(name, wanted, reader.clearance, self._progress, self._reading, self._encode_event)
         return feed
 
-    def _channel(self, asked: Subscribe, reader: Reader) -> tuple[Channel, bool]:
-        """The channel asked for, and whether it is a new one."""
+    def _channel(self, asked: Subscribe, reader: Reader) -> Channel:
         projection = PROJECTIONS.get(asked.projection)
         if projection is None:
             raise NotFound(f"no projection is called {asked.projection}; there are {', '.join(sorted(PROJECTIONS))}")
@@ -285,9 +327,9 @@ class Hub:
             view = DocumentView.of(projection, build, tally, reader.clearance)
         name = _name(f"{projection.name}@{projection.version}", [narrowed, reader.clearance])
         if name in self._channels:
-            return self._channels[name], False
+            return self._channels[name]
         self._limit()
-        return Channel(name, projection.version, view, self._progress, self._clock, self._reading), True
+        return Channel(name, projection.version, view, self._progress, self._clock, self._reading)
 
     def _build(self, projection: Tally | Document[Any]) -> Build:
         build = self._builds.get(projection.name)

@@ -12,26 +12,29 @@ from incidentlog.subjects.values import MAX_INT
 MESSAGE_BYTES: Final = 64 * 1024
 """The largest message that is read; a larger one closes the socket with 1009."""
 SLOWEST_MS: Final = 60_000
+WINDOW: Final = 1_000
+"""The most messages of one subscription that may wait for an `ack`."""
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Values = Name | Annotated[list[Name], Field(max_length=200)]
+Position = Annotated[int, Field(ge=0, le=MAX_INT)]
 
 
-class Message(BaseModel):
+class Said(BaseModel):
     """What every message is."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
-class Auth(Message):
-    """Who it is, where the handshake did not say."""
+class Auth(Said):
+    """Who it is, where the handshake did not say; later, another token for the same reader, before one expires."""
 
     type: Literal["auth"]
     token: Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 
 
-class Subscribe(Message):
+class Subscribe(Said):
     """Follow a projection, or the log itself."""
 
     type: Literal["subscribe"]
@@ -42,7 +45,7 @@ class Subscribe(Message):
     group_by: Values | None = None
     filter: Annotated[dict[str, Values], Field(max_length=20)] = Field(default_factory=dict)
     """As in REST: values by dimension, `since` and `until`; for the log its own filters."""
-    from_: Annotated[int | None, Field(ge=0, le=MAX_INT, alias="from")] = None
+    from_: Annotated[Position | None, Field(alias="from")] = None
     """Up to where it has seen everything; without it a projection begins with a snapshot, the log at its head."""
     at: Annotated[AwareDatetime, Field(strict=False)] | None = None
     """The instant for which the client has the rows; needed with `from`, save for the log."""
@@ -52,23 +55,33 @@ class Subscribe(Message):
     """The version of the projection of which the client has the rows."""
     min_interval_ms: Annotated[int, Field(ge=0, le=SLOWEST_MS)] = 0
     """At most one update in so many milliseconds."""
+    window: Annotated[int, Field(ge=1, le=WINDOW)] | None = None
+    """At most so many updates, or messages of events, before an `ack`; without it nothing waits for one."""
 
 
-class Unsubscribe(Message):
+class Unsubscribe(Said):
     """No more of it."""
 
     type: Literal["unsubscribe"]
     id: Id
 
 
-class Ping(Message):
+class Ack(Said):
+    """Everything of a channel up to a position has been dealt with: makes room in its window, and nothing else."""
+
+    type: Literal["ack"]
+    channel: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    position: Position
+
+
+class Ping(Said):
     """Asks for a `pong` with the same `ref`."""
 
     type: Literal["ping"]
     ref: Annotated[str, StringConstraints(max_length=200)] | int | None = None
 
 
-ClientMessage = Auth | Subscribe | Unsubscribe | Ping
+ClientMessage = Auth | Subscribe | Unsubscribe | Ack | Ping
 _ADAPTER: TypeAdapter[ClientMessage] = TypeAdapter(Annotated[ClientMessage, Field(discriminator="type")])
 
 

@@ -1,20 +1,30 @@
-"""One WebSocket: one task that reads, one that sends, and a cursor for each thing it follows."""
+"""One WebSocket: what its client says is read and answered, what concerns it is sent (API §2)."""
 
 import asyncio
-import contextlib
-import socket
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from incidentlog.errors import BadRequest, Forbidden, Internal, Overloaded, Problem, Unauthenticated, Unavailable
+from incidentlog.errors import (
+    BadRequest,
+    Forbidden,
+    Internal,
+    Overloaded,
+    Problem,
+    Unauthenticated,
+    Unavailable,
+    VersionRetired,
+)
 from incidentlog.live import frames
-from incidentlog.live.messages import Auth, Ping, Subscribe, UnreadableError, Unsubscribe, parse_message
+from incidentlog.live.answers import Welcome
+from incidentlog.live.frames import Message
+from incidentlog.live.line import SocketLine
+from incidentlog.live.messages import Ack, Auth, Ping, Subscribe, UnreadableError, Unsubscribe, parse_message
+from incidentlog.live.sender import Sender
 from incidentlog.live.subscription import Subscription
 from incidentlog.store.connect import lost
 
@@ -23,23 +33,26 @@ SUBSCRIPTIONS: Final = 64
 """The most subscriptions of one connection."""
 MISTAKES: Final = 20
 """How many messages that cannot be read are answered before the socket is closed."""
-REPLIES: Final = 64
-"""How many answers may wait to be sent; past it no more is read from this client."""
+MESSAGES_PER_SECOND: Final = 500
+MESSAGES_AT_ONCE: Final = 2_000
+"""How many messages a client may send in a burst; over time it may send MESSAGES_PER_SECOND."""
 AUTH_SECONDS: Final = 10.0
-SEND_SECONDS: Final = 20.0
-"""How long one message may take to go; then the client has stopped reading, and is cut off."""
+ACK_SECONDS: Final = 60.0
+"""How long a window may stay full; then the client is closed as slow: what it lacks has to be remembered for it."""
+EXPIRING: Final = timedelta(seconds=60)
+"""How long before a token expires its client is told."""
 CLOSE_SECONDS: Final = 3.0
 PING_SECONDS: Final = 30.0
 """How often WebSocket pings find out whether the other side is there."""
-RETRY_SECONDS: Final = 1.0
-BUFFER: Final = 16 * 1024
-"""What may wait in each buffer between us and the client: so that one that stopped reading is noticed early."""
 
 MISUSE: Final = 4400
 UNAUTHENTICATED: Final = 4401
 FORBIDDEN: Final = 4403
 NO_FIRST_MESSAGE: Final = 4408
 ID_IN_USE: Final = 4409
+VERSION_RETIRED: Final = 4410
+LIMITS: Final = 4429
+SLOW: Final = 4490
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +70,11 @@ class Reader(Protocol):
         """The highest marking it may see."""
         ...
 
+    @property
+    def expires_at(self) -> datetime | None:
+        """Until when it may read, as far as is known."""
+        ...
+
 
 Authenticate = Callable[[str], Awaitable[Reader | None]]
 """Whose token it is; None for one that is not known. May raise Unauthenticated or Forbidden."""
@@ -67,12 +85,16 @@ class Host(Protocol):
 
     heartbeat_seconds: float
 
-    async def welcome(self, reader: Reader) -> Mapping[str, Any]:
+    async def welcome(self, reader: Reader) -> Welcome:
         """What is said first."""
         ...
 
     def subscribe(
-        self, asked: Subscribe, reader: Reader, wake: Callable[[], None], fail: Callable[[Subscription, Problem], None]
+        self,
+        asked: Subscribe,
+        reader: Reader,
+        wake: Callable[[Subscription], None],
+        fail: Callable[[Subscription, Problem], None],
     ) -> Subscription:
         """Join the channel asked for; raises what is wrong with it."""
         ...
@@ -103,43 +125,48 @@ class Session:
     """What goes on between the handshake and the close."""
 
     def __init__(
-        self, host: Host, socket_: web.WebSocketResponse, request: web.Request, authenticate: Authenticate | None
+        self,
+        host: Host,
+        socket: web.WebSocketResponse,
+        request: web.Request,
+        authenticate: Authenticate | None,
+        token: str | None = None,
     ) -> None:
+        """`token` is what the handshake showed, and is looked up again now and then; None where nothing was needed."""
+        self.reader: Reader | None = None
+        self.token = token
         self._host = host
-        self._socket = socket_
-        self._request = request
+        self._socket = socket
+        self._line = SocketLine(request, socket)
         self._authenticate = authenticate
-        self._reader: Reader | None = None
-        self._subscriptions: dict[str, Subscription] = {}
+        self._sender = Sender(self._line, beat_seconds=host.heartbeat_seconds, beat=self._beat, drop=self._drop)
         self._opening: dict[str, asyncio.Task[None]] = {}
-        self._replies: deque[bytes] = deque()
-        self._bell = asyncio.Event()
-        self._room = asyncio.Event()
         self._mistakes = 0
-        self._sending = True
+        self._allowance = _Allowance()
+        self._welcomed = False
+        self._warned: datetime | None = None
         self._closing: asyncio.Task[None] | None = None
 
     async def run(self, reader: Reader | None) -> None:
         """Follow until either side closes. Whatever happens, the connection is gone afterwards."""
-        _keep_buffers_small(self._request)
         try:
-            self._reader = reader if reader is not None else await self._introduced()
-            if self._reader is not None:
-                await self._serve(self._reader)
+            self.reader = reader if reader is not None else await self._introduced()
+            if self.reader is not None:
+                await self._serve(self.reader)
         except Exception as error:
             if lost(error):
                 self.close(WSCloseCode.TRY_AGAIN_LATER, "the database does not answer")
             else:
-                log.exception("session_failed", reader=self._reader and self._reader.name)
+                log.exception("session_failed", reader=self.reader and self.reader.name)
                 self.close(WSCloseCode.INTERNAL_ERROR, "the service failed")
         finally:
-            for subscription in self._subscriptions.values():
+            for subscription in self._sender.subscriptions.values():
                 self._host.leave(subscription)
-            self._subscriptions.clear()
+            self._sender.subscriptions.clear()
             if self._closing is not None:
                 await asyncio.wait([self._closing])
             if self._closing is not None or self._socket.close_code in {None, WSCloseCode.ABNORMAL_CLOSURE}:
-                self._abort()
+                self._line.abort()
 
     def close(self, code: int, reason: str) -> asyncio.Task[None]:
         """Begin to close; the first code stands. The task ends when the socket is closed, or cut off."""
@@ -152,12 +179,47 @@ class Session:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._socket.close(code=ending.code, message=ending.reason.encode()[:120])
         except (TimeoutError, OSError):
-            self._abort()
+            self._line.abort()
 
-    def _abort(self) -> None:
-        # Not transport.close(): that waits until a client that has stopped reading has taken what is buffered.
-        if self._request.transport is not None:
-            self._request.transport.abort()
+    def tell(self, message: Message) -> None:
+        """Say something that concerns the whole connection, once its client has been welcomed."""
+        if self._welcomed:
+            self._sender.reply(message)
+
+    # ---------------------------------------------------------------------------------------------- guard
+
+    def look(self, now: datetime) -> None:
+        """Whether the reader may go on: its token may expire, and it may have stopped to acknowledge."""
+        expires = self.reader.expires_at if self.reader is not None else None
+        if expires is not None and now >= expires:
+            self.close(UNAUTHENTICATED, "the token has expired")
+        elif expires is not None and self._welcomed and now >= expires - EXPIRING and self._warned != expires:
+            self._warned = expires
+            self.tell(frames.notice("auth_expiring"))
+        since = min((s.full_since for s in self._subscriptions if s.full_since is not None), default=None)
+        if since is not None and asyncio.get_running_loop().time() > since + ACK_SECONDS:
+            self.close(SLOW, f"a window was full for {ACK_SECONDS:.0f} s")
+
+    async def check(self) -> None:
+        """Look the token up again: one that was revoked, or may see something else by now, ends the session."""
+        if self.token is None or self.reader is None or self._authenticate is None or self._closing is not None:
+            return
+        token = self.token
+        try:
+            reader = await self._authenticate(token)
+        except Forbidden as problem:
+            self.close(FORBIDDEN, problem.detail)
+            return
+        except Unauthenticated:
+            reader = None
+        if token != self.token:
+            return  # it was replaced meanwhile
+        if reader is None:
+            self.close(UNAUTHENTICATED, "the token is not known any more")
+        elif reader.clearance != self.reader.clearance:
+            self.close(UNAUTHENTICATED, "the token has another clearance by now")
+        else:
+            self.reader = reader
 
     # --------------------------------------------------------------------------------------------- reading
 
@@ -172,80 +234,107 @@ class Session:
             if message.type is WSMsgType.BINARY:
                 self.close(MISUSE, "messages are text")
             return None
+        reader = None
         try:
             said = parse_message(message.data)
-            reader = None
             if isinstance(said, Auth) and self._authenticate is not None:
+                self.token = said.token
                 reader = await self._authenticate(said.token)
         except Forbidden as problem:
             self.close(FORBIDDEN, problem.detail)
             return None
         except (UnreadableError, Unauthenticated):
-            reader = None
+            pass
         if reader is None:
             self.close(UNAUTHENTICATED, "the first message must be auth, with a token that is known")
         return reader
 
     async def _serve(self, reader: Reader) -> None:
-        self._replies.append(frames.dumps({"type": "welcome", **await self._host.welcome(reader)}))
+        self._sender.reply(frames.said(await self._host.welcome(reader)))
+        self._welcomed = True
         async with asyncio.TaskGroup() as tasks:
-            sender = tasks.create_task(self._send_all())
+            sending = tasks.create_task(self._sender.run())
             try:
-                await self._read_all(tasks, reader)
+                await self._read_all(tasks)
             finally:
-                sender.cancel()
+                sending.cancel()
                 for task in self._opening.values():
                     task.cancel()
 
-    async def _read_all(self, tasks: asyncio.TaskGroup, reader: Reader) -> None:
+    async def _read_all(self, tasks: asyncio.TaskGroup) -> None:
         """Read until the socket closes: only a reader sees that, and the other side's pings."""
         while True:
             message = await self._socket.receive()
             if message.type is WSMsgType.TEXT:
-                self._take(message.data, tasks, reader)
+                await self._take(message.data, tasks)
             elif message.type is WSMsgType.BINARY:
                 self.close(MISUSE, "messages are text")
             else:
                 return
-            while len(self._replies) >= REPLIES and self._sending:
-                self._room.clear()
-                await self._room.wait()
+            if not self._allowance.take():
+                self.close(LIMITS, f"over {MESSAGES_PER_SECOND} messages a second")
+            await self._sender.room()
 
-    def _take(self, text: str, tasks: asyncio.TaskGroup, reader: Reader) -> None:
+    async def _take(self, text: str, tasks: asyncio.TaskGroup) -> None:
         id_: str | None = None
         try:
             said = parse_message(text)
             match said:
+                case Ack(channel=channel, position=position):
+                    self._ack(channel, position)
                 case Ping(ref=ref):
-                    self._reply(frames.dumps({"type": "pong", "ref": ref}))
+                    self._sender.reply(frames.said({"type": "pong", "ref": ref}))
                 case Subscribe():
                     id_ = said.id
-                    self._subscribe(said, tasks, reader)
+                    self._subscribe(said, tasks)
                 case Unsubscribe():
                     id_ = said.id
                     self._unsubscribe(said.id)
                 case Auth():
-                    raise BadRequest("the connection has its reader already; open another one for another key")
+                    await self._renew(said.token)
         except UnreadableError as problem:
             self._mistakes += 1
-            self._reply(frames.error(problem.id, problem))
+            self._sender.reply(frames.error(problem.id, problem))
             if self._mistakes >= MISTAKES:
                 self.close(MISUSE, "too many messages that cannot be read")
         except Problem as problem:
-            self._reply(frames.error(id_, problem))
+            self._sender.reply(frames.error(id_, problem))
 
-    def _subscribe(self, asked: Subscribe, tasks: asyncio.TaskGroup, reader: Reader) -> None:
-        if asked.id in self._subscriptions:
+    async def _renew(self, token: str) -> None:
+        """Go on with another token of the same reader; nothing is answered when it is good."""
+        assert self.reader is not None  # noqa: S101 - it has been introduced
+        if self._authenticate is None:
+            raise BadRequest("readers are not told apart here")
+        reader = await self._authenticate(token)
+        if reader is None:
+            raise Unauthenticated("the token is not known; the connection goes on with the one it has")
+        if (reader.name, reader.clearance) != (self.reader.name, self.reader.clearance):
+            raise BadRequest("the connection has its reader already; open another one for another reader")
+        self.reader, self.token = reader, token
+
+    def _ack(self, channel: str, position: int) -> None:
+        # One that is not there any more is no mistake: the client may not have heard yet.
+        for subscription in self._subscriptions:
+            if subscription.opened and subscription.channel_name == channel:
+                subscription.ack(position)
+
+    @property
+    def _subscriptions(self) -> list[Subscription]:
+        return list(self._sender.subscriptions.values())
+
+    def _subscribe(self, asked: Subscribe, tasks: asyncio.TaskGroup) -> None:
+        assert self.reader is not None  # noqa: S101 - it has been introduced
+        if asked.id in self._sender.subscriptions:
             self.close(ID_IN_USE, f"the id {asked.id} is in use")
             return
-        if len(self._subscriptions) >= SUBSCRIPTIONS:
+        if len(self._sender.subscriptions) >= SUBSCRIPTIONS:
             raise Overloaded(f"a connection has at most {SUBSCRIPTIONS} subscriptions")
-        subscription = self._host.subscribe(asked, reader, self._bell.set, self._drop)
-        for other in self._subscriptions.values():
+        subscription = self._host.subscribe(asked, self.reader, self._sender.wake, self._drop)
+        for other in self._subscriptions:
             if other.channel_name == subscription.channel_name:
                 self._host.leave(subscription)
                 raise BadRequest(f"the subscription {other.id} follows the same already")
-        self._subscriptions[asked.id] = subscription
+        self._sender.subscriptions[asked.id] = subscription
         self._opening[asked.id] = tasks.create_task(self._open(subscription))
 
     async def _open(self, subscription: Subscription) -> None:
@@ -260,108 +349,59 @@ class Session:
         finally:
             if self._opening.get(subscription.id) is asyncio.current_task():
                 del self._opening[subscription.id]
-        self._bell.set()
+        self._sender.ring()
 
     def _drop(self, subscription: Subscription, problem: Problem) -> None:
         """End a subscription that cannot go on, and say why."""
-        if self._subscriptions.get(subscription.id) is subscription:
-            self._forget(subscription.id)
-            self._reply(frames.error(subscription.id, problem))
+        if self._sender.subscriptions.get(subscription.id) is not subscription:
+            return
+        self._forget(subscription.id)
+        if isinstance(problem, VersionRetired):
+            self.close(VERSION_RETIRED, problem.detail)
+        else:
+            self._sender.reply(frames.error(subscription.id, problem))
 
     def _unsubscribe(self, id_: str) -> None:
-        if id_ not in self._subscriptions:
+        if id_ not in self._sender.subscriptions:
             raise BadRequest(f"no subscription is called {id_}")
         self._forget(id_)
-        self._reply(frames.dumps({"type": "unsubscribed", "id": id_}))
+        self._sender.reply(frames.said({"type": "unsubscribed", "id": id_}))
 
     def _forget(self, id_: str) -> None:
-        self._host.leave(self._subscriptions.pop(id_))
+        self._host.leave(self._sender.subscriptions.pop(id_))
         opening = self._opening.pop(id_, None)
         if opening is not None and opening is not asyncio.current_task():
             opening.cancel()
 
-    def _reply(self, message: bytes) -> None:
-        self._replies.append(message)
-        self._bell.set()
+    # ---------------------------------------------------------------------------------------------- beating
 
-    # --------------------------------------------------------------------------------------------- sending
-
-    async def _send_all(self) -> None:
-        """Send what there is, in turn, until the client is gone or has stopped reading."""
-        loop = asyncio.get_running_loop()
-        beat_at = loop.time() + self._host.heartbeat_seconds
-        try:
-            while True:
-                self._bell.clear()
-                await self._send_replies()
-                more = False
-                for subscription in list(self._subscriptions.values()):
-                    for message in await self._take_from(subscription):
-                        await self._send(message)
-                    more = more or subscription.more
-                if loop.time() >= beat_at:
-                    beat_at = loop.time() + self._host.heartbeat_seconds
-                    await self._send(self._heartbeat())
-                if not more:
-                    await self._rest(beat_at)
-        except TimeoutError:
-            log.info("client_stuck", reader=self._reader and self._reader.name)
-            self._abort()
-        except ConnectionError:
-            pass  # the reader sees it, too, and ends the session
-        finally:
-            self._sending = False
-            self._room.set()
-
-    async def _send_replies(self) -> None:
-        while self._replies:
-            await self._send(self._replies.popleft())
-            self._room.set()
-
-    async def _take_from(self, subscription: Subscription) -> list[bytes]:
-        if not subscription.opened or self._subscriptions.get(subscription.id) is not subscription:
-            return []
-        try:
-            return await subscription.take()
-        except Exception as error:
-            if not lost(error):
-                log.exception("subscription_failed", projection=subscription.asked.projection)
-                self._drop(subscription, Internal())
-            subscription.rest(RETRY_SECONDS)
-            return []
-
-    async def _send(self, message: bytes) -> None:
-        async with asyncio.timeout(SEND_SECONDS):
-            await self._socket.send_frame(message, WSMsgType.TEXT)
-
-    async def _rest(self, until: float) -> None:
-        """Wait for the bell, the heartbeat, or a subscription that has to wait before it may send again."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        until = min([until, *(s.not_before for s in self._subscriptions.values() if s.not_before > now)])
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
-                await self._bell.wait()
-
-    def _heartbeat(self) -> bytes:
-        moves = {s.channel_name: b for s in self._subscriptions.values() if (b := s.beat()) is not None}
-        return frames.dumps(
+    def _beat(self) -> Iterator[Message]:
+        moves = {s.channel_name: b for s in self._subscriptions if (b := s.beat()) is not None}
+        yield frames.said(
             {
                 "type": "heartbeat",
                 "at": min([self._host.now(), *(at for _, _, at in moves.values())]),
                 "head": self._host.head_seen,
-                "channels": {channel: [start, to] for channel, (start, to, _) in moves.items()},
+                "channels": {channel: (start, to) for channel, (start, to, _) in moves.items()},
             }
         )
+        for subscription in self._subscriptions:
+            yield from subscription.standing()
 
 
-def _keep_buffers_small(request: web.Request) -> None:
-    """So that a client that has stopped reading is noticed after kilobytes, and not after megabytes."""
-    transport = request.transport
-    if transport is None:
-        return
-    transport.set_write_buffer_limits(high=BUFFER)
-    raw = transport.get_extra_info("socket")
-    if raw is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        with contextlib.suppress(OSError):  # a socket that is not TCP
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, BUFFER)
+class _Allowance:
+    """How many messages a client may send: a bucket that fills up again."""
+
+    __slots__ = ("_at", "_left")
+
+    def __init__(self) -> None:
+        self._left = float(MESSAGES_AT_ONCE)
+        self._at = 0.0
+
+    def take(self) -> bool:
+        """Count one message; whether it may be sent."""
+        now = asyncio.get_running_loop().time()
+        self._left = min(MESSAGES_AT_ONCE, self._left + (now - self._at) * MESSAGES_PER_SECOND)
+        self._at = now
+        self._left -= 1
+        return self._left >= 0

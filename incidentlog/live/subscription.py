@@ -4,14 +4,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from incidentlog.errors import BadRequest, Fault, Problem
 from incidentlog.live import frames
+from incidentlog.live.answers import Reason
 from incidentlog.live.channel import BEHIND, Channel
-from incidentlog.live.feed import Feed
-from incidentlog.live.frames import Cursor, Reason
+from incidentlog.live.feed import Feed, Page
+from incidentlog.live.frames import Cursor, Message
 from incidentlog.live.messages import Subscribe
+
+LAGGING: Final = 1_000
+"""How many events behind the log something has to fall before its readers are told."""
 
 
 class Desk(Protocol):
@@ -27,6 +31,11 @@ class Desk(Protocol):
         """Up to where subjects and projections stand here."""
         ...
 
+    @property
+    def head_seen(self) -> int:
+        """The last position of the log that this node has heard of."""
+        ...
+
     def now(self) -> datetime:
         """The instant."""
         ...
@@ -37,10 +46,14 @@ class Desk(Protocol):
 
 
 class Subscription:
-    """What one client follows; `wake` and `fail` reach its session."""
+    """What one client follows; `wake` and `fail` reach whoever sends to it."""
 
     def __init__(
-        self, asked: Subscribe, desk: Desk, wake: Callable[[], None], fail: Callable[["Subscription", Problem], None]
+        self,
+        asked: Subscribe,
+        desk: Desk,
+        wake: Callable[["Subscription"], None],
+        fail: Callable[["Subscription", Problem], None],
     ) -> None:
         self.id = asked.id
         self.asked = asked
@@ -51,10 +64,15 @@ class Subscription:
         """Up to where it has been given everything; past `told` while nothing concerned it."""
         self.not_before = 0.0
         """When the next message may go, on the loop's clock."""
+        self.full_since: float | None = None
+        """Since when its window has been full, on the loop's clock; None while there is room."""
         self._desk = desk
-        self._first: deque[bytes] = deque()
+        self._first: deque[Message] = deque()
         self._wake = wake
         self._fail = fail
+        self._lagging = False
+        self._unacked: deque[int] = deque()
+        """Where each message leads that waits for an `ack`; as many as the window has at most."""
 
     @property
     def channel_name(self) -> str:
@@ -67,27 +85,47 @@ class Subscription:
 
     def wake(self) -> None:
         """There may be something to send."""
-        self._wake()
+        self._wake(self)
 
     def fail(self, problem: Problem) -> None:
         """It cannot go on."""
         self._fail(self, problem)
 
+    def ack(self, position: int) -> None:
+        """The client has dealt with everything up to a position."""
+        while self._unacked and self._unacked[0] <= position:
+            self._unacked.popleft()
+            self.full_since = None
+        self.wake()
+
     async def open(self) -> None:
         """Find out where it begins. Raises what stands in the way."""
         raise NotImplementedError
 
-    async def take(self) -> list[bytes]:
-        """What is to be sent now."""
+    def ready(self) -> list[Message] | None:
+        """What is to be sent now; None when it has to be read first."""
         if self._first:
             first, self._first = list(self._first), deque()
             return first
-        if _clock() < self.not_before:
+        if self.full_since is not None or (self.not_before and _clock() < self.not_before):
             return []
-        found = await self._next()
-        if found:
+        found = self._ready()
+        return None if found is None else self._sent(found)
+
+    async def take(self) -> list[Message]:
+        """What is to be sent now, read first if need be."""
+        found = self.ready()
+        return found if found is not None else self._sent(await self._read())
+
+    def _sent(self, messages: list[Message]) -> list[Message]:
+        """Count what is sent against the interval and the window."""
+        if messages and self.asked.min_interval_ms:
             self.not_before = _clock() + self.asked.min_interval_ms / 1000
-        return found
+        if self.asked.window is not None:
+            self._unacked.extend(m.cursor.position for m in messages if m.cursor is not None)
+            if len(self._unacked) >= self.asked.window and self.full_since is None:
+                self.full_since = _clock()
+        return messages
 
     @property
     def more(self) -> bool:
@@ -99,17 +137,33 @@ class Subscription:
 
         None when it is there already, or when something is to be sent first.
         """
-        quiet = self._quiet() if self.opened and not self._first else None
+        quiet = self.quiet()
         if quiet is None or quiet.position <= self.told.position:
             return None
         start, self.told = self.told.position, quiet
         return start, quiet.position, quiet.at
 
+    def quiet(self) -> Cursor | None:
+        """Up to where nothing concerns it; None when something does, or is still to be sent."""
+        return self._quiet() if self.opened and not self._first else None
+
+    def standing(self) -> list[Message]:
+        """A notice when it has fallen behind the log, or has caught up."""
+        return self._stand(behind=self.opened and self._desk.head_seen - self._desk.position > LAGGING)
+
+    def _stand(self, *, behind: bool) -> list[Message]:
+        if behind == self._lagging:
+            return []
+        self._lagging = behind
+        return [frames.notice("lagging" if behind else "caught_up", self.channel_name)]
+
     def _quiet(self) -> Cursor | None:
-        """Up to where nothing concerns it; None when something does."""
         raise NotImplementedError
 
-    async def _next(self) -> list[bytes]:
+    def _ready(self) -> list[Message] | None:
+        raise NotImplementedError
+
+    async def _read(self) -> list[Message]:
         raise NotImplementedError
 
     async def _refusal(self) -> Reason | None:
@@ -130,7 +184,7 @@ class Following(Subscription):
         self,
         asked: Subscribe,
         desk: Desk,
-        wake: Callable[[], None],
+        wake: Callable[[Subscription], None],
         fail: Callable[[Subscription, Problem], None],
         channel: Channel,
     ) -> None:
@@ -184,7 +238,7 @@ class Following(Subscription):
             self.seen = max(self.seen, quiet)
         return quiet
 
-    async def _next(self) -> list[bytes]:
+    def _ready(self) -> list[Message]:
         assert self.seen is not None  # noqa: S101 - opened
         found = self.channel.update(self.told.position, self.seen)
         if found is None:
@@ -202,12 +256,13 @@ class Tailing(Subscription):
         self,
         asked: Subscribe,
         desk: Desk,
-        wake: Callable[[], None],
+        wake: Callable[[Subscription], None],
         fail: Callable[[Subscription, Problem], None],
         feed: Feed,
     ) -> None:
         super().__init__(asked, desk, wake, fail)
         self.channel = feed
+        self._lagging = True  # so that its reader is told once everything that was there before has been sent
         if asked.group_by is not None:
             raise BadRequest("events are not grouped", errors=[Fault("/group_by", "unknown", "events are not grouped")])
 
@@ -234,24 +289,44 @@ class Tailing(Subscription):
         """Whether there is more of the log to read."""
         return super().more or (
             self.opened
-            and self.seen is not None
-            and self.channel.head > self.seen.position
+            and self.full_since is None
+            and (self._behind > 0 or self._lagging)
             and _clock() >= self.not_before
         )
+
+    def standing(self) -> list[Message]:
+        """What is to be said is said with the events."""
+        return []
+
+    @property
+    def _behind(self) -> int:
+        return self.channel.head - self.seen.position if self.seen is not None else 0
 
     def _quiet(self) -> Cursor | None:
         return self.seen
 
-    async def _next(self) -> list[bytes]:
+    def _ready(self) -> list[Message] | None:
         assert self.seen is not None  # noqa: S101 - opened
-        if self.channel.head <= self.seen.position:
-            return []
-        page = await self.channel.page(self.told.position, self.seen.position)
+        if self._behind <= 0:
+            return self._stand(behind=False)
+        page = self.channel.ready(self.seen.position)
+        return None if page is None else self._turned(page)
+
+    async def _read(self) -> list[Message]:
+        assert self.seen is not None  # noqa: S101 - opened
+        return self._turned(await self.channel.page(self.seen.position))
+
+    def _turned(self, page: Page) -> list[Message]:
         now = self._desk.now()
-        if page.messages:
-            self.told = Cursor(page.messages[-1][0], now)
+        # One that was there before has to fall well behind before it is said to lag: a burst is no lag.
+        notices = self._stand(behind=True) if self._behind > LAGGING else []
+        messages = list(frames.events(self.channel.name, self.told.position, now, page.bodies))
+        if page.bodies:
+            self.told = Cursor(page.bodies[-1][0], now)
         self.seen = Cursor(page.reached, now)
-        return [message for _, message in page.messages]
+        if self._behind <= 0:
+            messages += self._stand(behind=False)
+        return notices + messages
 
 
 def _clock() -> float:

@@ -5,16 +5,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 import websockets
 from aiohttp import web
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from incidentlog.api.events import encode_event
 from incidentlog.clock import Clock, SystemClock
 from incidentlog.errors import Problem
 from incidentlog.live import PROTOCOL, Hub, Reader
+from incidentlog.live.answers import ServerMessage
 from incidentlog.projections.rows import Grouping, document_rows, tally_rows
 from incidentlog.projections.shapes import PROJECTIONS, Tally
 from incidentlog.runner import Runner, Wakeup
@@ -26,6 +28,10 @@ from incidentlog.store.writer import Writer
 from tests.commands import command
 
 Message = dict[str, Any]
+SAID: TypeAdapter[ServerMessage] = TypeAdapter(
+    Annotated[ServerMessage, Field(discriminator="type")], config=ConfigDict(extra="forbid")
+)
+"""What every message of the server has to be."""
 SECONDS = 15.0
 """How long a test waits for anything before it fails."""
 
@@ -41,6 +47,7 @@ async def until(true: Callable[[], bool]) -> None:
 class Somebody:
     name: str = "somebody"
     clearance: int = 0
+    expires_at: datetime | None = None
 
 
 @dataclass
@@ -182,6 +189,7 @@ class Client:
         async with asyncio.timeout(SECONDS):
             text = await self.socket.recv()
         assert isinstance(text, str)
+        SAID.validate_json(text)
         message: Message = orjson.loads(text)
         self.take(message)
         return message
@@ -227,10 +235,11 @@ class Client:
 
     async def until(self, kind: str, **values: Any) -> Message:
         """Read up to a message of a type with these values."""
-        while True:
-            message = await self.receive()
-            if message["type"] == kind and all(message.get(k) == v for k, v in values.items()):
-                return message
+        async with asyncio.timeout(SECONDS):
+            while True:
+                message = await self.receive()
+                if message["type"] == kind and all(message.get(k) == v for k, v in values.items()):
+                    return message
 
     async def subscribe(self, projection: str, id_: str = "s", **more: Any) -> Held:
         """Subscribe, and read up to the end of the snapshot, if there is one."""
@@ -244,8 +253,9 @@ class Client:
 
     async def reach(self, held: Held, position: int) -> None:
         """Read until a subscription is at a position."""
-        while held.position < position:
-            await self.receive()
+        async with asyncio.timeout(SECONDS):
+            while held.position < position:
+                await self.receive()
 
 
 @asynccontextmanager

@@ -100,3 +100,13 @@ async def test_the_connections_are_limited(access: Access, monkeypatch: pytest.M
         with pytest.raises(websockets.InvalidStatus) as refused:
             await websockets.connect(node.url, subprotocols=[PROTOCOL], proxy=None)  # type: ignore[list-item]
         assert refused.value.response.status_code == 503
+
+
+async def test_before_a_shutdown_everybody_is_told_within_which_time_to_come_back(access: Access):
+    async with following(access) as node, client(node) as c:
+        await c.subscribe("city_incidents")
+        closing = asyncio.create_task(node.hub.close(notice_seconds=0.2))
+        notice = await c.until("notice", code="draining")
+        assert c.welcome["retry"]["min_ms"] <= notice["retry_ms"] <= c.welcome["retry"]["max_ms"]
+        assert await closed_with(c.socket) == 1012
+        await closing

@@ -1,0 +1,84 @@
+"""The line to one client: how a message goes out, and how the line is cut when nobody takes it."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from aiohttp import WSMsgType, web
+
+from incidentlog.live.frames import Message
+
+BUFFER: Final = 16 * 1024
+"""What may wait in each buffer between us and the client: so that one that stopped reading is noticed early."""
+
+
+class Line(Protocol):
+    """One client's connection."""
+
+    async def send(self, message: Message) -> None:
+        """Send, and wait while the client takes no more. Raises ConnectionError when it is gone."""
+        ...
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing waits to be taken by the client."""
+        ...
+
+    def put(self, messages: Sequence[Message]) -> None:
+        """Send at once; only while it is free."""
+        ...
+
+    def abort(self) -> None:
+        """Cut it off."""
+        ...
+
+
+class _Transport:
+    """What both kinds of line do with the connection below."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._transport = request.transport
+        if self._transport is not None:
+            _keep_buffers_small(self._transport)
+
+    def abort(self) -> None:
+        """Cut it off."""
+        # Not transport.close(): that waits until a client that has stopped reading has taken what is buffered.
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing waits to be taken by the client."""
+        transport = self._transport
+        return transport is not None and not transport.is_closing() and not transport.get_write_buffer_size()
+
+
+class SocketLine(_Transport):
+    """A WebSocket."""
+
+    def __init__(self, request: web.Request, answer: web.WebSocketResponse) -> None:
+        super().__init__(request)
+        self._answer = answer
+
+    async def send(self, message: Message) -> None:
+        """Send, and wait while the client takes no more."""
+        await self._answer.send_frame(message.payload, WSMsgType.TEXT)
+
+    def put(self, messages: Sequence[Message]) -> None:
+        """Send at once; only while it is free."""
+        # Past aiohttp's writer: without compression it puts each frame out in one piece, so ours comes between two.
+        if self._transport is not None and not self._answer.closed:
+            self._transport.write(messages[0].frame if len(messages) == 1 else b"".join(m.frame for m in messages))
+
+
+def _keep_buffers_small(transport: asyncio.Transport) -> None:
+    """So that a client that has stopped reading is noticed after kilobytes, and not after megabytes."""
+    transport.set_write_buffer_limits(high=BUFFER)
+    raw = transport.get_extra_info("socket")
+    if raw is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with contextlib.suppress(OSError):  # a socket that is not TCP
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, BUFFER)

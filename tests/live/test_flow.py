@@ -1,0 +1,118 @@
+"""How fast it goes: windows, limits, and notices of how far behind things are."""
+
+import asyncio
+
+import pytest
+
+from incidentlog.store.connect import Access
+from tests.commands import command, strike
+from tests.live.following import client, following
+from tests.live.test_session import closed_with
+
+
+async def test_a_full_window_waits_for_an_ack_and_then_one_conflated_update_brings_the_rest(access: Access):
+    async with following(access, heartbeat_seconds=0.1) as node, client(node) as c:
+        held = await c.subscribe("city_incidents", window=2)
+        for position in (1, 2):
+            await node.append(strike())
+            await c.reach(held, position)
+        await node.append(strike(), strike(), strike())
+        await node.settled()
+        await c.until("heartbeat", head=5)
+        await c.until("heartbeat")
+        assert [(u["from"], u["to"]) for u in held.seen] == [(0, 1), (1, 2)]
+        await c.send(type="ack", channel=held.channel, position=2)
+        update = await c.until("update")
+        assert (update["from"], update["to"], update["conflated"]) == (2, 5, True)
+        assert held.rows == await node.rows("city_incidents", 5, node.clock.now())
+
+
+async def test_a_window_holds_the_raw_feed_back_and_skips_nothing(access: Access):
+    async with following(access, heartbeat_seconds=0.1) as node, client(node) as c:
+        held = await c.subscribe("events", window=1)
+        await node.append(strike())
+        await c.reach(held, 1)
+        await node.append(strike(), strike(), strike())
+        await c.until("heartbeat", head=4)
+        await c.until("heartbeat")
+        assert [item["position"] for item in held.items] == [1]
+        while held.position < 4:
+            await c.send(type="ack", channel=held.channel, position=held.position)
+            await c.until("events")
+        assert [item["position"] for item in held.items] == [1, 2, 3, 4]
+
+
+async def test_an_ack_without_a_window_or_of_another_channel_means_nothing(access: Access):
+    async with following(access) as node, client(node) as c:
+        held = await c.subscribe("city_incidents")
+        await c.send(type="ack", channel=held.channel, position=99)
+        await c.send(type="ack", channel="no such", position=0)
+        await node.append(strike())
+        await c.until("update")
+        assert not [m for m in c.others if m["type"] == "error"]
+
+
+async def test_who_does_not_ack_for_long_is_closed_as_slow_with_4490(access: Access, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incidentlog.live.session.ACK_SECONDS", 0.2)
+    async with following(access, look_seconds=0.05) as node, client(node) as c:
+        await c.subscribe("city_incidents", window=1)
+        await node.append(strike())
+        assert await closed_with(c.socket) == 4490
+
+
+async def test_too_many_messages_close_with_4429(access: Access, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incidentlog.live.session.MESSAGES_AT_ONCE", 20)
+    monkeypatch.setattr("incidentlog.live.session.MESSAGES_PER_SECOND", 1)
+    async with following(access) as node, client(node) as c:
+        for n in range(30):
+            await c.send(type="ping", ref=n)
+        assert await closed_with(c.socket) == 4429
+
+
+async def test_the_raw_feed_says_when_everything_that_was_there_has_been_sent(access: Access):
+    async with following(access) as node, client(node) as c:
+        await node.append(strike(), strike())
+        held = await c.subscribe("events", **{"from": 0})
+        notice = await c.until("notice", code="caught_up")
+        assert notice["channel"] == held.channel
+        assert len(held.items) == 2
+        await node.append(strike())
+        await c.reach(held, 3)
+        await c.send(type="ping")
+        await c.until("pong")
+        assert len([m for m in c.others if m["type"] == "notice"]) == 1
+
+
+async def test_a_reader_of_the_raw_feed_hears_that_it_lags(access: Access, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incidentlog.live.subscription.LAGGING", 3)
+    async with following(access) as node, client(node) as c:
+        held = await c.subscribe("events", window=1)
+        await c.until("notice", code="caught_up")
+        await node.append(*(strike() for _ in range(8)))
+        await c.send(type="ack", channel=held.channel, position=held.position or 1)
+        while held.position < 8:
+            await c.send(type="ack", channel=held.channel, position=held.position)
+            await c.receive()
+        await c.send(type="ack", channel=held.channel, position=held.position)
+        await c.until("notice", code="caught_up")
+        assert [m["code"] for m in c.others if m["type"] == "notice"] == ["caught_up", "lagging", "caught_up"]
+
+
+async def test_readers_hear_when_the_projections_lag_behind_the_log(access: Access, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incidentlog.live.subscription.LAGGING", 3)
+    async with following(access, heartbeat_seconds=0.1) as node, client(node) as c:
+        held = await c.subscribe("city_incidents")
+        node.runner._grown.ticket().set()
+        taking = node.runner._take
+        gate = asyncio.Event()
+
+        async def held_up(*args: object) -> None:
+            await gate.wait()
+            await taking(*args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(node.runner, "_take", held_up)
+        await asyncio.gather(*(node.writer.append(command(strike())) for _ in range(8)))
+        assert (await c.until("notice", code="lagging"))["channel"] == held.channel
+        gate.set()
+        await c.until("notice", code="caught_up")
+        await c.reach(held, 8)
