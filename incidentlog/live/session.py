@@ -265,23 +265,26 @@ class Session:
         """Read until the socket closes: only a reader sees that, and the other side's pings."""
         while True:
             message = await self._socket.receive()
+            acknowledged = False
             if message.type is WSMsgType.TEXT:
-                await self._take(message.data, tasks)
+                acknowledged = await self._take(message.data, tasks)
             elif message.type is WSMsgType.BINARY:
                 self.close(MISUSE, "messages are text")
             else:
                 return
-            if not self._allowance.take():
+            # What a client sends because of what it was sent is not counted: it cannot be more.
+            if not acknowledged and not self._allowance.take():
                 self.close(LIMITS, f"over {MESSAGES_PER_SECOND} messages a second")
             await self._sender.room()
 
-    async def _take(self, text: str, tasks: asyncio.TaskGroup) -> None:
+    async def _take(self, text: str, tasks: asyncio.TaskGroup) -> bool:
+        """Do what the client asks; whether it was an `ack` of something that was sent."""
         id_: str | None = None
         try:
             said = parse_message(text)
             match said:
                 case Ack(channel=channel, position=position):
-                    self._ack(channel, position)
+                    return self._ack(channel, position)
                 case Ping(ref=ref):
                     self._sender.reply(frames.said({"type": "pong", "ref": ref}))
                 case Subscribe():
@@ -299,6 +302,7 @@ class Session:
                 self.close(MISUSE, "too many messages that cannot be read")
         except Problem as problem:
             self._sender.reply(frames.error(id_, problem))
+        return False
 
     async def _renew(self, token: str) -> None:
         """Go on with another token of the same reader; nothing is answered when it is good."""
@@ -312,11 +316,10 @@ class Session:
             raise BadRequest("the connection has its reader already; open another one for another reader")
         self.reader, self.token = reader, token
 
-    def _ack(self, channel: str, position: int) -> None:
-        # One that is not there any more is no mistake: the client may not have heard yet.
-        for subscription in self._subscriptions:
-            if subscription.opened and subscription.channel_name == channel:
-                subscription.ack(position)
+    def _ack(self, channel: str, position: int) -> bool:
+        # A channel that is not there any more is no mistake: the client may not have heard yet.
+        acked = [s.ack(position) for s in self._subscriptions if s.opened and s.channel_name == channel]
+        return any(acked)
 
     @property
     def _subscriptions(self) -> list[Subscription]:

@@ -71,6 +71,7 @@ class Subscription:
         self._wake = wake
         self._fail = fail
         self._lagging = False
+        self._acked = -1
         self._unacked: deque[int] = deque()
         """Where each message leads that waits for an `ack`; as many as the window has at most."""
 
@@ -91,12 +92,16 @@ class Subscription:
         """It cannot go on."""
         self._fail(self, problem)
 
-    def ack(self, position: int) -> None:
-        """The client has dealt with everything up to a position."""
+    def ack(self, position: int) -> bool:
+        """The client has dealt with everything up to a position; whether that is more than it had said before."""
+        more = position > self._acked
+        self._acked = max(self._acked, min(position, self.told.position))
         while self._unacked and self._unacked[0] <= position:
             self._unacked.popleft()
             self.full_since = None
-        self.wake()
+        if self.asked.window is not None:
+            self.wake()
+        return more
 
     async def open(self) -> None:
         """Find out where it begins. Raises what stands in the way."""

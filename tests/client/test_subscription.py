@@ -316,4 +316,4 @@ async def test_a_busy_consumer_keeps_its_connection_and_loses_nothing(away: Clie
             await next_(followed)
         assert told == list(range(1, 31))
         assert followed.rows[ODESA]["incidents"] == 30
-    assert notices == []
+    assert {notice.code for notice in notices} <= {"caught_up"}
