@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     zone: str = "Europe/Kyiv"
     """Whose days a new log counts in; an existing log keeps its own."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    access_days: Annotated[int, Field(ge=1, le=36_500)] = 90
+    """How many days it is kept who read what; the digest of each day stays in the log."""
     origins: Annotated[list[str], NoDecode, Field(max_length=100)] = []
     """Origins whose pages may open a WebSocket, besides the service's own; in the environment separated by commas."""
 

@@ -17,6 +17,10 @@ BEGIN
     GRANT UPDATE (body, body_salt, body_digest, verification, reported_at, actors) ON events TO incidentlog_eraser;
     GRANT UPDATE (salt, text) ON event_private TO incidentlog_eraser;
     GRANT UPDATE (generation, erased_upto) ON log TO incidentlog_eraser;
+    -- What is kept for a limited time is the eraser's too.
+    GRANT SELECT, INSERT, DELETE ON access_log TO incidentlog_eraser;
+    GRANT SELECT, UPDATE ON access_open TO incidentlog_eraser;
+    GRANT SELECT, INSERT ON access_digests TO incidentlog_eraser;
     GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE
         ON builds, subjects, merge_links, ledger, names, documents, document_members TO incidentlog_runner;
     GRANT SELECT ON builds, subjects, merge_links, ledger, names, documents, document_members, api_keys

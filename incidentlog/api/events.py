@@ -98,7 +98,7 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
 
 
 EDITING: Final = frozenset({"record.amended", "record.retracted", "record.merged", "record.remarked"})
-"""What changes how others' events count: it needs the scope `edit`, and erasing needs `admin`."""
+"""What changes how others' events count: it needs the scope `edit`. Erasing needs `admin`, and `audit.*` `audit`."""
 
 
 def _may_append(reader: Reader, candidate: Candidate) -> None:
@@ -107,6 +107,8 @@ def _may_append(reader: Reader, candidate: Candidate) -> None:
         reader.may("edit")
     elif candidate.command.type == "record.erased":
         reader.may("admin")
+    elif candidate.command.type.startswith("audit."):
+        reader.may("audit")
 
 
 def _id_of(request: web.Request, reader: Reader) -> UUID | None:

@@ -2,8 +2,9 @@
 
 from aiohttp import web
 
+from incidentlog.api.access import note_access
 from incidentlog.api.keys import token_of
-from incidentlog.api.requests import SERVICE
+from incidentlog.api.requests import READER, SERVICE
 
 routes = web.RouteTableDef()
 
@@ -16,5 +17,7 @@ async def follow(request: web.Request) -> web.StreamResponse:
     reader = await service.keys.reader(given)
     if given is None and not reader.scopes:
         return await service.hub.handle(request, None)
+    request[READER] = reader
     reader.may("read")
+    note_access(request)
     return await service.hub.handle(request, reader, None if given is None else token_of(given))

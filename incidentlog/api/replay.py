@@ -12,7 +12,9 @@ import structlog
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
+from incidentlog.api.access import note_access
 from incidentlog.api.answers import dumps
+from incidentlog.api.errors import POSITION
 from incidentlog.api.events import encode_event
 from incidentlog.api.moment import parse_int
 from incidentlog.api.requests import SERVICE, reader_of, refuse_unknown
@@ -108,6 +110,8 @@ async def replay(request: web.Request) -> web.StreamResponse:
     upto = (await read_head(service.pool)).position
     span = Span(asked.by, asked.since, asked.until, asked.after, upto)
     async with request.app[KEY].place():
+        request[POSITION] = upto
+        note_access(request)
         return await _Stream(request, service, asked, span).run(reader.clearance)
 
 

@@ -19,6 +19,10 @@ BODY_SECONDS: Final = 30.0
 BODIES_SECONDS: Final = 600.0
 """How long a whole file may take."""
 SERVICE: Final = web.AppKey("service", Service)
+READER: Final = web.RequestKey("reader", Reader)
+"""Who asks, once that is known."""
+ASKED_ABOUT: Final = web.RequestKey("asked_about", Moment)
+"""The moment that a read is about, once that is known."""
 WAIT_SECONDS: Final = 2.0
 """How long a read waits for the projections to reach its position, unless `Prefer: wait=n` says otherwise."""
 WAIT_MOST: Final = 10
@@ -30,11 +34,18 @@ _POSITIONS: Final = ("at_position", "position", "min_position")
 async def reader_of(request: web.Request, scope: str) -> Reader:
     """Who asks, if they may do this."""
     reader = await request.app[SERVICE].keys.reader(request.headers.get("Authorization"))
+    request[READER] = reader
     reader.may(scope)
     return reader
 
 
 async def moment_of(request: web.Request, *, of_log: bool = False) -> Moment:
+    """The moment asked about, as `_moment_of` says; it is noted with the request."""
+    request[ASKED_ABOUT] = moment = await _moment_of(request, of_log=of_log)
+    return moment
+
+
+async def _moment_of(request: web.Request, *, of_log: bool) -> Moment:
     """The moment asked about, once the projections have reached it; `of_log` asks for nothing that is derived.
 
     Raises ProjectionLagging when they do not reach a position that was named; where none was, what they have reached

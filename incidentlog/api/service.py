@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
+import orjson
 import structlog
 import uvloop
 from aiohttp import web
 
 from incidentlog.api.keys import Keys, Reader, first_key
+from incidentlog.audit.access import AccessLog
 from incidentlog.audit.erase import Eraser
 from incidentlog.clock import Clock, SystemClock
 from incidentlog.config import Settings
@@ -23,6 +25,7 @@ from incidentlog.importers import Door, Known
 from incidentlog.live import Hub
 from incidentlog.runner import Runner, RunnerApart, Wakeup
 from incidentlog.store.answer import active_builds
+from incidentlog.store.append import Appended, Duplicate
 from incidentlog.store.connect import Access, Pool
 from incidentlog.store.derive import built, forget
 from incidentlog.store.migrate import migrate
@@ -61,6 +64,7 @@ class Service:
     keys: Keys
     hub: Hub
     eraser: Eraser
+    accesses: AccessLog
     files: asyncio.Semaphore
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
 
@@ -113,12 +117,32 @@ async def running(
         await hub.look()
 
     eraser = Eraser(access, rebuild, refresh)
+
+    async def append_digest(event: dict[str, Any]) -> None:
+        outcome = await writer.append(door.read(orjson.dumps(event), recorded_by="access-log").command)
+        if not isinstance(outcome, Appended | Duplicate):
+            log.error("access_digest_refused", day=event["data"]["day"], outcome=repr(outcome))
+
+    accesses = AccessLog(access, identity, clock, append_digest, keep_days=settings.access_days)
     service = Service(
-        access, pool, identity, clock, known, door, writer, runner, grown, keys, hub, eraser, asyncio.Semaphore(FILES)
+        access,
+        pool,
+        identity,
+        clock,
+        known,
+        door,
+        writer,
+        runner,
+        grown,
+        keys,
+        hub,
+        eraser,
+        accesses,
+        asyncio.Semaphore(FILES),
     )
     try:
         async with asyncio.TaskGroup() as parts:
-            tasks = [parts.create_task(part.run()) for part in (writer, runner, hub, eraser)]
+            tasks = [parts.create_task(part.run()) for part in (writer, runner, hub, eraser, accesses)]
             try:
                 yield service
             finally:
