@@ -49,7 +49,7 @@ async def test_two_logs_live_beside_each_other_in_one_database(access: Access):
 
 _TYPES = {
     "smallint": "int2", "integer": "int4", "bigint": "int8", "double precision": "float8", "boolean": "bool",
-    "text": "text", "uuid": "uuid", "timestamptz": "timestamptz", "bytea": "bytea",
+    "text": "text", "uuid": "uuid", "timestamptz": "timestamptz", "bytea": "bytea", "date": "date",
 }  # fmt: skip
 STEMS = sorted(path.stem for path in (sql_root() / "queries").glob("*.sql"))
 
