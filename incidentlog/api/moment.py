@@ -49,6 +49,30 @@ class Moment:
         return basis
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a request calls the state of knowledge that it asks about."""
+
+    known: str = "known_at"
+    positions: tuple[str, ...] = ("at_position", "position")
+    """The first one that is given counts."""
+
+
+AS_OF: Final = Names()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A moment as it was asked for, read and not yet looked up."""
+
+    at: datetime | None
+    known_at: datetime | None
+    position: int | None
+    by: Basis
+    open: bool
+    names: Names
+
+
 async def parse_moment(params: Mapping[str, str], pool: Pool, clock: Clock, zone: str) -> Moment:
     """The moment of a request. Raises BadRequest with every fault.
 
@@ -56,36 +80,54 @@ async def parse_moment(params: Mapping[str, str], pool: Pool, clock: Clock, zone
     or `reported`.
     """
     faults: list[Fault] = []
+    wanted = read_wanted(params, zone, AS_OF, faults)
+    if faults:
+        raise BadRequest("the moment cannot be read", errors=faults)
+    return await find_moment(wanted, pool, clock)
+
+
+def read_wanted(params: Mapping[str, str], zone: str, names: Names, faults: list[Fault]) -> Wanted:
+    """What is asked for under these names; the faults are added to those there are."""
     at = _when(params, "at", faults)
-    known = _when(params, "known_at", faults)
-    position = _position(params, "at_position" if "at_position" in params else "position", faults)
+    known = _when(params, names.known, faults)
+    given = next((name for name in names.positions if name in params), names.positions[0])
+    position = _position(params, given, faults)
     by = params.get("basis", params.get("by", "recorded"))
     if params.get("open", "true") not in {"true", "false"}:
         faults.append(Fault("/open", "unknown_value", "open is true or false"))
     if by not in {"recorded", "reported"}:
         faults.append(Fault("/basis", "unknown_value", "basis is recorded or reported"))
-    if faults:
-        raise BadRequest("the moment cannot be read", errors=faults)
-    known_at = None if known is None else end_of_day_instant(known, zone)
-    pinned = at is not None and position is not None
-    is_open = params.get("open") == "true"
+    return Wanted(
+        at=None if at is None else start_instant(at, zone),
+        known_at=None if known is None else end_of_day_instant(known, zone),
+        position=position,
+        by="reported" if by == "reported" else "recorded",
+        open=params.get("open") == "true",
+        names=names,
+    )
+
+
+async def find_moment(wanted: Wanted, pool: Pool, clock: Clock) -> Moment:
+    """Look the moment up in the log. Raises BadRequest for a position that is not there yet."""
+    position, known_at, is_open = wanted.position, wanted.known_at, wanted.open
     head = await read_head(pool)
     if position is None:
         position, is_open = head.position, False
         if known_at is not None:
             is_open = head.recorded_at is None or known_at >= head.recorded_at
-            if by == "recorded" and not is_open:
+            if wanted.by == "recorded" and not is_open:
                 position = await position_at(pool, known_at)
     elif position > head.position:
         detail = f"the log is at position {head.position}"
-        raise BadRequest(detail, errors=[Fault("/at_position", "ahead_of_log", detail)], position=head.position)
+        pointer = f"/{wanted.names.positions[0]}"
+        raise BadRequest(detail, errors=[Fault(pointer, "ahead_of_log", detail)], position=head.position)
     return Moment(
-        at=clock.now() if at is None else start_instant(at, zone),
+        at=clock.now() if wanted.at is None else wanted.at,
         position=position,
-        by="reported" if by == "reported" else "recorded",
+        by=wanted.by,
         known_at=known_at,
         open=is_open,
-        pinned=pinned,
+        pinned=wanted.at is not None and wanted.position is not None,
     )
 
 

@@ -7,6 +7,7 @@ from aiohttp import web
 from incidentlog.api.answers import answer, pinned
 from incidentlog.api.errors import POSITION
 from incidentlog.api.moment import MOMENT, Moment
+from incidentlog.api.reported import history_reported, subject_reported
 from incidentlog.api.requests import (
     SERVICE,
     limit_of,
@@ -17,7 +18,7 @@ from incidentlog.api.requests import (
     several,
     stream_of,
 )
-from incidentlog.api.rows import rows_of
+from incidentlog.api.rows import ask, rows_of
 from incidentlog.errors import BadRequest, Fault, NotFound
 from incidentlog.projections.shapes import PROJECTIONS, Tally
 from incidentlog.store.answer import active_builds, read_history, read_subject
@@ -67,7 +68,7 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
         raise NotFound(f"no projection is called '{request.match_info['name'][:80]}'")
     moment = await moment_of(request)
     params = several(request, {*MOMENT, "min_position"})
-    rows = await rows_of(service, projection, moment, reader.clearance, params)
+    rows = await rows_of(service, ask(projection, params), moment, reader.clearance)
     body: dict[str, Any] = {
         "projection": projection.name,
         "version": projection.version,
@@ -90,14 +91,18 @@ async def show_subject(request: web.Request) -> web.Response:
     refuse_unknown(request, {*MOMENT, "min_position"})
     moment = await moment_of(request)
     stream = stream_of(request)
-    found = await read_subject(service.pool, stream, reader.clearance, moment.position)
+    if moment.by == "reported":
+        found = await subject_reported(service, stream, moment, reader.clearance)
+    else:
+        standing = await read_subject(service.pool, stream, reader.clearance, moment.position)
+        found = None if standing is None else standing.state
     if found is None:
         raise NotFound(f"no subject '{stream[:161]}' was known then")
     body = {
-        "stream": found.state.stream,
-        "category": found.state.category,
+        "stream": found.stream,
+        "category": found.category,
         "basis": _same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),
-        "state": _state(found.state),
+        "state": _state(found),
     }
     return _answer(request, moment, body)
 
@@ -112,7 +117,10 @@ async def show_history(request: web.Request) -> web.Response:
     stream = stream_of(request)
     after = number_of(request, "after", default=0, most=2**53 - 1)
     limit = limit_of(request, default=1_000, most=10_000)
-    found = await read_history(service.pool, stream, reader.clearance, moment.position, after=after, limit=limit)
+    if moment.by == "reported":
+        found = await history_reported(service, stream, moment, reader.clearance, after=after, limit=limit)
+    else:
+        found = await read_history(service.pool, stream, reader.clearance, moment.position, after=after, limit=limit)
     if not found and not after:
         raise NotFound(f"no subject '{stream[:161]}' was known then")
     versions = [

@@ -52,11 +52,7 @@ async def _moment_of(request: web.Request, *, of_log: bool) -> Moment:
     is what is known.
     """
     service = request.app[SERVICE]
-    faults = [
-        Fault(f"/{name}", "repeated", "one value is needed")
-        for name in {*request.query} & {*MOMENT, "min_position"}
-        if len(request.query.getall(name)) > 1
-    ]
+    faults = repeated(request, {*MOMENT, "min_position"})
     if faults:
         raise BadRequest("the moment cannot be read", errors=faults)
     moment = await parse_moment(request.query, service.pool, service.clock, service.log.zone)
@@ -68,9 +64,7 @@ async def _moment_of(request: web.Request, *, of_log: bool) -> Moment:
     if of_log and wanted <= moment.position:
         return moment
     named = bool({*_POSITIONS} & {*request.query}) or ("known_at" in request.query and not moment.open)
-    if not await service.runner.reached(wanted, _patience(request) if named else SOON_SECONDS):
-        if named:
-            raise ProjectionLagging(f"at position {service.runner.position}", position=service.runner.position)
+    if not await reached(request, wanted, named=named):
         # Whoever asks for what is known now gets what the projections know now: the basis says how far that is.
         return replace(moment, position=service.runner.position)
     if (
@@ -80,6 +74,16 @@ async def _moment_of(request: web.Request, *, of_log: bool) -> Moment:
     ):
         return await parse_moment(request.query, service.pool, service.clock, service.log.zone)
     return moment
+
+
+async def reached(request: web.Request, position: int, *, named: bool) -> bool:
+    """Wait for the projections to reach a position; raises ProjectionLagging when they do not, and it was named."""
+    runner = request.app[SERVICE].runner
+    if await runner.reached(position, _patience(request) if named else SOON_SECONDS):
+        return True
+    if named:
+        raise ProjectionLagging(f"at position {runner.position}", position=runner.position)
+    return False
 
 
 def _patience(request: web.Request) -> float:
@@ -156,6 +160,15 @@ def number_of(request: web.Request, name: str, *, default: int, least: int = 0, 
 def several(request: web.Request, without: Collection[str]) -> Mapping[str, list[str]]:
     """The parameters, each with its values in order, but for some."""
     return {name: request.query.getall(name) for name in request.query if name not in without}
+
+
+def repeated(request: web.Request, names: Collection[str]) -> list[Fault]:
+    """A fault for each of these parameters that is given more than once."""
+    return [
+        Fault(f"/{name}", "repeated", "one value is needed")
+        for name in sorted({*request.query} & {*names})
+        if len(request.query.getall(name)) > 1
+    ]
 
 
 def refuse_unknown(request: web.Request, known: Collection[str]) -> None:

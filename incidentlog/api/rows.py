@@ -1,75 +1,107 @@
 """The rows of a projection as a reader asked for them: from what is stored, or folded afresh."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 from incidentlog.api.moment import Moment
+from incidentlog.api.reported import Folded, fold_reported
 from incidentlog.api.service import Service
-from incidentlog.errors import BadRequest, Fault, ProjectionLagging, TooLarge
-from incidentlog.projections.afresh import Afresh
-from incidentlog.projections.asking import parse_grouping
+from incidentlog.errors import BadRequest, Fault, ProjectionLagging
+from incidentlog.projections.asking import Question, parse_question
+from incidentlog.projections.figures import compared, ordered
 from incidentlog.projections.rows import Group, Grouping, document_rows, tally_rows
 from incidentlog.projections.shapes import Document, Projection, Row, Tally
 from incidentlog.store.answer import active_builds, read_cells, read_documents, read_groups, read_names
 from incidentlog.store.derive import Build
-from incidentlog.store.read import read_reported
-
-REPORTED: Final = 50_000
-"""The most events folded in one request on the basis `reported`."""
 
 
-async def rows_of(
-    service: Service,
-    projection: Tally | Document[Any],
-    moment: Moment,
-    clearance: int,
-    params: Mapping[str, Sequence[str]],
-) -> dict[str, Row]:
-    """The rows at a moment. Raises BadRequest for parameters that the projection does not have."""
-    grouping = _grouping(projection, params)
-    if moment.by == "reported":
-        return await _reported(service, projection, moment, clearance, grouping)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A projection, and how a reader asks for it; a document is asked as it is."""
+
+    projection: Tally | Document[Any]
+    question: Question | None
+
+    @property
+    def grouping(self) -> Grouping | None:
+        """By what a tally is grouped and narrowed."""
+        return None if self.question is None else self.question.grouping
+
+
+def ask(projection: Tally | Document[Any], params: Mapping[str, Sequence[str]]) -> Asked:
+    """What the parameters ask. Raises BadRequest for those that the projection does not have."""
     if isinstance(projection, Tally):
-        assert grouping is not None  # noqa: S101 - a tally always has one
-        return await _tally(service, projection, moment, clearance, grouping)
-    return await _document(service, projection, moment, clearance)
-
-
-def _grouping(projection: Tally | Document[Any], params: Mapping[str, Sequence[str]]) -> Grouping | None:
-    if isinstance(projection, Tally):
-        by = [d for value in params.get("group_by", ()) for d in value.split(",") if d]
-        return parse_grouping(projection, {k: v for k, v in params.items() if k != "group_by"}, by)
+        return Asked(projection, parse_question(projection, params))
     if params:
         faults = [Fault(f"/{name[:80]}", "unknown_parameter", "a document has no filters") for name in params]
         raise BadRequest(errors=faults)
-    return None
+    return Asked(projection, None)
 
 
-async def _tally(service: Service, tally: Tally, moment: Moment, clearance: int, grouping: Grouping) -> dict[str, Row]:
-    build = _build_of(tally, await active_builds(service.pool))
-    groups = await read_groups(
-        service.pool, tally, build, grouping, clearance=clearance, at=moment.at, upto=moment.position
-    )
-    names = await read_names(service.pool, build, clearance=clearance, upto=moment.position)
-    return tally_rows(tally, grouping.by, groups, names)
+async def rows_of(service: Service, asked: Asked, moment: Moment, clearance: int) -> dict[str, Row]:
+    """The rows asked for at a moment."""
+    state = await state_at(service, asked.projection, moment, clearance)
+    rows = await state.rows(asked.grouping)
+    if asked.question is None:
+        return rows
+    assert isinstance(asked.projection, Tally)  # noqa: S101 - only tallies are asked questions
+    shaping = asked.question.shaping
+    if shaping.previous is not None:
+        before = await state.rows(shaping.previous)
+        rows = compared(asked.projection, asked.question.grouping.by, rows, before)
+    return rows if shaping.order_by is None else ordered(rows, shaping.order_by, shaping.top)
 
 
-async def _document(service: Service, document: Document[Any], moment: Moment, clearance: int) -> dict[str, Row]:
-    builds = await active_builds(service.pool)
-    build = _build_of(document, builds)
-    stored = await read_documents(service.pool, document, build, clearance=clearance, upto=moment.position)
-    cells: dict[str, list[Group]] = {}
-    if document.tally is not None:
-        cells = await read_cells(
-            service.pool,
-            document,
-            _build_of(document.tally(), builds),
-            clearance=clearance,
-            at=moment.at,
-            upto=moment.position,
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """As the runner keeps it up."""
+
+    service: Service
+    projection: Tally | Document[Any]
+    builds: Mapping[str, Build]
+    moment: Moment
+    clearance: int
+
+    @property
+    def build(self) -> Build:
+        """The build that answers."""
+        return _build_of(self.projection, self.builds)
+
+    async def rows(self, grouping: Grouping | None) -> dict[str, Row]:
+        """Its rows, by key and in order; of a tally those of a grouping."""
+        if isinstance(self.projection, Tally):
+            assert grouping is not None  # noqa: S101 - a tally always has one
+            return await self._tally(self.projection, grouping)
+        return await self._document(self.projection)
+
+    async def _tally(self, tally: Tally, grouping: Grouping) -> dict[str, Row]:
+        pool, upto = self.service.pool, self.moment.position
+        groups = await read_groups(
+            pool, tally, self.build, grouping, clearance=self.clearance, at=self.moment.at, upto=upto
         )
-    return document_rows(document, stored, cells, moment.at)
+        names = await read_names(pool, self.build, clearance=self.clearance, upto=upto)
+        return tally_rows(tally, grouping.by, groups, names)
+
+    async def _document(self, document: Document[Any]) -> dict[str, Row]:
+        pool, at, upto = self.service.pool, self.moment.at, self.moment.position
+        stored = await read_documents(pool, document, self.build, clearance=self.clearance, upto=upto)
+        cells: dict[str, list[Group]] = {}
+        if document.tally is not None:
+            build = _build_of(document.tally(), self.builds)
+            cells = await read_cells(pool, document, build, clearance=self.clearance, at=at, upto=upto)
+        return document_rows(document, stored, cells, at)
+
+
+async def state_at(
+    service: Service, projection: Tally | Document[Any], moment: Moment, clearance: int
+) -> Stored | Folded:
+    """The projection at a moment: as it is stored, or folded on the basis `reported`."""
+    if moment.by == "reported":
+        return await fold_reported(service, projection, moment, clearance)
+    builds = await active_builds(service.pool)
+    _build_of(projection, builds)
+    return Stored(service, projection, builds, moment, clearance)
 
 
 def _build_of(projection: Projection, builds: Mapping[str, Build]) -> Build:
@@ -78,20 +110,3 @@ def _build_of(projection: Projection, builds: Mapping[str, Build]) -> Build:
     if build is None or build.version != projection.version:
         raise ProjectionLagging(f"{projection.name} is not built yet", position=0)
     return build
-
-
-async def _reported(
-    service: Service,
-    projection: Tally | Document[Any],
-    moment: Moment,
-    clearance: int,
-    grouping: Grouping | None,
-) -> dict[str, Row]:
-    """A fold of the events that a source had reported by then; order stays by position (DOMAIN §2)."""
-    by: datetime = moment.known_at or moment.at
-    events = await read_reported(
-        service.pool, upto=moment.position, reported_by=by, clearance=clearance, limit=REPORTED + 1
-    )
-    if len(events) > REPORTED:
-        raise TooLarge(f"over {REPORTED} events were reported by then: too many to fold in a request")
-    return Afresh(events, service.log.zone).rows(projection, moment.at, grouping, clearance)

@@ -5,7 +5,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
 from typing import Any, Final, Literal
@@ -67,6 +67,8 @@ class Service:
     accesses: AccessLog
     files: asyncio.Semaphore
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
+    folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """How many requests may fold at once what was reported: each takes a core."""
 
 
 @asynccontextmanager

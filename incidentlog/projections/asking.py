@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from incidentlog.errors import BadRequest, Fault
+from incidentlog.projections.figures import figure_names
 from incidentlog.projections.rows import Grouping
 from incidentlog.projections.shapes import Tally
 
@@ -19,8 +21,105 @@ LONGEST: Final = 200
 """The most characters of a value."""
 RANGE: Final = ("since", "until")
 """Days, inclusive and exclusive, of the dimension `day`."""
+SHAPING: Final = ("top", "order_by", "compare")
+"""What decides which rows of a tally are shown, in which order, and beside what."""
+TOP: Final = 10_000
+"""The most rows of a `top`."""
+CALENDAR: Final = frozenset({"day", "week", "month"})
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Shaping:
+    """Which rows of a tally are shown, and beside what."""
+
+    order_by: str | None = None
+    """A figure, the largest first; None is by key."""
+    top: int | None = None
+    previous: Grouping | None = None
+    """The same question about the period before, to be compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How a reader asks a tally over REST."""
+
+    grouping: Grouping
+    shaping: Shaping = Shaping()
+
+
+def parse_question(tally: Tally, params: Mapping[str, Sequence[str]]) -> Question:
+    """The grouping, and which of its rows are shown how. Raises BadRequest with every fault.
+
+    Beside what `parse_grouping` takes: `group_by` (names parted by commas, or repeated), `top`, `order_by` (a figure as
+    its row shows it, such as `killed.best`), and `compare=previous`, for which `since` and `until` name the period; the
+    previous one is as many local days, immediately before.
+    """
+    by = [d for value in params.get("group_by", ()) for d in value.split(",") if d]
+    faults: list[Fault] = []
+    grouping = Grouping(tally.group_by)
+    try:
+        kept = {name: values for name, values in params.items() if name not in {"group_by", *SHAPING}}
+        grouping = parse_grouping(tally, kept, by)
+    except BadRequest as refused:
+        faults += refused.errors
+    given = {name: params[name] for name in SHAPING if name in params}
+    faults += [Fault(f"/{name}", "repeated", "one value is needed") for name, v in given.items() if len(v) != 1]
+    one = {name: values[0] for name, values in given.items() if len(values) == 1}
+    if "top" in one:
+        faults += _top_faults(one["top"])
+    if "compare" in one:
+        faults += _compare_faults(one["compare"], grouping, unsure=bool(faults))
+    if "order_by" in one and not any(fault.pointer == "/group_by" for fault in faults):
+        faults += _order_faults(tally, grouping, one["order_by"], compare="compare" in one)
+    if faults:
+        raise BadRequest(f"{tally.name} cannot be asked so", errors=faults)
+    top = int(one["top"]) if "top" in one else None
+    order_by = one.get("order_by") or (figure_names(tally, grouping.by)[0] if top else None)
+    return Question(grouping, Shaping(order_by, top, _previous(grouping) if "compare" in one else None))
+
+
+def _top_faults(text: str) -> Iterator[Fault]:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(TOP)) and 0 < int(text) <= TOP):
+        yield Fault("/top", "not_a_number", f"give a whole number from 1 to {TOP}")
+
+
+def _order_faults(tally: Tally, grouping: Grouping, name: str, *, compare: bool) -> Iterator[Fault]:
+    own = figure_names(tally, grouping.by)
+    further = [
+        *(f"previous.{figure}" for figure in own),
+        *(f"change.{figure}.{how}" for figure in own for how in ("absolute", "relative")),
+    ]
+    if name not in own and not (compare and name in further):
+        said = escaped(name)[:40]
+        yield Fault("/order_by", "unknown_figure", f"{said!r} is none of its figures: {', '.join(own)}")
+
+
+def _compare_faults(wanted: str, grouping: Grouping, *, unsure: bool) -> Iterator[Fault]:
+    if wanted != "previous":
+        yield Fault("/compare", "unknown_value", "compare is previous")
+    if unsure:
+        return
+    if grouping.since is None or grouping.until is None:
+        yield Fault("/compare", "no_period", "since and until name the period that is compared with the previous one")
+    elif grouping.since == grouping.until:
+        yield Fault("/until", "empty", "the period has no day in it")
+    else:
+        try:
+            _previous(grouping)
+        except OverflowError:
+            yield Fault("/since", "not_a_day", "there is no calendar for the period before")
+    if inside := sorted(CALENDAR.intersection(grouping.by)):
+        detail = f"periods have no {' or '.join(inside)} in common; group by something else, or leave compare out"
+        yield Fault("/group_by", "not_comparable", detail)
+
+
+def _previous(grouping: Grouping) -> Grouping:
+    """The same, of as many days immediately before."""
+    assert grouping.since is not None and grouping.until is not None  # noqa: S101, PT018 - asked of what has a period
+    since, until = date.fromisoformat(grouping.since), date.fromisoformat(grouping.until)
+    return replace(grouping, since=(since - (until - since)).isoformat(), until=grouping.since)
 
 
 def parse_grouping(

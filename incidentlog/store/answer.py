@@ -78,6 +78,21 @@ async def read_names(pool: Pool | Connection, build: Build, *, clearance: int, u
     return {(r["dimension"], r["value"]): r["name"] for r in rows}
 
 
+def asked(tally: Tally, grouping: Grouping) -> list[Any]:
+    """How a ledger is grouped and narrowed, as parameters of the queries that do: `$6` to `$21` of `totals`."""
+    number = {name: n for n, name in enumerate(tally.dimensions, start=1)}
+    where = [(number[d], list(values)) for d, values in grouping.where.items()]
+    slots: list[tuple[int | None, list[str] | None]] = [*where, *[(None, None)] * (FILTERS - len(where))]
+    ranged = grouping.since is not None or grouping.until is not None
+    return [
+        [number[d] for d in grouping.by],
+        *chain.from_iterable(slots),
+        number["day"] if ranged else None,
+        grouping.since or "",
+        grouping.until or "9999-99-99",
+    ]
+
+
 async def read_groups(
     pool: Pool | Connection,
     tally: Tally,
@@ -93,23 +108,7 @@ async def read_groups(
 
     `grouping` must name dimensions of the tally, at most GROUPS to group by and FILTERS to narrow by.
     """
-    number = {name: n for n, name in enumerate(tally.dimensions, start=1)}
-    where = [(number[d], list(values)) for d, values in grouping.where.items()]
-    slots: list[tuple[int | None, list[str] | None]] = [*where, *[(None, None)] * (FILTERS - len(where))]
-    ranged = grouping.since is not None or grouping.until is not None
-    rows = await pool.fetch(
-        query("answer", "totals"),
-        build.build,
-        clearance,
-        after,
-        upto,
-        at,
-        [number[d] for d in grouping.by],
-        *chain.from_iterable(slots),
-        number["day"] if ranged else None,
-        grouping.since or "",
-        grouping.until or "9999-99-99",
-    )
+    rows = await pool.fetch(query("answer", "totals"), build.build, clearance, after, upto, at, *asked(tally, grouping))
     width, measures = len(grouping.by), len(tally.measures)
     first = GROUPS + 1
     return [Group(tuple(r[:width]), r[first : first + measures], r["mark"] // 2, r["mark"] % 2 == 1) for r in rows]

@@ -7,7 +7,7 @@ from typing import Any
 from incidentlog.projections.shapes import PROJECTIONS, Booking, DocumentVersion
 from incidentlog.projections.steps import Members, Membership, Name
 from incidentlog.sqlfiles import query
-from incidentlog.store.connect import Connection
+from incidentlog.store.connect import Connection, Pool
 from incidentlog.subjects.change import Change
 from incidentlog.subjects.fold import SUBJECT_VERSION, Variants
 from incidentlog.subjects.subject import Absorbed, Subject
@@ -82,7 +82,7 @@ async def forget(connection: Connection) -> None:
     await connection.fetch(query("derive", "interrupt"))
 
 
-async def read_links(connection: Connection, streams: Iterable[str]) -> list[tuple[str, str]]:
+async def read_links(connection: Pool | Connection, streams: Iterable[str]) -> list[tuple[str, str]]:
     """The merges, survivor and absorbed, that connect these streams with others, however far."""
     return [(r[0], r[1]) for r in await connection.fetch(query("derive", "family"), list(streams))]
 

@@ -157,6 +157,13 @@ async def read_reported(
     return _events(await pool.fetch(query("read", "reported_by"), upto, reported_by, clearance, limit))
 
 
+async def read_reported_of(
+    pool: Pool | Connection, streams: Iterable[str], *, upto: int, reported_by: datetime, limit: int
+) -> list[Recorded]:
+    """Events of some streams, of any marking, likewise."""
+    return _events(await pool.fetch(query("read", "reported_of"), list(streams), upto, reported_by, limit))
+
+
 async def read_categories(pool: Pool | Connection, categories: Iterable[str]) -> list[Recorded]:
     """All events of some categories, in position order; for those of which there are few."""
     return _events(await pool.fetch(query("read", "of_categories"), sorted(categories)))

@@ -117,6 +117,17 @@ FROM events
 WHERE position <= $1 AND coalesce(reported_at, recorded_at) <= $2 AND tlp <= $3
 ORDER BY position LIMIT $4
 
+-- name: reported_of
+-- Events of some streams up to a position that a source had reported by an instant.
+-- $1 streams text[]
+-- $2 upto bigint
+-- $3 reported_by timestamptz
+-- $4 limit bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+FROM events
+WHERE stream = ANY($1) AND position <= $2 AND coalesce(reported_at, recorded_at) <= $3
+ORDER BY position LIMIT $4
+
 -- name: of_categories
 -- All events of some categories, in position order; for those of which there are few.
 -- $1 categories text[]

@@ -1,0 +1,149 @@
+"""The basis `reported`: what the events add up to that a source had told of by then. Folded in the request, bounded."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from incidentlog.api.moment import Moment
+from incidentlog.api.service import Service
+from incidentlog.errors import Overloaded, TooLarge
+from incidentlog.projections.afresh import Afresh
+from incidentlog.projections.rows import Grouping
+from incidentlog.projections.shapes import Document, Row, Tally
+from incidentlog.store.answer import SubjectVersion
+from incidentlog.store.derive import read_links
+from incidentlog.store.read import read_reported, read_reported_of
+from incidentlog.subjects.change import Families
+from incidentlog.subjects.fold import RED, Variants, fold_family
+from incidentlog.subjects.recorded import Recorded
+from incidentlog.subjects.subject import Absorbed, Subject
+
+REPORTED: Final = 20_000
+"""The most events folded in one request: a few seconds of one core."""
+STEPS: Final = 50_000
+"""The most events looked at where each event's own change counts: a stream is folded again with every one of them."""
+FOLD_SECONDS: Final = 10.0
+"""How long a fold waits for another one to end."""
+LOCALLY: Final = (
+    "too much to fold in a request. Fold it where you are: incidentlog projection show {} --basis reported --local"
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A projection as the events add up to it; their order stays by position (DOMAIN §2)."""
+
+    service: Service
+    afresh: Afresh
+    events: Sequence[Recorded]
+    projection: Tally | Document[Any]
+    at: datetime
+    clearance: int
+
+    async def rows(self, grouping: Grouping | None) -> dict[str, Row]:
+        """Its rows, by key and in order; of a tally those of a grouping."""
+        return await _apart(self.service, lambda: self.afresh.rows(self.projection, self.at, grouping, self.clearance))
+
+
+async def fold_reported(service: Service, projection: Tally | Document[Any], moment: Moment, clearance: int) -> Folded:
+    """The fold of what was reported by then.
+
+    Raises TooLarge where it would hold up others for too long, and Overloaded where others are folding. All events are
+    read, and the markings applied by the fold: one may be marked otherwise than it was.
+    """
+    events = await read_reported(
+        service.pool, upto=moment.position, reported_by=known(moment), clearance=RED, limit=REPORTED + 1
+    )
+    if len(events) > REPORTED:
+        raise TooLarge(f"over {REPORTED} events were reported by then: {LOCALLY.format(projection.name)}")
+    if _steps(events) > STEPS:
+        raise TooLarge(f"streams of very many events were reported by then: {LOCALLY.format(projection.name)}")
+    afresh = await _apart(service, lambda: Afresh(events, service.log.zone))
+    return Folded(service, afresh, events, projection, moment.at, clearance)
+
+
+async def subject_reported(service: Service, stream: str, moment: Moment, clearance: int) -> Subject | None:
+    """What a stream's events reported by then add up to; the survivor's, where a merge among them took it (R4)."""
+    events = await _family(service, stream, moment)
+    variants = await _apart(service, lambda: fold_family(events, service.log.zone))
+    while True:
+        state = variant_at(variants.get(stream, {}), clearance)
+        if not isinstance(state, Absorbed):
+            return state
+        stream = state.into
+
+
+async def history_reported(
+    service: Service, stream: str, moment: Moment, clearance: int, *, after: int, limit: int
+) -> list[SubjectVersion]:
+    """The versions that the events reported by then make, had no others come: as `read_history` answers.
+
+    Raises TooLarge for a stream of very many events: each version is a fold of its own.
+    """
+    events = await _family(service, stream, moment)
+    if _steps(events) > STEPS:
+        detail = f"{len(events)} events: too many versions to fold in a request"
+        raise TooLarge(f"{detail}; ask for the subject itself at the positions that matter, with at_position")
+    versions = await _apart(service, lambda: list(_versions(events, service.log.zone, stream, clearance)))
+    return [v for v in versions if v.from_position > after][:limit]
+
+
+def _versions(events: Sequence[Recorded], zone: str, stream: str, clearance: int) -> Iterator[SubjectVersion]:
+    """The versions of a stream that a clearance sees, oldest first."""
+    standing: SubjectVersion | None = None
+    for change in Families({}).changes(events, zone):
+        if change.stream != stream:
+            continue
+        state = variant_at(change.after, clearance)
+        if state == variant_at(change.before, clearance):
+            continue
+        if standing is not None:
+            yield SubjectVersion(standing.from_position, change.position, standing.restated, standing.state)
+        standing = None if state is None else SubjectVersion(change.position, None, change.restated, state)
+    if standing is not None:
+        yield standing
+
+
+def variant_at(variants: Variants, level: int) -> Subject | Absorbed | None:
+    """What a reader cleared for `level` sees of a stream, or where a merge took it."""
+    visible = [own for own in variants if own <= level]
+    return variants[max(visible)] if visible else None
+
+
+def known(moment: Moment) -> datetime:
+    """By when it must have been reported: the instant itself, where no other is named."""
+    return moment.known_at or moment.at
+
+
+async def _family(service: Service, stream: str, moment: Moment) -> list[Recorded]:
+    """The events reported by then of a stream and of those that merges connect it with. Raises TooLarge."""
+    links = await read_links(service.pool, [stream])
+    streams = {stream, *(s for link in links for s in link)}
+    events = await read_reported_of(
+        service.pool, streams, upto=moment.position, reported_by=known(moment), limit=REPORTED + 1
+    )
+    if len(events) > REPORTED:
+        raise TooLarge(f"{stream} and what is merged with it have over {REPORTED} events")
+    return events
+
+
+def _steps(events: Sequence[Recorded]) -> int:
+    """How many events are looked at when each stream is folded again with each of its events."""
+    return sum(n * (n + 1) // 2 for n in Counter(e.stream for e in events).values())
+
+
+async def _apart(service: Service, work: Callable[[], T]) -> T:
+    """Do what takes long in a thread, one at a time: the loop serves others meanwhile."""
+    try:
+        await asyncio.wait_for(service.folds.acquire(), FOLD_SECONDS)
+    except TimeoutError:
+        raise Overloaded("others are folding what was reported") from None
+    try:
+        return await asyncio.to_thread(work)
+    finally:
+        service.folds.release()

@@ -1,0 +1,120 @@
+"""What became another between two positions, and by which events."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from incidentlog.projections.rows import Grouping
+from incidentlog.projections.shapes import Key, Tally
+from incidentlog.sqlfiles import query
+from incidentlog.store.answer import asked
+from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.derive import Build, read_variant
+from incidentlog.subjects.subject import Absorbed, Subject
+
+CAUSES: Final = 100
+"""The most positions told of one row, the last ones; one more is read, so that it can be said that there are more."""
+
+Positions = list[int]
+"""Newest first, at most CAUSES + 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """An event that changed something."""
+
+    position: int
+    event_id: UUID
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The log after a position and up to another, as far as a clearance sees."""
+
+    after: int
+    upto: int
+    clearance: int
+
+
+async def touched_groups(
+    pool: Pool | Connection,
+    tally: Tally,
+    build: Build,
+    grouping: Grouping,
+    between: Between,
+    *,
+    at: datetime,
+    after_key: str | None,
+    limit: int,
+) -> dict[Key, Positions]:
+    """The groups with a booking that counts at an instant, in the order of their rows' keys, after one of them.
+
+    What was booked may have come to nothing: whether a row is another one, the rows say.
+    """
+    rows = await pool.fetch(
+        query("diff", "touched_groups"),
+        build.build, between.clearance, between.after, between.upto, at,
+        *asked(tally, grouping), after_key, limit, CAUSES + 1,
+    )  # fmt: skip
+    return {tuple(r[: len(grouping.by)]): r["positions"] for r in rows}
+
+
+async def touched_documents(
+    pool: Pool | Connection, build: Build, keys: Iterable[str], between: Between
+) -> dict[str, Positions]:
+    """When some documents became other ones, by key; those that did not are left out."""
+    rows = await pool.fetch(
+        query("diff", "touched_documents"),
+        build.build, between.clearance, between.after, between.upto, list(keys), CAUSES + 1,
+    )  # fmt: skip
+    return {r["key"]: r["positions"] for r in rows}
+
+
+async def touched_builds(pool: Pool | Connection, builds: Iterable[Build], between: Between) -> dict[str, int]:
+    """The last position at which each projection changed, by name; those that did not are left out."""
+    named = {b.build: b.projection for b in builds}
+    rows = await pool.fetch(
+        query("diff", "touched_builds"), list(named), between.clearance, between.after, between.upto
+    )
+    return {named[r["build"]]: r["position"] for r in rows if r["position"] is not None}
+
+
+async def touched_subjects(
+    pool: Pool | Connection,
+    between: Between,
+    *,
+    streams: Sequence[str] | None = None,
+    after_stream: str | None = None,
+    limit: int,
+) -> dict[str, Positions]:
+    """When subjects became other ones, by stream and in the order of their names: all of them, or some."""
+    rows = await pool.fetch(
+        query("diff", "touched_subjects"),
+        between.clearance, between.after, between.upto, after_stream, streams, limit, CAUSES + 1,
+    )  # fmt: skip
+    return {r["stream"]: r["positions"] for r in rows}
+
+
+async def touched_category(pool: Pool | Connection, category: str, between: Between) -> Positions:
+    """When any subject of a category became another one."""
+    rows = await pool.fetch(
+        query("diff", "touched_category"), between.clearance, between.after, between.upto, category, CAUSES + 1
+    )
+    return [r["from_position"] for r in rows]
+
+
+async def read_subjects(
+    pool: Pool | Connection, streams: Iterable[str], *, clearance: int, position: int
+) -> dict[str, Subject | Absorbed]:
+    """What stood of some streams at a position, or where a merge took them; what was not known then is left out."""
+    rows = await pool.fetch(query("diff", "subjects"), list(streams), clearance, position)
+    return {r["stream"]: read_variant(r["stream"], r["body"]) for r in rows}
+
+
+async def read_causes(pool: Pool | Connection, positions: Iterable[int], clearance: int) -> Mapping[int, Cause]:
+    """The events at some positions that a clearance covers: nobody is told of others (P5)."""
+    rows = await pool.fetch(query("diff", "causes"), sorted(set(positions)), clearance)
+    return {r["position"]: Cause(*r) for r in rows}
