@@ -1,6 +1,7 @@
 """Answers: JSON bytes with their headers, and problems (RFC 9457)."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,6 +24,12 @@ def _plain(value: Any) -> str:
     if isinstance(value, UUID):  # asyncpg has a class of its own for them
         return str(value)
     raise TypeError(type(value))
+
+
+def told(basis: Mapping[str, Any]) -> dict[str, str]:
+    """A basis as the parameters that ask for the same answer again."""
+    plain: dict[str, Any] = orjson.loads(dumps(basis))
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in plain.items()}
 
 
 def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

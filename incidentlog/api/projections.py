@@ -68,19 +68,22 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
         raise NotFound(f"no projection is called '{request.match_info['name'][:80]}'")
     moment = await moment_of(request)
     params = several(request, {*MOMENT, "min_position"})
-    rows = await rows_of(service, ask(projection, params), moment, reader.clearance)
+    asked = ask(projection, params)
+    rows = await rows_of(service, asked, moment, reader.clearance)
     body: dict[str, Any] = {
         "projection": projection.name,
         "version": projection.version,
-        "basis": _same_basis(request, moment.basis(service.log, projection.version)),
+        "basis": same_basis(request, moment.basis(service.log, projection.version)),
     }
+    if asked.question is not None and (periods := asked.question.periods):
+        body["compared"] = periods
     if key is None:
         body["rows"] = rows
     elif key in rows:
         body |= {"key": key, "row": rows[key]}
     else:
         raise NotFound(f"{projection.name} has no row '{key[:200]}' then")
-    return _answer(request, moment, body)
+    return answered(request, moment, body)
 
 
 @routes.get("/v1/subjects/{stream}")
@@ -101,10 +104,10 @@ async def show_subject(request: web.Request) -> web.Response:
     body = {
         "stream": found.stream,
         "category": found.category,
-        "basis": _same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),
-        "state": _state(found),
+        "basis": same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),
+        "state": shown(found),
     }
-    return _answer(request, moment, body)
+    return answered(request, moment, body)
 
 
 @routes.get("/v1/subjects/{stream}/history")
@@ -128,7 +131,7 @@ async def show_history(request: web.Request) -> web.Response:
             "from_position": v.from_position,
             "to_position": v.to_position,
             "restated": v.restated,
-            "state": _state(v.state) if isinstance(v.state, Subject) else None,
+            "state": shown(v.state) if isinstance(v.state, Subject) else None,
             **({} if isinstance(v.state, Subject) else {"absorbed_into": v.state.into}),
         }
         for v in found
@@ -136,10 +139,10 @@ async def show_history(request: web.Request) -> web.Response:
     body: dict[str, Any] = {"stream": stream, "versions": versions}
     if len(found) == limit:
         body["next"] = str(request.rel_url.update_query({"after": str(found[-1].from_position)}))
-    return _answer(request, moment, body)
+    return answered(request, moment, body)
 
 
-def _same_basis(request: web.Request, basis: dict[str, Any]) -> dict[str, Any]:
+def same_basis(request: web.Request, basis: dict[str, Any]) -> dict[str, Any]:
     """The basis, unless the one sent back is of a version or a generation that is not served any more: BadRequest."""
     faults = [
         Fault(f"/{name}", "not_served", f"this is {name} {basis[name]}")
@@ -151,12 +154,14 @@ def _same_basis(request: web.Request, basis: dict[str, Any]) -> dict[str, Any]:
     return basis
 
 
-def _state(subject: Subject) -> dict[str, Any]:
+def shown(subject: Subject) -> dict[str, Any]:
+    """A subject as readers see it."""
     status = "current" if subject.is_current else "retracted"
     return {"status": status, **subject.model_dump(mode="json", exclude={"stream", "claims", "told"})}
 
 
-def _answer(request: web.Request, moment: Moment, body: dict[str, Any]) -> web.Response:
+def answered(request: web.Request, moment: Moment, body: dict[str, Any]) -> web.Response:
+    """What was read at a moment, as an answer; one that can never be another where the moment says so."""
     response = pinned(request, body) if moment.pinned else answer(body)
     response.headers["Log-Position"] = str(moment.position)
     request[POSITION] = moment.position

@@ -35,42 +35,58 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """Events in the order of their positions (DOMAIN §2), and what they add up to."""
+
+    events: Sequence[Recorded]
+    afresh: Afresh
+
+    def since(self, earlier: "Fold") -> set[int]:
+        """The positions of the events that an earlier one has not."""
+        return {e.position for e in self.events} - {e.position for e in earlier.events}
+
+
+@dataclass(frozen=True, slots=True)
 class Folded:
-    """A projection as the events add up to it; their order stays by position (DOMAIN §2)."""
+    """A projection as a fold has it, at an instant and for a clearance."""
 
     service: Service
-    afresh: Afresh
-    events: Sequence[Recorded]
+    fold: Fold
     projection: Tally | Document[Any]
     at: datetime
     clearance: int
 
     async def rows(self, grouping: Grouping | None) -> dict[str, Row]:
         """Its rows, by key and in order; of a tally those of a grouping."""
-        return await _apart(self.service, lambda: self.afresh.rows(self.projection, self.at, grouping, self.clearance))
+        afresh = self.fold.afresh
+        return await _apart(self.service, lambda: afresh.rows(self.projection, self.at, grouping, self.clearance))
 
 
 async def fold_reported(service: Service, projection: Tally | Document[Any], moment: Moment, clearance: int) -> Folded:
+    """A projection of what was reported by then. Raises as `fold_events`."""
+    fold = await fold_events(service, moment, LOCALLY.format(projection.name))
+    return Folded(service, fold, projection, moment.at, clearance)
+
+
+async def fold_events(service: Service, moment: Moment, otherwise: str) -> Fold:
     """The fold of what was reported by then.
 
-    Raises TooLarge where it would hold up others for too long, and Overloaded where others are folding. All events are
-    read, and the markings applied by the fold: one may be marked otherwise than it was.
+    Raises TooLarge where it would hold up others for too long, with what to do `otherwise`, and Overloaded where others
+    are folding. All events are read, and the markings applied by the fold: one may be marked otherwise than it was.
     """
     events = await read_reported(
         service.pool, upto=moment.position, reported_by=known(moment), clearance=RED, limit=REPORTED + 1
     )
     if len(events) > REPORTED:
-        raise TooLarge(f"over {REPORTED} events were reported by then: {LOCALLY.format(projection.name)}")
+        raise TooLarge(f"over {REPORTED} events were reported by then, too many to fold in a request: {otherwise}")
     if _steps(events) > STEPS:
-        raise TooLarge(f"streams of very many events were reported by then: {LOCALLY.format(projection.name)}")
-    afresh = await _apart(service, lambda: Afresh(events, service.log.zone))
-    return Folded(service, afresh, events, projection, moment.at, clearance)
+        raise TooLarge(f"streams of very many events are too much to fold in a request: {otherwise}")
+    return Fold(events, await _apart(service, lambda: Afresh(events, service.log.zone)))
 
 
 async def subject_reported(service: Service, stream: str, moment: Moment, clearance: int) -> Subject | None:
     """What a stream's events reported by then add up to; the survivor's, where a merge among them took it (R4)."""
-    events = await _family(service, stream, moment)
-    variants = await _apart(service, lambda: fold_family(events, service.log.zone))
+    variants = await fold_subjects(service, await read_family(service, stream, moment))
     while True:
         state = variant_at(variants.get(stream, {}), clearance)
         if not isinstance(state, Absorbed):
@@ -85,7 +101,7 @@ async def history_reported(
 
     Raises TooLarge for a stream of very many events: each version is a fold of its own.
     """
-    events = await _family(service, stream, moment)
+    events = await read_family(service, stream, moment)
     if _steps(events) > STEPS:
         detail = f"{len(events)} events: too many versions to fold in a request"
         raise TooLarge(f"{detail}; ask for the subject itself at the positions that matter, with at_position")
@@ -115,12 +131,17 @@ def variant_at(variants: Variants, level: int) -> Subject | Absorbed | None:
     return variants[max(visible)] if visible else None
 
 
+async def fold_subjects(service: Service, events: Sequence[Recorded]) -> dict[str, Variants]:
+    """What the streams of these events add up to."""
+    return await _apart(service, lambda: fold_family(events, service.log.zone))
+
+
 def known(moment: Moment) -> datetime:
     """By when it must have been reported: the instant itself, where no other is named."""
     return moment.known_at or moment.at
 
 
-async def _family(service: Service, stream: str, moment: Moment) -> list[Recorded]:
+async def read_family(service: Service, stream: str, moment: Moment) -> list[Recorded]:
     """The events reported by then of a stream and of those that merges connect it with. Raises TooLarge."""
     links = await read_links(service.pool, [stream])
     streams = {stream, *(s for link in links for s in link)}

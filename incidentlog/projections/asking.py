@@ -48,6 +48,14 @@ class Question:
     grouping: Grouping
     shaping: Shaping = Shaping()
 
+    @property
+    def periods(self) -> Mapping[str, Mapping[str, str | None]]:
+        """The period asked about and the one that it is compared with; empty where it is not."""
+        if self.shaping.previous is None:
+            return {}
+        asked = {"period": self.grouping, "previous": self.shaping.previous}
+        return {name: {"since": own.since, "until": own.until} for name, own in asked.items()}
+
 
 def parse_question(tally: Tally, params: Mapping[str, Sequence[str]]) -> Question:
     """The grouping, and which of its rows are shown how. Raises BadRequest with every fault.

@@ -22,6 +22,7 @@ READS = [
     "/v1/projections",
     "/v1/projections/city_incidents",
     "/v1/projections/city_incidents/geonames:698740",
+    "/v1/diff?from_position=0",
     "/v1/places?q=Odesa",
 ]
 WRITES = ["/v1/events", "/v1/events/bulk", "/v1/streams/strike:one/events"]
@@ -154,6 +155,7 @@ async def everything(service: Served, event_ids: list[str]) -> dict[str, Any]:
         *(f"/v1/events?{f}" for f in ("category=strike", "city=geonames:698740", "since=2025-01-01", "actor=RUS")),
         *(f"/v1/{kind}/{stream}" for kind in ("streams", "subjects") for stream in STREAMS),
         *(f"/v1/subjects/{stream}/history" for stream in STREAMS),
+        *(f"/v1/subjects/{stream}{more}?basis=reported" for stream in STREAMS for more in ("", "/history")),
         *(f"/v1/projections/{name}" for name in PROJECTIONS),
         *(f"/v1/projections/{name}?basis=reported" for name in PROJECTIONS),
         "/v1/projections/city_incidents?group_by=place,day,verification,side",

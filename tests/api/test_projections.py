@@ -304,3 +304,89 @@ async def test_a_grouping_of_the_tally_is_what_folding_afresh_gives(timeline: Se
         rows = await timeline.rows("city_incidents", group_by=by)
         grouping = parse_grouping(tally, {}, [by])
         assert rows == Afresh(events, "Europe/Kyiv").rows(tally, NOW, grouping)
+
+
+# ---------------------------------------------------------------------------------- the largest, and the period before
+
+
+def on_day(day: str, place: str = "Odesa", **changes: Any) -> dict[str, Any]:
+    occurred = {"start": day, "precision": "day", "tz": "Europe/Kyiv"}
+    return strike(occurred=occurred, place={"name": place, "country": "UA", "precision": "settlement"}, **changes)
+
+
+async def test_the_largest_groups_come_first_and_no_more_than_asked_for(service: Served):
+    await service.add(on_day("2025-11-01", "Kyiv", killed=9), *(on_day("2025-11-02") for _ in range(3)))
+    await service.add(on_day("2025-11-03", "Lviv"), on_day("2025-11-03", "Sumy"))
+    top = await service.rows("city_incidents", top=3)
+    assert [row["name"] for row in top.values()] == ["Odesa", "Sumy", "Lviv"]  # equal ones by key
+    assert list(top)[1:] == sorted([*top][1:])
+    deadliest = await service.rows("city_incidents", top=1, order_by="killed.best")
+    assert list(deadliest) == [KYIV_CITY]
+    everything = await service.rows("city_incidents")
+    assert await service.rows("city_incidents", order_by="incidents") == everything
+    assert (await service.rows("city_incidents", top=10_000)) == everything
+    before = await service.rows("city_incidents", top=1, order_by="incidents", at_position=1)
+    assert list(before) == [KYIV_CITY]
+    assert await service.rows("city_incidents", top=1, basis="reported") == await service.rows("city_incidents", top=1)
+
+
+async def test_a_period_is_compared_with_the_one_before(service: Served):
+    july = [on_day("2025-07-03", killed=2), on_day("2025-07-31"), on_day("2025-07-09", "Kyiv")]
+    june = [on_day("2025-06-30", killed=5), on_day("2025-05-31", "Lviv"), on_day("2025-05-30", "Lviv")]
+    await service.add(*july, *june)
+    asked = {"since": "2025-07-01", "until": "2025-08-01", "compare": "previous"}
+    answer = await service.get("/v1/projections/city_incidents", **asked, min_position=6)
+    assert answer.json["compared"] == {
+        "period": {"since": "2025-07-01", "until": "2025-08-01"},
+        "previous": {"since": "2025-05-31", "until": "2025-07-01"},
+    }
+    rows = answer.json["rows"]
+    told = {
+        row["name"]: (row["previous"]["incidents"], row["incidents"], row["change"]["incidents"]["absolute"])
+        for row in rows.values()
+    }
+    assert told == {"Odesa": (1, 2, 1), "Kyiv": (0, 1, 1), "Lviv": (1, 0, -1)}
+    assert rows[ODESA]["change"]["incidents"]["relative"] == 1.0
+    assert rows[KYIV_CITY]["change"]["incidents"]["relative"] is None
+    now = await service.rows("city_incidents", since="2025-07-01", until="2025-08-01")
+    assert {k: {n: v for n, v in rows[k].items() if n not in {"previous", "change"}} for k in now} == now
+    fell = await service.rows("city_incidents", **asked, order_by="previous.killed.best", top=1)
+    assert list(fell) == [ODESA]
+    known = await service.rows("city_incidents", **asked, at_position=3)
+    assert all(row["previous"]["incidents"] == 0 for row in known.values())
+    assert (await service.rows("city_incidents", **asked, kind="alert")) == {}
+    assert await service.rows("city_incidents", **asked, basis="reported") == rows
+
+
+async def test_what_is_shaped_stays_as_it_was_given_too(service: Served):
+    """P3."""
+    await service.add(on_day("2025-07-03"), on_day("2025-06-30", "Kyiv"))
+    asked = {"since": "2025-07-01", "until": "2025-08-01", "compare": "previous", "top": "5"}
+    first = await service.get("/v1/projections/city_incidents", **asked, min_position=2)
+    await service.add(on_day("2025-07-04", "Kyiv"), on_day("2025-06-29"))
+    await service.settled()
+    again = await service.get("/v1/projections/city_incidents", **asked, **first.json["basis"])
+    assert again.raw == first.raw
+
+
+@pytest.mark.parametrize(
+    ("query", "faults"),
+    [
+        ("top=0", {"/top": "not_a_number"}),
+        ("top=99999999999999999999999999", {"/top": "not_a_number"}),
+        ("top=%D9%A3", {"/top": "not_a_number"}),
+        ("top=3&top=4", {"/top": "repeated"}),
+        ("order_by=nothing&town=x", {"/order_by": "unknown_figure", "/town": "unknown_dimension"}),
+        ("order_by=%F0%9F%92%A5", {"/order_by": "unknown_figure"}),
+        ("compare=previous", {"/compare": "no_period"}),
+        ("compare=previous&since=2025-07-01&until=2025-08-01&group_by=week", {"/group_by": "not_comparable"}),
+    ],
+)
+async def test_a_shape_that_cannot_be_is_refused(timeline: Served, query: str, faults: dict[str, str]):
+    answer = await timeline.get(f"/v1/projections/city_incidents?{query}&min_position=%31")
+    assert (answer.status, answer.faults) == (400, faults)
+
+
+async def test_a_document_has_no_top(timeline: Served):
+    answer = await timeline.get("/v1/projections/ceasefire_status", top="3", compare="previous", order_by="x")
+    assert (answer.status, answer.faults.keys()) == (400, {"/top", "/compare", "/order_by"})

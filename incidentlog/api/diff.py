@@ -1,0 +1,429 @@
+"""What changed between two states of knowledge, and by which events."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from aiohttp import web
+
+from incidentlog.api.answers import answer, pinned, told
+from incidentlog.api.errors import POSITION
+from incidentlog.api.moment import Moment, Names, find_moment, parse_int, read_wanted
+from incidentlog.api.projections import same_basis, shown
+from incidentlog.api.reported import fold_events, fold_reported, fold_subjects, read_family, variant_at
+from incidentlog.api.requests import (
+    SERVICE,
+    limit_of,
+    reached,
+    reader_of,
+    refuse_unknown,
+    repeated,
+    several,
+)
+from incidentlog.api.rows import Stored, ask, state_at
+from incidentlog.api.service import Service
+from incidentlog.errors import BadRequest, Fault, NotFound
+from incidentlog.importers.door import STREAM
+from incidentlog.projections.asking import FILTERS, LONGEST, SHAPING, fits
+from incidentlog.projections.differing import KINDS, Difference, causes_of, difference, differences, touched_by
+from incidentlog.projections.rows import Grouping, row_key
+from incidentlog.projections.shapes import PROJECTIONS, Document, Key, Tally
+from incidentlog.store.answer import active_builds, read_documents
+from incidentlog.store.diff import (
+    CAUSES,
+    Between,
+    Positions,
+    read_causes,
+    read_subjects,
+    touched_builds,
+    touched_category,
+    touched_documents,
+    touched_groups,
+    touched_subjects,
+)
+from incidentlog.subjects.fold import SUBJECT_VERSION, Variants, is_record_event
+from incidentlog.subjects.subject import Absorbed, Subject
+
+FROM: Final = Names("from_known", ("from_position",))
+TO: Final = Names("to_known", ("to_position",))
+PAIR: Final = frozenset({
+    FROM.known, *FROM.positions, TO.known, *TO.positions, "at", "basis", "by", "open", "version", "generation",
+})  # fmt: skip
+"""The parameters that say between which states of knowledge; the last ones are a basis sent back as it was given."""
+OWN: Final = frozenset({*PAIR, "min_position", "projection", "subject", "after", "limit"})
+ROWS: Final = 100
+ROWS_MOST: Final = 1_000
+DOCUMENTS: Final = 10_000
+"""Of how many documents that differ it is looked up why, at most."""
+
+State = Subject | Absorbed | None
+routes = web.RouteTableDef()
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two states of knowledge about the world at one instant."""
+
+    earlier: Moment
+    later: Moment
+    clearance: int
+
+    @property
+    def between(self) -> Between:
+        """The positions after the earlier one and up to the later one."""
+        return Between(self.earlier.position, self.later.position, self.clearance)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the answer can never be another: instant and positions were named."""
+        return self.earlier.pinned and self.later.pinned
+
+    def basis(self, service: Service, version: int) -> dict[str, Any]:
+        """What the answer rests on; sent back, it gives the same bytes."""
+        basis: dict[str, Any] = {
+            "version": version,
+            "generation": service.log.generation,
+            "from_position": self.earlier.position,
+            "to_position": self.later.position,
+            "at": self.later.at,
+            "by": self.later.by,
+        }
+        for name, moment in (("from_known", self.earlier), ("to_known", self.later)):
+            if moment.known_at is not None:
+                basis[name] = moment.known_at
+        if self.later.open:
+            basis["open"] = True
+        return basis
+
+
+@dataclass(slots=True)
+class Found:
+    """A page of differences by key, the positions behind each, and where the next page begins."""
+
+    differences: Mapping[str, Difference]
+    positions: Mapping[str, Positions]
+    next: str | None = None
+    further: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What is told beside a difference, by its key."""
+
+
+@routes.get("/v1/diff")
+async def show_diff(request: web.Request) -> web.Response:
+    """What was added, changed and withdrawn in a projection, of a subject, or of all subjects."""
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "read")
+    pair = await _pair(request, reader.clearance)
+    limit = limit_of(request, default=ROWS, most=ROWS_MOST)
+    after = request.query.get("after")
+    if "projection" in request.query:
+        return await _of_projection(request, service, pair, after, limit)
+    refuse_unknown(request, OWN)
+    if "subject" in request.query:
+        return await _of_subject(request, service, pair)
+    return await _of_everything(request, service, pair, after, limit)
+
+
+async def _pair(request: web.Request, clearance: int) -> Pair:
+    """The states of knowledge, once the projections have reached them. Raises BadRequest with every fault."""
+    service, query = request.app[SERVICE], request.query
+    faults = repeated(request, OWN)
+    earlier = read_wanted(query, service.log.zone, FROM, faults)
+    of_later: list[Fault] = []
+    later = read_wanted(query, service.log.zone, TO, of_later)
+    faults += [fault for fault in of_later if fault not in faults]
+    if earlier.known_at is None and earlier.position is None and not faults:
+        faults.append(Fault("/from_known", "missing", "give from_known, or from_position"))
+    if "projection" in query and "subject" in query:
+        faults.append(Fault("/subject", "one_of_two", "give a projection or a subject"))
+    if "after" in query and not fits(query["after"][:LONGEST]):
+        faults.append(Fault("/after", "not_a_key", "give the key that a page ended with"))
+    wanted = 0
+    if "min_position" in query:
+        wanted = parse_int(query["min_position"], "/min_position", faults, most=2**53 - 1)
+    if faults:
+        raise BadRequest("the diff cannot be read", errors=faults)
+    old = await find_moment(earlier, service.pool, service.clock)
+    named = later.position is not None or wanted > 0
+    new = await find_moment(replace(later, at=later.at or old.at), service.pool, service.clock)
+    await reached(request, old.position, named=True)
+    if not await reached(request, max(new.position, wanted), named=named):
+        new = replace(new, position=max(service.runner.position, old.position))
+    elif wanted > new.position and later.position is None and later.known_at is None:
+        new = await find_moment(replace(later, at=later.at or old.at), service.pool, service.clock)
+    if old.position > new.position or (old.known_at and new.known_at and old.known_at > new.known_at):
+        pointer = "/to_known" if later.position is None and later.known_at is not None else "/to_position"
+        raise BadRequest(errors=[Fault(pointer, "ends_before_start", "what is known later comes second")])
+    return Pair(old, replace(new, pinned=later.at is not None and later.position is not None), clearance)
+
+
+# ---------------------------------------------------------------------------------------------- projections
+
+
+async def _of_projection(
+    request: web.Request, service: Service, pair: Pair, after: str | None, limit: int
+) -> web.Response:
+    projection = PROJECTIONS.get(request.query["projection"])
+    if projection is None:
+        raise NotFound(f"no projection is called '{request.query['projection'][:80]}'")
+    params = several(request, OWN)
+    if shaping := [Fault(f"/{name}", "unknown_parameter", "a diff is by key") for name in SHAPING if name in params]:
+        raise BadRequest(errors=shaping)
+    grouping = ask(projection, params).grouping
+    if pair.later.by == "reported":
+        found = await _reported(service, projection, pair, grouping, after, limit)
+    elif isinstance(projection, Tally):
+        assert grouping is not None  # noqa: S101 - a tally always has one
+        found = await _tally(service, projection, pair, grouping, after, limit)
+    else:
+        found = await _document(service, projection, pair, after, limit)
+    return await _answered(
+        request, service, pair, found, version=projection.version, head={"projection": projection.name}
+    )
+
+
+async def _tally(
+    service: Service, tally: Tally, pair: Pair, grouping: Grouping, after: str | None, limit: int
+) -> Found:
+    """The groups that something was booked in between, before and after."""
+    earlier = await _stored(service, tally, pair.earlier, pair)
+    later = await _stored(service, tally, pair.later, pair)
+    touched = await touched_groups(
+        service.pool, tally, later.build, grouping, pair.between, at=pair.later.at, after_key=after, limit=limit + 1
+    )
+    page = list(touched)[:limit]
+    only = _only(grouping, page)
+    before, now = (await earlier.rows(only), await later.rows(only)) if page else ({}, {})
+    keys = [row_key(key) for key in page]
+    positions = {row_key(key): touched[key] for key in page}
+    return Found(differences(before, now, keys), positions, keys[-1] if len(touched) > limit else None)
+
+
+def _only(grouping: Grouping, keys: Iterable[Key]) -> Grouping:
+    """The grouping narrowed to some of its groups, as far as it can be: it may still have others."""
+    where = dict(grouping.where)
+    for name, values in zip(grouping.by, zip(*keys, strict=True), strict=False):
+        if name not in where and None not in values and len(where) < FILTERS:
+            where[name] = tuple(sorted({value for value in values if value is not None}))
+    return replace(grouping, where=where)
+
+
+async def _document(service: Service, document: Document[Any], pair: Pair, after: str | None, limit: int) -> Found:
+    """All documents before and after: one may change by what it reads beside its own subjects, such as a tally."""
+    earlier = await _stored(service, document, pair.earlier, pair)
+    later = await _stored(service, document, pair.later, pair)
+    found = differences(await earlier.rows(None), await later.rows(None))
+    positions = await _document_positions(service, document, pair, later, list(found)[:DOCUMENTS])
+    page, following = _page(found, after, limit)
+    if lone := [key for key in page if not positions.get(key)]:
+        # It is about other rows, or what it went by changed, such as a policy.
+        policies = await touched_category(service.pool, "policy", pair.between)
+        others = _newest([*policies, *(position for own in positions.values() for position in own)])
+        positions |= dict.fromkeys(lone, others)
+    return Found(page, positions, following)
+
+
+async def _document_positions(
+    service: Service, document: Document[Any], pair: Pair, later: Stored, keys: Iterable[str]
+) -> dict[str, Positions]:
+    """When documents became other ones, and when something was booked in the tally that they read."""
+    positions = await touched_documents(service.pool, later.build, keys, pair.between)
+    if document.tally is None:
+        return positions
+    tally = document.tally()
+    read: dict[str, set[str]] = {}
+    for moment in (pair.earlier, pair.later):
+        bodies = await read_documents(
+            service.pool, document, later.build, clearance=pair.clearance, upto=moment.position, keys=keys
+        )
+        for doc in bodies:
+            read.setdefault(doc.key, set()).update(document.tally_keys(doc.key, doc.body))
+    name, values = tally.dimensions[0], sorted({value for own in read.values() for value in own})
+    build = (await _stored(service, tally, pair.later, pair)).build
+    booked = await touched_groups(
+        service.pool, tally, build, Grouping((name,), {name: tuple(values)}), pair.between,
+        at=pair.later.at, after_key=None, limit=len(values),
+    )  # fmt: skip
+    for key, own in read.items():
+        also = [p for (value,), found in booked.items() if value in own for p in found]
+        positions[key] = _newest([*positions.get(key, ()), *also])
+    return positions
+
+
+async def _stored(service: Service, projection: Tally | Document[Any], moment: Moment, pair: Pair) -> Stored:
+    state = await state_at(service, projection, moment, pair.clearance)
+    assert isinstance(state, Stored)  # noqa: S101 - asked on the basis `recorded`
+    return state
+
+
+async def _reported(
+    service: Service,
+    projection: Tally | Document[Any],
+    pair: Pair,
+    grouping: Grouping | None,
+    after: str | None,
+    limit: int,
+) -> Found:
+    """Both states folded afresh; what came between are the events that only the later one has."""
+    earlier = await fold_reported(service, projection, pair.earlier, pair.clearance)
+    later = await fold_reported(service, projection, pair.later, pair.clearance)
+    page, following = _page(differences(await earlier.rows(grouping), await later.rows(grouping)), after, limit)
+    came = later.fold.since(earlier.fold)
+    changes = [c for c in later.fold.afresh.changes if c.position in came]
+    positions = causes_of(projection, changes, pair.later.at, grouping, pair.clearance)
+    everything = _newest(came)
+    return Found(page, {key: positions.get(key, everything)[: CAUSES + 1] for key in page}, following)
+
+
+# ------------------------------------------------------------------------------------------------- subjects
+
+
+async def _of_subject(request: web.Request, service: Service, pair: Pair) -> web.Response:
+    stream = request.query["subject"]
+    if not STREAM.fullmatch(stream):
+        raise BadRequest(errors=[Fault("/subject", "not_a_stream", "a stream is category:slug")])
+    while True:
+        before, after, positions = await _subject(service, pair, stream)
+        if not isinstance(after, Absorbed) or isinstance(before, Subject):
+            break
+        stream = after.into  # it was part of another all along: what is asked about is that one
+    if before is None and after is None:
+        raise NotFound(f"no subject '{stream[:161]}' was known then")
+    found = _subjects({stream: before}, {stream: after}, {stream: positions})
+    return await _answered(request, service, pair, found, version=SUBJECT_VERSION, head={"subject": stream})
+
+
+async def _subject(service: Service, pair: Pair, stream: str) -> tuple[State, State, Positions]:
+    """What stood of a stream before and after, and the positions between at which it became another."""
+    if pair.later.by == "reported":
+        old, new = [await read_family(service, stream, m) for m in (pair.earlier, pair.later)]
+        states = [await fold_subjects(service, events) for events in (old, new)]
+        before, after = (variant_at(own.get(stream, {}), pair.clearance) for own in states)
+        came = {e.position for e in new} - {e.position for e in old}
+        return before, after, _newest(came & {p for own in states for p in _told_by(own, stream, pair.clearance)})
+    before, after = [
+        (await read_subjects(service.pool, [stream], clearance=pair.clearance, position=m.position)).get(stream)
+        for m in (pair.earlier, pair.later)
+    ]
+    touched = await touched_subjects(service.pool, pair.between, streams=[stream], limit=1)
+    return before, after, touched.get(stream, [])
+
+
+def _told_by(states: Mapping[str, Variants], stream: str, clearance: int) -> Iterator[int]:
+    """The positions of the events that a stream's subject is made of; of one that was absorbed, what says so."""
+    state, records_only = variant_at(states.get(stream, {}), clearance), False
+    while isinstance(state, Absorbed):
+        state, records_only = variant_at(states.get(state.into, {}), clearance), True
+    for entry in state.entries if state is not None else ():
+        if not records_only or is_record_event(entry.type):
+            yield entry.position
+
+
+async def _of_everything(
+    request: web.Request, service: Service, pair: Pair, after: str | None, limit: int
+) -> web.Response:
+    """Every subject that became another, without its states; and which projections changed."""
+    if pair.later.by == "reported":
+        found, moved = await _everything_reported(service, pair, after, limit)
+    else:
+        touched = await touched_subjects(service.pool, pair.between, after_stream=after, limit=limit + 1)
+        streams = list(touched)[:limit]
+        before, now = [
+            await read_subjects(service.pool, streams, clearance=pair.clearance, position=m.position)
+            for m in (pair.earlier, pair.later)
+        ]
+        found = _subjects(before, now, touched)
+        found.next = streams[-1] if len(touched) > limit else None
+        builds = await active_builds(service.pool)
+        moved = await touched_builds(service.pool, [builds[n] for n in PROJECTIONS if n in builds], pair.between)
+    head = {"projections": [{"name": name, "position": moved[name]} for name in PROJECTIONS if name in moved]}
+    return await _answered(request, service, pair, found, version=SUBJECT_VERSION, head=head, states=False)
+
+
+async def _everything_reported(
+    service: Service, pair: Pair, after: str | None, limit: int
+) -> tuple[Found, dict[str, int]]:
+    narrower = "ask about one subject, or about a projection"
+    earlier = await fold_events(service, pair.earlier, narrower)
+    later = await fold_events(service, pair.later, narrower)
+    came = later.since(earlier)
+    changes = [c for c in later.afresh.changes if c.position in came]
+    positions: dict[str, Positions] = {}
+    for change in changes:
+        positions.setdefault(change.stream, []).insert(0, change.position)
+    before, now = (
+        {c.stream: variant_at(c.after, pair.clearance) for c in fold.afresh.changes} for fold in (earlier, later)
+    )
+    found = _subjects(before, now, positions)
+    found.differences, found.next = _page(found.differences, after, limit)
+    moved = {}
+    for name, projection in PROJECTIONS.items():
+        touching = (
+            c.position for c in reversed(changes) if touched_by(projection, c, pair.later.at, None, pair.clearance)
+        )
+        if (last := next(touching, None)) is not None:
+            moved[name] = last
+    return found, moved
+
+
+def _subjects(before: Mapping[str, State], after: Mapping[str, State], positions: Mapping[str, Positions]) -> Found:
+    found: dict[str, Difference] = {}
+    further: dict[str, dict[str, Any]] = {}
+    for stream in sorted({*before, *after}):
+        old, new = before.get(stream), after.get(stream)
+        differs = difference(*(shown(s) if isinstance(s, Subject) else None for s in (old, new)))
+        if differs is not None:
+            found[stream] = differs
+            further[stream] = {"absorbed_into": new.into} if isinstance(new, Absorbed) else {}
+    return Found(found, positions, further=further)
+
+
+# ------------------------------------------------------------------------------------------------- answers
+
+
+async def _answered(
+    request: web.Request,
+    service: Service,
+    pair: Pair,
+    found: Found,
+    *,
+    version: int,
+    head: Mapping[str, Any],
+    states: bool = True,
+) -> web.Response:
+    """The page as an answer: of each difference what was, what is, in what they differ, and the events that did it."""
+    causes = await read_causes(
+        service.pool, {p for key in found.differences for p in found.positions.get(key, ())}, pair.clearance
+    )
+    basis = same_basis(request, pair.basis(service, version))
+    body: dict[str, Any] = {**head, "version": version, "basis": basis, **{kind: {} for kind in KINDS}}
+    for key, differs in found.differences.items():
+        positions = found.positions.get(key, [])
+        entry: dict[str, Any] = {"before": differs.before, "after": differs.after} if states else {}
+        entry |= {
+            "fields": differs.fields,
+            **found.further.get(key, {}),
+            "causes": [causes[p] for p in sorted(positions[:CAUSES]) if p in causes],
+        }
+        if len(positions) > CAUSES:
+            entry["more_causes"] = True
+        body[differs.kind][key] = entry
+    if found.next is not None:
+        kept = [(k, v) for k, v in request.query.items() if k not in {*PAIR, "after", "min_position"}]
+        body["next"] = str(request.rel_url.with_query([*told(basis).items(), *kept, ("after", found.next)]))
+    response = pinned(request, body) if pair.pinned else answer(body)
+    response.headers["Log-Position"] = str(pair.later.position)
+    request[POSITION] = pair.later.position
+    return response
+
+
+def _page(
+    found: Mapping[str, Difference], after: str | None, limit: int
+) -> tuple[Mapping[str, Difference], str | None]:
+    """As many as fit after a key, and the key that the next page begins after."""
+    keys = [key for key in found if after is None or key > after]
+    page = {key: found[key] for key in keys[:limit]}
+    return page, keys[limit - 1] if len(keys) > limit else None
+
+
+def _newest(positions: Iterable[int]) -> Positions:
+    return sorted(set(positions), reverse=True)[: CAUSES + 1]
