@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     """One schema per log."""
     zone: str = "Europe/Kyiv"
     """Whose days a new log counts in; an existing log keeps its own."""
+    origin: Annotated[str | None, Field(min_length=3, max_length=200, pattern=r"^[^\s+]+$")] = None
+    """The name under which a new log is signed, as `host/path`; None names it after nobody."""
+    log_key: Annotated[str | None, Field(repr=False)] = None
+    """The key that signs tree heads, instead of the one in the data directory."""
+    witnesses: Annotated[list[str], NoDecode, Field(max_length=16)] = []
+    """Who cosigns tree heads, each as `URL VKEY`; in the environment separated by commas."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     """How many days it is kept who read what; the digest of each day stays in the log."""
@@ -62,7 +68,7 @@ class Settings(BaseSettings):
         self._environment = frozenset(name.upper() for name, value in os.environ.items() if value)
         self._file = frozenset(_in_file())
 
-    @field_validator("origins", mode="before")
+    @field_validator("origins", "witnesses", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

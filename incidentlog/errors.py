@@ -167,6 +167,18 @@ class ProjectionLagging(Problem):
     slug, status, title, retry_after = "projection-lagging", 503, "The projection is not that far yet", 1
 
 
+class NotSealed(Problem):
+    """No signed tree head covers this yet."""
+
+    slug, status, title, retry_after = "not-sealed", 503, "It is not sealed yet", 1
+
+
+class Tampered(Problem):
+    """The log contradicts what was known of it: it was cut, restored or exchanged. An operator has to look."""
+
+    slug, status, title = "tampered", 503, "The log contradicts what was known of it"
+
+
 class Internal(Problem):
     """A fault of ours; the trace id finds it in the log."""
 
@@ -174,6 +186,6 @@ class Internal(Problem):
 PROBLEMS: tuple[type[Problem], ...] = (
     BadRequest, InvalidEvent, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout,
     IdConflict, Erased, VersionRetired, WrongVersion, TooLarge, UnsupportedMediaType, StreamFull, RefusedLines,
-    Overloaded, Unavailable, ProjectionLagging, Internal,
+    Overloaded, Unavailable, ProjectionLagging, NotSealed, Tampered, Internal,
 )  # fmt: skip
 """All of them, for the pages at `/problems/<slug>`."""

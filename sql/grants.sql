@@ -21,6 +21,9 @@ BEGIN
     GRANT SELECT, INSERT, DELETE ON access_log TO incidentlog_eraser;
     GRANT SELECT, UPDATE ON access_open TO incidentlog_eraser;
     GRANT SELECT, INSERT ON access_digests TO incidentlog_eraser;
+    GRANT SELECT, INSERT ON tiles, tree_heads TO incidentlog_notary;
+    GRANT SELECT ON log_keys TO incidentlog_notary;
+    GRANT SELECT ON log_keys, tiles, tree_heads TO incidentlog_reader;
     GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE
         ON builds, subjects, merge_links, ledger, names, documents, document_members TO incidentlog_runner;
     GRANT SELECT ON builds, subjects, merge_links, ledger, names, documents, document_members, api_keys

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from incidentlog.api.answers import answer
+from incidentlog.api.audit import SEAL_SECONDS, seal_of, wants_seal
 from incidentlog.api.errors import POSITION
 from incidentlog.api.keys import Reader
 from incidentlog.api.moment import MOMENT, Moment
@@ -81,6 +82,8 @@ async def append_to_stream(request: web.Request) -> web.Response:
 async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     service = request.app[SERVICE]
     reader = await reader_of(request, "report")
+    service.notary.admit_appends()
+    sealed = wants_seal(request)
     if request.content_type != "application/json":
         raise UnsupportedMediaType(f"send application/json, not {request.content_type}")
     default_id = _id_of(request, reader)
@@ -94,7 +97,8 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     outcome = await service.writer.append(candidate.command)
     if candidate.command.type == "record.erased":
         await service.eraser.carry_out()
-    return _placed(request, candidate.command, outcome)
+    seal = await seal_of(service, candidate.command.event_id, outcome) if sealed else {}
+    return _placed(request, candidate.command, outcome, seal)
 
 
 EDITING: Final = frozenset({"record.amended", "record.retracted", "record.merged", "record.remarked"})
@@ -132,7 +136,7 @@ def _condition(request: web.Request, candidate: Candidate) -> None:
         candidate.command.expected_version = int(matched[1])
 
 
-def _placed(request: web.Request, command: log.Append, outcome: log.Outcome) -> web.Response:
+def _placed(request: web.Request, command: log.Append, outcome: log.Outcome, more: Mapping[str, Any]) -> web.Response:
     match outcome:
         case log.Appended(position, version, recorded_at) | log.Duplicate(position, version, recorded_at):
             request[POSITION] = position
@@ -146,6 +150,7 @@ def _placed(request: web.Request, command: log.Append, outcome: log.Outcome) -> 
                 "stream": command.stream,
                 "stream_version": version,
                 "recorded_at": recorded_at,
+                **more,
             }
             return answer(body, status=201 if new else 200, headers=headers)
         case _:
@@ -172,7 +177,9 @@ async def append_many(request: web.Request) -> web.Response:
     """Append a file of NDJSON: all of it, or, when a line is bad, nothing."""
     service = request.app[SERVICE]
     reader = await reader_of(request, "report")
-    refuse_unknown(request, {"mode"})
+    service.notary.admit_appends()
+    refuse_unknown(request, {"mode", "wait"})
+    sealed = wants_seal(request)
     if request.query.get("mode", "atomic") != "atomic":
         raise BadRequest(errors=[Fault("/mode", "unknown_value", "mode is atomic")])
     if request.content_type not in NDJSON:
@@ -180,10 +187,13 @@ async def append_many(request: web.Request) -> web.Response:
     if service.files.locked():
         raise Overloaded("as many files are being taken in as there is memory for")
     async with service.files:
-        return await _append_file(request, service, reader)
+        body = await _append_file(request, service, reader)
+    if sealed:
+        body["sealed"] = await service.notary.sealed(request[POSITION], SEAL_SECONDS)
+    return answer(body, status=201, headers={"Log-Position": str(request[POSITION])})
 
 
-async def _append_file(request: web.Request, service: Service, reader: Reader) -> web.Response:
+async def _append_file(request: web.Request, service: Service, reader: Reader) -> dict[str, Any]:
     candidates, lines = await _read_lines(request, service, reader)
     if not candidates:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
@@ -202,13 +212,12 @@ async def _append_file(request: web.Request, service: Service, reader: Reader) -
     appended = [o.position for o in outcomes if isinstance(o, log.Appended)]
     places = [o.position for o in outcomes if isinstance(o, log.Appended | log.Duplicate)]
     request[POSITION] = max(places)
-    body = {
+    return {
         "appended": len(appended),
         "duplicates": len(places) - len(appended),
         "first_position": min(appended, default=None),
         "last_position": max(appended, default=None),
     }
-    return answer(body, status=201, headers={"Log-Position": str(max(places))})
 
 
 async def _read_lines(request: web.Request, service: Service, reader: Reader) -> tuple[list[Candidate], list[int]]:

@@ -13,6 +13,7 @@ from incidentlog.store.derive import built
 from incidentlog.store.read import read_head
 
 routes = web.RouteTableDef()
+SEALING_IS_WELL = frozenset({"sealing", "following", "off"})
 LAG_EVENTS = 10_000
 """How far the projections may be behind before the service says it is not ready."""
 
@@ -41,6 +42,8 @@ async def ready(request: web.Request) -> web.Response:
         checks["projections"] = service.runner.failure
     elif lag > LAG_EVENTS:
         checks["projections"] = f"{lag} events behind"
+    if service.notary.status not in SEALING_IS_WELL:
+        checks["sealing"] = service.notary.status
     good = all(value == "ok" for value in checks.values())
     body: dict[str, Any] = {"status": "ok" if good else "not ready"}
     if "verbose" in request.query:
@@ -50,7 +53,10 @@ async def ready(request: web.Request) -> web.Response:
             "position": service.runner.position,
             "lag_events": lag,
             "roles": "shared" if service.access.shared_roles else "separate",
+            "sealing": service.notary.status,
+            "sealed": service.notary.size,
             "log": str(service.log.id),
+            "fork": service.log.fork,
             "zone": service.log.zone,
             "version": __version__,
         }

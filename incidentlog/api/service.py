@@ -17,7 +17,12 @@ from aiohttp import web
 
 from incidentlog.api.keys import Keys, Reader, first_key
 from incidentlog.audit.access import AccessLog
+from incidentlog.audit.beginning import begin_if_new
 from incidentlog.audit.erase import Eraser
+from incidentlog.audit.notary import Notary
+from incidentlog.audit.state import Folder, folder_of
+from incidentlog.audit.tree import Tree
+from incidentlog.audit.witness import Witness
 from incidentlog.clock import Clock, SystemClock
 from incidentlog.config import Settings
 from incidentlog.embedded import Running, Server, data_root, start
@@ -65,6 +70,8 @@ class Service:
     hub: Hub
     eraser: Eraser
     accesses: AccessLog
+    notary: Notary
+    tree: Tree
     files: asyncio.Semaphore
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
     folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
@@ -73,11 +80,17 @@ class Service:
 
 @asynccontextmanager
 async def running(
-    access: Access, settings: Settings, clock: Clock | None = None, *, runner_apart: bool = False
+    access: Access,
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    runner_apart: bool = False,
+    folder: Folder | None = None,
 ) -> AsyncIterator[Service]:
-    """A service on a migrated log, with its writer, runner and hub at work; a part that fails ends it.
+    """A service on a migrated log, with its writer, runner, hub and notary at work; a part that fails ends it.
 
-    `runner_apart` gives the runner a process of its own, as `serve` does.
+    `runner_apart` gives the runner a process of its own, as `serve` does. `folder` is where the notary keeps what must
+    not be in the database; without one nothing is sealed.
     """
     from incidentlog.api.events import encode_event  # noqa: PLC0415 - the routes need this module
 
@@ -126,25 +139,30 @@ async def running(
             log.error("access_digest_refused", day=event["data"]["day"], outcome=repr(outcome))
 
     accesses = AccessLog(access, identity, clock, append_digest, keep_days=settings.access_days)
+    witnesses = [Witness.parse(text) for text in settings.witnesses]
+    notary = Notary(access, folder, clock, key=settings.log_key, witnesses=witnesses)
+    await notary.begin()  # before anything is appended to a log that is not the one it was
     service = Service(
-        access,
-        pool,
-        identity,
-        clock,
-        known,
-        door,
-        writer,
-        runner,
-        grown,
-        keys,
-        hub,
-        eraser,
-        accesses,
-        asyncio.Semaphore(FILES),
+        access=access,
+        pool=pool,
+        log=identity,
+        clock=clock,
+        known=known,
+        door=door,
+        writer=writer,
+        runner=runner,
+        grown=grown,
+        keys=keys,
+        hub=hub,
+        eraser=eraser,
+        accesses=accesses,
+        notary=notary,
+        tree=Tree(pool, identity.fork),
+        files=asyncio.Semaphore(FILES),
     )
     try:
         async with asyncio.TaskGroup() as parts:
-            tasks = [parts.create_task(part.run()) for part in (writer, runner, hub, eraser, accesses)]
+            tasks = [parts.create_task(part.run()) for part in (writer, runner, hub, eraser, accesses, notary)]
             try:
                 yield service
             finally:
@@ -223,11 +241,15 @@ async def _serve(
     applied = await migrate(access, settings.zone)
     log.info("migrated", applied=[m.number for m in applied], shared_roles=access.shared_roles)
     made = await first_key(access, settings.admin_key)
+    folder = folder_of(data_root(settings.data_dir), settings.schema_name)
+    begun = await begin_if_new(access, folder, origin=settings.origin, key=settings.log_key)
+    if begun is not None:
+        log.info("log_begun", origin=begun.signer.name, vkey=begun.signer.verifier.vkey)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with running(access, settings, runner_apart=True) as service:
+    async with running(access, settings, runner_apart=True, folder=folder) as service:
         await _until_built(service)
         loaded = await load_timeline(service) if demo else 0
         server = web.AppRunner(make_app(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)

@@ -113,6 +113,12 @@ def prove(spans: Iterable[Span], nodes: Nodes) -> list[bytes]:
 
 def check_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
     """Check that a tree's root covers a leaf, told by its hash (RFC 9162 §2.1.3.2); raises ProofError if not."""
+    if root_of_inclusion(leaf, index, size, proof) != root:
+        raise ProofError(f"leaf {index} is not what the tree of {size} holds there")
+
+
+def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
+    """The root of the tree that a proof leads to; raises ProofError when the proof has the wrong length."""
     if not 0 <= index < size:
         raise ProofError(f"a tree of {size} has no leaf {index}")
     spans = inclusion_spans(index, size)
@@ -121,8 +127,7 @@ def check_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], 
     made = leaf
     for (start, _), sibling in zip(spans, proof, strict=True):
         made = node_hash(made, sibling) if start > index else node_hash(sibling, made)
-    if made != root:
-        raise ProofError(f"leaf {index} is not what the tree of {size} holds there")
+    return made
 
 
 def check_consistency(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> None:

@@ -31,7 +31,7 @@ class Keeper:
 
     def key(self, made: str | None) -> str | None:
         """The key to print, if it is known; `made` is one that was made just now."""
-        from incidentlog.embedded.root import write_private
+        from incidentlog.files import write_private
 
         if made is not None:
             if self._path is not None:

@@ -13,7 +13,8 @@ from pathlib import Path
 from incidentlog.embedded.account import Account, ourselves
 from incidentlog.embedded.errors import EmbeddedError
 from incidentlog.embedded.launch import run
-from incidentlog.embedded.root import STAGING_PREFIX, Root, remove
+from incidentlog.embedded.root import Root, remove
+from incidentlog.files import STAGING_PREFIX
 
 OLDEST = 18
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")

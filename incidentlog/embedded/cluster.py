@@ -13,8 +13,9 @@ from incidentlog.embedded.account import Account
 from incidentlog.embedded.binaries import Binaries
 from incidentlog.embedded.errors import EmbeddedError
 from incidentlog.embedded.launch import run, spawn
-from incidentlog.embedded.root import STAGING_PREFIX, Root, remove, sync_folder, write_private
+from incidentlog.embedded.root import Root, remove
 from incidentlog.embedded.server import SUPERUSER, read_password
+from incidentlog.files import STAGING_PREFIX, sync_folder, write_private
 
 SETTINGS = {
     "max_connections": "200",

@@ -1,17 +1,14 @@
-"""The directory that holds everything of one embedded PostgreSQL, and how files in it are written."""
+"""The directory that holds everything of one embedded PostgreSQL."""
 
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from incidentlog.embedded.errors import EmbeddedError
-
-STAGING_PREFIX = ".new-"
-"""What is being made: it gets its name by a rename when whole, so what still has this prefix was interrupted."""
+from incidentlog.files import STAGING_PREFIX
 
 
 def data_root(configured: Path | None) -> Path:
@@ -92,29 +89,6 @@ class Root:
         for folder in (self.path, self.copies):
             for left in folder.glob(f"{STAGING_PREFIX}*"):
                 remove(left)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file only its owner can read, whole or not at all, also when the machine stops half-way."""
-    handle, staged = tempfile.mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(staged).replace(path)
-    except BaseException:
-        Path(staged).unlink(missing_ok=True)
-        raise
-
-
-def sync_folder(path: Path) -> None:
-    """Make a rename within a folder survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def remove(path: Path) -> None:

@@ -13,7 +13,8 @@ import asyncpg
 
 from incidentlog.embedded.errors import EmbeddedError
 from incidentlog.embedded.processes import runs_on
-from incidentlog.embedded.root import Root, write_private
+from incidentlog.embedded.root import Root
+from incidentlog.files import write_private
 
 SUPERUSER = "incidentlog_admin"
 DATABASE = "incidentlog"

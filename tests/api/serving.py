@@ -17,6 +17,7 @@ from yarl import URL
 from incidentlog.api.app import make_app
 from incidentlog.api.keys import SCOPES, digest
 from incidentlog.api.service import Service, running
+from incidentlog.audit.state import Folder
 from incidentlog.clock import Clock, ManualClock
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
@@ -185,10 +186,12 @@ async def serving(
     settings: Settings | None = None,
     clock: Clock | None = None,
     runner_apart: bool = False,
+    folder: Folder | None = None,
 ) -> AsyncIterator[Served]:
     """The service on a log, with an admin key, until the block ends."""
     await make_key(access, "admin", ADMIN, scopes=SCOPES, clearance=Tlp.RED)
-    async with running(access, settings or Settings(), clock or ManualClock(NOW), runner_apart=runner_apart) as service:
+    settings, clock = settings or Settings(), clock or ManualClock(NOW)
+    async with running(access, settings, clock, runner_apart=runner_apart, folder=folder) as service:
         app = make_app(service)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from incidentlog.embedded import EmbeddedError, start
-from incidentlog.embedded.root import STAGING_PREFIX
+from incidentlog.files import STAGING_PREFIX
 from tests.embedded.acting import Service, eventually, is_gone
 
 # As far as an initdb gets that is interrupted: what looks like a data directory.

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from incidentlog.embedded import data_root
-from incidentlog.embedded.root import Root, write_private
+from incidentlog.embedded.root import Root
+from incidentlog.files import write_private
 from tests.embedded.acting import mode_of
 
 

@@ -1,0 +1,204 @@
+"""What lets a stranger check the log: signed tree heads, tiles, proofs (C2SP tlog-tiles, tlog-checkpoint, tlog-proof).
+
+Nothing beyond the last published tree head is served. Leaves show nothing of what is marked, so tiles are for every
+reader; the event itself still needs the clearance.
+"""
+
+import base64
+import re
+from typing import Any, Final
+from uuid import UUID
+
+from aiohttp import web
+
+from incidentlog.api.answers import answer
+from incidentlog.api.requests import SERVICE, limit_of, number_of, reader_of, refuse_unknown
+from incidentlog.api.service import Service
+from incidentlog.audit.merkle import ProofError, check_inclusion, leaf_hash
+from incidentlog.audit.proofs import MEDIA_TYPE, InclusionProof
+from incidentlog.audit.tiles import LEVELS, WIDTH, Tile, parse_index, reach
+from incidentlog.errors import BadRequest, Fault, NotFound, NotSealed, Tampered
+from incidentlog.store import append as log
+from incidentlog.store.notary import StoredHead, read_heads
+from incidentlog.store.read import read_ids
+
+SEAL_SECONDS: Final = 10.0
+"""How long `wait=sealed` waits."""
+FOR_EVER: Final = "immutable, max-age=31536000"
+_LEVEL = re.compile(r"0|[1-9][0-9]?", re.ASCII)
+
+routes = web.RouteTableDef()
+
+
+def published(service: Service) -> StoredHead:
+    """The last published tree head; raises NotFound where the log is not signed."""
+    head = service.notary.published
+    if head is None:
+        raise NotFound("this log is not signed: `incidentlog log init` begins it")
+    return head
+
+
+@routes.get("/log/checkpoint")
+async def checkpoint(request: web.Request) -> web.Response:
+    """The last signed tree head, as a note."""
+    await reader_of(request, "read")
+    note = published(request.app[SERVICE]).note
+    return web.Response(text=note, content_type="text/plain", charset="utf-8", headers={"Cache-Control": "no-store"})
+
+
+@routes.get(r"/log/tile/entries/{index:.+}")
+async def entries(request: web.Request) -> web.Response:
+    """A bundle of leaves, each with its length before it in two bytes."""
+    await reader_of(request, "read")
+    service, tile = request.app[SERVICE], _tile(request, 0)
+    leaves = await service.tree.leaves(tile.index * WIDTH, tile.width)
+    if b"".join(map(leaf_hash, leaves)) != await service.tree.tile(tile):
+        raise Tampered(f"positions {tile.index * WIDTH + 1} and on are not what was sealed")
+    bundle = b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in leaves)
+    response = _lasting(request, bundle)
+    response.enable_compression()
+    return response
+
+
+@routes.get(r"/log/tile/{level:[^/]+}/{index:.+}")
+async def tile(request: web.Request) -> web.Response:
+    """A tile: up to 256 hashes of one level."""
+    await reader_of(request, "read")
+    level = request.match_info["level"]
+    if not _LEVEL.fullmatch(level) or int(level) >= LEVELS:
+        raise NotFound(f"there is no level {level[:20]!r} in this tree")
+    return _lasting(request, await request.app[SERVICE].tree.tile(_tile(request, int(level))))
+
+
+def _tile(request: web.Request, level: int) -> Tile:
+    """The tile that the path names; raises NotFound beyond what is published."""
+    found = parse_index(request.match_info["index"])
+    if found is None:
+        raise NotFound("an index is written in groups of three digits, such as x001/x234/067, and .p/17 after it")
+    wanted = Tile(level, *found)
+    if reach(wanted) > published(request.app[SERVICE]).size:
+        raise NotFound(f"the published tree has no tile {wanted.path}")
+    return wanted
+
+
+def _lasting(request: web.Request, body: bytes) -> web.Response:
+    """An answer that never changes. What was asked with a key is for its owner's cache alone."""
+    whose = "private" if "Authorization" in request.headers else "public"
+    headers = {"Cache-Control": f"{whose}, {FOR_EVER}", "Vary": "Authorization, Accept-Encoding"}
+    return web.Response(body=body, content_type="application/octet-stream", headers=headers)
+
+
+@routes.get("/v1/events/{id}/proof")
+async def proof(request: web.Request) -> web.Response:
+    """That an event is in the signed log, as a `.tlog-proof`."""
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "read")
+    refuse_unknown(request, set())
+    try:
+        event_id = UUID(request.match_info["id"])
+    except ValueError:
+        raise NotFound("an event's id is a UUID") from None
+    found = [e for e in await read_ids(service.pool, [event_id]) if e.tlp <= reader.clearance]
+    if not found:
+        raise NotFound(f"no event {event_id} is in the log")
+    text = await proof_of(service, found[0].position)
+    if text is None:
+        raise NotSealed(f"position {found[0].position} is not sealed; the tree head is at {service.notary.size}")
+    headers = {
+        "Content-Disposition": f'attachment; filename="{event_id}.tlog-proof"',
+        "Cache-Control": "private, no-cache",
+        "Log-Position": str(found[0].position),
+    }
+    return web.Response(text=text, content_type=MEDIA_TYPE, charset="utf-8", headers=headers)
+
+
+async def proof_of(service: Service, position: int) -> str | None:
+    """The proof of a position under the last published tree head; None while that does not reach so far."""
+    head = published(service)
+    if head.size < position:
+        return None
+    (leaf,) = await service.tree.leaves(position - 1, 1)
+    path = await service.tree.inclusion(position - 1, head.size)
+    try:
+        check_inclusion(leaf_hash(leaf), position - 1, head.size, path, head.root)
+    except ProofError:
+        raise Tampered(f"position {position} is not what was sealed") from None
+    return str(InclusionProof(leaf, position - 1, path, head.note))
+
+
+def wants_seal(request: web.Request) -> bool:
+    """Whether the answer to an append is to wait for the tree head; raises BadRequest for another `wait`."""
+    wait = request.query.get("wait")
+    if wait not in {None, "sealed"}:
+        raise BadRequest(errors=[Fault("/wait", "unknown_value", "wait is sealed")])
+    return wait is not None
+
+
+async def seal_of(service: Service, event_id: UUID, outcome: log.Outcome) -> dict[str, Any]:
+    """The proof of what was appended just now, null where it takes longer than one waits, and where it will be."""
+    if not isinstance(outcome, log.Appended | log.Duplicate):
+        return {}
+    sealed = service.notary.published is not None and await service.notary.sealed(outcome.position, SEAL_SECONDS)
+    return {
+        "proof": await proof_of(service, outcome.position) if sealed else None,
+        "proof_url": f"/v1/events/{event_id}/proof",
+    }
+
+
+@routes.get("/v1/log/consistency")
+async def consistency(request: web.Request) -> web.Response:
+    """That the tree of one size grew out of that of another."""
+    await reader_of(request, "read")
+    service = request.app[SERVICE]
+    refuse_unknown(request, {"from", "to"})
+    size = published(service).size
+    new = number_of(request, "to", default=size, most=size)
+    old = number_of(request, "from", default=0, most=new)
+    hashes = await service.tree.consistency(old, new)
+    return answer({"from": old, "to": new, "proof": [_base64(h) for h in hashes]})
+
+
+@routes.get("/v1/log/root")
+async def root(request: web.Request) -> web.Response:
+    """What the tree hashed to at a size."""
+    await reader_of(request, "read")
+    service = request.app[SERVICE]
+    refuse_unknown(request, {"size"})
+    most = published(service).size
+    size = number_of(request, "size", default=most, most=most)
+    return answer({"size": size, "root": _base64(await service.tree.root(size))})
+
+
+@routes.get("/v1/log/heads")
+async def heads(request: web.Request) -> web.Response:
+    """Every tree head that was published, smallest first, a page at a time."""
+    await reader_of(request, "read")
+    service = request.app[SERVICE]
+    refuse_unknown(request, {"after", "limit"})
+    last = published(service)
+    after = number_of(request, "after", default=-1, least=-1, most=2**53 - 1)
+    limit = limit_of(request, default=100, most=1_000)
+    found = await read_heads(service.pool, service.log.fork, after=after, limit=limit)
+    told = [
+        {"size": h.size, "root": _base64(h.root), "signed_at": h.signed_at, "note": h.note}
+        for h in found
+        if h.size <= last.size
+    ]
+    body: dict[str, Any] = {"heads": told}
+    if len(found) == limit and found[-1].size < last.size:
+        body["next"] = str(request.rel_url.update_query({"after": str(found[-1].size)}))
+    return answer(body)
+
+
+@routes.get("/v1/log/key")
+async def key(request: web.Request) -> web.Response:
+    """Who signs; to be compared with what was published elsewhere: that a key comes with its log proves nothing."""
+    await reader_of(request, "read")
+    found = request.app[SERVICE].notary.key
+    if found is None:
+        raise NotFound("this log is not signed: `incidentlog log init` begins it")
+    return answer({"origin": found.origin, "vkey": found.vkey})
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()

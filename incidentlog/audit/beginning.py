@@ -1,0 +1,114 @@
+"""Beginning to sign a log: once, by hand or with a new log; and the explicit way on after a restore, a fork.
+
+What was signed stays true: a fork has an origin and a key of its own, and begins its tree anew, so that nothing of it
+can pass for, or contradict, what was signed before.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from incidentlog.audit.notes import Signer
+from incidentlog.audit.state import Folder, State, StateError
+from incidentlog.store.connect import Access, Connection
+from incidentlog.store.notary import LogKey, begin_fork, claim, read_log_key
+from incidentlog.store.read import read_head, read_log
+
+NOWHERE: Final = "incidentlog.invalid"
+"""The host of a log that was not given an origin: it is nobody's (RFC 2606)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A log that is signed from now on."""
+
+    fork: int
+    signer: Signer
+
+
+async def begin_if_new(access: Access, folder: Folder, *, origin: str | None, key: str | None) -> Begun | None:
+    """Sign a log from its first event on, where it is empty and neither key nor state was ever here; None otherwise.
+
+    A key that was given is never taken so: it may have signed another log.
+    """
+    folder.make()
+    if key is not None or folder.key.exists() or folder.state.exists():
+        return None
+    connection = await access.connect()
+    try:
+        identity = await read_log(connection)
+        key_there = await read_log_key(connection, identity.fork)
+        waiting = Signer.parse(folder.new_key.read_text("utf-8")) if folder.new_key.exists() else None
+        claimed = key_there is not None and (waiting is None or waiting.verifier.vkey != key_there.vkey)
+        if (await read_head(connection)).position or claimed:
+            return None
+        return await _begin(connection, folder, origin=origin, key=None)
+    finally:
+        await connection.close()
+
+
+async def init(access: Access, folder: Folder, *, origin: str | None, key: str | None) -> Begun:
+    """Sign a log from now on, with all that it holds already. Raises StateError where that was done before."""
+    folder.make()
+    if folder.state.exists() and (state := folder.read()) is not None and state.vkey is not None:
+        raise StateError(f"{folder.path} signs log {state.log} already, as {state.vkey}")
+    if folder.key.exists():
+        raise StateError(f"{folder.key} has signed a log before; the way on is `incidentlog log fork`")
+    connection = await access.connect()
+    try:
+        with folder.held() as ours:
+            _alone(folder, ours=ours)
+            return await _begin(connection, folder, origin=origin, key=key)
+    finally:
+        await connection.close()
+
+
+async def fork(access: Access, folder: Folder, *, origin: str | None, key: str | None) -> Begun:
+    """Go on with the database as it is, as the log's next fork. Raises StateError while a service is at work here.
+
+    What was signed before is kept beside, under the number of the fork that it belongs to.
+    """
+    folder.make()
+    connection = await access.connect()
+    try:
+        with folder.held() as ours:
+            _alone(folder, ours=ours)
+            old = folder.read()
+            if old is not None and key is not None and Signer.parse(key).verifier.vkey == old.vkey:
+                raise StateError("the key that is set signed the last fork: a fork needs a key of its own")
+            async with connection.transaction():
+                number = await begin_fork(connection)
+                while old is not None and number <= old.fork:  # the database is older than what was signed
+                    number = await begin_fork(connection)
+                folder.put_aside(number - 1)
+                was = None if old is None or old.vkey is None else old.vkey.partition("+")[0]
+                return await _begin(connection, folder, origin=_forked(origin or was, number), key=key)
+    finally:
+        await connection.close()
+
+
+async def _begin(connection: Connection, folder: Folder, *, origin: str | None, key: str | None) -> Begun:
+    identity = await read_log(connection)
+    if key is not None:
+        signer = Signer.parse(key)
+    elif folder.new_key.exists():
+        signer = Signer.parse(folder.new_key.read_text("utf-8"))
+    else:
+        # On the disk before the database knows it: a claim whose key is lost could never be taken up.
+        signer = folder.make_key(origin or f"{NOWHERE}/{identity.id}")
+    ours = LogKey(signer.name, signer.verifier.vkey)
+    if await claim(connection, identity.fork, ours) != ours:
+        raise StateError("the log is signed already, under another key; the way on is `incidentlog log fork`")
+    head = (await read_head(connection)).position
+    folder.begin(State(identity.id, identity.fork, head, ours.vkey), signer, own_key=key is None)
+    return Begun(identity.fork, signer)
+
+
+def _alone(folder: Folder, *, ours: bool) -> None:
+    if not ours:
+        raise StateError(f"a service is at work with {folder.path}: stop it first")
+
+
+def _forked(origin: str | None, number: int) -> str | None:
+    """An origin that no earlier fork had."""
+    return None if origin is None else f"{re.sub(r'/fork-[0-9]+$', '', origin)}/fork-{number}"

@@ -1,0 +1,426 @@
+"""The notary: follows the log, folds it into the tree, and about once a second signs what is committed.
+
+It never signs less than it signed, nor other than it signed: what it knows is kept outside the database too, and
+written there before anything is published. What contradicts that stops it, for good, until somebody looks.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from incidentlog.audit.contradiction import Contradiction
+from incidentlog.audit.merkle import check_inclusion, fold, leaf_hash, root_of_inclusion
+from incidentlog.audit.notes import Note, NoteError, Signature, Signer, TreeHead, open_head, parse_note
+from incidentlog.audit.state import Folder, State, StateError, seen
+from incidentlog.audit.tiles import HEIGHT, WIDTH, Edge, Tile, split
+from incidentlog.audit.tree import MissingError, Tree
+from incidentlog.audit.witness import Witness, Witnesses
+from incidentlog.clock import Clock
+from incidentlog.errors import Tampered
+from incidentlog.store.connect import Access, Connection, lost
+from incidentlog.store.notary import (
+    LogKey,
+    StoredHead,
+    StoredTile,
+    publish,
+    read_last_head,
+    read_log_key,
+)
+from incidentlog.store.read import LogIdentity, read_head, read_log
+
+INTERVAL_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 1.0
+PAGE: Final = 512
+"""Events folded in one go: so long nothing else gets its turn, about 2 ms."""
+REVIEWED: Final = 4
+"""Full tiles whose events are read and hashed again in one round: 1,024 events a second, round and round."""
+
+GOES_BACK: Final = frozenset({"another_log", "older_fork", "shorter", "unclaimed"})
+"""The contradictions after which nothing may be appended until `incidentlog log fork`: positions would come twice."""
+
+log = structlog.get_logger(__name__)
+
+
+class Notary:
+    """Signs one log, where it has the key; else follows what is signed elsewhere. Either way it watches the log."""
+
+    def __init__(
+        self,
+        access: Access,
+        folder: Folder | None,
+        clock: Clock,
+        *,
+        key: str | None = None,
+        witnesses: Sequence[Witness] = (),
+    ) -> None:
+        """`folder` is where its state is kept; None keeps none, and signs nothing. `key` comes before the folder's."""
+        self._access, self._folder, self._clock = access, folder, clock
+        self._given, self._witnesses = key, Witnesses(witnesses)
+        self._bell = asyncio.Event()
+        self._ours = False
+        self._signer: Signer | None = None
+        self._state: State | None = None
+        self._edge = Edge()
+        self._reviewed = 0
+        self._anchors: dict[tuple[int, int], bytes] = {}
+        self.fork = 0
+        self.key: LogKey | None = None
+        """Who signs this fork; None while nobody does."""
+        self.published: StoredHead | None = None
+        """The last tree head that anybody may know; nothing beyond its size is served."""
+        self.contradiction: Contradiction | None = None
+        self.failure: str | None = None
+        """Why it cannot go on at the moment; None while it can."""
+
+    @property
+    def size(self) -> int:
+        """How much of the log is sealed."""
+        return 0 if self.published is None else self.published.size
+
+    @property
+    def signs(self) -> bool:
+        """Whether this process signs."""
+        return self._signer is not None and self.contradiction is None
+
+    @property
+    def status(self) -> str:
+        """In a word or a sentence: `sealing`, `following`, `off`, `tampered`, or what is in the way."""
+        if self.contradiction is not None:
+            return "tampered"
+        if self.failure is not None:
+            return self.failure
+        return "sealing" if self._signer is not None else "off" if self.key is None else "following"
+
+    async def sealed(self, position: int, seconds: float) -> bool:
+        """Wait until a position is sealed, at most so long; whether it is."""
+        deadline = time.monotonic() + seconds
+        while self.size < position:
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await self._bell.wait()
+            except TimeoutError:
+                return self.size >= position
+        return True
+
+    def admit_appends(self) -> None:
+        """Raises Tampered where positions would be given out a second time, for other events."""
+        if self.contradiction is not None and self.contradiction.kind in GOES_BACK:
+            raise Tampered(self.contradiction.detail)
+
+    async def begin(self) -> None:
+        """Compare the database with what is known of it, before anybody is served."""
+        try:
+            await self.once(rounds=0)
+        except StateError as error:
+            self.failure = str(error)
+
+    async def run(self) -> None:
+        """Keep at it until cancelled; what fails is said in `failure` and tried again, a contradiction ends it."""
+        while self.contradiction is None:
+            try:
+                await self.once(rounds=None)
+            except StateError as error:
+                self.failure = str(error)
+                log.warning("not_sealing", reason=str(error))
+                await asyncio.sleep(RETRY_SECONDS * 10)
+            except Exception as error:
+                if lost(error):  # that the database is away is told by others
+                    log.warning("notary_interrupted", error=repr(error))
+                else:
+                    self.failure = repr(error)
+                    log.exception("notary_failed")
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def once(self, rounds: int | None = 1) -> None:
+        """Connect, take up where the state says, and go so many rounds (None: on and on)."""
+        connection = await self._access.connect("notary")
+        try:
+            if self._folder is None:
+                await self._follow(connection, rounds)
+                return
+            self._folder.make()
+            with self._folder.held() as self._ours:
+                await self._follow(connection, rounds)
+        except Contradiction as contradiction:
+            self._stop(contradiction)
+        finally:
+            self._ours = False
+            connection.terminate()
+
+    async def _follow(self, connection: Connection, rounds: int | None) -> None:
+        await self._take_up(connection)
+        while rounds is None or rounds > 0:
+            started = time.monotonic()
+            await self.round(connection)
+            self.failure = None
+            if rounds is not None:
+                rounds -= 1
+                continue
+            await asyncio.sleep(max(0.05, started + INTERVAL_SECONDS - time.monotonic()))
+
+    # Taking up
+
+    async def _take_up(self, connection: Connection) -> None:
+        """Compare the database with the state, and be where that says. Raises Contradiction, StateError."""
+        identity = await read_log(connection)
+        self.fork = identity.fork
+        self.key = await read_log_key(connection, identity.fork)
+        self.published = await read_last_head(connection, identity.fork) or self.published
+        self._signer, self._state = None, None
+        if self._folder is None:
+            return
+        signer = self._folder.signer(self._given)
+        state = self._folder.read()
+        if state is None:
+            if signer is not None:
+                raise StateError(
+                    f"there is a key, but no {self._folder.state}, which says what was signed with it: put that back, "
+                    "or go on with `incidentlog log fork`"
+                )
+            state = State(identity.id, identity.fork)
+        self._state = self._compare(identity, state)
+        await self._no_shorter(connection)
+        if (evidence := self._folder.accused()) is not None:
+            raise Contradiction.again(evidence)
+        if self._ours and signer is not None and self._state.vkey is not None:
+            await self._take_up_signing(connection, signer)
+        elif self._ours:
+            self._folder.write(self._state)
+
+    def _compare(self, identity: LogIdentity, state: State) -> State:
+        if state.log != identity.id:
+            raise Contradiction("another_log", f"this service served log {state.log}, the database holds {identity.id}")
+        if state.fork > identity.fork:
+            raise Contradiction(
+                "older_fork", f"this service served fork {state.fork}, the database is at fork {identity.fork}"
+            )
+        # A fork that was begun elsewhere is told by the database alone; this folder's key is not the one that signs it.
+        return state if state.fork == identity.fork else State(identity.id, identity.fork)
+
+    async def _no_shorter(self, connection: Connection) -> int:
+        """The head; raises Contradiction when the log is shorter than it was."""
+        head = (await read_head(connection)).position
+        if self._state is not None and head < self._state.head:
+            raise Contradiction(
+                "shorter",
+                f"the log ends at {head}, and was at {self._state.head}: it was cut, or an older state was restored",
+                first=head + 1,
+                last=self._state.head,
+            )
+        return head
+
+    async def _take_up_signing(self, connection: Connection, signer: Signer) -> None:
+        state, key = self._state, self.key
+        assert state is not None  # noqa: S101 - read before
+        if signer.verifier.vkey != state.vkey:
+            raise StateError("the key is not the one that this log was begun with; use that, or `incidentlog log fork`")
+        if key is None:
+            raise Contradiction("unclaimed", f"the database knows nothing of the key {state.vkey}, which signed it")
+        if key.vkey != state.vkey:
+            raise StateError(f"the log is signed by {key.vkey}, not by the key that is here")
+        signed, published = state.note, self.published
+        if published is not None and (signed is None or published.size > _head_of(signed).size):
+            # It was published, so it was written to the state: an older state was put back. Ours it is all the same.
+            _ours(published.note, signer)
+            signed = published.note
+        tree = Tree(connection, state.fork)
+        edge, tiles = await self._rebuilt(tree, 0 if signed is None else _head_of(signed).size)
+        if signed is not None:
+            await self._same_root(tree, edge, _head_of(signed), state)
+            if published is None or published.size < _head_of(signed).size:
+                published = self._stored(_head_of(signed), signed)
+                await publish(connection, state.fork, tiles, published)
+            self._publish(published)
+        self._edge, self._signer = edge, signer
+        log.info("sealing", origin=signer.name, vkey=signer.verifier.vkey, size=edge.size)
+
+    async def _rebuilt(self, tree: Tree, size: int) -> tuple[Edge, list[StoredTile]]:
+        """The tree at a size, and the full tiles that were not stored yet."""
+        edge = await tree.edge()
+        if edge.size > size:
+            raise Contradiction(
+                "tiles", f"there are tiles for {edge.size} events, and {size} were signed", first=size + 1
+            )
+        full: list[StoredTile] = []
+        while edge.size < size:
+            try:
+                leaves = await tree.leaves(edge.size, min(PAGE, size - edge.size))
+            except MissingError as missing:
+                raise _gone(missing) from missing
+            full += _stored_tiles(edge.grow(map(leaf_hash, leaves)))
+        return edge, full
+
+    async def _same_root(self, tree: Tree, edge: Edge, signed: TreeHead, state: State) -> None:
+        """Raises Contradiction, naming where it begins, when the log is not what was signed."""
+        if edge.root() == signed.root:
+            return
+        same_size = state.note is not None and _head_of(state.note).size == edge.size
+        for level, kept in reversed([*enumerate(state.edge if same_size else ())]):  # the higher, the earlier
+            for n, (was, now) in enumerate(zip(split(kept), edge.rows[level], strict=False)):
+                if was == now:
+                    continue
+                first = ((edge.size >> HEIGHT * (level + 1) << HEIGHT) + n) << HEIGHT * level
+                last = first + (1 << HEIGHT * level)
+                leaf = (await tree.leaves(first, 1))[0] if level == 0 else None
+                raise Contradiction.at(first + 1, last, signed, leaf=leaf, sealed=was, root=edge.root())
+        raise Contradiction.at(1, signed.size, signed, leaf=None, sealed=None, root=edge.root())
+
+    # Going on
+
+    async def round(self, connection: Connection) -> None:
+        """Look whether the log grew; seal what came, or take in what was sealed elsewhere; review some of the rest."""
+        head = await self._no_shorter(connection)
+        if self._folder is not None and self._folder.evidence.exists():
+            raise Contradiction.again(self._folder.accused() or {})
+        if self._signer is None:
+            last = await read_last_head(connection, self.fork)
+            if last is not None and last.size > self.size:
+                self._publish(last)
+            if self._ours and self._folder is not None and self._state is not None and head > self._state.head:
+                self._state = seen(self._state, head)
+                self._folder.write(self._state)
+            return
+        if head > self._edge.size or self.published is None:
+            await self._seal(connection, head)
+        await self.review(connection, REVIEWED)
+
+    async def _seal(self, connection: Connection, head: int) -> None:
+        """Fold in what was committed up to a position, sign, keep that outside the database, and only then publish."""
+        state, folder, signer = self._state, self._folder, self._signer
+        assert state is not None and folder is not None and signer is not None  # noqa: S101, PT018 - it signs
+        tree, tiles = Tree(connection, self.fork), list[StoredTile]()
+        while self._edge.size < head:
+            try:
+                leaves = await tree.leaves(self._edge.size, min(PAGE, head - self._edge.size))
+            except MissingError as missing:
+                raise _gone(missing) from missing
+            tiles += _stored_tiles(self._edge.grow(map(leaf_hash, leaves)))
+        tree_head = TreeHead(signer.name, self._edge.size, self._edge.root())
+        note = Note(tree_head.text, (signer.sign(tree_head.text),))
+        rows = tuple(b"".join(row) for row in self._edge.rows)
+        self._state = replace(state, head=max(head, state.head), note=str(note), edge=rows)
+        folder.write(self._state)
+        if self._witnesses:
+            note = note.and_also(await self._cosigned(connection, note, tiles))
+        stored = self._stored(tree_head, str(note))
+        await publish(connection, self.fork, tiles, stored)
+        self._publish(stored)
+        log.debug("sealed", size=stored.size, tiles=len(tiles))
+
+    async def _cosigned(self, connection: Connection, note: Note, tiles: Sequence[StoredTile]) -> list[Signature]:
+        """Ask the witnesses, who have a moment for it; whoever does not answer is left out."""
+        size = self._edge.size
+        tree = Tree(connection, self.fork, {(t.level, t.index): t.hashes for t in tiles})
+        one_at_a_time = asyncio.Lock()
+
+        async def consistency(old: int) -> list[bytes]:
+            async with one_at_a_time:
+                return await tree.consistency(old, size)
+
+        return await self._witnesses.cosign(note, size, consistency)
+
+    def _stored(self, head: TreeHead, note: str) -> StoredHead:
+        return StoredHead(head.size, head.root, note, self._clock.now())
+
+    def _publish(self, head: StoredHead) -> None:
+        self.published = head
+        rung, self._bell = self._bell, asyncio.Event()
+        rung.set()
+
+    # Looking back
+
+    async def review(self, connection: Connection, tiles: int) -> None:
+        """Read the events of the next few tiles again; raises Contradiction when they are not what was sealed."""
+        tree = Tree(connection, self.fork)
+        for _ in range(tiles):
+            start = self._reviewed * WIDTH
+            if start >= self._edge.size:
+                self._reviewed, self._anchors = 0, {}
+                return
+            await self._review(tree, self._reviewed, min(WIDTH, self._edge.size - start))
+            self._reviewed += 1
+
+    async def _review(self, tree: Tree, index: int, width: int) -> None:
+        start = index * WIDTH
+        there = await tree.there(start, width)
+        sealed = await self._sealed_hashes(tree, 0, index, width)
+        for n in range(width):
+            leaf = there.get(start + n + 1)
+            if leaf is None:
+                raise Contradiction("gone", f"position {start + n + 1} is gone, and was sealed", first=start + n + 1)
+            if sealed is not None and leaf_hash(leaf) != sealed[n]:
+                raise await self._changed(tree, start + n, leaf, sealed[n])
+        if sealed is None and fold([leaf_hash(leaf) for leaf in there.values()]) != await self._anchor(tree, 0, index):
+            raise Contradiction.at(start + 1, start + width, None, leaf=None, sealed=None)
+        if sealed is None:
+            raise Contradiction("tiles", f"tile 0/{index} was changed; the events under it were not", first=start + 1)
+
+    async def _changed(self, tree: Tree, index: int, leaf: bytes, sealed: bytes) -> Contradiction:
+        """The leaf at an index is not what was sealed, and here is the proof that this was signed."""
+        signed = None if self.published is None else _head_of(self.published.note)
+        proof: list[bytes] = []
+        if signed is not None:
+            with suppress(MissingError):
+                proof = await Tree(tree.source, tree.fork, self._edge.held()).inclusion(index, signed.size)
+                check_inclusion(sealed, index, signed.size, proof, signed.root)
+        root = root_of_inclusion(leaf_hash(leaf), index, signed.size, proof) if signed is not None and proof else None
+        return Contradiction.at(index + 1, index + 1, signed, leaf=leaf, sealed=sealed, root=root, proof=proof)
+
+    async def _sealed_hashes(self, tree: Tree, level: int, index: int, width: int = WIDTH) -> list[bytes] | None:
+        """The hashes of a tile as they were sealed; None where the stored tile is not what was sealed."""
+        if self._edge.size >> HEIGHT * (level + 1) == index:
+            return self._edge.rows[level][:width]
+        try:
+            hashes = split(await tree.tile(Tile(level, index)))
+        except MissingError:
+            return None
+        return hashes if fold(hashes) == await self._anchor(tree, level, index) else None
+
+    async def _anchor(self, tree: Tree, level: int, index: int) -> bytes | None:
+        """The root of a full tile as the signed head has it; None where the tiles above it were changed."""
+        if (level, index) not in self._anchors:
+            parent = index // WIDTH
+            above = await self._sealed_hashes(tree, level + 1, parent)
+            if above is None:
+                return None
+            self._anchors |= {(level, parent * WIDTH + i): root for i, root in enumerate(above)}
+        return self._anchors[level, index]
+
+    # Stopping
+
+    def _stop(self, found: Contradiction) -> None:
+        """Sign nothing more; keep the last good head, and say what contradicts it."""
+        self.contradiction, self._signer = found, None
+        state = self._state or (self._folder.read() if self._folder is not None else None)
+        if state is not None and state.note is not None:
+            head = _head_of(state.note)
+            if self.published is None or self.published.size <= head.size:
+                self._publish(self._stored(head, state.note))
+        evidence = found.told(None if state is None else state.note)
+        log.error("tampered", **evidence)
+        if self._folder is not None and self._ours and not found.known:
+            self._folder.accuse(evidence)
+
+
+def _head_of(note: str) -> TreeHead:
+    return TreeHead.parse(parse_note(note.encode()).text)
+
+
+def _ours(note: str, signer: Signer) -> None:
+    try:
+        open_head(note.encode(), [signer.verifier])
+    except NoteError as error:
+        raise Contradiction("forged_head", f"the last tree head in the database is not ours: {error}") from error
+
+
+def _gone(missing: MissingError) -> Contradiction:
+    return Contradiction("gone", f"{missing}, and was committed", first=missing.position)
+
+
+def _stored_tiles(full: Sequence[tuple[Tile, bytes]]) -> list[StoredTile]:
+    return [StoredTile(tile.level, tile.index, hashes) for tile, hashes in full]

@@ -1,0 +1,90 @@
+"""A log with a notary, a folder of its own, and hands that change what nobody should."""
+
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from incidentlog.audit.beginning import begin_if_new
+from incidentlog.audit.notary import Notary
+from incidentlog.audit.notes import TreeHead, Verifier, open_head
+from incidentlog.audit.state import Folder
+from incidentlog.audit.tree import Tree
+from incidentlog.audit.witness import Witness
+from incidentlog.clock import ManualClock
+from incidentlog.store.append import Append, append
+from incidentlog.store.connect import Access, Connection
+from tests.commands import command
+
+ORIGIN = "log.example/incidents"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class Sealing:
+    """The log, and how to append to it, seal it and harm it."""
+
+    access: Access
+    folder: Folder
+    admin: Connection
+
+    async def append(self, count: int = 1, commands: Sequence[Append] | None = None) -> int:
+        """Append events in one commit; the head."""
+        connection = await self.access.connect("appender")
+        try:
+            outcomes = await append(connection, commands or [command() for _ in range(count)])
+        finally:
+            await connection.close()
+        return int(outcomes[-1].position)
+
+    def notary(self, *, key: str | None = None, witnesses: Sequence[Witness] = ()) -> Notary:
+        return Notary(self.access, self.folder, ManualClock(NOW), key=key, witnesses=witnesses)
+
+    async def seal(self, rounds: int = 1) -> Notary:
+        """Start a notary, let it go some rounds, and stop it."""
+        notary = self.notary()
+        await notary.once(rounds)
+        return notary
+
+    async def harm(self, *statements: str) -> None:
+        """What a superuser can do: no trigger stops them."""
+        for table in ("events", "event_private", "commits", "tiles", "tree_heads", "log_keys"):
+            await self.admin.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        for statement in statements:
+            await self.admin.execute(statement)
+        for table in ("events", "event_private", "commits", "tiles", "tree_heads", "log_keys"):
+            await self.admin.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
+            await self.admin.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only")
+
+    @property
+    def tree(self) -> Tree:
+        return Tree(self.admin, 0)
+
+    def signed(self) -> TreeHead:
+        """The last head that was signed, as the state has it, opened with the key."""
+        state = self.folder.read()
+        assert state is not None
+        assert state.note is not None
+        assert state.vkey is not None
+        return open_head(state.note.encode(), [Verifier.parse(state.vkey)])[0]
+
+    async def everything(self) -> list[tuple[Any, ...]]:
+        """Every tree head that was published."""
+        return [tuple(r) for r in await self.admin.fetch("SELECT fork, size, note FROM tree_heads ORDER BY 1, 2")]
+
+
+@asynccontextmanager
+async def sealing(access: Access) -> AsyncIterator[Sealing]:
+    """A new log that is signed from its first event on."""
+    admin = await access.connect()
+    with tempfile.TemporaryDirectory(prefix="incidentlog-notary-") as path:
+        folder = Folder(Path(path) / "log" / "incidentlog")
+        begun = await begin_if_new(access, folder, origin=ORIGIN, key=None)
+        assert begun is not None
+        try:
+            yield Sealing(access, folder, admin)
+        finally:
+            await admin.close()
