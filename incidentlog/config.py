@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     """How many days it is kept who read what; the digest of each day stays in the log."""
+    notify: bool = True
+    """Whether processes on one log tell each other with NOTIFY; without it they find out by looking, twice a second.
+    Behind a pooler that hands connections on after each transaction it brings nothing."""
     origins: Annotated[list[str], NoDecode, Field(max_length=100)] = []
     """Origins whose pages may open a WebSocket, besides the service's own; in the environment separated by commas."""
 

@@ -16,6 +16,7 @@ import uvloop
 from aiohttp import web
 
 from incidentlog.api.keys import Keys, Reader, first_key
+from incidentlog.api.nodes import Nodes
 from incidentlog.audit.access import AccessLog
 from incidentlog.audit.beginning import begin_if_new
 from incidentlog.audit.erase import Eraser
@@ -68,6 +69,7 @@ class Service:
     grown: Wakeup
     keys: Keys
     hub: Hub
+    nodes: Nodes
     eraser: Eraser
     accesses: AccessLog
     notary: Notary
@@ -100,12 +102,16 @@ async def running(
     known = Known()
     await _learn(pool, known, identity)
     grown = Wakeup()
-    writer = Writer(access, grown=lambda _: grown.ring())
+    learn = partial(_learn, pool, known, identity)
     runner: Runner | RunnerApart = Runner(access, grown, known.learn)
     if runner_apart:
-        learn = partial(_learn, pool, known, identity)
         runner = RunnerApart(access, grown, learn, log_level=settings.log_level)
     runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
+    nodes = Nodes(
+        access, pool, runner, grown,
+        checkpoint=partial(_checkpoint, pool), learn=learn, notify=settings.notify,
+    )  # fmt: skip
+    writer = Writer(access, grown=nodes.appended)
     keys = Keys(pool, clock, open_read=settings.open_read)
 
     async def authenticate(token: str) -> Reader:
@@ -154,6 +160,7 @@ async def running(
         grown=grown,
         keys=keys,
         hub=hub,
+        nodes=nodes,
         eraser=eraser,
         accesses=accesses,
         notary=notary,
@@ -162,7 +169,7 @@ async def running(
     )
     try:
         async with asyncio.TaskGroup() as parts:
-            tasks = [parts.create_task(part.run()) for part in (writer, runner, hub, eraser, accesses, notary)]
+            tasks = [parts.create_task(part.run()) for part in (writer, runner, hub, eraser, accesses, notary, nodes)]
             try:
                 yield service
             finally:

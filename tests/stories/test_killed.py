@@ -25,13 +25,14 @@ HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 class Process:
     """`python -m incidentlog serve`, as an operator starts it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("INCIDENTLOG_")}
         environment |= {
             "INCIDENTLOG_DATA_DIR": str(folder / "data"),
             "INCIDENTLOG_PORT": "0",
             "INCIDENTLOG_ADMIN_KEY": KEY,
             "INCIDENTLOG_LOG_LEVEL": "error",
+            **settings,
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "incidentlog", "serve"], env=environment, stdout=subprocess.PIPE, text=True
