@@ -103,9 +103,11 @@ async def running(
     await _learn(pool, known, identity)
     grown = Wakeup()
     learn = partial(_learn, pool, known, identity)
-    runner: Runner | RunnerApart = Runner(access, grown, known.learn)
-    if runner_apart:
-        runner = RunnerApart(access, grown, learn, log_level=settings.log_level)
+    runner: Runner | RunnerApart = (
+        RunnerApart(access, grown, learn, log_level=settings.log_level)
+        if runner_apart
+        else Runner(access, grown, known.learn)
+    )
     runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
     nodes = Nodes(
         access, pool, runner, grown,
