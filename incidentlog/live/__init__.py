@@ -1,8 +1,6 @@
-"""Following: the live protocol (API §2), over WebSockets and as server-sent events."""
+"""Following: the live protocol (API §2) over WebSockets."""
 
 from incidentlog.live.hub import Hub
-from incidentlog.live.messages import Subscribe
-from incidentlog.live.passes import Reader
-from incidentlog.live.session import PROTOCOL
+from incidentlog.live.session import PROTOCOL, Reader
 
-__all__ = ["PROTOCOL", "Hub", "Reader", "Subscribe"]
+__all__ = ["PROTOCOL", "Hub", "Reader"]

@@ -1,0 +1,212 @@
+"""The page in a browser: what a person sees who drops an export or a proof; and that it asks nothing of anybody.
+
+In Debian's Chromium; without it, or without playwright, these are skipped.
+"""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from incidentlog.audit.merkle import inclusion_spans, leaf_hash, prove
+from incidentlog.audit.notes import Signer
+from incidentlog.audit.proofs import InclusionProof
+from tests.api.serving import Served
+from tests.api.verify.exporting import head_of, write_export
+from tests.api.verify.test_modules import LOG, line, ndjson, node_of
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to open the page in")
+
+
+@dataclass
+class Page:
+    """The page, open; and every address that it asked for."""
+
+    page: Any
+    asked: list[str]
+    complaints: list[str]
+
+    async def drop(self, *files: Path) -> None:
+        await self.page.set_input_files("#files", [str(f) for f in files])
+        await self.settled()
+
+    async def type_key(self, vkey: str) -> None:
+        await self.page.fill("#key", vkey)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until what was asked for last has been answered."""
+        await self.page.wait_for_function(
+            "() => document.documentElement.dataset.settled === document.documentElement.dataset.asked", timeout=15_000
+        )
+
+    async def verdict(self) -> str:
+        return str(await self.page.inner_text("#verdict"))
+
+    async def listed(self, name: str) -> str:
+        return "\n".join(await self.page.locator(f"#{name} li").all_inner_texts())
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Any]:
+    playwright = pytest.importorskip("playwright.async_api")
+    async with playwright.async_playwright() as driver:
+        opened = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        await opened.close()
+
+
+@asynccontextmanager
+async def open_page(browser: Any, url: str, **how: Any) -> AsyncIterator[Page]:
+    context = await browser.new_context(**how)
+    page = await context.new_page()
+    opened = Page(page, [], [])
+    page.on("request", lambda request: opened.asked.append(request.url))
+    page.on("console", lambda message: opened.complaints.append(message.text))
+    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    await page.goto(f"{url}/verify")
+    yield opened
+    assert opened.complaints == []
+    assert all(address.startswith(f"{url}/verify") for address in opened.asked), opened.asked
+    await context.close()
+
+
+LINES = [line(n, private="Олена К." if n % 3 == 0 else None, closed=("private",)) for n in range(1, 13)]
+
+
+async def test_it_may_ask_nothing_of_anybody(service: Served):
+    for path, kind in (
+        ("/verify", "text/html"),
+        ("/verify/app.js", "text/javascript"),
+        ("/verify/style.css", "text/css"),
+    ):
+        answer = await service.by(None).get(path)
+        assert (answer.status, answer.headers["Content-Type"]) == (200, f"{kind}; charset=utf-8")
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "connect-src 'none'" in policy
+        assert "unsafe" not in policy
+        again = await service.by(None).get(path, {"If-None-Match": answer.headers["ETag"]})
+        assert (again.status, again.raw) == (304, b"")
+        assert b"http://" not in answer.raw
+        assert b"https://" not in answer.raw
+    assert (await service.get("/verify/vectors.mjs")).status == 404
+    assert (await service.get("/verify/..%2fverify.py")).status == 404
+
+
+@needs_browser
+async def test_an_export_with_the_logs_key_is_what_was_recorded(service: Served, browser: Any, tmp_path: Path):
+    folder = write_export(tmp_path / "export", LINES)
+    async with open_page(browser, service.url) as page:
+        await page.drop(*folder.iterdir())
+        assert await page.verdict() == "It fits together, but nobody vouches for it yet"
+        assert "you gave no key" in await page.listed("open")
+        await page.type_key(LOG.verifier.vkey)
+        assert await page.verdict() == "This is what was recorded"
+        proven = await page.listed("proven")
+        assert "12 events, number 1 to 12" in proven
+        assert "The holder of the key of example.org/log signed exactly this" in proven
+        assert "What is private in 4 events" in await page.listed("open")
+        await page.type_key(Signer.make("example.org/log").verifier.vkey)
+        assert await page.verdict() == "This is not what was recorded"
+        await page.type_key("nonsense")
+        assert "three parts" in await page.page.inner_text("#key-fault")
+
+
+@needs_browser
+async def test_what_was_changed_is_named(service: Served, browser: Any, tmp_path: Path):
+    folder = write_export(tmp_path / "export", LINES)
+    changed = [*LINES[:6], {**LINES[6], "parts": {**LINES[6]["parts"], "body": LINES[5]["parts"]["body"]}}, *LINES[7:]]
+    (folder / "events.ndjson").write_text(ndjson(changed), "utf-8")
+    left_out = write_export(tmp_path / "left-out", LINES)
+    (left_out / "events.ndjson").write_text(ndjson(LINES[:-1]), "utf-8")
+    async with open_page(browser, service.url) as page:
+        await page.type_key(LOG.verifier.vkey)
+        await page.drop(*folder.iterdir())
+        assert await page.verdict() == "This is not what was recorded"
+        assert "Event number 7 has a part “body” that is not what was recorded" in await page.listed("wrong")
+        assert await page.page.get_by_text("does not fit", exact=True).count() == 1
+        await page.drop(*left_out.iterdir())
+        assert "do not add up to what was signed" in await page.listed("wrong")
+
+
+@needs_browser
+async def test_a_stretch_of_the_log_is_held_against_the_whole_and_an_earlier_head(
+    service: Served, browser: Any, tmp_path: Path
+):
+    folder = write_export(tmp_path / "export", LINES, after=5, to=11)
+    async with open_page(browser, service.url) as page:
+        await page.type_key(LOG.verifier.vkey)
+        await page.drop(*folder.iterdir())
+        assert "6 events, number 6 to 11" in await page.listed("proven")
+        assert "the log is longer" in await page.listed("open")
+        await page.page.click("summary:has-text('earlier signed head')")
+        for earlier, said, where in (
+            (LINES[:8], "Nothing recorded up to number 8 was changed", "proven"),
+            (LINES[:5], "Nothing recorded up to number 5 was changed", "proven"),
+            ([*LINES[:7], line(8, private="another")], "not the one of the head that you kept", "wrong"),
+            ([*LINES, line(13)], "it was cut", "wrong"),
+            (LINES[:2], "lies before the stretch", "open"),
+        ):
+            await page.page.fill("#earlier", head_of(earlier))
+            await page.settled()
+            assert said in await page.listed(where)
+        await page.page.fill("#earlier", "example.org/log\n")
+        await page.settled()
+        assert "no signed head" in await page.page.inner_text("#earlier-fault")
+
+
+@needs_browser
+async def test_a_proof_of_one_event(service: Served, browser: Any, tmp_path: Path):
+    hashes = [leaf_hash(each["leaf"].encode()) for each in LINES]
+    path = prove(inclusion_spans(2, 12), node_of(hashes))
+    good, bad = tmp_path / "good.tlog-proof", tmp_path / "bad.tlog-proof"
+    good.write_text(str(InclusionProof(LINES[2]["leaf"].encode(), 2, path, head_of(LINES))), "utf-8")
+    bad.write_text(str(InclusionProof(line(3)["leaf"].encode(), 2, path, head_of(LINES))), "utf-8")
+    async with open_page(browser, service.url) as page:
+        await page.type_key(LOG.verifier.vkey)
+        await page.drop(good)
+        assert await page.verdict() == "The event is in the log"
+        assert "number 3 of 12" in await page.listed("proven")
+        await page.drop(bad)
+        assert await page.verdict() == "This proves nothing"
+
+
+@needs_browser
+async def test_what_cannot_be_read_is_said_to_be_so(service: Served, browser: Any, tmp_path: Path):
+    folder = write_export(tmp_path / "export", LINES)
+    other = tmp_path / "notes.txt"
+    other.write_text("nothing of ours")
+    async with open_page(browser, service.url) as page:
+        await page.drop(other)
+        assert await page.verdict() == "This cannot be checked"
+        assert "manifest.json and checkpoint and events.ndjson" in await page.listed("wrong")
+        await page.drop(folder / "checkpoint", folder / "events.ndjson")
+        assert "manifest.json" in await page.listed("wrong")
+
+
+@needs_browser
+async def test_it_can_be_used_without_a_mouse_and_on_a_telephone(service: Served, browser: Any, tmp_path: Path):
+    folder = write_export(tmp_path / "export", LINES)
+    async with open_page(browser, service.url, viewport={"width": 360, "height": 740}) as page:
+        for wanted in ("files", "folder", "key"):
+            await page.page.keyboard.press("Tab")
+            assert await page.page.evaluate("document.activeElement.id") == wanted
+        await page.drop(*folder.iterdir())
+        assert await page.page.evaluate("document.activeElement.id") == "result"
+        assert await page.page.evaluate("document.documentElement.scrollWidth") <= 360
