@@ -39,12 +39,16 @@ def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = No
 
 def pinned(request: web.Request, value: Any) -> web.Response:
     """An answer that can never be another, as its reader named both instant and position (AUDIT, Replay)."""
-    body = dumps(value)
+    return sealed(request, dumps(value), JSON)
+
+
+def sealed(request: web.Request, body: bytes, content_type: str) -> web.Response:
+    """The bytes of such an answer, with what lets a cache keep them."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, immutable, max-age=31536000", "Vary": "Authorization"}
     if (known := request.headers.get("If-None-Match", "")) == "*" or etag in known:
         return web.Response(status=304, headers=headers)
-    return web.Response(body=body, headers=headers, content_type=JSON)
+    return web.Response(body=body, headers={**headers, "Content-Type": content_type})
 
 
 def problem(error: Problem, *, instance: str, trace_id: str) -> web.Response:

@@ -10,9 +10,11 @@ from uuid import UUID, uuid5
 import orjson
 from aiohttp import web
 
-from incidentlog.api.answers import answer
+from incidentlog.api.answers import answer, dumps
 from incidentlog.api.audit import SEAL_SECONDS, seal_of, wants_seal
 from incidentlog.api.errors import POSITION
+from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted, lines
+from incidentlog.api.geojson import events_geojson
 from incidentlog.api.keys import Reader
 from incidentlog.api.moment import MOMENT, Moment
 from incidentlog.api.requests import (
@@ -28,6 +30,7 @@ from incidentlog.api.requests import (
     stream_of,
 )
 from incidentlog.api.service import Service
+from incidentlog.api.tables import events_csv
 from incidentlog.errors import (
     BadRequest,
     Erased,
@@ -61,7 +64,6 @@ STEP: Final = 100_000
 """How many bytes are judged before others get their turn."""
 IDEMPOTENCY: Final = UUID("6f1f9a4e-7d0c-5a3e-9f0e-2f7a1f8f6c51")
 """The namespace of ids made from `Idempotency-Key` headers (RFC 9562 §5.5)."""
-NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson"})
 
 _VERSION = re.compile(r'"(\d{1,5})"', re.ASCII)
 routes = web.RouteTableDef()
@@ -182,7 +184,7 @@ async def append_many(request: web.Request) -> web.Response:
     sealed = wants_seal(request)
     if request.query.get("mode", "atomic") != "atomic":
         raise BadRequest(errors=[Fault("/mode", "unknown_value", "mode is atomic")])
-    if request.content_type not in NDJSON:
+    if request.content_type not in NDJSON.media:
         raise UnsupportedMediaType(f"send application/x-ndjson, not {request.content_type}")
     if service.files.locked():
         raise Overloaded("as many files are being taken in as there is memory for")
@@ -314,20 +316,33 @@ async def list_events(request: web.Request) -> web.Response:
     """The log in its order, narrowed by filters, a page at a time."""
     service = request.app[SERVICE]
     reader = await reader_of(request, "read")
+    format_ = format_of(request, FORMATS)
     moment = await moment_of(request, of_log=True)
     after = number_of(request, "after", default=0, most=2**53 - 1)
     limit = limit_of(request, default=100, most=1_000)
-    own = {*MOMENT, "after", "limit", "min_position"}
+    own = {*MOMENT, "after", "limit", "min_position", "format"}
     wanted = parse_event_filter(several(request, own), service.log.zone)
     found, reach = await search_events(
         service.pool, wanted, after=after, upto=moment.position, clearance=reader.clearance, limit=limit
     )
-    body: dict[str, Any] = {"events": await _encode(service, reader, found, moment)}
-    headers = {"Log-Position": str(moment.position)}
+    events = await _encode(service, reader, found, moment)
+    headers, foreign = {"Log-Position": str(moment.position)}, dict[str, str]()
     if reach < moment.position:
-        body["next"] = str(request.rel_url.update_query({"after": str(reach)}))
-        headers["Link"] = f'<{body["next"]}>; rel="next"'
-    return answer(body, headers=headers)
+        foreign["next"] = str(request.rel_url.update_query({"after": str(reach)}))
+        headers["Link"] = f'<{foreign["next"]}>; rel="next"'
+    body = _written(format_, events, foreign)
+    return formatted(request, format_, body, pinned=False, headers=headers, called="events")
+
+
+def _written(format_: Format, events: Sequence[dict[str, Any]], foreign: Mapping[str, Any]) -> bytes:
+    """A page of events in a format."""
+    if format_ is NDJSON:
+        return lines(events)
+    if format_ is CSV:
+        return events_csv(events)
+    if format_ is GEOJSON:
+        return dumps(events_geojson(events, foreign))
+    return dumps({"events": events, **foreign})
 
 
 @routes.get("/v1/events/{id}")

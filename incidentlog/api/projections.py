@@ -1,11 +1,14 @@
 """Projections and subjects, at any instant of the world and of knowledge."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
-from incidentlog.api.answers import answer, pinned
+from incidentlog.api.answers import answer, dumps, pinned
 from incidentlog.api.errors import POSITION
+from incidentlog.api.formats import CSV, FORMATS, GEOJSON, JSON, NDJSON, Format, format_of, formatted, lines
+from incidentlog.api.geojson import coordinates, rows_geojson
 from incidentlog.api.moment import MOMENT, Moment
 from incidentlog.api.reported import history_reported, subject_reported
 from incidentlog.api.requests import (
@@ -18,9 +21,11 @@ from incidentlog.api.requests import (
     several,
     stream_of,
 )
-from incidentlog.api.rows import ask, rows_of
-from incidentlog.errors import BadRequest, Fault, NotFound
-from incidentlog.projections.shapes import PROJECTIONS, Tally
+from incidentlog.api.rows import Asked, ask, rows_of
+from incidentlog.api.service import Service
+from incidentlog.api.tables import tally_csv
+from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound
+from incidentlog.projections.shapes import PROJECTIONS, Row, Tally
 from incidentlog.store.answer import active_builds, read_history, read_subject
 from incidentlog.subjects.fold import SUBJECT_VERSION
 from incidentlog.subjects.subject import Subject
@@ -66,24 +71,56 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
     projection = PROJECTIONS.get(request.match_info["name"])
     if projection is None:
         raise NotFound(f"no projection is called '{request.match_info['name'][:80]}'")
+    wanted = format_of(request, FORMATS if isinstance(projection, Tally) else (JSON, NDJSON))
     moment = await moment_of(request)
-    params = several(request, {*MOMENT, "min_position"})
-    asked = ask(projection, params)
+    asked = ask(projection, several(request, {*MOMENT, "min_position", "format"}))
+    if wanted is GEOJSON and (asked.grouping is None or "place" not in asked.grouping.by):
+        raise NotAcceptable("geojson is of places: group by place, among others")
     rows = await rows_of(service, asked, moment, reader.clearance)
-    body: dict[str, Any] = {
+    if key is not None and key not in rows:
+        raise NotFound(f"{projection.name} has no row '{key[:200]}' then")
+    head: dict[str, Any] = {
         "projection": projection.name,
         "version": projection.version,
         "basis": same_basis(request, moment.basis(service.log, projection.version)),
     }
     if asked.question is not None and (periods := asked.question.periods):
-        body["compared"] = periods
-    if key is None:
-        body["rows"] = rows
-    elif key in rows:
-        body |= {"key": key, "row": rows[key]}
-    else:
-        raise NotFound(f"{projection.name} has no row '{key[:200]}' then")
-    return answered(request, moment, body)
+        head["compared"] = periods
+    request[POSITION] = moment.position
+    return formatted(
+        request,
+        wanted,
+        await _written(service, wanted, asked, head, rows, key, moment=moment, clearance=reader.clearance),
+        pinned=moment.pinned,
+        basis=head["basis"],
+        headers={"Log-Position": str(moment.position)},
+        called=projection.name,
+    )
+
+
+async def _written(
+    service: Service,
+    wanted: Format,
+    asked: Asked,
+    head: Mapping[str, Any],
+    rows: Mapping[str, Row],
+    key: str | None,
+    *,
+    moment: Moment,
+    clearance: int,
+) -> bytes:
+    """The rows, or the one of a key, in a format."""
+    shown = rows if key is None else {key: rows[key]}
+    if wanted is NDJSON:
+        return lines({"key": own, **row} for own, row in shown.items())
+    if wanted is CSV:
+        assert isinstance(asked.projection, Tally) and asked.question is not None  # noqa: S101, PT018 - as offered
+        return tally_csv(asked.projection, asked.question, shown.values())
+    if wanted is GEOJSON:
+        ids = {row["place"] for row in shown.values()} - {None}
+        points = await coordinates(service.pool, ids, position=moment.position, clearance=clearance)
+        return dumps(rows_geojson(shown, points, head))
+    return dumps({**head, **({"rows": rows} if key is None else {"key": key, "row": rows[key]})})
 
 
 @routes.get("/v1/subjects/{stream}")

@@ -1,6 +1,8 @@
-"""Following: the live protocol (API §2) over WebSockets."""
+"""Following: the live protocol (API §2), over WebSockets and as server-sent events."""
 
 from incidentlog.live.hub import Hub
-from incidentlog.live.session import PROTOCOL, Reader
+from incidentlog.live.messages import Subscribe
+from incidentlog.live.passes import Reader
+from incidentlog.live.session import PROTOCOL
 
-__all__ = ["PROTOCOL", "Hub", "Reader"]
+__all__ = ["PROTOCOL", "Hub", "Reader", "Subscribe"]

@@ -21,15 +21,15 @@ from incidentlog.live.documents import DocumentView
 from incidentlog.live.feed import EncodeEvent, Feed
 from incidentlog.live.frames import PART_BYTES
 from incidentlog.live.messages import MESSAGE_BYTES, Subscribe
+from incidentlog.live.passes import Authenticate, Pass, Reader
 from incidentlog.live.session import (
     MESSAGES_PER_SECOND,
     PING_SECONDS,
     PROTOCOL,
     SUBSCRIPTIONS,
-    Authenticate,
-    Reader,
     Session,
 )
+from incidentlog.live.stream import Stream
 from incidentlog.live.subscription import Following, Subscription, Tailing
 from incidentlog.live.tallies import TallyView
 from incidentlog.live.views import ROWS, View
@@ -99,7 +99,7 @@ class Hub:
         self._feeds: dict[str, Feed] = {}
         self._tasks: dict[Channel | Feed, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
-        self._sessions: set[Session] = set()
+        self._sessions: set[Session | Stream] = set()
         self._readers = asyncio.Semaphore(READERS)
         self._head = 0
         self._closed = False
@@ -138,7 +138,7 @@ class Hub:
                 check_at = loop.time() + self._check_seconds
                 await self._check(tuple(self._sessions))
 
-    async def _check(self, sessions: Iterable[Session]) -> None:
+    async def _check(self, sessions: Iterable[Session | Stream]) -> None:
         """Look their tokens up again, one after the other: many sessions of one token ask the database once."""
         for session in sessions:
             try:
@@ -203,6 +203,24 @@ class Hub:
             self._sessions.discard(session)
         return answer
 
+    async def stream(
+        self, request: web.Request, reader: Reader, token: str | None, asked: Subscribe
+    ) -> web.StreamResponse:
+        """Answer with one subscription as server-sent events. Raises, before the first byte, what is wrong with it."""
+        self._room()
+        stream = Stream(
+            request, Pass(reader, token, self._authenticate),
+            epoch=self.epoch, beat_seconds=self.heartbeat_seconds, retry_ms=2 * RETRY_MS[0],
+        )  # fmt: skip
+        subscription = self.subscribe(asked, reader, stream.wake, stream.fail)
+        self._sessions.add(stream)
+        try:
+            await subscription.open()
+            return await stream.run(subscription)
+        finally:
+            self._sessions.discard(stream)
+            self.leave(subscription)
+
     def _admit(self, request: web.Request, reader: Reader | None) -> None:
         offered = [p.strip() for h in request.headers.getall("Sec-WebSocket-Protocol", ()) for p in h.split(",")]
         if PROTOCOL not in offered:
@@ -214,6 +232,9 @@ class Hub:
             raise Forbidden(f"pages of {origin[:200]} may not follow this log")
         if reader is None and self._authenticate is None:
             raise Forbidden("following needs a key")
+        self._room()
+
+    def _room(self) -> None:
         if self._closed or len(self._sessions) >= CONNECTIONS:
             raise Overloaded(f"at most {CONNECTIONS} connections" if not self._closed else "the service stops")
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from aiohttp import WSMsgType, web
 
-from incidentlog.live.frames import Message
+from incidentlog.live.frames import Cursor, Message
 
 BUFFER: Final = 16 * 1024
 """What may wait in each buffer between us and the client: so that one that stopped reading is noticed early."""
@@ -73,6 +73,33 @@ class SocketLine(_Transport):
         # Past aiohttp's writer: without compression it puts each frame out in one piece, so ours comes between two.
         if self._transport is not None and not self._answer.closed:
             self._transport.write(messages[0].frame if len(messages) == 1 else b"".join(m.frame for m in messages))
+
+
+class StreamLine(_Transport):
+    """A response of server-sent events (WHATWG HTML §9.2)."""
+
+    free = False  # everything goes through its sender: the chunks are aiohttp's
+    channel = ""
+    """What is followed: a part of each event's id, so that a reader of something else does not go on from it."""
+
+    def __init__(self, request: web.Request, answer: web.StreamResponse, epoch: str) -> None:
+        super().__init__(request)
+        self._answer = answer
+        self._epoch = epoch
+
+    async def send(self, message: Message) -> None:
+        """Send, and wait while the client takes no more; one without a payload is a comment that moves the id."""
+        said = b"data: " + message.payload if message.payload else b": heartbeat"
+        if message.cursor is not None:
+            said = b"id: " + self._id(message.cursor) + b"\n" + said
+        await self._answer.write(said + b"\n\n")
+
+    def put(self, messages: Sequence[Message]) -> None:
+        """It is never free."""
+        raise NotImplementedError(messages)
+
+    def _id(self, cursor: Cursor) -> bytes:
+        return f"{self._epoch}~{self.channel}:{cursor.position}:{cursor.at.isoformat()}".encode()
 
 
 def _keep_buffers_small(transport: asyncio.Transport) -> None:

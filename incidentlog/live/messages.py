@@ -53,6 +53,8 @@ class Subscribe(Said):
     """The epoch in which the client got its position."""
     version: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """The version of the projection of which the client has the rows."""
+    channel: Annotated[str, StringConstraints(max_length=300)] | None = None
+    """What `subscribed` called it when the client got its rows: of another version or build it begins anew."""
     min_interval_ms: Annotated[int, Field(ge=0, le=SLOWEST_MS)] = 0
     """At most one update in so many milliseconds."""
     window: Annotated[int, Field(ge=1, le=WINDOW)] | None = None

@@ -37,6 +37,8 @@ class Sender:
         """`beat` makes the heartbeat; `drop` ends a subscription that cannot go on."""
         self.subscriptions: dict[str, Subscription] = {}
         self.running = True
+        self.gone = False
+        """Whether it ended because the client is gone, or had stopped reading."""
         self._line = line
         self._beat_seconds = beat_seconds
         self._beat = beat
@@ -45,6 +47,12 @@ class Sender:
         self._bell = asyncio.Event()
         self._room = asyncio.Event()
         self._resting = False
+        self._ending = False
+
+    def end(self) -> None:
+        """Send the answers that wait, and no more."""
+        self._ending = True
+        self._bell.set()
 
     def reply(self, message: Message) -> None:
         """Send an answer, before anything else."""
@@ -89,6 +97,8 @@ class Sender:
             while True:
                 self._bell.clear()
                 await self._send_replies()
+                if self._ending:
+                    return
                 more = False
                 for subscription in list(self.subscriptions.values()):
                     for message in await self._take(subscription):
@@ -102,9 +112,10 @@ class Sender:
                     await self._rest(beat_at)
         except TimeoutError:
             log.info("client_stuck")
+            self.gone = True
             self._line.abort()
         except ConnectionError:
-            pass  # whoever reads sees it, too, and ends the session
+            self.gone = True  # whoever reads sees it, too, and ends the session
         finally:
             self.running = False
             self._room.set()

@@ -1,9 +1,9 @@
 """One WebSocket: what its client says is read and answered, what concerns it is sent (API §2)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Protocol
 
 import structlog
@@ -24,6 +24,7 @@ from incidentlog.live.answers import Welcome
 from incidentlog.live.frames import Message
 from incidentlog.live.line import SocketLine
 from incidentlog.live.messages import Ack, Auth, Ping, Subscribe, UnreadableError, Unsubscribe, parse_message
+from incidentlog.live.passes import Authenticate, Pass, Reader
 from incidentlog.live.sender import Sender
 from incidentlog.live.subscription import Subscription
 from incidentlog.store.connect import lost
@@ -39,8 +40,6 @@ MESSAGES_AT_ONCE: Final = 2_000
 AUTH_SECONDS: Final = 10.0
 ACK_SECONDS: Final = 60.0
 """How long a window may stay full; then the client is closed as slow: what it lacks has to be remembered for it."""
-EXPIRING: Final = timedelta(seconds=60)
-"""How long before a token expires its client is told."""
 CLOSE_SECONDS: Final = 3.0
 PING_SECONDS: Final = 30.0
 """How often WebSocket pings find out whether the other side is there."""
@@ -55,29 +54,6 @@ LIMITS: Final = 4429
 SLOW: Final = 4490
 
 log = structlog.get_logger(__name__)
-
-
-class Reader(Protocol):
-    """Who follows: a name, and up to which marking it may see."""
-
-    @property
-    def name(self) -> str:
-        """For the log."""
-        ...
-
-    @property
-    def clearance(self) -> int:
-        """The highest marking it may see."""
-        ...
-
-    @property
-    def expires_at(self) -> datetime | None:
-        """Until when it may read, as far as is known."""
-        ...
-
-
-Authenticate = Callable[[str], Awaitable[Reader | None]]
-"""Whose token it is; None for one that is not known. May raise Unauthenticated or Forbidden."""
 
 
 class Host(Protocol):
@@ -133,31 +109,34 @@ class Session:
         token: str | None = None,
     ) -> None:
         """`token` is what the handshake showed, and is looked up again now and then; None where nothing was needed."""
-        self.reader: Reader | None = None
-        self.token = token
         self._host = host
         self._socket = socket
         self._line = SocketLine(request, socket)
         self._authenticate = authenticate
+        self._token = token
+        self._pass: Pass | None = None
+        """Whose session it is; None until that is known."""
         self._sender = Sender(self._line, beat_seconds=host.heartbeat_seconds, beat=self._beat, drop=self._drop)
         self._opening: dict[str, asyncio.Task[None]] = {}
         self._mistakes = 0
         self._allowance = _Allowance()
         self._welcomed = False
-        self._warned: datetime | None = None
         self._closing: asyncio.Task[None] | None = None
 
     async def run(self, reader: Reader | None) -> None:
         """Follow until either side closes. Whatever happens, the connection is gone afterwards."""
         try:
-            self.reader = reader if reader is not None else await self._introduced()
-            if self.reader is not None:
-                await self._serve(self.reader)
+            if reader is None:
+                self._pass = await self._introduced()
+            else:
+                self._pass = Pass(reader, self._token, self._authenticate)
+            if self._pass is not None:
+                await self._serve(self._pass.reader)
         except Exception as error:
             if lost(error):
                 self.close(WSCloseCode.TRY_AGAIN_LATER, "the database does not answer")
             else:
-                log.exception("session_failed", reader=self.reader and self.reader.name)
+                log.exception("session_failed", reader=self._pass and self._pass.reader.name)
                 self.close(WSCloseCode.INTERNAL_ERROR, "the service failed")
         finally:
             for subscription in self._sender.subscriptions.values():
@@ -190,11 +169,11 @@ class Session:
 
     def look(self, now: datetime) -> None:
         """Whether the reader may go on: its token may expire, and it may have stopped to acknowledge."""
-        expires = self.reader.expires_at if self.reader is not None else None
-        if expires is not None and now >= expires:
+        if self._pass is None or not self._welcomed:
+            return
+        if self._pass.expired(now):
             self.close(UNAUTHENTICATED, "the token has expired")
-        elif expires is not None and self._welcomed and now >= expires - EXPIRING and self._warned != expires:
-            self._warned = expires
+        elif self._pass.expiring(now):
             self.tell(frames.notice("auth_expiring"))
         since = min((s.full_since for s in self._subscriptions if s.full_since is not None), default=None)
         if since is not None and asyncio.get_running_loop().time() > since + ACK_SECONDS:
@@ -202,28 +181,15 @@ class Session:
 
     async def check(self) -> None:
         """Look the token up again: one that was revoked, or may see something else by now, ends the session."""
-        if self.token is None or self.reader is None or self._authenticate is None or self._closing is not None:
+        if self._pass is None or self._closing is not None:
             return
-        token = self.token
-        try:
-            reader = await self._authenticate(token)
-        except Forbidden as problem:
-            self.close(FORBIDDEN, problem.detail)
-            return
-        except Unauthenticated:
-            reader = None
-        if token != self.token:
-            return  # it was replaced meanwhile
-        if reader is None:
-            self.close(UNAUTHENTICATED, "the token is not known any more")
-        elif reader.clearance != self.reader.clearance:
-            self.close(UNAUTHENTICATED, "the token has another clearance by now")
-        else:
-            self.reader = reader
+        problem = await self._pass.ended()
+        if problem is not None:
+            self.close(FORBIDDEN if isinstance(problem, Forbidden) else UNAUTHENTICATED, problem.detail)
 
     # --------------------------------------------------------------------------------------------- reading
 
-    async def _introduced(self) -> Reader | None:
+    async def _introduced(self) -> Pass | None:
         """Who it is, by its first message; None when the socket is being closed instead."""
         try:
             message = await self._socket.receive(timeout=AUTH_SECONDS)
@@ -234,20 +200,19 @@ class Session:
             if message.type is WSMsgType.BINARY:
                 self.close(MISUSE, "messages are text")
             return None
-        reader = None
         try:
             said = parse_message(message.data)
             if isinstance(said, Auth) and self._authenticate is not None:
-                self.token = said.token
                 reader = await self._authenticate(said.token)
+                if reader is not None:
+                    return Pass(reader, said.token, self._authenticate)
         except Forbidden as problem:
             self.close(FORBIDDEN, problem.detail)
             return None
         except (UnreadableError, Unauthenticated):
             pass
-        if reader is None:
-            self.close(UNAUTHENTICATED, "the first message must be auth, with a token that is known")
-        return reader
+        self.close(UNAUTHENTICATED, "the first message must be auth, with a token that is known")
+        return None
 
     async def _serve(self, reader: Reader) -> None:
         self._sender.reply(frames.said(await self._host.welcome(reader)))
@@ -294,7 +259,8 @@ class Session:
                     id_ = said.id
                     self._unsubscribe(said.id)
                 case Auth():
-                    await self._renew(said.token)
+                    assert self._pass is not None  # noqa: S101 - it has been introduced
+                    await self._pass.renew(said.token)  # nothing is answered when it is good
         except UnreadableError as problem:
             self._mistakes += 1
             self._sender.reply(frames.error(problem.id, problem))
@@ -303,18 +269,6 @@ class Session:
         except Problem as problem:
             self._sender.reply(frames.error(id_, problem))
         return False
-
-    async def _renew(self, token: str) -> None:
-        """Go on with another token of the same reader; nothing is answered when it is good."""
-        assert self.reader is not None  # noqa: S101 - it has been introduced
-        if self._authenticate is None:
-            raise BadRequest("readers are not told apart here")
-        reader = await self._authenticate(token)
-        if reader is None:
-            raise Unauthenticated("the token is not known; the connection goes on with the one it has")
-        if (reader.name, reader.clearance) != (self.reader.name, self.reader.clearance):
-            raise BadRequest("the connection has its reader already; open another one for another reader")
-        self.reader, self.token = reader, token
 
     def _ack(self, channel: str, position: int) -> bool:
         # A channel that is not there any more is no mistake: the client may not have heard yet.
@@ -326,13 +280,13 @@ class Session:
         return list(self._sender.subscriptions.values())
 
     def _subscribe(self, asked: Subscribe, tasks: asyncio.TaskGroup) -> None:
-        assert self.reader is not None  # noqa: S101 - it has been introduced
+        assert self._pass is not None  # noqa: S101 - it has been introduced
         if asked.id in self._sender.subscriptions:
             self.close(ID_IN_USE, f"the id {asked.id} is in use")
             return
         if len(self._sender.subscriptions) >= SUBSCRIPTIONS:
             raise Overloaded(f"a connection has at most {SUBSCRIPTIONS} subscriptions")
-        subscription = self._host.subscribe(asked, self.reader, self._sender.wake, self._drop)
+        subscription = self._host.subscribe(asked, self._pass.reader, self._sender.wake, self._drop)
         for other in self._subscriptions:
             if other.channel_name == subscription.channel_name:
                 self._host.leave(subscription)

@@ -232,7 +232,8 @@ class Following(Subscription):
     async def _since(self) -> Cursor | Reason | None:
         if self.asked.from_ is None or self.asked.at is None:
             return None
-        if self.asked.version is not None and self.asked.version != self.channel.version:
+        others = self.asked.version not in {None, self.channel.version}
+        if others or self.asked.channel not in {None, self.channel.name}:
             return await self._refusal() or "version_changed"
         return await self._refusal() or Cursor(self.asked.from_, self.asked.at)
 

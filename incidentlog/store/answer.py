@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from incidentlog.projections.asking import FILTERS, GROUPS
 from incidentlog.projections.rows import Group, Grouping, Names, Stored, by_document
@@ -13,6 +13,8 @@ from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.derive import Build, read_variant
 from incidentlog.subjects.subject import Absorbed, Subject
+
+S = TypeVar("S", bound=Subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,13 @@ async def read_subject(pool: Pool | Connection, stream: str, clearance: int, pos
         if isinstance(state, Subject):
             return Standing(row["from_position"], row["restated"], state)
         stream = state.into
+
+
+async def read_category(pool: Pool | Connection, kind: type[S], *, clearance: int, position: int) -> list[S]:
+    """What stood of every subject of a category at a position, the latest last; for those of which there are few."""
+    rows = await pool.fetch(query("answer", "category"), kind.category, clearance, position)
+    states = (read_variant(r["stream"], r["body"]) for r in rows)
+    return [state for state in states if isinstance(state, kind)]
 
 
 async def read_history(

@@ -11,6 +11,18 @@ SELECT from_position, restated, body FROM subjects
 WHERE stream = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
 ORDER BY level DESC LIMIT 1
 
+-- name: category
+-- What stood of the subjects of a category at a position, for a clearance, the latest last.
+-- $1 category text
+-- $2 clearance smallint
+-- $3 position bigint
+SELECT stream, body FROM (
+    SELECT DISTINCT ON (stream) stream, from_position, body FROM subjects
+    WHERE stream >= $1 || ':' AND stream < $1 || ';' AND level <= $2
+      AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
+    ORDER BY stream, level DESC
+) AS standing ORDER BY from_position
+
 -- name: history
 -- The versions of a stream's subject that a clearance saw up to a position, save those that one at a higher marking
 -- hid when they began. What ended one only later is not known then.

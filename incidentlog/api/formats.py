@@ -1,0 +1,121 @@
+"""In which format an answer is wanted, and the answer in it: JSON, NDJSON, CSV (RFC 4180) or GeoJSON (RFC 7946)."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from incidentlog.api.answers import dumps, sealed, told
+from incidentlog.errors import BadRequest, Fault, NotAcceptable
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format by its short name, and the media types that stand for it, ours first."""
+
+    name: str
+    media: tuple[str, ...]
+    sent_as: str
+    """The `Content-Type`."""
+
+
+JSON: Final = Format("json", ("application/json",), "application/json; charset=utf-8")
+NDJSON: Final = Format(
+    "ndjson", ("application/x-ndjson", "application/ndjson", "application/jsonl"), "application/x-ndjson"
+)
+CSV: Final = Format("csv", ("text/csv",), "text/csv; charset=utf-8; header=present")
+GEOJSON: Final = Format("geojson", ("application/geo+json", "application/vnd.geo+json"), "application/geo+json")
+FORMATS: Final = (JSON, NDJSON, CSV, GEOJSON)
+
+_RANGE = re.compile(r"([a-z0-9!#$&^_.+*-]+)/([a-z0-9!#$&^_.+*-]+)", re.ASCII)
+_WEIGHT = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)", re.ASCII)
+RANGES: Final = 100
+"""The most media ranges looked at."""
+
+
+def format_of(request: web.Request, offered: Sequence[Format]) -> Format:
+    """The format that `?format=` names, or else the one that `Accept` likes best (RFC 9110 §12.5.1).
+
+    Of formats liked as well as each other it is the one that was named most exactly, then first. Raises NotAcceptable
+    for what is not offered.
+    """
+    if "format" in request.query:
+        if len(request.query.getall("format")) > 1:
+            raise BadRequest(errors=[Fault("/format", "repeated", "one format is needed")])
+        wanted = request.query["format"]
+        found = next((f for f in offered if f.name == wanted), None)
+        if found is None:
+            raise _refusal(offered, f"{wanted[:40]!r} is not; ")
+        return found
+    accepted = ",".join(request.headers.getall("Accept", ())).lower()
+    if not accepted.strip():
+        return offered[0]
+    best = max((*(_liking(f, accepted, -n) for n, f in enumerate(offered)),), key=lambda liked: liked[:-1])
+    if best[0] <= 0:
+        raise _refusal(offered, "")
+    return best[-1]
+
+
+def _refusal(offered: Sequence[Format], prefix: str) -> NotAcceptable:
+    names = [f"{f.name} ({f.media[0]})" for f in offered]
+    return NotAcceptable(f"{prefix}what is asked for can be had as {', '.join(names)}")
+
+
+def _liking(offered: Format, accepted: str, preference: int) -> tuple[float, int, int, int, Format]:
+    """How much a format is liked: its weight, how exactly it is named, how early, and how much we prefer it.
+
+    The most exact of the ranges that it falls under says its weight.
+    """
+    found = (0.0, -1, 0)
+    for n, part in enumerate(accepted.split(",", RANGES)[:RANGES]):
+        name, *parameters = (p.strip() for p in part.split(";"))
+        matched = _RANGE.fullmatch(name)
+        weights = [p.partition("=")[2] for p in parameters if p.partition("=")[0].strip() == "q"]
+        if matched is None or not all(_WEIGHT.fullmatch(weight.strip()) for weight in weights):
+            continue  # what cannot be read likes nothing
+        exactness = _exactness(matched[1], matched[2], offered)
+        if exactness > found[1]:
+            found = float(weights[0]) if weights else 1.0, exactness, -n
+    return *found, preference, offered
+
+
+def _exactness(kind: str, subtype: str, offered: Format) -> int:
+    if any(media == f"{kind}/{subtype}" for media in offered.media):
+        return 2
+    if subtype == "*" and any(media.startswith(f"{kind}/") for media in offered.media):
+        return 1
+    return 0 if (kind, subtype) == ("*", "*") else -1
+
+
+def formatted(
+    request: web.Request,
+    wanted: Format,
+    body: bytes,
+    *,
+    pinned: bool,
+    basis: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    called: str,
+) -> web.Response:
+    """The answer in its format; what is no JSON carries its basis in `Log-Basis`, as the query that asks for it again.
+
+    `called` is the name under which a browser keeps what it cannot show.
+    """
+    response = sealed(request, body, wanted.sent_as) if pinned else web.Response(body=body)
+    response.headers["Content-Type"] = wanted.sent_as
+    response.headers["Vary"] = "Authorization, Accept"
+    response.headers.update(headers or {})
+    if wanted is not JSON and basis is not None:
+        response.headers["Log-Basis"] = urlencode(told(basis), safe=":")
+    if wanted is CSV:
+        response.headers["Content-Disposition"] = f'attachment; filename="{called}.csv"'
+        response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def lines(values: Iterable[Any]) -> bytes:
+    """Values as NDJSON."""
+    return b"".join(dumps(value) + b"\n" for value in values)

@@ -1,0 +1,150 @@
+"""Answers as CSV (RFC 4180), with column names of UCDP and ACLED where the meaning is the same (docs/formats.md)."""
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from io import StringIO
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+
+from incidentlog.api.answers import dumps
+from incidentlog.projections.asking import Question
+from incidentlog.projections.figures import figure_names, leaves, specimen
+from incidentlog.projections.local_days import INSTANT
+from incidentlog.projections.shapes import Row, Tally
+from incidentlog.subjects.values import Occurred, local_date
+
+RENAMED: Final = {
+    "killed.low": "low",
+    "killed.best": "best",
+    "killed.high": "high",
+    "civilians_killed.best": "deaths_civilians",
+    # Both datasets have these for names; ours are codes.
+    "country": "country_code",
+    "admin1": "admin1_code",
+}
+"""What is called otherwise than in JSON."""
+FORMULA: Final = tuple("=+-@\t\r\n" + "＝＋－＠")  # noqa: RUF001 - spreadsheets take the wide ones too
+"""What begins a formula, or lets one begin after it."""
+_NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
+
+
+def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """A header and rows, with CRLF; text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    text = StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case None | int() | float():
+            return value
+        case str():
+            return f"'{value}" if value.startswith(FORMULA) and not _NUMBER.fullmatch(value) else value
+        case _:
+            return dumps(value).decode()
+
+
+def tally_csv(tally: Tally, question: Question, rows: Iterable[Row]) -> bytes:
+    """The rows of a tally; the columns hang on the question alone, so that they are the same every day."""
+    by = question.grouping.by
+    named = type(tally).names is not Tally.names
+    columns = {d: RENAMED.get(d, d) for d in by}
+    if named:
+        columns["name"] = "location" if "place" in by else "name"
+    columns |= {name: _column(name) for name in leaves(specimen(tally, by))}
+    if question.shaping.previous is not None:
+        figures = figure_names(tally, by)
+        columns |= {f"previous.{name}": f"previous_{_column(name)}" for name in figures}
+        for how in ("absolute", "relative"):
+            columns |= {f"change.{name}.{how}": f"change_{_column(name)}_{how}" for name in figures}
+    columns |= {"position": "position", "restated": "restated"}
+    flat = (leaves(row) for row in rows)
+    return write_csv(list(columns.values()), ([row.get(name) for name in columns] for row in flat))
+
+
+def _column(name: str) -> str:
+    return RENAMED.get(name, name.replace(".", "_"))
+
+
+# --------------------------------------------------------------------------------------------------- events
+
+Event = Mapping[str, Any]
+
+
+def events_csv(events: Iterable[Event]) -> bytes:
+    """Events, one a row; what hangs on the type is in `data`, as JSON."""
+    plain = (orjson.loads(dumps(event)) for event in events)
+    return write_csv(list(EVENT_COLUMNS), ([value(event) for value in EVENT_COLUMNS.values()] for event in plain))
+
+
+def _member(*path: str) -> Callable[[Event], Any]:
+    def value(event: Event) -> Any:
+        found: Any = event
+        for name in path:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return found
+
+    return value
+
+
+def _place(name: str) -> Callable[[Event], Any]:
+    """What the place was resolved to, or else what was reported."""
+    resolved, sent = _member("place", "resolved", name), _member("place", name)
+    return lambda event: sent(event) if (found := resolved(event)) is None else found
+
+
+def _region(event: Event) -> str | None:
+    country, code = _place("country")(event), _member("place", "resolved", "admin1")(event)
+    return f"{country}.{code}" if country and code else None
+
+
+def _date(event: Event, *, last: bool) -> str | None:
+    """The first or the last local date on which it may have been, as precisely as that is known."""
+    try:
+        occurred = Occurred.model_validate(event["occurred"])
+    except ValidationError:  # today's rules may not take what was once recorded
+        return None
+    if occurred.precision == "unknown":
+        return None
+    instant = max(occurred.since, occurred.until - INSTANT) if last else occurred.since
+    return local_date(instant, occurred.tz).isoformat()
+
+
+def _joined(name: str, *parts: str) -> Callable[[Event], Any]:
+    def value(event: Event) -> str:
+        return "; ".join(" ".join(str(one[part]) for part in parts if one.get(part)) for one in event[name])
+
+    return value
+
+
+EVENT_COLUMNS: Final[Mapping[str, Callable[[Event], Any]]] = {
+    **{name: _member(name) for name in ("id", "position", "stream", "stream_version", "type", "schema_version")},
+    "date_start": partial(_date, last=False),
+    "date_end": partial(_date, last=True),
+    **{f"occurred_{name}": _member("occurred", name) for name in ("start", "end", "precision", "tz")},
+    **{name: _member(name) for name in ("reported_at", "recorded_at", "recorded_by")},
+    "location": _place("name"),
+    "place_id": _place("place_id"),
+    "country_code": _place("country"),
+    "admin1_code": _region,
+    "latitude": _place("lat"),
+    "longitude": _place("lon"),
+    "place_precision": _place("precision"),
+    "actors": _joined("actors", "code", "role"),
+    "source": _joined("sources", "title"),
+    **{name: _member(name) for name in ("verification", "tlp", "status")},
+    **{end: _member("data", "casualties", "killed", end) for end in ("low", "best", "high")},
+    "deaths_civilians": _member("data", "casualties", "civilians_killed", "best"),
+    "links": _joined("links", "rel", "target"),
+    "notes": _member("notes"),
+    "data": _member("data"),
+}
