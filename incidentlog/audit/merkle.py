@@ -156,6 +156,31 @@ def check_consistency(old: int, old_root: bytes, new: int, new_root: bytes, proo
         raise ProofError(f"the tree of {new} did not grow out of the one of {old}")
 
 
+class Frontier:
+    """A growing tree, of which only the roots of its perfect subtrees are kept: enough to check, and flat in memory."""
+
+    __slots__ = ("hashes", "size")
+
+    def __init__(self, size: int = 0, hashes: Sequence[bytes] = ()) -> None:
+        """A tree of a size by its perfect subtrees, the largest first; raises ValueError for another number of them."""
+        if len(hashes) != size.bit_count() or any(len(h) != HASH_BYTES for h in hashes):
+            raise ValueError(f"a tree of {size} falls into {size.bit_count()} subtrees")
+        self.size, self.hashes = size, [*hashes]
+
+    def add(self, leaf: bytes) -> None:
+        """One more leaf, told by its hash."""
+        size, hashes = self.size, self.hashes
+        self.size = size + 1
+        while size & 1:
+            leaf = sha256(b"\1" + hashes.pop() + leaf).digest()
+            size >>= 1
+        hashes.append(leaf)
+
+    def root(self) -> bytes:
+        """The root of the whole."""
+        return bag(self.hashes)
+
+
 def _split(width: int) -> int:
     """The largest power of two below a width: how many leaves go left."""
     return 1 << (width - 1).bit_length() - 1

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from incidentlog.cli import database, doctor, events, ingest, key, projection, serve
+from incidentlog.cli import database, doctor, events, export, ingest, key, log, projection, serve, verify
 from incidentlog.cli.group import Group
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show local variables, keys among them
     epilog="Settings: INCIDENTLOG_* in the environment, or incidentlog.toml in the working directory. "
     "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 auth, 5 conflict, 6 part of an ingest refused, "
-    "8 unavailable, 130 interrupted.",
+    "7 verification failed, 8 unavailable, 130 interrupted.",
 )
 app.command("serve")(serve.serve)
 app.command("demo")(serve.demo)
@@ -26,6 +26,9 @@ app.add_typer(events.app, name="events")
 app.add_typer(projection.app, name="projection")
 app.add_typer(database.app, name="db")
 app.add_typer(key.app, name="key")
+app.add_typer(log.app, name="log")
+app.command("verify")(verify.verify)
+app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 
 

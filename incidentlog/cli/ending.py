@@ -19,6 +19,7 @@ class Code(IntEnum):
     AUTH = 4
     CONFLICT = 5
     PARTLY_REFUSED = 6
+    NOT_VERIFIED = 7
     UNAVAILABLE = 8
     INTERRUPTED = 130
 

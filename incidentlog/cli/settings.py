@@ -47,6 +47,8 @@ def database_failures() -> Iterator[None]:
     """Say in a line why the database cannot be worked with."""
     import asyncpg
 
+    from incidentlog.audit.notes import NoteError
+    from incidentlog.audit.state import StateError
     from incidentlog.embedded import EmbeddedError
     from incidentlog.store.connect import lost
     from incidentlog.store.migrate import MigrationError
@@ -57,7 +59,7 @@ def database_failures() -> Iterator[None]:
         raise
     except Exception as error:
         match cause := innermost(error):
-            case MigrationError():
+            case MigrationError() | StateError() | NoteError():
                 raise Failed(str(cause)) from error
             case EmbeddedError():
                 raise Failed(str(cause), Code.UNAVAILABLE) from error

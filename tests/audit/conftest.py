@@ -1,12 +1,20 @@
+import shutil
 from collections.abc import AsyncIterator
+from itertools import count
+from pathlib import Path
 
 import pytest
 
+from incidentlog.audit.state import Folder
+from incidentlog.embedded import Server
 from incidentlog.store.connect import Access
 from tests.api.conftest import service
-from tests.audit.sealing import Sealing, sealing
+from tests.api.serving import log_called
+from tests.audit.sealing import Sealing, fill, sealing
+from tests.conftest import access_to, run_admin
 
 __all__ = ["service"]
+_numbers = count(1)
 
 
 @pytest.fixture
@@ -14,3 +22,28 @@ async def sealed(access: Access) -> AsyncIterator[Sealing]:
     """A new log that is signed from its first event on."""
     async with sealing(access) as log:
         yield log
+
+
+@pytest.fixture(scope="session")
+async def once_filled(server: Server) -> AsyncIterator[tuple[str, Path]]:
+    """A database with a sealed log of 700 events, and the notary's folder of it: to be copied."""
+    async with log_called("test_filled", server) as access, sealing(access) as log:
+        await fill(log)
+        await log.admin.close()
+        yield access.admin.rpartition("/")[2].partition("?")[0], log.folder.path
+
+
+@pytest.fixture
+async def filled(server: Server, once_filled: tuple[str, Path], tmp_path: Path) -> AsyncIterator[Sealing]:
+    """A log of 700 events, sealed, to be harmed."""
+    template, folder = once_filled
+    name = f"test_harmed_{next(_numbers)}"
+    await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    access = access_to(server, name)
+    shutil.copytree(folder, tmp_path / "log")
+    log = Sealing(access, Folder(tmp_path / "log"), await access.connect())
+    try:
+        yield log
+    finally:
+        await log.admin.close()
+        await run_admin(server, f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,7 +1,7 @@
 """A log with a notary, a folder of its own, and hands that change what nobody should."""
 
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from incidentlog.audit.witness import Witness
 from incidentlog.clock import ManualClock
 from incidentlog.store.append import Append, append
 from incidentlog.store.connect import Access, Connection
-from tests.commands import command
+from tests.commands import command, strike
 
 ORIGIN = "log.example/incidents"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -49,12 +49,14 @@ class Sealing:
         await notary.once(rounds)
         return notary
 
-    async def harm(self, *statements: str) -> None:
+    async def harm(self, *statements: str, then: Callable[["Sealing"], Awaitable[None]] | None = None) -> None:
         """What a superuser can do: no trigger stops them."""
         for table in ("events", "event_private", "commits", "tiles", "tree_heads", "log_keys"):
             await self.admin.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
         for statement in statements:
             await self.admin.execute(statement)
+        if then is not None:
+            await then(self)
         for table in ("events", "event_private", "commits", "tiles", "tree_heads", "log_keys"):
             await self.admin.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
             await self.admin.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only")
@@ -74,6 +76,19 @@ class Sealing:
     async def everything(self) -> list[tuple[Any, ...]]:
         """Every tree head that was published."""
         return [tuple(r) for r in await self.admin.fetch("SELECT fork, size, note FROM tree_heads ORDER BY 1, 2")]
+
+
+SIZE = 700
+"""How many events the log has that is there filled."""
+
+
+async def fill(log: Sealing) -> None:
+    """Seven hundred events in seven commits, sealed after each; the last of each has a private part."""
+    for n in range(7):
+        events = [command() for _ in range(99)]
+        events.append(command(strike(private={"victims": [f"Name {n}"]})))
+        await log.append(commands=events)
+        await log.seal()
 
 
 @asynccontextmanager

@@ -1,0 +1,204 @@
+"""An export: a part of the log in a directory that proves itself, with no database and no network at hand.
+
+    manifest.json    what it is, of whom, up to where, how narrowed; the digest of each file; what proves the range
+    checkpoint       the signed tree head that it is checked against
+    events.ndjson    a line per position: the exact leaf, and the parts that are opened, each with its salt
+
+Every leaf of the range is there, whatever was asked for: what is withheld is seen to be withheld.
+"""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import orjson
+
+from incidentlog import __version__
+from incidentlog.audit.leaf import instant
+from incidentlog.audit.merkle import Frontier, check_consistency, leaf_hash
+from incidentlog.audit.notes import TreeHead, parse_note
+from incidentlog.audit.offline import CHECKPOINT, EVENTS, FORMAT, MANIFEST, VERSION
+from incidentlog.audit.tree import Tree
+from incidentlog.audit.verify import leaf_of_row
+from incidentlog.errors import NotFound, NotSealed, Tampered
+from incidentlog.store.connect import Connection
+from incidentlog.store.notary import read_last_head
+from incidentlog.store.parts import Row, read_rows
+from incidentlog.store.read import EventFilter, read_log, search_events
+from incidentlog.subjects.values import TLP_LABELS
+
+PAGE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be exported, and opened of that."""
+
+    after: int = 0
+    to: int | None = None
+    """The last position; None is where the last tree head ends."""
+    events: EventFilter = field(default_factory=EventFilter)
+    told: dict[str, list[str]] = field(default_factory=dict)
+    """The filters as they were asked for."""
+    clearance: int = 0
+    """Up to which marking bodies are opened."""
+    private: bool = False
+    """Whether private parts of what is opened are opened too."""
+
+
+@dataclass(slots=True)
+class Exported:
+    """What was written."""
+
+    after: int
+    to: int
+    clearance: int
+    head: TreeHead
+    leaves: int = 0
+    opened: int = 0
+    sha256: str = ""
+    """Of the manifest, which has those of the other files."""
+
+
+async def export(
+    connection: Connection,
+    folder: Path,
+    wanted: Wanted,
+    *,
+    by: str,
+    purpose: str | None,
+    at: datetime,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Exported:
+    """Write an export into a new folder, with a login that may read it all.
+
+    Raises NotFound where the log is not signed, NotSealed for a range that is not, Tampered when what is stored is not
+    what was signed, FileExistsError for a folder that is there.
+    """
+    identity = await read_log(connection)
+    stored = await read_last_head(connection, identity.fork)
+    if stored is None:
+        raise NotFound("the log is not signed, so an export of it would prove nothing: `incidentlog log init`")
+    head = TreeHead.parse(parse_note(stored.note.encode()).text)
+    to = head.size if wanted.to is None else wanted.to
+    if not wanted.after <= to <= head.size:
+        raise NotSealed(f"the log is sealed up to {head.size}: {wanted.after} to {to} is no range of that")
+    tree = Tree(connection, identity.fork)
+    before, consistency = await tree.frontier(wanted.after), await tree.consistency(to, head.size)
+    frontier = Frontier(wanted.after, before)
+    done = Exported(wanted.after, to, wanted.clearance, head)
+    await asyncio.to_thread(folder.mkdir, parents=True)
+    files = {CHECKPOINT: _written(folder / CHECKPOINT, stored.note.encode())}
+    with (folder / EVENTS).open("wb") as file:
+        files[EVENTS] = await _write_events(connection, file, wanted, to, frontier, done, progress)
+    try:
+        check_consistency(to, frontier.root(), head.size, head.root, consistency)
+    except ValueError as error:
+        raise Tampered(f"what is stored is not what was signed: {error}; `incidentlog verify` says where") from error
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "origin": head.origin,
+        "log": str(identity.id),
+        "fork": identity.fork,
+        "zone": identity.zone,
+        "after": wanted.after,
+        "to": to,
+        "basis": {"position": to, "generation": identity.generation, "by": "recorded"},
+        "filters": wanted.told,
+        "clearance": TLP_LABELS[wanted.clearance],
+        "private": wanted.private,
+        "counts": {"leaves": done.leaves, "opened": done.opened, "withheld": done.leaves - done.opened},
+        "files": files,
+        "frontier": [_base64(h) for h in before],
+        "consistency": [_base64(h) for h in consistency],
+        "exporter": {"name": "incidentlog", "version": __version__, "by": by, "at": instant(at), "purpose": purpose},
+    }
+    raw = orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n"
+    done.sha256 = _written(folder / MANIFEST, raw)["sha256"]
+    return done
+
+
+async def _write_events(
+    connection: Connection,
+    file: BinaryIO,
+    wanted: Wanted,
+    to: int,
+    frontier: Frontier,
+    done: Exported,
+    progress: Callable[[int, int], None],
+) -> dict[str, Any]:
+    digest, size = sha256(), 0
+    async for row, opened in _rows(connection, wanted, to):
+        leaf = leaf_of_row(row)
+        frontier.add(leaf_hash(leaf))
+        line = line_of(row, leaf, opened=opened, private=opened and wanted.private)
+        file.write(line)
+        digest.update(line)
+        size += len(line)
+        done.leaves += 1
+        done.opened += opened
+        if row.position % PAGE == 0:
+            progress(row.position - wanted.after, to - wanted.after)
+    return {"sha256": digest.hexdigest(), "bytes": size}
+
+
+async def _rows(connection: Connection, wanted: Wanted, to: int) -> AsyncIterator[tuple[Row, bool]]:
+    """Every row of the range, and whether it is to be opened."""
+    after = wanted.after
+    while after < to:
+        upto = min(after + PAGE, to)
+        rows = await read_rows(connection, after, upto, PAGE)
+        if [row.position for row in rows] != list(range(after + 1, upto + 1)):
+            raise Tampered(f"positions {after + 1} to {upto} are not all there; `incidentlog verify` says more")
+        matching, _ = await search_events(
+            connection, wanted.events, after=after, upto=upto, clearance=wanted.clearance, limit=PAGE
+        )
+        opened = {event.position for event in matching}
+        for row in rows:
+            yield row, row.position in opened
+        after = upto
+
+
+def line_of(row: Row, leaf: bytes, *, opened: bool, private: bool) -> bytes:
+    """A line of an export: the leaf, and each part with its salt; null for one that is withheld, or erased."""
+    parts = {
+        "body": _part(row.body_salt, row.body) if opened else None,
+        "meta": _part(row.meta_salt, row.meta) if opened else None,
+    }
+    if row.has_private:
+        parts["private"] = _part(row.private_salt, row.private) if private else None
+    return orjson.dumps({"leaf": leaf.decode(), "parts": parts}) + b"\n"
+
+
+def _part(salt: bytes | None, text: str | None) -> dict[str, str] | None:
+    return None if salt is None or text is None else {"salt": _base64(salt), "text": text}
+
+
+def _written(path: Path, raw: bytes) -> dict[str, Any]:
+    path.write_bytes(raw)
+    return {"sha256": sha256(raw).hexdigest(), "bytes": len(raw)}
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def exported_event(done: Exported, *, by: str, purpose: str | None) -> dict[str, Any]:
+    """What the log is told of it."""
+    data: dict[str, Any] = {
+        "after": done.after,
+        "to_position": done.to,
+        "tlp": TLP_LABELS[done.clearance],
+        "sha256": done.sha256,
+        "root": _base64(done.head.root),
+        "by": by,
+    }
+    if purpose is not None:
+        data["purpose"] = purpose
+    return {"type": "audit.exported", "stream": "audit:exports", "data": data}

@@ -1,0 +1,231 @@
+"""Checking an export with nothing but the export and a key that came another way: no database, no network.
+
+The file is read once, line by line; memory stays flat whatever its size. The key is never taken from the export.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import orjson
+
+from incidentlog.audit.merkle import Frontier, ProofError, check_consistency, leaf_hash
+from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, unbase64
+from incidentlog.commitment import SALT_BYTES, commitment
+
+MANIFEST: Final = "manifest.json"
+CHECKPOINT: Final = "checkpoint"
+EVENTS: Final = "events.ndjson"
+FORMAT: Final = "incidentlog-export"
+VERSION: Final = 1
+LINE: Final = 4 * 1024 * 1024
+SMALL: Final = 1024 * 1024
+"""The most bytes of a line, and of the other files."""
+_HEX = '"([0-9a-f]{64})"'
+_LEAF = re.compile(
+    rf'\{{"parts":\{{"body":{_HEX},"meta":{_HEX}(?:,"private":{_HEX})?\}},"position":([1-9][0-9]{{0,15}}),'
+    r'"recorded_at":"([0-9T:.-]{26}Z)","v":1\}',
+    re.ASCII,
+)
+_PARTS: Final = (("body", b"body"), ("meta", b"meta"), ("private", b"private"))
+
+
+class VerificationError(Exception):
+    """The export is not what was signed, or does not say so; `position` is the first that is bad, where one is."""
+
+    def __init__(self, detail: str, *, position: int | None = None, **evidence: Any) -> None:
+        super().__init__(detail)
+        self.detail, self.position, self.evidence = detail, position, evidence
+
+
+@dataclass(slots=True)
+class Checked:
+    """What an export proves."""
+
+    head: TreeHead
+    after: int
+    to: int
+    previous: TreeHead | None = None
+    leaves: int = 0
+    opened: int = 0
+    """Events of which at least the body was there, and was what the leaf commits to."""
+    withheld: int = 0
+    first: str | None = None
+    last: str | None = None
+    """When the first and the last of them were recorded."""
+
+
+def verify_export(
+    folder: Path,
+    keys: Sequence[Verifier],
+    *,
+    previous: bytes | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Checked:
+    """Check an export; `previous` is a tree head of the same log that was kept from before.
+
+    Raises VerificationError for whatever is not as it must be, NoteError for a previous head that is none.
+    """
+    manifest = _manifest(folder)
+    try:
+        raw = _small(folder / CHECKPOINT)
+        head, _ = open_head(raw, keys)
+        _is_file(manifest, CHECKPOINT, sha256(raw).hexdigest(), len(raw))
+        frontier = Frontier(manifest["after"], [unbase64(h) for h in manifest["frontier"]])
+        consistency = [unbase64(h) for h in manifest["consistency"]]
+    except (NoteError, ValueError, TypeError) as error:
+        raise VerificationError(f"checkpoint: {error}") from error
+    checked = Checked(head, manifest["after"], manifest["to"])
+    if previous is not None:
+        checked.previous = _previous(previous, keys, checked)
+    walk = _Walk(frontier, checked)
+    with (folder / EVENTS).open("rb", buffering=SMALL) as file:
+        digest, size = walk.lines(file, progress)
+    _is_file(manifest, EVENTS, digest, size)
+    if frontier.size != checked.to:
+        raise VerificationError(f"the events end at {frontier.size}, not at {checked.to}", position=frontier.size + 1)
+    try:
+        check_consistency(checked.to, frontier.root(), head.size, head.root, consistency)
+    except ProofError as error:
+        where = checked.after if checked.previous is None else max(checked.after, checked.previous.size)
+        raise VerificationError(
+            f"positions {where + 1} to {checked.to}: the leaves are not those that were signed: {error}",
+            position=where + 1,
+            signed=raw.decode(),
+            found=TreeHead(head.origin, checked.to, frontier.root()).text,
+        ) from error
+    counts = {"leaves": checked.leaves, "opened": checked.opened, "withheld": checked.withheld}
+    if manifest.get("counts") != counts:
+        raise VerificationError(f"the manifest counts {manifest.get('counts')}, there are {counts}")
+    return checked
+
+
+class _Walk:
+    """One pass over the events."""
+
+    def __init__(self, frontier: Frontier, checked: Checked) -> None:
+        self._frontier, self._checked = frontier, checked
+        self._at_previous()
+
+    def lines(self, file: BinaryIO, progress: Callable[[int, int], None]) -> tuple[str, int]:
+        """Check every line; the file's digest, and its size."""
+        digest, size, checked = sha256(), 0, self._checked
+        while line := file.readline(LINE + 1):
+            if len(line) > LINE:
+                raise VerificationError("a line is too long", position=self._frontier.size + 1)
+            self._line(line)
+            digest.update(line)
+            size += len(line)
+            if checked.leaves % 10_000 == 0:
+                progress(checked.leaves, checked.to - checked.after)
+        return digest.hexdigest(), size
+
+    def _line(self, line: bytes) -> None:
+        position = self._frontier.size + 1
+        leaf, parts = "", None
+        try:
+            said = orjson.loads(line)
+            leaf, parts = said["leaf"], said["parts"]
+            matched = _LEAF.fullmatch(leaf) if len(said) == 2 and isinstance(parts, dict) else None  # noqa: PLR2004
+        except (ValueError, KeyError, TypeError):
+            matched = None
+        if matched is None or parts is None:
+            raise VerificationError(f"position {position}: this is no line of an export", position=position)
+        if int(matched[4]) != position:
+            raise VerificationError(f"after position {position - 1} comes {matched[4]}", position=position)
+        checked, recorded_at = self._checked, matched[5]
+        if checked.last is not None and recorded_at < checked.last:
+            raise VerificationError(f"position {position} was recorded before the one before it", position=position)
+        self._parts(position, leaf, parts, matched.groups()[:3])
+        self._frontier.add(leaf_hash(leaf.encode()))
+        checked.leaves += 1
+        checked.first, checked.last = checked.first or recorded_at, recorded_at
+        if checked.previous is not None and self._frontier.size == checked.previous.size:
+            self._at_previous()
+
+    def _parts(self, position: int, leaf: str, parts: dict[str, Any], digests: Sequence[str | None]) -> None:
+        """Hold each part that is there against what the leaf commits to."""
+        expected = sum(digest is not None for digest in digests)
+        for (name, label), digest in zip(_PARTS, digests, strict=True):
+            if digest is None:
+                continue
+            part = parts.get(name, "missing")
+            if part is None:
+                continue
+            try:
+                salt, text = base64.b64decode(part["salt"], validate=True), part["text"].encode()
+                good = len(salt) == SALT_BYTES and commitment(label, salt, text).hex() == digest
+            except (TypeError, KeyError, AttributeError, binascii.Error, UnicodeEncodeError):
+                good = False
+            if not good:
+                raise VerificationError(
+                    f"position {position}: the {name} is not what the leaf commits to", position=position, leaf=leaf
+                )
+        if len(parts) != expected:
+            raise VerificationError(f"position {position}: other parts than the leaf has", position=position, leaf=leaf)
+        if parts["body"] is None:
+            self._checked.withheld += 1
+        else:
+            self._checked.opened += 1
+
+    def _at_previous(self) -> None:
+        previous = self._checked.previous
+        if previous is not None and previous.size == self._frontier.size and previous.root != self._frontier.root():
+            raise VerificationError(
+                f"positions 1 to {previous.size} are not what they were when the previous tree head was signed",
+                position=self._checked.after + 1,
+                previous=previous.text,
+                found=TreeHead(previous.origin, previous.size, self._frontier.root()).text,
+            )
+
+
+def _previous(raw: bytes, keys: Sequence[Verifier], checked: Checked) -> TreeHead:
+    previous, _ = open_head(raw, keys)
+    if previous.origin != checked.head.origin:
+        raise VerificationError(f"the previous tree head is of {previous.origin}, the export of {checked.head.origin}")
+    if previous.size > checked.head.size:
+        raise VerificationError(
+            f"the log was at {previous.size} before, and is at {checked.head.size} now: it was cut",
+            position=checked.head.size + 1,
+            previous=previous.text,
+        )
+    if not checked.after <= previous.size <= checked.to:
+        raise VerificationError(
+            f"the export of {checked.after + 1} to {checked.to} cannot show that it continues a tree head of "
+            f"{previous.size}: export from 1, or to {previous.size} or beyond"
+        )
+    return previous
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = orjson.loads(_small(folder / MANIFEST))
+        kind, version = manifest["format"], manifest["version"]
+        after, to = manifest["after"], manifest["to"]
+        lists = manifest["frontier"], manifest["consistency"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VerificationError(f"{folder / MANIFEST} cannot be read: {error!r}") from error
+    if (kind, version) != (FORMAT, VERSION):
+        raise VerificationError(f"this is {kind} {version}; what is checked here is {FORMAT} {VERSION}")
+    if not (type(after) is int and type(to) is int and 0 <= after <= to and all(isinstance(x, list) for x in lists)):
+        raise VerificationError("the manifest names no range, or not what proves it")
+    return manifest
+
+
+def _small(path: Path) -> bytes:
+    with path.open("rb") as file:
+        raw = file.read(SMALL + 1)
+    if len(raw) > SMALL:
+        raise ValueError(f"{path.name} is too long")
+    return raw
+
+
+def _is_file(manifest: dict[str, Any], name: str, digest: str, size: int) -> None:
+    said = manifest.get("files", {}).get(name)
+    if said != {"sha256": digest, "bytes": size}:
+        raise VerificationError(f"{name} is not the file that the manifest names")

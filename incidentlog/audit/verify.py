@@ -1,0 +1,324 @@
+"""Checking a log in its database: what is stored is hashed again, and compared with everything that was ever signed.
+
+Three checks, and none of them is enough alone. The stored bytes hash to the leaves; the leaves hash to every tree head
+that was published; and tree heads that are kept elsewhere are among them, or consistent with them.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from incidentlog.audit.columns import false_columns
+from incidentlog.audit.leaf import digest_of, leaf_bytes
+from incidentlog.audit.merkle import HASH_BYTES, Frontier, leaf_hash
+from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, parse_note
+from incidentlog.audit.state import State
+from incidentlog.audit.tiles import HEIGHT, WIDTH, Edge, Tile, reach, split
+from incidentlog.store.connect import Connection
+from incidentlog.store.notary import read_heads, read_log_key, read_tiles
+from incidentlog.store.parts import Row, first_stray, read_commits, read_rows
+from incidentlog.store.read import LogIdentity, read_head, read_log
+
+PAGE: Final = 4 * WIDTH
+TOLD: Final = 100
+"""The most findings that are kept; there may be a million."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it must be: where it begins, at the earliest, and up to where it may."""
+
+    first: int
+    last: int
+    kind: str
+    detail: str
+    more: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as it is told."""
+        return {"first": self.first, "last": self.last, "kind": self.kind, "detail": self.detail, **self.more}
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A tree head, and the note it was signed with."""
+
+    head: TreeHead
+    note: str
+    stored: bool
+    """Whether the database has it."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What was checked, and what was found."""
+
+    log: UUID
+    fork: int
+    size: int = 0
+    heads: int = 0
+    erased: int = 0
+    root: bytes = b""
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def first(self) -> Finding | None:
+        """What was found at the lowest position."""
+        return min(self.findings, key=lambda f: (f.first, f.last), default=None)
+
+    def find(self, first: int, kind: str, detail: str, *, last: int | None = None, **more: Any) -> None:
+        """Note a finding."""
+        if len(self.findings) < TOLD:
+            self.findings.append(Finding(first, last or first, kind, detail, more))
+
+
+async def verify_log(
+    connection: Connection,
+    *,
+    state: State | None = None,
+    keys: Sequence[Verifier] = (),
+    previous: Sequence[bytes] = (),
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Report:
+    """Check the whole log, page by page, with a login that may read it all.
+
+    `state` is what a service kept of it outside the database, `previous` are tree heads that were kept elsewhere;
+    `keys` verify them, beside the key that the state names. Raises NoteError for a previous head that none signed.
+    """
+    identity = await read_log(connection)
+    report = Report(identity.id, identity.fork)
+    told = await _heads(connection, identity, state, keys, previous, report)
+    head = (await read_head(connection)).position
+    _compare(state, identity, head, report)
+    if (size := max(told, default=0)) > head:
+        detail = f"a tree head of {size} was signed, the log ends at {head}"
+        report.find(head + 1, "shorter", detail, last=size, signed=told[size].note)
+    here = state if state is not None and state.fork == identity.fork else None
+    await _Walk(connection, report, told, here).walk(head, progress)
+    if (stray := await first_stray(connection)) is not None:
+        report.find(stray, "gone", f"position {stray} has a private part and no event")
+    return report
+
+
+def _compare(state: State | None, identity: LogIdentity, head: int, report: Report) -> None:
+    """What the state says of the whole log."""
+    if state is None:
+        return
+    if state.log != identity.id:
+        report.find(1, "another_log", f"the service here served log {state.log}, this is {identity.id}")
+    elif state.fork > identity.fork:
+        report.find(1, "older_fork", f"the service here served fork {state.fork}, this is {identity.fork}")
+    elif state.fork == identity.fork and head < state.head:
+        report.find(head + 1, "shorter", f"the log ends at {head}, and was at {state.head}", last=state.head)
+
+
+async def _heads(
+    connection: Connection,
+    identity: LogIdentity,
+    state: State | None,
+    keys: Sequence[Verifier],
+    previous: Sequence[bytes],
+    report: Report,
+) -> dict[int, Signed]:
+    """Every tree head there is, by size: the database's, the state's, and those kept elsewhere."""
+    known = [*keys]
+    if state is not None and state.vkey is not None and state.fork == identity.fork:
+        known.append(Verifier.parse(state.vkey))
+    claimed = await read_log_key(connection, identity.fork)
+    if claimed is not None and not known:  # that they are all of one hand is better than nothing
+        known.append(Verifier.parse(claimed.vkey))
+    found: dict[int, Signed] = {}
+    after = -1
+    while page := await read_heads(connection, identity.fork, after=after, limit=PAGE):
+        after = page[-1].size
+        for stored in page:
+            try:
+                signed, _ = open_head(stored.note.encode(), known)
+            except NoteError as error:
+                report.find(1, "forged_head", f"the tree head of {stored.size}: {error}", last=max(1, stored.size))
+                continue
+            if (signed.size, signed.root) != (stored.size, stored.root):
+                detail = f"the tree head of {stored.size} says something else than its note"
+                report.find(1, "forged_head", detail, last=max(1, stored.size))
+            found[signed.size] = Signed(signed, stored.note, stored=True)
+    kept = [state.note.encode()] if state is not None and state.note is not None and state.fork == identity.fork else []
+    for raw in (*kept, *previous):
+        signed, note = open_head(raw, known)
+        there = found.setdefault(signed.size, Signed(signed, str(note), stored=False))
+        if there.head.root != signed.root:
+            detail = f"two tree heads of {signed.size} were signed, and they differ"
+            report.find(1, "two_heads", detail, last=max(1, signed.size), signed=str(note), other=there.note)
+    report.heads = len(found)
+    return dict(sorted(found.items()))
+
+
+class _Walk:
+    """One pass over the log, from its first event on, with everything it is held against."""
+
+    def __init__(self, connection: Connection, report: Report, signed: dict[int, Signed], state: State | None) -> None:
+        self._connection, self._report, self._signed = connection, report, signed
+        self._frontier, self._edge = Frontier(), Edge()
+        self._good = 0
+        """The size up to which everything is as it was signed."""
+        self._differs: int | None = None
+        """The first position whose leaf is not the one of the stored tile."""
+        self._broken = False
+        self._commits = _Commits(connection, report)
+        self._sealed = max((size for size, s in signed.items() if s.stored), default=0)
+        self._tail = _tail(state)
+        self._erased: dict[tuple[str, str], int] = {}
+        self._named: set[tuple[str, str]] = set()
+        self._full: list[tuple[Tile, bytes]] = []
+
+    async def walk(self, head: int, progress: Callable[[int, int], None]) -> None:
+        """Check everything up to a position."""
+        self._at_a_head()
+        while self._frontier.size < head:
+            start = self._frontier.size
+            rows = await read_rows(self._connection, start, head, PAGE)
+            stored = await self._stored_tiles(start)
+            for expected, row in enumerate(rows, start + 1):
+                if row.position != expected:
+                    break
+                await self._commits.check(row)
+                self._check(row, stored.get((row.position - 1) // WIDTH, b""))
+            if self._frontier.size < min(start + PAGE, head):
+                gone = self._frontier.size + 1
+                self._report.find(gone, "gone", f"position {gone} is not there")
+                break
+            await self._compare_above()
+            progress(self._frontier.size, head)
+        self._report.size, self._report.root = self._frontier.size, self._frontier.root()
+        if beyond := await read_rows(self._connection, head, 2**53, 1):
+            self._report.find(beyond[0].position, "uncommitted", "there are events after the last commit")
+        for (event_id, part), position in self._erased.items():
+            if (event_id, part) not in self._named:
+                detail = f"the {part} of position {position} is gone, and no record.erased names it"
+                self._report.find(position, "erased", detail)
+        self._report.erased = len(self._erased)
+
+    def _check(self, row: Row, tile: bytes) -> None:
+        for fault in _false_digests(row):
+            self._report.find(row.position, "changed", f"position {row.position}: {fault}")
+        leaf = leaf_hash(leaf_of_row(row))
+        n = (row.position - 1) % WIDTH * HASH_BYTES
+        if {leaf, self._tail.get(row.position, leaf), tile[n : n + HASH_BYTES] or leaf} != {leaf}:
+            self._differs = self._differs or row.position
+        self._frontier.add(leaf)
+        self._full += [full for full in self._edge.grow((leaf,)) if full[0].level]
+        self._at_a_head()
+        columns = [*false_columns(row)]
+        if columns:
+            detail = f"position {row.position}: {', '.join(columns)} is not what is hashed"
+            self._report.find(row.position, "index", detail, columns=columns)
+        self._erasures(row)
+
+    def _at_a_head(self) -> None:
+        """Compare the root, where one was signed."""
+        size = self._frontier.size
+        signed = self._signed.get(size)
+        if signed is None or self._broken:
+            return
+        root = self._frontier.root()
+        if root == signed.head.root:
+            if self._differs is not None:
+                detail = f"a stored tile says something else of position {self._differs}, which is what was signed"
+                self._report.find(self._differs, "tile", detail)
+            self._good, self._differs = size, None
+            return
+        self._broken = True  # every later root differs too, and says nothing more
+        first, last = (self._good + 1, size) if self._differs is None else (self._differs, self._differs)
+        where = f"position {first}" if first == last else f"positions {first} to {last}"
+        found = TreeHead(signed.head.origin, size, root).text
+        self._report.find(
+            max(1, first),
+            "changed",
+            f"{where}: not what was signed",
+            last=max(1, last),
+            signed=signed.note,
+            found=found,
+        )
+
+    async def _stored_tiles(self, start: int) -> dict[int, bytes]:
+        """The stored tiles of level 0 that a page of events falls into."""
+        indexes = range(start // WIDTH, (start + PAGE) // WIDTH)
+        stored = await read_tiles(self._connection, self._report.fork, 0, indexes)
+        for index in indexes:
+            if index < self._sealed // WIDTH and index not in stored:
+                first = index * WIDTH + 1
+                self._report.find(first, "tile", f"tile 0/{index} is gone", last=first + WIDTH - 1)
+        return stored
+
+    async def _compare_above(self) -> None:
+        """Compare the tiles above level 0 that became full."""
+        for tile, hashes in self._full:
+            stored = await read_tiles(self._connection, self._report.fork, tile.level, [tile.index])
+            first = (tile.index * WIDTH << HEIGHT * tile.level) + 1
+            if reach(tile) <= self._sealed and stored.get(tile.index) != hashes and not self._broken:
+                self._report.find(first, "tile", f"tile {tile.path} is not what was sealed", last=reach(tile))
+        self._full.clear()
+
+    def _erasures(self, row: Row) -> None:
+        if row.body is None:
+            self._erased[str(row.event_id), "body"] = row.position
+        if row.has_private and row.private is None:
+            self._erased[str(row.event_id), "private"] = row.position
+        if row.type == "record.erased" and row.body is not None:
+            data = orjson.loads(row.body)["data"]
+            self._named.add((str(UUID(data["target"])), data["part"]))
+
+
+class _Commits:
+    """The commits beside the events: one for each append, each later than the one before."""
+
+    def __init__(self, connection: Connection, report: Report) -> None:
+        self._connection, self._report = connection, report
+        self._page: deque[tuple[int, datetime]] = deque()
+        self._last: tuple[int, datetime] | None = None
+        self._at: tuple[int, datetime] | None = None
+
+    async def check(self, row: Row) -> None:
+        """Hold the commit of an event against it."""
+        if self._at is None or self._at[0] < row.position:
+            self._last = self._at
+            self._at = await self._next(row.position - 1)
+            if self._at is not None and self._last is not None and self._at[1] <= self._last[1]:
+                detail = f"the commit of position {self._at[0]} is not later than the one before it"
+                self._report.find(row.position, "commits", detail)
+        if self._at is None or row.recorded_at != self._at[1]:
+            detail = f"position {row.position} was recorded at another instant than it was committed"
+            self._report.find(row.position, "commits", detail)
+
+    async def _next(self, after: int) -> tuple[int, datetime] | None:
+        if not self._page:
+            self._page.extend(await read_commits(self._connection, after, PAGE))
+        return self._page.popleft() if self._page else None
+
+
+def leaf_of_row(row: Row) -> bytes:
+    """The leaf of a row, from the stored bytes; from the kept digest where a part was erased."""
+    body = digest_of("body", row.body_salt, row.body, row.body_digest)
+    meta = digest_of("meta", row.meta_salt, row.meta, None)
+    private = digest_of("private", row.private_salt, row.private, row.private_digest) if row.has_private else None
+    return leaf_bytes(row.position, row.recorded_at, body, meta, private)
+
+
+def _false_digests(row: Row) -> Iterator[str]:
+    """A digest that is kept beside a text must be the text's."""
+    if row.body is not None and row.body_digest is not None:
+        yield "the body is there, and a digest of it as of one that was erased"
+    if row.private is not None and row.private_digest != digest_of("private", row.private_salt, row.private, None):
+        yield "the private part is not the one whose digest is kept"
+
+
+def _tail(state: State | None) -> dict[int, bytes]:
+    """What the state knows of the last leaves, by position."""
+    if state is None or state.note is None or not state.edge:
+        return {}
+    size = TreeHead.parse(parse_note(state.note.encode()).text).size
+    return dict(enumerate(split(state.edge[0]), size // WIDTH * WIDTH + 1))

@@ -1,0 +1,122 @@
+"""`incidentlog export`: a part of the log that proves itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from incidentlog.cli.ending import Code, Failed, ending, say
+from incidentlog.cli.key import Clearance
+
+if TYPE_CHECKING:
+    from incidentlog.audit.export import Exported, Wanted
+    from incidentlog.config import Settings
+    from incidentlog.store.connect import Access
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="The directory to make.")],
+    after: Annotated[int, typer.Option("--after", min=0, help="Leave out the positions up to this one.")] = 0,
+    to: Annotated[int | None, typer.Option("--to", min=0, help="The last position; else all that is sealed.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--filter", help="Open only what matches, as name=value, such as category=strike; repeat."),
+    ] = None,
+    clearance: Annotated[
+        Clearance, typer.Option("--clearance", help="Open bodies up to this marking.")
+    ] = Clearance.CLEAR,
+    private: Annotated[bool, typer.Option("--private", help="Open the private parts of what is opened too.")] = False,
+    purpose: Annotated[str | None, typer.Option("--purpose", help="What it is for; the log keeps it.")] = None,
+    by: Annotated[str, typer.Option("--by", help="Who takes it; the log keeps it.")] = "operator",
+) -> None:
+    """Write a directory that can be verified with nothing but the log's key: `incidentlog verify DIR --vkey FILE`.
+
+    The leaf of every position of the range is in it; what does not match, or is marked higher, is withheld. That it was
+    made is recorded in the log.
+    """
+    with ending():
+        from incidentlog.cli.settings import load_settings
+
+        if folder.exists():
+            raise Failed(f"{folder} is there already", Code.CONFLICT)
+        settings = load_settings()
+        done = _export(settings, folder, (after, to, only or []), clearance, private=private, purpose=purpose, by=by)
+        say(f"{done.leaves} leaves, {done.opened} opened, to position {done.to}, under the tree head {done.head.size}")
+        typer.echo(str(folder))
+
+
+def _export(
+    settings: "Settings",
+    folder: Path,
+    which: tuple[int, int | None, list[str]],
+    clearance: Clearance,
+    *,
+    private: bool,
+    purpose: str | None,
+    by: str,
+) -> "Exported":
+    import asyncio
+
+    from incidentlog.cli.settings import reaching
+    from incidentlog.errors import Problem
+
+    async def work() -> "Exported":
+        import incidentlog.projections  # noqa: F401 - registers every event
+        from incidentlog.audit.export import export as write
+        from incidentlog.cli.verify import _progress
+        from incidentlog.clock import SystemClock
+        from incidentlog.store.read import read_log
+
+        connection = await access.connect()
+        try:
+            zone = (await read_log(connection)).zone
+            wanted = _wanted(which, zone, clearance, private=private)
+            clock = SystemClock()
+            done = await write(connection, folder, wanted, by=by, purpose=purpose, at=clock.now(), progress=_progress)
+            await _record(access, done, zone, by=by, purpose=purpose)
+            return done
+        finally:
+            await connection.close()
+
+    try:
+        with reaching(settings) as access:
+            return asyncio.run(work())
+    except Problem as refusal:
+        faults = "".join(f"\n  {fault.pointer}: {fault.detail}" for fault in refusal.errors)
+        code = Code.NOT_VERIFIED if refusal.slug == "tampered" else Code.USAGE
+        raise Failed(f"{refusal.detail}{faults}", code) from refusal
+
+
+def _wanted(which: tuple[int, int | None, list[str]], zone: str, clearance: Clearance, *, private: bool) -> "Wanted":
+    from incidentlog.audit.export import Wanted
+    from incidentlog.store.filters import parse_event_filter
+    from incidentlog.subjects.values import TLP_LABELS
+
+    after, to, only = which
+    told: dict[str, list[str]] = {}
+    for text in only:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise Failed(f"a filter is name=value, not {text!r}", Code.USAGE)
+        told.setdefault(name, []).append(value)
+    events = parse_event_filter(told, zone)
+    return Wanted(after, to, events, told, TLP_LABELS.index(clearance.value), private)
+
+
+async def _record(access: "Access", done: "Exported", zone: str, *, by: str, purpose: str | None) -> None:
+    """Append that it was made: whoever reads the log later knows what left it."""
+    import orjson
+
+    from incidentlog.audit.export import exported_event
+    from incidentlog.clock import SystemClock
+    from incidentlog.importers import Door, Known
+    from incidentlog.store.append import append
+
+    door = Door(Known(), SystemClock(), zone)
+    event: dict[str, Any] = exported_event(done, by=by, purpose=purpose)
+    command = door.read(orjson.dumps(event), recorded_by="export").command
+    connection = await access.connect("appender")
+    try:
+        await append(connection, [command])
+    finally:
+        await connection.close()

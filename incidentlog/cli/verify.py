@@ -1,0 +1,164 @@
+"""`incidentlog verify`: is the log what it was?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from incidentlog.cli.ending import Code, Failed, ending, say
+from incidentlog.cli.options import Form, form
+
+if TYPE_CHECKING:
+    from incidentlog.audit.notes import Verifier
+    from incidentlog.audit.verify import Report
+
+
+def verify(
+    export: Annotated[
+        Path | None, typer.Argument(help="An export, to be checked without database and network; else the log itself.")
+    ] = None,
+    vkey: Annotated[
+        list[Path] | None,
+        typer.Option("--vkey", help="A file with the key that signed, which came to you another way than the export."),
+    ] = None,
+    previous: Annotated[
+        list[Path] | None, typer.Option("--previous", help="A tree head that you kept from before (`/log/checkpoint`).")
+    ] = None,
+    evidence: Annotated[
+        Path | None, typer.Option("--evidence", help="Where to write what was found, if anything is.")
+    ] = None,
+    output: Form = None,
+) -> None:
+    """Check the log, or an export of it, against everything that was signed; exit code 7 when something is not so.
+
+    What is stored is hashed again, and compared with every tree head there is and with those that you kept.
+    """
+    with ending():
+        keys = [_key(path) for path in vkey or []]
+        heads = [_read(path) for path in previous or []]
+        if export is None:
+            told = _log(keys, heads)
+        elif not keys:
+            raise Failed("give the key with --vkey: one that comes with the export proves nothing", Code.USAGE)
+        else:
+            told = _export(export, keys, heads)
+        _end(told, evidence, output)
+
+
+def _end(told: dict[str, Any], evidence: Path | None, output: Form) -> None:
+    from incidentlog.cli.options import Output
+    from incidentlog.cli.output import write
+
+    write([told], Output.JSON if form(output) is Output.TABLE else form(output), whole=told)
+    if told["verified"]:
+        return
+    if evidence is not None:
+        import orjson
+
+        evidence.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
+    raise Failed(f"NOT VERIFIED: {told['detail']}", Code.NOT_VERIFIED)
+
+
+def _export(export: Path, keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
+    from incidentlog.audit.notes import NoteError
+    from incidentlog.audit.offline import VerificationError, verify_export
+
+    told: dict[str, Any] = {"verified": False, "export": str(export)}
+    try:
+        checked = [verify_export(export, keys, previous=head, progress=_progress) for head in heads or (None,)][-1]
+    except VerificationError as error:
+        return told | {"detail": error.detail, "position": error.position, **error.evidence}
+    except NoteError as error:
+        return told | {"detail": f"previous tree head: {error}", "position": None}
+    return {
+        "verified": True,
+        "origin": checked.head.origin,
+        "size": checked.head.size,
+        "root": checked.head.root.hex(),
+        "positions": [checked.after + 1, checked.to],
+        "leaves": checked.leaves,
+        "opened": checked.opened,
+        "withheld": checked.withheld,
+        "recorded": [checked.first, checked.last],
+        "previous": [_size(head) for head in heads],
+    }
+
+
+def _log(keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
+    import asyncio
+
+    from incidentlog.audit.notes import NoteError
+    from incidentlog.audit.state import StateError, folder_of
+    from incidentlog.audit.verify import verify_log
+    from incidentlog.cli.settings import load_settings, reaching
+    from incidentlog.embedded import data_root
+
+    settings = load_settings()
+    folder = folder_of(data_root(settings.data_dir), settings.schema_name)
+    try:
+        state = folder.read()
+    except StateError as error:
+        raise Failed(str(error)) from error
+
+    async def work() -> "Report":
+        connection = await access.connect()
+        try:
+            return await verify_log(connection, state=state, keys=keys, previous=heads, progress=_progress)
+        finally:
+            await connection.close()
+
+    try:
+        with reaching(settings) as access:
+            report = asyncio.run(work())
+    except NoteError as error:
+        raise Failed(f"a tree head: {error}", Code.NOT_VERIFIED) from error
+    told: dict[str, Any] = {
+        "verified": report.first is None,
+        "log": str(report.log),
+        "fork": report.fork,
+        "size": report.size,
+        "root": report.root.hex(),
+        "heads": report.heads,
+        "erased": report.erased,
+        "outside": {"state": state is not None and state.note is not None, "previous": [_size(h) for h in heads]},
+    }
+    if (first := report.first) is None:
+        if state is not None:
+            folder.acquit()
+        return told
+    told |= {"detail": first.detail, "position": first.first, "findings": [f.as_json() for f in report.findings]}
+    if state is not None:
+        folder.accuse({**first.as_json(), "signed": state.note, "found_by": "verify", "report": told})
+        say(f"the evidence is in {folder.evidence}; nothing is signed while it is there")
+    return told
+
+
+def _progress(done: int, total: int) -> None:
+    import sys
+
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{done:,} of {total:,} ")
+        sys.stderr.flush()
+
+
+def _key(path: Path) -> "Verifier":
+    from incidentlog.audit.notes import NoteError, Verifier
+
+    try:
+        return Verifier.parse(_read(path).decode("utf-8", "replace"))
+    except NoteError as error:
+        raise Failed(f"{path}: {error}", Code.USAGE) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Failed(f"{path} cannot be read: {error.strerror}", Code.NOT_FOUND) from error
+
+
+def _size(head: bytes) -> int:
+    from incidentlog.audit.notes import TreeHead, parse_note
+
+    return TreeHead.parse(parse_note(head).text).size
