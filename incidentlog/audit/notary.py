@@ -184,12 +184,18 @@ class Notary:
                 )
             state = State(identity.id, identity.fork)
         self._state = self._compare(identity, state)
-        await self._no_shorter(connection)
+        if self._state.fork > state.fork:
+            if not self._ours:
+                return  # whoever holds the folder sees to it
+            self._folder.put_aside(state.fork)
+            signer = None
+        head = await self._no_shorter(connection)
         if (evidence := self._folder.accused()) is not None:
             raise Contradiction.again(evidence)
         if self._ours and signer is not None and self._state.vkey is not None:
             await self._take_up_signing(connection, signer)
         elif self._ours:
+            self._state = seen(self._state, head)
             self._folder.write(self._state)
 
     def _compare(self, identity: LogIdentity, state: State) -> State:
