@@ -28,7 +28,8 @@ from incidentlog.projections.asking import FILTERS, LONGEST, SHAPING, fits
 from incidentlog.projections.differing import KINDS, Difference, causes_of, difference, differences, touched_by
 from incidentlog.projections.rows import Grouping, row_key
 from incidentlog.projections.shapes import PROJECTIONS, Document, Key, Tally
-from incidentlog.store.answer import active_builds, read_documents
+from incidentlog.store.answer import read_documents
+from incidentlog.store.builds import active_builds
 from incidentlog.store.diff import (
     CAUSES,
     Between,

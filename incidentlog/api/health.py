@@ -8,8 +8,7 @@ from aiohttp import web
 from incidentlog import __version__
 from incidentlog.api.answers import answer
 from incidentlog.api.requests import SERVICE
-from incidentlog.store.answer import active_builds
-from incidentlog.store.derive import built
+from incidentlog.store.builds import active_builds, built
 from incidentlog.store.read import read_head
 
 routes = web.RouteTableDef()

@@ -26,7 +26,8 @@ from incidentlog.api.service import Service
 from incidentlog.api.tables import tally_csv
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound
 from incidentlog.projections.shapes import PROJECTIONS, Row, Tally
-from incidentlog.store.answer import active_builds, read_history, read_subject
+from incidentlog.store.answer import read_history, read_subject
+from incidentlog.store.builds import active_builds
 from incidentlog.subjects.fold import SUBJECT_VERSION
 from incidentlog.subjects.subject import Subject
 

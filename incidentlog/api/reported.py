@@ -143,7 +143,7 @@ def known(moment: Moment) -> datetime:
 
 async def read_family(service: Service, stream: str, moment: Moment) -> list[Recorded]:
     """The events reported by then of a stream and of those that merges connect it with. Raises TooLarge."""
-    links = await read_links(service.pool, [stream])
+    links = await read_links(service.pool, [stream], moment.position)
     streams = {stream, *(s for link in links for s in link)}
     events = await read_reported_of(
         service.pool, streams, upto=moment.position, reported_by=known(moment), limit=REPORTED + 1

@@ -12,8 +12,8 @@ from incidentlog.projections.asking import Question, parse_question
 from incidentlog.projections.figures import compared, ordered
 from incidentlog.projections.rows import Group, Grouping, document_rows, tally_rows
 from incidentlog.projections.shapes import Document, Projection, Row, Tally
-from incidentlog.store.answer import active_builds, read_cells, read_documents, read_groups, read_names
-from incidentlog.store.derive import Build
+from incidentlog.store.answer import read_cells, read_documents, read_groups, read_names
+from incidentlog.store.builds import Build, active_builds
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ async def state_at(
 
 
 def _build_of(projection: Projection, builds: Mapping[str, Build]) -> Build:
-    """The build that answers; raises ProjectionLagging where this version has none yet, as before the first fold."""
+    """The build that answers; raises ProjectionLagging where there is none that can be read."""
     build = builds.get(projection.name)
-    if build is None or build.version != projection.version:
+    if build is None:
         raise ProjectionLagging(f"{projection.name} is not built yet", position=0)
     return build

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,11 +29,10 @@ from incidentlog.config import Settings
 from incidentlog.embedded import Running, Server, data_root, start
 from incidentlog.importers import Door, Known
 from incidentlog.live import Hub
-from incidentlog.runner import Runner, RunnerApart, Wakeup
-from incidentlog.store.answer import active_builds
+from incidentlog.runner import Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
 from incidentlog.store.append import Appended, Duplicate
+from incidentlog.store.builds import SUBJECTS, active_builds, built, drop_retired, read_builds, rebuild
 from incidentlog.store.connect import Access, Pool
-from incidentlog.store.derive import built, forget
 from incidentlog.store.migrate import migrate
 from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
 from incidentlog.store.writer import Writer
@@ -103,11 +102,7 @@ async def running(
     await _learn(pool, known, identity)
     grown = Wakeup()
     learn = partial(_learn, pool, known, identity)
-    runner: Runner | RunnerApart = (
-        RunnerApart(access, grown, learn, log_level=settings.log_level)
-        if runner_apart
-        else Runner(access, grown, known.learn)
-    )
+    runner, rebuilder = _apart(access, pool, grown, learn, settings) if runner_apart else _within(access, grown, known)
     runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
     nodes = Nodes(
         access, pool, runner, grown,
@@ -171,7 +166,10 @@ async def running(
     )
     try:
         async with asyncio.TaskGroup() as parts:
-            tasks = [parts.create_task(part.run()) for part in (writer, runner, hub, eraser, accesses, notary, nodes)]
+            tasks = [
+                parts.create_task(part.run())
+                for part in (writer, runner, rebuilder, hub, eraser, accesses, notary, nodes)
+            ]
             try:
                 yield service
             finally:
@@ -185,22 +183,34 @@ async def running(
             pool.terminate()
 
 
+def _within(access: Access, grown: Wakeup, known: Known) -> tuple[Runner | RunnerApart, Rebuilder | RebuilderApart]:
+    return Runner(access, grown, known.learn), Rebuilder(access)
+
+
+def _apart(
+    access: Access, pool: Pool, grown: Wakeup, learn: Callable[[], Awaitable[None]], settings: Settings
+) -> tuple[Runner | RunnerApart, Rebuilder | RebuilderApart]:
+    level = settings.log_level
+    return RunnerApart(access, grown, learn, log_level=level), RebuilderApart(access, pool, log_level=level)
+
+
 async def _checkpoint(pool: Pool) -> int:
     """How far an earlier runner got with what this code derives; 0 where it has to begin again."""
     builds = await active_builds(pool)
-    return min(build.position for build in builds.values()) if built(builds) else 0
+    return min((b.position for b in builds.values() if b.wanted), default=0) if built(builds) else 0
 
 
 async def _build_anew(access: Access, pool: Pool) -> None:
-    """Throw away what is derived and wait for the runner to have it back: nothing of an erased body may stay in it."""
+    """Build everything beside what answers, switch, and drop the old: nothing of an erased body may stay in it."""
     connection = await access.connect("runner")
     try:
-        await forget(connection)
+        begun = {b.build for b in await rebuild(connection, [SUBJECTS], anew=True)}
+        # Another process may build them: there is nothing to wait for but what the database says.
+        while any(b.build in begun and b.state == "building" for b in await read_builds(pool)):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        await drop_retired(connection)
     finally:
         await connection.close()
-    head = (await read_head(pool)).position
-    while await _checkpoint(pool) < head:  # noqa: ASYNC110 - another process may build them
-        await asyncio.sleep(0.05)
 
 
 async def _until_built(service: Service) -> None:

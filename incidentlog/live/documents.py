@@ -13,8 +13,8 @@ from incidentlog.live.views import Delta, Mark, Missed, Plan, limited, put
 from incidentlog.projections.rows import Group, Grouping, Stored, document_rows
 from incidentlog.projections.shapes import Document, Key, Row
 from incidentlog.store.answer import read_cells, read_documents, touched_documents
+from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection
-from incidentlog.store.derive import Build
 from incidentlog.store.live import ended_documents
 
 

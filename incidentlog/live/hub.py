@@ -35,9 +35,8 @@ from incidentlog.live.tallies import TallyView
 from incidentlog.live.views import ROWS, View
 from incidentlog.projections.asking import parse_grouping
 from incidentlog.projections.shapes import PROJECTIONS, Document, Tally
-from incidentlog.store.answer import active_builds
+from incidentlog.store.builds import Build, active_builds, built
 from incidentlog.store.connect import Connection, Pool, lost
-from incidentlog.store.derive import Build, built
 from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import LogIdentity, read_head, read_log
 
@@ -165,7 +164,6 @@ class Hub:
             identity = await read_log(connection)
             self._head = (await read_head(connection)).position
             builds = await active_builds(connection)
-        # Of another version of the code they are about to be thrown away, and their numbers given to others.
         self._builds = builds if built(builds) else {}
         if identity.epoch == self._log.epoch:
             return
@@ -354,7 +352,7 @@ class Hub:
 
     def _build(self, projection: Tally | Document[Any]) -> Build:
         build = self._builds.get(projection.name)
-        if build is None or build.version != projection.version:
+        if build is None:
             raise ProjectionLagging(f"{projection.name} is being built")
         return build
 

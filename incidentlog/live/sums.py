@@ -11,8 +11,8 @@ from incidentlog.projections.afresh import group_bookings
 from incidentlog.projections.rows import Group, Grouping
 from incidentlog.projections.shapes import Booking, Key, Tally, Totals
 from incidentlog.store.answer import read_groups
+from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection
-from incidentlog.store.derive import Build
 from incidentlog.store.live import read_coming
 
 COMING: Final = 50_000

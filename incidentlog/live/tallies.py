@@ -10,8 +10,8 @@ from incidentlog.live.views import Delta, Mark, Missed, Plan, limited, put
 from incidentlog.projections.rows import Group, Grouping, row_key, tally_rows
 from incidentlog.projections.shapes import Key, Row, Tally
 from incidentlog.store.answer import read_groups
+from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection
-from incidentlog.store.derive import Build
 from incidentlog.store.live import names_of
 
 

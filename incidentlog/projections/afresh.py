@@ -14,7 +14,7 @@ from incidentlog.projections.rows import (
     tally_rows,
 )
 from incidentlog.projections.shapes import Booking, Document, DocumentVersion, Key, Row, Tally, Totals
-from incidentlog.projections.steps import DocumentStep, book, name
+from incidentlog.projections.steps import DocumentStep, TallyStep
 from incidentlog.subjects.change import Change, Families
 from incidentlog.subjects.fold import RED
 from incidentlog.subjects.recorded import Recorded
@@ -49,15 +49,19 @@ class Afresh:
     def names(self, tally: Tally, level: int = RED) -> Names:
         """What the tally's values are called: the first name that each was given, as the store keeps it."""
         found: dict[tuple[str, str], str] = {}
-        for change in self.changes:
-            for n in name(tally, change):
-                if n.level <= level:
-                    found.setdefault((n.dimension, n.value), n.called)
+        for n in self._tally(tally).names:
+            if n.level <= level:
+                found.setdefault((n.dimension, n.value), n.called)
         return found
 
     def _groups(self, tally: Tally, at: datetime, grouping: Grouping, level: int) -> list[Group]:
-        bookings = (b for change in self.changes for b in book(tally, change))
-        return group_bookings(tally, bookings, at, grouping, level)
+        return group_bookings(tally, self._tally(tally).bookings, at, grouping, level)
+
+    def _tally(self, tally: Tally) -> TallyStep:
+        step = TallyStep(tally)
+        for change in self.changes:
+            step.apply(change)
+        return step
 
     def _documents(self, document: Document[Any], level: int) -> list[Stored]:
         step = DocumentStep(document, {})

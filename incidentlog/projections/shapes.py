@@ -6,7 +6,7 @@ A projection sees only `Change(before, after)`: corrections are applied before i
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Model
@@ -23,6 +23,8 @@ class Projection:
     version: ClassVar[int]
     title: ClassVar[str]
     """One line, from the docstring."""
+    poison: ClassVar[Literal["park", "stop"]] = "park"
+    """What becomes of a stream that it cannot take in: set aside while the others go on, or all of it stops."""
 
 
 # ---------------------------------------------------------------------------------------------------- Tally

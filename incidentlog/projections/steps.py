@@ -1,9 +1,9 @@
 """The one step that live running, rebuild, replay and folding afresh share: from a Change to what is written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from incidentlog.projections.shapes import (
     MEMBERS,
@@ -29,60 +29,117 @@ class Name:
     called: str
 
 
-Sums = dict[tuple[datetime, Key], list[int]]
+Cell = tuple[datetime, Key]
+Sums = dict[Cell, list[int]]
+Entries = dict[int, Sums]
+"""What a stream is in a ledger: at each marking, the difference to the marking below."""
+NOTHING: Final[Entries] = {}
+REMEMBERED: Final = 20_000
+"""Of how many streams a step remembers what it booked: most come again soon, or never."""
+NAMED: Final = 100_000
+
+
+@dataclass
+class TallyStep:
+    """Keeps a ledger up with changes: minus what the subject contributed before, plus what it contributes now."""
+
+    tally: Tally
+    bookings: list[Booking] = field(default_factory=list)
+    names: list[Name] = field(default_factory=list)
+    _last: dict[str, tuple[Variants, Entries]] = field(default_factory=dict)
+    _named: set[tuple[str, str, int]] = field(default_factory=set)
+
+    def apply(self, change: Change) -> None:
+        """Book the change, and note what it calls things. What raises has booked nothing."""
+        known = self._last.pop(change.stream, None)
+        before = known[1] if known is not None and known[0] is change.before else entries(self.tally, change.before)
+        self._take(change, before)
+
+    def restate(self, change: Change, booked: Entries) -> None:
+        """Book what is, against what a ledger holds of the stream."""
+        self._last.pop(change.stream, None)
+        self._take(change, booked)
+
+    def _take(self, change: Change, before: Entries) -> None:
+        after = entries(self.tally, change.after)
+        named = list(self._name(change))
+        self.bookings += difference(change, before, after)
+        self.names += named
+        if len(self._last) >= REMEMBERED or len(self._named) >= NAMED:
+            self._last.clear()
+            self._named.clear()
+        self._last[change.stream] = change.after, after
+        self._named.update((n.dimension, n.value, n.level) for n in named)
+
+    def _name(self, change: Change) -> Iterator[Name]:
+        """What the change calls values that had no name, at each marking, lowest first: the first name stays."""
+        for level in sorted(change.after):
+            subject = seen_at(change.after, level)
+            for (dimension, value), called in () if subject is None else self.tally.names(subject).items():
+                if (dimension, value, level) not in self._named:
+                    yield Name(dimension, value, level, change.position, called)
 
 
 def book(tally: Tally, change: Change) -> Iterator[Booking]:
-    """Minus the old and plus the new, at each marking as the difference to the marking below.
+    """What a ledger takes in of one change."""
+    return difference(change, entries(tally, change.before), entries(tally, change.after))
 
-    So the sum over the levels up to L is what a reader cleared for L sees.
-    """
+
+def entries(tally: Tally, variants: Variants) -> Entries:
+    """What a stream is in the tally's ledger, so that the sum over the levels up to L is what L sees."""
+    answer: Entries = {}
     below: Sums = {}
-    for level in change.levels:
-        sums: Sums = {}
-        _add(tally, seen_at(change.after, level), sums, +1)
-        _add(tally, seen_at(change.before, level), sums, -1)
-        for cell in sorted({*sums, *below}, key=_cell_order):
-            now = sums.get(cell, _zeros(tally))
-            amounts = tuple(a - b for a, b in zip(now, below.get(cell, _zeros(tally)), strict=True))
-            if any(amounts):
+    for level in sorted(variants) if len(variants) > 1 else variants:
+        sums = _sums(tally, seen_at(variants, level))
+        if sums or below:
+            answer[level] = sums if not below else _minus(sums, below)
+        below = sums
+    return answer
+
+
+def difference(change: Change, before: Entries, after: Entries) -> Iterator[Booking]:
+    """The lines that make of what was booked what is."""
+    if before == after:
+        return
+    for level in sorted({*before, *after}):
+        new, old = after.get(level, {}), before.get(level, {})
+        sums = _minus(new, old) if old else new
+        for cell in sorted(sums, key=_cell_order) if len(sums) > 1 else sums:
+            if any(sums[cell]):
                 yield Booking(
                     position=change.position,
                     level=level,
                     stream=change.stream,
                     at=cell[0],
                     dimensions=cell[1],
-                    amounts=amounts,
+                    amounts=tuple(sums[cell]),
                     restated=change.restated,
                 )
-        below = sums
 
 
-def name(tally: Tally, change: Change) -> Iterator[Name]:
-    """What the change calls a tally's values, at each marking, lowest first; of all names the first one stays."""
-    for level in change.levels:
-        subject = seen_at(change.after, level)
-        if subject is not None:
-            for (dimension, value), called in tally.names(subject).items():
-                yield Name(dimension, value, level, change.position, called)
+def _minus(sums: Sums, others: Sums) -> Sums:
+    left = dict(sums)
+    for cell, amounts in others.items():
+        own = left.get(cell)
+        left[cell] = [-a for a in amounts] if own is None else [a - b for a, b in zip(own, amounts, strict=True)]
+    return left
 
 
-def _zeros(tally: Tally) -> list[int]:
-    return [0] * len(tally.measures)
-
-
-def _cell_order(cell: tuple[datetime, Key]) -> tuple[datetime, tuple[str, ...]]:
+def _cell_order(cell: Cell) -> tuple[datetime, tuple[str, ...]]:
     return cell[0], tuple(value or "" for value in cell[1])
 
 
-def _add(tally: Tally, subject: Subject | None, sums: Sums, sign: int) -> None:
+def _sums(tally: Tally, subject: Subject | None) -> Sums:
+    sums: Sums = {}
     if subject is None:
-        return
+        return sums
     for contribution in tally.contributions(subject):
-        key = tuple(contribution.dimensions.get(name) for name in tally.dimensions)
-        cell = sums.setdefault((contribution.at, key), _zeros(tally))
-        for n, name in enumerate(tally.measures):
-            cell[n] += sign * contribution.measures.get(name, 0)
+        cell = contribution.at, tuple(map(contribution.dimensions.get, tally.dimensions))
+        measures = contribution.measures
+        amounts = [measures.get(name, 0) for name in tally.measures]
+        there = sums.get(cell)
+        sums[cell] = amounts if there is None else [a + b for a, b in zip(there, amounts, strict=True)]
+    return sums
 
 
 @dataclass
@@ -90,6 +147,13 @@ class Members:
     """Which subjects make a document, at each marking: what a fold is given."""
 
     streams: dict[str, Variants] = field(default_factory=dict)
+
+    def put(self, stream: str, variants: Variants | None) -> None:
+        """Take a stream in as it is now, or out."""
+        if variants is None:
+            self.streams.pop(stream, None)
+        else:
+            self.streams[stream] = variants
 
     @property
     def levels(self) -> list[int]:
@@ -117,18 +181,36 @@ class DocumentStep:
     memberships: list[Membership] = field(default_factory=list)
 
     def apply(self, change: Change) -> None:
-        """Fold again every document that the change touches, and note the versions and memberships."""
-        before, after = self.keys(change.before), self.keys(change.after)
-        for key in sorted(before | after):
-            members = self.members.setdefault(key, Members())
-            stood = set(members.levels)
-            if key in after:
-                members.streams[change.stream] = change.after
-            else:
-                members.streams.pop(change.stream, None)
-            if (key in before) != (key in after):
-                self.memberships.append(Membership(change.position, key, change.stream, key in after))
-            self._fold(key, members, change, stood)
+        """Fold again every document that the change touches, and note the versions and memberships.
+
+        What raises has changed nothing.
+        """
+        self.restate(change, self.keys(change.before))
+
+    def restate(self, change: Change, before: Collection[str]) -> None:
+        """The same, given the documents that the stream is part of so far."""
+        after = self.keys(change.after)
+        noted = len(self.versions), len(self.memberships)
+        undone: list[tuple[Members, Variants | None]] = []
+        try:
+            for key in sorted({*before, *after}):
+                members = self.members.setdefault(key, Members())
+                stood = set(members.levels)
+                undone.append((members, members.streams.get(change.stream)))
+                members.put(change.stream, change.after if key in after else None)
+                if (key in before) != (key in after):
+                    self.memberships.append(Membership(change.position, key, change.stream, key in after))
+                self._fold(key, members, change, stood)
+        except Exception:
+            for members, variants in undone:
+                members.put(change.stream, variants)
+            del self.versions[noted[0] :], self.memberships[noted[1] :]
+            raise
+
+    def leave_out(self, stream: str) -> None:
+        """Fold without a stream from now on."""
+        for members in self.members.values():
+            members.put(stream, None)
 
     def keys(self, variants: Variants) -> set[str]:
         """The documents that any variant of a stream is part of."""

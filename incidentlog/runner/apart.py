@@ -1,7 +1,8 @@
-"""The runner in a process of its own: folding would otherwise hold up the loop that appends and answers.
+"""Runner and rebuilder in processes of their own: folding would otherwise hold up the loop that appends and answers.
 
-Two pipes join them. Down goes one line that says where the log is, then a line whenever it may have grown; up comes a
-line whenever the checkpoint moved. Whoever closes a pipe, by ending or by being killed, ends the other's work.
+Two pipes join them. Down goes one line that says where the log is and what to do, then a line whenever it may have
+grown; up comes a line whenever the checkpoint moved. Whoever closes a pipe, by ending or by being killed, ends the
+other's work.
 """
 
 import asyncio
@@ -14,14 +15,18 @@ import orjson
 import structlog
 
 from incidentlog.runner.progress import Progress
+from incidentlog.runner.rebuilder import Rebuilder
 from incidentlog.runner.runner import RETRY_SECONDS, Runner
 from incidentlog.runner.wakeup import Wakeup
-from incidentlog.store.connect import Access, lost
+from incidentlog.store.builds import read_builds
+from incidentlog.store.connect import Access, Pool, lost
 from incidentlog.subjects.registry import ALWAYS_CLEAR
 
 NICENESS: Final = 19
 """Projections may wait a moment; appends should not."""
 STOP_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 0.5
+"""How often it looks whether something is to be built."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,19 +43,12 @@ class RunnerApart(Progress):
         """
         super().__init__()
         self._grown, self._learn = grown, learn
-        self._start = orjson.dumps({"dsn": access.dsn("runner"), "schema": access.schema, "log_level": log_level})
+        self._start = _start_line(access, log_level, "live")
 
     async def run(self) -> None:
         """Keep a runner at work until cancelled."""
         while True:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "incidentlog.runner",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is the service's to answer
-            )
+            process = await _spawn()
             try:
                 await self._converse(process)
             except Exception as error:
@@ -87,6 +85,49 @@ class RunnerApart(Progress):
             await ticket.wait()
 
 
+class RebuilderApart:
+    """The near end of a rebuilder: a process that is there only while something is built beside what answers."""
+
+    def __init__(self, access: Access, pool: Pool, *, log_level: str = "info") -> None:
+        self._pool = pool
+        self._start = _start_line(access, log_level, "building")
+
+    async def run(self) -> None:
+        """Look now and then whether there is something to build, and see to it, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                if not any(b.state == "building" and b.wanted for b in await read_builds(self._pool)):
+                    continue
+            except Exception as error:
+                if not lost(error):
+                    raise
+                log.warning("looking_interrupted", error=repr(error))
+                continue
+            process = await _spawn()
+            try:
+                assert process.stdin is not None  # noqa: S101 - it is a pipe
+                process.stdin.write(self._start + b"\n")
+                await process.wait()
+            finally:
+                await _end(process)
+
+
+def _start_line(access: Access, log_level: str, work: str) -> bytes:
+    return orjson.dumps({"dsn": access.dsn("runner"), "schema": access.schema, "log_level": log_level, "work": work})
+
+
+async def _spawn() -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "incidentlog.runner",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is the service's to answer
+    )
+
+
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Close the pipe, which ends the runner between two batches; kill it if that takes too long."""
     if process.stdin is not None:
@@ -100,17 +141,20 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def serve_apart(configure_logging: Callable[[str], None]) -> None:
-    """The far end: run a Runner until the near end is gone."""
+    """The far end: run a Runner, or a Rebuilder until it is done, until the near end is gone."""
     os.nice(NICENESS)
     down = await _reader(sys.stdin)
     start = orjson.loads(await down.readline())
     configure_logging(start["log_level"])
+    access = Access(start["dsn"], schema=start["schema"])
+    if start["work"] == "building":
+        await _rebuild(access, down)
     grown, registered = Wakeup(), [False]
 
     def changed(changes: Any) -> None:
         registered[0] = registered[0] or any(c.stream.partition(":")[0] in ALWAYS_CLEAR for c in changes)
 
-    runner = Runner(Access(start["dsn"], schema=start["schema"]), grown, changed)
+    runner = Runner(access, grown, changed)
     async with asyncio.TaskGroup() as work:
         work.create_task(runner.run())
         work.create_task(_report(runner, registered))
@@ -119,6 +163,13 @@ async def serve_apart(configure_logging: Callable[[str], None]) -> None:
                 grown.ring()
         finally:
             _leave()
+
+
+async def _rebuild(access: Access, down: asyncio.StreamReader) -> NoReturn:
+    done = asyncio.create_task(Rebuilder(access).run(until_done=True))
+    gone = asyncio.create_task(down.read())
+    await asyncio.wait([done, gone], return_when=asyncio.FIRST_COMPLETED)
+    _leave()
 
 
 def _leave() -> NoReturn:

@@ -3,29 +3,20 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
+from uuid import UUID, uuid4
 
 import structlog
 
-from incidentlog.projections.shapes import PROJECTIONS, Document, Tally
-from incidentlog.projections.steps import DocumentStep, book, name, touched_keys
+from incidentlog.runner.lane import GapError, Lane
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.wakeup import Wakeup
+from incidentlog.store.builds import Build, SupersededError, active_builds, begin_builds, lease, release
 from incidentlog.store.connect import Access, Connection, lost
-from incidentlog.store.derive import (
-    SUBJECTS,
-    Build,
-    Derived,
-    SupersededError,
-    begin_builds,
-    read_links,
-    read_members,
-    wanted_builds,
-    write_batch,
-)
-from incidentlog.store.read import read_after, read_log, read_streams
-from incidentlog.subjects.change import Change, Families, merged_streams
-from incidentlog.subjects.recorded import Recorded
+from incidentlog.store.read import read_after, read_log
+from incidentlog.subjects.change import Change
+
+__all__ = ["GapError", "Runner"]
 
 PAGE: Final = 1_000
 """Events in one batch, which is one transaction."""
@@ -35,16 +26,18 @@ RETRY_SECONDS: Final = 1.0
 PACE_SECONDS: Final = 0.01
 """How soon a batch may follow one of several events. What comes alone goes at once; under load, what came meanwhile
 goes together, and the appends get the processor that many small batches would take."""
+LIVE: Final = "live"
+"""The work of keeping up what answers, as the lease calls it."""
+RENEW_SECONDS: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
 
-class GapError(AssertionError):
-    """The log is not dense after the checkpoint. This cannot happen; going on would give wrong numbers."""
-
-
 class Runner(Progress):
-    """Keeps the subjects and every projection at one checkpoint, and says when it moved."""
+    """Keeps the subjects and every projection that answers at one checkpoint, and says when it moved.
+
+    One node at a time does it; how far that got, others learn from the database.
+    """
 
     def __init__(
         self, access: Access, grown: Wakeup, on_changes: Callable[[Sequence[Change]], None] | None = None
@@ -54,7 +47,8 @@ class Runner(Progress):
         self._access = access
         self._grown = grown
         self._on_changes = on_changes
-        self._builds: list[Build] = []
+        self._node: UUID = uuid4()
+        self._renewed = 0.0
 
     async def run(self) -> None:
         """Keep up until cancelled; what fails is said in `failure`, and tried again."""
@@ -64,82 +58,83 @@ class Runner(Progress):
                 try:
                     await self._follow(connection)
                 finally:
-                    connection.terminate()
+                    await self._leave(connection)
             except Exception as error:
                 self.failure = repr(error)
-                if lost(error) or isinstance(error, SupersededError):
+                if isinstance(error, SupersededError):
+                    log.info("runner_superseded", position=self.position, error=repr(error))
+                    continue
+                if lost(error):
                     log.warning("runner_interrupted", position=self.position, error=repr(error))
                 else:
                     log.exception("runner_failed", position=self.position)
                 await asyncio.sleep(RETRY_SECONDS)
 
+    async def _leave(self, connection: Connection) -> None:
+        """Leave the work to another node, if there is time for it."""
+        try:
+            async with asyncio.timeout(1):
+                await release(connection, LIVE, self._node)
+        except Exception as error:  # noqa: BLE001 - the lease ends by itself
+            log.debug("lease_not_released", error=repr(error))
+        finally:
+            connection.terminate()
+
     async def _follow(self, connection: Connection) -> None:
         zone = (await read_log(connection)).zone
-        self._builds = await begin_builds(connection, wanted_builds().items())
-        self.move(self._builds[0].position)
+        await begin_builds(connection)
+        lane: Lane | None = None
         while True:
             # Taken before reading: an append that lands in between sets this one, so the wait below ends at once
             # instead of missing it.
             ticket = self._grown.ticket()
-            batch = await read_after(connection, self.position, PAGE)
+            if not await self._holds(connection):
+                lane, self.failure = None, None
+                await Wakeup.wait(ticket, POLL_SECONDS)
+                continue
+            lane = lane or await self._lane(connection, zone)
+            if lane is None:
+                await Wakeup.wait(ticket, POLL_SECONDS)
+                continue
+            batch = await read_after(connection, lane.position, PAGE)
             started = time.monotonic()
             if batch:
-                await self._take(connection, batch, zone)
+                changes = await lane.take(batch)
+                if self._on_changes is not None:
+                    self._on_changes(changes)
+            if lane.position != self.position or batch:
+                self.move(lane.position)
             self.failure = None
             if len(batch) < PAGE:
                 await Wakeup.wait(ticket, POLL_SECONDS)
                 if len(batch) > 1:
                     await asyncio.sleep(started + PACE_SECONDS - time.monotonic())
+                if not batch and await self._switched(connection, lane):
+                    lane = None
 
-    async def _take(self, connection: Connection, batch: Sequence[Recorded], zone: str) -> None:
-        """Fold one batch and write what it changes, with the checkpoint, in one transaction."""
-        started = time.perf_counter()
-        expected = range(self.position + 1, self.position + 1 + len(batch))
-        if [e.position for e in batch] != list(expected):
-            raise GapError(f"after position {self.position} come {[e.position for e in batch[:3]]}")
-        families = await self._families(connection, batch)
-        changes = list(families.changes(batch, zone))
-        derived = [await self._derive(connection, b, changes) for b in self._builds if b.projection != SUBJECTS]
-        links = [(e.stream, absorbed) for e in batch for absorbed in merged_streams(e)]
-        self._builds = await write_batch(connection, self._builds, changes, links, derived, batch[-1].position)
-        if self._on_changes is not None:
-            self._on_changes(changes)
-        self.move(batch[-1].position)
-        took = round((time.perf_counter() - started) * 1000, 1)
-        log.debug("projected", position=self.position, events=len(batch), milliseconds=took)
+    async def _holds(self, connection: Connection) -> bool:
+        """Whether this node is to do the work; renewed now and then."""
+        now = time.monotonic()
+        if now - self._renewed < RENEW_SECONDS:
+            return True
+        if not await lease(connection, LIVE, self._node):
+            return False
+        self._renewed = now
+        return True
 
-    async def _families(self, connection: Connection, batch: Sequence[Recorded]) -> Families:
-        """The history of every stream the batch touches, and of those that merges connect them with."""
-        known = {e.stream for e in batch if e.stream_version == 1}
-        named = {s for e in batch for s in merged_streams(e)}
-        old = ({e.stream for e in batch} | named) - known
-        if not old:
-            return Families({})
-        links = await read_links(connection, old)
-        streams = old | {s for link in links for s in link}
-        histories: dict[str, list[Recorded]] = {s: [] for s in streams}
-        for e in await read_streams(connection, streams, self.position):
-            histories[e.stream].append(e)
-        return Families(histories, links)
+    async def _lane(self, connection: Connection, zone: str) -> Lane | None:
+        """What answers and is of this code's version; None while all of it is still being built beside the old."""
+        builds = await _ours(connection)
+        if not builds:
+            return None
+        lane = Lane(connection, builds, zone)
+        self.move(lane.position)
+        return lane
 
-    async def _derive(self, connection: Connection, build: Build, changes: Sequence[Change]) -> Derived:
-        projection = PROJECTIONS[build.projection]
-        derived = Derived(build.build)
-        if isinstance(projection, Tally):
-            for change in changes:
-                derived.bookings.extend(book(projection, change))
-                derived.names.extend(name(projection, change))
-        else:
-            await self._fold_documents(connection, projection, derived, changes)
-        return derived
+    async def _switched(self, connection: Connection, lane: Lane) -> bool:
+        """Whether another build answers by now."""
+        return {b.build for b in await _ours(connection)} != {b.build for b in lane.builds}
 
-    async def _fold_documents(
-        self, connection: Connection, document: Document[Any], derived: Derived, changes: Sequence[Change]
-    ) -> None:
-        keys = touched_keys(document, changes)
-        if not keys:
-            return
-        step = DocumentStep(document, await read_members(connection, derived.build, keys))
-        for change in changes:
-            step.apply(change)
-        derived.versions, derived.memberships = step.versions, step.memberships
+
+async def _ours(connection: Connection) -> list[Build]:
+    return [b for b in (await active_builds(connection)).values() if b.wanted]

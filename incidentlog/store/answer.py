@@ -10,8 +10,9 @@ from incidentlog.projections.asking import FILTERS, GROUPS
 from incidentlog.projections.rows import Group, Grouping, Names, Stored, by_document
 from incidentlog.projections.shapes import Document, Tally
 from incidentlog.sqlfiles import query
+from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.derive import Build, read_variant
+from incidentlog.store.derive import read_variant
 from incidentlog.subjects.subject import Absorbed, Subject
 
 S = TypeVar("S", bound=Subject)
@@ -34,12 +35,6 @@ class Standing:
     from_position: int
     restated: bool
     state: Subject
-
-
-async def active_builds(pool: Pool | Connection) -> dict[str, Build]:
-    """The build that answers, by projection; `subjects` among them."""
-    rows = await pool.fetch(query("answer", "builds"))
-    return {r["projection"]: Build(*r) for r in rows}
 
 
 async def read_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> Standing | None:

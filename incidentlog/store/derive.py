@@ -1,41 +1,18 @@
 """Writing what is derived from the log: subjects, ledgers, documents and the checkpoint, in one transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from incidentlog.projections.shapes import PROJECTIONS, Booking, DocumentVersion
+from incidentlog.projections.shapes import Booking, DocumentVersion
 from incidentlog.projections.steps import Members, Membership, Name
 from incidentlog.sqlfiles import query
+from incidentlog.store.builds import SUBJECTS, Build, Parked, SupersededError
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.subjects.change import Change
-from incidentlog.subjects.fold import SUBJECT_VERSION, Variants
+from incidentlog.subjects.fold import Variants
 from incidentlog.subjects.subject import Absorbed, Subject
 from incidentlog.subjects.values import Model
-
-SUBJECTS = "subjects"
-"""The name under which the subjects have their build, beside the projections."""
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """One version of the subjects or of a projection, and how far it got."""
-
-    build: int
-    projection: str
-    version: int
-    position: int
-    active: bool
-
-
-def wanted_builds() -> dict[str, int]:
-    """What this code derives, with its versions: the subjects and every projection."""
-    return {SUBJECTS: SUBJECT_VERSION, **{name: p.version for name, p in PROJECTIONS.items()}}
-
-
-def built(builds: Mapping[str, Build]) -> bool:
-    """Whether these, by projection, are the builds that this code wants."""
-    return {name: build.version for name, build in builds.items()} == wanted_builds()
 
 
 @dataclass(slots=True)
@@ -47,50 +24,36 @@ class Derived:
     names: list[Name] = field(default_factory=list)
     versions: list[DocumentVersion] = field(default_factory=list)
     memberships: list[Membership] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+    """Streams that it could not take in."""
+    unparked: list[str] = field(default_factory=list)
+    """Streams that it took in again, from the batch's first position on."""
 
 
-class SupersededError(Exception):
-    """Another runner moved the checkpoint: nothing of this batch was written."""
+@dataclass(slots=True)
+class Batch:
+    """What some events change, and to where that moves the checkpoint."""
+
+    first: int
+    """The first event's position."""
+    upto: int
+    """The last event's position."""
+    changes: Sequence[Change]
+    links: Sequence[tuple[str, str, int]]
+    """Streams that a merge named, the survivor first, and its position."""
+    derived: Sequence[Derived]
 
 
-async def read_builds(connection: Connection) -> list[Build]:
-    """Every build."""
-    return [Build(*row) for row in await connection.fetch(query("derive", "builds"))]
+async def read_links(connection: Pool | Connection, streams: Iterable[str], upto: int) -> list[tuple[str, str]]:
+    """The merges up to a position, survivor and absorbed, that connect these streams with others, however far."""
+    return [(r[0], r[1]) for r in await connection.fetch(query("derive", "family"), list(streams), upto)]
 
 
-async def begin_builds(connection: Connection, wanted: Iterable[tuple[str, int]]) -> list[Build]:
-    """The builds of this code's versions; a version that is not there yet makes all begin again from position 0.
-
-    Numbers are never used again: a runner of another version, which goes by its old ones, finds its checkpoint gone.
-    """
-    wanted = sorted(wanted)
-    async with connection.transaction():
-        await connection.execute(query("derive", "alone"))
-        builds = await read_builds(connection)
-        if sorted((b.projection, b.version) for b in builds) != wanted:
-            await connection.execute(query("derive", "forget"))
-            for number, (name, version) in enumerate(wanted, start=max((b.build for b in builds), default=0) + 1):
-                await connection.execute(query("derive", "make_build"), number, name, version)
-        return await read_builds(connection)
-
-
-async def forget(connection: Connection) -> None:
-    """Throw away everything derived: the runner begins again from position 0, and nothing old is left."""
-    async with connection.transaction():
-        await connection.execute(query("derive", "alone"))
-        await connection.execute(query("derive", "forget"))
-    await connection.fetch(query("derive", "interrupt"))
-
-
-async def read_links(connection: Pool | Connection, streams: Iterable[str]) -> list[tuple[str, str]]:
-    """The merges, survivor and absorbed, that connect these streams with others, however far."""
-    return [(r[0], r[1]) for r in await connection.fetch(query("derive", "family"), list(streams))]
-
-
-async def read_members(connection: Connection, build: int, keys: Iterable[str]) -> dict[str, Members]:
-    """The subjects that make some documents now."""
+async def read_members(connection: Connection, build: Build, keys: Iterable[str]) -> dict[str, Members]:
+    """The subjects that make some documents where the build stands."""
     found: dict[str, dict[str, dict[int, Subject | Absorbed]]] = {}
-    for key, stream, level, body in await connection.fetch(query("derive", "members"), build, list(keys)):
+    rows = await connection.fetch(query("derive", "members"), build.build, list(keys), build.base, build.position)
+    for key, stream, level, body in rows:
         found.setdefault(key, {}).setdefault(stream, {})[level] = read_variant(stream, body)
     return {key: Members(dict[str, Variants](streams)) for key, streams in found.items()}
 
@@ -108,32 +71,29 @@ def write_model(model: Model) -> str:
     return model.model_dump_json(exclude_defaults=True)
 
 
-async def write_batch(
-    connection: Connection,
-    builds: Sequence[Build],
-    changes: Sequence[Change],
-    links: Sequence[tuple[str, str]],
-    derived: Sequence[Derived],
-    upto: int,
-) -> list[Build]:
+async def write_batch(connection: Connection, builds: Sequence[Build], batch: Batch) -> list[Build]:
     """Write what a batch of events changes, and move the checkpoint of all builds, or nothing.
 
-    Raises SupersededError when a checkpoint is not where `builds` says.
+    The builds share a position and a state; the subjects are written where their build is among them. Raises
+    SupersededError when a checkpoint is not where `builds` says, or a build is not what it was.
     """
-    numbers = [b.build for b in builds]
+    numbers, state = [b.build for b in builds], builds[0].state
     async with connection.transaction():
-        moved = await connection.fetch(query("derive", "advance"), numbers, builds[0].position, upto)
+        moved = await connection.fetch(query("builds", "advance"), numbers, builds[0].position, batch.upto, state)
         if len(moved) != len(numbers):
             raise SupersededError(f"the checkpoint is not at {builds[0].position} any more")
-        if links:
-            await connection.execute(query("derive", "link"), [a for a, _ in links], [b for _, b in links])
-        await _write_subjects(connection, changes)
-        await _write_bookings(connection, derived)
-        await _write_documents(connection, derived)
-    return [Build(b.build, b.projection, b.version, upto, b.active) for b in builds]
+        if batch.links:
+            await connection.execute(query("derive", "link"), *columns(batch.links, 3))
+        for build in builds:
+            if build.projection == SUBJECTS:
+                await _write_subjects(connection, build.build, batch.changes)
+        await _write_bookings(connection, batch.derived)
+        await _write_documents(connection, batch.derived)
+        await _write_parked(connection, batch)
+    return [replace(b, position=batch.upto) for b in builds]
 
 
-async def _write_subjects(connection: Connection, changes: Sequence[Change]) -> None:
+async def _write_subjects(connection: Connection, build: int, changes: Sequence[Change]) -> None:
     standing = _Versions()
     for change in changes:
         for level in change.levels:
@@ -144,14 +104,21 @@ async def _write_subjects(connection: Connection, changes: Sequence[Change]) -> 
             standing.put((change.stream, level), change.position, (change.restated, text), gone=after is None)
     if standing.ended:
         ends = [(*key, position) for key, position in standing.ended.items()]
-        await connection.execute(query("derive", "end_subjects"), *columns(ends, 3))
+        await connection.execute(query("derive", "end_subjects"), build, *columns(ends, 3))
     if standing.rows:
-        rows = [(stream, level, a, b, restated, text) for (stream, level), a, b, (restated, text) in standing.rows]
-        await connection.copy_records_to_table(
-            "subjects",
-            records=rows,
-            columns=["stream", "level", "from_position", "to_position", "restated", "body"],
-        )
+        rows = [
+            (stream, level, a, b, restated, text, build) for (stream, level), a, b, (restated, text) in standing.rows
+        ]
+        await connection.copy_records_to_table("subjects", records=rows)
+
+
+async def _write_parked(connection: Connection, batch: Batch) -> None:
+    parked = [(p.build, p.stream, p.from_position, p.level, p.reason) for d in batch.derived for p in d.parked]
+    for d in batch.derived:
+        for stream in d.unparked:
+            await connection.execute(query("builds", "unpark"), d.build, stream, batch.first)
+    if parked:
+        await connection.execute(query("builds", "park"), *columns(parked, 5))
 
 
 async def _write_bookings(connection: Connection, derived: Sequence[Derived]) -> None:

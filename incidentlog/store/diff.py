@@ -10,8 +10,9 @@ from incidentlog.projections.rows import Grouping
 from incidentlog.projections.shapes import Key, Tally
 from incidentlog.sqlfiles import query
 from incidentlog.store.answer import asked
+from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.derive import Build, read_variant
+from incidentlog.store.derive import read_variant
 from incidentlog.subjects.subject import Absorbed, Subject
 
 CAUSES: Final = 100

@@ -7,8 +7,8 @@ from uuid import UUID
 from incidentlog.projections.rows import Names
 from incidentlog.projections.shapes import Booking
 from incidentlog.sqlfiles import query
+from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.derive import Build
 
 
 async def read_coming(

@@ -1,11 +1,12 @@
 """From events to changes: each event's family is folded again, and what differs is a Change."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from incidentlog.subjects.fold import Variants, fold_family, is_restated
+from incidentlog.subjects.fold import Grown, Variants, fold_open, grow, is_restated
 from incidentlog.subjects.record import RecordMerged
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.subject import Subject
@@ -44,23 +45,48 @@ class Change:
 class Family:
     """The streams that merges connect, with all their events so far, in position order."""
 
+    streams: set[str]
     events: list[Recorded] = field(default_factory=list)
     variants: dict[str, Variants] | None = None
     """The subjects they add up to; folded when first asked for."""
+    grown: Grown | None = None
 
     def current(self, zone: str) -> dict[str, Variants]:
         """The subjects that the events so far add up to."""
         if self.variants is None:
-            self.variants = fold_family(self.events, zone) if self.events else {}
+            self.variants, self.grown = fold_open(self.events, zone) if self.events else ({}, None)
         return self.variants
+
+    def add(self, e: Recorded, zone: str) -> tuple[dict[str, Variants], dict[str, Variants], bool]:
+        """Take in one more event: the subjects before and after it, and whether it restated the past."""
+        before = self.current(zone)
+        # Nearly every event comes last in its stream and in the world: the others need not be folded again.
+        grown = grow(self.grown, e, zone) if self.grown is not None or not self.events else None
+        self.events.append(e)
+        if grown is None:
+            self.variants, self.grown = fold_open(self.events, zone)
+            return before, self.variants, is_restated(self.events, e)
+        self.variants, self.grown = {e.stream: {grown.level: grown.subject.complete()}}, grown
+        return before, self.variants, False
 
 
 class Families:
-    """Every family that a batch touches: by stream, several streams sharing one."""
+    """The families that batches touch: by stream, several streams sharing one. Kept from batch to batch."""
 
-    def __init__(self, histories: Mapping[str, Sequence[Recorded]], links: Sequence[tuple[str, str]] = ()) -> None:
-        """`histories`: each stream's events before the batch; `links`: the streams that merges named so far."""
-        self._of = {stream: Family(list(events)) for stream, events in histories.items()}
+    def __init__(
+        self, histories: Mapping[str, Sequence[Recorded]] | None = None, links: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """As if `take` had been called with these."""
+        self._of: OrderedDict[str, Family] = OrderedDict()
+        self.take(histories or {}, links)
+
+    def __contains__(self, stream: str) -> bool:
+        return stream in self._of
+
+    def take(self, histories: Mapping[str, Sequence[Recorded]], links: Sequence[tuple[str, str]]) -> None:
+        """Take in whole families: each stream's events before the batch, and the merges that named them so far."""
+        for stream, events in histories.items():
+            self._of[stream] = Family({stream}, list(events))
         for survivor, absorbed in links:
             self._join(survivor, absorbed)
 
@@ -69,25 +95,37 @@ class Families:
         for e in batch:
             for absorbed in merged_streams(e):
                 self._join(e.stream, absorbed, zone)
-            family = self._of.setdefault(e.stream, Family())
-            before = family.current(zone)
-            family.events.append(e)
-            after = family.variants = fold_family(family.events, zone)
-            restated = is_restated(family.events, e)
-            for stream in sorted({*before, *after}):
+            family = self._family(e.stream)
+            before, after, restated = family.add(e, zone)
+            for stream in sorted({*before, *after}) if len(after) > 1 else after:
                 old, new = before.get(stream, {}), after.get(stream, {})
                 if stream == e.stream or old != new:
                     yield Change(e.position, e.event_id, e.recorded_at, stream, old, new, restated)
 
+    def forget(self, *, touched: Iterable[str], keep: int) -> None:
+        """Forget those that were not touched for longest, until at most `keep` streams are known."""
+        for stream in touched:
+            if stream in self._of:
+                self._of.move_to_end(stream)
+        while len(self._of) > keep:
+            stream, family = self._of.popitem(last=False)
+            for other in family.streams - {stream}:  # a family is known whole or not at all
+                del self._of[other]
+
     def _join(self, one: str, other: str, zone: str | None = None) -> None:
-        a, b = self._of.setdefault(one, Family()), self._of.setdefault(other, Family())
+        a, b = self._family(one), self._family(other)
         if a is b:
             return
-        joined = Family(sorted((*a.events, *b.events), key=lambda e: e.position))
+        joined = Family(a.streams | b.streams, sorted((*a.events, *b.events), key=lambda e: e.position))
         if zone is not None:  # before the merge they were what each was by itself
             joined.variants = {**a.current(zone), **b.current(zone)}
-        for stream in [s for s, f in self._of.items() if f is a or f is b]:
-            self._of[stream] = joined
+        self._of.update(dict.fromkeys(joined.streams, joined))
+
+    def _family(self, stream: str) -> Family:
+        family = self._of.get(stream)
+        if family is None:
+            family = self._of[stream] = Family({stream})
+        return family
 
 
 def merged_streams(e: Recorded) -> Sequence[str]:

@@ -7,6 +7,7 @@ and listed in the subject's `ignored`, and nothing that is in the log can make i
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -36,6 +37,19 @@ def is_record_event(type_name: str) -> bool:
     return type_name.startswith(RECORD_PREFIXES)
 
 
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A stream by itself, with one marking, whose next event can be taken in without folding the others again."""
+
+    subject: Subject
+    """Before `complete`."""
+    level: int
+    rank: int
+    """How well it is confirmed so far: see `confirmed`."""
+    latest: tuple[datetime, int]
+    """The order of its last event, and of what an amended one was before."""
+
+
 def fold_family(events: Sequence[Recorded], zone: str) -> dict[str, Variants]:
     """Every stream's subject at every marking present in the family.
 
@@ -43,19 +57,66 @@ def fold_family(events: Sequence[Recorded], zone: str) -> dict[str, Variants]:
     A variant at level L is folded from the events marked up to L. Streams without an event at or below L have no
     variant at L.
     """
+    return fold_open(events, zone)[0]
+
+
+def fold_open(events: Sequence[Recorded], zone: str) -> tuple[dict[str, Variants], Grown | None]:
+    """As `fold_family`, and what the next event may be taken into; None where it takes a fold."""
     marks = _markings(events)
     levels = sorted(set(marks.values()))
     answer: dict[str, dict[int, Subject | Absorbed]] = defaultdict(dict)
+    family = _Family(events, zone)
     for level in levels:
-        visible = [e for e in events if marks[e.event_id] <= level]
+        family = _Family([e for e in events if marks[e.event_id] <= level], zone)
         present = {e.stream for e in events if marks[e.event_id] == level}
-        for stream, subject in _Family(visible, zone).subjects().items():
+        for stream, subject in family.subjects().items():
             # A stream has a variant at this level where one of its own events is marked so, or where a merge that
             # is visible from here on makes its subject another one than the level below shows.
             below = answer[stream]
             if stream in present or not below or below[max(below)] != subject:
                 answer[stream][level] = subject
-    return {s: v for s, v in answer.items() if v}
+    return {s: v for s, v in answer.items() if v}, family.grown(levels)
+
+
+def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
+    """A stream with one more event, which comes last in it and in the world, speaks of the world and has its marking.
+
+    `grown` None: the stream's first event. None is answered where it takes more than that: then it is folded afresh,
+    with the same result.
+    """
+    envelope = e.envelope
+    if envelope is None or is_record_event(e.type):
+        return None
+    order = envelope.occurred.since, e.position
+    if grown is not None and (e.tlp != grown.level or order < grown.latest):
+        return None
+    body = Effective(e, envelope, e.place, absorbed=False)
+    if grown is None:
+        grown = Grown(Subject.families.get(e.category, Subject).blank().but(stream=e.stream), e.tlp, 0, order)
+    subject = grown.subject
+    rank, said = confirmed(grown.rank, subject.verification, envelope.verification)
+    entry = Entry(event=e.event_id, type=e.type, position=e.position, occurred=envelope.occurred, status="effective")
+    common: dict[str, Any] = {"verification": said, "entries": (*subject.entries, entry)}
+    if not subject.is_current:
+        common |= _begin(body, zone)
+    if e.place is not None and (subject.place is None or subject.place.place_id is None):
+        common["place"] = e.place if subject.place is None or e.place.place_id is not None else subject.place
+    if envelope.actors:
+        common["actors"] = tuple({(a.code, a.role): a for a in (*subject.actors, *envelope.actors)}.values())
+    if envelope.links:
+        common["links"] = tuple({(li.rel, li.target): li for li in (*subject.links, *envelope.links)}.values())
+    return Grown(subject.but(**common).evolve(body), e.tlp, rank, order)
+
+
+def _begin(first: AnyEffective, zone: str) -> dict[str, Any]:
+    """When the subject began, by the first event that counts."""
+    occurred = first.envelope.occurred
+    return {
+        "is_current": True,
+        "occurred": occurred,
+        "since": min(occurred.since, first.recorded.recorded_at),
+        "calendar": occurred.buckets(zone),
+    }
 
 
 def _markings(events: Sequence[Recorded]) -> dict[UUID, int]:
@@ -85,6 +146,8 @@ class _Family:
     ignored: dict[str, list[Ignored]] = field(default_factory=lambda: defaultdict(list))
     into: dict[str, str] = field(default_factory=dict)
     """Each absorbed stream's survivor, one step on."""
+    open: dict[str, tuple[Subject, int]] = field(default_factory=dict)
+    """Each subject before it was completed, and how well it is confirmed."""
 
     def subjects(self) -> dict[str, Subject | Absorbed]:
         self.correct()
@@ -177,11 +240,24 @@ class _Family:
             standing.sort(key=lambda b: b.order)
         notes = [b for b in counting if is_record_event(b.recorded.type)]
         confirmed = {b.data.target for b in notes if isinstance(b.data, RecordCorroborated)}
-        subject = kind(stream=stream, **self._common(stream, standing, notes, events))
+        rank, verification = _verification(standing, notes)
+        common = self._common(stream, standing, events)
+        subject = kind(stream=stream, **{**common, "verification": verification})
         for body in standing:
             body.corroborated = body.recorded.event_id in confirmed
             subject = subject.evolve(body)
+        self.open[stream] = subject, rank
         return subject.complete()
+
+    def grown(self, levels: Sequence[int]) -> Grown | None:
+        """What the next event may be taken into, where this is one stream with one marking."""
+        if len(levels) != 1 or len(self.open) != 1 or self.into or any(e.tlp != levels[0] for e in self.events):
+            return None
+        [(subject, rank)] = self.open.values()
+        spoken = [e for e in self.events if e.envelope is not None and not is_record_event(e.type)]
+        orders = [(e.envelope.occurred.since, e.position) for e in spoken if e.envelope is not None]
+        orders += [self.bodies[e.event_id].order for e in spoken if e.event_id in self.bodies]
+        return Grown(subject, levels[0], rank, max(orders)) if orders else None
 
     def _counts(self, e: Recorded) -> bool:
         return e.event_id in self.bodies and e.event_id not in self.retracted
@@ -190,7 +266,6 @@ class _Family:
         self,
         stream: str,
         standing: Sequence[AnyEffective],
-        notes: Sequence[AnyEffective],
         events: Sequence[Recorded],
     ) -> dict[str, Any]:
         """The fields that every subject has."""
@@ -202,14 +277,10 @@ class _Family:
         links = {(li.rel, li.target): li for b in standing for li in b.envelope.links}
         streams = dict.fromkeys(e.stream for e in events)
         return {
-            "is_current": bool(standing),
             "absorbed": tuple(s for s in streams if s != stream),
-            "occurred": first and first.envelope.occurred,
-            "since": first and min(first.since, first.recorded.recorded_at),
-            "calendar": first and first.envelope.occurred.buckets(self.zone),
+            **({} if first is None else _begin(first, self.zone)),
             "place": next(iter(found or places), None),
             "actors": tuple(actors.values()),
-            "verification": _verification(standing, notes),
             "links": tuple(links.values()),
             "entries": tuple(self._entry(e) for e in events if e.envelope is not None),
             "ignored": tuple(i for s in streams for i in self.ignored.get(s, ())),
@@ -234,11 +305,16 @@ class _Family:
 RANKS: Final = {"unverified": 0, "single_source": 1, "corroborated": 2, "verified": 3}
 
 
-def _verification(standing: Sequence[AnyEffective], notes: Sequence[AnyEffective]) -> str:
-    """How far the subject is confirmed: the best grade so far, which a later weaker report does not lower.
+def confirmed(rank: int, verification: str, said: str) -> tuple[int, str]:
+    """How far something is confirmed after one more word on it: the best grade so far, which a weaker does not lower.
 
     A dispute or a refutation counts from when it is said, until something at least as good as before says otherwise.
     """
+    return (RANKS.get(said, rank), said) if said not in RANKS or RANKS[said] >= rank else (rank, verification)
+
+
+def _verification(standing: Sequence[AnyEffective], notes: Sequence[AnyEffective]) -> tuple[int, str]:
+    """How far the subject is confirmed, by all that was said, in the order of the log."""
     rank, verification = 0, "unverified"
     for body in sorted((*standing, *notes), key=lambda b: b.position):
         match body.data:
@@ -250,9 +326,8 @@ def _verification(standing: Sequence[AnyEffective], notes: Sequence[AnyEffective
                 continue
             case _:
                 said = body.envelope.verification
-        if said not in RANKS or RANKS[said] >= rank:
-            rank, verification = RANKS.get(said, rank), said
-    return verification
+        rank, verification = confirmed(rank, verification, said)
+    return rank, verification
 
 
 def statuses(events: Iterable[Recorded]) -> dict[UUID, Status]:

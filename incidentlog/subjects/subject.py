@@ -1,6 +1,7 @@
 """What a stream's events add up to: the base of every subject."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Final, Literal, Self
 from uuid import UUID
 
@@ -78,6 +79,12 @@ class Subject(Model):
             cls.category = category
             cls.families[category] = cls
 
+    @classmethod
+    @cache
+    def blank(cls) -> Self:
+        """Nothing known yet: what the first event is taken into."""
+        return cls(stream="")
+
     def evolve(self, event: Effective[Any]) -> Self:  # noqa: ARG002 - the base has nothing to learn
         """What this event changes. Total: what does not fit is `ignore`d, nothing is raised."""
         return self
@@ -88,7 +95,14 @@ class Subject(Model):
 
     def but(self, **changes: Any) -> Self:
         """A copy with these fields changed."""
-        return self.model_copy(update=changes)
+        # What `model_copy` does, at a third of its cost: a fold makes several copies for every event.
+        cls = self.__class__
+        made = cls.__new__(cls)
+        object.__setattr__(made, "__dict__", {**self.__dict__, **changes})
+        object.__setattr__(made, "__pydantic_fields_set__", self.__pydantic_fields_set__)
+        object.__setattr__(made, "__pydantic_extra__", None)
+        object.__setattr__(made, "__pydantic_private__", None)
+        return made
 
     def learn(self, event: Effective[Any], **facts: Any) -> Self:
         """A copy that takes over what is told (None tells nothing); what is absorbed only fills what is open."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -236,14 +236,14 @@ class Occurred(Model):
             raise PydanticCustomError("ends_before_start", "end is before start")
         return self
 
-    @property
+    @cached_property
     def since(self) -> datetime:
         """The first instant."""
         if self.precision in {"minute", "hour"}:
             return start_instant(self.start, self.tz)
         return start_instant(self._unit(local_date(self.start, self.tz))[0], self.tz)
 
-    @property
+    @cached_property
     def until(self) -> datetime:
         """The first instant after it; `since` itself for an instant without an end."""
         if self.precision in {"minute", "hour"}:

@@ -1,6 +1,6 @@
 -- name: builds
 -- The active builds.
-SELECT build, projection, version, position, active FROM builds WHERE active
+SELECT build, projection, version, base, position, state, shape FROM builds WHERE state = 'active'
 
 -- name: subject
 -- What stood of a stream's subject at a position, for a clearance.
@@ -8,7 +8,8 @@ SELECT build, projection, version, position, active FROM builds WHERE active
 -- $2 clearance smallint
 -- $3 position bigint
 SELECT from_position, restated, body FROM subjects
-WHERE stream = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
+WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
+  AND stream = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
 ORDER BY level DESC LIMIT 1
 
 -- name: category
@@ -32,9 +33,10 @@ SELECT stream, body FROM (
 -- $4 after bigint
 -- $5 limit bigint
 SELECT from_position, CASE WHEN to_position <= $3 THEN to_position END AS to_position, restated, body FROM subjects s
-WHERE stream = $1 AND level <= $2 AND from_position <= $3 AND from_position > $4
+WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
+  AND stream = $1 AND level <= $2 AND from_position <= $3 AND from_position > $4
   AND NOT EXISTS (SELECT FROM subjects h
-                  WHERE h.stream = $1 AND h.level > s.level AND h.level <= $2 AND h.from_position <= s.from_position
+                  WHERE h.build = s.build AND h.stream = $1 AND h.level > s.level AND h.level <= $2 AND h.from_position <= s.from_position
                     AND (h.to_position IS NULL OR h.to_position > s.from_position))
 ORDER BY from_position LIMIT $5
 

@@ -89,7 +89,8 @@ FROM unnest($1::smallint[]) AS b (build)
 -- $7 causes integer
 SELECT stream, (array_agg(DISTINCT from_position ORDER BY from_position DESC))[1:$7::integer] AS positions
 FROM subjects
-WHERE level <= $1 AND from_position > $2 AND from_position <= $3
+WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
+  AND level <= $1 AND from_position > $2 AND from_position <= $3
   AND ($4::text IS NULL OR stream > $4) AND ($5::text[] IS NULL OR stream = ANY($5))
 GROUP BY stream ORDER BY stream LIMIT $6
 
@@ -101,7 +102,8 @@ GROUP BY stream ORDER BY stream LIMIT $6
 -- $4 category text
 -- $5 limit bigint
 SELECT DISTINCT from_position FROM subjects
-WHERE level <= $1 AND from_position > $2 AND from_position <= $3 AND stream >= $4 || ':' AND stream < $4 || ';'
+WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
+  AND level <= $1 AND from_position > $2 AND from_position <= $3 AND stream >= $4 || ':' AND stream < $4 || ';'
 ORDER BY from_position DESC LIMIT $5
 
 -- name: subjects
@@ -110,7 +112,8 @@ ORDER BY from_position DESC LIMIT $5
 -- $2 clearance smallint
 -- $3 position bigint
 SELECT DISTINCT ON (stream) stream, body FROM subjects
-WHERE stream = ANY($1) AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
+WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
+  AND stream = ANY($1) AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
 ORDER BY stream, level DESC
 
 -- name: causes

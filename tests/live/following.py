@@ -20,8 +20,9 @@ from incidentlog.live.answers import ServerMessage
 from incidentlog.projections.rows import Grouping, document_rows, tally_rows
 from incidentlog.projections.shapes import PROJECTIONS, Tally
 from incidentlog.runner import Runner, Wakeup
-from incidentlog.store.answer import active_builds, read_cells, read_documents, read_groups, read_names
+from incidentlog.store.answer import read_cells, read_documents, read_groups, read_names
 from incidentlog.store.append import Appended
+from incidentlog.store.builds import active_builds
 from incidentlog.store.connect import Access, Pool
 from incidentlog.store.read import read_log
 from incidentlog.store.writer import Writer

@@ -10,7 +10,7 @@ from typing import Any, cast
 import orjson
 
 from incidentlog.api.moment import Moment
-from incidentlog.api.rows import rows_of
+from incidentlog.api.rows import ask, rows_of
 from incidentlog.projections.afresh import Afresh
 from incidentlog.projections.shapes import PROJECTIONS, Row
 from incidentlog.runner import Runner, Wakeup
@@ -23,7 +23,7 @@ from tests.commands import DOOR
 
 KYIV = "Europe/Kyiv"
 LOG = ("commits", "event_private", "events")
-DERIVED = ("builds", "subjects", "merge_links", "ledger", "names", "documents", "document_members")
+DERIVED = ("builds", "subjects", "merge_links", "ledger", "names", "documents", "document_members", "parked")
 
 
 class Log:
@@ -66,7 +66,7 @@ class Log:
         """A projection's rows from what is stored."""
         moment = Moment(at=at, position=position, by="recorded", known_at=None, open=False, pinned=True)
         service = cast("Any", SimpleNamespace(pool=self.connection))
-        return await rows_of(service, PROJECTIONS[name], moment, level, {})
+        return await rows_of(service, ask(PROJECTIONS[name], {}), moment, level)
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """The runner: whatever interrupts it, every event counts once."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -9,14 +8,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from incidentlog.projections.shapes import PROJECTIONS
-from incidentlog.runner import Runner, Wakeup
+from incidentlog.runner import Wakeup
+from incidentlog.runner import lane as lane_module
 from incidentlog.runner import runner as runner_module
 from incidentlog.store import derive
 from incidentlog.store.connect import Access, lost
 from tests.api.serving import Served, serving
 from tests.commands import retraction, strike
-from tests.runner.driving import DERIVED, Log, caught_up, check, following, log_at
+from tests.runner.driving import Log, caught_up, check, following, log_at
 
 AT = [datetime(2026, 1, 1, tzinfo=UTC)]
 
@@ -74,7 +73,12 @@ async def test_a_wake_up_while_it_reads_is_not_missed(log: Log, monkeypatch: pyt
         assert await runner.reached(1, 5)
 
 
-async def test_two_runners_on_one_log_count_everything_once(log: Log, monkeypatch: pytest.MonkeyPatch):
+async def always(*_: Any) -> bool:
+    return True
+
+
+async def test_two_runners_forced_on_one_log_count_everything_once(log: Log, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runner_module, "lease", always)
     monkeypatch.setattr(runner_module, "PAGE", 7)
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 0.02)
     async with following(log) as one, following(log) as other:
@@ -87,7 +91,7 @@ async def test_two_runners_on_one_log_count_everything_once(log: Log, monkeypatc
 
 
 async def test_a_runner_whose_batch_another_took_writes_nothing_of_it(log: Log, monkeypatch: pytest.MonkeyPatch):
-    write_batch, held, go_on = runner_module.write_batch, asyncio.Event(), asyncio.Event()
+    write_batch, held, go_on = lane_module.write_batch, asyncio.Event(), asyncio.Event()
 
     async def write_late(*args: Any) -> Any:
         if not held.is_set():
@@ -95,7 +99,8 @@ async def test_a_runner_whose_batch_another_took_writes_nothing_of_it(log: Log, 
             await go_on.wait()
         return await write_batch(*args)
 
-    monkeypatch.setattr(runner_module, "write_batch", write_late)
+    monkeypatch.setattr(lane_module, "write_batch", write_late)
+    monkeypatch.setattr(runner_module, "lease", always)
     await log.add(strike(), strike())
     async with following(log) as slow:
         await held.wait()
@@ -112,7 +117,7 @@ async def test_a_runner_whose_batch_another_took_writes_nothing_of_it(log: Log, 
 
 def at_start(log: Log, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]) -> None:
     """Before the transaction."""
-    _once_before(monkeypatch, runner_module, "write_batch", end)
+    _once_before(monkeypatch, lane_module, "write_batch", end)
 
 
 def after_the_checkpoint(log: Log, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]) -> None:
@@ -139,7 +144,7 @@ def _once_before(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, end: C
 
 def after_the_commit(log: Log, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]) -> None:
     """When all is committed and the runner does not know it."""
-    write_batch, done = runner_module.write_batch, []
+    write_batch, done = lane_module.write_batch, []
 
     async def interrupted(connection: Any, *args: Any) -> Any:
         answer = await write_batch(connection, *args)
@@ -149,7 +154,7 @@ def after_the_commit(log: Log, monkeypatch: pytest.MonkeyPatch, end: Callable[..
             await connection.execute("SELECT 1")
         return answer
 
-    monkeypatch.setattr(runner_module, "write_batch", interrupted)
+    monkeypatch.setattr(lane_module, "write_batch", interrupted)
 
 
 async def terminated(connection: Any) -> None:
@@ -253,60 +258,6 @@ async def hole_at(log: Log, service: Served, position: int) -> int:
         reading.set()
         runner_module.read_after = original
     return head
-
-
-async def test_a_new_version_of_a_projection_is_built_from_zero(log: Log, monkeypatch: pytest.MonkeyPatch):
-    one = strike()
-    await log.add(one, strike(), retraction(one["id"]))
-    async with following(log) as runner:
-        await caught_up(log, runner)
-    before = await log.derived()
-    await log.connection.execute("UPDATE ledger SET amounts = array_fill(99, ARRAY[20])")
-    monkeypatch.setattr(PROJECTIONS["city_incidents"], "version", 1_000)
-    async with following(log) as runner:
-        await caught_up(log, runner)
-    assert (await log.connection.fetchval("SELECT version FROM builds WHERE projection = 'city_incidents'")) == 1_000
-    assert await incidents(log) == 1
-    await check(log, ats=AT)
-    after = await log.derived()
-    for table in set(DERIVED) - {"builds"}:
-        assert without_build(after[table]) == without_build(before[table]), table
-
-
-def without_build(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Builds are numbered on: the numbers differ, what they stand for must not."""
-    return sorted((row[1:] if isinstance(row[0], int) else row for row in rows), key=repr)
-
-
-async def test_a_runner_of_the_old_version_never_writes_into_the_new_builds(log: Log, monkeypatch: pytest.MonkeyPatch):
-    """Two services of different versions on one log, as while one takes the other's place."""
-    await log.add(strike())
-    old = Runner(log.access, log.grown)
-    connection = await log.access.connect("runner")
-    following_on = asyncio.create_task(old._follow(connection))
-    await caught_up(log, old)
-    log.grown, deaf = Wakeup(), log.grown
-    monkeypatch.setattr(PROJECTIONS["city_incidents"], "version", 1_000)
-    async with following(log) as new:
-        await caught_up(log, new)
-        written: list[int] = []
-        write_batch = runner_module.write_batch
-
-        async def watched(own: Any, *args: Any) -> Any:
-            answer = await write_batch(own, *args)
-            written.append(own.get_server_pid())
-            return answer
-
-        monkeypatch.setattr(runner_module, "write_batch", watched)
-        log.grown, deaf = deaf, log.grown  # the old one hears of it first
-        await log.add(strike())
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.wait([following_on]), 5)
-        deaf.ring()
-        await new.reached(2, 5)
-    assert connection.get_server_pid() not in written
-    assert isinstance(following_on.exception(), derive.SupersededError)
-    await connection.close()
 
 
 async def test_registered_places_and_actors_are_told_before_the_position_is(log: Log):

@@ -1,0 +1,208 @@
+"""A lane: builds that share a checkpoint and go through the log together. Live running and rebuilding are this."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from incidentlog.projections.shapes import PROJECTIONS, Document, Projection, Tally
+from incidentlog.projections.steps import DocumentStep, TallyStep, touched_keys
+from incidentlog.store.builds import Build, Parked
+from incidentlog.store.connect import Connection
+from incidentlog.store.derive import Batch, Derived, read_links, read_members, write_batch
+from incidentlog.store.parked import booked, keys_of, read_parked, read_variants, still_parked
+from incidentlog.store.read import read_streams
+from incidentlog.subjects.change import Change, Families, merged_streams
+from incidentlog.subjects.recorded import Recorded
+
+STREAMS: Final = 10_000
+"""Of how many streams the events are remembered, lest they be read again when one more comes."""
+MEMBERS: Final = 20_000
+"""How many members of documents are remembered, likewise."""
+REASON: Final = 500
+"""The most characters of why a stream was parked."""
+TIDY: Final = 64
+"""After how many batches it looks whether too many members are remembered."""
+NOBODY, NEVER = UUID(int=0), datetime.min.replace(tzinfo=UTC)
+"""What a change that no event made says of its event."""
+
+log = structlog.get_logger(__name__)
+
+
+class GapError(AssertionError):
+    """The log is not dense after the checkpoint. This cannot happen; going on would give wrong numbers."""
+
+
+class Lane:
+    """Takes in batches of the log, each in one transaction.
+
+    To be dropped when one fails: what it remembers may be ahead of what is written.
+    """
+
+    def __init__(self, connection: Connection, builds: Sequence[Build], zone: str) -> None:
+        """`builds` share a position, a state and the subjects that they are made of."""
+        assert len({(b.position, b.state, b.base) for b in builds}) == 1, builds  # noqa: S101 - chosen so
+        self.builds = list(builds)
+        self._connection = connection
+        self._zone = zone
+        self._families = Families()
+        self._tallies = {b.build: TallyStep(p) for b in builds if isinstance(p := PROJECTIONS.get(b.projection), Tally)}
+        self._documents: dict[int, DocumentStep] = {
+            b.build: DocumentStep(p, {}) for b in builds if isinstance(p := PROJECTIONS.get(b.projection), Document)
+        }
+        self._parked: dict[int, set[str]] | None = None
+        self._taken = 0
+
+    @property
+    def position(self) -> int:
+        """The checkpoint."""
+        return self.builds[0].position
+
+    async def take(self, events: Sequence[Recorded]) -> Sequence[Change]:
+        """Fold the next events and write what they change, with the checkpoint, in one transaction."""
+        started = time.perf_counter()
+        expected = range(self.position + 1, self.position + 1 + len(events))
+        if [e.position for e in events] != list(expected):
+            raise GapError(f"after position {self.position} come {[e.position for e in events[:3]]}")
+        await self._remember(events)
+        changes = list(self._families.changes(events, self._zone))
+        derived = await self._derive(events[0].position, changes)
+        links = [(e.stream, absorbed, e.position) for e in events for absorbed in merged_streams(e)]
+        batch = Batch(events[0].position, events[-1].position, changes, links, derived)
+        self.builds = await write_batch(self._connection, self.builds, batch)
+        self._forget(events)
+        took = round((time.perf_counter() - started) * 1000, 1)
+        log.debug("projected", position=self.position, events=len(events), milliseconds=took)
+        return changes
+
+    def _forget(self, events: Sequence[Recorded]) -> None:
+        """Keep what is remembered within its bounds."""
+        self._families.forget(touched=dict.fromkeys(e.stream for e in events), keep=STREAMS)
+        self._taken += 1
+        if self._taken % TIDY:
+            return
+        for step in self._documents.values():
+            count = sum(len(members.streams) for members in step.members.values())
+            for key in list(step.members):
+                if count <= MEMBERS:
+                    break
+                count -= len(step.members.pop(key).streams)
+
+    async def _remember(self, events: Sequence[Recorded]) -> None:
+        """Read the history of the streams that are touched and not known, and of those merged with them."""
+        begun = {e.stream for e in events if e.stream_version == 1}
+        named = {s for e in events for s in merged_streams(e)}
+        old = {s for s in ({e.stream for e in events} | named) - begun if s not in self._families}
+        if not old:
+            return
+        links = await read_links(self._connection, old, self.position)
+        streams = old | {s for link in links for s in link}
+        histories: dict[str, list[Recorded]] = {s: [] for s in streams}
+        for e in await read_streams(self._connection, streams, self.position):
+            histories[e.stream].append(e)
+        self._families.take(histories, links)
+
+    async def _derive(self, first: int, changes: Sequence[Change]) -> list[Derived]:
+        """What every projection makes of the changes; what one cannot take in is set aside."""
+        derived = []
+        if self._parked is None:
+            self._parked = {b.build: set() for b in self.builds}
+            for p in await read_parked(self._connection, self.builds):
+                if p.to_position is None:
+                    self._parked[p.build].add(p.stream)
+        retried = await self._retried() if any(self._parked.values()) else {}
+        for build in self.builds:
+            projection = PROJECTIONS.get(build.projection)
+            if projection is None:
+                continue
+            made = Derived(build.build)
+            for parked in retried.get(build.build, ()):
+                await self._retry(build, projection, parked, first, made)
+            if isinstance(projection, Tally):
+                tally = self._tallies[build.build]
+                tally.bookings, tally.names = made.bookings, made.names
+                self._each(build, projection, changes, tally.apply, made)
+            else:
+                await self._fold_documents(build, projection, changes, made)
+            derived.append(made)
+        return derived
+
+    async def _fold_documents(
+        self, build: Build, document: Document[Any], changes: Sequence[Change], made: Derived
+    ) -> None:
+        step = self._documents[build.build]
+        step.versions, step.memberships = made.versions, made.memberships
+        await self._load(build, step, touched_keys(document, changes))
+        self._each(build, document, changes, step.apply, made)
+        for parked in made.parked:
+            step.leave_out(parked.stream)
+
+    async def _load(self, build: Build, step: DocumentStep, keys: Iterable[str]) -> None:
+        """The members of documents that are not remembered, but for those that are parked."""
+        missing = set(keys) - step.members.keys()
+        if missing:
+            step.members |= await read_members(self._connection, build, missing)
+            assert self._parked is not None  # noqa: S101 - read before
+            for stream in self._parked[build.build]:
+                step.leave_out(stream)
+
+    def _each(
+        self,
+        build: Build,
+        projection: Projection,
+        changes: Iterable[Change],
+        apply: Callable[[Change], None],
+        made: Derived,
+    ) -> None:
+        """Apply changes one by one; the stream of one that raises is parked, or everything stops."""
+        assert self._parked is not None  # noqa: S101 - read before
+        aside = self._parked[build.build]
+        for change in changes:
+            if change.stream in aside:
+                continue
+            try:
+                apply(change)
+            except Exception as error:
+                if projection.poison == "stop":
+                    raise
+                log.exception("parked", projection=build.projection, stream=change.stream, position=change.position)
+                aside.add(change.stream)
+                level = min(change.levels, default=0)
+                made.parked.append(Parked(build.build, change.stream, change.position, None, level, _reason(error)))
+
+    async def _retried(self) -> Mapping[int, Sequence[Parked]]:
+        wished: dict[int, list[Parked]] = {}
+        for p in await read_parked(self._connection, self.builds):
+            if p.wish == "retry" and p.to_position is None:
+                wished.setdefault(p.build, []).append(p)
+        return wished
+
+    async def _retry(self, build: Build, projection: Projection, parked: Parked, first: int, made: Derived) -> None:
+        """Book what a parked stream is by now, less what was booked of it: with the next event, as that is after K."""
+        assert self._parked is not None  # noqa: S101 - read before
+        connection, stream = self._connection, parked.stream
+        after = await read_variants(connection, build.base, stream, self.position)
+        change = Change(first, NOBODY, NEVER, stream, {}, after, restated=True)
+        try:
+            if isinstance(projection, Tally):
+                step = self._tallies[build.build]
+                step.bookings, step.names = made.bookings, made.names
+                step.restate(change, await booked(connection, build.build, stream))
+            else:
+                documents = self._documents[build.build]
+                documents.versions, documents.memberships = made.versions, made.memberships
+                before = await keys_of(connection, build.build, stream)
+                await self._load(build, documents, {*before, *documents.keys(after)})
+                documents.restate(change, before)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the stream stays where it is
+            await still_parked(connection, build.build, stream, _reason(error))
+            return
+        self._parked[build.build].discard(stream)
+        made.unparked.append(stream)
+
+
+def _reason(error: Exception) -> str:
+    return repr(error)[:REASON]

@@ -1,0 +1,235 @@
+"""Builds: the versions of the subjects and of each projection, beside each other, and which of them answers."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import orjson
+
+from incidentlog.projections.shapes import PROJECTIONS, Tally
+from incidentlog.sqlfiles import query
+from incidentlog.store.connect import Connection, Pool
+from incidentlog.subjects.fold import SUBJECT_VERSION
+from incidentlog.subjects.subject import Subject
+
+SUBJECTS: Final = "subjects"
+"""The name under which the subjects have their build, beside the projections."""
+State = Literal["building", "active", "retired", "dropped"]
+LEASE_SECONDS: Final = 3.0
+"""How long a node that says nothing keeps the work: so long nothing is projected after it was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One version of the subjects or of a projection, and how far it got."""
+
+    build: int
+    projection: str
+    version: int
+    base: int
+    """The build of the subjects that it is made of; its own number for the subjects."""
+    position: int
+    state: State
+    shape: str
+    """How its rows are stored: what has another shape than this code's cannot be read by it."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is of the version that this code makes."""
+        return wanted_builds().get(self.projection) == self.version
+
+    @property
+    def readable(self) -> bool:
+        """Whether this code can read its rows: they are of its version, or of one that is stored alike."""
+        return self.wanted or (self.projection in wanted_builds() and self.shape == shape_of(self.projection))
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A stream that a build could not take in."""
+
+    build: int
+    stream: str
+    from_position: int
+    to_position: int | None
+    """Exclusive; from it on the stream is taken in again. None while it is not."""
+    level: int
+    """The lowest marking of the stream: readers below it are not told."""
+    reason: str
+    wish: Literal["retry", "discard"] | None = None
+    note: str | None = None
+    """Why it was given up."""
+
+
+class SupersededError(Exception):
+    """Another runner moved the checkpoint, or switched the builds: nothing of this batch was written."""
+
+
+def wanted_builds() -> dict[str, int]:
+    """What this code derives, with its versions: the subjects and every projection."""
+    return {SUBJECTS: SUBJECT_VERSION, **{name: p.version for name, p in PROJECTIONS.items()}}
+
+
+def built(builds: Mapping[str, Build]) -> bool:
+    """Whether these, by projection, are all that this code serves."""
+    return wanted_builds().keys() <= builds.keys()
+
+
+@cache
+def shape_of(name: str) -> str:
+    """A digest of how rows of the subjects or of a projection are stored."""
+    stored: Any
+    if name == SUBJECTS:
+        stored = {category: kind.model_json_schema() for category, kind in Subject.families.items()}
+    else:
+        match PROJECTIONS[name]:
+            case Tally() as tally:
+                stored = [tally.dimensions, tally.measures]
+            case document:
+                stored = document.body.model_json_schema()
+    return hashlib.sha256(orjson.dumps(stored, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+# ------------------------------------------------------------------------------------------------------ reading
+
+
+async def read_builds(connection: Pool | Connection) -> list[Build]:
+    """Every build that has rows."""
+    return [Build(*row) for row in await connection.fetch(query("builds", "builds"))]
+
+
+async def active_builds(pool: Pool | Connection) -> dict[str, Build]:
+    """The builds that answer, by projection, `subjects` among them, save those that this code cannot read."""
+    rows = await pool.fetch(query("answer", "builds"))
+    return {b.projection: b for b in (Build(*r) for r in rows) if b.readable}
+
+
+async def lock_active(connection: Connection) -> list[Build]:
+    """The builds that answer, whose checkpoints stand still up to our commit."""
+    return [Build(*row) for row in await connection.fetch(query("builds", "locked"))]
+
+
+# ----------------------------------------------------------------------------------------------------- deciding
+
+
+async def begin_builds(connection: Connection) -> list[Build]:
+    """See to it that all that this code derives is active, or is being built beside what is; answers every build.
+
+    On a new log the builds are active from the start. A version that was built before and retired is taken up
+    where it was left.
+    """
+    async with connection.transaction():
+        await connection.execute(query("builds", "alone"))
+        builds = await read_builds(connection)
+        if not builds:
+            base = await _make(connection, SUBJECTS, None, "active")
+            for name in PROJECTIONS:
+                await _make(connection, name, base, "active")
+            return await read_builds(connection)
+        subjects = await _sought(connection, builds, SUBJECTS, None)
+        for name in PROJECTIONS:
+            await _sought(connection, builds, name, subjects)
+        return await read_builds(connection)
+
+
+async def _sought(connection: Connection, builds: Iterable[Build], name: str, base: int | None) -> int:
+    """The build of this code's version, made or taken up again where it is not there."""
+    ours = [b for b in builds if b.projection == name and b.wanted and base in {None, b.base}]
+    for build in sorted(ours, key=lambda b: (b.state == "retired", b.state == "building", -b.build)):
+        if build.state == "retired":
+            await connection.execute(query("builds", "set_state"), [build.build], "building")
+        return build.build
+    return await _make(connection, name, base, "building")
+
+
+async def _make(connection: Connection, name: str, base: int | None, state: State) -> int:
+    made: int = await connection.fetchval(
+        query("builds", "make"), name, wanted_builds()[name], base, shape_of(name), state
+    )
+    return made
+
+
+async def rebuild(connection: Connection, names: Collection[str], *, anew: bool = False) -> list[Build]:
+    """Begin builds of this code's versions beside those that answer, unless they are under way; answers them.
+
+    `subjects` begins everything anew, since all hangs on them. With `anew` what is under way is dropped first. Raises
+    KeyError for a name that is none.
+    """
+    async with connection.transaction():
+        await connection.execute(query("builds", "alone"))
+        if anew:
+            await drop(connection, [b.build for b in await read_builds(connection) if b.state == "building"])
+        builds = await read_builds(connection)
+        everything = SUBJECTS in names
+        base = next(b.build for b in builds if b.projection == SUBJECTS and b.state == "active")
+        if everything:
+            base = await _beside(connection, builds, SUBJECTS, None)
+        under_way = [await _beside(connection, builds, n, base) for n in (PROJECTIONS if everything else names)]
+        return [b for b in await read_builds(connection) if b.build in {base, *under_way} and b.state == "building"]
+
+
+async def _beside(connection: Connection, builds: Iterable[Build], name: str, base: int | None) -> int:
+    for build in builds:
+        if build.projection == name and build.wanted and build.state == "building" and base in {None, build.base}:
+            return build.build
+    return await _make(connection, name, base, "building")
+
+
+async def take_back(connection: Connection, name: str) -> Build | None:
+    """Bring back the newest retired build of this version: it catches up and is switched to. None: there is none.
+
+    A build of another version is brought back by the code of that version, when it starts.
+    """
+    async with connection.transaction():
+        await connection.execute(query("builds", "alone"))
+        builds = await read_builds(connection)
+        bases = {b.build for b in builds if b.projection == SUBJECTS and b.state == "active"}
+        retired = [b for b in builds if b.projection == name and b.state == "retired" and b.wanted and b.base in bases]
+        if name == SUBJECTS or not retired:
+            return None
+        await connection.execute(query("builds", "set_state"), [retired[-1].build], "building")
+        return retired[-1]
+
+
+async def activate(connection: Connection, builds: Sequence[Build]) -> None:
+    """Let these answer from now on, and retire those that did; what had been retired before goes. In a transaction."""
+    ours = {b.build for b in builds}
+    names = {b.projection for b in builds}
+    others = [b for b in await read_builds(connection) if b.projection in names and b.build not in ours]
+    active = [b.build for b in others if b.state == "active"]
+    await connection.execute(query("builds", "set_state"), active, "retired")
+    await connection.execute(query("builds", "set_state"), sorted(ours), "active")
+    bases = {b.base for b in builds}
+    stale = [b for b in others if b.state == "building" and b.wanted and b.base not in bases]
+    await drop(connection, [b.build for b in (*stale, *others) if b in stale or b.state == "retired"])
+
+
+async def drop_retired(connection: Connection) -> None:
+    """Delete the rows of all that answers no more: there is no way back then."""
+    async with connection.transaction():
+        await connection.execute(query("builds", "alone"))
+        await drop(connection, [b.build for b in await read_builds(connection) if b.state == "retired"])
+
+
+async def drop(connection: Connection, builds: Sequence[int]) -> None:
+    """Delete the rows of builds that do not answer."""
+    await connection.execute(query("builds", "set_state"), list(builds), "dropped")
+    for build in builds:
+        for table in ("subjects", "ledger", "names", "documents", "members", "parked"):
+            await connection.execute(query("builds", f"drop_{table}"), build)
+
+
+# ------------------------------------------------------------------------------------------------------- leases
+
+
+async def lease(connection: Connection, work: str, node: UUID) -> bool:
+    """Take or keep some work for LEASE_SECONDS; whether it is this node's."""
+    return bool(await connection.fetchval(query("builds", "lease"), work, node, LEASE_SECONDS))
+
+
+async def release(connection: Connection, work: str, node: UUID) -> None:
+    """Leave the work to whoever wants it."""
+    await connection.execute(query("builds", "release"), work, node)

@@ -1,0 +1,55 @@
+"""Streams that a projection could not take in: set aside with the reason, so that the others go on."""
+
+from collections.abc import Collection
+from typing import Literal
+
+from incidentlog.projections.steps import Entries
+from incidentlog.sqlfiles import query
+from incidentlog.store.builds import Build, Parked
+from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.derive import read_variant
+from incidentlog.subjects.fold import Variants
+
+Wish = Literal["retry", "discard"]
+
+
+async def read_parked(connection: Pool | Connection, builds: Collection[Build]) -> list[Parked]:
+    """All that was ever parked by some builds."""
+    numbers = [b.build for b in builds]
+    return [Parked(*row) for row in await connection.fetch(query("builds", "parked"), numbers)]
+
+
+async def still_parked(connection: Connection, build: int, stream: str, reason: str) -> None:
+    """A retry failed, too."""
+    await connection.execute(query("builds", "still_parked"), build, stream, reason)
+
+
+async def wish(connection: Connection, projection: str, stream: str, what: Wish, note: str | None) -> bool:
+    """Ask for a parked stream to be tried again with the next event, or given up; whether there is such."""
+    return await connection.fetchval(query("builds", "wish"), projection, stream, what, note) is not None
+
+
+async def incomplete(pool: Pool | Connection, build: Build, clearance: int, position: int) -> int:
+    """How many streams are not in an answer as of a position."""
+    count: int = await pool.fetchval(query("builds", "incomplete"), build.build, clearance, position)
+    return count
+
+
+async def read_variants(connection: Connection, base: int, stream: str, position: int) -> Variants:
+    """What stood of a stream's subject as of a position, at every marking."""
+    rows = await connection.fetch(query("derive", "variants"), base, stream, position)
+    return {r["level"]: read_variant(stream, r["body"]) for r in rows}
+
+
+async def keys_of(connection: Connection, build: int, stream: str) -> set[str]:
+    """The documents that a stream is part of."""
+    return {r["key"] for r in await connection.fetch(query("derive", "keys_of"), build, stream)}
+
+
+async def booked(connection: Connection, build: int, stream: str) -> Entries:
+    """What a ledger holds of one stream."""
+    entries: Entries = {}
+    for r in await connection.fetch(query("derive", "booked"), build, stream):
+        sums = [sum(column) for column in zip(*r["amounts"], strict=True)]
+        entries.setdefault(r["level"], {})[r["at"], tuple(r["dimensions"])] = sums
+    return entries

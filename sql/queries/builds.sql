@@ -1,0 +1,132 @@
+-- name: alone
+-- Let one at a time decide on the builds, up to its commit.
+SELECT pg_advisory_xact_lock(7241906, hashtext(current_schema()))
+
+-- name: builds
+-- Every build that has rows, and how far it got.
+SELECT build, projection, version, base, position, state, shape FROM builds WHERE state <> 'dropped' ORDER BY build
+
+-- name: locked
+-- The active builds, whose checkpoints stand still up to our commit.
+SELECT build, projection, version, base, position, state, shape FROM builds WHERE state = 'active' ORDER BY build
+FOR UPDATE
+
+-- name: make
+-- A new build from position 0; its base is itself where none is given.
+-- $1 projection text
+-- $2 version integer
+-- $3 base smallint
+-- $4 shape text
+-- $5 state text
+INSERT INTO builds (build, projection, version, base, shape, state)
+SELECT n, $1, $2, coalesce($3::smallint, n), $4, $5 FROM (SELECT (coalesce(max(build), 0) + 1)::smallint AS n FROM builds) AS next
+RETURNING build
+
+-- name: set_state
+-- What becomes of some builds.
+-- $1 builds smallint[]
+-- $2 state text
+UPDATE builds SET state = $2 WHERE build = ANY($1)
+
+-- name: advance
+-- Move the checkpoint of some builds, if they are where and what the caller thinks they are: compare-and-swap.
+-- $1 builds smallint[]
+-- $2 from_position bigint
+-- $3 to_position bigint
+-- $4 state text
+UPDATE builds SET position = $3 WHERE build = ANY($1) AND position = $2 AND state = $4 RETURNING build
+
+-- name: drop_subjects
+-- The rows of a build go.
+-- $1 build smallint
+DELETE FROM subjects WHERE build = $1
+
+-- name: drop_ledger
+-- The rows of a build go.
+-- $1 build smallint
+DELETE FROM ledger WHERE build = $1
+
+-- name: drop_names
+-- The rows of a build go.
+-- $1 build smallint
+DELETE FROM names WHERE build = $1
+
+-- name: drop_documents
+-- The rows of a build go.
+-- $1 build smallint
+DELETE FROM documents WHERE build = $1
+
+-- name: drop_members
+-- The rows of a build go.
+-- $1 build smallint
+DELETE FROM document_members WHERE build = $1
+
+-- name: drop_parked
+-- The rows of a build go.
+-- $1 build smallint
+DELETE FROM parked WHERE build = $1
+
+-- name: lease
+-- Take or keep the work, unless another node has it still; answers whether it is ours.
+-- $1 work text
+-- $2 node uuid
+-- $3 seconds double precision
+INSERT INTO leases AS l (work, node, until) VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+ON CONFLICT (work) DO UPDATE SET node = excluded.node, until = excluded.until
+WHERE l.node = excluded.node OR l.until < clock_timestamp()
+RETURNING true
+
+-- name: release
+-- Leave the work to whoever wants it.
+-- $1 work text
+-- $2 node uuid
+DELETE FROM leases WHERE work = $1 AND node = $2
+
+-- name: parked
+-- The streams that builds could not take in, and what is to become of them.
+-- $1 builds smallint[]
+SELECT build, stream, from_position, to_position, level, reason, wish, note FROM parked
+WHERE build = ANY($1) ORDER BY build, from_position, stream
+
+-- name: park
+-- A build takes in no more of some streams.
+-- $1 builds smallint[]
+-- $2 streams text[]
+-- $3 positions bigint[]
+-- $4 levels smallint[]
+-- $5 reasons text[]
+INSERT INTO parked (build, stream, from_position, level, reason)
+SELECT * FROM unnest($1::smallint[], $2::text[], $3::bigint[], $4::smallint[], $5::text[])
+
+-- name: unpark
+-- A parked stream is taken in again from a position on.
+-- $1 build smallint
+-- $2 stream text
+-- $3 to_position bigint
+UPDATE parked SET to_position = $3 WHERE build = $1 AND stream = $2 AND to_position IS NULL
+
+-- name: still_parked
+-- A retry did not help.
+-- $1 build smallint
+-- $2 stream text
+-- $3 reason text
+UPDATE parked SET wish = NULL, reason = $3 WHERE build = $1 AND stream = $2 AND to_position IS NULL
+
+-- name: wish
+-- Say what is to become of a parked stream; answers the build, where there is such.
+-- $1 projection text
+-- $2 stream text
+-- $3 wish text
+-- $4 note text
+UPDATE parked p SET wish = $3, note = $4 FROM builds b
+WHERE b.build = p.build AND b.projection = $1 AND b.state = 'active' AND p.stream = $2 AND p.to_position IS NULL
+RETURNING p.build
+
+-- name: incomplete
+-- How many streams a build could not take in, as of a position and for a clearance; those given up count no more.
+-- $1 build smallint
+-- $2 clearance smallint
+-- $3 position bigint
+SELECT count(*) FROM parked
+WHERE build = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
+  AND wish IS DISTINCT FROM 'discard'

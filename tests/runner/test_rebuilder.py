@@ -1,0 +1,265 @@
+"""Building beside what answers: nobody notices, nothing is lost, and there is a way back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.runner import Rebuilder
+from incidentlog.runner import lane as lane_module
+from incidentlog.runner import rebuilder as rebuilder_module
+from incidentlog.runner import runner as runner_module
+from incidentlog.store import builds as builds_module
+from incidentlog.store.builds import SUBJECTS, Build, active_builds, read_builds, rebuild, take_back
+from incidentlog.store.connect import Access
+from tests.commands import retraction, strike
+from tests.runner.driving import DERIVED, Log, caught_up, check, following, log_at
+
+AT = [datetime(2026, 1, 1, tzinfo=UTC)]
+CITY = "city_incidents"
+
+
+@pytest.fixture
+async def log(access: Access) -> AsyncIterator[Log]:
+    async with log_at(access) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is waited for is looked at often, and a batch is a few events."""
+    for module in (runner_module, rebuilder_module):
+        monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+        monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(rebuilder_module, "PAGE", 3)
+
+
+@asynccontextmanager
+async def rebuilding(log: Log) -> AsyncIterator[Rebuilder]:
+    rebuilder = Rebuilder(log.access)
+    task = asyncio.create_task(rebuilder.run())
+    try:
+        yield rebuilder
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def active(log: Log, name: str = CITY) -> Build:
+    return (await active_builds(log.connection))[name]
+
+
+async def switched(log: Log, before: Build) -> Build:
+    async with asyncio.timeout(10):
+        while (now := await active(log, before.projection)).build == before.build:
+            await asyncio.sleep(0.01)
+    return now
+
+
+async def incidents(log: Log) -> int:
+    rows = await log.rows(CITY, AT[0], await log.head())
+    return sum(row["incidents"] for row in rows.values())
+
+
+async def test_a_build_is_made_beside_and_switched_to_while_events_go_on_coming(log: Log):
+    one = strike()
+    async with following(log) as runner, rebuilding(log):
+        await log.add(one, *(strike() for _ in range(10)))
+        await caught_up(log, runner)
+        before = await active(log)
+        await rebuild(log.connection, [CITY])
+        for n in range(20):
+            await log.add(strike(), *([retraction(one["id"])] if n == 10 else []))
+            await caught_up(log, runner)
+            assert await incidents(log) == 11 + n + 1 - (n >= 10)  # whichever build answers
+        after = await switched(log, before)
+        await log.add(strike())
+        await caught_up(log, runner)
+    assert (before.state, after.state) == ("active", "active")
+    states = {b.build: b.state for b in await read_builds(log.connection) if b.projection == CITY}
+    assert states == {before.build: "retired", after.build: "active"}
+    assert len({b.position for b in (await active_builds(log.connection)).values()}) == 1
+    await check(log, ats=AT)
+
+
+async def test_what_is_rebuilt_is_what_was_row_for_row(log: Log):
+    one = strike()
+    async with following(log) as runner, rebuilding(log):
+        await log.add(one, *(strike() for _ in range(10)), retraction(one["id"]))
+        await caught_up(log, runner)
+        tables = {t: await rows_of(log, t, await active_builds(log.connection)) for t in ("ledger", "subjects")}
+        before = await active(log)
+        await rebuild(log.connection, [SUBJECTS])
+        await switched(log, before)
+        builds = await active_builds(log.connection)
+        assert {t: await rows_of(log, t, builds) for t in tables} == tables
+    assert all(tables.values())
+    await check(log, ats=AT)
+
+
+async def rows_of(log: Log, table: str, builds: dict[str, Build]) -> list[tuple[Any, ...]]:
+    """A table's rows of what answers, by the projection's name instead of the build's number."""
+    names = {b.build: name for name, b in builds.items()}
+    rows = await log.connection.fetch(f"SELECT * FROM {table} WHERE build = ANY($1)", list(names))
+    return sorted(((names[r["build"]], *(v for k, v in r.items() if k != "build")) for r in rows), key=repr)
+
+
+async def test_a_new_version_in_the_code_is_built_beside_the_old_one_which_answers_meanwhile(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    await log.add(*(strike() for _ in range(10)))
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    before = await active(log)
+    monkeypatch.setattr(PROJECTIONS[CITY], "version", 1_000)
+    async with following(log) as runner:
+        await log.add(strike())
+        await caught_up(log, runner)
+        assert (await active(log)) == before  # the old one, where the old code left it
+        assert sum(r["incidents"] for r in (await log.rows(CITY, AT[0], 10)).values()) == 10
+        async with rebuilding(log):
+            after = await switched(log, before)
+        await log.add(strike())
+        await caught_up(log, runner)
+    assert after.version == 1_000
+    assert await incidents(log) == 12
+    await check(log, ats=AT)
+
+
+async def test_code_that_stores_other_rows_does_not_read_the_old_ones(log: Log, monkeypatch: pytest.MonkeyPatch):
+    await log.add(strike())
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    monkeypatch.setattr(PROJECTIONS[CITY], "version", 1_000)
+    assert CITY in await active_builds(log.connection)
+    await log.connection.execute("UPDATE builds SET shape = 'another' WHERE projection = $1", CITY)
+    assert CITY not in await active_builds(log.connection)
+
+
+async def test_a_new_version_of_the_subjects_builds_all_that_hangs_on_them_and_switches_at_once(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    await log.add(*(strike() for _ in range(5)))
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    before = await active_builds(log.connection)
+    await log.connection.execute("UPDATE builds SET version = 0 WHERE projection = 'subjects'")
+    async with following(log) as runner, rebuilding(log):
+        await switched(log, before[SUBJECTS])
+        after = await active_builds(log.connection)
+        assert not {b.build for b in before.values()} & {b.build for b in after.values()}
+        await log.add(strike())
+        await caught_up(log, runner)
+    assert await incidents(log) == 6
+    await check(log, ats=AT)
+
+
+async def test_a_rebuild_that_is_killed_goes_on_where_it_was(log: Log, monkeypatch: pytest.MonkeyPatch):
+    await log.add(*(strike() for _ in range(20)))
+    taken: list[int] = []
+    take = lane_module.Lane.take
+
+    async def stop_at_ten(lane: Any, events: Any) -> Any:
+        if lane.builds[0].state == "building":
+            taken.extend(e.position for e in events)
+            if len(taken) >= 10:
+                raise asyncio.CancelledError
+        return await take(lane, events)
+
+    async with following(log) as runner:
+        await caught_up(log, runner)
+        before = await active(log)
+        await rebuild(log.connection, [CITY])
+        monkeypatch.setattr(lane_module.Lane, "take", stop_at_ten)
+        rebuilder = asyncio.create_task(Rebuilder(log.access).run())
+        await asyncio.wait([rebuilder])
+        assert rebuilder.cancelled()
+        monkeypatch.setattr(lane_module.Lane, "take", take)
+        (left,) = [b for b in await read_builds(log.connection) if b.state == "building"]
+        assert 0 < left.position < 12
+        monkeypatch.setattr(rebuilder_module, "lease", always)  # the killed one holds it for a while
+        async with rebuilding(log):
+            assert (await switched(log, before)).build == left.build
+    assert await incidents(log) == 20
+    await check(log, ats=AT)
+
+
+async def always(*_: Any) -> bool:
+    return True
+
+
+async def test_two_rebuilders_forced_on_one_build_never_count_twice(log: Log, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rebuilder_module, "lease", always)
+    await log.add(*(strike() for _ in range(40)))
+    async with following(log) as runner:
+        await caught_up(log, runner)
+        before = await active(log)
+        async with rebuilding(log), rebuilding(log):
+            await rebuild(log.connection, [CITY])
+            await switched(log, before)
+    assert await incidents(log) == 40
+    await check(log, ats=AT)
+
+
+async def test_the_build_before_is_brought_back_and_catches_up_first(log: Log):
+    async with following(log) as runner, rebuilding(log):
+        await log.add(*(strike() for _ in range(5)))
+        await caught_up(log, runner)
+        first = await active(log)
+        assert await take_back(log.connection, CITY) is None
+        await rebuild(log.connection, [CITY])
+        second = await switched(log, first)
+        await log.add(*(strike() for _ in range(5)))
+        await caught_up(log, runner)
+        assert (await take_back(log.connection, CITY)) is not None
+        assert (await switched(log, second)).build == first.build
+        assert await incidents(log) == 10
+        await log.add(strike())
+        await caught_up(log, runner)
+    assert await incidents(log) == 11
+    await check(log, ats=AT)
+
+
+async def test_a_third_build_takes_the_place_of_the_first_whose_rows_go(log: Log):
+    async with following(log) as runner, rebuilding(log):
+        await log.add(strike())
+        await caught_up(log, runner)
+        seen = [await active(log)]
+        for _ in range(2):
+            await rebuild(log.connection, [CITY])
+            seen.append(await switched(log, seen[-1]))
+    left = {b.build: b.state for b in await read_builds(log.connection) if b.projection == CITY}
+    assert left == {seen[1].build: "retired", seen[2].build: "active"}
+    for table in set(DERIVED) - {"builds", "merge_links", "leases"}:
+        assert not await log.connection.fetchval(f"SELECT count(*) FROM {table} WHERE build = $1", seen[0].build), table
+    assert await log.connection.fetchval("SELECT state FROM builds WHERE build = $1", seen[0].build) == "dropped"
+
+
+async def test_another_node_takes_over_when_the_one_that_worked_is_gone(log: Log):
+    async with following(log) as one:
+        await log.add(strike())
+        await caught_up(log, one)
+        async with following(log) as other:
+            await log.add(strike())
+            await caught_up(log, one)
+            assert other.position == 0
+    async with following(log) as third:
+        await log.add(strike())
+        await caught_up(log, third)
+    assert await incidents(log) == 3
+
+
+async def test_a_node_that_was_killed_is_waited_for_no_longer_than_its_lease(log: Log, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(builds_module, "LEASE_SECONDS", 0.2)
+    monkeypatch.setattr(runner_module, "release", always)  # a killed one leaves without a word
+    async with following(log) as one:
+        await log.add(strike())
+        await caught_up(log, one)
+    async with following(log) as other:
+        await log.add(strike())
+        await caught_up(log, other)
+    assert await incidents(log) == 2
