@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from incidentlog.cli import database, doctor, events, export, ingest, key, log, projection, serve, verify
+from incidentlog.cli import database, doctor, events, export, ingest, key, log, projection, replay, serve, verify
 from incidentlog.cli.group import Group
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(projection.app, name="projection")
 app.add_typer(database.app, name="db")
 app.add_typer(key.app, name="key")
 app.add_typer(log.app, name="log")
+app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)

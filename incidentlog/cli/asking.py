@@ -64,7 +64,7 @@ class Service:
                 raw = await response.read()
                 if response.ok:
                     return orjson.loads(raw)
-                raise Refused(response.status, _problem(raw, response.reason), _seconds(response))
+                raise _refused(response, raw)
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
             raise self.away(error) from error
         except (aiohttp.ClientError, orjson.JSONDecodeError) as error:
@@ -80,6 +80,15 @@ class Service:
             case _:
                 why = str(error) or type(error).__name__
         return Failed(f"no service at {self.url}: {why}", Code.UNAVAILABLE)
+
+
+async def refusal(response: aiohttp.ClientResponse) -> Refused:
+    """What an answer that is no success says."""
+    return _refused(response, await response.read())
+
+
+def _refused(response: aiohttp.ClientResponse, raw: bytes) -> Refused:
+    return Refused(response.status, _problem(raw, response.reason), _seconds(response))
 
 
 def _problem(raw: bytes, reason: str | None) -> dict[str, Any]:

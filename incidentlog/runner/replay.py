@@ -1,0 +1,107 @@
+"""Replay: what is served, folded again from the log beside it and compared row by row (AUDIT, Replay).
+
+The folding is the runner's own step. It writes into tables that only this session sees, and that are gone with it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from incidentlog.projections.shapes import PROJECTIONS, Document
+from incidentlog.runner.lane import Lane
+from incidentlog.store.builds import SUBJECTS, Build, active_builds, begin_builds
+from incidentlog.store.connect import Access, Connection
+from incidentlog.store.read import read_after, read_log
+from incidentlog.store.replay_check import Compared, Side, analyze_scratch, compare, make_scratch
+
+PAGE: Final = 1_000
+
+
+class ReplayError(Exception):
+    """It cannot be compared, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The state of knowledge that was compared, and what came of it."""
+
+    position: int
+    generation: int
+    compared: Sequence[Compared]
+
+    @property
+    def same(self) -> bool:
+        """Whether all that is served is what the log gives."""
+        return all(c.same for c in self.compared)
+
+
+async def replay(
+    access: Access,
+    *,
+    to: int | None = None,
+    projection: str | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Replayed:
+    """Fold the log up to a position, and compare the subjects and the projections, or one of them.
+
+    `to` None is where the projections are. Raises ReplayError when they are not that far, are of another version than
+    this code's, or were built anew meanwhile; KeyError for a projection that is none.
+    """
+    names = list(PROJECTIONS) if projection is None else _with_its_tally(projection)
+    served = await access.connect("runner")
+    scratch = await access.connect("runner")
+    try:
+        identity = await read_log(served)
+        builds = _served(await active_builds(served), names)
+        upto = min(b.position for b in builds.values()) if to is None else to
+        if any(b.position < upto for b in builds.values()):
+            raise ReplayError(f"the projections are at position {min(b.position for b in builds.values())}, not {upto}")
+        await make_scratch(scratch)
+        ours = await _fold(scratch, names, upto, identity.zone, progress)
+        compared = [
+            await compare(name, Side(served, builds[name].build), Side(scratch, ours[name].build), upto)
+            for name in (SUBJECTS, *names)
+        ]
+        now = await active_builds(served)
+        if any(name not in now or now[name].build != build.build for name, build in builds.items()):
+            raise ReplayError("what is served was built anew meanwhile: again")
+        return Replayed(upto, identity.generation, compared)
+    finally:
+        served.terminate()
+        scratch.terminate()
+
+
+def _with_its_tally(name: str) -> list[str]:
+    """A projection, after the tally that it reads."""
+    projection = PROJECTIONS[name]
+    tally = projection.tally if isinstance(projection, Document) else None
+    return [name] if tally is None else [tally.name, name]
+
+
+def _served(builds: dict[str, Build], names: Sequence[str]) -> dict[str, Build]:
+    """The builds that answer; raises ReplayError where one is not of this code's version."""
+    wanted = (SUBJECTS, *names)
+    other = [name for name in wanted if name not in builds or not builds[name].wanted]
+    if other:
+        raise ReplayError(f"{', '.join(other)}: what is served is not of this version of the code, or not there yet")
+    return {name: builds[name] for name in wanted}
+
+
+async def _fold(
+    connection: Connection, names: Sequence[str], upto: int, zone: str, progress: Callable[[int, int], None]
+) -> dict[str, Build]:
+    """Fold the log up to a position into the session's own tables; answers their builds."""
+    made = await begin_builds(connection)
+    lane = Lane(connection, [b for b in made if b.projection in {SUBJECTS, *names}], zone)
+    batches, analyzed = 0, 1
+    while lane.position < upto:
+        batch = await read_after(connection, lane.position, min(PAGE, upto - lane.position))
+        if not batch:
+            raise ReplayError(f"the log ends at position {lane.position}, not {upto}")
+        await lane.take(batch)
+        batches += 1
+        if batches == analyzed:  # at 1, 4, 16, ... batches
+            await analyze_scratch(connection)
+            analyzed *= 4
+        progress(lane.position, upto)
+    return {b.projection: b for b in lane.builds}

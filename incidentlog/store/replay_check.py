@@ -1,0 +1,101 @@
+"""What is derived, twice: as it is served, and folded again in tables of the session's own; row by row."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from incidentlog.sqlfiles import query
+from incidentlog.store.connect import Connection
+
+PAGE: Final = 2_000
+TABLES: Final[dict[str, tuple[str | int, ...]]] = {
+    "subjects": ("", -1, -1),
+    "ledger": (-1, -1),
+    "names": ("", "", -1),
+    "documents": ("", -1, -1),
+    "document_members": ("", "", -1),
+}
+"""Every table of rows that belong to a build, and what lies before its first key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Where the rows of a build are."""
+
+    connection: Connection
+    build: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first row that is not the same on both sides; None where one has it not."""
+
+    table: str
+    key: tuple[Any, ...]
+    served: str | None
+    replayed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The rows of the subjects or of a projection: how many are served, SHA-256 of both sides, the first difference."""
+
+    name: str
+    rows: int
+    served: str
+    replayed: str
+    difference: Difference | None
+
+    @property
+    def same(self) -> bool:
+        """Whether they are equal, byte by byte."""
+        return self.difference is None and self.served == self.replayed
+
+
+async def make_scratch(connection: Connection) -> None:
+    """Give the session tables of its own for all that is derived: from then on it writes and reads those.
+
+    They are in the session's temporary schema: PostgreSQL removes them with the session, however that ends.
+    """
+    await connection.execute(query("replay_check", "scratch"))
+
+
+async def analyze_scratch(connection: Connection) -> None:
+    """Tell the planner how large the scratch tables are."""
+    await connection.execute(query("replay_check", "analyze"))
+
+
+async def compare(name: str, served: Side, replayed: Side, position: int) -> Compared:
+    """Compare all rows of two builds as they stood at a position."""
+    digests = hashlib.sha256(), hashlib.sha256()
+    rows, difference = 0, None
+    for table in TABLES:
+        for digest in digests:
+            digest.update(f"{table}\n".encode())
+        left, right = _rows(table, served, position), _rows(table, replayed, position)
+        one, other = await anext(left, None), await anext(right, None)
+        while one is not None or other is not None:
+            ours = one if one is not None and (other is None or one[0] <= other[0]) else None
+            theirs = other if other is not None and (one is None or other[0] <= one[0]) else None
+            if difference is None and (None if ours is None else ours[1]) != (None if theirs is None else theirs[1]):
+                found = ours or theirs
+                assert found is not None  # noqa: S101 - one side has a row
+                difference = Difference(table, found[0], ours and ours[1], theirs and theirs[1])
+            if ours is not None:
+                digests[0].update(ours[1].encode() + b"\n")
+                rows += 1
+                one = await anext(left, None)
+            if theirs is not None:
+                digests[1].update(theirs[1].encode() + b"\n")
+                other = await anext(right, None)
+    return Compared(name, rows, digests[0].hexdigest(), digests[1].hexdigest(), difference)
+
+
+async def _rows(table: str, side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
+    """Keys and texts of a build's rows, in the order of their keys, a page at a time: no transaction is long."""
+    key: tuple[Any, ...] = TABLES[table]
+    while page := await side.connection.fetch(query("replay_check", table), side.build, position, *key, PAGE):
+        for row in page:
+            yield tuple(row)[:-1], row["row"]
+        key = tuple(page[-1])[:-1]

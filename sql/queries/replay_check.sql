@@ -1,0 +1,85 @@
+-- name: scratch
+-- Tables for everything derived in the session's own schema, which is searched first, and gone with the session.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['builds', 'subjects', 'merge_links', 'ledger', 'names', 'documents', 'document_members',
+                                'parked'] LOOP
+        EXECUTE format('CREATE TEMP TABLE %1$I (LIKE %1$I INCLUDING ALL)', name);
+    END LOOP;
+END
+$$
+
+-- name: analyze
+-- Let the planner know how large the scratch tables have grown: nothing else tells it of them.
+ANALYZE subjects, merge_links, ledger, names, documents, document_members
+
+-- name: subjects
+-- Rows of a build as they stood at a position, after a key and in the order of their keys; what ended them only later
+-- is not known then. The row is its text, byte by byte.
+-- $1 build smallint
+-- $2 position bigint
+-- $3 stream text
+-- $4 level smallint
+-- $5 from_position bigint
+-- $6 limit bigint
+SELECT stream, level, from_position,
+       ROW(stream, level, from_position, CASE WHEN to_position <= $2 THEN to_position END, restated, body)::text AS row
+FROM subjects
+WHERE build = $1 AND from_position <= $2 AND (stream, level, from_position) > ($3, $4, $5)
+ORDER BY stream, level, from_position LIMIT $6
+
+-- name: ledger
+-- As above.
+-- $1 build smallint
+-- $2 upto bigint
+-- $3 position bigint
+-- $4 line integer
+-- $5 limit bigint
+SELECT position, line, ROW(position, line, level, stream, at, dimensions, amounts, restated)::text AS row
+FROM ledger
+WHERE build = $1 AND position <= $2 AND (position, line) > ($3, $4)
+ORDER BY position, line LIMIT $5
+
+-- name: names
+-- As above.
+-- $1 build smallint
+-- $2 position bigint
+-- $3 dimension text
+-- $4 value text
+-- $5 level smallint
+-- $6 limit bigint
+SELECT dimension, value, level, ROW(dimension, value, level, position, name)::text AS row
+FROM names
+WHERE build = $1 AND position <= $2 AND (dimension, value, level) > ($3, $4, $5)
+ORDER BY dimension, value, level LIMIT $6
+
+-- name: documents
+-- As above.
+-- $1 build smallint
+-- $2 position bigint
+-- $3 key text
+-- $4 level smallint
+-- $5 from_position bigint
+-- $6 limit bigint
+SELECT key, level, from_position,
+       ROW(key, level, from_position, CASE WHEN to_position <= $2 THEN to_position END, restated, body, left_out)::text
+           AS row
+FROM documents
+WHERE build = $1 AND from_position <= $2 AND (key, level, from_position) > ($3, $4, $5)
+ORDER BY key, level, from_position LIMIT $6
+
+-- name: document_members
+-- As above.
+-- $1 build smallint
+-- $2 position bigint
+-- $3 key text
+-- $4 stream text
+-- $5 from_position bigint
+-- $6 limit bigint
+SELECT key, stream, from_position,
+       ROW(key, stream, from_position, CASE WHEN to_position <= $2 THEN to_position END)::text AS row
+FROM document_members
+WHERE build = $1 AND from_position <= $2 AND (key, stream, from_position) > ($3, $4, $5)
+ORDER BY key, stream, from_position LIMIT $6

@@ -1,0 +1,106 @@
+"""Replay: what is served is what the log gives, and an edit of it is found, wherever it was made."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from incidentlog.runner.replay import ReplayError, replay
+from incidentlog.store.connect import Access
+from tests.commands import about, retraction, strike
+from tests.runner.driving import Log, caught_up, following, log_at
+from tests.subjects.given import timeline
+
+
+@pytest.fixture
+async def log(access: Access) -> AsyncIterator[Log]:
+    """The timeline, with a correction and a merge, and all that is derived from it."""
+    async with log_at(access) as made:
+        first, second = strike(stream="strike:a", killed=3), strike(stream="strike:b", killed=2)
+        merge = {
+            "type": "record.merged",
+            "stream": "strike:a",
+            "data": {"survivor": "strike:a", "absorbed": ["strike:b"], "reason": "one"},
+        }
+        await made.add(*timeline(), first, second)
+        await made.add(merge, about("amended", first["id"], patch={"data": {"target_class": "port"}}, reason="a port"))
+        await made.add(retraction(second["id"]))
+        async with following(made) as runner:
+            await caught_up(made, runner)
+        yield made
+
+
+async def nothing_is_left(log: Log) -> None:
+    """The scratch tables go with their session, which takes its leave in its own time; at most 10 s."""
+    left = "SELECT count(*) FROM pg_class WHERE relnamespace::regnamespace::text LIKE 'pg_temp%'"
+    async with asyncio.timeout(10):
+        while await log.connection.fetchval(left):
+            await asyncio.sleep(0.05)
+
+
+async def test_what_is_served_is_what_the_log_gives(log: Log):
+    head = await log.head()
+    told: list[tuple[int, int]] = []
+    replayed = await replay(log.access, progress=lambda done, goal: told.append((done, goal)))
+    assert replayed.position == head
+    assert [c.name for c in replayed.compared if not c.same] == []
+    assert all(c.served == c.replayed for c in replayed.compared)
+    assert sum(c.rows for c in replayed.compared) > 200
+    assert told[-1] == (head, head)
+    await nothing_is_left(log)
+
+
+@pytest.mark.parametrize("back", [1, 2, 3, 50])
+async def test_so_it_was_at_every_position_before(log: Log, back: int):
+    replayed = await replay(log.access, to=await log.head() - back)
+    assert replayed.same
+
+
+EDITS = {
+    "subjects": "UPDATE subjects SET body = replace(body, 'port', 'pier') WHERE stream = 'strike:a' AND to_position IS NULL",
+    "ledger": "UPDATE ledger SET amounts[1] = amounts[1] + 1 WHERE position = (SELECT max(position) FROM ledger)",
+    "names": "UPDATE names SET name = 'Odessa' WHERE value = 'geonames:698740'",
+    "documents": "UPDATE documents SET restated = NOT restated WHERE from_position = (SELECT max(from_position) FROM documents)",
+    "document_members": "DELETE FROM document_members WHERE from_position = (SELECT max(from_position) FROM document_members)",
+}
+
+
+@pytest.mark.parametrize("table", EDITS)
+async def test_an_edit_of_a_derived_table_is_found_and_its_first_row_named(log: Log, table: str):
+    await log.connection.execute(EDITS[table])
+    replayed = await replay(log.access)
+    assert not replayed.same
+    different = [c for c in replayed.compared if not c.same]
+    assert {c.difference.table for c in different if c.difference is not None} == {table}
+    assert all(c.served != c.replayed for c in different)
+    await nothing_is_left(log)
+
+
+async def test_a_row_that_is_there_too_many_or_missing_is_named_by_its_key(log: Log):
+    await log.connection.execute(
+        "INSERT INTO ledger SELECT build, position, 99, level, stream, at, dimensions, amounts, restated FROM ledger "
+        "WHERE (build, position, line) = (SELECT build, position, line FROM ledger ORDER BY position, line, build LIMIT 1)"
+    )
+    (found,) = [c.difference for c in (await replay(log.access)).compared if c.difference is not None]
+    assert (found.key[1], found.replayed) == (99, None)
+    assert found.served is not None
+    await log.connection.execute("DELETE FROM ledger WHERE line = 99")
+    await log.connection.execute("DELETE FROM subjects WHERE stream = 'strike:b'")
+    (found,) = [
+        c.difference
+        for c in (await replay(log.access, projection="strike_profile")).compared
+        if c.difference is not None
+    ]
+    assert (found.table, found.key[0], found.served) == ("subjects", "strike:b", None)
+
+
+async def test_one_projection_alone_with_the_tally_that_it_reads(log: Log):
+    replayed = await replay(log.access, projection="ceasefire_status")
+    assert [c.name for c in replayed.compared] == ["subjects", "violations", "ceasefire_status"]
+    assert replayed.same
+
+
+async def test_what_the_projections_have_not_reached_is_not_compared(log: Log):
+    head = await log.head()
+    with pytest.raises(ReplayError, match=f"at position {head}, not {head + 1}"):
+        await replay(log.access, to=head + 1)
