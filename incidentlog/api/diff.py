@@ -26,7 +26,7 @@ from incidentlog.errors import BadRequest, Fault, NotFound
 from incidentlog.importers.door import STREAM
 from incidentlog.projections.asking import FILTERS, LONGEST, SHAPING, fits
 from incidentlog.projections.differing import KINDS, Difference, causes_of, difference, differences, touched_by
-from incidentlog.projections.rows import Grouping, row_key
+from incidentlog.projections.rows import POLICIES, Grouping, row_key
 from incidentlog.projections.shapes import PROJECTIONS, Document, Key, Tally
 from incidentlog.store.answer import read_documents
 from incidentlog.store.builds import active_builds
@@ -37,7 +37,6 @@ from incidentlog.store.diff import (
     read_causes,
     read_subjects,
     touched_builds,
-    touched_category,
     touched_documents,
     touched_groups,
     touched_subjects,
@@ -215,10 +214,8 @@ async def _document(service: Service, document: Document[Any], pair: Pair, after
     found = differences(await earlier.rows(None), await later.rows(None))
     positions = await _document_positions(service, document, pair, later, list(found)[:DOCUMENTS])
     page, following = _page(found, after, limit)
-    if lone := [key for key in page if not positions.get(key)]:
-        # It is about other rows, or what it went by changed, such as a policy.
-        policies = await touched_category(service.pool, "policy", pair.between)
-        others = _newest([*policies, *(position for own in positions.values() for position in own)])
+    if lone := [key for key in page if not positions.get(key)]:  # it is about other rows
+        others = _newest([position for own in positions.values() for position in own])
         positions |= dict.fromkeys(lone, others)
     return Found(page, positions, following)
 
@@ -226,8 +223,13 @@ async def _document(service: Service, document: Document[Any], pair: Pair, after
 async def _document_positions(
     service: Service, document: Document[Any], pair: Pair, later: Stored, keys: Iterable[str]
 ) -> dict[str, Positions]:
-    """When documents became other ones, and when something was booked in the tally that they read."""
+    """When documents became other ones, when something was booked that they read, and when a policy changed."""
+    keys = list(keys)
     positions = await touched_documents(service.pool, later.build, keys, pair.between)
+    if document.policies:
+        policies = await touched_documents(service.pool, later.build_of(POLICIES), document.policies, pair.between)
+        changes = [position for own in policies.values() for position in own]
+        positions |= {key: _newest([*positions.get(key, ()), *changes]) for key in keys}
     if document.tally is None:
         return positions
     tally = document.tally()
@@ -238,15 +240,19 @@ async def _document_positions(
         )
         for doc in bodies:
             read.setdefault(doc.key, set()).update(document.tally_keys(doc.key, doc.body))
-    name, values = tally.dimensions[0], sorted({value for own in read.values() for value in own})
-    build = (await _stored(service, tally, pair.later, pair)).build
-    booked = await touched_groups(
-        service.pool, tally, build, Grouping((name,), {name: tuple(values)}), pair.between,
-        at=pair.later.at, after_key=None, limit=len(values),
-    )  # fmt: skip
-    for key, own in read.items():
-        also = [p for (value,), found in booked.items() if value in own for p in found]
-        positions[key] = _newest([*positions.get(key, ()), *also])
+    values = sorted({value for own in read.values() for value in own})
+    tallies = [(tally, tally.dimensions[0])]
+    if document.details is not None:
+        tallies.append((details := document.details(), details.dimensions[1]))
+    for booked_in, name in tallies:
+        build = (await _stored(service, booked_in, pair.later, pair)).build
+        booked = await touched_groups(
+            service.pool, booked_in, build, Grouping((name,), {name: tuple(values)}), pair.between,
+            at=pair.later.at, after_key=None, limit=len(values),
+        )  # fmt: skip
+        for key, own in read.items():
+            also = [p for (value,), found in booked.items() if value in own for p in found]
+            positions[key] = _newest([*positions.get(key, ()), *also])
     return positions
 
 

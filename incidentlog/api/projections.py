@@ -77,7 +77,7 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
     asked = ask(projection, several(request, {*MOMENT, "min_position", "format"}))
     if wanted is GEOJSON and (asked.grouping is None or "place" not in asked.grouping.by):
         raise NotAcceptable("geojson is of places: group by place, among others")
-    rows = await rows_of(service, asked, moment, reader.clearance)
+    rows = await rows_of(service, asked, moment, reader.clearance, key)
     if key is not None and key not in rows:
         raise NotFound(f"{projection.name} has no row '{key[:200]}' then")
     head: dict[str, Any] = {

@@ -8,11 +8,11 @@ from incidentlog.api.moment import Moment
 from incidentlog.api.reported import Folded, fold_reported
 from incidentlog.api.service import Service
 from incidentlog.errors import BadRequest, Fault, ProjectionLagging
-from incidentlog.projections.asking import Question, parse_question
+from incidentlog.projections.asking import Question, fits, parse_question
 from incidentlog.projections.figures import compared, ordered
-from incidentlog.projections.rows import Group, Grouping, document_rows, tally_rows
+from incidentlog.projections.rows import Grouping, document_rows, tally_rows
 from incidentlog.projections.shapes import Document, Projection, Row, Tally
-from incidentlog.store.answer import read_cells, read_documents, read_groups, read_names
+from incidentlog.store.answer import read_beside, read_documents, read_groups, read_names
 from incidentlog.store.builds import Build, active_builds
 
 
@@ -39,9 +39,18 @@ def ask(projection: Tally | Document[Any], params: Mapping[str, Sequence[str]]) 
     return Asked(projection, None)
 
 
-async def rows_of(service: Service, asked: Asked, moment: Moment, clearance: int) -> dict[str, Row]:
-    """The rows asked for at a moment."""
+async def rows_of(
+    service: Service, asked: Asked, moment: Moment, clearance: int, key: str | None = None
+) -> dict[str, Row]:
+    """The rows asked for at a moment; with `key`, at least that one, if there is such a row.
+
+    Of a document it may be the only one, and then costs no more than that one.
+    """
     state = await state_at(service, asked.projection, moment, clearance)
+    if isinstance(state, Stored) and isinstance(asked.projection, Document) and key is not None and fits(key):
+        own = await state.document(asked.projection, [key])
+        if key in own:
+            return own
     rows = await state.rows(asked.grouping)
     if asked.question is None:
         return rows
@@ -66,14 +75,18 @@ class Stored:
     @property
     def build(self) -> Build:
         """The build that answers."""
-        return _build_of(self.projection, self.builds)
+        return self.build_of(self.projection)
+
+    def build_of(self, projection: Projection) -> Build:
+        """The build that answers for a projection that this one reads; raises ProjectionLagging as `state_at` does."""
+        return _build_of(projection, self.builds)
 
     async def rows(self, grouping: Grouping | None) -> dict[str, Row]:
         """Its rows, by key and in order; of a tally those of a grouping."""
         if isinstance(self.projection, Tally):
             assert grouping is not None  # noqa: S101 - a tally always has one
             return await self._tally(self.projection, grouping)
-        return await self._document(self.projection)
+        return await self.document(self.projection, None)
 
     async def _tally(self, tally: Tally, grouping: Grouping) -> dict[str, Row]:
         pool, upto = self.service.pool, self.moment.position
@@ -83,14 +96,13 @@ class Stored:
         names = await read_names(pool, self.build, clearance=self.clearance, upto=upto)
         return tally_rows(tally, grouping.by, groups, names)
 
-    async def _document(self, document: Document[Any]) -> dict[str, Row]:
+    async def document(self, document: Document[Any], keys: Sequence[str] | None) -> dict[str, Row]:
+        """The rows of documents and those about all of them; or of some documents alone."""
         pool, at, upto = self.service.pool, self.moment.at, self.moment.position
-        stored = await read_documents(pool, document, self.build, clearance=self.clearance, upto=upto)
-        cells: dict[str, list[Group]] = {}
-        if document.tally is not None:
-            build = _build_of(document.tally(), self.builds)
-            cells = await read_cells(pool, document, build, clearance=self.clearance, at=at, upto=upto)
-        return document_rows(document, stored, cells, at)
+        stored = await read_documents(pool, document, self.build, clearance=self.clearance, upto=upto, keys=keys)
+        beside = await read_beside(pool, document, self.build_of, stored, clearance=self.clearance, at=at, upto=upto)
+        rows = document_rows(document, stored, beside, at)
+        return rows if keys is None else {s.key: rows[s.key] for s in stored}
 
 
 async def state_at(

@@ -34,7 +34,7 @@ from incidentlog.live.subscription import Following, Subscription, Tailing
 from incidentlog.live.tallies import TallyView
 from incidentlog.live.views import ROWS, View
 from incidentlog.projections.asking import parse_grouping
-from incidentlog.projections.shapes import PROJECTIONS, Document, Tally
+from incidentlog.projections.shapes import PROJECTIONS, Projection, Tally
 from incidentlog.store.builds import Build, active_builds, built
 from incidentlog.store.connect import Connection, Pool, lost
 from incidentlog.store.filters import parse_event_filter
@@ -342,15 +342,14 @@ class Hub:
             view = TallyView.of(projection, build, narrowed, reader.clearance)
         else:
             _refuse_grouping(asked)
-            tally = None if projection.tally is None else self._build(PROJECTIONS[projection.tally.name])
-            view = DocumentView.of(projection, build, tally, reader.clearance)
+            view = DocumentView.of(projection, self._build, reader.clearance)
         name = _name(f"{projection.name}@{projection.version}", [narrowed, reader.clearance])
         if name in self._channels:
             return self._channels[name]
         self._limit()
         return Channel(name, projection.version, view, self._progress, self._clock, self._reading)
 
-    def _build(self, projection: Tally | Document[Any]) -> Build:
+    def _build(self, projection: Projection) -> Build:
         build = self._builds.get(projection.name)
         if build is None:
             raise ProjectionLagging(f"{projection.name} is being built")

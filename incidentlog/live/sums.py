@@ -78,6 +78,15 @@ class Sums:
             due.append(heapq.heappop(self._coming)[2])
         return self._take(self.grouped(due)) if due else set()
 
+    def foreseen(self, keys: Iterable[Key], booked: Booked) -> tuple[list[Group], list[Group]]:
+        """Some groups once `booked` is added, and all groups that it names: as they count now, and with all to come."""
+        now = Sums(self.tally, self.build, self.grouping, self.clearance)
+        now._take(self.groups(keys))
+        now._take(booked.groups)
+        here = now.groups(list(now.totals))
+        now._take(self.grouped([*(b for _, _, b in self._coming), *booked.coming]))
+        return here, now.groups(list(now.totals))
+
     def grouped(self, bookings: Iterable[Booking]) -> list[Group]:
         """Bookings as groups, narrowed as the sums are."""
         return group_bookings(self.tally, bookings, datetime.max.replace(tzinfo=UTC), self.grouping, self.clearance)

@@ -1,15 +1,21 @@
 """Projections folded in memory from a list of events: the basis `reported`, and what tests compare with (P4)."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from incidentlog.projections.rows import (
+    ALWAYS,
+    POLICIES,
+    Beside,
     Group,
     Grouping,
     Names,
     Stored,
     by_document,
+    detail_grouping,
+    document_grouping,
     document_rows,
     tally_rows,
 )
@@ -39,12 +45,8 @@ class Afresh:
             grouping = grouping or Grouping(projection.group_by)
             groups = self._groups(projection, at, grouping, level)
             return tally_rows(projection, grouping.by, groups, self.names(projection, level))
-        cells: dict[str, list[Group]] = {}
-        if projection.tally is not None:
-            tally = projection.tally()
-            by = Grouping((tally.dimensions[0], *projection.tally_by))
-            cells = by_document(self._groups(tally, at, by, level))
-        return document_rows(projection, self._documents(projection, level), cells, at)
+        stored = self._documents(projection, level)
+        return document_rows(projection, stored, self._beside(projection, stored, at, level), at)
 
     def names(self, tally: Tally, level: int = RED) -> Names:
         """What the tally's values are called: the first name that each was given, as the store keeps it."""
@@ -62,6 +64,19 @@ class Afresh:
         for change in self.changes:
             step.apply(change)
         return step
+
+    def _beside(self, document: Document[Any], stored: Sequence[Stored], at: datetime, level: int) -> Beside:
+        """What is known beside some documents."""
+        policies = self._documents(POLICIES, level) if document.policies else []
+        beside = Beside(policies={p.key: p for p in policies if p.key in document.policies})
+        if document.tally is not None:
+            cells = self._groups(document.tally(), at, document_grouping(document), level)
+            beside = replace(beside, cells=by_document(cells))
+        if document.details is not None:
+            keys = {key for doc in stored for key in beside.detail_keys(document, doc, at)}
+            details = self._groups(document.details(), ALWAYS, detail_grouping(document.details, keys), level)
+            beside = replace(beside, details=by_document(details))
+        return beside
 
     def _documents(self, document: Document[Any], level: int) -> list[Stored]:
         step = DocumentStep(document, {})

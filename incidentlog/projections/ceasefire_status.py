@@ -1,15 +1,18 @@
 """How every ceasefire and agreement stands: its state, each party's view of it, its terms, the violations claimed."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from incidentlog.projections.shapes import Cell, Document, Row, projection
-from incidentlog.projections.violations import Violations
+from incidentlog.projections.compliance import Compliance, claims_of, lookback, stretches
+from incidentlog.projections.local_days import local_day, next_change
+from incidentlog.projections.phases import Counts, Periods, boundaries, cells_once, count, cut_days
+from incidentlog.projections.shapes import Cell, Document, Known, Row, projection
+from incidentlog.projections.violations import Violations, ViolationSheets, sheet
 from incidentlog.subjects.accord import Accord
 from incidentlog.subjects.ceasefire import Ceasefire, Position
-from incidentlog.subjects.lifecycle import Reading, Standing, next_transition
+from incidentlog.subjects.lifecycle import Reading, Standing, course
 from incidentlog.subjects.subject import Ignored, Subject
 from incidentlog.subjects.terms import Lifecycle
 from incidentlog.subjects.values import Model
@@ -18,6 +21,10 @@ SCOPES: Final = ("general", "aerial", "energy_infrastructure", "maritime", "huma
 """Widest first."""
 LISTED: Final = 100
 """The most orphaned violations that a row lists."""
+OVER: Final = frozenset(
+    {"over", "ended", "finished", "expired", "lapsed", "terminated", "collapsed", "void", "dead", "withdrawn"}
+)
+"""How the status begins by which a party says that it is over."""
 
 
 class AccordBody(Model):
@@ -32,13 +39,15 @@ class AccordBody(Model):
     absorbed: tuple[str, ...]
 
 
-@projection("ceasefire_status", version=1)
+@projection("ceasefire_status", version=2)
 class CeasefireStatus(Document[AccordBody]):
     """How every ceasefire and agreement stands, in whose view, with the violations claimed; and the headline."""
 
     body = AccordBody
     tally = Violations
-    tally_by = ("violation", "claimant", "accused", "severity", "verification", "begins", "ends")
+    tally_by = ("claimant", "from_day", "to_day", "also")
+    details = ViolationSheets
+    policies = ("compliance",)
 
     def keys(self, subject: Subject) -> Iterator[str]:
         """Each by its stream."""
@@ -64,27 +73,42 @@ class CeasefireStatus(Document[AccordBody]):
         """Violations that cite what was merged into it are its own."""
         return (key, *body.absorbed)
 
-    def row(self, body: AccordBody, at: datetime, cells: Sequence[Cell]) -> Row:
-        """The state, the views, the terms and the counts at an instant."""
-        reading = Reading(body.life)
-        claimed = _Claimed(reading.canonical.at(at), is_current=body.is_current)
-        for cell in cells:
-            claimed.count(cell)
+    def detail_keys(self, body: AccordBody, at: datetime, known: Known) -> Sequence[str]:
+        """The sheets of the days that a boundary cuts, and of those that compliance looks back on.
+
+        Of one that was retracted, the last ones, up to as many claims as are listed.
+        """
+        if not body.is_current:
+            days = set(_last_days(known.cells, LISTED))
+        else:
+            life = course(body.life)
+            days = cut_days(boundaries(life))
+            if any(stretch.end is None or stretch.end > at for stretch in stretches(life)):
+                first = local_day(at - lookback(known.policies["compliance"])).isoformat()
+                days |= {day for cell in known.cells if (day := cell.dimensions["to_day"] or "") >= first}
+        wanted = {
+            sheet(cell.dimensions["ceasefire"] or "", day)
+            for cell in known.cells
+            for day in (cell.dimensions["from_day"] or "", cell.dimensions["to_day"] or "")
+            if day in days
+        }
+        return sorted(wanted)
+
+    def row(self, body: AccordBody, at: datetime, known: Known) -> Row:
+        """The state, the views, the terms, the counts and how far it is kept, at an instant."""
+        outlook = Outlook(body, at, known)
         return {
-            **_shown(body, reading, at),
+            **outlook.shown(at),
             "is_current": body.is_current,
             "positions": {party: p.model_dump() for party, p in sorted(body.positions.items())},
-            "compliance": {"label": None, "by_claimant": dict(sorted(claimed.by_claimant.items()))},
-            "pre_entry": claimed.pre_entry,
-            "post_end": claimed.post_end,
-            "orphaned": sorted(claimed.orphaned)[:LISTED],
+            **_orphaned(body, at, known),
             "ignored": [i.model_dump(mode="json") for i in body.ignored],
         }
 
-    def next_transition(self, body: AccordBody, at: datetime) -> datetime | None:
-        """The next instant at which the state, a view or the terms change by themselves."""
-        reading = Reading(body.life)
-        return next_transition(reading, at, lambda instant: _shown(body, reading, instant))
+    def next_transition(self, body: AccordBody, at: datetime, known: Known) -> datetime | None:
+        """The next instant at which the state, a view, the terms or the compliance change by themselves."""
+        outlook = Outlook(body, at, known)
+        return next_change(outlook.instants(), at, outlook.shown)
 
     def summary(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:
         """The headline: of the ceasefires in force the widest, then the latest; else the latest agreed or declared."""
@@ -109,19 +133,86 @@ def _breadth(row: Row) -> int:
     )
 
 
-def _shown(body: AccordBody, reading: Reading, at: datetime) -> Row:
-    """All of a row that the clock can move."""
-    standing, views = reading.canonical.at(at), reading.views(at)
-    return {
-        "state": standing.shown,
-        "label": "lapsed" if standing.lapsed and standing.state == "rejected" else None,
-        "kind": body.kind,
-        "since": standing.since,
-        "views": views,
-        "terms": _terms(body, standing),
-        "disputed_terms": dict(_disputed(reading, views, at)),
-        "gaps": [{"from": start, "until": end} for start, end in standing.gaps],
-    }
+class Outlook:
+    """All of a row that the clock can move, at the instant of a reading and at every one that follows."""
+
+    def __init__(self, body: AccordBody, at: datetime, known: Known) -> None:
+        """`known` has the details that `detail_keys` names for the instant `at`."""
+        self._body = body
+        self._reading = Reading(body.life)
+        self._cells = known.cells if body.is_current else ()
+        self._claims = claims_of(known.details, at) if body.is_current else []
+        self._compliance = Compliance(self._reading.canonical, self._claims, known.policies["compliance"])
+        self._at = at
+        self._counts: tuple[Periods, Counts] | None = None
+
+    def shown(self, at: datetime) -> Row:
+        """What is shown of it at an instant."""
+        standing, views = self._reading.canonical.at(at), self._reading.views(at)
+        counts = self._counted(standing.periods)
+        return {
+            "state": standing.shown,
+            "label": "lapsed" if standing.lapsed and standing.state == "rejected" else None,
+            "kind": self._body.kind,
+            "since": standing.since,
+            "views": views,
+            "terms": _terms(self._body, standing),
+            "disputed_terms": dict(_disputed(self._reading, views, at)),
+            "gaps": [{"from": start, "until": end} for start, end in standing.gaps],
+            "compliance": {
+                "label": (label := self._compliance.label(at)),
+                "collapse_suspected": label is not None
+                and (self._compliance.is_long_breaking(at) or self._is_said_to_be_over(at)),
+                "by_claimant": dict(sorted(counts.by_claimant.items())),
+                "in_window": self._compliance.in_window(at),
+            },
+            "pre_entry": counts.pre_entry,
+            "post_end": counts.post_end,
+        }
+
+    def instants(self) -> Iterator[datetime]:
+        """Every later instant at which any of it may change by itself."""
+        yield from self._reading.instants(after=self._at)
+        yield from self._compliance.instants()
+        yield from (statement.at for statement in self._body.life.statements)
+
+    def _counted(self, periods: Periods) -> Counts:
+        if self._counts is None or self._counts[0] != periods:
+            self._counts = periods, count(periods, self._cells, self._claims)
+        return self._counts[1]
+
+    def _is_said_to_be_over(self, at: datetime) -> bool:
+        """Whether a party's latest statement, if it was made by then, says so."""
+        latest = {s.party: s.at for s in sorted(self._body.life.statements, key=lambda s: s.order)}
+        return any(
+            party in latest and latest[party] <= at and _first_word(position.status) in OVER
+            for party, position in self._body.positions.items()
+        )
+
+
+def _first_word(status: str) -> str:
+    return status.replace("-", "_").partition("_")[0]
+
+
+def _last_days(cells: Sequence[Cell], most: int) -> Iterator[str]:
+    """The last days on which claims ended, as many as it takes to have that many claims."""
+    claims: Counter[str] = Counter()
+    for cell in cells_once(cells):
+        claims[cell.dimensions["to_day"] or ""] += cell.sums["violations"]
+    found = 0
+    for day in sorted(claims, reverse=True):
+        if found < most:
+            yield day
+        found += claims[day]
+
+
+def _orphaned(body: AccordBody, at: datetime, known: Known) -> Row:
+    """What was claimed of one that is retracted: listed, the latest first, and not counted (E2)."""
+    if body.is_current:
+        return {"orphaned": []}
+    latest = sorted(claims_of(known.details, at), key=lambda c: (c.last, c.violation), reverse=True)[:LISTED]
+    more = sum(cell.sums["violations"] for cell in cells_once(known.cells)) - len(latest)
+    return {"orphaned": [c.violation for c in latest], **({"orphaned_unlisted": more} if more else {})}
 
 
 def _terms(body: AccordBody, standing: Standing) -> Row:
@@ -142,48 +233,3 @@ def _disputed(reading: Reading, views: Mapping[str, str], at: datetime) -> Itera
         yield "effective_from", starts
     if {*ends.values()} - {canonical.until}:
         yield "effective_until", ends
-
-
-@dataclass
-class _Claimed:
-    """Violations as they count against a ceasefire: by claimant while it was in force, apart before and after."""
-
-    standing: Standing
-    is_current: bool
-    by_claimant: dict[str, int] = field(default_factory=dict)
-    pre_entry: int = 0
-    post_end: int = 0
-    orphaned: set[str] = field(default_factory=set)
-    seen: set[str] = field(default_factory=set)
-
-    def count(self, cell: Cell) -> None:
-        """Take one claim, once: one that cites two records of this ceasefire comes twice."""
-        violation, claimant = cell.dimensions["violation"] or "", cell.dimensions["claimant"] or ""
-        if violation in self.seen:
-            return
-        self.seen.add(violation)
-        reported = cell.sums["reported"]
-        if not self.is_current:
-            self.orphaned.add(violation)
-            return
-        match _phase(self.standing, _instant(cell.dimensions["begins"]), _instant(cell.dimensions["ends"])):
-            case "in force":
-                self.by_claimant[claimant] = self.by_claimant.get(claimant, 0) + reported
-            case "before":
-                self.pre_entry += reported
-            case _:
-                self.post_end += reported
-
-
-def _phase(standing: Standing, begins: datetime, ends: datetime) -> str:
-    """Whether an interval meets a time in force; else wholly before the first entry, or after an end."""
-    for start, end in standing.periods:
-        if (end is None or begins < end) and (ends > start or begins >= start):
-            return "in force"
-    first = standing.periods[0][0] if standing.periods else None
-    return "before" if first is None or begins < first else "after"
-
-
-def _instant(text: str | None) -> datetime:
-    assert text is not None  # noqa: S101 - the tally gives every claim its interval
-    return datetime.fromisoformat(text)

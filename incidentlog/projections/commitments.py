@@ -6,14 +6,11 @@ from typing import Final
 
 from incidentlog.projections.implementations import Implementations
 from incidentlog.projections.local_days import ZONE, days_between, next_change, next_midnight
-from incidentlog.projections.shapes import Cell, Document, Row, projection
+from incidentlog.projections.shapes import Cell, Document, Known, Row, projection
 from incidentlog.subjects.commitment import CLOSED, Commitment, Step
-from incidentlog.subjects.policy import DEFAULTS
 from incidentlog.subjects.subject import Ignored, Subject
 from incidentlog.subjects.values import Model, add_days
 
-AT_RISK_DAYS: Final = int(DEFAULTS["commitments"]["at_risk_days"])
-"""How long before it is due one is at risk. A changed policy does not reach a document yet."""
 BELOW_INTERMEDIATE: Final = frozenset({None, "not_initiated", "minimum"})
 TOLD: Final = (
     "obligor", "beneficiary", "kind", "text", "target_value", "unit", "source_agreement", "measurable",
@@ -46,15 +43,15 @@ class Promise(Model):
     breach_claimed_by: str | None
     ignored: tuple[Ignored, ...]
 
-    def instants(self) -> Iterator[datetime | None]:
-        """Every instant from which something else holds; those that only the clock makes aside."""
+    def instants(self, at_risk_days: int) -> Iterator[datetime | None]:
+        """Every instant from which something else holds; the midnights while it is overdue aside."""
         yield from (self.made, self.closed, *self.rescheduled, *(s.since for s in self.progress))
         for due in self.dues:
             if due is not None:
-                yield from (due, add_days(due, -AT_RISK_DAYS, ZONE))
+                yield from (due, add_days(due, -at_risk_days, ZONE))
 
 
-@projection("commitments", version=1)
+@projection("commitments", version=2)
 class Commitments(Document[Promise]):
     """State, due, days over and progress of every commitment; and the rate at which they are followed through.
 
@@ -64,6 +61,7 @@ class Commitments(Document[Promise]):
     body = Promise
     tally = Implementations
     tally_by = ("stream", "kind", "side")
+    policies = ("commitments",)
 
     def keys(self, subject: Subject) -> Iterator[str]:
         """Each by its stream."""
@@ -83,9 +81,9 @@ class Commitments(Document[Promise]):
         """What implements a record that was merged into it implements it."""
         return (key, *body.absorbed)
 
-    def row(self, body: Promise, at: datetime, cells: Sequence[Cell]) -> Row:
+    def row(self, body: Promise, at: datetime, known: Known) -> Row:
         """How it stands at an instant."""
-        state = _state(body, at)
+        state, cells = _state(body, at), known.cells
         if state == "made" and cells:
             state = "in_progress"
         is_open = state in {"made", "in_progress"}
@@ -103,7 +101,11 @@ class Commitments(Document[Promise]):
             "earlier_dues": [d for d in dues[:-1] if d is not None],
             "overdue": over,
             "days_over": None if due is None else max(0, days_between(due, ends)),
-            "at_risk": due is not None and is_open and not over and _is_near(due, at) and level in BELOW_INTERMEDIATE,
+            "at_risk": due is not None
+            and is_open
+            and not over
+            and _is_near(due, at, known)
+            and level in BELOW_INTERMEDIATE,
             "level": level,
             "progress": progress,
             "closed": body.closed if state in CLOSED else None,
@@ -111,9 +113,10 @@ class Commitments(Document[Promise]):
             "ignored": [i.model_dump(mode="json") for i in body.ignored],
         }
 
-    def next_transition(self, body: Promise, at: datetime) -> datetime | None:
-        """The next step that is known, the due date, the week before it; and each midnight while it is overdue."""
-        return next_change([next_midnight(at), *body.instants()], at, lambda instant: self.row(body, instant, ()))
+    def next_transition(self, body: Promise, at: datetime, known: Known) -> datetime | None:
+        """The next step that is known, the due date, the days before it; and each midnight while it is overdue."""
+        instants = [next_midnight(at), *body.instants(_at_risk_days(known))]
+        return next_change(instants, at, lambda instant: self.row(body, instant, known))
 
     def summary(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:
         """How often commitments are followed through: of those that were due or decided, and null of none."""
@@ -159,8 +162,13 @@ def _state(body: Promise, at: datetime) -> str:
     return "in_progress" if any(step.since <= at for step in body.progress) else "made"
 
 
-def _is_near(due: datetime, at: datetime) -> bool:
-    return at >= add_days(due, -AT_RISK_DAYS, ZONE)
+def _at_risk_days(known: Known) -> int:
+    """How many local days before it is due one is at risk."""
+    return int(known.policies["commitments"]["at_risk_days"])
+
+
+def _is_near(due: datetime, at: datetime, known: Known) -> bool:
+    return at >= add_days(due, -_at_risk_days(known), ZONE)
 
 
 def _progress(body: Promise, at: datetime, cells: Sequence[Cell], *, closed: bool) -> tuple[str | None, Row]:

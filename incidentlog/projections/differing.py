@@ -90,4 +90,7 @@ def touched_by(
     if projection.tally is not None:
         tally = projection.tally()
         keys |= touched_by(tally, change, at, Grouping(tally.dimensions[:1]), level)
+    if projection.details is not None:
+        details = projection.details()
+        keys |= touched_by(details, change, at, Grouping(details.dimensions[1:2]), level)
     return keys

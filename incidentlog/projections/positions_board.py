@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from incidentlog.projections.local_days import days_between, next_change, next_midnight
-from incidentlog.projections.shapes import Cell, Document, Row, projection
+from incidentlog.projections.shapes import Document, Known, Row, projection
 from incidentlog.subjects.ceasefire import Ceasefire
 from incidentlog.subjects.proposal import Proposal
 from incidentlog.subjects.statement import Statement
@@ -57,7 +57,7 @@ class PositionsBoard(Document[Board]):
         stated.sort(key=lambda s: (s.since, s.position, s.stream, s.how))
         return Board(party=party, topic=topic, stated=tuple(stated)) if stated else None
 
-    def row(self, body: Board, at: datetime, cells: Sequence[Cell]) -> Row:  # noqa: ARG002 - it has no tally
+    def row(self, body: Board, at: datetime, known: Known) -> Row:  # noqa: ARG002 - it has no tally
         """The latest position by then, and the last one that was another."""
         said = [s for s in body.stated if s.since <= at]
         last = said[-1] if said else None
@@ -71,10 +71,10 @@ class PositionsBoard(Document[Board]):
             "times": len(said),
         }
 
-    def next_transition(self, body: Board, at: datetime) -> datetime | None:
+    def next_transition(self, body: Board, at: datetime, known: Known) -> datetime | None:
         """The next local midnight, when it is a day older, or an earlier statement that lies ahead."""
         ahead = (s.since for s in body.stated)
-        return next_change([next_midnight(at), *ahead], at, lambda instant: self.row(body, instant, ()))
+        return next_change([next_midnight(at), *ahead], at, lambda instant: self.row(body, instant, known))
 
 
 SHOWN: Final = ("stance", "since", "how", "stream", "note", "verification")

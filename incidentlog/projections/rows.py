@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
 
-from incidentlog.projections.shapes import Cell, Document, Key, Row, Tally
+from incidentlog.projections.policies import Policies, PolicyBody, in_force
+from incidentlog.projections.shapes import Cell, Document, Key, Known, Row, Tally
 from incidentlog.subjects.values import Model
 
 
@@ -44,6 +45,24 @@ class Grouping:
     """Days, inclusive and exclusive, of the dimension `day`."""
 
 
+ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
+"""The instant at which everything counts: details are read so, since each says from when it counts."""
+POLICIES: Final = Policies()
+"""The projection whose documents are the policies that others hang on."""
+
+
+def document_grouping(document: Document[Any], keys: Iterable[str] | None = None) -> Grouping:
+    """How a document asks its tally: for all documents, or under some values of the tally's first dimension."""
+    assert document.tally is not None  # noqa: S101 - asked of documents with a tally
+    first = document.tally.dimensions[0]
+    return Grouping((first, *document.tally_by), {} if keys is None else {first: tuple(keys)})
+
+
+def detail_grouping(details: type[Tally], keys: Iterable[str]) -> Grouping:
+    """How details are asked: line by line, under some values of their first dimension."""
+    return Grouping(details.dimensions, {details.dimensions[0]: tuple(sorted(keys))})
+
+
 Names = Mapping[tuple[str, str], str]
 """What values are called: `{(dimension, value): name}`."""
 
@@ -72,43 +91,70 @@ def tally_rows(tally: Tally, by: tuple[str, ...], groups: Iterable[Group], names
     return rows
 
 
-def document_rows(
-    document: Document[Any],
-    stored: Iterable[Stored],
-    cells: Mapping[str, Sequence[Group]],
-    at: datetime,
-) -> dict[str, Row]:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What was read beside the bodies of documents, as of the same position: groups by their first dimension."""
+
+    cells: Mapping[str, Sequence[Group]] = field(default_factory=dict)
+    """Of the documents' tally, at least those of `Document.tally_keys`."""
+    details: Mapping[str, Sequence[Group]] = field(default_factory=dict)
+    """Of their details, at least those of `Document.detail_keys`."""
+    policies: Mapping[str, Stored] = field(default_factory=dict)
+    """The policies that were ever changed, of those that the documents hang on."""
+
+    def cells_of(self, document: Document[Any], doc: Stored) -> list[Group]:
+        """The groups of the tally that are a document's."""
+        return [group for key in document.tally_keys(doc.key, doc.body) for group in self.cells.get(key, ())]
+
+    def detail_keys(self, document: Document[Any], doc: Stored, at: datetime) -> Sequence[str]:
+        """The details that a document's row needs."""
+        return document.detail_keys(doc.body, at, self._known(document, self.cells_of(document, doc)))
+
+    def known(self, document: Document[Any], doc: Stored, at: datetime) -> tuple[Known, int, bool]:
+        """What is known beside a document's body; and the last change of it all, its position and mark."""
+        cells = self.cells_of(document, doc)
+        known = self._known(document, cells)
+        details: list[Group] = []
+        if document.details is not None:
+            keys = document.detail_keys(doc.body, at, known)
+            details = [group for key in keys for group in self.details.get(key, ())]
+            known = replace(known, details=_cells(document.details, document.details.dimensions, details))
+        parts: list[Group | Stored] = [doc, *cells, *details, *self.policies.values()]
+        last = max(parts, key=lambda part: part.position)  # the first of several: the body says more than its cells
+        return known, last.position, last.restated
+
+    def _known(self, document: Document[Any], cells: Sequence[Group]) -> Known:
+        policies = in_force({name: s.body for name, s in self.policies.items() if isinstance(s.body, PolicyBody)})
+        if document.tally is None:
+            return Known(policies=policies)
+        return Known(cells=_cells(document.tally, document_grouping(document).by, cells), policies=policies)
+
+
+def document_rows(document: Document[Any], stored: Iterable[Stored], beside: Beside, at: datetime) -> dict[str, Row]:
     """The rows of documents at an instant, by key, in order, and the rows that are about all of them.
 
-    `cells` are the groups of the document's tally, by the value of its first dimension; those of `Document.tally_keys`
-    are wanted. A reader of one key takes only that row: a summary is about all rows and needs them all.
+    A reader of one key takes only that row: a summary is about all rows and needs them all.
     """
     rows: dict[str, Row] = {}
     for doc in sorted(stored, key=lambda d: d.key):
-        own = [group for key in document.tally_keys(doc.key, doc.body) for group in cells.get(key, ())]
-        row = document.row(doc.body, at, [cell(document, group) for group in own])
-        position, restated = doc.position, doc.restated
-        for group in own:
-            if group.position > position:
-                position, restated = group.position, group.restated
-        upcoming = document.next_transition(doc.body, at)
+        known, position, restated = beside.known(document, doc, at)
+        row = document.row(doc.body, at, known)
+        upcoming = document.next_transition(doc.body, at, known)
         rows[doc.key] = {**row, "next_transition_at": upcoming, "position": position, "restated": restated}
         if doc.left_out:
             rows[doc.key]["incomplete"] = doc.left_out
     return {**rows, **document.summary(rows)}
 
 
-def cell(document: Document[Any], group: Group) -> Cell:
-    """A group of the document's tally, whose first dimension is the document's key."""
-    assert document.tally is not None  # noqa: S101 - only documents with a tally have cells
-    return Cell(
-        dict(zip(document.tally_by, group.key[1:], strict=True)),
-        dict(zip(document.tally.measures, group.sums, strict=True)),
-    )
+def _cells(tally: type[Tally], by: Sequence[str], groups: Iterable[Group]) -> list[Cell]:
+    return [
+        Cell(dict(zip(by, group.key, strict=True)), dict(zip(tally.measures, group.sums, strict=True)))
+        for group in groups
+    ]
 
 
 def by_document(groups: Iterable[Group]) -> dict[str, list[Group]]:
-    """Groups whose first dimension is a document's key, by that key."""
+    """Groups by the value of their first dimension."""
     found: dict[str, list[Group]] = defaultdict(list)
     for group in groups:
         if group.key[0] is not None and any(group.sums):

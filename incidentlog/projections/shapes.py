@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
 
+from incidentlog.subjects.policy import DEFAULTS
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Model
 
@@ -96,10 +97,28 @@ class DocumentVersion:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A group of the tally that a document reads at its own position: its dimensions and sums."""
+    """A group of a tally that a document reads at its own position: its dimensions and sums."""
 
     dimensions: Mapping[str, str | None]
     sums: Mapping[str, int]
+
+
+Policies = Mapping[str, Mapping[str, int | float]]
+"""Every threshold in force, by policy and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known beside a document's body, at the same position and for the same reader."""
+
+    cells: Sequence[Cell] = ()
+    """Of the document's tally, those of `tally_keys`, as they count at the instant."""
+    details: Sequence[Cell] = ()
+    """Of its details, those of `detail_keys`, whenever they count: their dimensions say so."""
+    policies: Policies = field(default_factory=lambda: DEFAULTS)
+
+
+NOTHING: Final = Known()
 
 
 B = TypeVar("B", bound=Model)
@@ -113,7 +132,11 @@ class Document(Projection, Generic[B]):
     tally: ClassVar[type[Tally] | None] = None
     """A tally whose first dimension is this document's key, read at the same position: for what is numerous."""
     tally_by: ClassVar[tuple[str, ...]] = ()
-    """The dimensions, beside the key, by which its cells are given."""
+    """The dimensions, beside the key, by which its cells are given: few, with few values, since all are read."""
+    details: ClassVar[type[Tally] | None] = None
+    """A tally read only under the values of its first dimension that a row needs: its second is the tally's first."""
+    policies: ClassVar[tuple[str, ...]] = ()
+    """The policies whose thresholds its rows hang on."""
 
     def keys(self, subject: Subject) -> Iterable[str]:
         """The documents that the subject is part of."""
@@ -123,7 +146,7 @@ class Document(Projection, Generic[B]):
         """The body. `subjects` share the key, in the order of their streams; at most `MEMBERS`."""
         raise NotImplementedError
 
-    def row(self, body: B, at: datetime, cells: Sequence[Cell]) -> Row:
+    def row(self, body: B, at: datetime, known: Known) -> Row:
         """What is shown of the body at an instant of the world."""
         raise NotImplementedError
 
@@ -131,7 +154,14 @@ class Document(Projection, Generic[B]):
         """The values of the tally's first dimension whose cells are this document's: its key, and what it absorbed."""
         return (key,)
 
-    def next_transition(self, body: B, at: datetime) -> datetime | None:  # noqa: ARG002 - for overrides
+    def detail_keys(self, body: B, at: datetime, known: Known) -> Sequence[str]:  # noqa: ARG002 - for overrides
+        """The values of the details' first dimension that a row at an instant needs, or at any that follows it.
+
+        `known` has no details yet.
+        """
+        return ()
+
+    def next_transition(self, body: B, at: datetime, known: Known) -> datetime | None:  # noqa: ARG002 - for overrides
         """When the row changes by itself next, after `at`; None if never."""
         return None
 

@@ -12,7 +12,7 @@ from incidentlog.projections.local_days import (
     next_change,
     next_midnight,
 )
-from incidentlog.projections.shapes import Cell, Document, Row, projection
+from incidentlog.projections.shapes import Document, Known, Row, projection
 from incidentlog.subjects.envelope import Actor
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.talk import Talk
@@ -91,7 +91,7 @@ class TalksLedger(Document[Track]):
         meetings = [_meeting(s) for s in subjects if isinstance(s, Talk)]
         return Track(meetings=tuple(sorted(meetings, key=_order))) if meetings else None
 
-    def row(self, body: Track, at: datetime, cells: Sequence[Cell]) -> Row:  # noqa: ARG002 - it has no tally
+    def row(self, body: Track, at: datetime, known: Known) -> Row:  # noqa: ARG002 - it has no tally
         """The rounds held by then, what is planned, and the hiatus."""
         held = [m for m in body.meetings if m.is_held(at)]
         days = [None if m.held is None else days_of(m.held) for m in held]
@@ -108,13 +108,13 @@ class TalksLedger(Document[Track]):
             "planned": [_plan(m, status) for m in body.meetings if not m.is_held(at) and (status := m.status(at))],
         }
 
-    def next_transition(self, body: Track, at: datetime) -> datetime | None:
+    def next_transition(self, body: Track, at: datetime, known: Known) -> datetime | None:
         """The next local midnight, when the hiatus is a day longer; or earlier, if a step lies ahead."""
         steps = [s.since for m in body.meetings for s in m.steps]
         days = [days_of(m.held) for m in body.meetings if m.held is not None]
         ends = [start_instant(own[1] + timedelta(days=1), ZONE) for own in days if own is not None]
         held = [m.held_since for m in body.meetings]
-        return next_change([next_midnight(at), *steps, *ends, *held], at, lambda i: self.row(body, i, ()))
+        return next_change([next_midnight(at), *steps, *ends, *held], at, lambda i: self.row(body, i, known))
 
 
 def _meeting(talk: Talk) -> Meeting:

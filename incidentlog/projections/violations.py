@@ -1,65 +1,174 @@
 """Violations of ceasefires: who claims how many, of whom, and when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from incidentlog.projections.local_days import FINE, INSTANT, local_day
 from incidentlog.projections.shapes import Contribution, Tally, projection
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Buckets
 from incidentlog.subjects.violation import Violation
 
 
-@projection("violations", version=1)
+@projection("violations", version=2)
 class Violations(Tally):
     """Claimed violations by ceasefire, claimant and accused; a claim that cites two ceasefires is in both.
 
-    `begins` and `ends` are its interval, half-open, or one instant twice.
+    `from_day` and `to_day` are the local days on which the claim's interval begins and ends, `also` the other
+    ceasefires that it cites.
     """
 
     dimensions = (
         "ceasefire",
-        "violation",
         "claimant",
         "accused",
         "severity",
         "verification",
-        "begins",
-        "ends",
+        "from_day",
+        "to_day",
+        "also",
         "day",
         "week",
         "month",
     )
     measures = ("violations", "reported")
     group_by = ("ceasefire", "claimant")
+    rollups = (("ceasefire", "claimant", "from_day", "to_day", "also"),)
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """One claim for each ceasefire that it cites; `reported` is how many violations it claims."""
-        match subject:
-            case Violation(
-                is_current=True, since=datetime() as since, begins=datetime() as begins, ends=datetime() as ends
-            ):
-                pass
-            case _:
-                return
+        claim = _claim(subject)
+        if claim is None:
+            return
         calendar = subject.calendar or Buckets(day=None, week=None, month=None)
-        for ceasefire in dict.fromkeys(subject.ceasefires):
+        cited = sorted(set(claim.said.ceasefires))
+        for ceasefire in cited:
             yield Contribution(
-                at=since,
+                at=claim.since,
                 dimensions={
                     "ceasefire": ceasefire,
-                    "violation": subject.stream,
-                    "claimant": subject.claimed_by,
-                    "accused": "+".join(sorted(set(subject.accused))),
-                    "severity": subject.severity,
-                    "verification": subject.verification,
-                    "begins": instant_text(begins),
-                    "ends": instant_text(ends),
+                    **_who(claim.said),
+                    "from_day": claim.from_day,
+                    "to_day": claim.to_day,
+                    "also": "+".join(c for c in cited if c != ceasefire) or None,
                     "day": calendar.day,
                     "week": calendar.week,
                     "month": calendar.month,
                 },
-                measures={"violations": 1, "reported": subject.count},
+                measures={"violations": 1, "reported": claim.said.count},
             )
+
+
+@projection("violation_sheets", version=1)
+class ViolationSheets(Tally):
+    """Every claim of a violation in full, on the sheets of its ceasefire for the days on which it begins and ends.
+
+    `since` is from when it counts; `begins` and `ends` are its interval, half-open, or one instant twice. `on` is the
+    local day that it is known to be of: null where it is known to the month only (E12).
+    """
+
+    dimensions = (
+        "sheet",
+        "ceasefire",
+        "violation",
+        "claimant",
+        "accused",
+        "severity",
+        "verification",
+        "since",
+        "begins",
+        "ends",
+        "on",
+        "day",
+    )
+    measures = ("violations", "reported")
+    group_by = ("sheet",)
+
+    def contributions(self, subject: Subject) -> Iterator[Contribution]:
+        """A line on the sheet of the first day, and, if that is another, of the last."""
+        claim = _claim(subject)
+        if claim is None:
+            return
+        known = {
+            "violation": subject.stream,
+            **_who(claim.said),
+            "since": instant_text(claim.since),
+            "begins": instant_text(claim.begins),
+            "ends": instant_text(claim.ends),
+            "on": claim.from_day if _is_dated(claim.said) else None,
+            "day": None if subject.calendar is None else subject.calendar.day,
+        }
+        for ceasefire in sorted(set(claim.said.ceasefires)):
+            for day in dict.fromkeys((claim.from_day, claim.to_day)):
+                yield Contribution(
+                    at=claim.since,
+                    dimensions={"sheet": sheet(ceasefire, day), "ceasefire": ceasefire, **known},
+                    measures={"violations": 1, "reported": claim.said.count},
+                )
+
+
+def sheet(ceasefire: str, day: str) -> str:
+    """The name of a ceasefire's sheet for a local day."""
+    return f"{ceasefire} {day}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A claim that counts: from when, and the interval of which it is."""
+
+    said: Violation
+    since: datetime
+    begins: datetime
+    ends: datetime
+
+    @property
+    def from_day(self) -> str:
+        """The local day on which it begins."""
+        return local_day(self.begins).isoformat()
+
+    @property
+    def to_day(self) -> str:
+        """The local day of its last instant."""
+        return local_day(last_instant(self.begins, self.ends)).isoformat()
+
+
+def _claim(subject: Subject) -> _Claim | None:
+    match subject:
+        case Violation(
+            is_current=True, since=datetime() as since, begins=datetime() as begins, ends=datetime() as ends
+        ):
+            return _Claim(subject, since, begins, ends)
+        case _:
+            return None
+
+
+def last_instant(begins: datetime, ends: datetime) -> datetime:
+    """The last instant of an interval: half-open, or one instant twice."""
+    return max(begins, ends - INSTANT)
+
+
+def _who(claim: Violation) -> Mapping[str, str | None]:
+    return {
+        "claimant": claim.claimed_by,
+        "accused": "+".join(sorted(set(claim.accused))),
+        "severity": claim.severity,
+        "verification": claim.verification,
+    }
+
+
+def _is_dated(claim: Violation) -> bool:
+    """Whether it has a period of its own, or occurred on a day that is known."""
+    occurred = claim.occurred
+    return (
+        occurred is None
+        or occurred.precision in FINE
+        or (occurred.since, occurred.until)
+        != (
+            claim.begins,
+            claim.ends,
+        )
+    )
 
 
 def instant_text(instant: datetime) -> str:

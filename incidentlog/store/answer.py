@@ -1,14 +1,23 @@
 """Answers as of a position: subjects with their history, and the groups and bodies that rows are made of."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any, TypeVar
 
 from incidentlog.projections.asking import FILTERS, GROUPS
-from incidentlog.projections.rows import Group, Grouping, Names, Stored, by_document
-from incidentlog.projections.shapes import Document, Tally
+from incidentlog.projections.rows import (
+    POLICIES,
+    Beside,
+    Group,
+    Grouping,
+    Names,
+    Stored,
+    by_document,
+    document_grouping,
+)
+from incidentlog.projections.shapes import Document, Projection, Tally
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
@@ -143,24 +152,72 @@ async def read_documents(
     ]
 
 
-async def read_cells(
+BuildOf = Callable[[Projection], Build]
+"""The build that answers for a projection; raises ProjectionLagging where there is none yet."""
+
+
+async def read_beside(
     pool: Pool | Connection,
     document: Document[Any],
-    build: Build,
+    build_of: BuildOf,
+    stored: Sequence[Stored],
     *,
     clearance: int,
     at: datetime,
     upto: int,
-    keys: Sequence[str] | None = None,
-) -> dict[str, list[Group]]:
-    """What a document's tally says of each key, as of the same position; `build` is the tally's."""
-    assert document.tally is not None  # noqa: S101 - asked of documents with a tally
-    tally = document.tally()
-    key = tally.dimensions[0]
-    grouping = Grouping((key, *document.tally_by), {} if keys is None else {key: tuple(keys)})
-    return by_document(
-        await read_groups(pool, tally, build, grouping, clearance=clearance, at=at, upto=upto),
+) -> Beside:
+    """What is known beside some documents, at the same position: their tally's groups, their details, the policies."""
+    beside = Beside(policies=await read_policies(pool, document, build_of, clearance=clearance, upto=upto))
+    if document.tally is not None and stored:
+        keys = {key for doc in stored for key in document.tally_keys(doc.key, doc.body)}
+        cells = await read_groups(
+            pool, document.tally(), build_of(document.tally()), document_grouping(document, keys),
+            clearance=clearance, at=at, upto=upto,
+        )  # fmt: skip
+        beside = replace(beside, cells=by_document(cells))
+    if document.details is not None:
+        wanted = {key for doc in stored for key in beside.detail_keys(document, doc, at)}
+        build = build_of(document.details())
+        details = await read_details(pool, document.details, build, wanted, clearance=clearance, upto=upto)
+        beside = replace(beside, details=details)
+    return beside
+
+
+async def read_policies(
+    pool: Pool | Connection, document: Document[Any], build_of: BuildOf, *, clearance: int, upto: int
+) -> dict[str, Stored]:
+    """The policies that a document hangs on, those that were ever changed."""
+    if not document.policies:
+        return {}
+    found = await read_documents(
+        pool, POLICIES, build_of(POLICIES), clearance=clearance, upto=upto, keys=document.policies
     )
+    return {policy.key: policy for policy in found}
+
+
+async def read_details(
+    pool: Pool | Connection,
+    details: type[Tally],
+    build: Build,
+    keys: Collection[str],
+    *,
+    clearance: int,
+    upto: int,
+) -> dict[str, list[Group]]:
+    """The lines of a ledger under some values of its first dimension, whenever they count; at most four measures."""
+    if not keys:
+        return {}
+    rows = await pool.fetch(query("answer", "details"), build.build, clearance, upto, sorted(keys))
+    end = 2 + len(details.measures)
+    return by_document(Group(tuple(r["dimensions"]), r[2:end], r["mark"] // 2, r["mark"] % 2 == 1) for r in rows)
+
+
+async def read_detailed(
+    pool: Pool | Connection, build: Build, *, clearance: int, after: int, upto: int
+) -> list[tuple[str, str, int, bool]]:
+    """Under which values of its first two dimensions something was booked between two positions, and the last mark."""
+    rows = await pool.fetch(query("answer", "detailed"), build.build, clearance, after, upto)
+    return [(r[0], r[1], r["mark"] // 2, r["mark"] % 2 == 1) for r in rows]
 
 
 async def touched_documents(

@@ -99,14 +99,6 @@ async def touched_subjects(
     return {r["stream"]: r["positions"] for r in rows}
 
 
-async def touched_category(pool: Pool | Connection, category: str, between: Between) -> Positions:
-    """When any subject of a category became another one."""
-    rows = await pool.fetch(
-        query("diff", "touched_category"), between.clearance, between.after, between.upto, category, CAUSES + 1
-    )
-    return [r["from_position"] for r in rows]
-
-
 async def read_subjects(
     pool: Pool | Connection, streams: Iterable[str], *, clearance: int, position: int
 ) -> dict[str, Subject | Absorbed]:

@@ -23,7 +23,7 @@ from incidentlog.subjects.recorded import AnyEffective, Effective, Recorded, rea
 from incidentlog.subjects.subject import Absorbed, Entry, Ignored, Status, Subject
 from incidentlog.subjects.values import Tlp, tlp_level
 
-SUBJECT_VERSION: Final = 1
+SUBJECT_VERSION: Final = 2
 """Raised when a fold changes its answers: subjects, and what hangs on them, are then rebuilt."""
 
 Variants = Mapping[int, Subject | Absorbed]

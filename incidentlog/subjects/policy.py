@@ -1,6 +1,11 @@
-"""Thresholds that projections use: in the log, so that a replay is exact."""
+"""Thresholds that projections use: in the log, so that a replay is exact.
+
+A threshold says how we read what happened, and not what happened: it holds by knowledge, as known at the position that
+is read at, for every instant `at`. A policy's `occurred` only orders its changes; the latest one counts.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field
@@ -9,7 +14,7 @@ from incidentlog.subjects.envelope import Actor, EventData, Fault
 from incidentlog.subjects.recorded import Effective
 from incidentlog.subjects.registry import event
 from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Number, Slug, Text
+from incidentlog.subjects.values import Model, Number, Slug, Text
 
 Values = Annotated[dict[Slug, Number], Field(min_length=1, max_length=100)]
 
@@ -24,6 +29,8 @@ DEFAULTS: Final[Mapping[str, Mapping[str, int | float]]] = {
     "commitments": {"at_risk_days": 7},
 }
 """What holds of each policy until an event changes it (DOMAIN §6)."""
+MOST: Final = 100_000
+"""The most that a threshold may be: so many hours are eleven years."""
 
 
 @event("policy.changed", sourced=False)
@@ -35,13 +42,28 @@ class PolicyChanged(EventData):
     reason: Text | None = None
 
     def faults(self, actors: Sequence[Actor] | None) -> Iterator[Fault]:  # noqa: ARG002 - the base's signature
-        """A policy that we know has only the thresholds that we know, and none below 0."""
+        """A policy that we know has only the thresholds that we know, and none below 0 or over MOST."""
         known = DEFAULTS.get(self.policy)
         for name, value in self.values.items():
             if known is not None and name not in known:
                 yield Fault(("values", name), "unknown_threshold", f"{self.policy} has no threshold {name}")
             elif known is not None and value < 0:
                 yield Fault(("values", name), "below_zero", f"{value} is below 0")
+            elif known is not None and value > MOST:
+                yield Fault(("values", name), "too_large", f"{value} is over {MOST}")
+
+
+class Threshold(Model):
+    """What a threshold was set to, and by which change: the one of two streams' that counts is the later."""
+
+    value: int | float
+    since: datetime
+    position: int
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """By start, then by position, as events are."""
+        return self.since, self.position
 
 
 class Policy(Subject, category="policy"):
@@ -49,6 +71,8 @@ class Policy(Subject, category="policy"):
 
     policy: str | None = None
     values: dict[str, int | float] = Field(default_factory=dict)
+    changed: dict[str, Threshold] = Field(default_factory=dict)
+    """Those of them that a change named."""
 
     def evolve(self, event: Effective[Any]) -> Self:
         """Take a change."""
@@ -57,6 +81,7 @@ class Policy(Subject, category="policy"):
                 return self.ignore(event, f"this stream is of policy {self.policy}")
             case PolicyChanged(policy=policy, values=values):
                 before = self.values or DEFAULTS.get(policy, {})
-                return self.but(policy=policy, values={**before, **values})
+                said = {n: Threshold(value=v, since=event.since, position=event.position) for n, v in values.items()}
+                return self.but(policy=policy, values={**before, **values}, changed={**self.changed, **said})
             case _:
                 return self

@@ -114,3 +114,27 @@ WHERE build = $1 AND level <= $2 AND position > $3 AND position <= $4 AND at <= 
   AND ($17::integer IS NULL OR dimensions[$17] = ANY($18::text[]))
   AND ($19::integer IS NULL OR (dimensions[$19] >= $20::text AND dimensions[$19] < $21::text))
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+
+-- name: details
+-- The lines of a ledger under some values of its first dimension, up to a position, whenever they count; each summed,
+-- since what was taken back is booked again with minus. `mark` is as in `totals`.
+-- $1 build smallint
+-- $2 clearance smallint
+-- $3 upto bigint
+-- $4 values text[]
+SELECT dimensions, max(position * 2 + restated::integer) AS mark, sum(amounts[1])::bigint, sum(amounts[2])::bigint,
+       sum(amounts[3])::bigint, sum(amounts[4])::bigint
+FROM ledger
+WHERE build = $1 AND level <= $2 AND position <= $3 AND dimensions[1] = ANY($4)
+GROUP BY dimensions
+
+-- name: detailed
+-- What was booked under between two positions (exclusive, inclusive): the values of the first two dimensions, with the
+-- last booking's mark.
+-- $1 build smallint
+-- $2 clearance smallint
+-- $3 after bigint
+-- $4 upto bigint
+SELECT dimensions[1], dimensions[2], max(position * 2 + restated::integer) AS mark FROM ledger
+WHERE build = $1 AND level <= $2 AND position > $3 AND position <= $4
+GROUP BY 1, 2

@@ -94,18 +94,6 @@ WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state 
   AND ($4::text IS NULL OR stream > $4) AND ($5::text[] IS NULL OR stream = ANY($5))
 GROUP BY stream ORDER BY stream LIMIT $6
 
--- name: touched_category
--- The last positions, newest first, at which subjects of a category became other ones.
--- $1 clearance smallint
--- $2 after bigint
--- $3 upto bigint
--- $4 category text
--- $5 limit bigint
-SELECT DISTINCT from_position FROM subjects
-WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
-  AND level <= $1 AND from_position > $2 AND from_position <= $3 AND stream >= $4 || ':' AND stream < $4 || ';'
-ORDER BY from_position DESC LIMIT $5
-
 -- name: subjects
 -- What stood of some streams' subjects at a position, for a clearance.
 -- $1 streams text[]

@@ -20,7 +20,7 @@ from incidentlog.live.answers import ServerMessage
 from incidentlog.projections.rows import Grouping, document_rows, tally_rows
 from incidentlog.projections.shapes import PROJECTIONS, Tally
 from incidentlog.runner import Runner, Wakeup
-from incidentlog.store.answer import read_cells, read_documents, read_groups, read_names
+from incidentlog.store.answer import read_beside, read_documents, read_groups, read_names
 from incidentlog.store.append import Appended
 from incidentlog.store.builds import active_builds
 from incidentlog.store.connect import Access, Pool
@@ -98,12 +98,10 @@ class Node:
             )
         else:
             stored = await read_documents(self.pool, projection, builds[name], clearance=clearance, upto=position)
-            cells = {}
-            if projection.tally is not None:
-                cells = await read_cells(
-                    self.pool, projection, builds[projection.tally.name], clearance=clearance, at=at, upto=position
-                )
-            rows = document_rows(projection, stored, cells, at)
+            beside = await read_beside(
+                self.pool, projection, lambda p: builds[p.name], stored, clearance=clearance, at=at, upto=position
+            )
+            rows = document_rows(projection, stored, beside, at)
         options = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
         answer: dict[str, Any] = orjson.loads(orjson.dumps(rows, option=options))
         return answer

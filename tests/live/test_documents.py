@@ -8,7 +8,7 @@ from incidentlog.live.tallies import TallyView
 from incidentlog.store.connect import Access
 from tests.commands import command, retraction, strike
 from tests.live.following import client, following, until
-from tests.subjects.given import day, event, merge
+from tests.subjects.given import amend, day, event, merge, minute
 
 TRUCE = "ceasefire:truce"
 START, END = "2025-05-08T00:00:00+03:00", "2025-05-11T00:00:00+03:00"
@@ -28,7 +28,8 @@ def declared(stream: str = TRUCE, name: str = "declared", **more: Any) -> dict[s
 
 def violation(name: str, **more: Any) -> dict[str, Any]:
     said = {"ceasefires": [TRUCE], "accused": ["RUS"], "claimed_by": "UKR", "severity": "serious"}
-    return event("violation.reported", f"violation:{name}", name, occurred=day("2025-05-09"), data=said | more)
+    occurred = more.pop("occurred", day("2025-05-09"))
+    return event("violation.reported", f"violation:{name}", name, occurred=occurred, data=said | more)
 
 
 async def test_an_expiry_is_pushed_with_cause_clock_at_its_own_instant(access: Access):
@@ -116,6 +117,80 @@ async def test_a_violation_moves_the_row_of_its_ceasefire(access: Access):
         update = await c.until("update")
         assert update["set"][TRUCE]["compliance"]["by_claimant"] == {"UKR": 3}
         assert held.rows == await node.rows("ceasefire_status", 2, clock.now())
+
+
+async def test_a_claim_that_leaves_the_window_is_pushed_with_cause_clock(access: Access):
+    clock = ManualClock(instant("2025-05-09T12:00:00+03:00"))
+    async with following(access, clock) as node, client(node) as c:
+        await node.append(declared(effective_until="2025-06-01"), violation("one", occurred=minute("2025-05-09T10:00")))
+        held = await c.subscribe("ceasefire_status")
+        assert held.rows[TRUCE]["compliance"]["label"] == "contested"
+        await clock.advance(instant("2025-05-13T00:00:00+03:00"))
+        update = await c.until("update")
+        assert (update["to"], update["cause"]["kind"]) == (2, "clock")
+        assert datetime.fromisoformat(update["at"]) == instant("2025-05-12T10:00:00+03:00")
+        assert held.rows[TRUCE]["compliance"]["label"] == "no_reports"
+        assert held.rows == await node.rows("ceasefire_status", 2, instant(held.at))
+
+
+async def test_a_correction_that_only_the_details_show_is_taken_in(access: Access):
+    """Of the time within a day: no sum by days is another than before."""
+    clock = ManualClock(instant("2025-05-09T12:00:00+03:00"))
+    async with following(access, clock) as node, client(node) as c:
+        said = violation("one", occurred=minute("2025-05-09T10:00"))
+        await node.append(declared(effective_until="2025-06-01"), said)
+        held = await c.subscribe("ceasefire_status")
+        patch = {"occurred": {"start": "2025-05-09T08:00"}}
+        await node.append({"stream": said["stream"], **amend("one", patch)})
+        update = await c.until("update")
+        assert (update["to"], update["cause"]["kind"]) == (3, "restated")
+        assert held.rows == await node.rows("ceasefire_status", 3, clock.now())
+        assert datetime.fromisoformat(held.rows[TRUCE]["next_transition_at"]) == instant("2025-05-12T08:00:00+03:00")
+
+
+async def test_a_changed_policy_moves_the_rows_that_hang_on_it_and_no_others(access: Access):
+    clock = ManualClock(instant("2025-05-11T12:00:00+03:00"))
+    async with following(access, clock) as node, client(node) as c:
+        await node.append(declared(effective_until="2025-06-01"), violation("one", occurred=minute("2025-05-09T10:00")))
+        held, talks = await c.subscribe("ceasefire_status"), await c.subscribe("talks_ledger", id_="t")
+        policy = {"policy": "compliance", "values": {"window_hours": 24}}
+        narrowed = event("policy.changed", "policy:compliance", "narrowed", occurred=day("2025-05-10"), data=policy)
+        await node.append({**narrowed, "sources": []})
+        update = await c.until("update")
+        assert update["cause"] == {"position": 3, "event_id": narrowed["id"], "kind": "event"}
+        assert held.rows[TRUCE]["compliance"]["label"] == "no_reports"
+        assert held.rows == await node.rows("ceasefire_status", 3, clock.now())
+        widened = amend("narrowed", {"data": {"values": {"window_hours": 96}}})
+        await node.append({"stream": "policy:compliance", **widened})
+        update = await c.until("update")
+        assert update["cause"]["kind"] == "restated"
+        # The claim is of longer ago than what was looked back on before.
+        assert held.rows[TRUCE]["compliance"]["label"] == "contested"
+        assert held.rows == await node.rows("ceasefire_status", 4, clock.now())
+        assert talks.seen == []
+
+
+async def test_who_comes_back_is_told_what_the_clock_did_to_the_window_and_then_what_a_policy_did(access: Access):
+    clock = ManualClock(instant("2025-05-09T12:00:00+03:00"))
+    async with following(access, clock) as node:
+        await node.append(declared(effective_until="2025-06-01"), violation("one", occurred=minute("2025-05-09T10:00")))
+        async with client(node) as c:
+            held = await c.subscribe("ceasefire_status")
+        await clock.advance(instant("2025-05-13T00:00:00+03:00"))
+        policy = {"policy": "compliance", "values": {"window_hours": 240}}
+        said = event("policy.changed", "policy:compliance", occurred=day("2025-05-10"), data=policy) | {"sources": []}
+        await node.append(said)
+        async with client(node) as c:
+            again = await c.subscribe("ceasefire_status", **held.cursor())
+            again.rows = held.rows
+            update = await c.until("update")
+            assert (update["to"], update["cause"]["kind"]) == (2, "clock")
+            assert again.rows[TRUCE]["compliance"]["label"] == "no_reports"
+            assert again.rows == await node.rows("ceasefire_status", 2, instant(update["at"]))
+            update = await c.until("update")
+            assert (update["to"], update["cause"]["kind"]) == (3, "event")
+            assert again.rows[TRUCE]["compliance"]["label"] == "contested"
+            assert again.rows == await node.rows("ceasefire_status", 3, instant(update["at"]))
 
 
 async def test_a_ceasefire_that_a_merge_absorbed_is_deleted(access: Access):

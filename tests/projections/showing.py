@@ -23,6 +23,11 @@ class Given:
 
     log: Sequence[Recorded]
 
+    def _repr_pretty_(self, printer: Any, *_: Any) -> None:
+        """What each event says, for a failure to be read."""
+        shown = (f"{e.position} {e.type} {e.stream} {e.raw['occurred']} {e.raw['data']}" for e in self.log)
+        printer.text("\n".join(("", *shown)))
+
     def shows(self, name: str, at: str = "2026-12-31", by: tuple[str, ...] = (), **where: str) -> dict[str, Row]:
         """The projection's rows at an instant, local midnight if it is a date."""
         grouping = Grouping(by or getattr(PROJECTIONS[name], "group_by", ()), {d: (v,) for d, v in where.items()})

@@ -1,25 +1,23 @@
 """How ceasefires and agreements stand; the cases E1-E11 of DOMAIN §6 by their names."""
 
 import csv
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given as for_all
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from incidentlog.projections.ceasefire_status import AccordBody
-from incidentlog.projections.rows import Group, Stored, document_rows
-from incidentlog.projections.shapes import PROJECTIONS, Contribution, Document, Row, Tally
-from incidentlog.subjects.change import seen_at
-from incidentlog.subjects.fold import RED, fold_family
-from tests.projections.showing import KYIV, Given, given, local
+from incidentlog.projections.shapes import PROJECTIONS, Document, Row
+from tests.projections.showing import Given, given, local
+from tests.projections.test_kept_up import beside_of, bodies, folded, subjects_of, unmarked
 from tests.subjects.given import Event, amend, day, event, id_of, merge, minute, retract, timeline
 
 STATUS: Document[AccordBody] = PROJECTIONS["ceasefire_status"]  # type: ignore[assignment]
 EXPECTED = list(csv.DictReader((Path(__file__).parents[1] / "data" / "expected_status.csv").read_text().splitlines()))
-VIOLATIONS: Tally = PROJECTIONS["violations"]  # type: ignore[assignment]
 TRUCE = "ceasefire:truce"
 OTHER = "ceasefire:other"
 
@@ -281,6 +279,24 @@ def test_a_merge_keeps_the_survivors_own_terms():
     assert [i["reason"] for i in row["ignored"]] == ["told by the surviving record itself"]
 
 
+def test_of_the_violations_of_a_retracted_ceasefire_the_latest_are_listed_and_the_rest_counted():
+    claims = [violation(f"v{n}", f"2025-05-{8 + n % 3:02}T10:00") for n in range(103)]
+    log = given(DECLARED, *claims, retract("declared"))
+    row = truce(log, "2025-05-20")
+    assert (len(row["orphaned"]), row["orphaned_unlisted"]) == (100, 3)
+    left_out = {c["stream"] for c in claims} - {*row["orphaned"]}
+    assert all(int(stream.removeprefix("violation:v")) % 3 == 0 for stream in left_out)  # of the first day
+
+
+def test_a_claim_that_cites_two_records_of_one_ceasefire_is_orphaned_once():
+    twin = declared("2025-05-01", "2025-05-08", stream=OTHER, called="twin")
+    log = given(DECLARED, twin, violation("w", "2025-05-09", of=(TRUCE, OTHER)), merge(TRUCE, OTHER))
+    assert truce(log, "2025-05-10")["compliance"]["by_claimant"] == {"UKR": 1}
+    undone = given(*[DECLARED, twin, violation("w", "2025-05-09", of=(TRUCE, OTHER)), merge(TRUCE, OTHER)],
+                   retract("declared"), retract("twin"))  # fmt: skip
+    assert truce(undone, "2025-05-10")["orphaned"] == ["violation:w"]
+
+
 def test_violations_are_asked_by_accused_and_day_too():
     log = given(DECLARED, violation("v", "2025-05-09", count=7), violation("w", "2025-05-09", by="RUS"))
     rows = log.shows("violations", by=("accused", "day"), ceasefire=TRUCE)
@@ -358,46 +374,25 @@ def logs(draw: st.DrawFn) -> Given:
     return given(*events)
 
 
+@settings(deadline=None)
 @for_all(logs())
 def test_kept_up_change_by_change_it_shows_what_folding_at_one_go_shows(log: Given):
-    families: dict[str, list[Any]] = {}
-    for row in log.log:  # the two ceasefires may be merged; each violation stands alone
-        families.setdefault("truces" if row.stream in {TRUCE, OTHER} else row.stream, []).append(row)
-    subjects = [seen_at(v, RED) for events in families.values() for v in fold_family(events, KYIV).values()]
-    bodies = {s.stream: STATUS.fold(s.stream, [s]) for s in subjects if s is not None and list(STATUS.keys(s))}
+    subjects = subjects_of(log)
     for at in ("2025-05-01", "2025-05-14", "2025-06-10"):
         shown = log.shows("ceasefire_status", at)
-        cells = cells_of([c for s in subjects if s is not None for c in VIOLATIONS.contributions(s)], local(at))
-        stored = [Stored(key, body, 0, restated=False) for key, body in bodies.items() if body is not None]
-        afresh = document_rows(STATUS, stored, cells, local(at))
-        assert {k: unmarked(r) for k, r in shown.items()} == {k: unmarked(r) for k, r in afresh.items()}
+        assert unmarked(shown) == unmarked(folded("ceasefire_status", subjects, at, {}))
 
 
-def cells_of(claims: list[Contribution], at: datetime) -> dict[str, list[Group]]:
-    by = ("ceasefire", *STATUS.tally_by)
-    groups: dict[str, list[Group]] = {}
-    for claim in claims:
-        if claim.at <= at:
-            key = tuple(claim.dimensions[d] for d in by)
-            groups.setdefault(key[0] or "", []).append(Group(key, tuple(claim.measures.values()), 0, restated=False))
-    return groups
-
-
-def unmarked(row: Row) -> Row:
-    return {k: v for k, v in row.items() if k not in {"position", "restated"}}
-
-
+@settings(deadline=None)
 @for_all(logs(), DAYS)
 def test_no_row_changes_by_itself_before_its_next_transition_and_it_does_then(log: Given, on: str):
-    subjects = (seen_at(v, RED) for v in fold_family([e for e in log.log if e.stream == TRUCE], KYIV).values())
-    for subject in subjects:
-        body = None if subject is None else STATUS.fold(TRUCE, [subject])
-        if body is None:
-            continue
-        at, shown = local(on), STATUS.row(body, local(on), ())
-        upcoming = STATUS.next_transition(body, at)
+    subjects, at = subjects_of(log), local(on)
+    for stored in bodies(STATUS, subjects):
+        body = stored.body
+        known, *_ = beside_of(STATUS, [stored], subjects, on).known(STATUS, stored, at)
+        shown, upcoming = STATUS.row(body, at, known), STATUS.next_transition(body, at, known)
         end = upcoming or at + timedelta(days=90)
-        between = [at + timedelta(hours=6 * n) for n in range(4 * 90)]
-        assert all(STATUS.row(body, i, ()) == shown for i in between if i < end)
-        assert upcoming is None or STATUS.row(body, upcoming, ()) != shown
+        between = [at + timedelta(hours=18 * n) for n in range(120)]
+        assert all(STATUS.row(body, i, known) == shown for i in between if i < end)
+        assert upcoming is None or STATUS.row(body, upcoming, known) != shown
         assert AccordBody.model_validate_json(body.model_dump_json()) == body

@@ -94,6 +94,15 @@ def test_it_is_at_risk_in_the_week_before_when_below_intermediate(level: str | N
     assert shown(given(made(due="2025-03-01"), *progress), at)["at_risk"] == at_risk
 
 
+def test_how_long_before_is_what_the_policy_says_as_known_then():
+    policy = {"policy": "commitments", "values": {"at_risk_days": 2}}
+    later = event("policy.changed", "policy:commitments", occurred=day("2025-06-01"), data=policy) | {"sources": []}
+    log = given(made(due="2025-03-01"), later)
+    assert [shown(log, at)["at_risk"] for at in ("2025-02-26T23:59", "2025-02-27")] == [False, True]
+    assert shown(log, "2025-02-26")["next_transition_at"] == local("2025-02-27")
+    assert shown(log.first(1), "2025-02-22")["at_risk"]
+
+
 def test_what_has_reached_its_target_is_not_at_risk():
     log = given(made(due="2025-03-01", target_value=10), handed("a", "2025-02-01", 12))
     row = shown(log, "2025-02-28")

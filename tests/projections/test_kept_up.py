@@ -4,6 +4,7 @@ The histories are retracted, reinstated, amended and merged. Nothing in them may
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from incidentlog.projections.afresh import group_bookings
-from incidentlog.projections.rows import Group, Grouping, Stored, by_document, document_rows, tally_rows
+from incidentlog.projections.rows import (
+    POLICIES,
+    Beside,
+    Group,
+    Grouping,
+    Stored,
+    by_document,
+    detail_grouping,
+    document_grouping,
+    document_rows,
+    tally_rows,
+)
 from incidentlog.projections.shapes import PROJECTIONS, Booking, Document, Row, Tally
 from incidentlog.subjects.change import seen_at
 from incidentlog.subjects.fold import RED, fold_family
@@ -142,12 +154,22 @@ def folded(name: str, subjects: Sequence[Subject], at: str, names: dict[tuple[st
     if isinstance(projection, Tally):
         grouping = Grouping(projection.group_by)
         return tally_rows(projection, grouping.by, groups_of(projection, subjects, at, grouping), names)
-    cells: dict[str, list[Group]] = {}
-    if projection.tally is not None:
-        tally = projection.tally()
-        by = Grouping((tally.dimensions[0], *projection.tally_by))
-        cells = by_document(groups_of(tally, subjects, at, by))
-    return document_rows(projection, bodies(projection, subjects), cells, local(at))
+    stored = bodies(projection, subjects)
+    return document_rows(projection, stored, beside_of(projection, stored, subjects, at), local(at))
+
+
+def beside_of(document: Document[Any], stored: Sequence[Stored], subjects: Sequence[Subject], at: str) -> Beside:
+    policies = {s.key: s for s in bodies(POLICIES, subjects) if s.key in document.policies}
+    beside = Beside(policies=policies)
+    if document.tally is not None:
+        beside = replace(
+            beside, cells=by_document(groups_of(document.tally(), subjects, at, document_grouping(document)))
+        )
+    if document.details is not None:
+        keys = {key for doc in stored for key in beside.detail_keys(document, doc, local(at))}
+        asked = detail_grouping(document.details, keys)
+        beside = replace(beside, details=by_document(groups_of(document.details(), subjects, at, asked)))
+    return beside
 
 
 def bodies(document: Document[Any], subjects: Sequence[Subject]) -> list[Stored]:
@@ -184,11 +206,12 @@ def test_no_row_changes_by_itself_before_its_next_transition_and_it_does_then(na
     document: Document[Any] = PROJECTIONS[name]  # type: ignore[assignment]
     for stored in bodies(document, subjects_of(log)):
         body, now = stored.body, local(at)
-        upcoming, shown = document.next_transition(body, now), document.row(body, now, ())
+        known = beside_of(document, [stored], subjects_of(log), at).known(document, stored, now)[0]
+        upcoming, shown = document.next_transition(body, now, known), document.row(body, now, known)
         end = upcoming or now + timedelta(days=45)
         between = [now + timedelta(hours=6 * n) for n in range(4 * 45)]
-        assert all(document.row(body, i, ()) == shown for i in between if i < end)
-        assert upcoming is None or document.row(body, upcoming, ()) != shown
+        assert all(document.row(body, i, known) == shown for i in between if i < end)
+        assert upcoming is None or document.row(body, upcoming, known) != shown
         assert type(body).model_validate_json(body.model_dump_json(exclude_defaults=True)) == body
 
 

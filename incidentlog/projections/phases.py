@@ -1,0 +1,89 @@
+"""Which claims of violations are of a time in force, and which came before or after it (DOMAIN §6).
+
+Claims come summed by the days on which they begin and end. Where no boundary of a time in force cuts a day, all that
+begins or ends on it is of one phase, and its sum will do; where one does, the claims of that day decide one by one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+from incidentlog.projections.compliance import Claim
+from incidentlog.projections.local_days import INSTANT, ZONE, local_day
+from incidentlog.projections.shapes import Cell
+from incidentlog.subjects.lifecycle import Course
+from incidentlog.subjects.values import start_instant
+
+Periods = tuple[tuple[datetime, datetime | None], ...]
+"""When it was in force or suspended, half-open; the end of the last is None while it lasts."""
+
+
+@dataclass
+class Counts:
+    """Violations claimed: by claimant while it was in force, and apart before and after."""
+
+    by_claimant: dict[str, int] = field(default_factory=dict)
+    pre_entry: int = 0
+    post_end: int = 0
+
+    def add(self, phase: str, claimant: str, reported: int) -> None:
+        """Count some of one phase."""
+        match phase:
+            case "in force":
+                self.by_claimant[claimant] = self.by_claimant.get(claimant, 0) + reported
+            case "before":
+                self.pre_entry += reported
+            case _:
+                self.post_end += reported
+
+
+def count(periods: Periods, cells: Sequence[Cell], claims: Sequence[Claim]) -> Counts:
+    """Count each claim once. `claims` are at least those of the days that `periods` cut."""
+    cut = cut_days(instant for period in periods for instant in period if instant is not None)
+    counts = Counts()
+    for cell in cells_once(cells):
+        first, last = cell.dimensions["from_day"] or "", cell.dimensions["to_day"] or ""
+        if first not in cut and last not in cut:
+            phase = _phase(periods, _day(first)[0], _day(last)[1])
+            counts.add(phase, cell.dimensions["claimant"] or "", cell.sums["reported"])
+    for claim in claims if cut else ():
+        if not cut.isdisjoint({local_day(claim.begins).isoformat(), local_day(claim.last).isoformat()}):
+            counts.add(_phase(periods, claim.begins, claim.last), claim.claimant, claim.reported)
+    return counts
+
+
+def cells_once(cells: Sequence[Cell]) -> Iterator[Cell]:
+    """Cells of several ceasefires that are one by now, those who cite more than one of them only once."""
+    ours = {cell.dimensions["ceasefire"] or "" for cell in cells}
+    for cell in cells:
+        also = cell.dimensions["also"]
+        if also is None or not any(c in ours and c < (cell.dimensions["ceasefire"] or "") for c in also.split("+")):
+            yield cell
+
+
+def boundaries(life: Course) -> Iterator[datetime]:
+    """Every instant at which a time in force begins or ends, by what is known of the life."""
+    for _, standing in life.steps:
+        yield from (instant for instant in (standing.periods or ((None, None),))[-1] if instant is not None)
+
+
+def cut_days(instants: Iterator[datetime]) -> set[str]:
+    """The local days in which some instants lie, save those that only begin a day."""
+    days = ((instant, local_day(instant)) for instant in instants)
+    return {day.isoformat() for instant, day in days if instant != start_instant(day, ZONE)}
+
+
+def _phase(periods: Periods, begins: datetime, last: datetime) -> str:
+    """Whether an interval meets a time in force; else wholly before the first entry, or after an end."""
+    for start, end in periods:
+        if (end is None or begins < end) and last >= start:
+            return "in force"
+    return "before" if not periods or begins < periods[0][0] else "after"
+
+
+@lru_cache(maxsize=10_000)
+def _day(day: str) -> tuple[datetime, datetime]:
+    """The first and the last instant of a local day."""
+    start = date.fromisoformat(day)
+    return start_instant(start, ZONE), start_instant(start + timedelta(days=1), ZONE) - INSTANT
