@@ -1,6 +1,6 @@
 """The rows of a projection as a reader asked for them: from what is stored, or folded afresh."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,13 +51,18 @@ async def rows_of(
         own = await state.document(asked.projection, [key])
         if key in own:
             return own
-    rows = await state.rows(asked.grouping)
+    return await shaped(asked, state.rows)
+
+
+async def shaped(asked: Asked, rows_by: Callable[[Grouping | None], Awaitable[dict[str, Row]]]) -> dict[str, Row]:
+    """The rows of what is asked, in the order and beside what it is asked for; `rows_by` has those of a grouping."""
+    rows = await rows_by(asked.grouping)
     if asked.question is None:
         return rows
     assert isinstance(asked.projection, Tally)  # noqa: S101 - only tallies are asked questions
     shaping = asked.question.shaping
     if shaping.previous is not None:
-        before = await state.rows(shaping.previous)
+        before = await rows_by(shaping.previous)
         rows = compared(asked.projection, asked.question.grouping.by, rows, before)
     return rows if shaping.order_by is None else ordered(rows, shaping.order_by, shaping.top)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from incidentlog.cli import database, doctor, events, export, ingest, key, log, projection, replay, serve, verify
+from incidentlog.cli import database, diff, doctor, events, export, ingest, key, log, projection, replay, serve, verify
 from incidentlog.cli.group import Group
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("serve")(serve.serve)
 app.command("demo")(serve.demo)
 app.command("ingest")(ingest.ingest)
 app.add_typer(events.app, name="events")
+projection.app.command("diff")(diff.diff)
 app.add_typer(projection.app, name="projection")
 app.add_typer(database.app, name="db")
 app.add_typer(key.app, name="key")

@@ -1,6 +1,8 @@
 """Asking a running service over HTTP."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -16,6 +18,16 @@ CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0
 
 Params = Iterable[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    content_type: str
+    next: str | None
+    """Where the next page is, if there is one, as it is written."""
+    body: bytes
 
 
 class Service:
@@ -50,6 +62,10 @@ class Service:
         """The JSON at a path."""
         return await self._ask("GET", path, params=params)
 
+    async def table(self, path: str, params: Params = ()) -> Answer:
+        """What is at a path as CSV, or as JSON where it is no table there."""
+        return await self._raw("GET", path, params=params, headers={"Accept": "text/csv, application/json;q=0.5"})
+
     async def post(self, path: str, body: bytes, content_type: str, params: Params = ()) -> Any:
         """What the service answers to a body."""
         return await self._ask("POST", path, params=params, body=body, content_type=content_type)
@@ -57,18 +73,34 @@ class Service:
     async def _ask(
         self, method: str, path: str, *, params: Params, body: bytes | None = None, content_type: str | None = None
     ) -> Any:
-        url = self.at(path).extend_query(list(params))
         headers = {"Content-Type": content_type} if content_type else {}
+        answer = await self._raw(method, path, params=params, body=body, headers=headers)
+        return self.json(answer)
+
+    def json(self, answer: Answer) -> Any:
+        """What an answer says."""
+        try:
+            return orjson.loads(answer.body)
+        except orjson.JSONDecodeError as error:
+            raise self._foreign(error) from error
+
+    async def _raw(
+        self, method: str, path: str, *, params: Params, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answer:
+        url = self.at(path).extend_query(list(params))
         try:
             async with self.session.request(method, url, data=body, headers=headers) as response:
                 raw = await response.read()
                 if response.ok:
-                    return orjson.loads(raw)
+                    return Answer(response.content_type, _next(response.headers.get("Link", "")), raw)
                 raise _refused(response, raw)
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
             raise self.away(error) from error
-        except (aiohttp.ClientError, orjson.JSONDecodeError) as error:
-            raise Failed(f"{self.url} does not speak as a service of ours: {error}") from error
+        except aiohttp.ClientError as error:
+            raise self._foreign(error) from error
+
+    def _foreign(self, error: Exception) -> Failed:
+        return Failed(f"{self.url} does not speak as a service of ours: {error}")
 
     def away(self, error: BaseException) -> Failed:
         """The failure to say when nothing answers."""
@@ -97,6 +129,12 @@ def _problem(raw: bytes, reason: str | None) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         problem = None
     return problem if isinstance(problem, dict) else {"title": reason or "The service failed"}
+
+
+def _next(link: str) -> str | None:
+    """The target of a `Link` to the next page (RFC 8288)."""
+    found = re.search(r'<([^<>]*)>\s*;\s*rel="?next\b', link)
+    return None if found is None else found[1]
 
 
 def _seconds(response: aiohttp.ClientResponse) -> float | None:

@@ -13,6 +13,7 @@ from incidentlog.cli.group import Group
 from incidentlog.cli.options import Output
 
 if TYPE_CHECKING:
+    from incidentlog.cli.asking import Service
     from incidentlog.cli.output import Columns
 
 app = typer.Typer(cls=Group, help="The log: list events, show one, follow new ones.", no_args_is_help=True)
@@ -71,6 +72,8 @@ async def _list(
 
     kept: list[Any] = []
     async with Service(url, key) as service:
+        if output is Output.CSV:
+            return await _table(service, wanted, after, limit)
         page_size = PAGE if limit is None else min(limit, PAGE)
         params = [*wanted, ("after", str(after)), ("limit", str(page_size))]
         page = await service.get("/v1/events", params)
@@ -87,6 +90,27 @@ async def _list(
             page = await service.get(_own(page["next"]))
     if output is not Output.NDJSON:
         write(kept, output, whole={"events": kept}, columns=COLUMNS)
+    return None
+
+
+async def _table(service: "Service", wanted: list[tuple[str, str]], after: int, limit: int | None) -> None:
+    """The service's own CSV, a page at a time, with one header."""
+    import csv
+    from io import StringIO
+
+    from yarl import URL
+
+    from incidentlog.cli.output import write_raw
+
+    count, header = 0, True
+    while limit is None or count < limit:
+        size = PAGE if limit is None else min(limit - count, PAGE)
+        page = await service.table("/v1/events", [*wanted, ("after", str(after)), ("limit", str(size))])
+        write_raw(page.body if header else page.body.partition(b"\r\n")[2])
+        count, header = count + sum(1 for _ in csv.reader(StringIO(page.body.decode(), newline=""))) - 1, False
+        if page.next is None:
+            return
+        after = int(URL(page.next).query["after"])
 
 
 def _own(path: str) -> str:

@@ -37,6 +37,13 @@ def write(rows: Sequence[Row], output: Output, *, whole: Any = None, columns: Co
     sys.stdout.flush()
 
 
+def write_raw(text: bytes) -> None:
+    """Write to stdout what is in its form already."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
+
+
 def line(value: Any, *, indent: bool = False) -> None:
     """One value as JSON, on a line of its own."""
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0).decode() + "\n")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -11,6 +11,9 @@ from incidentlog.cli import options
 from incidentlog.cli.ending import Code, Failed, run
 from incidentlog.cli.group import Group
 from incidentlog.cli.options import Output
+
+if TYPE_CHECKING:
+    from incidentlog.cli.asking import Service
 
 app = typer.Typer(cls=Group, help="Projections: list them, show one, watch one move.", no_args_is_help=True)
 
@@ -24,6 +27,11 @@ GroupBy = Annotated[
 Filter = Annotated[
     list[str] | None,
     typer.Option("-f", "--filter", metavar="DIM=VALUE", help="Narrow a tally; repeat for any of several values."),
+]
+At = Annotated[str | None, typer.Option("--at", help="The world at this date or time; now if left out.")]
+Basis = Annotated[
+    str | None,
+    typer.Option("--basis", metavar="recorded|reported", help="Known by when we recorded it, or a source reported it."),
 ]
 
 
@@ -49,27 +57,34 @@ def show(
     row_key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="One row alone.")] = None,
     group_by: GroupBy = None,
     filters: Filter = None,
-    at: Annotated[str | None, typer.Option("--at", help="The world at this date or time; now if left out.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Days of a tally from this one on.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Days of a tally before this one.")] = None,
+    top: Annotated[int | None, typer.Option("--top", min=1, help="The largest groups of a tally alone.")] = None,
+    order_by: Annotated[
+        str | None, typer.Option("--order-by", help="By which figure, such as killed.best; else the first.")
+    ] = None,
+    compare: Annotated[
+        str | None, typer.Option("--compare", metavar="previous", help="Beside each row the period before.")
+    ] = None,
+    at: At = None,
     known_at: Annotated[str | None, typer.Option("--known-at", help="What was known at this date or time.")] = None,
     at_position: Annotated[
         int | None, typer.Option("--at-position", min=0, help="What was known at this position of the log.")
     ] = None,
-    basis: Annotated[
-        str | None, typer.Option("--basis", help="Known by when we recorded it, or by when it was reported.")
-    ] = None,
+    basis: Basis = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="With --basis reported: read the log and fold it here, however large it is.")
+    ] = False,
     output: options.Form = None,
     url: options.Url = options.URL,
     key: options.Key = None,
 ) -> None:
     """Show a projection's rows, now or at any instant of the world and of knowledge."""
-    moment = {
-        "at": at,
-        "known_at": known_at,
-        "at_position": None if at_position is None else str(at_position),
-        "basis": basis,
-    }
-    params = [(k, v) for k, v in moment.items() if v is not None]
-    run(_show(url, key, name, row_key, params, group_by, filters, options.form(output)))
+    asked = given(
+        at=at, known_at=known_at, at_position=at_position, basis=basis, since=since, until=until, top=top,
+        order_by=order_by, compare=compare,
+    )  # fmt: skip
+    run(_show(url, key, name, row_key, asked, group_by, filters, options.form(output), local=local))
 
 
 async def _show(
@@ -81,20 +96,43 @@ async def _show(
     group_by: Sequence[str] | None,
     filters: Sequence[str] | None,
     output: Output,
+    *,
+    local: bool,
 ) -> None:
     from incidentlog.cli.asking import Service
-    from incidentlog.cli.output import write
+    from incidentlog.cli.output import write, write_raw
 
-    query = [*params, *_pairs(filters)]
-    if by := _dimensions(group_by):
-        query.append(("group_by", ",".join(by)))
+    query = [*params, *tally_params(group_by, filters)]
     path = f"/v1/projections/{quote(name, safe='')}"
     if row_key is not None:
         path += f"/{quote(row_key, safe='')}"
     async with Service(url, key) as service:
-        answer = await service.get(path, query)
+        if local:
+            answer = await _locally(service, name, row_key, query)
+        elif output is Output.CSV:
+            table = await service.table(path, query)
+            if table.content_type == "text/csv":
+                return write_raw(table.body)
+            answer = service.json(table)
+        else:
+            answer = await service.get(path, query)
     rows = answer["rows"] if "rows" in answer else {answer["key"]: answer["row"]}
-    write(keyed(rows), output, whole=answer)
+    return write(keyed(rows), output, whole=answer)
+
+
+async def _locally(
+    service: "Service", name: str, row_key: str | None, query: Sequence[tuple[str, str]]
+) -> Mapping[str, Any]:
+    if ("basis", "reported") not in query:
+        raise Failed("--local is for --basis reported: what is recorded is kept up by the service", Code.USAGE)
+    from incidentlog.cli.local import show_locally
+
+    answer = await show_locally(service, name, query)
+    if row_key is None:
+        return answer
+    if row_key not in answer["rows"]:
+        raise Failed(f"{name} has no row {row_key!r} then", Code.NOT_FOUND)
+    return {**{k: v for k, v in answer.items() if k != "rows"}, "key": row_key, "row": answer["rows"][row_key]}
 
 
 @app.command()
@@ -147,6 +185,17 @@ async def _watch(
 def keyed(rows: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows with their keys in them."""
     return [{"key": key, **row} for key, row in rows.items()]
+
+
+def given(**options: Any) -> list[tuple[str, str]]:
+    """The options that were given, as parameters of a request."""
+    return [(name, str(value)) for name, value in options.items() if value is not None]
+
+
+def tally_params(group_by: Sequence[str] | None, filters: Sequence[str] | None) -> list[tuple[str, str]]:
+    """How a tally is grouped and narrowed, as parameters of a request."""
+    by = _dimensions(group_by)
+    return [*_pairs(filters), *([("group_by", ",".join(by))] if by else [])]
 
 
 def _dimensions(group_by: Sequence[str] | None) -> list[str]:
