@@ -7,17 +7,22 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from incidentlog.audit.export import Wanted, export
 from incidentlog.audit.merkle import inclusion_spans, leaf_hash, prove
 from incidentlog.audit.notes import Signer
 from incidentlog.audit.proofs import InclusionProof
-from tests.api.serving import Served
+from incidentlog.store.connect import Access
+from tests.api.serving import Served, serving
 from tests.api.verify.exporting import head_of, write_export
 from tests.api.verify.test_modules import LOG, line, ndjson, node_of
+from tests.audit.sealing import sealing
+from tests.commands import about, strike
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
@@ -210,3 +215,43 @@ async def test_it_can_be_used_without_a_mouse_and_on_a_telephone(service: Served
         await page.drop(*folder.iterdir())
         assert await page.page.evaluate("document.activeElement.id") == "result"
         assert await page.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@needs_browser
+async def test_a_real_export_and_a_real_proof_of_a_log_that_is_sealed(access: Access, browser: Any, tmp_path: Path):
+    event = strike(stream="strike:one", private={"witness": "Олена К."}, notes="seen from the harbour")
+    erased = about("erased", event["id"], part="body", ground="a right")
+    async with sealing(access) as log, serving(access, folder=log.folder) as service:
+        await service.add(*(strike() for _ in range(300)), event, erased)
+        assert await service.service.notary.sealed(302, 20)
+        everything = Wanted(clearance=4, private=True)
+        folder = tmp_path / "export"
+        await export(
+            log.admin, folder, everything, by="a newsroom", purpose="a story", at=datetime(2026, 3, 1, tzinfo=UTC)
+        )
+        stretch = tmp_path / "stretch"
+        await export(
+            log.admin,
+            stretch,
+            Wanted(after=100, to=290),
+            by="a newsroom",
+            purpose=None,
+            at=datetime(2026, 3, 1, tzinfo=UTC),
+        )
+        proof = tmp_path / "event.tlog-proof"
+        proof.write_bytes((await service.get(f"/v1/events/{event['id']}/proof")).raw)
+        vkey = (await service.get("/v1/log/key")).json["vkey"]
+        async with open_page(browser, service.url) as page:
+            await page.type_key(vkey)
+            await page.drop(*folder.iterdir())
+            assert await page.verdict() == "This is what was recorded"
+            assert "302 events, number 1 to 302" in await page.listed("proven")
+            assert "What 1 event says: it has its place" in await page.listed("open")
+            await page.page.click("#events details >> nth=0")
+            assert "strike.reported" in await page.page.inner_text("#events pre")
+            assert "a newsroom" in await page.page.locator("#facts").inner_html()
+            await page.drop(*stretch.iterdir())
+            assert await page.verdict() == "This is what was recorded"
+            assert "190 events, number 101 to 290" in await page.listed("proven")
+            await page.drop(proof)
+            assert await page.verdict() == "The event is in the log"
