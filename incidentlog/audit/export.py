@@ -92,7 +92,7 @@ async def export(
     before, consistency = await tree.frontier(wanted.after), await tree.consistency(to, head.size)
     frontier = Frontier(wanted.after, before)
     done = Exported(wanted.after, to, wanted.clearance, head)
-    await asyncio.to_thread(folder.mkdir, parents=True)
+    await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
     files = {CHECKPOINT: _written(folder / CHECKPOINT, stored.note.encode())}
     with (folder / EVENTS).open("wb") as file:
         files[EVENTS] = await _write_events(connection, file, wanted, to, frontier, done, progress)

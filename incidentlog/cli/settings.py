@@ -60,7 +60,7 @@ def database_failures() -> Iterator[None]:
     except Exception as error:
         match cause := innermost(error):
             case MigrationError() | StateError() | NoteError():
-                raise Failed(str(cause)) from error
+                raise Failed(str(cause), Code.CONFLICT if isinstance(cause, StateError) else Code.FAILURE) from error
             case EmbeddedError():
                 raise Failed(str(cause), Code.UNAVAILABLE) from error
             case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidPasswordError():

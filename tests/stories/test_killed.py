@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 class Process:
     """`python -m incidentlog serve`, as an operator starts it."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *, program: Sequence[str] = ("-m", "incidentlog"), **settings: str) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("INCIDENTLOG_")}
         environment |= {
             "INCIDENTLOG_DATA_DIR": str(folder / "data"),
@@ -35,7 +35,7 @@ class Process:
             **settings,
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "incidentlog", "serve"], env=environment, stdout=subprocess.PIPE, text=True
+            [sys.executable, *program, "serve"], env=environment, stdout=subprocess.PIPE, text=True
         )
         self.url = ""
 
