@@ -12,9 +12,10 @@ RUN /opt/incidentlog/bin/hatchling build -t wheel -d /dist \
     import-linter mypy pytest pytest-asyncio ruff websockets
 
 FROM python:3.12-slim
-RUN useradd --system --no-create-home incidentlog
+RUN useradd --system --no-create-home incidentlog \
+ && install -d -o incidentlog -g incidentlog -m 700 /var/lib/incidentlog
 COPY --from=build /opt/incidentlog /opt/incidentlog
-ENV PATH=/opt/incidentlog/bin:$PATH PYTHONUNBUFFERED=1 INCIDENTLOG_HOST=0.0.0.0
+ENV PATH=/opt/incidentlog/bin:$PATH PYTHONUNBUFFERED=1 INCIDENTLOG_HOST=0.0.0.0 INCIDENTLOG_DATA_DIR=/var/lib/incidentlog
 USER incidentlog
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \

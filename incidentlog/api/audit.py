@@ -14,13 +14,17 @@ from aiohttp import web
 from incidentlog.api.answers import answer
 from incidentlog.api.requests import SERVICE, limit_of, number_of, reader_of, refuse_unknown
 from incidentlog.api.service import Service
+from incidentlog.audit.export import part_of
+from incidentlog.audit.leaf import parse_leaf
 from incidentlog.audit.merkle import ProofError, check_inclusion, leaf_hash
 from incidentlog.audit.proofs import MEDIA_TYPE, InclusionProof
 from incidentlog.audit.tiles import LEVELS, WIDTH, Tile, parse_index, reach
 from incidentlog.errors import BadRequest, Fault, NotFound, NotSealed, Tampered
 from incidentlog.store import append as log
 from incidentlog.store.notary import StoredHead, read_heads
+from incidentlog.store.parts import read_salts
 from incidentlog.store.read import read_ids
+from incidentlog.subjects.recorded import Recorded
 
 SEAL_SECONDS: Final = 10.0
 """How long `wait=sealed` waits."""
@@ -90,7 +94,7 @@ def _lasting(request: web.Request, body: bytes) -> web.Response:
 
 @routes.get("/v1/events/{id}/proof")
 async def proof(request: web.Request) -> web.Response:
-    """That an event is in the signed log, as a `.tlog-proof`."""
+    """That an event is in the signed log: a `.tlog-proof`, or as JSON with what opens the leaf."""
     service = request.app[SERVICE]
     reader = await reader_of(request, "read")
     refuse_unknown(request, set())
@@ -104,12 +108,24 @@ async def proof(request: web.Request) -> web.Response:
     text = await proof_of(service, found[0].position)
     if text is None:
         raise NotSealed(f"position {found[0].position} is not sealed; the tree head is at {service.notary.size}")
+    if "application/json" in request.headers.get("Accept", ""):
+        return answer(await _opened(service, found[0], text), headers={"Cache-Control": "private, no-cache"})
     headers = {
         "Content-Disposition": f'attachment; filename="{event_id}.tlog-proof"',
         "Cache-Control": "private, no-cache",
         "Log-Position": str(found[0].position),
     }
     return web.Response(text=text, content_type=MEDIA_TYPE, charset="utf-8", headers=headers)
+
+
+async def _opened(service: Service, event: Recorded, text: str) -> dict[str, Any]:
+    """A line of an export, with its proof; the private part is withheld."""
+    body_salt, meta_salt = await read_salts(service.pool, event.position)
+    leaf = InclusionProof.parse(text).leaf
+    parts = {"body": part_of(body_salt, event.body), "meta": part_of(meta_salt, event.meta)}
+    if "private" in parse_leaf(leaf).parts:
+        parts["private"] = None
+    return {"leaf": leaf.decode(), "parts": parts, "proof": text}
 
 
 async def proof_of(service: Service, position: int) -> str | None:

@@ -168,15 +168,16 @@ async def _rows(connection: Connection, wanted: Wanted, to: int) -> AsyncIterato
 def line_of(row: Row, leaf: bytes, *, opened: bool, private: bool) -> bytes:
     """A line of an export: the leaf, and each part with its salt; null for one that is withheld, or erased."""
     parts = {
-        "body": _part(row.body_salt, row.body) if opened else None,
-        "meta": _part(row.meta_salt, row.meta) if opened else None,
+        "body": part_of(row.body_salt, row.body) if opened else None,
+        "meta": part_of(row.meta_salt, row.meta) if opened else None,
     }
     if row.has_private:
-        parts["private"] = _part(row.private_salt, row.private) if private else None
+        parts["private"] = part_of(row.private_salt, row.private) if private else None
     return orjson.dumps({"leaf": leaf.decode(), "parts": parts}) + b"\n"
 
 
-def _part(salt: bytes | None, text: str | None) -> dict[str, str] | None:
+def part_of(salt: bytes | None, text: str | None) -> dict[str, str] | None:
+    """A part as it is opened; null where it is erased."""
     return None if salt is None or text is None else {"salt": _base64(salt), "text": text}
 
 

@@ -6,8 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from incidentlog.sqlfiles import query
-from incidentlog.store.connect import Connection
-from incidentlog.subjects.recorded import Recorded
+from incidentlog.store.connect import Connection, Pool
 
 
 @dataclass(slots=True)
@@ -44,29 +43,17 @@ class Row:
     lon: float | None
     actors: list[str] | None
 
-    @property
-    def recorded(self) -> Recorded | None:
-        """The event as a fold sees it; None where its body is erased."""
-        if self.body is None:
-            return None
-        return Recorded(
-            self.position,
-            self.event_id,
-            self.stream,
-            self.stream_version,
-            self.type,
-            self.schema_version,
-            self.recorded_at,
-            self.recorded_by,
-            self.tlp,
-            self.body,
-            self.meta,
-        )
-
 
 async def read_rows(connection: Connection, after: int, upto: int, limit: int) -> list[Row]:
     """The next rows after a position, up to and with another, in position order. For a login that may read it all."""
     return [Row(*row) for row in await connection.fetch(query("parts", "rows"), after, upto, limit)]
+
+
+async def read_salts(pool: Pool | Connection, position: int) -> tuple[bytes | None, bytes]:
+    """The salts of an event's body (None where it is erased) and of its meta."""
+    row = await pool.fetchrow(query("parts", "salts"), position)
+    assert row is not None  # noqa: S101 - the caller has the event
+    return row["body_salt"], row["meta_salt"]
 
 
 async def read_commits(connection: Connection, after: int, limit: int) -> list[tuple[int, datetime]]:

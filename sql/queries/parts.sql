@@ -11,6 +11,11 @@ FROM events e LEFT JOIN event_private p USING (position)
 WHERE e.position > $1 AND e.position <= $2
 ORDER BY e.position LIMIT $3
 
+-- name: salts
+-- What opens the leaf of an event, beside the text of its parts.
+-- $1 position bigint
+SELECT body_salt, meta_salt FROM events WHERE position = $1
+
 -- name: commits
 -- Commits after a position, in order.
 -- $1 after bigint

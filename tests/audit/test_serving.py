@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from incidentlog.audit.leaf import parse_leaf
 from incidentlog.audit.merkle import check_consistency, check_inclusion, leaf_hash
 from incidentlog.audit.notes import TreeHead, Verifier, open_head, parse_note
 from incidentlog.audit.proofs import InclusionProof
 from incidentlog.audit.tiles import split
+from incidentlog.commitment import commitment
 from tests.api.serving import Served, make_key, serving
 from tests.audit.sealing import ORIGIN, Sealing
 from tests.commands import strike
@@ -99,6 +101,19 @@ async def test_an_event_comes_with_a_proof_that_stands_by_itself(served: Served)
             forged.check([key])
     with pytest.raises(ValueError, match="not what the tree"):
         InclusionProof(proof.leaf.replace(b"0", b"1", 1), 4, proof.path, proof.note).check([key])
+
+
+async def test_a_proof_as_json_opens_the_leaf(served: Served):
+    await served.add(event := strike(private={"victims": ["A secret name"]}))
+    await sealed_up_to(served, 1)
+    told = (await served.get(f"/v1/events/{event['id']}/proof", {"Accept": "application/json"})).json
+    leaf = parse_leaf(told["leaf"].encode())
+    for name in ("body", "meta"):
+        part = told["parts"][name]
+        digest = commitment(name.encode(), base64.b64decode(part["salt"]), part["text"].encode())
+        assert digest == leaf.parts[name]
+    assert told["parts"]["private"] is None
+    assert InclusionProof.parse(told["proof"]).leaf == told["leaf"].encode()
 
 
 async def test_an_append_may_wait_for_its_proof(served: Served):

@@ -1,0 +1,60 @@
+"""Signing, exporting and verifying at the terminal, beside a service that runs."""
+
+import json
+from pathlib import Path
+from urllib.request import urlopen
+
+from tests.cli.acting import Demo, Terminal
+
+
+def test_an_export_and_the_log_itself_are_verified(demo: Demo, terminal: Terminal, folder: Path):
+    at = {"INCIDENTLOG_DATA_DIR": str(demo.root)}
+    (folder / "log.vkey").write_text(demo.get("/v1/log/key")["vkey"])
+    with urlopen(f"{demo.url}/log/checkpoint", timeout=10) as answer:
+        (folder / "kept").write_bytes(answer.read())
+    done = terminal.run("verify", "--previous", "kept", "-o", "json", **at)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verified"]
+    done = terminal.run("export", "taken", "--filter", "category=strike", "--purpose", "a test", **at)
+    assert (done.returncode, done.stdout) == (0, "taken\n"), done.stderr
+    exported = json.loads((folder / "taken/manifest.json").read_text())
+    assert exported["filters"] == {"category": ["strike"]}
+    done = terminal.run("verify", "taken", "--vkey", "log.vkey", "--previous", "kept", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["leaves"] == exported["counts"]["leaves"]
+    last = demo.get("/v1/events?category=audit")["events"][-1]
+    assert (last["type"], last["data"]["purpose"], last["recorded_by"]) == ("audit.exported", "a test", "export")
+    # What is changed is found, by position, with its own exit code.
+    lines = (folder / "taken/events.ndjson").read_bytes().splitlines(keepends=True)
+    (folder / "taken/events.ndjson").write_bytes(b"".join([*lines[:6], *lines[7:]]))
+    done = terminal.run("verify", "taken", "--vkey", "log.vkey", "--evidence", "evidence.json")
+    assert done.returncode == 7
+    assert "after position 6 comes 8" in done.stderr
+    assert json.loads((folder / "evidence.json").read_text())["position"] == 7
+    # It does not write over what is there, and takes no key from what it checks.
+    assert terminal.run("export", "taken", **at).returncode == 5
+    assert terminal.run("verify", "taken").returncode == 2
+    assert terminal.run("verify", "taken", "--vkey", "nowhere").returncode == 3
+    assert terminal.run("export", "other", "--filter", "nonsense=1", **at).returncode == 2
+
+
+def test_a_log_at_work_is_neither_begun_again_nor_forked(demo: Demo, terminal: Terminal):
+    at = {"INCIDENTLOG_DATA_DIR": str(demo.root)}
+    again, forked = terminal.run("log", "init", **at), terminal.run("log", "fork", **at)
+    assert (again.returncode, forked.returncode) == (5, 5)
+    assert "already" in again.stderr
+    assert "stop it first" in forked.stderr
+
+
+def test_a_witness_runs_with_a_key_of_its_own(terminal: Terminal, demo: Demo, folder: Path):
+    made = terminal.run("log", "keygen", "witness.example/w1", "--witness", "--out", "witness.key")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith("witness.example/w1+")
+    assert (folder / "witness.key").stat().st_mode & 0o777 == 0o600
+    assert terminal.run("log", "keygen", "w", "--witness", "--out", "witness.key").returncode == 5
+    vkey = demo.get("/v1/log/key")["vkey"]
+    words = ("log", "witness", "--key", "witness.key", "--log", vkey, "--port", "0")
+    with terminal.started(*words) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("Witnessing at http://127.0.0.1:")
+    assert terminal.run(*words[:4], "--log", "nonsense").returncode == 2
