@@ -35,6 +35,7 @@ class Limits(TypedDict):
     part_bytes: Annotated[int, Field(description="The most bytes in one part of a snapshot; one row may be larger")]
     rows: Annotated[int, Field(description="The most rows of one subscription")]
     messages_per_second: Annotated[int, Field(description="Past it, for longer, the socket is closed with 4429")]
+    window: Annotated[int, Field(description="The largest window of a subscription")]
 
 
 class Who(TypedDict):

@@ -101,6 +101,7 @@ class DocumentView:
         limited(len(stored))
         moved = Moved(set(stored), policies=True)
         self.apply(await self._plan(connection, Cursor(0, at), upto, moved, stored), at)
+        put(self.rows, self.document.summary(self._own))  # there is one of no documents, too
 
     async def read(self, connection: Connection, after: int, upto: int, at: datetime) -> DocumentPlan:
         """The documents that changed in between, and what was booked in their tallies."""

@@ -20,7 +20,7 @@ from incidentlog.live.channel import Channel, Progress
 from incidentlog.live.documents import DocumentView
 from incidentlog.live.feed import EncodeEvent, Feed
 from incidentlog.live.frames import PART_BYTES
-from incidentlog.live.messages import MESSAGE_BYTES, Subscribe
+from incidentlog.live.messages import MESSAGE_BYTES, WINDOW, Subscribe
 from incidentlog.live.passes import Authenticate, Pass, Reader
 from incidentlog.live.session import (
     MESSAGES_PER_SECOND,
@@ -251,6 +251,7 @@ class Hub:
                 "part_bytes": PART_BYTES,
                 "rows": ROWS,
                 "messages_per_second": MESSAGES_PER_SECOND,
+                "window": WINDOW,
             },
             "auth": {"name": reader.name, "clearance": reader.clearance},
             "projections": {name: p.version for name, p in sorted(PROJECTIONS.items())},

@@ -187,15 +187,18 @@ async def serving(
     clock: Clock | None = None,
     runner_apart: bool = False,
     folder: Folder | None = None,
+    port: int = 0,
+    again: bool = False,
 ) -> AsyncIterator[Served]:
-    """The service on a log, with an admin key, until the block ends."""
-    await make_key(access, "admin", ADMIN, scopes=SCOPES, clearance=Tlp.RED)
+    """The service on a log, with an admin key, until the block ends; `again` where the log has had one before."""
+    if not again:
+        await make_key(access, "admin", ADMIN, scopes=SCOPES, clearance=Tlp.RED)
     settings, clock = settings or Settings(), clock or ManualClock(NOW)
     async with running(access, settings, clock, runner_apart=runner_apart, folder=folder) as service:
         app = make_app(service)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         connector = aiohttp.TCPConnector(limit=0)

@@ -3,11 +3,15 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import settings
 
 from incidentlog.client import Client
 from incidentlog.store.connect import Access
 from tests.api.serving import ADMIN, Served, serving
 from tests.live.following import until
+
+settings.register_profile("deep")
+"""For what is run by hand now and then: see test_any_network."""
 
 
 @pytest.fixture

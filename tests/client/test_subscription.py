@@ -300,6 +300,44 @@ async def test_with_another_clearance_rows_are_told_anew(client: Client, service
         assert (change.reason, change.set[ODESA]["incidents"]) == ("channel_changed", 1)
 
 
+async def test_the_service_sends_no_further_than_the_window_and_then_all_in_one(
+    client: Client, service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(follower_module, "WINDOW", 2)
+    async with cities(client) as followed, client.subscribe("events") as log:
+        for _ in range(6):
+            await service.add(strike())
+            await service.settled()
+            await asyncio.sleep(0.02)
+        changes = [await next_(followed) for _ in range(3)]
+        assert [(c.start, c.to, c.conflated) for c in changes] == [(0, 1, False), (1, 2, False), (2, 6, True)]
+        assert followed.rows[ODESA]["incidents"] == 6
+        told: list[int] = []
+        while len(told) < 6:
+            told += [e["position"] for e in (await anext(log)).items]
+        assert told == [1, 2, 3, 4, 5, 6]
+
+
+async def test_who_was_too_slow_comes_back_only_once_it_has_taken_what_it_had(
+    client: Client, service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(follower_module, "WINDOW", 1)
+    monkeypatch.setattr("incidentlog.live.session.ACK_SECONDS", 0.1)
+    service.service.hub._look_seconds = 0.05
+    notices: list[Notice] = []
+    async with cities(client, notify=notices.append) as followed:
+        for _ in range(4):
+            await service.add(strike())
+        async with asyncio.timeout(SECONDS):
+            while not notices:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        assert [n.code for n in notices] == ["lost"]
+        while followed.position < 4:
+            await next_(followed)
+        assert followed.rows[ODESA]["incidents"] == 4
+
+
 async def test_a_busy_consumer_keeps_its_connection_and_loses_nothing(away: Client, net: Network, service: Served):
     notices: list[Notice] = []
     async with (

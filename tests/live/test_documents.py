@@ -32,6 +32,17 @@ def violation(name: str, **more: Any) -> dict[str, Any]:
     return event("violation.reported", f"violation:{name}", name, occurred=occurred, data=said | more)
 
 
+async def test_what_is_about_all_rows_is_there_before_the_first(access: Access):
+    clock = ManualClock(instant(START))
+    async with following(access, clock) as node, client(node) as c:
+        held = await c.subscribe("ceasefire_status")
+        assert set(held.rows) == {"headline"}
+        assert held.rows == await node.rows("ceasefire_status", 0, clock.now())
+        await node.append(declared())
+        await c.until("update")
+        assert held.rows == await node.rows("ceasefire_status", 1, clock.now())
+
+
 async def test_an_expiry_is_pushed_with_cause_clock_at_its_own_instant(access: Access):
     clock = ManualClock(instant("2025-05-09T12:00:00+03:00"))
     async with following(access, clock) as node, client(node) as c:
