@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -183,9 +183,8 @@ class World:
         await self.check()
 
     async def end(self) -> None:
-        for reader in self.readers:
-            await reader.kill()
-        self.readers = []
+        readers, self.readers = self.readers, []
+        await asyncio.gather(*(reader.kill() for reader in readers), return_exceptions=True)
 
 
 class Reader:
@@ -212,8 +211,9 @@ class Reader:
         task, self.task, self.followed = self.task, None, None
         if task is not None:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            (outcome,) = await asyncio.gather(task, return_exceptions=True)
+            if isinstance(outcome, Exception):
+                raise outcome
 
     def twin(self) -> "Reader":
         """Another one at the same place, with a copy of the copy."""
