@@ -167,6 +167,12 @@ class ProjectionLagging(Problem):
     slug, status, title, retry_after = "projection-lagging", 503, "The projection is not that far yet", 1
 
 
+class NoWayBack(Problem):
+    """There is no earlier build of the projection that this code could bring back."""
+
+    slug, status, title = "no-way-back", 409, "There is no build to go back to"
+
+
 class NotSealed(Problem):
     """No signed tree head covers this yet."""
 

@@ -2,7 +2,21 @@
 
 from aiohttp import web
 
-from incidentlog.api import access, audit, diff, events, health, live, pages, places, projections, replay, sse, verify
+from incidentlog.api import (
+    access,
+    audit,
+    builds,
+    diff,
+    events,
+    health,
+    live,
+    pages,
+    places,
+    projections,
+    replay,
+    sse,
+    verify,
+)
 from incidentlog.api.errors import guarded
 from incidentlog.api.requests import SERVICE
 from incidentlog.api.service import Service
@@ -15,7 +29,7 @@ def make_app(service: Service) -> web.Application:
     app[SERVICE] = service
     replay.add_replays(app)
     # Each handler is wrapped, instead of one middleware before them all: that costs a tenth of an append's time.
-    for module in (sse, events, projections, diff, places, live, audit, replay, access, health, verify, pages):
+    for module in (sse, events, projections, builds, diff, places, live, audit, replay, access, health, verify, pages):
         for route in module.routes:
             assert isinstance(route, web.RouteDef)  # noqa: S101 - the modules have no static files
             handler = guarded(route.handler)

@@ -8,7 +8,7 @@ from aiohttp import web
 from incidentlog import __version__
 from incidentlog.api.answers import answer
 from incidentlog.api.requests import SERVICE
-from incidentlog.store.builds import active_builds, built
+from incidentlog.store.builds import Lag, active_builds, built, lags
 from incidentlog.store.read import read_head
 
 routes = web.RouteTableDef()
@@ -28,12 +28,15 @@ async def ready(request: web.Request) -> web.Response:
     """The database answers and the projections keep up; `verbose` tells each check."""
     service = request.app[SERVICE]
     checks: dict[str, Any] = {"database": "ok", "projections": "ok"}
-    head = service.runner.position
+    head, lagging = service.runner.position, list[Lag]()
     try:
         async with asyncio.timeout(2):
             head = (await read_head(service.pool)).position
-            if not built(await active_builds(service.pool)):
+            builds = await active_builds(service.pool)
+            if not built(builds):
                 checks["projections"] = "not built yet"
+            if "verbose" in request.query:
+                lagging = await lags(service.pool, builds.values())
     except Exception as error:  # noqa: BLE001 - whatever it is, the database does not answer
         checks["database"] = type(error).__name__
     lag = head - service.runner.position
@@ -51,6 +54,16 @@ async def ready(request: web.Request) -> web.Response:
             "head": head,
             "position": service.runner.position,
             "lag_events": lag,
+            "projections": {
+                each.projection: {
+                    "version": each.version,
+                    "position": each.position,
+                    "lag_events": head - each.position,
+                    "lag_seconds": round(each.seconds, 3),
+                    "parked": each.parked,
+                }
+                for each in lagging
+            },
             "roles": "shared" if service.access.shared_roles else "separate",
             "sealing": service.notary.status,
             "sealed": service.notary.size,

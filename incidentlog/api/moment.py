@@ -30,6 +30,8 @@ class Moment:
     known_at: datetime | None
     open: bool
     """Whether more may still be recorded for `known_at`: it is not before the head."""
+    named: bool
+    """Whether the reader named a state of knowledge that stands; else it is whatever is known now."""
     pinned: bool
     """Whether the reader named both, so that the answer can never be another."""
 
@@ -127,6 +129,7 @@ async def find_moment(wanted: Wanted, pool: Pool, clock: Clock) -> Moment:
         by=wanted.by,
         known_at=known_at,
         open=is_open,
+        named=wanted.position is not None or (known_at is not None and not is_open),
         pinned=wanted.at is not None and wanted.position is not None,
     )
 

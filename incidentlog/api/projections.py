@@ -21,7 +21,7 @@ from incidentlog.api.requests import (
     several,
     stream_of,
 )
-from incidentlog.api.rows import Asked, ask, rows_of
+from incidentlog.api.rows import Asked, answer_of, ask
 from incidentlog.api.service import Service
 from incidentlog.api.tables import tally_csv
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound
@@ -77,13 +77,15 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
     asked = ask(projection, several(request, {*MOMENT, "min_position", "format"}))
     if wanted is GEOJSON and (asked.grouping is None or "place" not in asked.grouping.by):
         raise NotAcceptable("geojson is of places: group by place, among others")
-    rows = await rows_of(service, asked, moment, reader.clearance, key)
+    found = await answer_of(service, asked, moment, reader.clearance, key)
+    rows, moment = found.rows, found.moment
     if key is not None and key not in rows:
         raise NotFound(f"{projection.name} has no row '{key[:200]}' then")
     head: dict[str, Any] = {
         "projection": projection.name,
-        "version": projection.version,
-        "basis": same_basis(request, moment.basis(service.log, projection.version)),
+        "version": found.version,
+        "basis": same_basis(request, moment.basis(service.log, found.version)),
+        **({"incomplete": found.incomplete} if found.incomplete else {}),
     }
     if asked.question is not None and (periods := asked.question.periods):
         head["compared"] = periods

@@ -1,8 +1,8 @@
 """The rows of a projection as a reader asked for them: from what is stored, or folded afresh."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from incidentlog.api.moment import Moment
 from incidentlog.api.reported import Folded, fold_reported
@@ -14,6 +14,10 @@ from incidentlog.projections.rows import Grouping, document_rows, tally_rows
 from incidentlog.projections.shapes import Document, Projection, Row, Tally
 from incidentlog.store.answer import read_beside, read_documents, read_groups, read_names
 from incidentlog.store.builds import Build, active_builds
+from incidentlog.store.parked import incomplete
+
+RETRIES: Final = 3
+"""How often a read begins again because what it read was replaced and thrown away meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +43,36 @@ def ask(projection: Tally | Document[Any], params: Mapping[str, Sequence[str]]) 
     return Asked(projection, None)
 
 
-async def rows_of(
-    service: Service, asked: Asked, moment: Moment, clearance: int, key: str | None = None
-) -> dict[str, Row]:
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Rows, and what they rest on."""
+
+    rows: dict[str, Row]
+    moment: Moment
+    """The moment asked about; of what is known now, as far as the build that answers got."""
+    version: int
+    incomplete: int = 0
+    """How many streams could not be taken in."""
+
+
+async def answer_of(service: Service, asked: Asked, moment: Moment, clearance: int, key: str | None = None) -> Answered:
     """The rows asked for at a moment; with `key`, at least that one, if there is such a row.
 
-    Of a document it may be the only one, and then costs no more than that one.
+    Of a document it may be the only one, and then costs no more than that one. Raises ProjectionLagging where the
+    build that answers, of an older version, has not got as far as the position that is named.
     """
-    state = await state_at(service, asked.projection, moment, clearance)
+    for _ in range(RETRIES):
+        state = await state_at(service, asked.projection, moment, clearance)
+        rows = await _rows(asked, state, key)
+        if isinstance(state, Folded):
+            return Answered(rows, moment, asked.projection.version)
+        incomplete = await state.incomplete()
+        if incomplete is not None:
+            return Answered(rows, state.moment, state.build.version, incomplete)
+    raise ProjectionLagging(f"{asked.projection.name} was replaced while it was read")
+
+
+async def _rows(asked: Asked, state: "Stored | Folded", key: str | None) -> dict[str, Row]:
     if isinstance(state, Stored) and isinstance(asked.projection, Document) and key is not None and fits(key):
         own = await state.document(asked.projection, [key])
         if key in own:
@@ -86,6 +112,16 @@ class Stored:
         """The build that answers for a projection that this one reads; raises ProjectionLagging as `state_at` does."""
         return _build_of(projection, self.builds)
 
+    async def incomplete(self) -> int | None:
+        """How many streams could not be taken in; None where a build is gone, and with it what was read."""
+        read = [self.projection]
+        if isinstance(self.projection, Document):
+            read += [t() for t in (self.projection.tally, self.projection.details) if t is not None]
+        counts = [
+            await incomplete(self.service.pool, self.build_of(p), self.clearance, self.moment.position) for p in read
+        ]
+        return None if None in counts else sum(n for n in counts if n is not None)
+
     async def rows(self, grouping: Grouping | None) -> dict[str, Row]:
         """Its rows, by key and in order; of a tally those of a grouping."""
         if isinstance(self.projection, Tally):
@@ -117,7 +153,12 @@ async def state_at(
     if moment.by == "reported":
         return await fold_reported(service, projection, moment, clearance)
     builds = await active_builds(service.pool)
-    _build_of(projection, builds)
+    build = _build_of(projection, builds)
+    if build.position < moment.position and not build.wanted:
+        # It is of an older version, and stands still while this version's is built.
+        if moment.named:
+            raise ProjectionLagging(f"{projection.name} is at position {build.position}", position=build.position)
+        moment = replace(moment, position=build.position)
     return Stored(service, projection, builds, moment, clearance)
 
 

@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from incidentlog.cli import database, diff, doctor, events, export, ingest, key, log, projection, replay, serve, verify
+from incidentlog.cli import (
+    builds,
+    database,
+    diff,
+    doctor,
+    events,
+    export,
+    ingest,
+    key,
+    log,
+    projection,
+    replay,
+    serve,
+    verify,
+)
 from incidentlog.cli.group import Group
 
 app = typer.Typer(
@@ -24,6 +38,10 @@ app.command("demo")(serve.demo)
 app.command("ingest")(ingest.ingest)
 app.add_typer(events.app, name="events")
 projection.app.command("diff")(diff.diff)
+projection.app.command("builds")(builds.builds)
+projection.app.command("rebuild")(builds.rebuild)
+projection.app.command("switch")(builds.switch)
+projection.app.add_typer(builds.parked_app, name="parked")
 app.add_typer(projection.app, name="projection")
 app.add_typer(database.app, name="db")
 app.add_typer(key.app, name="key")

@@ -107,6 +107,25 @@ async def active_builds(pool: Pool | Connection) -> dict[str, Build]:
     return {b.projection: b for b in (Build(*r) for r in rows) if b.readable}
 
 
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far behind the log a build is."""
+
+    projection: str
+    version: int
+    position: int
+    seconds: float
+    """For how long the next event has waited; 0 when none does."""
+    parked: int
+    """How many streams it could not take in."""
+
+
+async def lags(pool: Pool | Connection, builds: Iterable[Build]) -> list[Lag]:
+    """How far behind some builds are."""
+    numbers = [b.build for b in builds]
+    return [Lag(*row) for row in await pool.fetch(query("builds", "lags"), numbers)]
+
+
 async def lock_active(connection: Connection) -> list[Build]:
     """The builds that answer, whose checkpoints stand still up to our commit."""
     return [Build(*row) for row in await connection.fetch(query("builds", "locked"))]

@@ -29,9 +29,9 @@ async def wish(connection: Connection, projection: str, stream: str, what: Wish,
     return await connection.fetchval(query("builds", "wish"), projection, stream, what, note) is not None
 
 
-async def incomplete(pool: Pool | Connection, build: Build, clearance: int, position: int) -> int:
-    """How many streams are not in an answer as of a position."""
-    count: int = await pool.fetchval(query("builds", "incomplete"), build.build, clearance, position)
+async def incomplete(pool: Pool | Connection, build: Build, clearance: int, position: int) -> int | None:
+    """How many streams are not in an answer as of a position; None when the build's rows are gone by now."""
+    count: int | None = await pool.fetchval(query("builds", "incomplete"), build.build, clearance, position)
     return count
 
 

@@ -123,10 +123,22 @@ WHERE b.build = p.build AND b.projection = $1 AND b.state = 'active' AND p.strea
 RETURNING p.build
 
 -- name: incomplete
--- How many streams a build could not take in, as of a position and for a clearance; those given up count no more.
+-- How many streams a build could not take in, as of a position and for a clearance; those given up count no more. Null
+-- when its rows are gone.
 -- $1 build smallint
 -- $2 clearance smallint
 -- $3 position bigint
-SELECT count(*) FROM parked
-WHERE build = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
-  AND wish IS DISTINCT FROM 'discard'
+SELECT (SELECT count(*) FROM parked p
+        WHERE p.build = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
+          AND wish IS DISTINCT FROM 'discard')
+FROM builds b WHERE b.build = $1 AND b.state <> 'dropped'
+
+-- name: lags
+-- Where some builds are, for how long the next event has waited, and how many streams they could not take in.
+-- $1 builds smallint[]
+SELECT b.projection, b.version, b.position,
+       coalesce((SELECT greatest(extract(epoch FROM clock_timestamp() - c.recorded_at), 0)::double precision
+                 FROM commits c WHERE c.last_position > b.position ORDER BY c.last_position LIMIT 1), 0) AS seconds,
+       (SELECT count(*) FROM parked p
+        WHERE p.build = b.build AND p.to_position IS NULL AND p.wish IS DISTINCT FROM 'discard') AS parked
+FROM builds b WHERE b.build = ANY($1) ORDER BY b.projection

@@ -10,7 +10,7 @@ from typing import Any, cast
 import orjson
 
 from incidentlog.api.moment import Moment
-from incidentlog.api.rows import ask, rows_of
+from incidentlog.api.rows import answer_of, ask
 from incidentlog.projections.afresh import Afresh
 from incidentlog.projections.shapes import PROJECTIONS, Row
 from incidentlog.runner import Runner, Wakeup
@@ -64,9 +64,9 @@ class Log:
 
     async def rows(self, name: str, at: datetime, position: int, level: int = RED) -> dict[str, Row]:
         """A projection's rows from what is stored."""
-        moment = Moment(at=at, position=position, by="recorded", known_at=None, open=False, pinned=True)
+        moment = Moment(at=at, position=position, by="recorded", known_at=None, open=False, named=True, pinned=True)
         service = cast("Any", SimpleNamespace(pool=self.connection))
-        return await rows_of(service, ask(PROJECTIONS[name], {}), moment, level)
+        return (await answer_of(service, ask(PROJECTIONS[name], {}), moment, level)).rows
 
 
 @asynccontextmanager

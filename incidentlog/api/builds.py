@@ -1,0 +1,151 @@
+"""Builds of the projections: how far each is, building anew, the way back; and the streams that one cannot take in."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Literal, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from incidentlog.api.answers import answer
+from incidentlog.api.requests import SERVICE, body_of, reader_of, refuse_unknown
+from incidentlog.errors import BadRequest, Fault, NotFound, NoWayBack
+from incidentlog.store.builds import SUBJECTS, Build, active_builds, read_builds, rebuild, take_back, wanted_builds
+from incidentlog.store.connect import Connection
+from incidentlog.store.parked import read_parked, wish
+from incidentlog.store.read import read_head
+
+routes = web.RouteTableDef()
+
+Name = Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class Order(BaseModel):
+    """What is asked of a projection's builds."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    projection: Name
+    """Its name; `subjects` is everything, since all hangs on them."""
+    do: Literal["rebuild", "switch"] = "rebuild"
+    """Build it anew beside what answers, or bring back the build that answered before."""
+
+
+class Wished(BaseModel):
+    """What is to become of a parked stream."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    projection: Name
+    stream: Annotated[str, Field(min_length=1, max_length=161)]
+    do: Literal["retry", "discard"]
+    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+
+
+@routes.get("/v1/builds")
+async def list_builds(request: web.Request) -> web.Response:
+    """Every build: what answers, what is under way and how far it got, what could be brought back."""
+    service = request.app[SERVICE]
+    await reader_of(request, "read")
+    refuse_unknown(request, ())
+    builds = await read_builds(service.pool)
+    head = (await read_head(service.pool)).position
+    return answer({"head": head, "builds": [_shown(b) for b in builds]})
+
+
+@routes.post("/v1/builds")
+async def order(request: web.Request) -> web.Response:
+    """Begin to build a projection anew beside what answers, or to bring back what answered before: 202, at once."""
+    await reader_of(request, "admin")
+    refuse_unknown(request, ())
+    wanted = await _read(request, Order)
+    if wanted.projection not in wanted_builds():
+        raise NotFound(f"no projection is called '{wanted.projection}'")
+    async with _runner(request) as connection:
+        if wanted.do == "rebuild":
+            begun = await rebuild(connection, [wanted.projection])
+        else:
+            back = await take_back(connection, wanted.projection)
+            if back is None:
+                raise NoWayBack(_no_way_back(wanted.projection))
+            begun = [back]
+    return answer({"builds": [_shown(b) for b in begun]}, status=202)
+
+
+@routes.get("/v1/parked")
+async def list_parked(request: web.Request) -> web.Response:
+    """The streams that a projection could not take in, and why, as far as the reader may see them."""
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "read")
+    refuse_unknown(request, ())
+    builds = await active_builds(service.pool)
+    names = {b.build: name for name, b in builds.items()}
+    parked = [
+        {
+            "projection": names[p.build],
+            "stream": p.stream,
+            "from_position": p.from_position,
+            "to_position": p.to_position,
+            "reason": p.reason,
+            "wish": p.wish,
+            "note": p.note,
+        }
+        for p in await read_parked(service.pool, builds.values())
+        if p.level <= reader.clearance
+    ]
+    return answer({"parked": parked})
+
+
+@routes.post("/v1/parked")
+async def settle(request: web.Request) -> web.Response:
+    """Have a parked stream tried again with the next event, or give it up, which needs a reason."""
+    await reader_of(request, "admin")
+    refuse_unknown(request, ())
+    wanted = await _read(request, Wished)
+    if wanted.do == "discard" and wanted.reason is None:
+        raise BadRequest(errors=[Fault("/reason", "missing", "say why it is given up")])
+    async with _runner(request) as connection:
+        if not await wish(connection, wanted.projection, wanted.stream, wanted.do, wanted.reason):
+            raise NotFound(f"{wanted.projection} has not parked {wanted.stream}")
+    return answer(wanted.model_dump(), status=202)
+
+
+def _shown(build: Build) -> dict[str, Any]:
+    return {
+        "build": build.build,
+        "projection": build.projection,
+        "version": build.version,
+        "state": build.state,
+        "position": build.position,
+        "of_this_code": build.wanted,
+    }
+
+
+def _no_way_back(name: str) -> str:
+    if name == SUBJECTS:
+        return "subjects are brought back by the code of their version, when it starts"
+    return f"{name} has no build of this version to go back to; one of another version is brought back by its code"
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def _read(request: web.Request, model: type[M]) -> M:
+    try:
+        return model.model_validate_json(await body_of(request))
+    except ValidationError as invalid:
+        faults = [
+            Fault("".join(f"/{part}" for part in e["loc"]), e["type"], e["msg"])
+            for e in invalid.errors(include_url=False, include_input=False)
+        ]
+        raise BadRequest(errors=faults) from None
+
+
+@asynccontextmanager
+async def _runner(request: web.Request) -> AsyncIterator[Connection]:
+    """A connection that may write what is derived."""
+    connection = await request.app[SERVICE].access.connect("runner")
+    try:
+        yield connection
+    finally:
+        connection.terminate()

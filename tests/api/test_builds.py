@@ -1,0 +1,117 @@
+"""Building anew over REST: what answers goes on answering; who may ask for it; what could not be taken in."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from incidentlog.projections.shapes import PROJECTIONS
+from tests.api.serving import Served, make_key
+from tests.commands import strike
+
+CITY = "city_incidents"
+
+
+async def builds(service: Served, name: str = CITY) -> dict[str, list[int]]:
+    told = (await service.get("/v1/builds")).json["builds"]
+    found: dict[str, list[int]] = {}
+    for build in told:
+        if build["projection"] == name:
+            found.setdefault(build["state"], []).append(build["build"])
+    return found
+
+
+async def ordered(service: Served, do: str, name: str = CITY) -> int:
+    answer = await service.post(path="/v1/builds", event={"projection": name, "do": do})
+    assert answer.status == 202, answer
+    return int(answer.json["builds"][0]["build"])
+
+
+async def until_active(service: Served, build: int) -> None:
+    async with asyncio.timeout(20):
+        while build not in (await builds(service)).get("active", []):
+            await asyncio.sleep(0.02)
+
+
+async def test_a_basis_gives_the_same_bytes_through_a_rebuild_and_the_way_back(service: Served):
+    await service.add(*(strike() for _ in range(5)))
+    await service.settled()
+    path = f"/v1/projections/{CITY}?at=2026-01-01&at_position=5"
+    before = await service.get(path)
+    (first,) = (await builds(service))["active"]
+    second = await ordered(service, "rebuild")
+    assert second != first
+    await until_active(service, second)
+    assert (await service.get(path)).raw == before.raw
+    await service.add(strike())
+    assert await ordered(service, "switch") == first
+    await until_active(service, first)
+    assert (await service.get(path)).raw == before.raw
+    assert await builds(service) == {"active": [first], "retired": [second]}
+
+
+async def test_where_there_is_no_way_back_it_is_said(service: Served):
+    await service.settled()
+    answer = await service.post(path="/v1/builds", event={"projection": CITY, "do": "switch"})
+    assert (answer.status, answer.slug) == (409, "no-way-back")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "faults"),
+    [
+        ({"projection": "nosuch"}, 404, None),
+        ({}, 400, {"/projection": "missing"}),
+        ({"projection": CITY, "do": "drop", "more": 1}, 400, {"/do": "literal_error", "/more": "extra_forbidden"}),
+        ({"projection": 7}, 400, {"/projection": "string_type"}),
+        ([], 400, {"": "model_type"}),
+    ],
+)
+async def test_a_bad_order_is_refused_with_every_fault(service: Served, body: Any, status: int, faults: Any):
+    answer = await service.post(path="/v1/builds", event=body)
+    assert answer.status == status, answer
+    assert answer.slug
+    assert faults is None or answer.faults == faults
+
+
+async def test_only_an_admin_may_order_and_anybody_who_reads_may_look(service: Served):
+    await make_key(service.access, "reader", "a-key-of-a-reader", scopes=["read", "report", "edit", "audit"])
+    reader = service.by("a-key-of-a-reader")
+    assert (await reader.get("/v1/builds")).status == 200
+    for path in ("/v1/builds", "/v1/parked"):
+        assert (await reader.post({}, path=path)).status == 403
+        assert (await service.by(None).post({}, path=path)).status == 401
+
+
+async def test_what_could_not_be_taken_in_is_told_and_settled(service: Served, monkeypatch: pytest.MonkeyPatch):
+    tally: Any = PROJECTIONS[CITY]
+    contributions = tally.contributions
+
+    def choke(subject: Any) -> Any:
+        if subject.stream == "strike:bad":
+            raise ValueError("it cannot be swallowed")
+        return contributions(subject)
+
+    monkeypatch.setattr(tally, "contributions", choke)
+    await service.add(strike(stream="strike:bad", tlp="AMBER"), strike())
+    await service.settled()
+    assert (await service.get(f"/v1/projections/{CITY}")).json["incomplete"] == 1
+    (parked,) = (await service.get("/v1/parked")).json["parked"]
+    assert (parked["projection"], parked["stream"], parked["from_position"]) == (CITY, "strike:bad", 1)
+    ready = (await service.get("/readyz?verbose")).json["projections"][CITY]
+    assert (ready["parked"], ready["lag_events"], ready["lag_seconds"]) == (1, 0, 0)
+    await make_key(service.access, "clear", "a-key-of-clear", scopes=["read"])
+    clear = service.by("a-key-of-clear")
+    assert "incomplete" not in (await clear.get(f"/v1/projections/{CITY}")).json
+    assert (await clear.get("/v1/parked")).json == {"parked": []}
+
+    wanted = {"projection": CITY, "stream": "strike:bad"}
+    assert (await service.post(path="/v1/parked", event={**wanted, "do": "discard"})).faults == {"/reason": "missing"}
+    assert (await service.post(path="/v1/parked", event={**wanted, "stream": "strike:x", "do": "retry"})).status == 404
+    monkeypatch.setattr(tally, "contributions", contributions)
+    assert (await service.post(path="/v1/parked", event={**wanted, "do": "retry"})).status == 202
+    await service.add(strike())
+    await service.settled()
+    told = (await service.get(f"/v1/projections/{CITY}")).json
+    assert "incomplete" not in told
+    assert sum(row["incidents"] for row in told["rows"].values()) == 3
+    assert (await service.get(f"/v1/projections/{CITY}?at_position=2")).json["incomplete"] == 1
