@@ -5,25 +5,26 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
-import orjson
 from pydantic import BaseModel
 
 from incidentlog.client.answers import Bulk, RefusedEvent
 from incidentlog.client.asking import Asking
 from incidentlog.client.changes import Event
-from incidentlog.client.problems import NotOursError, problem_of
+from incidentlog.client.problems import BY_SLUG
 from incidentlog.client.sending import encoded
-from incidentlog.errors import TooLarge
+from incidentlog.errors import Fault, InvalidEvent, Problem, RefusedLines, TooLarge
 
 BODY_BYTES: Final = 64 * 1024 * 1024
 LINES: Final = 100_000
 """The service's limits of one request."""
-PART_LINES: Final = 10_000
-PART_BYTES: Final = 8 * 1024 * 1024
+PART_LINES: Final = 1_000
+PART_BYTES: Final = 4 * 1024 * 1024
 REFUSALS: Final = 1_000
 """How many refusals are kept; the others are counted."""
 PIECE: Final = 64 * 1024
 NDJSON: Final = "application/x-ndjson"
+PATH: Final = "/v1/events/bulk"
+ATOMIC: Final = (("mode", "atomic"),)
 
 Given = AsyncIterable[Event | BaseModel] | Iterable[Event | BaseModel]
 
@@ -71,9 +72,7 @@ async def append_atomic(asking: Asking, events: Given) -> Bulk:
     """All of them, or none."""
     stream = _Stream(_lines(events))
     try:
-        answer = await asking.ask(
-            "POST", "/v1/events/bulk", params=[("mode", "atomic")], body=stream.body, content_type=NDJSON
-        )
+        answer = await asking.ask("POST", PATH, params=ATOMIC, body=stream.body, content_type=NDJSON)
     except Exception:
         if stream.failure is not None:
             raise stream.failure from None
@@ -85,13 +84,51 @@ async def append_partly(asking: Asking, events: Given) -> Bulk:
     """Each for itself, in as many requests as that takes."""
     total, before = Bulk(), 0
     async for part in _parts(_lines(events)):
-        body = b"".join(part)
-        answer = await asking.ask(
-            "POST", "/v1/events/bulk", params=[("mode", "partial")], body=partial(bytes, body), content_type=NDJSON
-        )
-        total = _added(total, answer.raw, before)
+        total = await _append_part(asking, dict(enumerate(part, start=before + 1)), total)
         before += len(part)
     return total
+
+
+async def _append_part(asking: Asking, lines: dict[int, bytes], total: Bulk) -> Bulk:
+    """Append lines, by their number; where some are refused, the others without them. The new sum."""
+    while lines:
+        body = b"".join(lines.values())
+        try:
+            answer = await asking.ask("POST", PATH, params=ATOMIC, body=partial(bytes, body), content_type=NDJSON)
+        except RefusedLines as refused:
+            bad = _by_number(refused, list(lines))
+            if not bad:
+                raise
+            refusals = [RefusedEvent(number, _problem(faults)) for number, faults in bad.items()]
+            kept = (*total.refusals, *refusals)[:REFUSALS]
+            total = replace(total, refused=total.refused + len(bad), refusals=kept)
+            lines = {number: line for number, line in lines.items() if number not in bad}
+            continue
+        done = _sum(answer.json)
+        return replace(
+            total,
+            appended=total.appended + done.appended,
+            duplicates=total.duplicates + done.duplicates,
+            first_position=total.first_position or done.first_position,
+            last_position=done.last_position or total.last_position,
+        )
+    return total
+
+
+def _by_number(refused: RefusedLines, numbers: Sequence[int]) -> dict[int, list[Fault]]:
+    """The faults of each event; the service counts the lines of the request, from 1."""
+    found: dict[int, list[Fault]] = {}
+    for fault in refused.errors:
+        if fault.line is not None and 0 < fault.line <= len(numbers):
+            found.setdefault(numbers[fault.line - 1], []).append(fault)
+    return found
+
+
+def _problem(faults: Sequence[Fault]) -> Problem:
+    """What one event alone would have been refused with."""
+    first = faults[0]
+    kind = None if first.pointer else BY_SLUG.get(first.code)
+    return InvalidEvent(errors=faults) if kind is None else kind(first.detail)
 
 
 async def _lines(events: Given) -> AsyncIterator[bytes]:
@@ -118,33 +155,3 @@ async def _parts(lines: AsyncIterator[bytes]) -> AsyncIterator[Sequence[bytes]]:
 
 def _sum(said: dict[str, Any]) -> Bulk:
     return Bulk(said["appended"], said["duplicates"], 0, said["first_position"], said["last_position"])
-
-
-def _added(total: Bulk, answer: bytes, before: int) -> Bulk:
-    """The sum with one more answer of `mode=partial`: a line for each event, and one that sums up."""
-    refusals = list(total.refusals)
-    for text in answer.split(b"\n"):
-        line = _line(text)
-        if line is None:
-            continue
-        if "problem" in line:
-            total = replace(total, refused=total.refused + 1)
-            if len(refusals) < REFUSALS:
-                refusals.append(RefusedEvent(before + line["line"], problem_of(line["problem"], line["status"])))
-        elif line["status"] == 200:  # noqa: PLR2004 - as for one event
-            total = replace(total, duplicates=total.duplicates + 1)
-        else:
-            first = line["position"] if total.first_position is None else total.first_position
-            total = replace(total, appended=total.appended + 1, first_position=first, last_position=line["position"])
-    return replace(total, refusals=tuple(refusals))
-
-
-def _line(text: bytes) -> dict[str, Any] | None:
-    """What became of one event; None for what is no such line."""
-    if not text.strip():
-        return None
-    try:
-        line = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise NotOursError(f"the answer is not NDJSON: {text[:80]!r}") from error
-    return line if isinstance(line, dict) and "line" in line else None

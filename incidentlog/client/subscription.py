@@ -180,10 +180,12 @@ class Subscription(_Following[Change]):
 class Feed(_Following[Events]):
     """The log itself, followed: every event once, in the order of the log, in the groups in which they came.
 
-    async with client.subscribe("events", after=0) as log:
-        async for events in log:
-            for event in events.items:
-                print(event["position"], event["type"])
+        async with client.subscribe("events", after=0) as log:
+            async for events in log:
+                for event in events.items:
+                    print(event["position"], event["type"])
+
+    `items` are events as REST shows them.
     """
 
     def _changed(self, step: Step) -> Events | None:

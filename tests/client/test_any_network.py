@@ -27,7 +27,7 @@ from tests.client.world import World
 
 HAPPENINGS = ["strike", "strike", "strike", "truce", "amended", "retracted", "merged"]
 MOST_READERS = 8
-DEEP = 300, 40
+DEEP = 150, 40
 numbers = st.integers(0, 9)
 happenings = st.lists(st.tuples(st.sampled_from(HAPPENINGS), numbers), min_size=1, max_size=4)
 

@@ -11,8 +11,6 @@ from uuid import UUID
 import pytest
 
 from incidentlog.client import BY_SLUG, Client, NotOursError, Problem, UnreachableError
-from incidentlog.client.answers import Bulk
-from incidentlog.client.bulk import _added
 from incidentlog.client.problems import problem_of
 from incidentlog.errors import (
     PROBLEMS,
@@ -28,7 +26,7 @@ from incidentlog.errors import (
 from incidentlog.subjects.envelope import Envelope
 from incidentlog.subjects.registry import EVENTS
 from tests.api.serving import Served, make_key
-from tests.commands import retraction, strike
+from tests.commands import about, retraction, strike
 
 ODESA = "geonames:698740"
 
@@ -156,18 +154,22 @@ def test_a_refusal_of_a_newer_service_is_a_problem_too():
     assert (made.slug, made.status, made.detail) == ("on-strike", 418, "not today")
 
 
-def test_what_became_of_each_of_many_is_summed():
-    told = b"""{"line": 1, "status": 201, "position": 7}
-{"line": 2, "status": 200, "position": 3}
-{"line": 3, "status": 422, "problem": {"type": "/problems/invalid-event", "detail": "bad"}}
-{"line": 4, "status": 201, "position": 9}
-{"appended": 2}
-"""
-    done = _added(Bulk(appended=1, first_position=5, last_position=5), told, 10)
-    assert (done.appended, done.duplicates, done.refused) == (3, 1, 1)
-    assert (done.first_position, done.last_position) == (5, 9)
-    (refusal,) = done.refusals
-    assert (refusal.number, type(refusal.problem)) == (13, InvalidEvent)
+async def test_of_many_events_each_is_appended_for_itself(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incidentlog.client.bulk.PART_LINES", 4)
+    there = await client.append(strike())
+    events = [strike(stream=f"strike:{n}") for n in range(10)]
+    events[2] = strike(tlp="PINK")
+    events[3] = strike(id=str(there.id), killed=9)
+    events[5] = about("amended", events[2]["id"], patch={}, reason="its target is refused")
+    events[7] = strike(stream="strike:0", expected_version=7)
+    events[8] = strike(id=str(there.id), killed=8)
+    done = await client.append_many(events, mode="partial")
+    assert (done.appended, done.duplicates, done.refused) == (5, 0, 5)
+    assert (done.first_position, done.last_position) == (2, 6)
+    told = {refusal.number: type(refusal.problem) for refusal in done.refusals}
+    assert told == {3: InvalidEvent, 4: IdConflict, 6: InvalidEvent, 8: WrongVersion, 9: IdConflict}
+    again = await client.append_many([events[0], events[1]], mode="partial")
+    assert (again.appended, again.duplicates) == (0, 2)
 
 
 async def test_nobody_there_is_said_within_the_time_given():
