@@ -12,6 +12,7 @@ from incidentlog.api.moment import Moment, Names, find_moment, parse_int, read_w
 from incidentlog.api.projections import same_basis, shown
 from incidentlog.api.reported import fold_events, fold_reported, fold_subjects, read_family, variant_at
 from incidentlog.api.requests import (
+    ASKED_ABOUT,
     SERVICE,
     limit_of,
     reached,
@@ -153,6 +154,7 @@ async def _pair(request: web.Request, clearance: int) -> Pair:
     if old.position > new.position or (old.known_at and new.known_at and old.known_at > new.known_at):
         pointer = "/to_known" if later.position is None and later.known_at is not None else "/to_position"
         raise BadRequest(errors=[Fault(pointer, "ends_before_start", "what is known later comes second")])
+    request[ASKED_ABOUT] = new
     return Pair(old, replace(new, pinned=later.at is not None and later.position is not None), clearance)
 
 

@@ -23,7 +23,7 @@ from incidentlog.subjects.subject import Absorbed, Subject
 
 REPORTED: Final = 20_000
 """The most events folded in one request: a few seconds of one core."""
-STEPS: Final = 50_000
+STEPS: Final = 200_000
 """The most events looked at where each event's own change counts: a stream is folded again with every one of them."""
 FOLD_SECONDS: Final = 10.0
 """How long a fold waits for another one to end."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from incidentlog.api.moment import Moment
 from incidentlog.api.reported import Folded, fold_reported
 from incidentlog.api.service import Service
-from incidentlog.errors import BadRequest, Fault, ProjectionLagging
+from incidentlog.errors import BadRequest, Fault, ProjectionLagging, TooLarge
 from incidentlog.projections.asking import Question, fits, parse_question
 from incidentlog.projections.figures import compared, ordered
 from incidentlog.projections.rows import Grouping, document_rows, tally_rows
@@ -18,6 +18,8 @@ from incidentlog.store.parked import incomplete
 
 RETRIES: Final = 3
 """How often a read begins again because what it read was replaced and thrown away meanwhile."""
+ROWS: Final = 50_000
+"""The most groups of a tally in one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ class Stored:
         groups = await read_groups(
             pool, tally, self.build, grouping, clearance=self.clearance, at=self.moment.at, upto=upto
         )
+        if len(groups) > ROWS:
+            raise TooLarge(f"over {ROWS} groups: narrow {tally.name} with filters, or group it by less")
         names = await read_names(pool, self.build, clearance=self.clearance, upto=upto)
         return tally_rows(tally, grouping.by, groups, names)
 

@@ -27,6 +27,8 @@ RENAMED: Final = {
     "admin1": "admin1_code",
 }
 """What is called otherwise than in JSON."""
+NAMED: Final = frozenset({"place", "admin1", "stream"})
+"""Dimensions whose values are called something."""
 FORMULA: Final = tuple("=+-@\t\r\n" + "＝＋－＠")  # noqa: RUF001 - spreadsheets take the wide ones too
 """What begins a formula, or lets one begin after it."""
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
@@ -56,9 +58,8 @@ def _cell(value: Any) -> Any:
 def tally_csv(tally: Tally, question: Question, rows: Iterable[Row]) -> bytes:
     """The rows of a tally; the columns hang on the question alone, so that they are the same every day."""
     by = question.grouping.by
-    named = type(tally).names is not Tally.names
     columns = {d: RENAMED.get(d, d) for d in by}
-    if named:
+    if type(tally).names is not Tally.names and NAMED.intersection(by):
         columns["name"] = "location" if "place" in by else "name"
     columns |= {name: _column(name) for name in leaves(specimen(tally, by))}
     if question.shaping.previous is not None:

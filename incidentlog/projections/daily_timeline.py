@@ -5,17 +5,18 @@ from collections.abc import Iterator, Mapping
 from incidentlog.projections.local_days import ZONE, counts_from
 from incidentlog.projections.shapes import Contribution, Row, Tally, projection
 from incidentlog.projections.violations import instant_text
+from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.subject import Subject
 
 
-@projection("daily_timeline", version=1)
+@projection("daily_timeline", version=2)
 class DailyTimeline(Tally):
     """Events by local day, with their type, their stream and whether they are effective, amended or retracted.
 
     One known to the month is in no day's rows (E12). `ignored` are effective, and did not fit what their subject was.
     """
 
-    dimensions = ("day", "week", "month", "occurred", "event", "type", "category", "stream")
+    dimensions = ("day", "week", "month", "occurred", "event", "type", "category", "stream", *WHERE)
     measures = ("events", "amended", "retracted", "ignored")
     group_by = ("day", "occurred", "event", "type", "stream")
 
@@ -36,6 +37,7 @@ class DailyTimeline(Tally):
                     "type": entry.type,
                     "category": subject.stream.partition(":")[0],
                     "stream": subject.stream,
+                    **whereabouts(subject.place),
                 },
                 measures={
                     "events": int(not struck),
@@ -51,3 +53,7 @@ class DailyTimeline(Tally):
             return dict(sums)
         status = "retracted" if sums["retracted"] else "amended" if sums["amended"] else "effective"
         return {**sums, "status": status, "struck_out": status == "retracted"}
+
+    def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:
+        """What places and regions are called."""
+        return place_names(subject.place)

@@ -9,6 +9,7 @@ from typing import Final
 
 from incidentlog.projections.local_days import ZONE, buckets_of, counts_from
 from incidentlog.projections.shapes import Contribution, Row, Tally, projection
+from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.agreement import Agreement
 from incidentlog.subjects.assistance import Assistance
 from incidentlog.subjects.ceasefire import Ceasefire
@@ -33,7 +34,7 @@ ONE_OFF: Final = frozenset({"strike.reported", "incident.reported", "violation.r
 """Reports of one thing: however often it is told, it happened once."""
 
 
-@projection("escalation_index", version=1)
+@projection("escalation_index", version=2)
 class EscalationIndex(Tally):
     """Goldstein weights by verification factor, by local day, with the number of events and the mean of seven days.
 
@@ -42,7 +43,7 @@ class EscalationIndex(Tally):
     are exact, in thousandths.
     """
 
-    dimensions = ("day", "week", "month", "category", "type", "cameo", "verification")
+    dimensions = ("day", "week", "month", "category", "type", "cameo", *WHERE, "verification")
     measures = ("thousandths", "events", "thousandths_7_days", "events_7_days")
     group_by = ("day",)
 
@@ -59,6 +60,7 @@ class EscalationIndex(Tally):
                 "category": subject.stream.partition(":")[0],
                 "type": label.replace("|", "/"),
                 "cameo": cameo,
+                **whereabouts(subject.place),
                 "verification": subject.verification,
             }
             own = {"thousandths": score, "events": 1}
@@ -81,6 +83,10 @@ class EscalationIndex(Tally):
             row["mean_7_days"] = round(sums["thousandths_7_days"] / 1000 / DAYS, 3) if known else None
             row["events_7_days"] = sums["events_7_days"] if known else None
         return row
+
+    def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:
+        """What places and regions are called."""
+        return place_names(subject.place)
 
 
 @cache

@@ -5,6 +5,7 @@ from typing import Final
 
 from incidentlog.projections.once import ONCE, count_of, lines_of
 from incidentlog.projections.shapes import Contribution, Row, Tally, projection
+from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.strike import Strike
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Buckets, Estimate
@@ -13,7 +14,7 @@ FIGURES: Final = ("launched", "intercepted", "lost")
 ENDS: Final = ("low", "best", "high")
 
 
-@projection("strike_profile", version=1)
+@projection("strike_profile", version=2)
 class StrikeProfile(Tally):
     """Launched, intercepted and lost by means and day; null is unknown, and the share is of strikes that tell both.
 
@@ -21,7 +22,7 @@ class StrikeProfile(Tally):
     `nationwide_strikes` says, and it would then be summed twice.
     """
 
-    dimensions = ("day", "week", "month", "means", "side", "target_class", "country", "verification")
+    dimensions = ("day", "week", "month", "means", "side", "target_class", *WHERE, "verification")
     measures = (
         *ONCE,
         *(f"{figure}_{end}" for figure in FIGURES for end in (*ENDS, "told")),
@@ -48,7 +49,7 @@ class StrikeProfile(Tally):
                     "means": means,
                     "side": subject.attributed_to,
                     "target_class": subject.target_class,
-                    "country": None if subject.place is None else subject.place.country,
+                    **whereabouts(subject.place),
                     "verification": subject.verification,
                 },
                 measures={**counted, **_figures(subject, means)},
@@ -64,6 +65,10 @@ class StrikeProfile(Tally):
             "launched_nationwide": sums["nationwide"] if sums["nationwide_told"] else None,
             "nationwide_strikes": sums["nationwide_told"],
         }
+
+    def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:
+        """What places and regions are called."""
+        return place_names(subject.place) if isinstance(subject, Strike) else {}
 
 
 TOLD: Final = (*FIGURES, "launched_nationwide")

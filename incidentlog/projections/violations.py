@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 from incidentlog.projections.local_days import FINE, INSTANT, local_day
 from incidentlog.projections.shapes import Contribution, Tally, projection
+from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Buckets
 from incidentlog.subjects.violation import Violation
 
 
-@projection("violations", version=2)
+@projection("violations", version=3)
 class Violations(Tally):
     """Claimed violations by ceasefire, claimant and accused; a claim that cites two ceasefires is in both.
 
@@ -31,6 +32,7 @@ class Violations(Tally):
         "day",
         "week",
         "month",
+        *WHERE,
     )
     measures = ("violations", "reported")
     group_by = ("ceasefire", "claimant")
@@ -55,9 +57,14 @@ class Violations(Tally):
                     "day": calendar.day,
                     "week": calendar.week,
                     "month": calendar.month,
+                    **whereabouts(claim.said.place),
                 },
                 measures={"violations": 1, "reported": claim.said.count},
             )
+
+    def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:
+        """What places and regions are called."""
+        return place_names(subject.place) if isinstance(subject, Violation) else {}
 
 
 @projection("violation_sheets", version=1)

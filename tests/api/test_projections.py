@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from incidentlog.api import rows as api_rows
 from incidentlog.api.answers import dumps
 from incidentlog.projections.afresh import Afresh
 from incidentlog.projections.asking import parse_grouping
@@ -385,6 +386,16 @@ async def test_what_is_shaped_stays_as_it_was_given_too(service: Served):
 async def test_a_shape_that_cannot_be_is_refused(timeline: Served, query: str, faults: dict[str, str]):
     answer = await timeline.get(f"/v1/projections/city_incidents?{query}&min_position=%31")
     assert (answer.status, answer.faults) == (400, faults)
+
+
+async def test_more_groups_than_an_answer_has_room_for_are_refused(service: Served, monkeypatch: pytest.MonkeyPatch):
+    await service.add(on_day("2025-11-01"), on_day("2025-11-01", "Kyiv"))
+    await service.settled()
+    monkeypatch.setattr(api_rows, "ROWS", 1)
+    answer = await service.get("/v1/projections/city_incidents")
+    assert (answer.status, answer.slug) == (413, "too-large")
+    assert "group it by less" in answer.json["detail"]
+    assert (await service.get("/v1/projections/city_incidents", group_by="kind")).status == 200
 
 
 async def test_a_document_has_no_top(timeline: Served):

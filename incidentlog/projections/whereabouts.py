@@ -1,0 +1,44 @@
+"""Where something was, as far as that is known: the place, its region and its country, and what they are called."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from incidentlog.places import admin1_name, normalise
+from incidentlog.subjects.envelope import ResolvedPlace
+
+WHERE: Final = ("place", "admin1", "country")
+"""The dimensions."""
+FINE: Final = frozenset({"exact", "settlement"})
+"""Precisions that name a settlement; what is coarser goes to its region only."""
+
+
+def whereabouts(place: ResolvedPlace | None) -> dict[str, str | None]:
+    """The dimensions of a place.
+
+    A place is `geonames:<id>`, `place:<slug>` or, where the name is not or not uniquely known, `name:<name>`; a region
+    is the country and GeoNames' code, as GeoNames writes it (`UA.17`; not ISO 3166-2, whose numbers differ).
+    """
+    if place is None:
+        return dict.fromkeys(WHERE)
+    region = f"{place.country}.{place.admin1}" if place.country and place.admin1 else None
+    if region is None and place.precision == "admin1":
+        region = _by_name(place.name)
+    settlement = (place.place_id or _by_name(place.name)) if place.precision in FINE else None
+    return {"place": settlement, "admin1": region, "country": place.country}
+
+
+def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
+    """What the place and its region are called, as a tally names its values."""
+    if place is None:
+        return {}
+    where = whereabouts(place)
+    region = admin1_name(place.country, place.admin1)
+    if where["admin1"] == _by_name(place.name):
+        region = place.name
+    # A value has a name from its first event on, or never: else an old answer would change when one comes.
+    called = {"place": place.name, "admin1": region}
+    return {(d, v): name for d, name in called.items() if name is not None and (v := where[d]) is not None}
+
+
+def _by_name(name: str) -> str:
+    return f"name:{normalise(name) or name.casefold()}"
