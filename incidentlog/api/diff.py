@@ -1,8 +1,9 @@
 """What changed between two states of knowledge, and by which events."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
+from zlib import crc32
 
 from aiohttp import web
 
@@ -10,7 +11,7 @@ from incidentlog.api.answers import answer, pinned, told
 from incidentlog.api.errors import POSITION
 from incidentlog.api.moment import Moment, Names, find_moment, parse_int, read_wanted
 from incidentlog.api.projections import same_basis, shown
-from incidentlog.api.reported import fold_events, fold_reported, fold_subjects, read_family, variant_at
+from incidentlog.api.reported import apart, fold_events, fold_reported, fold_subjects, read_family, variant_at
 from incidentlog.api.requests import (
     ASKED_ABOUT,
     SERVICE,
@@ -25,12 +26,12 @@ from incidentlog.api.rows import Stored, ask, state_at
 from incidentlog.api.service import Service
 from incidentlog.errors import BadRequest, Fault, NotFound
 from incidentlog.importers.door import STREAM
-from incidentlog.projections.asking import FILTERS, LONGEST, SHAPING, fits
+from incidentlog.projections.asking import FILTERS, GROUPS, LONGEST, SHAPING, fits
 from incidentlog.projections.differing import KINDS, Difference, causes_of, difference, differences, touched_by
 from incidentlog.projections.rows import POLICIES, Grouping, row_key
 from incidentlog.projections.shapes import PROJECTIONS, Document, Key, Tally
 from incidentlog.store.answer import read_documents
-from incidentlog.store.builds import active_builds
+from incidentlog.store.builds import active_builds, wanted_builds
 from incidentlog.store.diff import (
     CAUSES,
     Between,
@@ -42,6 +43,7 @@ from incidentlog.store.diff import (
     touched_groups,
     touched_subjects,
 )
+from incidentlog.subjects.change import Change
 from incidentlog.subjects.fold import SUBJECT_VERSION, Variants, is_record_event
 from incidentlog.subjects.subject import Absorbed, Subject
 
@@ -136,7 +138,7 @@ async def _pair(request: web.Request, clearance: int) -> Pair:
         faults.append(Fault("/from_known", "missing", "give from_known, or from_position"))
     if "projection" in query and "subject" in query:
         faults.append(Fault("/subject", "one_of_two", "give a projection or a subject"))
-    if "after" in query and not fits(query["after"][:LONGEST]):
+    if "after" in query and not _is_key(query["after"]):
         faults.append(Fault("/after", "not_a_key", "give the key that a page ended with"))
     wanted = 0
     if "min_position" in query:
@@ -156,6 +158,12 @@ async def _pair(request: web.Request, clearance: int) -> Pair:
         raise BadRequest(errors=[Fault(pointer, "ends_before_start", "what is known later comes second")])
     request[ASKED_ABOUT] = new
     return Pair(old, replace(new, pinned=later.at is not None and later.position is not None), clearance)
+
+
+def _is_key(text: str) -> bool:
+    """Whether it can be a row's key: some values, each of which could be stored."""
+    parts = [text[n : n + LONGEST] for n in range(0, len(text), LONGEST)]
+    return 0 < len(parts) <= 2 * GROUPS and all(fits(part) for part in parts)
 
 
 # ---------------------------------------------------------------------------------------------- projections
@@ -276,10 +284,10 @@ async def _reported(
     earlier = await fold_reported(service, projection, pair.earlier, pair.clearance)
     later = await fold_reported(service, projection, pair.later, pair.clearance)
     page, following = _page(differences(await earlier.rows(grouping), await later.rows(grouping)), after, limit)
-    came = later.fold.since(earlier.fold)
+    came = later.fold.since(earlier.fold, pair.clearance)
     changes = [c for c in later.fold.afresh.changes if c.position in came]
-    positions = causes_of(projection, changes, pair.later.at, grouping, pair.clearance)
-    everything = _newest(came)
+    positions = await apart(service, lambda: causes_of(projection, changes, pair.later.at, grouping, pair.clearance))
+    everything = _newest(came)  # of a row that is about others nobody can say it more closely
     return Found(page, {key: positions.get(key, everything)[: CAUSES + 1] for key in page}, following)
 
 
@@ -307,7 +315,7 @@ async def _subject(service: Service, pair: Pair, stream: str) -> tuple[State, St
         old, new = [await read_family(service, stream, m) for m in (pair.earlier, pair.later)]
         states = [await fold_subjects(service, events) for events in (old, new)]
         before, after = (variant_at(own.get(stream, {}), pair.clearance) for own in states)
-        came = {e.position for e in new} - {e.position for e in old}
+        came = {e.position for e in new if e.tlp <= pair.clearance} - {e.position for e in old}
         return before, after, _newest(came & {p for own in states for p in _told_by(own, stream, pair.clearance)})
     before, after = [
         (await read_subjects(service.pool, [stream], clearance=pair.clearance, position=m.position)).get(stream)
@@ -345,7 +353,9 @@ async def _of_everything(
         builds = await active_builds(service.pool)
         moved = await touched_builds(service.pool, [builds[n] for n in PROJECTIONS if n in builds], pair.between)
     head = {"projections": [{"name": name, "position": moved[name]} for name in PROJECTIONS if name in moved]}
-    return await _answered(request, service, pair, found, version=SUBJECT_VERSION, head=head, states=False)
+    # Another projection, or another version of one, and the same answer cannot be given again.
+    version = crc32(repr(sorted(wanted_builds().items())).encode())
+    return await _answered(request, service, pair, found, version=version, head=head, states=False)
 
 
 async def _everything_reported(
@@ -356,22 +366,26 @@ async def _everything_reported(
     later = await fold_events(service, pair.later, narrower)
     came = later.since(earlier)
     changes = [c for c in later.afresh.changes if c.position in came]
-    positions: dict[str, Positions] = {}
+    seen = later.since(earlier, pair.clearance)
+    touched: dict[str, list[int]] = {}
     for change in changes:
-        positions.setdefault(change.stream, []).insert(0, change.position)
+        if change.position in seen:
+            touched.setdefault(change.stream, []).append(change.position)
     before, now = (
         {c.stream: variant_at(c.after, pair.clearance) for c in fold.afresh.changes} for fold in (earlier, later)
     )
-    found = _subjects(before, now, positions)
+    found = _subjects(before, now, {stream: _newest(own) for stream, own in touched.items()})
     found.differences, found.next = _page(found.differences, after, limit)
-    moved = {}
+    return found, await apart(service, lambda: dict(_moved(changes, pair)))
+
+
+def _moved(changes: Sequence[Change], pair: Pair) -> Iterator[tuple[str, int]]:
+    """The projections that changes touch, each with the last one that does."""
     for name, projection in PROJECTIONS.items():
-        touching = (
-            c.position for c in reversed(changes) if touched_by(projection, c, pair.later.at, None, pair.clearance)
-        )
-        if (last := next(touching, None)) is not None:
-            moved[name] = last
-    return found, moved
+        for change in reversed(changes):
+            if touched_by(projection, change, pair.later.at, None, pair.clearance):
+                yield name, change.position
+                break
 
 
 def _subjects(before: Mapping[str, State], after: Mapping[str, State], positions: Mapping[str, Positions]) -> Found:

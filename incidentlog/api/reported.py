@@ -41,9 +41,9 @@ class Fold:
     events: Sequence[Recorded]
     afresh: Afresh
 
-    def since(self, earlier: "Fold") -> set[int]:
-        """The positions of the events that an earlier one has not."""
-        return {e.position for e in self.events} - {e.position for e in earlier.events}
+    def since(self, earlier: "Fold", clearance: int = RED) -> set[int]:
+        """The positions of the events that an earlier one has not, as far as a clearance covers them."""
+        return {e.position for e in self.events if e.tlp <= clearance} - {e.position for e in earlier.events}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Folded:
     async def rows(self, grouping: Grouping | None) -> dict[str, Row]:
         """Its rows, by key and in order; of a tally those of a grouping."""
         afresh = self.fold.afresh
-        return await _apart(self.service, lambda: afresh.rows(self.projection, self.at, grouping, self.clearance))
+        return await apart(self.service, lambda: afresh.rows(self.projection, self.at, grouping, self.clearance))
 
 
 async def fold_reported(service: Service, projection: Tally | Document[Any], moment: Moment, clearance: int) -> Folded:
@@ -81,7 +81,7 @@ async def fold_events(service: Service, moment: Moment, otherwise: str) -> Fold:
         raise TooLarge(f"over {REPORTED} events were reported by then, too many to fold in a request: {otherwise}")
     if _steps(events) > STEPS:
         raise TooLarge(f"streams of very many events are too much to fold in a request: {otherwise}")
-    return Fold(events, await _apart(service, lambda: Afresh(events, service.log.zone)))
+    return Fold(events, await apart(service, lambda: Afresh(events, service.log.zone)))
 
 
 async def subject_reported(service: Service, stream: str, moment: Moment, clearance: int) -> Subject | None:
@@ -105,7 +105,7 @@ async def history_reported(
     if _steps(events) > STEPS:
         detail = f"{len(events)} events: too many versions to fold in a request"
         raise TooLarge(f"{detail}; ask for the subject itself at the positions that matter, with at_position")
-    versions = await _apart(service, lambda: list(_versions(events, service.log.zone, stream, clearance)))
+    versions = await apart(service, lambda: list(_versions(events, service.log.zone, stream, clearance)))
     return [v for v in versions if v.from_position > after][:limit]
 
 
@@ -133,7 +133,7 @@ def variant_at(variants: Variants, level: int) -> Subject | Absorbed | None:
 
 async def fold_subjects(service: Service, events: Sequence[Recorded]) -> dict[str, Variants]:
     """What the streams of these events add up to."""
-    return await _apart(service, lambda: fold_family(events, service.log.zone))
+    return await apart(service, lambda: fold_family(events, service.log.zone))
 
 
 def known(moment: Moment) -> datetime:
@@ -158,7 +158,7 @@ def _steps(events: Sequence[Recorded]) -> int:
     return sum(n * (n + 1) // 2 for n in Counter(e.stream for e in events).values())
 
 
-async def _apart(service: Service, work: Callable[[], T]) -> T:
+async def apart(service: Service, work: Callable[[], T]) -> T:
     """Do what takes long in a thread, one at a time: the loop serves others meanwhile."""
     try:
         await asyncio.wait_for(service.folds.acquire(), FOLD_SECONDS)

@@ -353,6 +353,8 @@ def refused(answer: Answer) -> dict[str, str]:
         ("from_position=1&limit=0", {"/limit": "not_a_number"}),
         ("from_position=1&limit=99999999999999999999", {"/limit": "not_a_number"}),
         ("from_position=1&after=%00", {"/after": "not_a_key"}),
+        ("from_position=1&after=" + "x" * 300 + "%00", {"/after": "not_a_key"}),
+        ("from_position=1&after=" + "x" * 4000, {"/after": "not_a_key"}),
         ("from_position=1&basis=guessed&open=perhaps", {"/basis": "unknown_value", "/open": "unknown_value"}),
         ("from_position=1&version=9&generation=9", {"/version": "not_served", "/generation": "not_served"}),
         ("from_position=1&min_position=x", {"/min_position": "not_a_number"}),
