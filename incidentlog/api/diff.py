@@ -24,7 +24,7 @@ from incidentlog.api.requests import (
 )
 from incidentlog.api.rows import Stored, ask, state_at
 from incidentlog.api.service import Service
-from incidentlog.errors import BadRequest, Fault, NotFound
+from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging
 from incidentlog.importers.door import STREAM
 from incidentlog.projections.asking import FILTERS, GROUPS, LONGEST, SHAPING, fits
 from incidentlog.projections.differing import KINDS, Difference, causes_of, difference, differences, touched_by
@@ -179,26 +179,38 @@ async def _of_projection(
     if shaping := [Fault(f"/{name}", "unknown_parameter", "a diff is by key") for name in SHAPING if name in params]:
         raise BadRequest(errors=shaping)
     grouping = ask(projection, params).grouping
+    head: dict[str, Any] = {"projection": projection.name}
     if pair.later.by == "reported":
         found = await _reported(service, projection, pair, grouping, after, limit)
-    elif isinstance(projection, Tally):
+        return await _answered(request, service, pair, found, version=projection.version, head=head)
+    later = await state_at(service, projection, pair.later, pair.clearance)
+    assert isinstance(later, Stored)  # noqa: S101 - on the basis `recorded` it is
+    pair = replace(pair, later=later.moment)
+    if pair.earlier.position > pair.later.position:
+        position = pair.later.position
+        raise ProjectionLagging(f"{projection.name} is at position {position}", position=position)
+    states = replace(later, moment=pair.earlier), later
+    if isinstance(projection, Tally):
         assert grouping is not None  # noqa: S101 - a tally always has one
-        found = await _tally(service, projection, pair, grouping, after, limit)
+        found = await _tally(projection, pair, states, grouping, after, limit)
     else:
-        found = await _document(service, projection, pair, after, limit)
-    return await _answered(
-        request, service, pair, found, version=projection.version, head={"projection": projection.name}
-    )
+        found = await _document(projection, pair, states, after, limit)
+    lacking = await later.incomplete()
+    if lacking is None:
+        raise ProjectionLagging(f"{projection.name} was replaced while it was read")
+    if lacking:
+        head["incomplete"] = lacking
+    return await _answered(request, service, pair, found, version=later.build.version, head=head)
 
 
 async def _tally(
-    service: Service, tally: Tally, pair: Pair, grouping: Grouping, after: str | None, limit: int
+    tally: Tally, pair: Pair, states: tuple[Stored, Stored], grouping: Grouping, after: str | None, limit: int
 ) -> Found:
     """The groups that something was booked in between, before and after."""
-    earlier = await _stored(service, tally, pair.earlier, pair)
-    later = await _stored(service, tally, pair.later, pair)
+    earlier, later = states
+    pool = later.service.pool
     touched = await touched_groups(
-        service.pool, tally, later.build, grouping, pair.between, at=pair.later.at, after_key=after, limit=limit + 1
+        pool, tally, later.build, grouping, pair.between, at=pair.later.at, after_key=after, limit=limit + 1
     )
     page = list(touched)[:limit]
     only = _only(grouping, page)
@@ -217,12 +229,13 @@ def _only(grouping: Grouping, keys: Iterable[Key]) -> Grouping:
     return replace(grouping, where=where)
 
 
-async def _document(service: Service, document: Document[Any], pair: Pair, after: str | None, limit: int) -> Found:
+async def _document(
+    document: Document[Any], pair: Pair, states: tuple[Stored, Stored], after: str | None, limit: int
+) -> Found:
     """All documents before and after: one may change by what it reads beside its own subjects, such as a tally."""
-    earlier = await _stored(service, document, pair.earlier, pair)
-    later = await _stored(service, document, pair.later, pair)
-    found = differences(await earlier.rows(None), await later.rows(None))
-    positions = await _document_positions(service, document, pair, later, list(found)[:DOCUMENTS])
+    before, now = [await state.rows(None) for state in states]
+    found = differences(before, now)
+    positions = await _document_positions(document, pair, states[1], list(found)[:DOCUMENTS])
     page, following = _page(found, after, limit)
     if lone := [key for key in page if not positions.get(key)]:  # it is about other rows
         others = _newest([position for own in positions.values() for position in own])
@@ -231,13 +244,13 @@ async def _document(service: Service, document: Document[Any], pair: Pair, after
 
 
 async def _document_positions(
-    service: Service, document: Document[Any], pair: Pair, later: Stored, keys: Iterable[str]
+    document: Document[Any], pair: Pair, later: Stored, keys: Sequence[str]
 ) -> dict[str, Positions]:
     """When documents became other ones, when something was booked that they read, and when a policy changed."""
-    keys = list(keys)
-    positions = await touched_documents(service.pool, later.build, keys, pair.between)
+    pool = later.service.pool
+    positions = await touched_documents(pool, later.build, keys, pair.between)
     if document.policies:
-        policies = await touched_documents(service.pool, later.build_of(POLICIES), document.policies, pair.between)
+        policies = await touched_documents(pool, later.build_of(POLICIES), document.policies, pair.between)
         changes = [position for own in policies.values() for position in own]
         positions |= {key: _newest([*positions.get(key, ()), *changes]) for key in keys}
     if document.tally is None:
@@ -246,7 +259,7 @@ async def _document_positions(
     read: dict[str, set[str]] = {}
     for moment in (pair.earlier, pair.later):
         bodies = await read_documents(
-            service.pool, document, later.build, clearance=pair.clearance, upto=moment.position, keys=keys
+            pool, document, later.build, clearance=pair.clearance, upto=moment.position, keys=keys
         )
         for doc in bodies:
             read.setdefault(doc.key, set()).update(document.tally_keys(doc.key, doc.body))
@@ -255,21 +268,15 @@ async def _document_positions(
     if document.details is not None:
         tallies.append((details := document.details(), details.dimensions[1]))
     for booked_in, name in tallies:
-        build = (await _stored(service, booked_in, pair.later, pair)).build
+        grouping = Grouping((name,), {name: tuple(values)})
         booked = await touched_groups(
-            service.pool, booked_in, build, Grouping((name,), {name: tuple(values)}), pair.between,
+            pool, booked_in, later.build_of(booked_in), grouping, pair.between,
             at=pair.later.at, after_key=None, limit=len(values),
         )  # fmt: skip
         for key, own in read.items():
             also = [p for (value,), found in booked.items() if value in own for p in found]
             positions[key] = _newest([*positions.get(key, ()), *also])
     return positions
-
-
-async def _stored(service: Service, projection: Tally | Document[Any], moment: Moment, pair: Pair) -> Stored:
-    state = await state_at(service, projection, moment, pair.clearance)
-    assert isinstance(state, Stored)  # noqa: S101 - asked on the basis `recorded`
-    return state
 
 
 async def _reported(

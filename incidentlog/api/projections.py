@@ -96,7 +96,10 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
         await _written(service, wanted, asked, head, rows, key, moment=moment, clearance=reader.clearance),
         pinned=moment.pinned,
         basis=head["basis"],
-        headers={"Log-Position": str(moment.position)},
+        headers={
+            "Log-Position": str(moment.position),
+            **({"Log-Incomplete": str(found.incomplete)} if found.incomplete else {}),
+        },
         called=projection.name,
     )
 
