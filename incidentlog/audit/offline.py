@@ -3,7 +3,6 @@
 The file is read once, line by line; memory stays flat whatever its size. The key is never taken from the export.
 """
 
-import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
@@ -150,7 +149,7 @@ class _Walk:
 
     def _parts(self, position: int, leaf: str, parts: dict[str, Any], digests: Sequence[str | None]) -> None:
         """Hold each part that is there against what the leaf commits to."""
-        expected = sum(digest is not None for digest in digests)
+        expected = len(digests) - (digests[-1] is None)
         for (name, label), digest in zip(_PARTS, digests, strict=True):
             if digest is None:
                 continue
@@ -158,7 +157,7 @@ class _Walk:
             if part is None:
                 continue
             try:
-                salt, text = base64.b64decode(part["salt"], validate=True), part["text"].encode()
+                salt, text = binascii.a2b_base64(part["salt"], strict_mode=True), part["text"].encode()
                 good = len(salt) == SALT_BYTES and commitment(label, salt, text).hex() == digest
             except (TypeError, KeyError, AttributeError, binascii.Error, UnicodeEncodeError):
                 good = False

@@ -1,0 +1,175 @@
+"""What sealing costs: `python -m tests.benchmarks.sealing [PART...] [--events N]`; N is a million unless it is said.
+
+`seal`: the notary over N events, bytes for each, a proof's latency. `verify`: an export of them, checked in a process
+of its own. `appends`: over HTTP with the notary at work and without, five alternating runs, their medians.
+"""
+
+import argparse
+import asyncio
+import gc
+import os
+import resource
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+import uvloop
+
+from incidentlog.api.app import make_app
+from incidentlog.api.keys import first_key
+from incidentlog.api.service import GC_THRESHOLD, running
+from incidentlog.audit.beginning import begin_if_new
+from incidentlog.audit.export import Wanted, export
+from incidentlog.audit.notary import Notary
+from incidentlog.audit.state import Folder
+from incidentlog.audit.tree import Tree
+from incidentlog.clock import SystemClock
+from incidentlog.config import Settings
+from incidentlog.embedded import Server, start
+from incidentlog.logging import configure_logging
+from incidentlog.store.append import append
+from incidentlog.store.connect import Access, Connection
+from tests.benchmarks.append import commands, drive, fresh
+from tests.benchmarks.machine import heading, line, percentile
+from tests.benchmarks.sample import KEY
+
+BATCH = 2_000
+PROOFS = 2_000
+RUNS = 5
+CONNECTIONS, EVENTS_A_RUN = 64, 20_000
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+async def fill(access: Access, events: int) -> None:
+    """Append so many events."""
+    connection = await access.connect("appender")
+    for n in range(0, events, BATCH):
+        await append(connection, commands(min(BATCH, events - n)))
+    await connection.close()
+    admin = await access.connect()
+    await admin.execute("ANALYZE")
+    await admin.close()
+
+
+async def sealed(access: Access, folder: Folder, events: int) -> Tree:
+    """Seal them all, and print what that took."""
+    begun = await begin_if_new(access, folder, origin="bench.example/log", key=None)
+    assert begun is not None
+    await fill(access, events)
+    notary = Notary(access, folder, SystemClock())
+    cpu, started = time.process_time(), time.perf_counter()
+    await notary.once()
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    assert notary.size == events
+    line("the notary, over events that wait", events, seconds)
+    print(f"    {cpu / events * 1e6:.1f} µs of our processor an event")
+    admin = await access.connect()
+    sizes = await admin.fetchrow(
+        "SELECT pg_total_relation_size('tiles') AS tiles, pg_total_relation_size('events') AS events"
+    )
+    assert sizes is not None
+    print(
+        f"    {sizes['tiles'] / events:.1f} bytes an event for tiles, beside {sizes['events'] / events:.0f} for the event; "
+        f"{folder.state.stat().st_size / 1024:.0f} KiB of state"
+    )
+    return Tree(admin, 0)
+
+
+async def proofs(tree: Tree, events: int) -> None:
+    """Inclusion proofs of events anywhere, one after the other."""
+    chance, latencies = Random(1), list[float]()
+    started = time.perf_counter()
+    for _ in range(PROOFS):
+        begun = time.perf_counter()
+        await tree.inclusion(chance.randrange(events), events)
+        latencies.append(time.perf_counter() - begun)
+    line(f"proofs among {events:,} events", PROOFS, time.perf_counter() - started, latencies)
+
+
+async def verify(connection: Connection, folder: Folder, place: Path, events: int) -> None:
+    """Export them all, and check that elsewhere."""
+    signer = folder.signer(None)
+    assert signer is not None
+    started = time.perf_counter()
+    await export(connection, place / "export", Wanted(), by="benchmark", purpose=None, at=NOW)
+    line("export", events, time.perf_counter() - started)
+    (place / "log.vkey").write_text(signer.verifier.vkey)
+    command = [sys.executable, "-m", "incidentlog", "verify", str(place / "export"), "--vkey", str(place / "log.vkey")]
+    seconds, usage = spent(command)
+    line("verify offline", events, seconds)
+    size = (place / "export/events.ndjson").stat().st_size
+    print(
+        f"    {seconds:.1f} s, of which {usage.ru_utime + usage.ru_stime:.1f} s of a processor; at most "
+        f"{usage.ru_maxrss / 1024:.0f} MiB; {size / 2**20:.0f} MiB, {size / events:.0f} bytes an event"
+    )
+    shutil.rmtree(place / "export")
+
+
+def spent(command: list[str]) -> tuple[float, resource.struct_rusage]:
+    """How long a command took, and what it used."""
+    started = time.perf_counter()
+    _, status, usage = os.wait4(os.posix_spawn(command[0], command, os.environ), 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    return time.perf_counter() - started, usage
+
+
+async def appends(server: Server, place: Path) -> None:
+    """Single events over HTTP, with the notary at work and without, in turns."""
+    rates: dict[bool, list[float]] = {True: [], False: []}
+    tails: dict[bool, list[float]] = {True: [], False: []}
+    for run in range(2 * RUNS):
+        on = run % 2 == 0
+        folder = Folder(place / f"run-{run}") if on else None
+        async with fresh(server) as access:
+            await first_key(access, KEY)
+            if folder is not None:
+                await begin_if_new(access, folder, origin="bench.example/log", key=None)
+            async with running(access, Settings(admin_key=KEY), runner_apart=True, folder=folder) as service:
+                await asyncio.sleep(2)  # the runner has started
+                seconds, latencies = await drive(make_app(service), CONNECTIONS, EVENTS_A_RUN)
+                rates[on].append(len(latencies) / seconds)
+                tails[on].append(percentile(latencies, 0.99))
+                assert not on or await service.notary.sealed(len(latencies), 60)
+    for on in (False, True):
+        told = f"p99 {statistics.median(tails[on]) * 1e3:.1f} ms"
+        print(
+            f"notary {'at work' if on else 'off':<8} {statistics.median(rates[on]):>8,.0f}/s   {told}   medians of {RUNS}"
+        )
+    rate, tail = (statistics.median(of[True]) / statistics.median(of[False]) for of in (rates, tails))
+    print(f"    throughput {rate - 1:+.1%}, p99 {tail - 1:+.1%}", flush=True)
+
+
+async def main(server: Server, place: Path, parts: list[str], events: int) -> None:
+    """All of it, or some."""
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
+    if {"seal", "verify"} & set(parts):
+        async with fresh(server) as access:
+            folder = Folder(place / "log")
+            tree = await sealed(access, folder, events)
+            await proofs(tree, events)
+            connection = tree.source
+            if "verify" in parts:
+                await verify(connection, folder, place, events)  # type: ignore[arg-type]
+            await connection.close()
+    if "appends" in parts:
+        await appends(server, place)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("parts", nargs="*", default=["seal", "verify", "appends"])
+    parser.add_argument("--events", type=int, default=1_000_000)
+    given = parser.parse_args()
+    configure_logging("warning")
+    heading("Sealing")
+    root = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
+    root.chmod(0o755)
+    (root / "bench").mkdir()
+    with start(root) as embedded:
+        uvloop.run(main(embedded.server, root / "bench", given.parts, given.events))
+    shutil.rmtree(root)
