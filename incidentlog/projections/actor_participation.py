@@ -28,6 +28,7 @@ class ActorParticipation(Tally):
     dimensions = ("actor", "role", "with", "state", "category", "day", "week", "month", "verification")
     measures = ("participations", "met", "unpaired")
     group_by = ("actor", "role", "month", "category")
+    rollups = (("actor", "role", "month", "category"), ("actor", "role", "with", "state", "category"))
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """A line for each actor and role, and one for each whom it met."""

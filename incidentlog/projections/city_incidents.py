@@ -28,6 +28,7 @@ class CityIncidents(Tally):
         *(f"{figure}_{end}" for figure in FIGURES for end in (*ENDS, "told")),
     )
     group_by = ("place",)
+    rollups = (("place", "admin1", "country", "kind", "side", "verification"), ("day", "week", "month", "kind"))
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """One incident, with what is known of who was hurt."""

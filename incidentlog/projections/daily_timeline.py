@@ -19,6 +19,7 @@ class DailyTimeline(Tally):
     dimensions = ("day", "week", "month", "occurred", "event", "type", "category", "stream", *WHERE)
     measures = ("events", "amended", "retracted", "ignored")
     group_by = ("day", "occurred", "event", "type", "stream")
+    rollups = (("day", "week", "month"), ("type", "category"))
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """One line for each event, also of a subject of which nothing is left."""

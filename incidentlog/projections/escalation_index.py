@@ -46,6 +46,7 @@ class EscalationIndex(Tally):
     dimensions = ("day", "week", "month", "category", "type", "cameo", *WHERE, "verification")
     measures = ("thousandths", "events", "thousandths_7_days", "events_7_days")
     group_by = ("day",)
+    rollups = (("day", "week", "month"), ("category", "type", "cameo", "verification"))
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """Each weighted event on its day, and in the means of that day and the six that follow."""

@@ -88,6 +88,7 @@ class ExchangeTally(Tally):
         "toward",
     )
     group_by = ("side",)
+    rollups = (("side", "mediator", "kind", "verification"), ("month", "side", "kind"))
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """What came home on each occasion, the exchange itself, and how far its formula has come."""

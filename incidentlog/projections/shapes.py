@@ -63,6 +63,8 @@ class Tally(Projection):
     """What is summed; at most 20."""
     group_by: ClassVar[tuple[str, ...]]
     """The grouping where the reader names none."""
+    rollups: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Dimensions, at most 8 and of few values together: by them totals are kept ready for any position."""
 
     def contributions(self, subject: Subject) -> Iterable[Contribution]:
         """What the subject adds. Pure; a subject that is not current adds nothing."""

@@ -32,6 +32,7 @@ class StrikeProfile(Tally):
         "share_intercepted",
     )
     group_by = ("day", "means")
+    rollups = (("day", "week", "month", "means"), ("means", "side", "target_class", "country", "verification"))
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """A line for each means that was used or counted."""

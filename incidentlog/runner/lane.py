@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from incidentlog.projections.shapes import PROJECTIONS, Document, Projection, Tally
@@ -15,6 +16,7 @@ from incidentlog.store.connect import Connection
 from incidentlog.store.derive import Batch, Derived, read_links, read_members, write_batch
 from incidentlog.store.parked import booked, keys_of, read_parked, read_variants, still_parked
 from incidentlog.store.read import read_streams
+from incidentlog.store.snapshots import EVERY, take_snapshots
 from incidentlog.subjects.change import Change, Families, merged_streams
 from incidentlog.subjects.recorded import Recorded
 
@@ -55,6 +57,7 @@ class Lane:
         }
         self._parked: dict[int, set[str]] | None = None
         self._taken = 0
+        self._summarised: dict[int, int] = {}
 
     @property
     def position(self) -> int:
@@ -77,6 +80,19 @@ class Lane:
         took = round((time.perf_counter() - started) * 1000, 1)
         log.debug("projected", position=self.position, events=len(events), milliseconds=took)
         return changes
+
+    async def summarise(self) -> bool:
+        """Take one snapshot of a ledger that is due; whether there was one."""
+        for build in self.builds:
+            projection = PROJECTIONS.get(build.projection)
+            if isinstance(projection, Tally) and build.position >= self._summarised.get(build.build, 0) + EVERY:
+                try:
+                    if await take_snapshots(self._connection, projection, build):
+                        return True
+                except asyncpg.UniqueViolationError:
+                    return True  # another node did it
+                self._summarised[build.build] = build.position // EVERY * EVERY
+        return False
 
     def _forget(self, events: Sequence[Recorded]) -> None:
         """Keep what is remembered within its bounds."""

@@ -79,6 +79,9 @@ class Rebuilder:
             started = loop.time()
             if await self._step(connection, lane):
                 lane = None
+            else:
+                while await lane.summarise():
+                    pass
             await asyncio.sleep(REST * (loop.time() - started))
 
     async def _step(self, connection: Connection, lane: Lane) -> bool:

@@ -105,12 +105,13 @@ class Runner(Progress):
             if lane.position != self.position or batch:
                 self.move(lane.position)
             self.failure = None
-            if len(batch) < PAGE:
-                await Wakeup.wait(ticket, POLL_SECONDS)
-                if len(batch) > 1:
-                    await asyncio.sleep(started + PACE_SECONDS - time.monotonic())
-                if not batch and await self._switched(connection, lane):
-                    lane = None
+            if len(batch) == PAGE or (not batch and await lane.summarise()):
+                continue
+            await Wakeup.wait(ticket, POLL_SECONDS)
+            if len(batch) > 1:
+                await asyncio.sleep(started + PACE_SECONDS - time.monotonic())
+            if not batch and await self._switched(connection, lane):
+                lane = None
 
     async def _holds(self, connection: Connection) -> bool:
         """Whether this node is to do the work; renewed now and then."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, TypeVar
 
+from incidentlog.projections.afresh import group_bookings
 from incidentlog.projections.asking import FILTERS, GROUPS
 from incidentlog.projections.rows import (
     POLICIES,
@@ -17,11 +18,12 @@ from incidentlog.projections.rows import (
     by_document,
     document_grouping,
 )
-from incidentlog.projections.shapes import Document, Projection, Tally
+from incidentlog.projections.shapes import Document, Key, Projection, Tally, Totals
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.derive import read_variant
+from incidentlog.store.snapshots import find_snapshot, read_late, read_totals, rollup_of
 from incidentlog.subjects.subject import Absorbed, Subject
 
 S = TypeVar("S", bound=Subject)
@@ -91,9 +93,12 @@ async def read_names(pool: Pool | Connection, build: Build, *, clearance: int, u
     return {(r["dimension"], r["value"]): r["name"] for r in rows}
 
 
-def asked(tally: Tally, grouping: Grouping) -> list[Any]:
-    """How a ledger is grouped and narrowed, as parameters of the queries that do: `$6` to `$21` of `totals`."""
-    number = {name: n for n, name in enumerate(tally.dimensions, start=1)}
+def asked(tally: Tally, grouping: Grouping, dimensions: Sequence[str] | None = None) -> list[Any]:
+    """How a ledger is grouped and narrowed, as parameters of the queries that do: `$6` to `$21` of `totals`.
+
+    `dimensions` are those that are numbered; the tally's, where none are given.
+    """
+    number = {name: n for n, name in enumerate(dimensions or tally.dimensions, start=1)}
     where = [(number[d], list(values)) for d, values in grouping.where.items()]
     slots: list[tuple[int | None, list[str] | None]] = [*where, *[(None, None)] * (FILTERS - len(where))]
     ranged = grouping.since is not None or grouping.until is not None
@@ -121,7 +126,46 @@ async def read_groups(
 
     `grouping` must name dimensions of the tally, at most GROUPS to group by and FILTERS to narrow by.
     """
+    begun: list[Group] = []
+    if after == 0:
+        after, begun = await _begin(pool, tally, build, grouping, clearance=clearance, at=at, upto=upto)
     rows = await pool.fetch(query("answer", "totals"), build.build, clearance, after, upto, at, *asked(tally, grouping))
+    return _added([*begun, *_groups(tally, grouping, rows)]) if begun else _groups(tally, grouping, rows)
+
+
+async def _begin(
+    pool: Pool | Connection,
+    tally: Tally,
+    build: Build,
+    grouping: Grouping,
+    *,
+    clearance: int,
+    at: datetime,
+    upto: int,
+) -> tuple[int, list[Group]]:
+    """The position of a snapshot to begin with, and the groups of all that was booked up to it; 0 and none without."""
+    rollup = rollup_of(tally, grouping)
+    snapshot = None if rollup is None else await find_snapshot(pool, build, rollup, upto=upto, at=at)
+    late = None if snapshot is None else await read_late(pool, build, snapshot, clearance=clearance, at=at)
+    if snapshot is None or late is None:
+        return 0, []
+    of_rollup = asked(tally, grouping, tally.rollups[snapshot.rollup])
+    rows = await read_totals(pool, build, snapshot, clearance, of_rollup)
+    return snapshot.position, [
+        *_groups(tally, grouping, rows),
+        *group_bookings(tally, late, at, grouping, clearance),
+    ]
+
+
+def _added(groups: Iterable[Group]) -> list[Group]:
+    """Groups of one key as one."""
+    totals: dict[Key, Totals] = {}
+    for group in groups:
+        totals.setdefault(group.key, Totals()).add(group.sums, group.position, restated=group.restated)
+    return [Group(key, t.amounts, t.position, t.restated) for key, t in totals.items()]
+
+
+def _groups(tally: Tally, grouping: Grouping, rows: Iterable[Any]) -> list[Group]:
     width, measures = len(grouping.by), len(tally.measures)
     first = GROUPS + 1
     return [Group(tuple(r[:width]), r[first : first + measures], r["mark"] // 2, r["mark"] % 2 == 1) for r in rows]

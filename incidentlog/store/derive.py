@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import asyncpg
+
 from incidentlog.projections.shapes import Booking, DocumentVersion
 from incidentlog.projections.steps import Members, Membership, Name
 from incidentlog.sqlfiles import query
@@ -64,6 +66,19 @@ def read_variant(stream: str, body: str) -> Subject | Absorbed:
         return Absorbed.model_validate_json(body)
     kind = Subject.families.get(stream.partition(":")[0], Subject)
     return kind.model_validate_json(body)
+
+
+def read_booking(row: asyncpg.Record) -> Booking:
+    """A line of a ledger."""
+    return Booking(
+        position=row["position"],
+        level=row["level"],
+        stream=row["stream"],
+        at=row["at"],
+        dimensions=tuple(row["dimensions"]),
+        amounts=tuple(row["amounts"]),
+        restated=row["restated"],
+    )
 
 
 def write_model(model: Model) -> str:

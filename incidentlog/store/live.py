@@ -9,6 +9,7 @@ from incidentlog.projections.shapes import Booking
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.derive import read_booking
 
 
 async def read_coming(
@@ -24,18 +25,7 @@ async def read_coming(
 ) -> list[Booking]:
     """Bookings between two positions (exclusive, inclusive) that count only later than an instant, and by another."""
     rows = await pool.fetch(query("live", "coming"), build.build, clearance, after, upto, later_than, until, limit)
-    return [
-        Booking(
-            position=r["position"],
-            level=r["level"],
-            stream=r["stream"],
-            at=r["at"],
-            dimensions=tuple(r["dimensions"]),
-            amounts=tuple(r["amounts"]),
-            restated=r["restated"],
-        )
-        for r in rows
-    ]
+    return [read_booking(r) for r in rows]
 
 
 async def ended_documents(pool: Pool | Connection, build: Build, *, clearance: int, after: int, upto: int) -> set[str]:

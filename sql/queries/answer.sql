@@ -19,7 +19,8 @@ ORDER BY level DESC LIMIT 1
 -- $3 position bigint
 SELECT stream, body FROM (
     SELECT DISTINCT ON (stream) stream, from_position, body FROM subjects
-    WHERE stream >= $1 || ':' AND stream < $1 || ';' AND level <= $2
+    WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
+      AND stream >= $1 || ':' AND stream < $1 || ';' AND level <= $2
       AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
     ORDER BY stream, level DESC
 ) AS standing ORDER BY from_position

@@ -61,6 +61,16 @@ DELETE FROM documents WHERE build = $1
 -- $1 build smallint
 DELETE FROM document_members WHERE build = $1
 
+-- name: drop_snapshots
+-- The rows of a build go.
+-- $1 build smallint
+DELETE FROM snapshots WHERE build = $1
+
+-- name: drop_totals
+-- The rows of a build go.
+-- $1 build smallint
+DELETE FROM snapshot_totals WHERE build = $1
+
 -- name: drop_parked
 -- The rows of a build go.
 -- $1 build smallint

@@ -1,0 +1,135 @@
+"""Snapshots: an answer that begins with one is the answer without it, at every position, instant and clearance."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from incidentlog.projections.rows import Grouping
+from incidentlog.projections.shapes import PROJECTIONS, Tally
+from incidentlog.runner import lane as lane_module
+from incidentlog.runner import runner as runner_module
+from incidentlog.store import snapshots
+from incidentlog.store.answer import read_groups
+from incidentlog.store.builds import active_builds
+from incidentlog.store.connect import Access
+from tests.commands import retraction, strike
+from tests.runner.driving import Log, caught_up, following, log_at
+
+REACHED = "SELECT count(*) FROM snapshots WHERE position = $1"
+TALLIES = [name for name, p in PROJECTIONS.items() if isinstance(p, Tally) and p.rollups]
+AHEAD = datetime.now(UTC) + timedelta(days=30)
+
+
+@pytest.fixture
+async def log(access: Access) -> AsyncIterator[Log]:
+    async with log_at(access) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot every few events."""
+    monkeypatch.setattr(snapshots, "EVERY", 8)
+    monkeypatch.setattr(lane_module, "EVERY", 8)
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 0.02)
+
+
+def tally_called(name: str) -> Tally:
+    tally = PROJECTIONS[name]
+    assert isinstance(tally, Tally)
+    return tally
+
+
+async def filled(log: Log) -> int:
+    """A history with marked, retracted and recent events: what happened today counts in the week to come, too."""
+    today = datetime.now(UTC).date().isoformat()
+    places = ["Odesa", "Kyiv", "Kharkiv"]
+    async with following(log) as runner:
+        sent: list[dict[str, Any]] = []
+        for n in range(30):
+            event = strike(
+                killed=n,
+                tlp=["CLEAR", "AMBER", "RED"][n % 3 if n % 5 == 0 else 0],
+                place={"name": places[n % 3], "country": "UA", "precision": "settlement"},
+            )
+            if n % 4 == 0:
+                event["occurred"] = {"start": today, "precision": "day", "tz": "Europe/Kyiv"}
+                event["reported_at"] = today
+            sent.append(event)
+            await log.add(event, *([retraction(sent[n // 2]["id"])] if n % 6 == 5 else []))
+        head = await caught_up(log, runner)
+        await log.add(strike())
+        await caught_up(log, runner)
+        builds = await active_builds(log.connection)
+        due = sum(len(tally_called(name).rollups) for name in TALLIES if builds[name].position >= 8)
+        async with asyncio.timeout(10):  # they are taken when there is nothing else to do
+            while await log.connection.fetchval(REACHED, head // 8 * 8 if snapshots.TOTALS > 1 else 8) < due:
+                await asyncio.sleep(0.02)
+        return head
+
+
+@pytest.mark.parametrize("name", TALLIES)
+async def test_the_answer_is_the_same_with_and_without(log: Log, name: str, monkeypatch: pytest.MonkeyPatch):
+    head = await filled(log)
+    tally, build = tally_called(name), (await active_builds(log.connection))[name]
+    taken = await log.connection.fetchval("SELECT count(*) FROM snapshots WHERE build = $1", build.build)
+    assert taken == len(tally.rollups) * (head // 8)
+    begun = 0
+
+    async def groups(by: tuple[str, ...], at: datetime, upto: int, level: int) -> Any:
+        found = await read_groups(log.connection, tally, build, Grouping(by), clearance=level, at=at, upto=upto)
+        return sorted(((g.key, tuple(g.sums), g.position, g.restated) for g in found if any(g.sums)), key=repr)
+
+    asked = [
+        (by, at, upto, level)
+        for by in {r[:n] for r in tally.rollups for n in (1, 2)}
+        for at in (datetime(2025, 12, 1, tzinfo=UTC), datetime.now(UTC), AHEAD)
+        for upto in (7, 8, 9, 20, head)
+        for level in (0, 2, 4)
+    ]
+    find = snapshots.find_snapshot
+
+    async def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal begun
+        found = await find(*args, **kwargs)
+        begun += found is not None
+        return found
+
+    monkeypatch.setattr("incidentlog.store.answer.find_snapshot", counted)
+    with_them = [await groups(*how) for how in asked]
+    assert begun > len(asked) // 4
+    await log.connection.execute("TRUNCATE snapshots, snapshot_totals")
+    assert with_them == [await groups(*how) for how in asked]
+
+
+async def test_a_rollup_of_too_many_totals_has_no_more_snapshots_and_answers_all_the_same(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(snapshots, "TOTALS", 1)
+    head = await filled(log)
+    build = (await active_builds(log.connection))["city_incidents"]
+    taken = await log.connection.fetch("SELECT position FROM snapshots WHERE build = $1", build.build)
+    assert [tuple(row) for row in taken] == [(8,)] * 2
+    assert sum(r["incidents"] for r in (await log.rows("city_incidents", AHEAD, head)).values()) == 25
+
+
+async def test_with_too_many_late_bookings_all_lines_are_summed(log: Log, monkeypatch: pytest.MonkeyPatch):
+    head = await filled(log)
+    rows = await log.rows("escalation_index", AHEAD, head)
+    monkeypatch.setattr(snapshots, "LATE", 0)
+    assert await log.rows("escalation_index", AHEAD, head) == rows
+
+
+async def test_two_that_take_the_same_snapshot_take_it_once(log: Log):
+    await filled(log)
+    build = (await active_builds(log.connection))["city_incidents"]
+    before = await log.connection.fetchval("SELECT count(*) FROM snapshot_totals")
+    last = await log.connection.fetchrow("SELECT * FROM snapshots WHERE build = $1 AND rollup = 0", build.build)
+    with pytest.raises(Exception, match="duplicate key"):
+        await log.connection.execute(
+            snapshots.query("snapshots", "take"), build.build, 0, [1], 0, snapshots.BEGINNING, 8, last["counted_by"]
+        )
+    assert await log.connection.fetchval("SELECT count(*) FROM snapshot_totals") == before
