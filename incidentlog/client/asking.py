@@ -69,6 +69,11 @@ class Asking:
         """The address of a path that is quoted already."""
         return URL(self.url + path, encoded=True)
 
+    @property
+    def renews(self) -> bool:
+        """Whether another token may be had."""
+        return callable(self._token)
+
     async def token(self) -> str | None:
         """The token, fetched anew where it may change. Raises ValueError for one that cannot be in a header."""
         token = await self._token() if callable(self._token) else self._token

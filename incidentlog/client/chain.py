@@ -75,17 +75,18 @@ class Chain:
     """Where the log is begun; None for what comes next."""
     cursor: Cursor | None = None
     """Up to where everything was received."""
+    begun: bool = False
+    """Whether this connection goes on from the cursor: its subscription is answered, and its snapshot whole."""
     _reason: str | None = None
     """Why what we hold is of no use any more, until it is replaced."""
     _opening: Cursor | None = None
     """What the subscription of this connection answered; None before that."""
-    _begun: bool = False
     _parts: dict[str, Row] = field(default_factory=dict)
     _part: int = 0
 
     def connect(self) -> dict[str, Any]:
         """A connection is made: what `subscribe` says of where we are."""
-        self._opening, self._begun, self._part = None, False, 0
+        self._opening, self.begun, self._part = None, False, 0
         cursor = self.cursor
         if cursor is None or self._reason is not None:
             # The log is told from its beginning, then, and not from its head: what we had is of no use.
@@ -141,7 +142,7 @@ class Chain:
             if not means_the_same(held, told):
                 self._reason = "epoch_changed" if held.epoch != told.epoch else "channel_changed"
                 raise BrokenError(f"the service would go on from {told}, and we are at {held}")
-            self._begun = True
+            self.begun = True
             return None
         if message["mode"] == "resume" and not self.of_log:
             raise BrokenError("the service would go on, and we hold nothing")
@@ -149,7 +150,7 @@ class Chain:
             self._reason = message.get("reason") or self._reason
         if not self.of_log:
             return None  # the snapshot follows
-        self._begun = True
+        self.begun = True
         reason, self._reason = message.get("reason") or self._reason, None
         start = told.position if self.cursor is None else self.cursor.position
         return Step(told, events=Events(start, told.position, (), reason) if reason else None)
@@ -166,10 +167,10 @@ class Chain:
         assert opening is not None  # noqa: S101 - it concerns us
         to, at = message["position"], datetime.fromisoformat(message["at"])
         start = to if cursor is None else cursor.position
-        if self._begun and to < start:
+        if self.begun and to < start:
             raise BrokenError(f"a snapshot of {to} came after {start}")
         rows, self._parts = self._parts, {}
-        reason, self._reason, self._begun = self._reason, None, True
+        reason, self._reason, self.begun = self._reason, None, True
         change = Change(start, to, at, rows, (), reason=reason)
         return Step(replace(opening, position=to, at=at), rows=change, whole=True)
 
@@ -202,7 +203,7 @@ class Chain:
 
     def _next(self, start: int, to: int, at: datetime | None) -> Cursor:
         cursor = self.cursor
-        if cursor is None or not self._begun:
+        if cursor is None or not self.begun:
             raise BrokenError("what changed came before what it changes")
         if not follows(cursor, start, to, at):
             raise BrokenError(f"it goes on from {start} to {to}, and we are at {cursor.position}")

@@ -34,10 +34,11 @@ WINDOW: Final = 50
 WAITING: Final = 1_000
 WAITING_BYTES: Final = 16 * 1024 * 1024
 """How much may wait to be taken before nothing more is read."""
+EXPIRED: Final = 4401
 SLOW: Final = 4490
 ENDED: Final = frozenset({4400, 4409, 4410})
 """Close codes after which coming back is of no use; the refusals of a key are problems."""
-REFUSED: Final[Mapping[int, type[Problem]]] = {4401: Unauthenticated, 4403: Forbidden, 4408: Unauthenticated}
+REFUSED: Final[Mapping[int, type[Problem]]] = {EXPIRED: Unauthenticated, 4403: Forbidden, 4408: Unauthenticated}
 BY_STATUS: Final[Mapping[int, type[Problem]]] = {401: Unauthenticated, 403: Forbidden}
 
 Message = Mapping[str, Any]
@@ -93,7 +94,7 @@ class Follower:
         return step
 
     async def answered(self) -> None:
-        """Wait until the service has answered the subscription. Raises what it refuses, or UnreachableError."""
+        """Wait for the answer to the subscription, with its rows. Raises a refusal, or UnreachableError."""
         while not self._answered:
             if self._failure is not None:
                 raise self._failure
@@ -192,7 +193,7 @@ class Follower:
         except TimeoutError:
             raise LostError("nothing was heard for three heartbeats") from None
         if frame.type is not aiohttp.WSMsgType.TEXT:
-            raise _closed(socket.close_code, str(frame.extra or ""))
+            raise self._closed(socket.close_code, str(frame.extra or ""))
         try:
             message = orjson.loads(frame.data)
             if isinstance(message["type"], str):
@@ -212,13 +213,12 @@ class Follower:
                 await self._noticed(message, socket)
                 return
         step = self._chain.take(message)
-        match message["type"]:
-            case "subscribed":
-                self._answered = True
-                self._came.set()
-            case "snapshot" | "update" | "events" | "heartbeat" if self._waits.tried:
-                self._waits.tried = 0
-                self._notify(Notice("back"))
+        if self._chain.begun and not self._answered:
+            self._answered = True
+            self._came.set()
+        if self._chain.begun and self._waits.tried and message["type"] != "subscribed":
+            self._waits.tried = 0
+            self._notify(Notice("back"))
         if step is not None:
             await self._keep(step, size)
 
@@ -257,12 +257,13 @@ class Follower:
         except (ConnectionError, TimeoutError, aiohttp.ClientError) as error:
             raise LostError(told(error)) from error
 
-
-def _closed(code: int | None, reason: str) -> Exception:
-    """What a close means: gone for now, or for good."""
-    if code is not None and code in REFUSED:
-        return REFUSED[code](reason)
-    if code is not None and code in ENDED:
-        return EndedError(code, reason)
-    kind = SlowError if code == SLOW else LostError
-    return kind(f"the connection was closed ({code})")
+    def _closed(self, code: int | None, reason: str) -> Exception:
+        """What a close means: gone for now, or for good."""
+        if code == EXPIRED and self._asking.renews:
+            return LostError("the token has expired")  # the next one is asked for when coming back
+        if code is not None and code in REFUSED:
+            return REFUSED[code](reason)
+        if code is not None and code in ENDED:
+            return EndedError(code, reason)
+        kind = SlowError if code == SLOW else LostError
+        return kind(f"the connection was closed ({code})")

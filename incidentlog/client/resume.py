@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ import orjson
 
 from incidentlog.client.chain import Cursor
 from incidentlog.client.changes import Row
+from incidentlog.files import sync_folder, write_private
 
 FORMAT: Final = 1
 
@@ -117,20 +117,5 @@ class FileStore:
             raise ResumeError(f"{self.path}: {error}") from error
 
     def _replace(self, content: bytes) -> None:
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            # Readable by nobody else: the rows may be marked.
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self.path)
-        except BaseException:
-            with suppress(OSError):
-                beside.unlink()
-            raise
-        directory = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)  # else the new name may be lost with the power
-        finally:
-            os.close(directory)
+        write_private(self.path, content.decode())  # the rows may be marked
+        sync_folder(self.path.parent)

@@ -23,6 +23,7 @@ from incidentlog.subjects.values import Tlp
 from tests.api.serving import ADMIN, Served, make_key
 from tests.client.network import Network, network
 from tests.commands import retraction, strike
+from tests.live.following import until
 
 ODESA = "geonames:698740"
 KYIV = {"name": "Kyiv", "country": "UA", "precision": "settlement"}
@@ -305,10 +306,11 @@ async def test_the_service_sends_no_further_than_the_window_and_then_all_in_one(
 ):
     monkeypatch.setattr(follower_module, "WINDOW", 2)
     async with cities(client) as followed, client.subscribe("events") as log:
-        for _ in range(6):
+        received = followed._chain, log._chain
+        for n in range(6):
             await service.add(strike())
-            await service.settled()
-            await asyncio.sleep(0.02)
+            await until(lambda n=n: all(chain.cursor.position == min(n + 1, 2) for chain in received))
+        await service.settled()
         changes = [await next_(followed) for _ in range(3)]
         assert [(c.start, c.to, c.conflated) for c in changes] == [(0, 1, False), (1, 2, False), (2, 6, True)]
         assert followed.rows[ODESA]["incidents"] == 6
