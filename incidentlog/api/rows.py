@@ -1,6 +1,6 @@
 """The rows of a projection as a reader asked for them: from what is stored, or folded afresh."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -10,16 +10,19 @@ from incidentlog.api.service import Service
 from incidentlog.errors import BadRequest, Fault, ProjectionLagging, TooLarge
 from incidentlog.projections.asking import Question, fits, parse_question
 from incidentlog.projections.figures import compared, ordered
-from incidentlog.projections.rows import Grouping, document_rows, tally_rows
+from incidentlog.projections.rows import Grouping, Names, document_rows, tally_rows
 from incidentlog.projections.shapes import Document, Projection, Row, Tally
 from incidentlog.store.answer import read_beside, read_documents, read_groups, read_names
 from incidentlog.store.builds import Build, active_builds
+from incidentlog.store.live import names_of
 from incidentlog.store.parked import incomplete
 
 RETRIES: Final = 3
 """How often a read begins again because what it read was replaced and thrown away meanwhile."""
 ROWS: Final = 50_000
 """The most groups of a tally in one answer."""
+NAMES: Final = 1_000
+"""Of so many values the names are looked up; of more, all are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +141,17 @@ class Stored:
         )
         if len(groups) > ROWS:
             raise TooLarge(f"over {ROWS} groups: narrow {tally.name} with filters, or group it by less")
-        names = await read_names(pool, self.build, clearance=self.clearance, upto=upto)
+        names = await self._names(tally, {v for group in groups for v in group.key if v is not None}, grouping)
         return tally_rows(tally, grouping.by, groups, names)
+
+    async def _names(self, tally: Tally, values: Collection[str], grouping: Grouping) -> Names:
+        """What the values in some groups are called."""
+        pool, upto = self.service.pool, self.moment.position
+        if type(tally).names is Tally.names or not values:
+            return {}
+        if len(values) > NAMES:
+            return await read_names(pool, self.build, clearance=self.clearance, upto=upto)
+        return await names_of(pool, self.build, grouping.by, values, clearance=self.clearance, upto=upto)
 
     async def document(self, document: Document[Any], keys: Sequence[str] | None) -> dict[str, Row]:
         """The rows of documents and those about all of them; or of some documents alone."""

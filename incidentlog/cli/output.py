@@ -1,6 +1,5 @@
 """Writing rows: a table for people, JSON, NDJSON and CSV for programs."""
 
-import csv
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,7 +13,6 @@ Columns = Mapping[str, Callable[[Row], Any]]
 """What a table shows: a column's title, and its value in a row."""
 
 PIPE_WIDTH = 200
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write(rows: Sequence[Row], output: Output, *, whole: Any = None, columns: Columns | None = None) -> None:
@@ -51,26 +49,9 @@ def line(value: Any, *, indent: bool = False) -> None:
 
 def _write_csv(rows: Sequence[Row]) -> None:
     """RFC 4180, a column per leaf (`killed.best`); text that a spreadsheet would run is quoted with an apostrophe."""
-    flat = [_flat(row) for row in rows]
+    from incidentlog.api.tables import write_csv
+    from incidentlog.projections.figures import leaves
+
+    flat = [leaves(row) for row in rows]
     names = list(dict.fromkeys(name for row in flat for name in row))
-    writer = csv.writer(sys.stdout, lineterminator="\r\n")
-    writer.writerow(map(_harmless, names))
-    writer.writerows([_harmless(row.get(name)) for name in names] for row in flat)
-
-
-def _flat(row: Row, prefix: str = "") -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, Mapping) and value:
-            leaves |= _flat(value, f"{prefix}{name}.")
-        else:
-            leaves[f"{prefix}{name}"] = value
-    return leaves
-
-
-def _harmless(value: Any) -> Any:
-    if isinstance(value, list | dict):
-        return orjson.dumps(value).decode()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    write_raw(write_csv(names, ([row.get(name) for name in names] for row in flat)))

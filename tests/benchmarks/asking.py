@@ -1,0 +1,93 @@
+"""How long questions take over a long history: the largest groups, the period before, diffs, tables.
+
+python -m tests.benchmarks.asking [EVENTS]
+"""
+
+import asyncio
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import incidentlog.projections  # noqa: F401 - registers every event and projection
+from incidentlog.embedded import start
+from incidentlog.store.migrate import migrate
+from tests.api.serving import Served, serving
+from tests.benchmarks.history import commands
+from tests.conftest import access_to, run_admin
+
+CHUNK = 1_000
+ROUNDS = 20
+CATCH_UP_SECONDS = 3_600
+PERIOD = "since=2025-06-01&until=2025-07-01"
+TALLY = "/v1/projections/city_incidents"
+DIFF = "/v1/diff?projection=city_incidents"
+
+
+def questions(head: int, position: int) -> dict[str, str]:
+    """What is asked, as of a position chosen at random."""
+    day = f"from_position={max(0, position - 1_000)}&to_position={position}"
+    return {
+        "by place": f"{TALLY}?at_position={position}",
+        "by place, the ten largest": f"{TALLY}?at_position={position}&top=10&order_by=killed.best",
+        "by region, a month and the one before": f"{TALLY}?at_position={position}&group_by=admin1&{PERIOD}&compare=previous",
+        "by place, as csv": f"{TALLY}?at_position={position}&format=csv",
+        "by place, as geojson": f"{TALLY}?at_position={position}&format=geojson",
+        "diff of 1,000 events, by place": f"{DIFF}&{day}",
+        "diff of 1,000 events, by day": f"{DIFF}&{day}&group_by=day",
+        "diff of 1,000 events, ceasefires": f"/v1/diff?projection=ceasefire_status&{day}",
+        "diff of 1,000 events, everything": f"/v1/diff?{day}",
+        "diff of the whole log, by place": f"{DIFF}&from_position=0&to_position={head}",
+        "diff of the whole log, everything": f"/v1/diff?from_position=0&to_position={head}",
+    }
+
+
+async def measure(served: Served, head: int) -> None:
+    """Milliseconds of each question, as of positions chosen at random."""
+    chosen = random.Random(1)
+    took: dict[str, list[float]] = {}
+    for _ in range(ROUNDS):
+        for name, path in questions(head, chosen.randint(1, head)).items():
+            begun = time.perf_counter()
+            answer = await served.ask("GET", path)
+            took.setdefault(name, []).append((time.perf_counter() - begun) * 1000)
+            if answer.status != 200:
+                print(f"{name}: {answer.status} {answer.raw[:200].decode()}")
+    for name, times in took.items():
+        print(f"{name:40} {told(times)}")
+
+
+def told(values: Sequence[float]) -> str:
+    """Median and the longest."""
+    return f"median {statistics.median(values):8.1f} ms, longest {max(values):8.1f} ms"
+
+
+async def run(root: Path, total: int) -> None:
+    """Fill a log, wait for the projections, and ask."""
+    with start(root, durable=False) as running:
+        await run_admin(running.server, "CREATE DATABASE bench")
+        access = access_to(running.server, "bench")
+        await migrate(access)
+        async with serving(access, runner_apart=True) as served:
+            events = commands(total)
+            while chunk := list(islice(events, CHUNK)):
+                await served.service.writer.append_atomic(chunk)
+            head = await served.head()
+            begun = time.perf_counter()
+            await served.service.runner.reached(head, CATCH_UP_SECONDS)
+            print(f"{head:,} events, projected {time.perf_counter() - begun:.0f} s after the last one")
+            await measure(served, head)
+
+
+if __name__ == "__main__":
+    folder = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    try:
+        asyncio.run(run(folder, int(sys.argv[1]) if len(sys.argv) > 1 else 100_000))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
