@@ -25,6 +25,7 @@ from incidentlog.api.rows import Asked, answer_of, ask
 from incidentlog.api.service import Service
 from incidentlog.api.tables import tally_csv
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound
+from incidentlog.projections.figures import figure_names
 from incidentlog.projections.shapes import PROJECTIONS, Row, Tally
 from incidentlog.store.answer import read_history, read_subject
 from incidentlog.store.builds import active_builds
@@ -47,11 +48,17 @@ async def list_projections(request: web.Request) -> web.Response:
             "version": p.version,
             "shape": "tally" if isinstance(p, Tally) else "document",
             "position": builds[p.name].position if p.name in builds else 0,
-            **({"dimensions": p.dimensions, "measures": p.measures} if isinstance(p, Tally) else {}),
+            **(_asked_by(p) if isinstance(p, Tally) else {}),
         }
         for p in PROJECTIONS.values()
     ]
     return answer({"projections": listed}, headers={"Log-Position": str(service.runner.position)})
+
+
+def _asked_by(tally: Tally) -> dict[str, Any]:
+    """By what a tally can be grouped and narrowed, what is summed, and by which figures its own rows can be ordered."""
+    figures = figure_names(tally, tally.group_by)
+    return {"dimensions": tally.dimensions, "measures": tally.measures, "figures": figures}
 
 
 @routes.get("/v1/projections/{name}")

@@ -25,6 +25,7 @@ async def test_the_list_says_what_can_be_asked(timeline: Served):
     assert listed.keys() == PROJECTIONS.keys()
     assert listed["city_incidents"]["shape"] == "tally"
     assert "place" in listed["city_incidents"]["dimensions"]
+    assert "killed.best" in listed["city_incidents"]["figures"]
     assert listed["ceasefire_status"]["shape"] == "document"
 
 
