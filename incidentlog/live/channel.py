@@ -68,6 +68,10 @@ class Follower(Protocol):
         """There is something to send."""
         ...
 
+    def offer(self, before: Cursor, to: Cursor, message: Message) -> bool:
+        """Send it at once if it is what is lacked, from `before` on, and nothing is in the way; whether it was sent."""
+        ...
+
     def fail(self, problem: Problem) -> None:
         """The channel cannot go on."""
         ...
@@ -109,6 +113,8 @@ class Channel:
         self._changed: dict[str, Cursor] = {}
         """When each key changed last, in this order."""
         self._last: Step | None = None
+        self._last_change: Cursor | None = None
+        """When rows changed last."""
         self._failure: Problem | None = None
         self._untold = False
         self._snapshot: tuple[Cursor, list[Message]] | None = None
@@ -144,9 +150,7 @@ class Channel:
             self._tick()
             if upto > self.cursor.position:
                 await self._advance(upto)
-            if self._untold:
-                self._untold = False
-                await tell(self.followers)
+            await self.tell()
             await self._until(ticket)
 
     async def _until(self, ticket: asyncio.Event) -> None:
@@ -203,6 +207,7 @@ class Channel:
         if delta:
             assert to > self.cursor  # noqa: S101 - else nobody could tell this change from the last
             self._last = Step(self._last_change or Cursor(0, to.at), cause, several)
+            self._last_change = to
             self._bodies.clear()
             self._updates.clear()
             self._untold = True
@@ -246,6 +251,23 @@ class Channel:
 
     # --------------------------------------------------------------------------------------------- telling
 
+    async def tell(self) -> None:
+        """Tell everyone what has changed since this was called last.
+
+        Thousands may have been told the change before this one: they get the same bytes, without another thought.
+        """
+        last, to = self._last, self._last_change
+        if not self._untold or last is None or to is None:
+            return
+        self._untold = False
+        made = self.update(last.before.position, last.before)
+        message = made[1][0] if made is not None and len(made[1]) == 1 else None
+        for number, follower in enumerate(tuple(self.followers), start=1):
+            if message is None or not follower.offer(last.before, to, message):
+                follower.wake()
+            if number % TOLD_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
     def snapshot(self) -> tuple[Cursor, list[Message]]:
         """All rows in parts, and the cursor they are of; it holds until a row changes."""
         if self._snapshot is None:
@@ -281,10 +303,6 @@ class Channel:
                 conflated=last.several or last.before > seen,
             )
         return body
-
-    @property
-    def _last_change(self) -> Cursor | None:
-        return next(reversed(self._changed.values()), None)
 
     def _keys_after(self, seen: Cursor) -> Iterator[str]:
         for key, at in reversed(self._changed.items()):

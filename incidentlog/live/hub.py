@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +13,7 @@ from aiohttp import WSCloseCode, web
 
 from incidentlog import __version__
 from incidentlog.clock import Clock
-from incidentlog.errors import BadRequest, Fault, Forbidden, NotFound, Overloaded, Problem, ProjectionLagging
+from incidentlog.errors import BadRequest, Fault, Forbidden, NotFound, Overloaded, ProjectionLagging
 from incidentlog.live import frames
 from incidentlog.live.answers import Welcome
 from incidentlog.live.channel import Channel, Progress
@@ -30,7 +30,7 @@ from incidentlog.live.session import (
     Session,
 )
 from incidentlog.live.stream import Stream
-from incidentlog.live.subscription import Following, Subscription, Tailing
+from incidentlog.live.subscription import Following, Reach, Subscription, Tailing
 from incidentlog.live.tallies import TallyView
 from incidentlog.live.views import ROWS, View
 from incidentlog.projections.asking import parse_grouping
@@ -210,7 +210,7 @@ class Hub:
             request, Pass(reader, token, self._authenticate),
             epoch=self.epoch, beat_seconds=self.heartbeat_seconds, retry_ms=2 * RETRY_MS[0],
         )  # fmt: skip
-        subscription = self.subscribe(asked, reader, stream.wake, stream.fail)
+        subscription = self.subscribe(asked, reader, stream.reach)
         self._sessions.add(stream)
         try:
             await subscription.open()
@@ -288,8 +288,7 @@ class Hub:
         self,
         asked: Subscribe,
         reader: Reader,
-        wake: Callable[[Subscription], None],
-        fail: Callable[[Subscription, Problem], None],
+        reach: Reach,
     ) -> Subscription:
         """Join the channel asked for, made if nobody follows it yet. Raises what is wrong with it."""
         assert self._group is not None  # noqa: S101 - `run` is running
@@ -297,11 +296,11 @@ class Hub:
         followed: Channel | Feed
         if asked.projection == EVENTS:
             followed = feed = self._feed(asked, reader)
-            subscription = Tailing(asked, self, wake, fail, feed)
+            subscription = Tailing(asked, self, reach, feed)
             self._feeds[feed.name] = feed
         else:
             followed = channel = self._channel(asked, reader)
-            subscription = Following(asked, self, wake, fail, channel)
+            subscription = Following(asked, self, reach, channel)
             self._channels[channel.name] = channel
         if followed not in self._tasks:
             self._tasks[followed] = self._group.create_task(followed.run())
@@ -311,6 +310,7 @@ class Hub:
     def leave(self, subscription: Subscription) -> None:
         """Leave its channel; one that nobody follows is dropped."""
         assert isinstance(subscription, Following | Tailing)  # noqa: S101 - made by `subscribe`
+        subscription.close()
         followed = subscription.channel
         followed.followers.discard(subscription)
         if followed.followers:

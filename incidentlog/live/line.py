@@ -26,6 +26,10 @@ class Line(Protocol):
         """Whether nothing waits to be taken by the client."""
         ...
 
+    def offer(self, message: Message) -> bool:
+        """Send at once if it is free; whether it was sent."""
+        ...
+
     def put(self, messages: Sequence[Message]) -> None:
         """Send at once; only while it is free."""
         ...
@@ -68,6 +72,14 @@ class SocketLine(_Transport):
         """Send, and wait while the client takes no more."""
         await self._answer.send_frame(message.payload, WSMsgType.TEXT)
 
+    def offer(self, message: Message) -> bool:
+        """Send at once if it is free; whether it was sent."""
+        transport = self._transport
+        if transport is None or self._answer.closed or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        transport.write(message.frame)
+        return True
+
     def put(self, messages: Sequence[Message]) -> None:
         """Send at once; only while it is free."""
         # Past aiohttp's writer: without compression it puts each frame out in one piece, so ours comes between two.
@@ -93,6 +105,10 @@ class StreamLine(_Transport):
         if message.cursor is not None:
             said = b"id: " + self._id(message.cursor) + b"\n" + said
         await self._answer.write(said + b"\n\n")
+
+    def offer(self, message: Message) -> bool:  # noqa: ARG002 - it is never free
+        """Send nothing at once."""
+        return False
 
     def put(self, messages: Sequence[Message]) -> None:
         """It is never free."""

@@ -46,18 +46,19 @@ class Sender:
         self._replies: deque[Message] = deque()
         self._bell = asyncio.Event()
         self._room = asyncio.Event()
-        self._resting = False
+        self._idle = False
+        """Whether there is nothing to send, as far as is known."""
         self._ending = False
 
     def end(self) -> None:
         """Send the answers that wait, and no more."""
         self._ending = True
-        self._bell.set()
+        self.ring()
 
     def reply(self, message: Message) -> None:
         """Send an answer, before anything else."""
         self._replies.append(message)
-        self._bell.set()
+        self.ring()
 
     async def room(self) -> None:
         """Wait until there is room for another answer; at once when nothing is sent any more."""
@@ -67,19 +68,18 @@ class Sender:
 
     def ring(self) -> None:
         """There may be something to send."""
+        self._idle = False
         self._bell.set()
 
+    def offer(self, message: Message) -> bool:
+        """Send a message at once, if nothing else is to be sent and the client takes it; whether it was sent."""
+        return self._idle and self._line.offer(message)
+
     def wake(self, subscription: Subscription) -> None:
-        """A subscription may have something: it goes at once if nothing else does, else in its turn."""
-        if not self._resting or self._bell.is_set() or self.subscriptions.get(subscription.id) is not subscription:
-            self._bell.set()
+        """A subscription may have something: it goes at once if it is at hand and nothing else is to go."""
+        if not self._idle or not subscription.opened or not self._line.free:
+            self.ring()
             return
-        if not subscription.opened:
-            return
-        if not self._line.free:
-            self._bell.set()
-            return
-        # What is fanned out to thousands takes this way: no task is woken, nothing is made but what is shared.
         try:
             messages = subscription.ready()
         except Exception:  # noqa: BLE001 - the sender meets it again, and ends this subscription, and no other
@@ -87,7 +87,11 @@ class Sender:
         if messages:
             self._line.put(messages)
         if messages is None or subscription.more or subscription.not_before:
-            self._bell.set()
+            self.ring()
+
+    def fail(self, subscription: Subscription, problem: Problem) -> None:
+        """A subscription cannot go on."""
+        self._drop(subscription, problem)
 
     async def run(self) -> None:
         """Send until the client is gone, or has stopped reading and is cut off."""
@@ -146,10 +150,10 @@ class Sender:
         loop = asyncio.get_running_loop()
         now = loop.time()
         until = min([until, *(s.not_before for s in self.subscriptions.values() if s.not_before > now)])
-        self._resting = True
+        self._idle = not self._bell.is_set() and not self._ending
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
                     await self._bell.wait()
         finally:
-            self._resting = False
+            self._idle = False

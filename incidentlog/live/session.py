@@ -1,7 +1,7 @@
 """One WebSocket: what its client says is read and answered, what concerns it is sent (API §2)."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -26,7 +26,7 @@ from incidentlog.live.line import SocketLine
 from incidentlog.live.messages import Ack, Auth, Ping, Subscribe, UnreadableError, Unsubscribe, parse_message
 from incidentlog.live.passes import Authenticate, Pass, Reader
 from incidentlog.live.sender import Sender
-from incidentlog.live.subscription import Subscription
+from incidentlog.live.subscription import Reach, Subscription
 from incidentlog.store.connect import lost
 
 PROTOCOL: Final = "incidentlog.live.v1"
@@ -69,8 +69,7 @@ class Host(Protocol):
         self,
         asked: Subscribe,
         reader: Reader,
-        wake: Callable[[Subscription], None],
-        fail: Callable[[Subscription, Problem], None],
+        reach: Reach,
     ) -> Subscription:
         """Join the channel asked for; raises what is wrong with it."""
         ...
@@ -150,6 +149,7 @@ class Session:
     def close(self, code: int, reason: str) -> asyncio.Task[None]:
         """Begin to close; the first code stands. The task ends when the socket is closed, or cut off."""
         if self._closing is None:
+            self._sender.end()
             self._closing = asyncio.ensure_future(self._close(_Ending(code, reason)))
         return self._closing
 
@@ -286,7 +286,7 @@ class Session:
             return
         if len(self._sender.subscriptions) >= SUBSCRIPTIONS:
             raise Overloaded(f"a connection has at most {SUBSCRIPTIONS} subscriptions")
-        subscription = self._host.subscribe(asked, self._pass.reader, self._sender.wake, self._drop)
+        subscription = self._host.subscribe(asked, self._pass.reader, self._sender)
         for other in self._subscriptions:
             if other.channel_name == subscription.channel_name:
                 self._host.leave(subscription)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +15,7 @@ from incidentlog.live.frames import Message
 from incidentlog.live.line import StreamLine
 from incidentlog.live.passes import Pass
 from incidentlog.live.sender import Sender
-from incidentlog.live.subscription import Subscription
+from incidentlog.live.subscription import Reach, Subscription
 
 ID: Final = "sse"
 """What the one subscription is called in its messages."""
@@ -38,9 +38,9 @@ class Stream:
         self._ended = asyncio.Event()
 
     @property
-    def wake(self) -> Callable[[Subscription], None]:
-        """Tells that the subscription may have something."""
-        return self._sender.wake
+    def reach(self) -> Reach:
+        """The way to its client."""
+        return self._sender
 
     async def run(self, subscription: Subscription) -> web.StreamResponse:
         """Send until the client is gone, or cut off, or the stream is closed."""

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from incidentlog.errors import BadRequest, Fault, Problem
@@ -45,20 +44,35 @@ class Desk(Protocol):
         ...
 
 
+class Reach(Protocol):
+    """The way to the client of a subscription."""
+
+    def wake(self, subscription: "Subscription") -> None:
+        """It may have something to send."""
+        ...
+
+    def fail(self, subscription: "Subscription", problem: Problem) -> None:
+        """It cannot go on."""
+        ...
+
+    def offer(self, message: Message) -> bool:
+        """Send a message at once, if nothing else is to be sent and the client takes it; whether it was sent."""
+        ...
+
+
 class Subscription:
-    """What one client follows; `wake` and `fail` reach whoever sends to it."""
+    """What one client follows; `reach` leads to the client."""
 
     def __init__(
         self,
         asked: Subscribe,
         desk: Desk,
-        wake: Callable[["Subscription"], None],
-        fail: Callable[["Subscription", Problem], None],
+        reach: "Reach",
     ) -> None:
         self.id = asked.id
         self.asked = asked
         self.opened = False
-        self.told: Cursor
+        self.told = Cursor(0, datetime.min.replace(tzinfo=UTC))
         """Up to where the client knows that it has everything; what is sent next goes on from there."""
         self.seen: Cursor | None = None
         """Up to where it has been given everything; past `told` while nothing concerned it."""
@@ -68,8 +82,8 @@ class Subscription:
         """Since when its window has been full, on the loop's clock; None while there is room."""
         self._desk = desk
         self._first: deque[Message] = deque()
-        self._wake = wake
-        self._fail = fail
+        self._reach = reach
+        self._held_back = asked.min_interval_ms > 0 or asked.window is not None
         self._lagging = False
         self._acked = -1
         self._unacked: deque[int] = deque()
@@ -86,11 +100,19 @@ class Subscription:
 
     def wake(self) -> None:
         """There may be something to send."""
-        self._wake(self)
+        self._reach.wake(self)
 
     def fail(self, problem: Problem) -> None:
         """It cannot go on."""
-        self._fail(self, problem)
+        self._reach.fail(self, problem)
+
+    def offer(self, before: Cursor, to: Cursor, message: Message) -> bool:
+        """Send a change at once if it is what is lacked and nothing is in the way; whether it was sent."""
+        # The cursor itself, not its like: whoever was told the change before this one holds it.
+        if self.told is not before or self._held_back or self._first or not self._reach.offer(message):
+            return False
+        self.told = self.seen = to
+        return True
 
     def ack(self, position: int) -> bool:
         """The client has dealt with everything up to a position; whether that is more than it had said before."""
@@ -106,6 +128,10 @@ class Subscription:
     async def open(self) -> None:
         """Find out where it begins. Raises what stands in the way."""
         raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing more is to be sent."""
+        self.opened, self._held_back = False, True
 
     def ready(self) -> list[Message] | None:
         """What is to be sent now; None when it has to be read first."""
@@ -189,11 +215,10 @@ class Following(Subscription):
         self,
         asked: Subscribe,
         desk: Desk,
-        wake: Callable[[Subscription], None],
-        fail: Callable[[Subscription, Problem], None],
+        reach: "Reach",
         channel: Channel,
     ) -> None:
-        super().__init__(asked, desk, wake, fail)
+        super().__init__(asked, desk, reach)
         self.channel = channel
         if asked.from_ is not None and asked.at is None:
             detail = "'from' needs 'at', the instant for which the rows were sent"
@@ -262,11 +287,10 @@ class Tailing(Subscription):
         self,
         asked: Subscribe,
         desk: Desk,
-        wake: Callable[[Subscription], None],
-        fail: Callable[[Subscription, Problem], None],
+        reach: "Reach",
         feed: Feed,
     ) -> None:
-        super().__init__(asked, desk, wake, fail)
+        super().__init__(asked, desk, reach)
         self.channel = feed
         self._lagging = True  # so that its reader is told once everything that was there before has been sent
         if asked.group_by is not None:
