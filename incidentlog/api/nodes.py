@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from incidentlog.runner import Progress, Wakeup
+from incidentlog.store.builds import active_builds
 from incidentlog.store.connect import Access, Pool, lost
 from incidentlog.store.notify import Hints, Kind
 from incidentlog.store.read import EventFilter, read_head, search_events
@@ -31,11 +32,13 @@ class Nodes:
         *,
         checkpoint: Callable[[], Awaitable[int]],
         learn: Callable[[], Awaitable[None]],
+        switched: Callable[[], Awaitable[None]],
         notify: bool = True,
     ) -> None:
         """`grown` is rung when another process may have appended; `progress` moved as far as another one derived.
 
-        `checkpoint` reads how far that is; `learn` takes in the places and actors that are registered by then, before.
+        `checkpoint` reads how far that is; `learn` takes in the places and actors that are registered by then, before;
+        `switched` is told when other builds answer from now on.
         Without `notify` everything is found by polling.
         """
         self._pool = pool
@@ -43,9 +46,11 @@ class Nodes:
         self._grown = grown
         self._checkpoint = checkpoint
         self._learn = learn
+        self._switched = switched
         self._stirred = Wakeup()
         self._head = 0
         self._followed = 0
+        self._builds: frozenset[int] = frozenset()
         self.hints = Hints(access, self._heard) if notify else None
 
     def appended(self, position: int) -> None:
@@ -93,8 +98,13 @@ class Nodes:
         if head > self._head:
             self._head = head
             self._grown.ring()
+        builds = frozenset(build.build for build in (await active_builds(self._pool)).values())
         position = await self._checkpoint()
         before = self._progress.position
+        if builds != self._builds:
+            self._builds = builds
+            await self._switched()
+            self._progress.move(before)  # rings: whoever follows what answered until now has to look
         if position <= before:
             return
         if await self._registered(before, position):

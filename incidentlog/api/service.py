@@ -104,11 +104,6 @@ async def running(
     learn = partial(_learn, pool, known, identity)
     runner, rebuilder = _apart(access, pool, grown, learn, settings) if runner_apart else _within(access, grown, known)
     runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
-    nodes = Nodes(
-        access, pool, runner, grown,
-        checkpoint=partial(_checkpoint, pool), learn=learn, notify=settings.notify,
-    )  # fmt: skip
-    writer = Writer(access, grown=nodes.appended)
     keys = Keys(pool, clock, open_read=settings.open_read)
 
     async def authenticate(token: str) -> Reader:
@@ -125,6 +120,11 @@ async def running(
         encode_event=encode_event,
         authenticate=authenticate,
     )
+    nodes = Nodes(
+        access, pool, runner, grown,
+        checkpoint=partial(_checkpoint, pool), learn=learn, switched=hub.look, notify=settings.notify,
+    )  # fmt: skip
+    writer = Writer(access, grown=nodes.appended)
     door = Door(known, clock, identity.zone)
 
     async def rebuild() -> None:

@@ -1,19 +1,21 @@
 """A channel: one projection, grouping, filter and clearance, kept at one cursor and shared by all who follow it."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
 
 from incidentlog.clock import Clock
-from incidentlog.errors import Internal, Problem, ProjectionLagging
+from incidentlog.errors import Internal, Problem, ProjectionLagging, Unavailable
 from incidentlog.live import frames
 from incidentlog.live.frames import Cause, Cursor, Message
-from incidentlog.live.views import Delta, Mark, View
+from incidentlog.live.views import Delta, Mark, View, differences
+from incidentlog.store.builds import Build, active_builds
 from incidentlog.store.connect import Connection, lost
 from incidentlog.store.live import event_id_at
 
@@ -53,7 +55,7 @@ class Progress(Protocol):
 
 
 Reading = Callable[[], AbstractAsyncContextManager[Connection]]
-"""Lends a connection, within limits."""
+"""Lends a connection, within limits; all that is read on it is of one moment."""
 
 
 class Follower(Protocol):
@@ -96,14 +98,57 @@ class Step:
     """Whether more than one event may be behind it."""
 
 
+class OtherVersionError(Unavailable):
+    """The projection is of another version from now on: whoever follows has to come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A view that has read nothing yet, and the builds that it reads, by projection."""
+
+    view: View
+    builds: Mapping[str, Build]
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Which builds they are."""
+        return frozenset(build.build for build in self.builds.values())
+
+    @property
+    def position(self) -> int:
+        """Up to where they are kept up."""
+        return min(build.position for build in self.builds.values())
+
+
+Bind = Callable[[Mapping[str, Build]], Bound]
+"""Makes a view of what is followed on the builds that answer. Raises VersionRetired where one is not to be read."""
+
+
 class Channel:
     """Rows at a cursor, and for every key when it changed last: so that any cursor is told exactly what came after."""
 
-    def __init__(self, name: str, version: int, view: View, progress: Progress, clock: Clock, reading: Reading) -> None:
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        bound: Bound,
+        bind: Bind,
+        progress: Progress,
+        clock: Clock,
+        reading: Reading,
+        *,
+        born: int = 0,
+    ) -> None:
         self.name = name
         self.version = version
         self.followers: set[Follower] = set()
-        self._view = view
+        self._view = bound.view
+        self._numbers = bound.numbers
+        self._bind = bind
+        self._most: int | None = None
+        """Up to where it can get: what is of another version than this code's answers, and is not kept up any more."""
+        self.born = born
+        """From where on its builds answered, as far as is known: cursors up to there may be of other builds."""
         self._progress = progress
         self._clock = clock
         self._reading = reading
@@ -129,6 +174,9 @@ class Channel:
         while True:
             try:
                 await self._follow()
+            except ProjectionLagging as lagging:
+                log.info("channel_waits", channel=self.name, why=lagging.detail)
+                await asyncio.sleep(RETRY_SECONDS)
             except Problem as problem:
                 self._fail(problem)
                 return
@@ -141,6 +189,7 @@ class Channel:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self) -> None:
+        rung: asyncio.Event | None = None
         while True:
             # Taken before the position is read: a step in between sets this one, and the wait below ends at once.
             ticket = self._progress.progressed.ticket()
@@ -148,8 +197,9 @@ class Channel:
             if not self._loaded:
                 await self._load(upto)
             self._tick()
-            if upto > self.cursor.position:
+            if upto > self.cursor.position or (rung is not None and rung.is_set()):
                 await self._advance(upto)
+            rung = ticket
             await self.tell()
             await self._until(ticket)
 
@@ -170,6 +220,10 @@ class Channel:
     async def _load(self, upto: int) -> None:
         at = self._clock.now()
         async with self._reading() as connection:
+            bound = await self._bound(connection)
+            if bound.numbers != self._numbers:
+                raise OtherVersionError(f"{self.name} was switched before it could be read")
+            upto = min(upto, bound.position)
             await self._view.load(connection, upto, at)
         self._loaded = True
         self._move(Cursor(upto, at))
@@ -178,6 +232,13 @@ class Channel:
         """Take in what the log brought. What is read is taken in at once, or, after a failure, not at all."""
         start, at = self.cursor, max(self._clock.now(), self.cursor.at)
         async with self._reading() as connection:
+            bound = await self._bound(connection)
+            upto = min(upto, bound.position)
+            if bound.numbers != self._numbers:
+                await self._take_over(connection, bound, upto)
+                return
+            if upto <= start.position:
+                return
             plan = await self._view.read(connection, start.position, upto, at)
             mark = plan.mark
             event_id = None if mark is None else await event_id_at(connection, mark.position)
@@ -185,6 +246,29 @@ class Channel:
         delta = self._view.apply(plan, to.at)
         cause = Cause(upto, "clock") if mark is None else _cause(mark, event_id)
         self._note(delta, to, cause, several=upto - start.position > 1)
+
+    async def _bound(self, connection: Connection) -> Bound:
+        """What answers, as of what this connection reads: a build that has ceased to has nothing of what came since."""
+        bound = self._bind(await active_builds(connection))
+        self._most = None if all(build.wanted for build in bound.builds.values()) else bound.position
+        return bound
+
+    async def _take_over(self, connection: Connection, bound: Bound, upto: int) -> None:
+        """Go on with other builds: what differs in their rows is told, and where nothing does nobody notices.
+
+        Raises OtherVersionError where they are of another version.
+        """
+        version = bound.builds[self.name.partition("@")[0]].version
+        if version != self.version:
+            raise OtherVersionError(f"{self.name} is of version {version} from now on")
+        if upto < self.cursor.position:
+            raise ProjectionLagging(f"{self.name} is switched to what is behind it")
+        at = max(self._clock.now(), self.cursor.at + timedelta(microseconds=1))
+        await bound.view.load(connection, upto, at)
+        before, self._view = self._view.rows, bound.view
+        self._numbers, self.born = bound.numbers, upto
+        self._note(differences(before, self._view.rows), Cursor(upto, at), Cause(upto, "restated"), several=True)
+        log.info("channel_switched", channel=self.name, position=upto)
 
     def _tick(self) -> None:
         """Let the clock change what it changes, one instant after the other."""
@@ -241,13 +325,16 @@ class Channel:
         """Wait until the rows are read, and are at a position. Raises what stands in the way, or ProjectionLagging."""
         try:
             async with asyncio.timeout(LOAD_SECONDS):
-                while self._failure is None and not (self._loaded and self.cursor.position >= position):
+                while self._failure is None and not (self._loaded and self._at(position)):
                     await self._moved.wait()
         except TimeoutError:
             raise ProjectionLagging(f"position {position} is not reached; it is at {self.cursor.position}") from None
         if self._failure is not None:
             raise self._failure
         return self.cursor
+
+    def _at(self, position: int) -> bool:
+        return self.cursor.position >= (position if self._most is None else min(position, self._most))
 
     # --------------------------------------------------------------------------------------------- telling
 
@@ -317,6 +404,8 @@ class Channel:
         """
         now = self.cursor
         async with self._reading() as connection:
+            if (await self._bound(connection)).numbers != self._numbers:
+                raise ProjectionLagging(f"{self.name} is being switched")
             missed = await self._view.missed(connection, since, now)
             mark = missed.mark
             event_id = None if mark is None else await event_id_at(connection, mark.position)

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -13,10 +14,10 @@ from aiohttp import WSCloseCode, web
 
 from incidentlog import __version__
 from incidentlog.clock import Clock
-from incidentlog.errors import BadRequest, Fault, Forbidden, NotFound, Overloaded, ProjectionLagging
+from incidentlog.errors import BadRequest, Fault, Forbidden, NotFound, Overloaded, ProjectionLagging, VersionRetired
 from incidentlog.live import frames
 from incidentlog.live.answers import Welcome
-from incidentlog.live.channel import Channel, Progress
+from incidentlog.live.channel import Bound, Channel, Progress
 from incidentlog.live.documents import DocumentView
 from incidentlog.live.feed import EncodeEvent, Feed
 from incidentlog.live.frames import PART_BYTES
@@ -34,7 +35,8 @@ from incidentlog.live.subscription import Following, Reach, Subscription, Tailin
 from incidentlog.live.tallies import TallyView
 from incidentlog.live.views import ROWS, View
 from incidentlog.projections.asking import parse_grouping
-from incidentlog.projections.shapes import PROJECTIONS, Projection, Tally
+from incidentlog.projections.rows import Grouping
+from incidentlog.projections.shapes import PROJECTIONS, Document, Projection, Tally
 from incidentlog.store.builds import Build, active_builds, built
 from incidentlog.store.connect import Connection, Pool, lost
 from incidentlog.store.filters import parse_event_filter
@@ -94,6 +96,8 @@ class Hub:
         self._origins = frozenset(origins)
         self._authenticate = authenticate
         self._builds: Mapping[str, Build] = {}
+        self._switched: dict[str, int] = {}
+        """Where another build of a projection was seen to answer."""
         self._channels: dict[str, Channel] = {}
         self._feeds: dict[str, Feed] = {}
         self._tasks: dict[Channel | Feed, asyncio.Task[None]] = {}
@@ -156,7 +160,7 @@ class Hub:
                 if not lost(error):
                     raise
                 log.warning("live_interrupted", error=repr(error))
-            await asyncio.sleep(self.heartbeat_seconds if self._builds else BUILD_SECONDS)
+            await asyncio.sleep(self.heartbeat_seconds if built(self._builds) else BUILD_SECONDS)
 
     async def look(self) -> None:
         """Read the log's epoch, its head and the builds; in another epoch everybody has to come back."""
@@ -164,7 +168,10 @@ class Hub:
             identity = await read_log(connection)
             self._head = (await read_head(connection)).position
             builds = await active_builds(connection)
-        self._builds = builds if built(builds) else {}
+        for name, build in builds.items():
+            if name in self._builds and self._builds[name].build != build.build:
+                self._switched[name] = self.position
+        self._builds = builds
         if identity.epoch == self._log.epoch:
             return
         log.warning("epoch_changed", before=self._log.epoch, now=identity.epoch)
@@ -254,7 +261,10 @@ class Hub:
                 "window": WINDOW,
             },
             "auth": {"name": reader.name, "clearance": reader.clearance},
-            "projections": {name: p.version for name, p in sorted(PROJECTIONS.items())},
+            "projections": {
+                name: self._builds[name].version if name in self._builds else p.version
+                for name, p in sorted(PROJECTIONS.items())
+            },
         }
 
     # ------------------------------------------------------------------------------------------- following
@@ -334,27 +344,27 @@ class Hub:
         projection = PROJECTIONS.get(asked.projection)
         if projection is None:
             raise NotFound(f"no projection is called {asked.projection}; there are {', '.join(sorted(PROJECTIONS))}")
-        build = self._build(projection)
-        view: View
-        narrowed: Any = None
+        by = [asked.group_by] if isinstance(asked.group_by, str) else asked.group_by
+        narrowed = None
         if isinstance(projection, Tally):
-            by = [asked.group_by] if isinstance(asked.group_by, str) else asked.group_by
             narrowed = parse_grouping(projection, _lists(asked.filter), by, under="/filter")
-            view = TallyView.of(projection, build, narrowed, reader.clearance)
         else:
             _refuse_grouping(asked)
-            view = DocumentView.of(projection, self._build, reader.clearance)
-        name = _name(f"{projection.name}@{projection.version}", [narrowed, reader.clearance])
+        bind = partial(_bind, projection, narrowed, reader.clearance)
+        try:
+            bound = bind(self._builds)
+        except VersionRetired:
+            raise ProjectionLagging(f"{projection.name} is being built") from None
+        version = bound.builds[projection.name].version
+        # With its builds: rows of one are not gone on with as those of another, which may have been mended.
+        name = _name(f"{projection.name}@{version}", [narrowed, reader.clearance, sorted(bound.numbers)])
         if name in self._channels:
             return self._channels[name]
         self._limit()
-        return Channel(name, projection.version, view, self._progress, self._clock, self._reading)
-
-    def _build(self, projection: Projection) -> Build:
-        build = self._builds.get(projection.name)
-        if build is None:
-            raise ProjectionLagging(f"{projection.name} is being built")
-        return build
+        return Channel(
+            name, version, bound, bind, self._progress, self._clock, self._reading,
+            born=self._switched.get(projection.name, 0),
+        )  # fmt: skip
 
     def _limit(self) -> None:
         if len(self._channels) + len(self._feeds) >= CHANNELS:
@@ -362,8 +372,36 @@ class Hub:
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[Connection]:
-        async with self._readers, self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        async with (
+            self._readers,
+            self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection,
+            # One moment for all: which builds answer, how far they got, and their rows.
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
             yield connection  # type: ignore[misc] # a proxy with the same methods
+
+
+def _bind(
+    projection: Tally | Document[Any], narrowed: Grouping | None, clearance: int, builds: Mapping[str, Build]
+) -> Bound:
+    """A view of a projection on the builds that answer. Raises VersionRetired where this code cannot read them."""
+    used: dict[str, Build] = {}
+
+    def build_of(of: Projection) -> Build:
+        build = builds.get(of.name)
+        if build is None:
+            raise VersionRetired(f"{of.name} is of a version that this node does not know")
+        used[of.name] = build
+        return build
+
+    own = build_of(projection)
+    view: View
+    if isinstance(projection, Tally):
+        assert narrowed is not None  # noqa: S101 - a tally is always asked by something
+        view = TallyView.of(projection, own, narrowed, clearance)
+    else:
+        view = DocumentView.of(projection, build_of, clearance)
+    return Bound(view, used)
 
 
 def _refuse_grouping(asked: Subscribe) -> None:

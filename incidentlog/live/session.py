@@ -21,6 +21,7 @@ from incidentlog.errors import (
 )
 from incidentlog.live import frames
 from incidentlog.live.answers import Welcome
+from incidentlog.live.channel import OtherVersionError
 from incidentlog.live.frames import Message
 from incidentlog.live.line import SocketLine
 from incidentlog.live.messages import Ack, Auth, Ping, Subscribe, UnreadableError, Unsubscribe, parse_message
@@ -315,6 +316,8 @@ class Session:
         self._forget(subscription.id)
         if isinstance(problem, VersionRetired):
             self.close(VERSION_RETIRED, problem.detail)
+        elif isinstance(problem, OtherVersionError):
+            self.close(WSCloseCode.SERVICE_RESTART, problem.detail)
         else:
             self._sender.reply(frames.error(subscription.id, problem))
 

@@ -257,8 +257,12 @@ class Following(Subscription):
     async def _since(self) -> Cursor | Reason | None:
         if self.asked.from_ is None or self.asked.at is None:
             return None
-        others = self.asked.version not in {None, self.channel.version}
-        if others or self.asked.channel not in {None, self.channel.name}:
+        other = self.asked.version not in {None, self.channel.version}
+        if self.asked.channel is None:  # it cannot tell of which build its rows are
+            other = other or 0 < self.asked.from_ <= self.channel.born
+        elif self.asked.channel != self.channel.name:
+            other = True
+        if other:
             return await self._refusal() or "version_changed"
         return await self._refusal() or Cursor(self.asked.from_, self.asked.at)
 

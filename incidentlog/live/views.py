@@ -91,3 +91,9 @@ def put(rows: dict[str, Row], found: Mapping[str, Row | None]) -> Delta:
         else:
             rows[key] = row
     return delta
+
+
+def differences(before: Mapping[str, Row], after: Mapping[str, Row]) -> Delta:
+    """The rows that are other than they were, and None for those that are there no more."""
+    found: Delta = {key: row for key, row in after.items() if row != before.get(key)}
+    return found | dict.fromkeys(before.keys() - after.keys())

@@ -15,8 +15,8 @@ class Progress:
         """Why the runner cannot go on at the moment; None while it can."""
 
     def move(self, position: int) -> None:
-        """The projections have seen everything up to and with a position."""
-        self.position = position
+        """The projections have seen everything up to and with a position; whoever says less by then is late."""
+        self.position = max(self.position, position)
         self.progressed.ring()
 
     async def reached(self, position: int, seconds: float) -> bool:
