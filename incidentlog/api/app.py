@@ -1,9 +1,12 @@
 """The application: every route, each behind the guard."""
 
+from typing import Final
+
 from aiohttp import web
 
 from incidentlog.api import (
     access,
+    asyncapi,
     audit,
     builds,
     diff,
@@ -22,6 +25,11 @@ from incidentlog.api.requests import SERVICE
 from incidentlog.api.service import Service
 from incidentlog.importers.door import LINE
 
+MODULES: Final = (
+    sse, events, projections, builds, diff, places, live, audit, replay, access, health, verify, asyncapi, pages,
+)  # fmt: skip
+"""Those that have routes; the first that fits is taken."""
+
 
 def make_app(service: Service) -> web.Application:
     """The routes on a running service."""
@@ -29,7 +37,7 @@ def make_app(service: Service) -> web.Application:
     app[SERVICE] = service
     replay.add_replays(app)
     # Each handler is wrapped, instead of one middleware before them all: that costs a tenth of an append's time.
-    for module in (sse, events, projections, builds, diff, places, live, audit, replay, access, health, verify, pages):
+    for module in MODULES:
         for route in module.routes:
             assert isinstance(route, web.RouteDef)  # noqa: S101 - the modules have no static files
             handler = guarded(route.handler)

@@ -8,7 +8,7 @@ import structlog
 
 from incidentlog.runner import Progress, Wakeup
 from incidentlog.store.builds import active_builds
-from incidentlog.store.connect import Access, Pool, lost
+from incidentlog.store.connect import Access, Pool, heed_cancelling, lost
 from incidentlog.store.notify import Hints, Kind
 from incidentlog.store.read import EventFilter, read_head, search_events
 from incidentlog.subjects.registry import ALWAYS_CLEAR
@@ -88,6 +88,7 @@ class Nodes:
             try:
                 await self._look()
             except Exception as error:
+                heed_cancelling()
                 if not lost(error):
                     raise
                 log.warning("following_interrupted", error=repr(error))

@@ -16,7 +16,7 @@ from incidentlog.live import frames
 from incidentlog.live.frames import Cause, Cursor, Message
 from incidentlog.live.views import Delta, Mark, View, differences
 from incidentlog.store.builds import Build, active_builds
-from incidentlog.store.connect import Connection, lost
+from incidentlog.store.connect import Connection, heed_cancelling, lost
 from incidentlog.store.live import event_id_at
 
 RETRY_SECONDS: Final = 1.0
@@ -181,6 +181,7 @@ class Channel:
                 self._fail(problem)
                 return
             except Exception as error:
+                heed_cancelling()
                 if not lost(error):
                     log.exception("channel_failed", channel=self.name)
                     self._fail(Internal("the projection cannot be followed"))

@@ -9,7 +9,7 @@ import structlog
 
 from incidentlog.live import frames
 from incidentlog.live.channel import RETRY_SECONDS, Follower, Progress, Reading, tell
-from incidentlog.store.connect import lost
+from incidentlog.store.connect import heed_cancelling, lost
 from incidentlog.store.read import EventFilter, read_record_events, search_events
 from incidentlog.subjects.fold import statuses
 from incidentlog.subjects.recorded import Recorded
@@ -73,6 +73,7 @@ class Feed:
                 try:
                     await self.page(old)
                 except Exception as error:
+                    heed_cancelling()
                     if not lost(error):
                         log.exception("feed_failed", feed=self.name)
                     await asyncio.sleep(RETRY_SECONDS)

@@ -38,7 +38,7 @@ from incidentlog.projections.asking import parse_grouping
 from incidentlog.projections.rows import Grouping
 from incidentlog.projections.shapes import PROJECTIONS, Document, Projection, Tally
 from incidentlog.store.builds import Build, active_builds, built
-from incidentlog.store.connect import Connection, Pool, lost
+from incidentlog.store.connect import Connection, Pool, heed_cancelling, lost
 from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import LogIdentity, read_head, read_log
 
@@ -147,6 +147,7 @@ class Hub:
             try:
                 await session.check()
             except Exception as error:
+                heed_cancelling()
                 if not lost(error):
                     raise
                 return  # nobody is shut out because the database is away
@@ -157,6 +158,7 @@ class Hub:
             try:
                 await self.look()
             except Exception as error:
+                heed_cancelling()
                 if not lost(error):
                     raise
                 log.warning("live_interrupted", error=repr(error))

@@ -12,7 +12,7 @@ from incidentlog.errors import Internal, Problem
 from incidentlog.live.frames import Message
 from incidentlog.live.line import Line
 from incidentlog.live.subscription import Subscription
-from incidentlog.store.connect import lost
+from incidentlog.store.connect import heed_cancelling, lost
 
 REPLIES: Final = 64
 """How many answers may wait to be sent; past it no more is read from this client."""
@@ -135,6 +135,7 @@ class Sender:
         try:
             return await subscription.take()
         except Exception as error:
+            heed_cancelling()
             if not lost(error):
                 log.exception("subscription_failed", projection=subscription.asked.projection)
                 self._drop(subscription, Internal())

@@ -1,5 +1,6 @@
 """Connections: one login per role where the server has them, and codecs that keep times in UTC."""
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -85,6 +86,16 @@ class Access:
 
 async def _nothing(_: Any) -> None:
     """No reset query at release: our sessions keep no state (a round trip saved per read)."""
+
+
+def heed_cancelling() -> None:
+    """To be called where a failed read is got over: raises CancelledError when the task was cancelled meanwhile.
+
+    What is rolled back or released on the way out of a cancelled read may fail, too, and would hide the cancelling.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def lost(error: BaseException) -> bool:

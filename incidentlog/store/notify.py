@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import structlog
 
 from incidentlog.sqlfiles import query
-from incidentlog.store.connect import Access, Connection
+from incidentlog.store.connect import Access, Connection, heed_cancelling
 
 Kind = Literal["grown", "moved"]
 """The log has grown, or its projections have moved on."""
@@ -60,6 +60,7 @@ class Hints:
             try:
                 await self._converse()
             except Exception as error:  # noqa: BLE001 - a hint is never worth the service
+                heed_cancelling()
                 log.warning("hints_interrupted", error=repr(error))
             await asyncio.sleep(RETRY_SECONDS)
 
