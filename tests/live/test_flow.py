@@ -1,10 +1,14 @@
 """How fast it goes: windows, limits, and notices of how far behind things are."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
+from incidentlog.runner.lane import Lane
 from incidentlog.store.connect import Access
+from incidentlog.subjects.recorded import Recorded
 from tests.commands import command, strike
 from tests.live.following import client, following
 from tests.live.test_session import closed_with
@@ -102,15 +106,13 @@ async def test_readers_hear_when_the_projections_lag_behind_the_log(access: Acce
     monkeypatch.setattr("incidentlog.live.subscription.LAGGING", 3)
     async with following(access, heartbeat_seconds=0.1) as node, client(node) as c:
         held = await c.subscribe("city_incidents")
-        node.runner._grown.ticket().set()
-        taking = node.runner._take
-        gate = asyncio.Event()
+        taking, gate = Lane.take, asyncio.Event()
 
-        async def held_up(*args: object) -> None:
+        async def held_up(lane: Lane, batch: Sequence[Recorded]) -> Any:
             await gate.wait()
-            await taking(*args)  # type: ignore[arg-type]
+            return await taking(lane, batch)
 
-        monkeypatch.setattr(node.runner, "_take", held_up)
+        monkeypatch.setattr(Lane, "take", held_up)
         await asyncio.gather(*(node.writer.append(command(strike())) for _ in range(8)))
         assert (await c.until("notice", code="lagging"))["channel"] == held.channel
         gate.set()
