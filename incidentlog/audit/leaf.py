@@ -11,12 +11,13 @@ from incidentlog.commitment import commitment
 PARTS: Final = ("body", "meta", "private")
 """The parts an event may have; `private` is the one that not every event has."""
 _NAMES: Final = {name: name.encode() for name in PARTS}
-_DIGEST = r'"[0-9a-f]{64}"'
-_LEAF = re.compile(
-    rf'\{{"parts":\{{"body":{_DIGEST},"meta":{_DIGEST}(?:,"private":{_DIGEST})?\}},"position":([1-9][0-9]{{0,15}}),'
+_HEX: Final = '"([0-9a-f]{64})"'
+LEAF: Final = re.compile(
+    rf'\{{"parts":\{{"body":{_HEX},"meta":{_HEX}(?:,"private":{_HEX})?\}},"position":([1-9][0-9]{{0,15}}),'
     r'"recorded_at":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)","v":1\}',
     re.ASCII,
 )
+"""A leaf in its one form: the digest of each part, the position, and when it was recorded."""
 
 
 class NoLeafError(ValueError):
@@ -69,12 +70,13 @@ def parse_leaf(text: bytes) -> Leaf:
         told = text.decode("ascii")
     except UnicodeDecodeError:
         raise NoLeafError("a leaf is ASCII") from None
-    matched = _LEAF.fullmatch(told)
+    matched = LEAF.fullmatch(told)
     if matched is None:
         raise NoLeafError(f"this is no leaf: {told[:100]!r}")
+    *digests, position, recorded_at = matched.groups()
     try:
-        recorded_at = datetime.fromisoformat(matched[2])
+        when = datetime.fromisoformat(recorded_at)
     except ValueError:
-        raise NoLeafError(f"no such instant: {matched[2]}") from None
-    digests = [bytes.fromhex(digest) for digest in re.findall(r'"([0-9a-f]{64})"', told)]
-    return Leaf(int(matched[1]), recorded_at, dict(zip(PARTS, digests, strict=False)))
+        raise NoLeafError(f"no such instant: {recorded_at}") from None
+    parts = {name: bytes.fromhex(digest) for name, digest in zip(PARTS, digests, strict=True) if digest is not None}
+    return Leaf(int(position), when, parts)

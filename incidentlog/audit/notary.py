@@ -7,18 +7,18 @@ written there before anything is published. What contradicts that stops it, for 
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 import structlog
 
 from incidentlog.audit.contradiction import Contradiction
-from incidentlog.audit.merkle import check_inclusion, fold, leaf_hash, root_of_inclusion
-from incidentlog.audit.notes import Note, NoteError, Signature, Signer, TreeHead, open_head, parse_note
+from incidentlog.audit.notes import Note, Signature, Signer, TreeHead
+from incidentlog.audit.review import Review
 from incidentlog.audit.state import Folder, State, StateError, seen
-from incidentlog.audit.tiles import HEIGHT, WIDTH, Edge, Tile, split
-from incidentlog.audit.tree import MissingError, Tree
+from incidentlog.audit.taking_up import check_ours, check_root, grow, head_of, last_note, rebuild
+from incidentlog.audit.tiles import Edge, Tile
+from incidentlog.audit.tree import Tree
 from incidentlog.audit.witness import Witness, Witnesses
 from incidentlog.clock import Clock
 from incidentlog.errors import Tampered
@@ -35,8 +35,6 @@ from incidentlog.store.read import LogIdentity, read_head, read_log
 
 INTERVAL_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 1.0
-PAGE: Final = 512
-"""Events folded in one go: so long nothing else gets its turn, about 2 ms."""
 REVIEWED: Final = 4
 """Full tiles whose events are read and hashed again in one round: 1,024 events a second, round and round."""
 
@@ -66,8 +64,7 @@ class Notary:
         self._signer: Signer | None = None
         self._state: State | None = None
         self._edge = Edge()
-        self._reviewed = 0
-        self._anchors: dict[tuple[int, int], bytes] = {}
+        self._review = Review()
         self.fork = 0
         self.key: LogKey | None = None
         """Who signs this fork; None while nobody does."""
@@ -229,52 +226,21 @@ class Notary:
             raise Contradiction("unclaimed", f"the database knows nothing of the key {state.vkey}, which signed it")
         if key.vkey != state.vkey:
             raise StateError(f"the log is signed by {key.vkey}, not by the key that is here")
-        signed, published = state.note, self.published
-        if published is not None and (signed is None or published.size > _head_of(signed).size):
-            # It was published, so it was written to the state: an older state was put back. Ours it is all the same.
-            _ours(published.note, signer)
-            signed = published.note
+        published = self.published
+        if published is not None:
+            check_ours(published, signer)
+        note = last_note(state, published)
+        signed = None if note is None else head_of(note)
         tree = Tree(connection, state.fork)
-        edge, tiles = await self._rebuilt(tree, 0 if signed is None else _head_of(signed).size)
-        if signed is not None:
-            await self._same_root(tree, edge, _head_of(signed), state)
-            if published is None or published.size < _head_of(signed).size:
-                published = self._stored(_head_of(signed), signed)
-                await publish(connection, state.fork, tiles, published)
+        edge, tiles = await rebuild(tree, 0 if signed is None else signed.size)
+        if note is not None and signed is not None:
+            await check_root(tree, edge, signed, state)
+            if published is None or published.size < signed.size:  # killed between writing the state and publishing
+                published = self._stored(signed, note)
+                await publish(connection, state.fork, stored_tiles(tiles), published)
             self._publish(published)
         self._edge, self._signer = edge, signer
         log.info("sealing", origin=signer.name, vkey=signer.verifier.vkey, size=edge.size)
-
-    async def _rebuilt(self, tree: Tree, size: int) -> tuple[Edge, list[StoredTile]]:
-        """The tree at a size, and the full tiles that were not stored yet."""
-        edge = await tree.edge()
-        if edge.size > size:
-            raise Contradiction(
-                "tiles", f"there are tiles for {edge.size} events, and {size} were signed", first=size + 1
-            )
-        full: list[StoredTile] = []
-        while edge.size < size:
-            try:
-                leaves = await tree.leaves(edge.size, min(PAGE, size - edge.size))
-            except MissingError as missing:
-                raise _gone(missing) from missing
-            full += _stored_tiles(edge.grow(map(leaf_hash, leaves)))
-        return edge, full
-
-    async def _same_root(self, tree: Tree, edge: Edge, signed: TreeHead, state: State) -> None:
-        """Raises Contradiction, naming where it begins, when the log is not what was signed."""
-        if edge.root() == signed.root:
-            return
-        same_size = state.note is not None and _head_of(state.note).size == edge.size
-        for level, kept in reversed([*enumerate(state.edge if same_size else ())]):  # the higher, the earlier
-            for n, (was, now) in enumerate(zip(split(kept), edge.rows[level], strict=False)):
-                if was == now:
-                    continue
-                first = ((edge.size >> HEIGHT * (level + 1) << HEIGHT) + n) << HEIGHT * level
-                last = first + (1 << HEIGHT * level)
-                leaf = (await tree.leaves(first, 1))[0] if level == 0 else None
-                raise Contradiction.at(first + 1, last, signed, leaf=leaf, sealed=was, root=edge.root())
-        raise Contradiction.at(1, signed.size, signed, leaf=None, sealed=None, root=edge.root())
 
     # Going on
 
@@ -293,19 +259,14 @@ class Notary:
             return
         if head > self._edge.size or self.published is None:
             await self._seal(connection, head)
-        await self.review(connection, REVIEWED)
+        signed = None if self.published is None else head_of(self.published.note)
+        await self._review.go_on(Tree(connection, self.fork), self._edge, signed, REVIEWED)
 
     async def _seal(self, connection: Connection, head: int) -> None:
         """Fold in what was committed up to a position, sign, keep that outside the database, and only then publish."""
         state, folder, signer = self._state, self._folder, self._signer
         assert state is not None and folder is not None and signer is not None  # noqa: S101, PT018 - it signs
-        tree, tiles = Tree(connection, self.fork), list[StoredTile]()
-        while self._edge.size < head:
-            try:
-                leaves = await tree.leaves(self._edge.size, min(PAGE, head - self._edge.size))
-            except MissingError as missing:
-                raise _gone(missing) from missing
-            tiles += _stored_tiles(self._edge.grow(map(leaf_hash, leaves)))
+        tiles = stored_tiles(await grow(Tree(connection, self.fork), self._edge, head))
         tree_head = TreeHead(signer.name, self._edge.size, self._edge.root())
         note = Note(tree_head.text, (signer.sign(tree_head.text),))
         rows = tuple(b"".join(row) for row in self._edge.rows)
@@ -338,65 +299,6 @@ class Notary:
         rung, self._bell = self._bell, asyncio.Event()
         rung.set()
 
-    # Looking back
-
-    async def review(self, connection: Connection, tiles: int) -> None:
-        """Read the events of the next few tiles again; raises Contradiction when they are not what was sealed."""
-        tree = Tree(connection, self.fork)
-        for _ in range(tiles):
-            start = self._reviewed * WIDTH
-            if start >= self._edge.size:
-                self._reviewed, self._anchors = 0, {}
-                return
-            await self._review(tree, self._reviewed, min(WIDTH, self._edge.size - start))
-            self._reviewed += 1
-
-    async def _review(self, tree: Tree, index: int, width: int) -> None:
-        start = index * WIDTH
-        there = await tree.there(start, width)
-        sealed = await self._sealed_hashes(tree, 0, index, width)
-        for n in range(width):
-            leaf = there.get(start + n + 1)
-            if leaf is None:
-                raise Contradiction("gone", f"position {start + n + 1} is gone, and was sealed", first=start + n + 1)
-            if sealed is not None and leaf_hash(leaf) != sealed[n]:
-                raise await self._changed(tree, start + n, leaf, sealed[n])
-        if sealed is None and fold([leaf_hash(leaf) for leaf in there.values()]) != await self._anchor(tree, 0, index):
-            raise Contradiction.at(start + 1, start + width, None, leaf=None, sealed=None)
-        if sealed is None:
-            raise Contradiction("tiles", f"tile 0/{index} was changed; the events under it were not", first=start + 1)
-
-    async def _changed(self, tree: Tree, index: int, leaf: bytes, sealed: bytes) -> Contradiction:
-        """The leaf at an index is not what was sealed, and here is the proof that this was signed."""
-        signed = None if self.published is None else _head_of(self.published.note)
-        proof: list[bytes] = []
-        if signed is not None:
-            with suppress(MissingError):
-                proof = await Tree(tree.source, tree.fork, self._edge.held()).inclusion(index, signed.size)
-                check_inclusion(sealed, index, signed.size, proof, signed.root)
-        root = root_of_inclusion(leaf_hash(leaf), index, signed.size, proof) if signed is not None and proof else None
-        return Contradiction.at(index + 1, index + 1, signed, leaf=leaf, sealed=sealed, root=root, proof=proof)
-
-    async def _sealed_hashes(self, tree: Tree, level: int, index: int, width: int = WIDTH) -> list[bytes] | None:
-        """The hashes of a tile as they were sealed; None where the stored tile is not what was sealed."""
-        if self._edge.size >> HEIGHT * (level + 1) == index:
-            return self._edge.rows[level][:width]
-        try:
-            hashes = split(await tree.tile(Tile(level, index)))
-        except MissingError:
-            return None
-        return hashes if fold(hashes) == await self._anchor(tree, level, index) else None
-
-    async def _anchor(self, tree: Tree, level: int, index: int) -> bytes | None:
-        """The root of a full tile as the signed head has it; None where the tiles above it were changed."""
-        if (level, index) not in self._anchors:
-            parent = index // WIDTH
-            above = await self._sealed_hashes(tree, level + 1, parent)
-            if above is None:
-                return None
-            self._anchors |= {(level, parent * WIDTH + i): root for i, root in enumerate(above)}
-        return self._anchors[level, index]
-
     # Stopping
 
     def _stop(self, found: Contradiction) -> None:
@@ -404,7 +306,7 @@ class Notary:
         self.contradiction, self._signer = found, None
         state = self._state or (self._folder.read() if self._folder is not None else None)
         if state is not None and state.note is not None:
-            head = _head_of(state.note)
+            head = head_of(state.note)
             if self.published is None or self.published.size <= head.size:
                 self._publish(self._stored(head, state.note))
         evidence = found.told(None if state is None else state.note)
@@ -413,20 +315,6 @@ class Notary:
             self._folder.accuse(evidence)
 
 
-def _head_of(note: str) -> TreeHead:
-    return TreeHead.parse(parse_note(note.encode()).text)
-
-
-def _ours(note: str, signer: Signer) -> None:
-    try:
-        open_head(note.encode(), [signer.verifier])
-    except NoteError as error:
-        raise Contradiction("forged_head", f"the last tree head in the database is not ours: {error}") from error
-
-
-def _gone(missing: MissingError) -> Contradiction:
-    return Contradiction("gone", f"{missing}, and was committed", first=missing.position)
-
-
-def _stored_tiles(full: Sequence[tuple[Tile, bytes]]) -> list[StoredTile]:
+def stored_tiles(full: Sequence[tuple[Tile, bytes]]) -> list[StoredTile]:
+    """Full tiles as they are stored."""
     return [StoredTile(tile.level, tile.index, hashes) for tile, hashes in full]

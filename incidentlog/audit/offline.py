@@ -4,7 +4,6 @@ The file is read once, line by line; memory stays flat whatever its size. The ke
 """
 
 import binascii
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +12,7 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
+from incidentlog.audit.leaf import LEAF, PARTS
 from incidentlog.audit.merkle import Frontier, ProofError, check_consistency, leaf_hash
 from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, unbase64
 from incidentlog.commitment import SALT_BYTES, commitment
@@ -25,13 +25,7 @@ VERSION: Final = 1
 LINE: Final = 4 * 1024 * 1024
 SMALL: Final = 1024 * 1024
 """The most bytes of a line, and of the other files."""
-_HEX = '"([0-9a-f]{64})"'
-_LEAF = re.compile(
-    rf'\{{"parts":\{{"body":{_HEX},"meta":{_HEX}(?:,"private":{_HEX})?\}},"position":([1-9][0-9]{{0,15}}),'
-    r'"recorded_at":"([0-9T:.-]{26}Z)","v":1\}',
-    re.ASCII,
-)
-_PARTS: Final = (("body", b"body"), ("meta", b"meta"), ("private", b"private"))
+_PARTS: Final = tuple((name, name.encode()) for name in PARTS)
 
 
 class VerificationError(Exception):
@@ -130,7 +124,7 @@ class _Walk:
         try:
             said = orjson.loads(line)
             leaf, parts = said["leaf"], said["parts"]
-            matched = _LEAF.fullmatch(leaf) if len(said) == 2 and isinstance(parts, dict) else None  # noqa: PLR2004
+            matched = LEAF.fullmatch(leaf) if len(said) == 2 and isinstance(parts, dict) else None  # noqa: PLR2004
         except (ValueError, KeyError, TypeError):
             matched = None
         if matched is None or parts is None:

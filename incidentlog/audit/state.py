@@ -109,7 +109,10 @@ class Folder:
             raise StateError(f"{self.state} cannot be read: {error!r}") from error
 
     def write(self, state: State) -> None:
-        """Know this from now on, whatever happens; the old state stays until the new one is whole and on the disk."""
+        """Know this from now on, whatever happens; the old state stays until the new one is whole and on the disk.
+
+        Raises StateError when it cannot be written.
+        """
         told: dict[str, Any] = {
             "version": _VERSION,
             "log": str(state.log),
@@ -119,8 +122,11 @@ class Folder:
             "note": state.note,
             "edge": [base64.b64encode(tile).decode() for tile in state.edge],
         }
-        write_private(self.state, orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
-        sync_folder(self.path)
+        try:
+            write_private(self.state, orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
+            sync_folder(self.path)
+        except OSError as error:
+            raise StateError(f"{self.state} cannot be written: {error}") from error
 
     def signer(self, given: str | None) -> Signer | None:
         """The key to sign with: the one given, else the file's; None where there is none. Raises StateError."""

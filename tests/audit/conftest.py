@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 
@@ -33,17 +34,24 @@ async def once_filled(server: Server) -> AsyncIterator[tuple[str, Path]]:
         yield access.admin.rpartition("/")[2].partition("?")[0], log.folder.path
 
 
-@pytest.fixture
-async def filled(server: Server, once_filled: tuple[str, Path], tmp_path: Path) -> AsyncIterator[Sealing]:
-    """A log of 700 events, sealed, to be harmed."""
-    template, folder = once_filled
+@asynccontextmanager
+async def copied(server: Server, template: str, folder: Folder) -> AsyncIterator[Sealing]:
+    """A copy of a database, and a folder to hold it against."""
     name = f"test_harmed_{next(_numbers)}"
     await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     access = access_to(server, name)
-    shutil.copytree(folder, tmp_path / "log")
-    log = Sealing(access, Folder(tmp_path / "log"), await access.connect())
+    log = Sealing(access, folder, await access.connect())
     try:
         yield log
     finally:
         await log.admin.close()
         await run_admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def filled(server: Server, once_filled: tuple[str, Path], tmp_path: Path) -> AsyncIterator[Sealing]:
+    """A log of 700 events, sealed, to be harmed."""
+    template, folder = once_filled
+    shutil.copytree(folder, tmp_path / "log")
+    async with copied(server, template, Folder(tmp_path / "log")) as log:
+        yield log

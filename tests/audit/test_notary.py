@@ -94,7 +94,7 @@ async def test_nothing_is_published_when_the_state_cannot_be_written(sealed: Sea
     await sealed.append(5)
     notary = sealed.notary()
     monkeypatch.setattr("incidentlog.audit.state.write_private", disk_full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StateError, match="No space"):
         await notary.once()
     assert notary.published is None
     assert await sealed.everything() == []

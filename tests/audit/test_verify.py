@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,9 @@ from incidentlog.audit.notes import NoteError, Signer
 from incidentlog.audit.state import State
 from incidentlog.audit.tiles import Edge
 from incidentlog.audit.verify import Report, leaf_of_row, verify_log
+from incidentlog.embedded import Server
 from incidentlog.store.parts import read_rows
+from tests.audit.conftest import copied
 from tests.audit.sealing import SIZE, Sealing
 from tests.commands import command
 
@@ -152,23 +155,32 @@ async def test_a_tampering_is_found_by_position_and_the_notary_signs_no_more(fil
     assert filled.signed().size == SIZE
 
 
-async def test_an_older_state_that_was_restored_is_found(filled: Sealing):
-    """What a dump of an hour ago brings back: everything fits together, and is too short."""
-    await filled.harm(
-        "DELETE FROM event_private WHERE position > 500", "DELETE FROM events WHERE position > 500",
-        "DELETE FROM commits WHERE last_position > 500", "DELETE FROM tree_heads WHERE size > 500",
-        "DELETE FROM tiles WHERE (index + 1) * 256 > 500 AND level = 0",
-    )  # fmt: skip
-    without = await verify_log(filled.admin)
-    assert without.findings == []  # nothing in the database says so
-    report = await verified(filled)
-    assert report.first is not None
-    assert (report.first.first, report.first.kind) == (501, "shorter")
-    notary = filled.notary()
-    await notary.once()
-    assert (notary.status, notary.size) == ("tampered", SIZE)
-    assert notary.contradiction is not None
-    assert notary.contradiction.first == 501
+async def test_an_older_state_of_the_database_that_was_put_back_is_found(
+    filled: Sealing, server: Server, once_filled: tuple[str, Path]
+):
+    """As a dump of an hour ago does: everything in it fits together, and is too short."""
+    await filled.append(100)
+    await filled.seal()
+    async with copied(server, once_filled[0], filled.folder) as older:
+        within = await verify_log(older.admin)
+        assert (within.findings, within.size) == ([], SIZE)  # nothing in the database says so
+        report = await verified(older)
+        assert report.first is not None
+        assert (report.first.first, report.first.kind) == (SIZE + 1, "shorter")
+        notary = older.notary()
+        await notary.once()
+        assert (notary.status, notary.size) == ("tampered", SIZE + 100)
+        assert notary.contradiction is not None
+        assert notary.contradiction.first == SIZE + 1
+        # Growing again over what is missing does not hide it.
+        await older.append(200)
+        assert (await verified(older)).first is not None
+        older.folder.acquit()
+        notary = older.notary()
+        await notary.once()
+        assert notary.status == "tampered"
+        assert notary.contradiction is not None
+        assert (notary.contradiction.first, notary.contradiction.last) == (513, 768)
 
 
 async def test_a_head_that_was_kept_elsewhere_shows_what_state_and_database_hide(filled: Sealing):
