@@ -70,9 +70,9 @@ class Asking:
         return URL(self.url + path, encoded=True)
 
     @property
-    def renews(self) -> bool:
-        """Whether another token may be had."""
-        return callable(self._token)
+    def presents(self) -> bool:
+        """Whether it presents a token."""
+        return self._token is not None
 
     async def token(self) -> str | None:
         """The token, fetched anew where it may change. Raises ValueError for one that cannot be in a header."""

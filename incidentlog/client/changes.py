@@ -60,7 +60,7 @@ class Notice:
     """What happens to the connection, for whoever wants to say so."""
 
     code: str
-    """`lost`, `back`, or what the service sends: `draining`, `auth_expiring`, `lagging`, `caught_up`."""
+    """`lost`, `back`, `refused`, or what the service sends: `draining`, `auth_expiring`, `lagging`, `caught_up`."""
     detail: str = ""
     retry_seconds: float | None = None
     """After `lost`: how long it waits before it tries again."""

@@ -204,11 +204,14 @@ class Follower:
 
     async def _take_in(self, message: Message, size: int, socket: aiohttp.ClientWebSocketResponse) -> None:
         match message["type"]:
-            case "error":
+            case "error" if message.get("id") == ID:
                 problem = problem_of(message)
                 if message.get("retryable"):
                     raise LostError(problem.detail) from problem
                 raise problem
+            case "error":  # about the connection, such as a token that would not do: a close follows if it must
+                self._notify(Notice("refused", problem_of(message).detail))
+                return
             case "notice":
                 await self._noticed(message, socket)
                 return
@@ -259,8 +262,8 @@ class Follower:
 
     def _closed(self, code: int | None, reason: str) -> Exception:
         """What a close means: gone for now, or for good."""
-        if code == EXPIRED and self._asking.renews:
-            return LostError("the token has expired")  # the next one is asked for when coming back
+        if code == EXPIRED and self._asking.presents:
+            return LostError(reason)  # coming back tells whether the key is no more, or only means something else now
         if code is not None and code in REFUSED:
             return REFUSED[code](reason)
         if code is not None and code in ENDED:

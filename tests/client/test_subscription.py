@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -299,6 +300,28 @@ async def test_with_another_clearance_rows_are_told_anew(client: Client, service
     async with Client(service.url, "a-public-key") as public, cities(public, resume=store) as followed:
         change = await next_(followed)
         assert (change.reason, change.set[ODESA]["incidents"]) == ("channel_changed", 1)
+
+
+async def test_a_key_that_reaches_further_by_now_goes_on_in_another_world_and_a_revoked_one_ends(service: Served):
+    await make_key(service.access, "analyst", "a-key", scopes=["read"], clearance=Tlp.CLEAR)
+    await service.add(strike(tlp="AMBER"), strike())
+    await service.settled()
+
+    async def now(change: str) -> None:
+        admin = await service.access.connect()
+        await admin.execute(f"UPDATE api_keys SET {change} WHERE key_id = 'analyst'")
+        await admin.close()
+        await service.clock.advance(service.clock.now() + timedelta(minutes=1))
+        await service.service.hub._check(tuple(service.service.hub._sessions))
+
+    async with Client(service.url, "a-key") as analyst, cities(analyst) as followed:
+        assert followed.rows[ODESA]["incidents"] == 1
+        await now(f"clearance = {int(Tlp.RED)}")
+        change = await next_(followed)
+        assert (change.reason, change.set[ODESA]["incidents"]) == ("channel_changed", 2)
+        await now("revoked_at = now()")
+        with pytest.raises(Unauthenticated):
+            await next_(followed)
 
 
 async def test_the_service_sends_no_further_than_the_window_and_then_all_in_one(
