@@ -333,7 +333,8 @@ async def test_the_service_sends_no_further_than_the_window_and_then_all_in_one(
         for n in range(6):
             await service.add(strike())
             await until(lambda n=n: all(chain.cursor.position == min(n + 1, 2) for chain in received))
-        await service.settled()
+        channels = service.service.hub._channels.values()
+        await until(lambda: all(channel.cursor.position == 6 for channel in channels))
         changes = [await next_(followed) for _ in range(3)]
         assert [(c.start, c.to, c.conflated) for c in changes] == [(0, 1, False), (1, 2, False), (2, 6, True)]
         assert followed.rows[ODESA]["incidents"] == 6
