@@ -96,13 +96,13 @@ class Notary:
     async def sealed(self, position: int, seconds: float) -> bool:
         """Wait until a position is sealed, at most so long; whether it is."""
         deadline = time.monotonic() + seconds
-        while self.size < position:
+        while self.size < position and self.contradiction is None:
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
                     await self._bell.wait()
             except TimeoutError:
-                return self.size >= position
-        return True
+                break
+        return self.size >= position
 
     def admit_appends(self) -> None:
         """Raises Tampered where positions would be given out a second time, for other events."""

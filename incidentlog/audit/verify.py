@@ -212,11 +212,16 @@ class _Walk:
         self._frontier.add(leaf)
         self._full += [full for full in self._edge.grow((leaf,)) if full[0].level]
         self._at_a_head()
-        columns = [*false_columns(row)]
+        try:
+            columns = [*false_columns(row)]
+            self._erasures(row)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # what the door let in can be read
+            detail = f"position {row.position}: what is stored cannot be read: {error!r}"
+            self._report.find(row.position, "changed", detail)
+            return
         if columns:
             detail = f"position {row.position}: {', '.join(columns)} is not what is hashed"
             self._report.find(row.position, "index", detail, columns=columns)
-        self._erasures(row)
 
     def _at_a_head(self) -> None:
         """Compare the root, where one was signed."""

@@ -78,6 +78,9 @@ TAMPERINGS = {
     "a body that was edited in the tile that is not full": Tampering((EDIT.format(690),), 690),
     "the first body": Tampering((EDIT.format(1),), 1),
     "meta that was edited": Tampering(("UPDATE events SET meta = replace(meta, 'tester', 'nobody') WHERE position = 9",), 9),
+    "a body that is no JSON": Tampering(("UPDATE events SET body = 'drone' WHERE position = 300",), 300),
+    "meta that is no JSON": Tampering(("UPDATE events SET meta = '[' WHERE position = 300",), 300),
+    "meta of another shape": Tampering(("UPDATE events SET meta = '[]' WHERE position = 300",), 300),
     "a salt that was edited": Tampering(("UPDATE events SET body_salt = meta_salt WHERE position = 300",), 300),
     "an instant that was edited": Tampering(
         ("UPDATE events SET recorded_at = recorded_at - interval '1 hour' WHERE position = 300",), 300
