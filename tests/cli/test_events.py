@@ -29,7 +29,7 @@ def test_csv_is_read_back(terminal: Terminal):
     done = terminal.run("events", "list", "--limit", "3", "-o", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
     assert [row["position"] for row in rows] == ["1", "2", "3"]
-    assert rows[0]["occurred.start"] == "2022-02-28"
+    assert rows[0]["occurred_start"] == "2022-02-28"
 
 
 def test_one_event_is_shown_whole(demo: Demo, terminal: Terminal):
