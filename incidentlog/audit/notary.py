@@ -158,6 +158,8 @@ class Notary:
             if rounds is not None:
                 rounds -= 1
                 continue
+            if self._folder is not None and not self._ours and self._folder.is_free():
+                return  # whoever held it is gone: take up
             await asyncio.sleep(max(0.05, started + INTERVAL_SECONDS - time.monotonic()))
 
     # Taking up

@@ -89,6 +89,11 @@ class Folder:
             else:
                 yield True
 
+    def is_free(self) -> bool:
+        """Whether nobody holds the folder at the moment."""
+        with self.held() as held:
+            return held
+
     def read(self) -> State | None:
         """What was known last; None in a new folder. Raises StateError for a file that says nothing sound."""
         try:

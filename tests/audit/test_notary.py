@@ -123,6 +123,18 @@ async def test_one_process_signs_and_another_follows(sealed: Sealing):
         assert (second.status, second.size) == ("following", first.size)
 
 
+async def test_another_takes_over_when_the_one_that_signs_is_gone(sealed: Sealing, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incidentlog.audit.notary.INTERVAL_SECONDS", 0.05)
+    await sealed.append(2)
+    notary = sealed.notary()
+    with sealed.folder.held():
+        second = asyncio.create_task(notary.run())
+        assert not await notary.sealed(2, 0.2)
+    assert await notary.sealed(2, 20)
+    assert notary.status == "sealing"
+    second.cancel()
+
+
 async def test_waiting_for_the_seal_ends_when_it_is_there(sealed: Sealing):
     notary = sealed.notary()
     position = await sealed.append(1)
