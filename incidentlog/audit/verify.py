@@ -194,13 +194,25 @@ class _Walk:
             await self._compare_above()
             progress(self._frontier.size, head)
         self._report.size, self._report.root = self._frontier.size, self._frontier.root()
-        if beyond := await read_rows(self._connection, head, 2**53, 1):
-            self._report.find(beyond[0].position, "uncommitted", "there are events after the last commit")
+        await self._beyond(head)
         for (event_id, part), position in self._erased.items():
             if (event_id, part) not in self._named:
                 detail = f"the {part} of position {position} is gone, and no record.erased names it"
                 self._report.find(position, "erased", detail)
         self._report.erased = len(self._erased)
+
+    async def _beyond(self, head: int) -> None:
+        """What came while the rest was checked: only what was committed; and it may say that a part is erased."""
+        after = head
+        while rows := await read_rows(self._connection, after, 2**53, PAGE):
+            after = rows[-1].position
+            committed = (await read_head(self._connection)).position  # read after the rows: it covers them
+            if after > committed:
+                first = max(committed, head) + 1
+                self._report.find(first, "uncommitted", f"position {first} comes after the last commit")
+                return
+            for row in rows:
+                self._named_by(row)
 
     def _check(self, row: Row, tile: bytes) -> None:
         for fault in _false_digests(row):
@@ -273,6 +285,9 @@ class _Walk:
             self._erased[str(row.event_id), "body"] = row.position
         if row.has_private and row.private is None:
             self._erased[str(row.event_id), "private"] = row.position
+        self._named_by(row)
+
+    def _named_by(self, row: Row) -> None:
         if row.type == "record.erased" and row.body is not None:
             data = orjson.loads(row.body)["data"]
             self._named.add((str(UUID(data["target"])), data["part"]))

@@ -1,8 +1,9 @@
 """Every tampering that a superuser can do is found, and named by position; and the notary signs no more (P7)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,10 @@ from incidentlog.audit.state import State
 from incidentlog.audit.tiles import Edge
 from incidentlog.audit.verify import Report, leaf_of_row, verify_log
 from incidentlog.embedded import Server
+from incidentlog.store.append import Append
+from incidentlog.store.connect import Connection
 from incidentlog.store.parts import read_rows
+from incidentlog.store.read import Head, read_head
 from tests.audit.conftest import copied
 from tests.audit.sealing import SIZE, Sealing
 from tests.commands import command
@@ -34,6 +38,30 @@ async def test_what_is_not_sealed_yet_is_checked_as_far_as_it_can_be(filled: Sea
     assert (await verified(filled)).findings == []
     await filled.harm("UPDATE events SET country = 'PL' WHERE position = 702")
     assert (await verified(filled)).first.first == 702
+
+
+async def test_what_comes_while_it_is_checked_is_no_finding(filled: Sealing, monkeypatch: pytest.MonkeyPatch):
+    """Six hundred events when it began; a hundred more, one of which says what is erased, when it ended."""
+    heads = [Head(600, None)]
+
+    async def read_head_then(connection: Connection) -> Head:
+        return heads.pop() if heads else await read_head(connection)
+
+    event = await filled.admin.fetchrow("SELECT event_id, stream FROM events WHERE position = 300")
+    assert event is not None
+    await filled.append(commands=[erasing(event, "private")])
+    eraser = await filled.access.connect("eraser")
+    await eraser.execute("UPDATE event_private SET text = NULL, salt = NULL WHERE position = 300")
+    await eraser.close()
+    monkeypatch.setattr("incidentlog.audit.verify.read_head", read_head_then)
+    report = await verify_log(filled.admin)
+    assert [f.kind for f in report.findings] == ["shorter"]  # as the tree heads are read first, which here are newer
+    assert (report.size, report.erased) == (600, 1)
+
+
+def erasing(event: Mapping[str, Any], part: str) -> Append:
+    data = {"target": str(event["event_id"]), "part": part, "ground": "a court said so"}
+    return command({"type": "record.erased", "stream": event["stream"], "data": data})
 
 
 async def recompute(filled: Sealing) -> None:
@@ -217,11 +245,7 @@ async def test_an_erasure_that_was_recorded_is_no_tampering(filled: Sealing):
     event = await filled.admin.fetchrow("SELECT event_id, stream FROM events WHERE position = 300")
     assert event is not None
     for part in ("private", "body"):
-        erased = {
-            "type": "record.erased", "stream": event["stream"],
-            "data": {"target": str(event["event_id"]), "part": part, "ground": "a court said so"},
-        }  # fmt: skip
-        await filled.append(commands=[command(erased)])
+        await filled.append(commands=[erasing(event, part)])
     eraser = await filled.access.connect("eraser")
     await eraser.execute("UPDATE event_private SET text = NULL, salt = NULL WHERE position = 300")
     await eraser.execute(
