@@ -32,75 +32,8 @@ from incidentlog.subjects.change import seen_at
 from incidentlog.subjects.fold import RED, fold_family
 from incidentlog.subjects.subject import Subject
 from tests.projections.showing import KYIV, Given, given, local
-from tests.subjects.given import Event, event, id_of, merge, retract, timeline
-
-NAMES = st.sampled_from("ab")
-CODES = st.sampled_from(["UKR", "RUS", "USA", "RUS.MOD"])
-FEW = st.integers(0, 3)
-ROLES = st.sampled_from(["party", "mediator", "host"])
-ACTORS = st.lists(st.builds(lambda code, role: {"code": code, "role": role}, CODES, ROLES), max_size=3)
-DATES = st.integers(1, 28).map(lambda n: f"2025-05-{n:02}")
-OCCURRED = st.one_of(
-    st.builds(lambda d, tz: {"start": d, "precision": "day", "tz": tz}, DATES, st.sampled_from([KYIV, "America/New_York"])),
-    st.builds(lambda d, n: {"start": d, "end": f"2025-05-{int(d[-2:]) + n:02}", "precision": "day", "tz": KYIV}, DATES, FEW),
-    DATES.map(lambda d: {"start": f"{d}T22:30:00Z", "precision": "minute", "tz": KYIV}),
-    DATES.map(lambda d: {"start": d, "precision": "month", "tz": KYIV}),
-)  # fmt: skip
-IMPLEMENTS = st.sampled_from([[], [{"rel": "implements", "target": "commitment:a"}], [
-    {"rel": "implements", "target": "commitment:b"}, {"rel": "implements", "target": "an event"}]])  # fmt: skip
-TOTALS = st.none() | st.integers(0, 9)
-
-
-def data(name: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[str, Event]]:
-    """An event of a type, with some of its fields told."""
-    told = st.fixed_dictionaries(fields)
-    return told.map(lambda values: (name, {k.rstrip("_"): v for k, v in values.items() if v is not ...}))
-
-
-def maybe(value: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.one_of(st.just(...), value)
-
-
-SIDES = st.dictionaries(st.sampled_from(["UKR", "RUS"]), st.builds(lambda n: {"total": n}, TOTALS), min_size=1)
-BY_MEANS = st.dictionaries(st.sampled_from(["drone", "missile"]), st.builds(lambda n: {"best": n}, st.integers(5, 9)))
-SAID = st.one_of(
-    data("talk.proposed", track=st.sampled_from(["t", "u"])),
-    data("talk.cancelled", by=CODES),
-    data("talk.suspended"),
-    data("talk.held", track=st.sampled_from(["t", "u"]), format=st.sampled_from(["bilateral", "proximity"]),
-         level=st.just("delegation"), direct_ua_ru=st.just(False), outcome=st.just("none")),
-    data("contact.held", mode=st.sampled_from(["visit", "message"])),
-    data("exchange.agreed", formula=st.sampled_from(["all", "1|1"]),
-         target=maybe(st.builds(lambda n: {"UKR": n}, TOTALS))),
-    data("exchange.stage_completed", stage=st.integers(1, 2), released=SIDES),
-    data("exchange.completed", released=SIDES),
-    data("exchange.completed", released_total=st.just({"UKR": 3})),
-    data("remains.repatriated", to=st.just("UKR"), count=TOTALS, to_counterparty=maybe(st.just({"RUS": 2}))),
-    data("children.returned", to=st.just("UKR"), count=TOTALS),
-    data("commitment.made", obligor=CODES, beneficiary=maybe(CODES), kind=st.just("goal"), text=st.just("text"),
-         due=maybe(DATES), target_value=maybe(st.integers(0, 9))),
-    data("commitment.progressed", value=maybe(FEW), level=st.sampled_from(["minimum", "complete"])),
-    data("commitment.rescheduled", new_due=DATES),
-    data("commitment.fulfilled"),
-    data("commitment.breached", claimed_by=CODES),
-    data("strike.reported", means=st.lists(st.sampled_from(["drone", "missile"]), max_size=2),
-         target_class=st.just("port"), launched=maybe(BY_MEANS), intercepted=maybe(BY_MEANS)),
-    data("proposal.tabled", by=CODES),
-    data("proposal.responded", responder=CODES, response=st.sampled_from(["accepted", "rejected"])),
-    data("statement.made", speaker=CODES, stance=st.sampled_from(["threat", "hope"]), topic=st.just("topic")),
-    data("ceasefire.declared", scope=st.just(["local"]), effective_from=DATES),
-    data("ceasefire.responded", party=CODES, response=st.sampled_from(["accepted", "rejected"])),
-    data("ceasefire.position_stated", party=CODES, stated_status=st.sampled_from(["kept", "broken"])),
-    data("agreement.reached", form=st.sampled_from(["signed", "verbal"]), scope=st.just(["local"])),
-    data("assistance.pledged", provider=CODES, recipient=CODES, kind=st.just(["military"])),
-)  # fmt: skip
-EVENTS = st.builds(
-    lambda said, name, occurred, actors, links, sure: event(
-        said[0], f"{said[0].partition('.')[0]}:{name}", occurred=occurred, actors=actors, links=links,
-        verification=sure, data=said[1],
-    ),
-    SAID, NAMES, OCCURRED, ACTORS, IMPLEMENTS, st.sampled_from(["unverified", "verified", "refuted"]),
-)  # fmt: skip
+from tests.subjects.given import Event, id_of, merge, retract, timeline
+from tests.subjects.saying import DATES, EVENTS, PATCHES
 
 
 @st.composite
@@ -115,9 +48,7 @@ def logs(draw: st.DrawFn) -> Given:
             category = said["stream"].partition(":")[0]
             said = merge(f"{category}:a", f"{category}:b")
         elif what == 2:
-            patch = draw(
-                st.sampled_from([{"occurred": {"start": "2025-05-20"}}, {"actors": None}, {"data": {"to": "RUS"}}])
-            )
+            patch = draw(PATCHES)
             said = {
                 "type": "record.amended",
                 "data": {"target": id_of(f"e{target}"), "patch": patch, "reason": "wrong"},

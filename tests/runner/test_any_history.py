@@ -1,165 +1,252 @@
-"""P4: what is kept up event by event is what is rebuilt from zero, and what is folded afresh, whatever happened."""
+"""P3 and P4, whatever happened: every projection is what is rebuilt and what is folded afresh, and no answer changes.
 
-from collections.abc import AsyncIterator
+A Hypothesis machine appends events of every family of subjects, holds some back, amends, retracts, reinstates, merges
+and remarks them in any order, and asks at any instant, position and clearance. `HISTORIES` says how many histories
+are tried (the default suits CI): `HISTORIES=2000 pytest tests/runner/test_any_history.py`.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from itertools import count
-from typing import Any
-from uuid import UUID
+from typing import Any, ClassVar
 
+import orjson
 import pytest
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from incidentlog.embedded import Server
+from incidentlog.errors import Problem
+from incidentlog.projections.afresh import Afresh
+from incidentlog.projections.shapes import PROJECTIONS, Tally
+from incidentlog.runner import Runner
 from incidentlog.runner import runner as runner_module
+from incidentlog.store.derive import read_variant
+from incidentlog.subjects.fold import RED
+from incidentlog.subjects.subject import Subject
 from tests.api.serving import log_called
-from tests.commands import strike
-from tests.runner.driving import DERIVED, LOG, Log, caught_up, check, following, log_at
+from tests.runner.driving import DERIVED, KYIV, LOG, Log, caught_up, following, log_at
+from tests.subjects.given import Event, id_of
+from tests.subjects.saying import EVENTS, PATCHES
 
-ATS = [datetime(2025, 11, 21, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)]
-LEVELS = [0, 2, 4]
-PLACES: list[dict[str, Any]] = [
-    {"name": "Odesa", "country": "UA", "precision": "settlement"},
-    {"name": "Одесса", "country": "UA", "precision": "settlement"},
-    {"name": "Nowhere", "precision": "settlement"},
-    {"name": "NOWHERE", "precision": "settlement"},
-    {"name": "Moscow region", "country": "RU", "admin1": "48", "precision": "admin1"},
-]
-PATCHES: list[dict[str, Any]] = [
-    {"data": {"casualties": {"killed": {"best": 9}}}},
-    {"data": {"casualties": {"killed": {"best": None}}}},
-    {"data": {"count": -1}},
-    {"data": {"effective_until": "2025-11-21"}},
-    {"occurred": {"start": "2025-11-23"}},
-    {"place": {"name": "Kyiv", "country": "UA", "place_id": None}},
-    {"place": None},
-    {"actors": None},
-]
-STREAMS = ["strike:a", "strike:b", "strike:c", "ceasefire:a", "ceasefire:b", "violation:a", "alert:a"]
-MARKS = ["CLEAR", "CLEAR", "CLEAR", "AMBER", "RED"]
-
-numbers = st.integers(0, 9)
-actions = st.tuples(
-    st.sampled_from(["new"] * 6 + ["retract", "retract", "amend", "amend", "merge", "remark", "confirm"]),
-    st.sampled_from(STREAMS),
-    numbers,
-    st.integers(0, 40),
-    st.sampled_from(MARKS),
-)
-histories = st.lists(st.lists(actions, min_size=1, max_size=8), min_size=1, max_size=5)
+HISTORIES = int(os.environ.get("HISTORIES", "6"))
+STEPS = 25
+INSTANTS = st.sampled_from([datetime(2025, 5, 10, 9, tzinfo=UTC), datetime(2025, 5, 20, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)])  # fmt: skip
+LEVELS = st.sampled_from([0, 2, RED])
+MARKS = st.sampled_from(["CLEAR", "CLEAR", "CLEAR", "AMBER", "RED"])
+PICKS = st.integers(0, 10_000)
+CLEAR = {"policy", "place", "actor", "source", "audit"}
 
 
-def made(batches: list[list[tuple[str, str, int, int, str]]]) -> list[list[dict[str, Any]]]:
-    """Events of these actions, each with a target that is there; what has none is left out."""
-    ids, streams, numbered = list[str](), list[str](), count(1)
-    answer = []
-    for batch in batches:
-        events = []
-        for kind, stream, n, target, mark in batch:
-            event: dict[str, Any] = {"id": str(UUID(int=next(numbered))), "tlp": mark}
-            if kind == "new":
-                event |= happened(stream, n, first=stream not in streams)
-                streams.append(stream)
-            elif kind == "merge":
-                others = [s for s in dict.fromkeys(streams) if s != stream]
-                if stream not in streams or not others:
-                    continue
-                event |= {"type": "record.merged", "stream": stream}
-                event["data"] = {"survivor": stream, "absorbed": [others[target % len(others)]], "reason": "one"}
-            elif ids:
-                event |= said(kind, ids[target % len(ids)], n, mark)
-            else:
+class Histories(RuleBasedStateMachine):
+    """One log, a runner that follows it, and every answer that was ever given."""
+
+    log: ClassVar[Log]
+    loop: ClassVar[asyncio.AbstractEventLoop]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.streams: list[str] = []
+        self.undone: list[str] = []
+        self.held: list[Event] = []
+        self.given: list[tuple[str, datetime, int, int, bytes]] = []
+        self.compared = 0
+        self.following: AbstractAsyncContextManager[Runner] | None = None
+        self.runner: Runner
+
+    def run(self, doing: Any) -> Any:
+        return self.loop.run_until_complete(doing)
+
+    # ------------------------------------------------------------------------------------------ what happens
+
+    @initialize(page=st.integers(1, 9), said=EVENTS)
+    def begin(self, page: int, said: Event) -> None:
+        """An empty log, read a few events at a time."""
+        runner_module.PAGE = page  # type: ignore[misc] # the test's own
+        self.run(self.log.clear(*LOG, *DERIVED))
+        self.following = following(self.log)
+        self.runner = self.run(self.following.__aenter__())
+        self._append({**said, "tlp": "CLEAR"})
+
+    @rule(events=st.lists(st.tuples(EVENTS, MARKS), min_size=1, max_size=4), late=st.booleans())
+    def happens(self, events: list[tuple[Event, str]], *, late: bool) -> None:
+        """Events in one append, or held back to come later, in another order."""
+        marked = [{**e, "tlp": "CLEAR" if e["type"].partition(".")[0] in CLEAR else mark} for e, mark in events]
+        if late:
+            self.held = [*reversed(marked), *self.held]
+        else:
+            self._append(*marked)
+
+    @precondition(lambda self: self.held)
+    @rule()
+    def comes_late(self) -> None:
+        """What was held back."""
+        held, self.held = self.held, []
+        self._append(*held)
+
+    @rule(pick=PICKS, patch=PATCHES, mark=MARKS)
+    def amended(self, pick: int, patch: Event, mark: str) -> None:
+        self._about("amended", pick, mark, patch=patch, reason="corrected")
+
+    @rule(pick=PICKS, mark=MARKS)
+    def retracted(self, pick: int, mark: str) -> None:
+        self.undone += self._about("retracted", pick, mark, reason="wrong")
+
+    @precondition(lambda self: self.undone)
+    @rule(pick=PICKS)
+    def reinstated(self, pick: int) -> None:
+        """A retraction is retracted."""
+        undo = self.undone[pick % len(self.undone)]
+        self._append({"type": "record.retracted", "data": {"target": undo, "reason": "it was right"}})
+
+    @rule(pick=PICKS, mark=MARKS)
+    def remarked(self, pick: int, mark: str) -> None:
+        self._about("remarked", pick, "CLEAR", tlp=mark, reason="the marking changed")
+
+    @rule(pick=PICKS, kind=st.sampled_from(["corroborated", "disputed"]))
+    def judged(self, pick: int, kind: str) -> None:
+        self._about(kind, pick, "CLEAR")
+
+    @rule(pick=PICKS, mark=MARKS)
+    def merged(self, pick: int, mark: str) -> None:
+        """Two streams of a category, where there are two."""
+        stream = self.streams[pick % len(self.streams)]
+        others = [s for s in self.streams if s != stream and s.partition(":")[0] == stream.partition(":")[0]]
+        if others:
+            data = {"survivor": stream, "absorbed": [others[0]], "reason": "one"}
+            self._append({"type": "record.merged", "stream": stream, "tlp": mark, "data": data})
+
+    def _about(self, kind: str, pick: int, mark: str, **said: Any) -> list[str]:
+        target = self.ids[pick % len(self.ids)]
+        return self._append({"type": f"record.{kind}", "tlp": mark, "data": {"target": target, **said}})
+
+    def _append(self, *events: Event) -> list[str]:
+        """In one append; what the door refuses is left out."""
+        before = self.run(self.log.head())
+        named = [{**e, "id": id_of(f"event {len(self.ids) + n} of {before}")} for n, e in enumerate(events)]
+        try:
+            self.run(self.log.add(*named, fitting=True))
+        except Problem:
+            return []  # such as a marking that its category cannot have
+        new = [e for e in self.run(self.log.events()) if e.position > before]
+        self.ids += [str(e.event_id) for e in new]
+        self.streams = list(dict.fromkeys([*self.streams, *(e.stream for e in new)]))
+        return [str(e.event_id) for e in new]
+
+    # --------------------------------------------------------------------------------------------- what holds
+
+    @rule(at=INSTANTS, level=LEVELS, back=st.integers(0, 8))
+    def asked(self, at: datetime, level: int, back: int) -> None:
+        """Every projection, now or as of a position before, is what folding afresh gives; the answer is remembered."""
+        position = max(0, self.run(caught_up(self.log, self.runner)) - back)
+        afresh = Afresh(self.run(self.log.events())[:position], KYIV)
+        for name, projection in PROJECTIONS.items():
+            rows = self.run(self.log.rows(name, at, position, level))
+            assert rows == afresh.rows(projection, at, level=level), (name, position, at, level)
+            self.given.append((name, at, position, level, orjson.dumps(rows)))
+        self.compared += 1
+
+    @precondition(lambda self: self.given)
+    @rule(pick=PICKS)
+    def asked_again(self, pick: int) -> None:
+        """An answer, once given, never changes (P3)."""
+        self.run(caught_up(self.log, self.runner))
+        self._same(self.given[pick % len(self.given)])
+
+    def _same(self, given: tuple[str, datetime, int, int, bytes]) -> None:
+        name, at, position, level, answer = given
+        assert orjson.dumps(self.run(self.log.rows(name, at, position, level))) == answer, given[:4]
+
+    @invariant()
+    def nothing_failed(self) -> None:
+        assert self.following is None or self.runner.failure is None
+
+    def teardown(self) -> None:
+        """At the end: the ledgers are the sums over the subjects; rebuilt from zero, all is as it was; as is each answer."""
+        if self.following is None:
+            return
+        self.run(caught_up(self.log, self.runner))
+        self.asked(at=datetime(2026, 9, 1, tzinfo=UTC), level=RED, back=0)
+        self.run(self._ledgers_are_sums())
+        live = self.run(self.log.derived())
+        self.run(self.following.__aexit__(None, None, None))
+        self.run(self.log.clear(*DERIVED))
+        runner_module.PAGE = 1_000  # type: ignore[misc]
+        again = following(self.log)
+        self.runner = self.run(again.__aenter__())
+        try:
+            self.run(caught_up(self.log, self.runner))
+            rebuilt = self.run(self.log.derived())
+            for table in DERIVED:
+                assert rebuilt[table] == live[table], table
+            for given in self.given:
+                self._same(given)
+        finally:
+            self.run(again.__aexit__(None, None, None))
+
+    async def _ledgers_are_sums(self) -> None:
+        subjects = await self.log.connection.fetch(
+            "SELECT DISTINCT ON (stream) stream, body FROM subjects WHERE to_position IS NULL ORDER BY stream, level DESC"
+        )
+        known = [read_variant(stream, body) for stream, body in subjects]
+        for name, projection in PROJECTIONS.items():
+            if not isinstance(projection, Tally):
                 continue
-            ids.append(event["id"])
-            events.append(event)
-        answer.append(events)
-    return [events for events in answer if events]
+            booked = await self.log.connection.fetch(
+                "SELECT at, dimensions, amounts FROM ledger JOIN builds USING (build) WHERE projection = $1", name
+            )
+            lines = [(r["at"], tuple(r["dimensions"]), tuple(r["amounts"])) for r in booked]
+            right = [
+                (c.at, tuple(c.dimensions.get(d) for d in projection.dimensions),
+                 tuple(c.measures.get(m, 0) for m in projection.measures))
+                for s in known if isinstance(s, Subject) for c in projection.contributions(s)
+            ]  # fmt: skip
+            assert summed(lines) == summed(right), name
 
 
-def happened(stream: str, n: int, *, first: bool) -> dict[str, Any]:
-    category = stream.partition(":")[0]
-    event = strike(stream=stream, place=PLACES[n % len(PLACES)])
-    event["occurred"] = {"start": f"2025-11-{18 + n % 5}", "precision": "day", "tz": "Europe/Kyiv"}
-    event["sources"][0]["reliability"] = "ABCDEF"[n % 6]
-    del event["id"]
-    match category:
-        case "strike":
-            event["data"]["casualties"] = {"killed": {"best": n}} if n else {}
-            if not first and n % 2:
-                event["type"] = "strike.assessed"
-                event["data"] = {"as_of": f"2025-11-{19 + n % 5}", "casualties": {"killed": {"best": n}}}
-        case "ceasefire":
-            del event["place"]
-            kinds = ["declared", "terminated", "suspended", "resumed", "extended", "position_stated"]
-            kind = "declared" if first else kinds[n % len(kinds)]
-            event |= {"type": f"ceasefire.{kind}", "data": TERMS[kind]}
-        case "violation":
-            event["type"] = "violation.reported"
-            event["data"] = {
-                "ceasefires": ["ceasefire:a", "ceasefire:b"][: 1 + n % 2], "accused": ["RUS"], "claimed_by": "UKR",
-                "severity": "serious", "count": n + 1,
-            }  # fmt: skip
-        case _:
-            event |= {
-                "type": "alert.declared" if n % 2 else "alert.lifted",
-                "data": {"level": "oblast"} if n % 2 else {},
-            }
-    return event
+def summed(lines: list[tuple[Any, ...]]) -> dict[Any, tuple[int, ...]]:
+    sums: dict[Any, tuple[int, ...]] = {}
+    for at, dimensions, amounts in lines:
+        old = sums.get((at, dimensions), (0,) * len(amounts))
+        sums[at, dimensions] = tuple(a + b for a, b in zip(old, amounts, strict=True))
+    return {cell: total for cell, total in sums.items() if any(total)}
 
 
-TERMS: dict[str, dict[str, Any]] = {
-    "declared": {"sidedness": "unilateral", "scope": ["general"], "effective_from": "2025-11-19",
-                 "effective_until": "2025-11-29", "declared_by": "RUS"},
-    "terminated": {"mode": "collapsed"},
-    "suspended": {"by": "RUS"},
-    "resumed": {},
-    "extended": {"from": "2025-11-29", "until": "2025-12-09"},
-    "position_stated": {"party": "UKR", "stated_status": "in_force", "stated_until": "2025-11-25"},
-}  # fmt: skip
+@pytest.fixture
+def used_log(server: Server) -> Iterator[tuple[asyncio.AbstractEventLoop, Log]]:
+    """One log for all histories, emptied before each, in a loop that runs while something is done."""
+    with asyncio.Runner() as runner:
+
+        async def opened() -> tuple[Any, Any, Log]:
+            called = log_called("test_runner_histories", server)
+            at = log_at(await called.__aenter__())
+            return called, at, await at.__aenter__()
+
+        called, at, log = runner.run(opened())
+        yield runner.get_loop(), log
+        runner.run(at.__aexit__(None, None, None))
+        runner.run(called.__aexit__(None, None, None))
 
 
-def said(kind: str, target: str, n: int, mark: str) -> dict[str, Any]:
-    match kind:
-        case "retract":
-            return {"type": "record.retracted", "data": {"target": target, "reason": "wrong"}}
-        case "amend":
-            patch = PATCHES[n % len(PATCHES)]
-            return {"type": "record.amended", "data": {"target": target, "patch": patch, "reason": "corrected"}}
-        case "remark":
-            return {"type": "record.remarked", "tlp": "CLEAR", "data": {"target": target, "tlp": mark, "reason": "now"}}
-        case _:
-            return {"type": "record.corroborated", "data": {"target": target}}
-
-
-@pytest.fixture(scope="session")
-async def used_log(server: Server) -> AsyncIterator[Log]:
-    """One log for all examples, emptied before each."""
-    async with log_called("test_runner_histories", server) as access, log_at(access) as log:
-        yield log
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(batches=histories, page=st.integers(1, 9))
-async def test_live_rebuilt_and_folded_afresh_are_the_same(used_log: Log, batches: Any, page: int):
-    log = used_log
-    events = made([[("new", "strike:a", 1, 0, "CLEAR")], *batches])
-    note(repr(events))
-    await log.clear(*LOG, *DERIVED)
-    live_page, runner_module.PAGE = runner_module.PAGE, page
-    try:
-        async with following(log) as runner:
-            for batch in events:
-                await log.add(*batch, fitting=True)
-                await caught_up(log, runner)
-            assert runner.failure is None
-        live = await log.derived()
-        await check(log, ats=ATS, levels=LEVELS)
-        await log.clear(*DERIVED)
-        runner_module.PAGE = live_page
-        async with following(log) as runner:
-            await caught_up(log, runner)
-        rebuilt = await log.derived()
-    finally:
-        runner_module.PAGE = live_page
-    for table in DERIVED:
-        assert rebuilt[table] == live[table], table
+def test_live_rebuilt_and_folded_afresh_are_the_same_and_no_answer_changes(
+    used_log: tuple[asyncio.AbstractEventLoop, Log], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(runner_module, "PAGE", 1_000)
+    Histories.loop, Histories.log = used_log
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Histories,
+        settings=settings(
+            max_examples=HISTORIES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
