@@ -120,7 +120,7 @@ def _versions(events: Sequence[Recorded], zone: str, stream: str, clearance: int
             continue
         if standing is not None:
             yield SubjectVersion(standing.from_position, change.position, standing.restated, standing.state)
-        standing = None if state is None else SubjectVersion(change.position, None, change.restated, state)
+        standing = None if state is None else SubjectVersion(change.position, None, change.restated(clearance), state)
     if standing is not None:
         yield standing
 

@@ -113,7 +113,7 @@ def difference(change: Change, before: Entries, after: Entries) -> Iterator[Book
                     at=cell[0],
                     dimensions=cell[1],
                     amounts=tuple(sums[cell]),
-                    restated=change.restated,
+                    restated=change.restated(level),
                 )
 
 
@@ -228,9 +228,11 @@ class DocumentStep:
             if left_out:
                 subjects = _newest(subjects)
             body = self.document.fold(key, subjects) if subjects else None
-            self.versions.append(DocumentVersion(change.position, level, key, body, change.restated, left_out=left_out))
+            self.versions.append(
+                DocumentVersion(change.position, level, key, body, change.restated(level), left_out=left_out)
+            )
         for level in sorted(set(change.levels) - present):
-            self.versions.append(DocumentVersion(change.position, level, key, None, change.restated, gone=True))
+            self.versions.append(DocumentVersion(change.position, level, key, None, change.restated(level), gone=True))
 
 
 def _newest(subjects: Sequence[Subject]) -> list[Subject]:

@@ -201,7 +201,7 @@ class Lane:
         assert self._parked is not None  # noqa: S101 - read before
         connection, stream = self._connection, parked.stream
         after = await read_variants(connection, build.base, stream, self.position)
-        change = Change(first, NOBODY, NEVER, stream, {}, after, restated=True)
+        change = Change(first, NOBODY, NEVER, stream, {}, after, restates=True)
         try:
             if isinstance(projection, Tally):
                 step = self._tallies[build.build]

@@ -116,7 +116,7 @@ async def _write_subjects(connection: Connection, build: int, changes: Sequence[
             if after == change.before.get(level):
                 continue
             text = None if after is None else write_model(after)
-            standing.put((change.stream, level), change.position, (change.restated, text), gone=after is None)
+            standing.put((change.stream, level), change.position, (change.restated(level), text), gone=after is None)
     if standing.ended:
         ends = [(*key, position) for key, position in standing.ended.items()]
         await connection.execute(query("derive", "end_subjects"), build, *columns(ends, 3))

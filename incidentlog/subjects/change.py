@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from incidentlog.subjects.fold import Grown, Variants, fold_open, grow, is_restated
+from incidentlog.subjects.fold import Grown, Variants, comes_late, fold_open, grow, is_record_event
 from incidentlog.subjects.record import RecordMerged
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.subject import Subject
@@ -32,8 +32,15 @@ class Change:
     stream: str
     before: Variants
     after: Variants
-    restated: bool
-    """Whether it changes the past: a correction, or an event that came late (DOMAIN §5)."""
+    restates: bool | None
+    """Whether it changes the past: a correction does. None where that hangs on which events a reader sees."""
+
+    def restated(self, level: int) -> bool:
+        """Whether the past is another one for a reader of a marking: by a correction, or a late event (DOMAIN §5)."""
+        if self.restates is not None:
+            return self.restates
+        subject = seen_at(self.after, level)
+        return subject is not None and comes_late(subject.entries, self.event_id)
 
     @property
     def levels(self) -> list[int]:
@@ -57,15 +64,15 @@ class Family:
             self.variants, self.grown = fold_open(self.events, zone) if self.events else ({}, None)
         return self.variants
 
-    def add(self, e: Recorded, zone: str) -> tuple[dict[str, Variants], dict[str, Variants], bool]:
-        """Take in one more event: the subjects before and after it, and whether it restated the past."""
+    def add(self, e: Recorded, zone: str) -> tuple[dict[str, Variants], dict[str, Variants], bool | None]:
+        """Take in one more event: the subjects before and after it, and whether it restates, as a Change says it."""
         before = self.current(zone)
         # Nearly every event comes last in its stream and in the world: the others need not be folded again.
         grown = grow(self.grown, e, zone) if self.grown is not None or not self.events else None
         self.events.append(e)
         if grown is None:
             self.variants, self.grown = fold_open(self.events, zone)
-            return before, self.variants, is_restated(self.events, e)
+            return before, self.variants, True if is_record_event(e.type) else None
         self.variants, self.grown = {e.stream: {grown.level: grown.subject.complete()}}, grown
         return before, self.variants, False
 
@@ -96,11 +103,11 @@ class Families:
             for absorbed in merged_streams(e):
                 self._join(e.stream, absorbed, zone)
             family = self._family(e.stream)
-            before, after, restated = family.add(e, zone)
+            before, after, restates = family.add(e, zone)
             for stream in sorted({*before, *after}) if len(after) > 1 else after:
                 old, new = before.get(stream, {}), after.get(stream, {})
                 if stream == e.stream or old != new:
-                    yield Change(e.position, e.event_id, e.recorded_at, stream, old, new, restated)
+                    yield Change(e.position, e.event_id, e.recorded_at, stream, old, new, restates)
 
     def forget(self, *, touched: Iterable[str], keep: int) -> None:
         """Forget those that were not touched for longest, until at most `keep` streams are known."""

@@ -23,7 +23,7 @@ from incidentlog.subjects.recorded import AnyEffective, Effective, Recorded, rea
 from incidentlog.subjects.subject import Absorbed, Entry, Ignored, Status, Subject
 from incidentlog.subjects.values import Tlp, tlp_level
 
-SUBJECT_VERSION: Final = 2
+SUBJECT_VERSION: Final = 3
 """Raised when a fold changes its answers: subjects, and what hangs on them, are then rebuilt."""
 
 Variants = Mapping[int, Subject | Absorbed]
@@ -350,21 +350,11 @@ def merge_patch(target: Any, patch: Any) -> Any:
     return merged
 
 
-def is_restated(events: Sequence[Recorded], e: Recorded) -> bool:
-    """Whether a change made by `e` restates the past: a record event, or not the last of its subject (DOMAIN §5).
-
-    `events` are the family's up to and with `e`.
-    """
-    if is_record_event(e.type):
-        return True
-    if len(events) == 1 or e.envelope is None:
-        return False
-    order = (e.envelope.occurred.since, e.position)
-    return any(
-        (o.envelope.occurred.since, o.position) > order
-        for o in events
-        if o.envelope is not None and o.event_id != e.event_id and not is_record_event(o.type)
-    )
+def comes_late(entries: Sequence[Entry], event_id: UUID) -> bool:
+    """Whether an event is not the last of its subject by (occurred.start, position), records' events aside."""
+    order = {e.event: (e.occurred.since, e.position) for e in entries if not is_record_event(e.type)}
+    own = order.get(event_id)
+    return own is not None and any(other > own for other in order.values())
 
 
 CLEAR, RED = int(Tlp.CLEAR), int(Tlp.RED)

@@ -5,7 +5,8 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from incidentlog.subjects.fold import fold_family, is_restated
+from incidentlog.subjects.change import Families
+from incidentlog.subjects.fold import RED, fold_family
 from incidentlog.subjects.strike import Strike
 from incidentlog.subjects.subject import Absorbed, Subject
 from incidentlog.subjects.talk import Talk
@@ -245,7 +246,19 @@ def test_a_remark_changes_the_marking_of_its_event():
 
 def test_a_change_is_restated_by_a_record_event_or_by_one_that_is_not_the_last():
     rows = given(strike(), event("strike.assessed", A, as_of="2025-11-20", occurred=day("2025-11-18")), retract(A))
-    assert [is_restated(rows[: i + 1], rows[i]) for i in range(3)] == [False, True, True]
+    assert [change.restated(RED) for change in Families().changes(rows, KYIV)] == [False, True, True]
+
+
+def test_an_event_is_late_only_for_those_who_see_what_it_comes_after():
+    later = event("strike.assessed", A, tlp="AMBER", as_of="2025-11-20", occurred=day("2025-11-20"))
+    elsewhere = strike(B, occurred=day("2025-11-25"))
+    secretly = merge(A, B, tlp="RED")
+    rows = given(strike(), elsewhere, later, secretly, event("strike.assessed", A, as_of="2025-11-21"))
+    *_, last = (change for change in Families().changes(rows, KYIV) if change.stream == A)
+    assert [last.restated(level) for level in (0, 2, 4)] == [False, True, True]
+    alone = [row for row in rows if row is not rows[2]]
+    *_, last = (change for change in Families().changes(alone, KYIV) if change.stream == A)
+    assert [last.restated(level) for level in (0, 2, 4)] == [False, False, True]
 
 
 # Totality
