@@ -179,21 +179,31 @@ async def _write_documents(connection: Connection, derived: Sequence[Derived]) -
 class _Versions:
     """Rows that supersede each other within a batch, and those before it that they end."""
 
-    rows: list[tuple[Any, int, int | None, Any]] = field(default_factory=list)
     ended: dict[Any, int] = field(default_factory=dict)
+    _rows: dict[tuple[Any, int], tuple[int | None, Any]] = field(default_factory=dict)
+    """By key and the position from which they stand: up to where, and what."""
     _last: dict[Any, int] = field(default_factory=dict)
 
+    @property
+    def rows(self) -> list[tuple[Any, int, int | None, Any]]:
+        """Each version: its key, from where and up to where it stands, and what it is."""
+        return [(key, start, *standing) for (key, start), standing in self._rows.items()]
+
     def put(self, key: Any, position: int, value: Any, *, gone: bool) -> None:
-        """A version from a position on; `gone` ends the last one and begins none."""
+        """A version from a position on; `gone` ends the last one and begins none.
+
+        Of several from one position the last counts: a merge changes two streams that may share a document.
+        """
         last = self._last.pop(key, None)
         if last is None:
             self.ended.setdefault(key, position)
+        elif last == position:
+            del self._rows[key, last]
         else:
-            k, start, _, was = self.rows[last]
-            self.rows[last] = (k, start, position, was)
+            self._rows[key, last] = (position, self._rows[key, last][1])
         if not gone:
-            self._last[key] = len(self.rows)
-            self.rows.append((key, position, None, value))
+            self._last[key] = position
+            self._rows[key, position] = (None, value)
 
 
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

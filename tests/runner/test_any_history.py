@@ -176,11 +176,12 @@ class Histories(RuleBasedStateMachine):
         """At the end: the ledgers are the sums over the subjects; rebuilt from zero, all is as it was; as is each answer."""
         if self.following is None:
             return
-        self.run(caught_up(self.log, self.runner))
-        self.asked(at=datetime(2026, 9, 1, tzinfo=UTC), level=RED, back=0)
-        self.run(self._ledgers_are_sums())
-        live = self.run(self.log.derived())
-        self.run(self.following.__aexit__(None, None, None))
+        try:
+            self.asked(at=datetime(2026, 9, 1, tzinfo=UTC), level=RED, back=0)
+            self.run(self._ledgers_are_sums())
+            live = self.run(self.log.derived())
+        finally:
+            self.run(self.following.__aexit__(None, None, None))
         self.run(self.log.clear(*DERIVED))
         runner_module.PAGE = 1_000  # type: ignore[misc]
         again = following(self.log)

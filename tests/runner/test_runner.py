@@ -16,6 +16,7 @@ from incidentlog.store.connect import Access, lost
 from tests.api.serving import Served, serving
 from tests.commands import retraction, strike
 from tests.runner.driving import Log, caught_up, check, following, log_at
+from tests.subjects.given import day, event, merge, retract
 
 AT = [datetime(2026, 1, 1, tzinfo=UTC)]
 
@@ -271,3 +272,20 @@ async def test_registered_places_and_actors_are_told_before_the_position_is(log:
         await log.add({"type": "place.registered", "stream": "place:x", "data": place})
         await caught_up(log, runner)
     assert told == [(0, ["strike:a"]), (1, ["place:x"])]
+
+
+async def test_a_merge_of_two_that_share_a_document_makes_one_version_of_it(log: Log):
+    """Two streams change at one position, and both are rounds of one track."""
+    later = datetime(2026, 2, 1, tzinfo=UTC)
+    held = {"track": "ua-ru", "format": "bilateral", "level": "delegation", "direct_ua_ru": False, "outcome": "none"}
+    one, two = (event("talk.held", f"talk:{n}", f"talk {n}", occurred=day("2026-01-10"), data=held) for n in "ab")
+    async with following(log) as runner:
+        await log.add(one, two, merge("talk:a", "talk:b", name="merged"), retract("merged", "undone"))
+        await caught_up(log, runner)
+        assert [len((await log.rows("talks_ledger", later, p))["ua-ru"]["rounds"]) for p in (1, 2, 3, 4)] == [
+            1,
+            2,
+            1,
+            2,
+        ]
+        await check(log, ats=[later])
