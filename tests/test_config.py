@@ -49,6 +49,8 @@ def test_the_environment_goes_before_the_file_and_what_is_given_before_both(
 def test_origins_are_separated_by_commas_in_the_environment(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("INCIDENTLOG_ORIGINS", "https://a.example, https://b.example")
     assert Settings().origins == ["https://a.example", "https://b.example"]
+    monkeypatch.setenv("INCIDENTLOG_WITNESSES", "https://w.example w+01+A, https://v.example v+02+B")
+    assert Settings().witnesses == ["https://w.example w+01+A", "https://v.example v+02+B"]
 
 
 def test_what_is_empty_in_the_environment_is_not_set(monkeypatch: pytest.MonkeyPatch):

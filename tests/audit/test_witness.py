@@ -24,7 +24,10 @@ from incidentlog.audit.tiles import Edge, Held
 from incidentlog.audit.witness import Witness, request_body
 from incidentlog.audit.witnessing import Ledger, Witnessing, make_app
 from incidentlog.clock import ManualClock
+from incidentlog.config import Settings
+from tests.api.serving import serving
 from tests.audit.sealing import Sealing
+from tests.commands import strike
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LOG = Signer.make("log.example/incidents")
@@ -164,6 +167,19 @@ async def test_the_notary_publishes_with_the_cosignatures(sealed: Sealing, tmp_p
         await again.once()
         assert again.published is not None
         parse_note(again.published.note.encode()).signed_by(OURS.verifier)
+
+
+async def test_a_service_asks_the_witnesses_of_its_settings(sealed: Sealing, tmp_path: Path):
+    signer = sealed.folder.signer(None)
+    assert signer is not None
+    async with witnessing(tmp_path / "witness.json", signer) as url:
+        settings = Settings(witnesses=[f"{url} {OURS.verifier.vkey}"])
+        async with serving(sealed.access, settings=settings, folder=sealed.folder) as served:
+            await served.add(strike())
+            assert await served.service.notary.sealed(1, 20)
+            note = parse_note((await served.get("/log/checkpoint")).raw)
+    assert [s.name for s in note.signatures] == [signer.name, OURS.name]
+    note.signed_by(OURS.verifier)
 
 
 async def test_a_witness_that_is_away_or_forges_holds_nothing_up(sealed: Sealing, tmp_path: Path):
