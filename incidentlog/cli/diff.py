@@ -121,22 +121,30 @@ def _called(own: Difference) -> str:
 
 
 def _what(own: Difference) -> str:
-    """The figures that differ, as they were and are."""
+    """What differs: as it was and is, or, of what is on one side only, what it comes to."""
     from incidentlog.cli.tables import cell
     from incidentlog.projections.figures import leaves
 
     if "before" not in own:
-        return ", ".join(own["fields"][:TOLD])
-    before, after = leaves(own["before"] or {}), leaves(own["after"] or {})
-    shown = [name for name in own["fields"] if _short(before.get(name)) and _short(after.get(name))]
-    told = [f"{name} {cell(before.get(name))} → {cell(after.get(name))}" for name in shown[:TOLD]]
-    if own["kind"] != "changed":
-        told = [f"{name} {cell((after if own['kind'] == 'added' else before).get(name))}" for name in shown[:TOLD]]
-    return ", ".join([*told, *([f"and {len(own['fields']) - TOLD} more"] if len(own["fields"]) > TOLD else [])])
+        shown = [name for name in own["fields"] if name != "entries"] if own["kind"] == "changed" else []
+    elif own["kind"] == "changed":
+        before, after = leaves(own["before"] or {}), leaves(own["after"] or {})
+        changed = [name for name in own["fields"] if _short(before.get(name)) and _short(after.get(name))]
+        shown = [f"{name} {cell(before.get(name))} → {cell(after.get(name))}" for name in changed]
+    else:
+        told = leaves(own["after" if own["kind"] == "added" else "before"] or {})
+        shown = [f"{name} {value}" for name, value in told.items() if name in own["fields"] and _counts(name, value)]
+    more = [f"and {len(shown) - TOLD} more"] if len(shown) > TOLD else []
+    return ", ".join([*shown[:TOLD], *more])
 
 
 def _short(value: object) -> bool:
     return not isinstance(value, list | dict)
+
+
+def _counts(name: str, value: object) -> bool:
+    """Whether a table has room for it: a figure that is something, or how it stands."""
+    return name == "state" or (isinstance(value, int | float) and not isinstance(value, bool) and value != 0)
 
 
 def _why(own: Difference) -> str:

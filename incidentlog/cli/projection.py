@@ -116,8 +116,22 @@ async def _show(
             answer = service.json(table)
         else:
             answer = await service.get(path, query)
-    rows = answer["rows"] if "rows" in answer else {answer["key"]: answer["row"]}
-    return write(keyed(rows), output, whole=answer)
+    rows = keyed(answer["rows"] if "rows" in answer else {answer["key"]: answer["row"]})
+    if output is Output.TABLE and "compared" in answer:
+        rows = [_with_changes(row) for row in rows]
+    return write(rows, output, whole=answer)
+
+
+def _with_changes(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row for a table, each figure with how much it changed beside it."""
+    from incidentlog.cli.tables import cell
+
+    shown = {name: value for name, value in row.items() if name not in {"previous", "change"}}
+    for name, change in row["change"].items():
+        difference = change["absolute"] if "absolute" in change else change.get("best", {}).get("absolute")
+        if difference is not None:
+            shown[name] = f"{cell(row[name])} ({difference:+,})"
+    return shown
 
 
 async def _locally(

@@ -87,6 +87,14 @@ def test_the_largest_and_the_period_before_are_asked_as_over_rest(demo: Demo, te
     assert terminal.data("projection", "show", "city_incidents", *words) == rest
 
 
+def test_in_a_table_the_change_is_beside_each_figure(terminal: Terminal):
+    words = ["--since", "2025-07-01", "--until", "2025-12-31", "--compare", "previous", "--at-position", "110"]
+    done = terminal.run("projection", "show", "city_incidents", "--group-by", "country", *words, "-o", "table")
+    row = next(line for line in done.stdout.splitlines() if line.strip().startswith("UA"))
+    assert "(+" in row
+    assert "Not shown" not in done.stdout
+
+
 def table(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
