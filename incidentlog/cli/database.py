@@ -43,3 +43,27 @@ def status(output: options.Form = None) -> None:
         write(rows, options.form(output))
         if not all(applied for _, applied in told):
             raise typer.Exit(Code.FAILURE)
+
+
+@app.command()
+def scrub() -> None:
+    """Write the tables anew, so that no file of theirs holds what was erased; it waits, and lets wait, while it does.
+
+    The write-ahead log and backups keep it until they are gone: see docs/erasure-and-replay.md.
+    """
+    with ending():
+        import asyncio
+
+        from incidentlog.cli.settings import load_settings, reaching
+        from incidentlog.store.erase import rewrite
+
+        async def work() -> None:
+            connection = await access.connect()
+            try:
+                await rewrite(connection)
+            finally:
+                await connection.close()
+
+        with reaching(load_settings()) as access:
+            asyncio.run(work())
+        say("the tables are written anew; the write-ahead log and backups are not")

@@ -57,3 +57,12 @@ async def read_private(connection: Connection, position: int) -> str | None:
 async def with_private(pool: Pool | Connection, positions: Iterable[int]) -> set[int]:
     """Which of these events have a private part, or had one that was erased."""
     return {row["position"] for row in await pool.fetch(query("erase", "private_positions"), list(positions))}
+
+
+async def rewrite(connection: Connection) -> None:
+    """Write the tables anew, with a login that owns them, so that no file of theirs has a trace of what was erased.
+
+    Each is locked while that goes on, and needs as much room again. The write-ahead log and backups are not rewritten.
+    """
+    await connection.execute(query("erase", "rewrite"), timeout=None)
+    await connection.execute(query("erase", "checkpoint"), timeout=None)

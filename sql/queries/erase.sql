@@ -46,3 +46,11 @@ SELECT text FROM event_private WHERE position = $1
 -- Which of these events have, or had, a private part.
 -- $1 positions bigint[]
 SELECT position FROM event_private WHERE position = ANY($1)
+
+-- name: rewrite
+-- Write the tables that held what was erased anew, so that no page of their files has a trace of it. Locks each while.
+VACUUM (FULL) events, event_private, subjects, documents, ledger, names, access_log
+
+-- name: checkpoint
+-- Let the files be what the tables are.
+CHECKPOINT

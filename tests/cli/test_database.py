@@ -15,6 +15,9 @@ def test_a_database_is_brought_up_and_says_so(folder: Path):
     after = terminal.run("db", "status", "-o", "ndjson")
     assert after.returncode == 0
     assert '"applied":false' not in after.stdout
+    scrubbed = terminal.run("db", "scrub")
+    assert (scrubbed.returncode, scrubbed.stdout) == (0, ""), scrubbed.stderr
+    assert "backups are not" in scrubbed.stderr
 
 
 def test_a_database_that_is_away_is_unavailable(terminal: Terminal):

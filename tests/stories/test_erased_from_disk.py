@@ -6,11 +6,10 @@ from pathlib import Path
 
 import asyncpg
 
+from incidentlog.store.erase import rewrite
 from tests.api.serving import Served
 from tests.api.test_erasure import built_anew
 from tests.commands import about, strike
-
-REWRITTEN = ("events", "event_private", "subjects", "documents")
 
 
 def holding(root: str, needle: str) -> set[str]:
@@ -32,9 +31,7 @@ async def test_after_the_tables_are_rewritten_an_erased_text_lies_in_the_write_a
         assert any(path.startswith("base/") for path in holding(root, text))
     await service.add(*(about("erased", event["id"], part=part, ground=ground) for part in ("private", "body")))
     await built_anew(service)
-    for table in REWRITTEN:
-        await admin.execute(f"VACUUM FULL {table}")
-    await admin.execute("CHECKPOINT")
+    await rewrite(admin)
     for text in (hidden, said):
         left = holding(root, text)
         assert all(path.startswith("pg_wal/") for path in left), left
