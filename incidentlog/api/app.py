@@ -21,6 +21,7 @@ from incidentlog.api import (
     verify,
 )
 from incidentlog.api.errors import guarded
+from incidentlog.api.generations import in_one_generation
 from incidentlog.api.requests import SERVICE
 from incidentlog.api.service import Service
 from incidentlog.importers.door import LINE
@@ -29,6 +30,8 @@ MODULES: Final = (
     sse, events, projections, builds, diff, places, live, audit, replay, access, health, verify, asyncapi, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
+DERIVED: Final = (projections, diff)
+"""What answers from that which an erasure builds anew."""
 
 
 def make_app(service: Service) -> web.Application:
@@ -40,7 +43,7 @@ def make_app(service: Service) -> web.Application:
     for module in MODULES:
         for route in module.routes:
             assert isinstance(route, web.RouteDef)  # noqa: S101 - the modules have no static files
-            handler = guarded(route.handler)
+            handler = guarded(route.handler if module not in DERIVED else in_one_generation(route.handler))
             if route.method == "GET":
                 handler = access.noted(handler)
             app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from incidentlog.store.connect import Access, lost
-from incidentlog.store.erase import erase, pending_erasures, read_private, rebuild_owed, settle
+from incidentlog.store.erase import erase, pending_erasures, read_private, rebuild_owed
 
 LOOK_SECONDS: Final = 10.0
 """How often it looks for what another node, or one that was killed, left to be done."""
@@ -30,8 +30,8 @@ class Eraser:
     ) -> None:
         """`rebuild` builds everything derived anew, switches to it and then returns; it may take long.
 
-        `refresh` reads anew which generation the log is of: called when it has risen here, and now and then, since
-        it may have risen elsewhere.
+        The switch raises the generation. `refresh` reads that anew: called then, and now and then, since it may have
+        risen elsewhere.
         """
         self._access = access
         self._rebuild, self._refresh = rebuild, refresh
@@ -48,7 +48,7 @@ class Eraser:
                     for erasure in pending:
                         await erase(connection, erasure)
                         log.info("erased", part=erasure.part, position=erasure.target, by=erasure.position)
-                if await rebuild_owed(connection) is not None:
+                if await rebuild_owed(connection):
                     self._owed.set()
             finally:
                 connection.terminate()
@@ -85,12 +85,10 @@ class Eraser:
     async def _build_anew(self) -> None:
         connection = await self._access.connect("eraser")
         try:
-            upto = await rebuild_owed(connection)
-            if upto is not None:
+            if await rebuild_owed(connection):
                 await self._rebuild()
-                await settle(connection, upto)
                 await self._refresh()
-                log.info("built_anew_after_erasure", position=upto)
+                log.info("built_anew_after_erasure")
         finally:
             connection.terminate()
 

@@ -214,13 +214,19 @@ async def take_back(connection: Connection, name: str) -> Build | None:
 
 
 async def activate(connection: Connection, builds: Sequence[Build]) -> None:
-    """Let these answer from now on, and retire those that did; what had been retired before goes. In a transaction."""
+    """Let these answer from now on, and retire those that did; what had been retired before goes. In a transaction.
+
+    With it the generation rises where they know of erasures that those before them did not know of.
+    """
     ours = {b.build for b in builds}
     names = {b.projection for b in builds}
     others = [b for b in await read_builds(connection) if b.projection in names and b.build not in ours]
     active = [b.build for b in others if b.state == "active"]
     await connection.execute(query("builds", "set_state"), active, "retired")
     await connection.execute(query("builds", "set_state"), sorted(ours), "active")
+    for build in builds:
+        if build.projection == SUBJECTS:
+            await connection.execute(query("builds", "settle"), build.build)
     bases = {b.base for b in builds}
     stale = [b for b in others if b.state == "building" and b.wanted and b.base not in bases]
     await drop(connection, [b.build for b in (*stale, *others) if b in stale or b.state == "retired"])

@@ -35,17 +35,9 @@ async def erase(connection: Connection, erasure: Erasure) -> None:
         await connection.execute(query("erase", f"erase_{erasure.part}"), erasure.target)
 
 
-async def rebuild_owed(connection: Connection) -> int | None:
-    """The last erasure of a body after which nothing was built anew yet; None when what is derived knows of all."""
-    owed: int | None = await connection.fetchval(query("erase", "owed"))
-    return owed
-
-
-async def settle(connection: Connection, upto: int) -> None:
-    """Raise the generation: what is derived was built anew after the erasures up to a position."""
-    async with connection.transaction():
-        await connection.fetch(query("erase", "as_eraser"))
-        await connection.execute(query("erase", "settle"), upto)
+async def rebuild_owed(connection: Connection) -> bool:
+    """Whether a body was erased that what answers was still built from."""
+    return bool(await connection.fetchval(query("erase", "owed")))
 
 
 async def read_private(connection: Connection, position: int) -> str | None:

@@ -18,8 +18,8 @@ FOR UPDATE
 -- $3 base smallint
 -- $4 shape text
 -- $5 state text
-INSERT INTO builds (build, projection, version, base, shape, state)
-SELECT n, $1, $2, coalesce($3::smallint, n), $4, $5 FROM (SELECT (coalesce(max(build), 0) + 1)::smallint AS n FROM builds) AS next
+INSERT INTO builds (build, projection, version, base, shape, state, erased_upto)
+SELECT n, $1, $2, coalesce($3::smallint, n), $4, $5, last_erased_body() FROM (SELECT (coalesce(max(build), 0) + 1)::smallint AS n FROM builds) AS next
 RETURNING build
 
 -- name: set_state
@@ -27,6 +27,12 @@ RETURNING build
 -- $1 builds smallint[]
 -- $2 state text
 UPDATE builds SET state = $2 WHERE build = ANY($1)
+
+-- name: settle
+-- Raise the generation if these subjects know of erasures of bodies that what answered before them did not know of.
+-- $1 build smallint
+UPDATE log SET generation = generation + 1, erased_upto = b.erased_upto
+FROM builds b WHERE b.build = $1 AND b.erased_upto > log.erased_upto
 
 -- name: advance
 -- Move the checkpoint of some builds, if they are where and what the caller thinks they are: compare-and-swap.

@@ -28,14 +28,8 @@ WHERE position = $1 AND body IS NOT NULL
 UPDATE event_private SET text = NULL, salt = NULL WHERE position = $1 AND text IS NOT NULL
 
 -- name: owed
--- The last record.erased of a body after which what is derived was not built anew yet; null when there is none.
-SELECT max(e.position) FROM events e, log
-WHERE e.type = 'record.erased' AND e.position > log.erased_upto AND e.body::json #>> '{data,part}' = 'body'
-
--- name: settle
--- What is derived was built anew after the erasures up to a position: the generation rises, once for all of them.
--- $1 upto bigint
-UPDATE log SET generation = generation + 1, erased_upto = $1 WHERE erased_upto < $1
+-- Whether a body was erased that what answers was still built from.
+SELECT last_erased_body() > erased_upto FROM log
 
 -- name: private
 -- The private part of an event: there, or erased.

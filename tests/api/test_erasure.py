@@ -25,7 +25,7 @@ async def built_anew(service: Served) -> None:
     """Wait until the generation has risen; at most 10 s."""
     connection = await service.access.connect("eraser")
     async with asyncio.timeout(10):
-        while await rebuild_owed(connection) is not None:
+        while await rebuild_owed(connection):
             await asyncio.sleep(0.02)
     await connection.close()
     await service.settled()
@@ -112,6 +112,26 @@ async def test_the_generation_rises_once_what_was_derived_is_built_anew(service:
             await asyncio.sleep(0.02)
     answer = await service.get("/v1/projections/city_incidents", **pinned)
     assert answer.faults == {"/generation": "not_served"}
+
+
+async def test_another_node_answers_of_the_new_generation_before_it_has_heard_of_it(service: Served):
+    event = told()
+    await service.add(event)
+    pinned = {"at": "2026-01-01", "at_position": 1}
+    async with serving(service.access) as other:
+        before = await other.get("/v1/projections/city_incidents", **pinned)
+        other.service.eraser._refresh = nothing_heard
+        await service.add(erased(event, "body"))
+        await built_anew(service)
+        assert other.service.log.generation == 0
+        after = await other.get("/v1/projections/city_incidents", **pinned)
+    assert [a.json["basis"]["generation"] for a in (before, after)] == [0, 1]
+    assert (len(before.json["rows"]), after.json["rows"]) == (1, {})
+    assert before.headers["ETag"] != after.headers["ETag"]
+
+
+async def nothing_heard() -> None:
+    pass
 
 
 @pytest.mark.parametrize("part", ["private", "body"])
