@@ -195,7 +195,7 @@ class Notary:
             await self._take_up_signing(connection, signer)
         elif self._ours:
             self._state = seen(self._state, head)
-            self._folder.write(self._state)
+            await self._keep(self._folder, self._state)
 
     def _compare(self, identity: LogIdentity, state: State) -> State:
         if state.log != identity.id:
@@ -257,7 +257,7 @@ class Notary:
                 self._publish(last)
             if self._ours and self._folder is not None and self._state is not None and head > self._state.head:
                 self._state = seen(self._state, head)
-                self._folder.write(self._state)
+                await self._keep(self._folder, self._state)
             return
         if head > self._edge.size or self.published is None:
             await self._seal(connection, head)
@@ -273,7 +273,7 @@ class Notary:
         note = Note(tree_head.text, (signer.sign(tree_head.text),))
         rows = tuple(b"".join(row) for row in self._edge.rows)
         self._state = replace(state, head=max(head, state.head), note=str(note), edge=rows)
-        folder.write(self._state)
+        await self._keep(folder, self._state)
         if self._witnesses:
             note = note.and_also(await self._cosigned(connection, note, tiles))
         stored = self._stored(tree_head, str(note))
@@ -292,6 +292,16 @@ class Notary:
                 return await tree.consistency(old, size)
 
         return await self._witnesses.cosign(note, size, consistency)
+
+    @staticmethod
+    async def _keep(folder: Folder, state: State) -> None:
+        """Write the state in a thread: the disk may take its time, and appends should not wait for it."""
+        writing = asyncio.create_task(asyncio.to_thread(folder.write, state))
+        try:
+            await asyncio.shield(writing)
+        finally:
+            if not writing.done():  # cancelled: it must not outlive our hold on the folder
+                await asyncio.wait([writing])
 
     def _stored(self, head: TreeHead, note: str) -> StoredHead:
         return StoredHead(head.size, head.root, note, self._clock.now())

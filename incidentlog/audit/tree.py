@@ -26,6 +26,9 @@ from incidentlog.store.notary import Committed, count_full_tiles, read_commitmen
 REMEMBERED: Final = 65_536
 """How many roots of full tiles are remembered: they never change."""
 
+FOLDED: Final = 16
+"""Full tiles folded in one go: so long nothing else gets its turn, about 2 ms."""
+
 
 class MissingError(Tampered):
     """The database does not hold what it held when the tree was sealed."""
@@ -117,10 +120,12 @@ class Tree:
         """The roots of full tiles of a level."""
         known = {index: self._roots[level, index] for index in indexes if (level, index) in self._roots}
         unknown = [index for index in indexes if index not in known]
-        tiles = await self._full(level, unknown) if unknown else {}
-        if len(tiles) != len(unknown):
-            raise MissingError(f"tiles of level {level} are gone: {sorted(set(unknown) - set(tiles))[:3]}")
-        known |= {index: fold(split(hashes)) for index, hashes in tiles.items()}
+        for n in range(0, len(unknown), FOLDED):
+            wanted = unknown[n : n + FOLDED]
+            tiles = await self._full(level, wanted)
+            if len(tiles) != len(wanted):
+                raise MissingError(f"tiles of level {level} are gone: {sorted(set(wanted) - set(tiles))[:3]}")
+            known |= {index: fold(split(hashes)) for index, hashes in tiles.items()}
         self._roots |= {(level, index): known[index] for index in unknown}
         while len(self._roots) > REMEMBERED:
             self._roots.popitem(last=False)
