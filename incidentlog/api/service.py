@@ -120,11 +120,6 @@ async def running(
         encode_event=encode_event,
         authenticate=authenticate,
     )
-    nodes = Nodes(
-        access, pool, runner, grown,
-        checkpoint=partial(_checkpoint, pool), learn=learn, switched=hub.look, notify=settings.notify,
-    )  # fmt: skip
-    writer = Writer(access, grown=nodes.appended)
     door = Door(known, clock, identity.zone)
 
     async def rebuild() -> None:
@@ -134,6 +129,11 @@ async def running(
         service.log = await read_log(pool)
         await hub.look()
 
+    nodes = Nodes(
+        access, pool, runner, grown,
+        checkpoint=partial(_checkpoint, pool), learn=learn, switched=refresh, notify=settings.notify,
+    )  # fmt: skip
+    writer = Writer(access, grown=nodes.appended)
     eraser = Eraser(access, rebuild, refresh)
 
     async def append_digest(event: dict[str, Any]) -> None:

@@ -108,8 +108,10 @@ class Node:
 
 
 @asynccontextmanager
-async def following(access: Access, clock: Clock | None = None, **options: Any) -> AsyncIterator[Node]:
-    """A node on a log; `options` are the hub's."""
+async def following(
+    access: Access, clock: Clock | None = None, *, port: int = 0, **options: Any
+) -> AsyncIterator[Node]:
+    """A node on a log, on a free port or a certain one; `options` are the hub's."""
     clock = clock or SystemClock()
     pool = await access.pool("reader")
     grown = Wakeup()
@@ -134,7 +136,7 @@ async def following(access: Access, clock: Clock | None = None, **options: Any) 
         tasks = [parts.create_task(part.run()) for part in (writer, runner, hub)]
         server = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await server.setup()
-        site = web.TCPSite(server, "127.0.0.1", 0)
+        site = web.TCPSite(server, "127.0.0.1", port, backlog=1024)
         await site.start()
         node.port = server.addresses[0][1]
         try:
@@ -258,9 +260,10 @@ class Client:
 
 
 @asynccontextmanager
-async def client(node: Node, protocols: Sequence[str] = (PROTOCOL,), **options: Any) -> AsyncIterator[Client]:
-    """A client that has been welcomed."""
-    async with websockets.connect(node.url, subprotocols=list(protocols), proxy=None, **options) as socket:  # type: ignore[arg-type]
+async def client(node: Node | str, protocols: Sequence[str] = (PROTOCOL,), **options: Any) -> AsyncIterator[Client]:
+    """A client that has been welcomed, by a node or at a URL."""
+    url = node if isinstance(node, str) else node.url
+    async with websockets.connect(url, subprotocols=list(protocols), proxy=None, **options) as socket:  # type: ignore[arg-type]
         made = Client(socket)
         assert (await made.receive())["type"] == "welcome"
         yield made

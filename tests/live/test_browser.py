@@ -1,0 +1,58 @@
+"""Chromium's WebSocket follows, and the page at /docs/live lets one try it; skipped where there is no chromium."""
+
+import shutil
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.api.serving import ADMIN, Served
+from tests.api.verify.test_page import FLAGS
+from tests.commands import retraction, strike
+
+CHROMIUM = shutil.which("chromium")
+ODESA = "geonames:698740"
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to follow with")
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Any]:
+    playwright = pytest.importorskip("playwright.async_api")
+    async with playwright.async_playwright() as driver:
+        opened = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        await opened.close()
+
+
+async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_comes_back(browser: Any, busy: Served):
+    event = strike(stream="strike:seen-by-chromium")
+    await busy.add(event)
+    await busy.settled()
+    asked: list[str] = []
+    complaints: list[str] = []
+    page = await browser.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url.replace("ws:", "http:")))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(f"{busy.url}/docs/live")
+    await page.wait_for_selector("#described tr")
+    await page.fill("#token", ADMIN)
+    await page.select_option("#projection", "city_incidents")
+    await page.click("#follow")
+    row = page.locator("#rows tbody tr", has_text=ODESA)
+    await row.wait_for(timeout=15_000)
+    before = await row.inner_text()
+    await busy.add(strike(stream=None))
+    await page.wait_for_function("(before) => document.querySelector('#rows').innerText !== before", arg=before)
+    await page.wait_for_function("() => document.querySelector('#state').innerText.includes('by event')")
+    await page.click("#stop")
+    (retracted,) = await busy.add({**retraction(event["id"]), "stream": "strike:seen-by-chromium"})
+    await busy.settled()
+    await page.click("#resume")
+    await page.wait_for_function("() => document.querySelector('#state').innerText.includes('restated')")
+    assert f'"to":{retracted}' in await page.inner_text("#messages")
+    assert complaints == []
+    assert all(address.startswith(busy.url) for address in asked), asked
+    await page.close()
