@@ -9,7 +9,7 @@ from incidentlog.client.asking import Asking
 from incidentlog.client.chain import Chain, Cursor, Step
 from incidentlog.client.changes import Change, Events, Notice, Row
 from incidentlog.client.follower import Follower
-from incidentlog.client.resume import MemoryStore, Resume, ResumeError, ResumeStore
+from incidentlog.client.resume import Resume, ResumeError, ResumeStore
 
 SAVE_SECONDS: Final = 60.0
 """How often the place is saved while nothing concerns the subscription."""
@@ -31,7 +31,8 @@ class _Following(Generic[T]):
         notify: Callable[[Notice], None] | None = None,
     ) -> None:
         self._followed = followed
-        self._store = MemoryStore(resume) if resume is None or isinstance(resume, Resume) else resume
+        self._place = resume if isinstance(resume, Resume) else None
+        self._store = None if isinstance(resume, Resume) else resume
         self._chain = Chain(of_log=followed == "events", after=after)
         self._follower = Follower(asking, {"projection": followed, **subscription}, self._chain, notify or _silent)
         self.resumed = False
@@ -50,7 +51,7 @@ class _Following(Generic[T]):
         Raises what the service refuses, UnreachableError when it does not answer in the client's `retry_seconds`,
         ResumeError for a store of something else.
         """
-        stored = await self._store.load()
+        stored = self._place if self._store is None else await self._store.load()
         self.resumed = stored is not None
         if stored is not None:
             if stored.followed != self._followed:
@@ -101,10 +102,10 @@ class _Following(Generic[T]):
         return change
 
     async def _save(self) -> None:
-        if self._cursor is not None:
+        if self._store is not None and self._cursor is not None:
             await self._store.save(self.resume)
-            self._unsaved = False
-            self._saved_at = asyncio.get_running_loop().time()
+        self._unsaved = False
+        self._saved_at = asyncio.get_running_loop().time()
 
     def _apply(self, step: Step) -> T | None:
         self._cursor = step.cursor

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -18,6 +19,7 @@ from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from incidentlog.client import chain, follower
+from incidentlog.client.waits import Waits
 from incidentlog.embedded import Server
 from incidentlog.live.channel import Channel
 from incidentlog.live.subscription import Subscription
@@ -27,7 +29,7 @@ from tests.client.world import World
 
 HAPPENINGS = ["strike", "strike", "strike", "truce", "amended", "retracted", "merged"]
 MOST_READERS = 8
-DEEP = 150, 40
+DEEP = 100, 40
 numbers = st.integers(0, 9)
 happenings = st.lists(st.tuples(st.sampled_from(HAPPENINGS), numbers), min_size=1, max_size=4)
 
@@ -189,6 +191,7 @@ def world(server: Server) -> Iterator[Callable[..., type[AnyNetwork]]]:
         patch.setattr("incidentlog.live.channel.REMEMBERED", 3)
         patch.setattr(follower, "LEAST_PATIENCE_SECONDS", 0.4)
         patch.setattr(follower, "CLOSE_SECONDS", 0.05)
+        patch.setattr(follower, "Waits", partial(Waits, 5, 40))  # what holds before the service has advised
         loop = asyncio.new_event_loop()
         made = lived(server, loop)
         world = next(made)
