@@ -20,7 +20,7 @@ from incidentlog.projections.rows import (
     tally_rows,
 )
 from incidentlog.projections.shapes import Booking, Document, DocumentVersion, Key, Row, Tally, Totals
-from incidentlog.projections.steps import DocumentStep, TallyStep
+from incidentlog.projections.steps import DocumentStep, TallyStep, concerning
 from incidentlog.subjects.change import Change, Families
 from incidentlog.subjects.fold import RED
 from incidentlog.subjects.recorded import Recorded
@@ -61,7 +61,7 @@ class Afresh:
 
     def _tally(self, tally: Tally) -> TallyStep:
         step = TallyStep(tally)
-        for change in self.changes:
+        for change in concerning(tally, self.changes):
             step.apply(change)
         return step
 
@@ -80,7 +80,7 @@ class Afresh:
 
     def _documents(self, document: Document[Any], level: int) -> list[Stored]:
         step = DocumentStep(document, {})
-        for change in self.changes:
+        for change in concerning(document, self.changes):
             step.apply(change)
         seen: dict[str, dict[int, DocumentVersion]] = {}
         for version in step.versions:

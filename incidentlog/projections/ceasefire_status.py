@@ -43,6 +43,7 @@ class AccordBody(Model):
 class CeasefireStatus(Document[AccordBody]):
     """How every ceasefire and agreement stands, in whose view, with the violations claimed; and the headline."""
 
+    categories = frozenset({"ceasefire", "agreement"})
     body = AccordBody
     tally = Violations
     tally_by = ("claimant", "from_day", "to_day", "also")

@@ -20,6 +20,7 @@ ENDS: Final = ("low", "best", "high")
 class CityIncidents(Tally):
     """Incidents and casualties by place, kind and local day."""
 
+    categories = frozenset({"strike", "incident", "alert"})
     dimensions = (*WHERE, "kind", "day", "week", "month", "side", "verification")
     measures = (
         "incidents",

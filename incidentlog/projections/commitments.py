@@ -58,6 +58,7 @@ class Commitments(Document[Promise]):
     One is in progress once somebody says how far it has come, or something that implements it took place.
     """
 
+    categories = frozenset({"commitment"})
     body = Promise
     tally = Implementations
     tally_by = ("stream", "kind", "side")

@@ -76,6 +76,7 @@ class ExchangeTally(Tally):
     joined by `+`, so that sums stay whole. A formula's progress is in the bucket of its agreement.
     """
 
+    categories = frozenset({"exchange", "detainees", "children", "remains"})
     dimensions = ("side", "mediator", "kind", "stream", "formula", "day", "week", "month", "verification")
     measures = (
         *ONCE,

@@ -24,6 +24,7 @@ class Policies(Document[PolicyBody]):
     They hold by knowledge: for every instant, as known at the position that is read at.
     """
 
+    categories = frozenset({"policy"})
     body = PolicyBody
 
     def keys(self, subject: Subject) -> Iterator[str]:

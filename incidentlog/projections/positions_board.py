@@ -44,6 +44,7 @@ class PositionsBoard(Document[Board]):
     that the party answered or stated its position on.
     """
 
+    categories = frozenset({"statement", "proposal", "ceasefire"})
     body = Board
 
     def keys(self, subject: Subject) -> Iterator[str]:

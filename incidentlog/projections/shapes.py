@@ -24,6 +24,8 @@ class Projection:
     version: ClassVar[int]
     title: ClassVar[str]
     """One line, from the docstring."""
+    categories: ClassVar[frozenset[str] | None] = None
+    """The categories of the subjects that it looks at; None is any. What it does not look at costs it nothing."""
     poison: ClassVar[Literal["park", "stop"]] = "park"
     """What becomes of a stream that it cannot take in: set aside while the others go on, or all of it stops."""
 

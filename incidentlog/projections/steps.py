@@ -1,6 +1,6 @@
 """The one step that live running, rebuild, replay and folding afresh share: from a Change to what is written."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -11,6 +11,7 @@ from incidentlog.projections.shapes import (
     Document,
     DocumentVersion,
     Key,
+    Projection,
     Tally,
 )
 from incidentlog.subjects.change import Change, seen_at
@@ -78,6 +79,12 @@ class TallyStep:
             for (dimension, value), called in () if subject is None else self.tally.names(subject).items():
                 if (dimension, value, level) not in self._named:
                     yield Name(dimension, value, level, change.position, called)
+
+
+def concerning(projection: Projection, changes: Iterable[Change]) -> Iterable[Change]:
+    """The changes of subjects that a projection looks at."""
+    wanted = projection.categories
+    return changes if wanted is None else (c for c in changes if c.stream.partition(":")[0] in wanted)
 
 
 def book(tally: Tally, change: Change) -> Iterator[Booking]:

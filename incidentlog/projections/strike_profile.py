@@ -22,6 +22,7 @@ class StrikeProfile(Tally):
     `nationwide_strikes` says, and it would then be summed twice.
     """
 
+    categories = frozenset({"strike"})
     dimensions = ("day", "week", "month", "means", "side", "target_class", *WHERE, "verification")
     measures = (
         *ONCE,

@@ -79,6 +79,7 @@ class TalksLedger(Document[Track]):
     the day. `planned` are talks that have not taken place (yet), each as it stands.
     """
 
+    categories = frozenset({"talk"})
     body = Track
 
     def keys(self, subject: Subject) -> Iterator[str]:

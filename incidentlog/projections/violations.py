@@ -20,6 +20,7 @@ class Violations(Tally):
     ceasefires that it cites.
     """
 
+    categories = frozenset({"violation"})
     dimensions = (
         "ceasefire",
         "claimant",
@@ -75,6 +76,7 @@ class ViolationSheets(Tally):
     local day that it is known to be of: null where it is known to the month only (E12).
     """
 
+    categories = frozenset({"violation"})
     dimensions = (
         "sheet",
         "ceasefire",

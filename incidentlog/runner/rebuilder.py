@@ -20,8 +20,10 @@ from incidentlog.store.builds import (
 )
 from incidentlog.store.connect import Access, Connection, lost
 from incidentlog.store.read import read_after, read_head, read_log
+from incidentlog.subjects.recorded import Recorded
 
-PAGE: Final = 1_000
+PAGE: Final = 2_000
+"""Events in one batch: larger than when following, since nobody waits for it."""
 POLL_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 1.0
 REST: Final = 0.1
@@ -44,70 +46,79 @@ class Rebuilder:
         """Build whatever is to be built; for ever, or until nothing is."""
         while True:
             try:
-                connection = await self._access.connect("runner")
+                connection, reading = await self._access.connect("runner"), await self._access.connect("runner")
                 try:
-                    if await self._build(connection, until_done=until_done):
+                    if await self._build(connection, reading, until_done=until_done):
                         return
                 finally:
                     connection.terminate()
+                    reading.terminate()
             except Exception as error:
                 self.failure = repr(error)
                 if not lost(error) and not isinstance(error, SupersededError):
                     log.exception("rebuild_failed")
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _build(self, connection: Connection, *, until_done: bool) -> bool:
-        zone = (await read_log(connection)).zone
+    async def _build(self, connection: Connection, reading: Connection, *, until_done: bool) -> bool:
+        """`connection` writes; all that is asked meanwhile goes over `reading`."""
+        zone = (await read_log(reading)).zone
         lane: Lane | None = None
         loop = asyncio.get_running_loop()
         while True:
-            if not await lease(connection, BUILDING, self._node):
+            if not await lease(reading, BUILDING, self._node):
                 await asyncio.sleep(POLL_SECONDS)
                 continue
-            under_way = await _under_way(connection)
+            under_way = await _under_way(reading)
             self.failure = None
             if not under_way:
-                await release(connection, BUILDING, self._node)
+                await release(reading, BUILDING, self._node)
                 if until_done:
                     return True
                 lane = None
                 await asyncio.sleep(POLL_SECONDS)
                 continue
             if lane is None or [b.build for b in lane.builds] != [b.build for b in under_way]:
-                lane = Lane(connection, under_way, zone)
+                if lane is not None:
+                    await lane.settle()
+                    under_way = await _under_way(reading)
+                lane = Lane(connection, under_way, zone, reading=reading)
                 log.info("building", builds=[b.projection for b in under_way], position=lane.position)
             started = loop.time()
-            if await self._step(connection, lane):
+            if await self._step(connection, reading, lane):
                 lane = None
             else:
                 while await lane.summarise():
                     pass
             await asyncio.sleep(REST * (loop.time() - started))
 
-    async def _step(self, connection: Connection, lane: Lane) -> bool:
+    async def _step(self, connection: Connection, reading: Connection, lane: Lane) -> bool:
         """One batch, or, where what answers is near, the last one with the switch; whether it was that."""
-        meeting = await _meeting(connection, lane)
+        meeting = await _meeting(reading, lane)
         if meeting is not None:
-            await _take(connection, lane, meeting)
+            if meeting > lane.folded:
+                await lane.begin(await _next(reading, lane, meeting))
+            if lane.folded == meeting:  # those who wait there come along
+                await lane.settle()
             return False
-        goal = await _goal(connection, (await active_builds(connection)).values())
-        if goal - lane.position > PAGE:
-            await _take(connection, lane, goal)
+        goal = await _goal(reading, (await active_builds(reading)).values())
+        if goal - lane.folded > PAGE:
+            await lane.begin(await _next(reading, lane, goal))
             return False
+        await lane.settle()
         async with connection.transaction():  # what answers stands still up to the commit
             goal = await _goal(connection, await lock_active(connection))
             if not 0 <= goal - lane.position <= PAGE:
                 return False
-            await _take(connection, lane, goal)
+            if goal > lane.position:
+                await lane.take(await _next(reading, lane, goal))
             await activate(connection, lane.builds)
         log.info("switched", builds=[b.projection for b in lane.builds], position=lane.position)
         return True
 
 
-async def _take(connection: Connection, lane: Lane, upto: int) -> None:
+async def _next(reading: Connection, lane: Lane, upto: int) -> Sequence[Recorded]:
     """The next batch, at most up to a position."""
-    if upto > lane.position:
-        await lane.take(await read_after(connection, lane.position, min(PAGE, upto - lane.position)))
+    return await read_after(reading, lane.folded, min(PAGE, upto - lane.folded))
 
 
 async def _goal(connection: Connection, active: Iterable[Build]) -> int:

@@ -116,7 +116,9 @@ async def _write_subjects(connection: Connection, build: int, changes: Sequence[
             if after == change.before.get(level):
                 continue
             text = None if after is None else write_model(after)
-            standing.put((change.stream, level), change.position, (change.restated(level), text), gone=after is None)
+            key, first = (change.stream, level), level not in change.before
+            said = change.restated(level), text
+            standing.put(key, change.position, said, gone=after is None, first=first)
     if standing.ended:
         ends = [(*key, position) for key, position in standing.ended.items()]
         await connection.execute(query("derive", "end_subjects"), build, *columns(ends, 3))
@@ -189,14 +191,15 @@ class _Versions:
         """Each version: its key, from where and up to where it stands, and what it is."""
         return [(key, start, *standing) for (key, start), standing in self._rows.items()]
 
-    def put(self, key: Any, position: int, value: Any, *, gone: bool) -> None:
-        """A version from a position on; `gone` ends the last one and begins none.
+    def put(self, key: Any, position: int, value: Any, *, gone: bool, first: bool = False) -> None:
+        """A version from a position on; `gone` ends the last one and begins none; before the `first` there is none.
 
         Of several from one position the last counts: a merge changes two streams that may share a document.
         """
         last = self._last.pop(key, None)
         if last is None:
-            self.ended.setdefault(key, position)
+            if not first:
+                self.ended.setdefault(key, position)
         elif last == position:
             del self._rows[key, last]
         else:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Generic
 from uuid import UUID
 
@@ -74,8 +74,15 @@ class Recorded:
     @cached_property
     def place(self) -> ResolvedPlace | None:
         """The place as it was resolved at append."""
+        if '"place":' not in self.meta:
+            return None
         place = self._meta.get("place")
-        return None if place is None else ResolvedPlace(**place)
+        return None if place is None else _resolved(orjson.dumps(place))
+
+
+@lru_cache(maxsize=10_000)
+def _resolved(text: bytes) -> ResolvedPlace:
+    return ResolvedPlace.model_validate_json(text)
 
 
 def read_envelope(type_name: str, raw: dict[str, Any], registry: Registry = EVENTS) -> Envelope[Any] | None:

@@ -267,6 +267,12 @@ class Occurred(Model):
 
     def buckets(self, zone: str) -> "Buckets":
         """Its day, ISO week and month in a zone; null where it is not known that precisely (E12)."""
+        known: tuple[str, Buckets] | None = self.__dict__.get("_known_buckets")
+        if known is None or known[0] != zone:  # nearly every projection asks, and nearly always in one zone
+            known = self.__dict__["_known_buckets"] = zone, self._buckets_in(zone)
+        return known[1]
+
+    def _buckets_in(self, zone: str) -> "Buckets":
         if self.precision in {"minute", "hour"}:
             day = local_date(start_instant(self.start, self.tz), zone)
         else:

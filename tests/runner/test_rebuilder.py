@@ -161,24 +161,24 @@ async def test_a_new_version_of_the_subjects_builds_all_that_hangs_on_them_and_s
 async def test_a_rebuild_that_is_killed_goes_on_where_it_was(log: Log, monkeypatch: pytest.MonkeyPatch):
     await log.add(*(strike() for _ in range(20)))
     taken: list[int] = []
-    take = lane_module.Lane.take
+    begin = lane_module.Lane.begin
 
     async def stop_at_ten(lane: Any, events: Any) -> Any:
         if lane.builds[0].state == "building":
             taken.extend(e.position for e in events)
             if len(taken) >= 10:
                 raise asyncio.CancelledError
-        return await take(lane, events)
+        return await begin(lane, events)
 
     async with following(log) as runner:
         await caught_up(log, runner)
         before = await active(log)
         await rebuild(log.connection, [CITY])
-        monkeypatch.setattr(lane_module.Lane, "take", stop_at_ten)
+        monkeypatch.setattr(lane_module.Lane, "begin", stop_at_ten)
         rebuilder = asyncio.create_task(Rebuilder(log.access).run())
-        await asyncio.wait([rebuilder])
+        await asyncio.wait([rebuilder], timeout=10)
         assert rebuilder.cancelled()
-        monkeypatch.setattr(lane_module.Lane, "take", take)
+        monkeypatch.setattr(lane_module.Lane, "begin", begin)
         (left,) = [b for b in await read_builds(log.connection) if b.state == "building"]
         assert 0 < left.position < 12
         monkeypatch.setattr(rebuilder_module, "lease", always)  # the killed one holds it for a while
