@@ -104,4 +104,6 @@ async def _fold(
             await analyze_scratch(connection)
             analyzed *= 4
         progress(lane.position, upto)
+    while await lane.summarise():
+        pass
     return {b.projection: b for b in lane.builds}

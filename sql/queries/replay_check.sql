@@ -1,11 +1,15 @@
 -- name: scratch
--- Tables for everything derived in the session's own schema, which is searched first, and gone with the session.
+-- Tables in the session's own schema, which is searched first and gone with the session, for all that the runner writes:
+-- whatever there is but the log itself.
 DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['builds', 'subjects', 'merge_links', 'ledger', 'names', 'documents', 'document_members',
-                                'parked'] LOOP
+    FOR name IN
+        SELECT relname FROM pg_class
+        WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname NOT IN ('log', 'commits', 'events')
+          AND has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+    LOOP
         EXECUTE format('CREATE TEMP TABLE %1$I (LIKE %1$I INCLUDING ALL)', name);
     END LOOP;
 END
@@ -83,3 +87,34 @@ SELECT key, stream, from_position,
 FROM document_members
 WHERE build = $1 AND from_position <= $2 AND (key, stream, from_position) > ($3, $4, $5)
 ORDER BY key, stream, from_position LIMIT $6
+
+-- name: snapshots
+-- As above; the totals of each as one digest.
+-- $1 build smallint
+-- $2 upto bigint
+-- $3 rollup smallint
+-- $4 position bigint
+-- $5 limit bigint
+SELECT rollup, position,
+       ROW(rollup, position, counted_by, totals,
+           (SELECT encode(sha256(string_agg(ROW(t.level, t.mark, t.dimensions, t.amounts)::text, ';'
+                                            ORDER BY t.level, t.dimensions)::bytea), 'hex')
+            FROM snapshot_totals t
+            WHERE t.build = s.build AND t.rollup = s.rollup AND t.position = s.position))::text AS row
+FROM snapshots s
+WHERE build = $1 AND position <= $2 AND (rollup, position) > ($3, $4)
+ORDER BY rollup, position LIMIT $5
+
+-- name: taken
+-- Which snapshots a build has, as they are taken when there is time for it.
+-- $1 build smallint
+SELECT rollup, position FROM snapshots WHERE build = $1
+
+-- name: keep_taken
+-- Leave out the scratch snapshots that what is served has not taken yet.
+-- $1 build smallint
+-- $2 rollups smallint[]
+-- $3 positions bigint[]
+DELETE FROM snapshots s
+WHERE build = $1 AND NOT EXISTS (SELECT FROM unnest($2::smallint[], $3::bigint[]) AS t (rollup, position)
+                                 WHERE t.rollup = s.rollup AND t.position = s.position)

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from incidentlog.runner import lane as lane_module
 from incidentlog.runner.replay import ReplayError, replay
+from incidentlog.store import snapshots as snapshots_module
 from incidentlog.store.connect import Access
 from tests.commands import about, retraction, strike
 from tests.runner.driving import Log, caught_up, following, log_at
@@ -13,8 +15,10 @@ from tests.subjects.given import timeline
 
 
 @pytest.fixture
-async def log(access: Access) -> AsyncIterator[Log]:
-    """The timeline, with a correction and a merge, and all that is derived from it."""
+async def log(access: Access, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Log]:
+    """The timeline, with a correction and a merge, and all that is derived from it, snapshots among it."""
+    for module in (snapshots_module, lane_module):
+        monkeypatch.setattr(module, "EVERY", 32)
     async with log_at(access) as made:
         first, second = strike(stream="strike:a", killed=3), strike(stream="strike:b", killed=2)
         merge = {
@@ -27,6 +31,9 @@ async def log(access: Access) -> AsyncIterator[Log]:
         await made.add(retraction(second["id"]))
         async with following(made) as runner:
             await caught_up(made, runner)
+            async with asyncio.timeout(10):
+                while not await made.connection.fetchval("SELECT count(*) FROM snapshots WHERE position = 96"):
+                    await asyncio.sleep(0.02)
         yield made
 
 
@@ -61,6 +68,7 @@ EDITS = {
     "ledger": "UPDATE ledger SET amounts[1] = amounts[1] + 1 WHERE position = (SELECT max(position) FROM ledger)",
     "names": "UPDATE names SET name = 'Odessa' WHERE value = 'geonames:698740'",
     "documents": "UPDATE documents SET restated = NOT restated WHERE from_position = (SELECT max(from_position) FROM documents)",
+    "snapshots": "UPDATE snapshot_totals SET amounts[1] = amounts[1] + 1 WHERE position = 64",
     "document_members": "DELETE FROM document_members WHERE from_position = (SELECT max(from_position) FROM document_members)",
 }
 
