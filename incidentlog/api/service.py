@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -245,11 +246,19 @@ def serve(settings: Settings, *, demo: bool = False, ready: Ready | None = None)
 
     To be called from the main thread. `demo` loads the timeline into an empty log first.
     """
+    _allow_sockets()
     if settings.dsn is not None:
         return uvloop.run(_serve(settings, access_of(settings, None), None, demo=demo, ready=ready))
     with start(data_root(settings.data_dir)) as embedded:
         access = access_of(settings, embedded.server)
         return uvloop.run(_serve(settings, access, embedded, demo=demo, ready=ready))
+
+
+def _allow_sockets() -> None:
+    """As many open files as the system lets us have: each connection is one, and the usual 1,024 are soon gone."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # some systems name a limit that they do not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(

@@ -67,13 +67,13 @@ async def conversation(rounds: Callable[[int, str], Any], sample: Callable[[], b
                 told: dict[str, Any] = {"rss": rss()}
             case ["sample"]:
                 told = {"bytes": len(sample())}
-            case ["rounds", number, how]:
+            case ["rounds", number, how]:  # what takes longer than a moment
                 began, cpu = time.perf_counter(), time.process_time()
-                await rounds(int(number), how)
-                told = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
+                more = await rounds(int(number), how)
+                told = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu} | (more or {})
             case _:
                 raise SystemExit(f"what is {line!r}?")
-        print(json.dumps(told), flush=True)
+        print(orjson.dumps(told, option=orjson.OPT_NON_STR_KEYS).decode(), flush=True)
 
 
 async def taken(transports: Callable[[], list[asyncio.Transport]]) -> None:
@@ -113,13 +113,29 @@ class Changing:
             message._frame = deflated(message)
         return message
 
-    async def rounds(self, number: int, how: str) -> None:
+    async def rounds(self, number: int, how: str) -> dict[str, Any] | None:
+        """Changes, the next when every socket has taken the last one."""
         (channel,) = self._node.hub._channels.values()
+        if how == "paced":
+            return await self.paced(number)
         transports = [cast("asyncio.Transport", s._line._transport) for s in self._node.hub._sessions]  # type: ignore[union-attr]
         for _ in range(number):
             self.change(how)
             await channel.tell()
             await taken(lambda: transports)
+        return None
+
+    async def paced(self, number: int) -> dict[str, Any]:
+        """So many changes of a row of 2 KB, 20 a second, whoever takes them; when each was told, and the last row."""
+        (channel,) = self._node.hub._channels.values()
+        channel._view.rows[ODESA] = dict(channel._view.rows[ODESA], notes="x" * 2_000)
+        sent = {}
+        for _ in range(number):
+            self.change("plain")
+            sent[channel.cursor.position] = time.perf_counter()
+            await channel.tell()
+            await asyncio.sleep(1 / PER_SECOND)
+        return {"sent": sent, "row": channel._view.rows[ODESA], "sessions": len(self._node.hub._sessions)}
 
 
 def deflated(message: Message) -> bytes:

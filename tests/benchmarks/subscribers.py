@@ -6,7 +6,7 @@ import resource
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import orjson
@@ -34,7 +34,8 @@ def masked(message: object) -> bytes:
 class Subscribers:
     """Clients of one server, each with one subscription."""
 
-    def __init__(self, port: int, *, protocol: str | None = None) -> None:
+    def __init__(self, port: int, *, protocol: str | None = None, receive_buffer: int | None = None) -> None:
+        self._receive_buffer = receive_buffer
         self._port = port
         self._protocol = protocol
         self._poll = select.epoll()
@@ -47,11 +48,20 @@ class Subscribers:
     def __len__(self) -> int:
         return len(self._sockets)
 
+    @property
+    def sockets(self) -> Iterable[socket.socket]:
+        """Those of the clients, in the order in which they came."""
+        return self._sockets.values()
+
     def connect(self, number: int, path: str, first: Sequence[object], until: bytes) -> None:
         """Open so many more, send each the `first` messages, and read until `until` has come."""
         deadline = time.monotonic() + CONNECT_SECONDS
         for _ in range(number):
-            made = socket.create_connection(("127.0.0.1", self._port), timeout=max(1.0, deadline - time.monotonic()))
+            made = socket.socket()
+            if self._receive_buffer is not None:
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
+            made.settimeout(max(1.0, deadline - time.monotonic()))
+            made.connect(("127.0.0.1", self._port))
             key = base64.b64encode(os.urandom(16)).decode()
             offered = f"Sec-WebSocket-Protocol: {self._protocol}\r\n" if self._protocol else ""
             made.sendall(
