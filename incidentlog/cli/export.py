@@ -63,7 +63,7 @@ def _export(
     async def work() -> "Exported":
         import incidentlog.projections  # noqa: F401 - registers every event
         from incidentlog.audit.export import export as write
-        from incidentlog.cli.verify import _progress
+        from incidentlog.cli.verify import progress
         from incidentlog.clock import SystemClock
         from incidentlog.store.read import read_log
 
@@ -72,7 +72,7 @@ def _export(
             zone = (await read_log(connection)).zone
             wanted = _wanted(which, zone, clearance, private=private)
             clock = SystemClock()
-            done = await write(connection, folder, wanted, by=by, purpose=purpose, at=clock.now(), progress=_progress)
+            done = await write(connection, folder, wanted, by=by, purpose=purpose, at=clock.now(), progress=progress)
             await _record(access, done, zone, by=by, purpose=purpose)
             return done
         finally:

@@ -11,6 +11,8 @@ from incidentlog.cli.ending import Code, Failed, ending, say
 from incidentlog.cli.group import Group
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from incidentlog.audit.beginning import Begun
     from incidentlog.audit.state import Folder
     from incidentlog.config import Settings
@@ -127,7 +129,7 @@ def _refusals() -> Iterator[None]:
         raise Failed(f"{error.filename} is not there", Code.NOT_FOUND) from error
 
 
-def _run(begin: "Beginning", settings: "Settings", folder: "Folder") -> "Begun":
+def _run(begin: "Callable[..., Awaitable[Begun]]", settings: "Settings", folder: "Folder") -> "Begun":
     import asyncio
 
     from incidentlog.cli.settings import reaching
@@ -145,10 +147,3 @@ def _run(begin: "Beginning", settings: "Settings", folder: "Folder") -> "Begun":
 def _tell(begun: "Begun") -> None:
     say(f"the log is signed from now on, as {begun.signer.name}; publish this key where others will find it:")
     typer.echo(begun.signer.verifier.vkey)
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from typing import Any
-
-    Beginning = Callable[..., Coroutine[Any, Any, Begun]]

@@ -66,7 +66,7 @@ def _export(export: Path, keys: Sequence["Verifier"], heads: Sequence[bytes]) ->
 
     told: dict[str, Any] = {"verified": False, "export": str(export)}
     try:
-        checked = [verify_export(export, keys, previous=head, progress=_progress) for head in heads or (None,)][-1]
+        checked = [verify_export(export, keys, previous=head, progress=progress) for head in heads or (None,)][-1]
     except VerificationError as error:
         return told | {"detail": error.detail, "position": error.position, **error.evidence}
     except NoteError as error:
@@ -104,7 +104,7 @@ def _log(keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
     async def work() -> "Report":
         connection = await access.connect()
         try:
-            return await verify_log(connection, state=state, keys=keys, previous=heads, progress=_progress)
+            return await verify_log(connection, state=state, keys=keys, previous=heads, progress=progress)
         finally:
             await connection.close()
 
@@ -134,7 +134,8 @@ def _log(keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
     return told
 
 
-def _progress(done: int, total: int) -> None:
+def progress(done: int, total: int) -> None:
+    """How far it is, on a terminal."""
     import sys
 
     if sys.stderr.isatty():
