@@ -97,7 +97,19 @@ class CeasefireStatus(Document[AccordBody]):
 
     def row(self, body: AccordBody, at: datetime, known: Known) -> Row:
         """The state, the views, the terms, the counts and how far it is kept, at an instant."""
+        return self._row(body, at, known, Outlook(body, at, known))
+
+    def next_transition(self, body: AccordBody, at: datetime, known: Known) -> datetime | None:
+        """The next instant at which the state, a view, the terms or the compliance change by themselves."""
         outlook = Outlook(body, at, known)
+        return next_change(outlook.instants(), at, outlook.shown)
+
+    def evaluate(self, body: AccordBody, at: datetime, known: Known) -> tuple[Row, datetime | None]:
+        """Both, with the claims looked through once."""
+        outlook = Outlook(body, at, known)
+        return self._row(body, at, known, outlook), next_change(outlook.instants(), at, outlook.shown)
+
+    def _row(self, body: AccordBody, at: datetime, known: Known, outlook: "Outlook") -> Row:
         return {
             **outlook.shown(at),
             "is_current": body.is_current,
@@ -105,11 +117,6 @@ class CeasefireStatus(Document[AccordBody]):
             **_orphaned(body, at, known),
             "ignored": [i.model_dump(mode="json") for i in body.ignored],
         }
-
-    def next_transition(self, body: AccordBody, at: datetime, known: Known) -> datetime | None:
-        """The next instant at which the state, a view, the terms or the compliance change by themselves."""
-        outlook = Outlook(body, at, known)
-        return next_change(outlook.instants(), at, outlook.shown)
 
     def summary(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:
         """The headline: of the ceasefires in force the widest, then the latest; else the latest agreed or declared."""

@@ -138,8 +138,7 @@ def document_rows(document: Document[Any], stored: Iterable[Stored], beside: Bes
     rows: dict[str, Row] = {}
     for doc in sorted(stored, key=lambda d: d.key):
         known, position, restated = beside.known(document, doc, at)
-        row = document.row(doc.body, at, known)
-        upcoming = document.next_transition(doc.body, at, known)
+        row, upcoming = document.evaluate(doc.body, at, known)
         rows[doc.key] = {**row, "next_transition_at": upcoming, "position": position, "restated": restated}
         if doc.left_out:
             rows[doc.key]["incomplete"] = doc.left_out

@@ -169,6 +169,10 @@ class Document(Projection, Generic[B]):
         """When the row changes by itself next, after `at`; None if never."""
         return None
 
+    def evaluate(self, body: B, at: datetime, known: Known) -> tuple[Row, datetime | None]:
+        """The row, and when it changes by itself next; for overrides that can tell both at the cost of one."""
+        return self.row(body, at, known), self.next_transition(body, at, known)
+
     def summary(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:  # noqa: ARG002 - for overrides
         """Rows that are about all rows, such as a headline."""
         return {}

@@ -49,7 +49,7 @@ class SummingDocument:
         self._document, self._at = document, at
         self._afresh = Afresh([], "UTC")
         self._step = DocumentStep(document, {})
-        self._tally = None if document.tally is None else document.tally()
+        self._tallies = [tally() for tally in (document.tally, document.details) if tally is not None]
 
     def take(self, changes: Iterable[Change]) -> None:
         """Take in changes, in the order of their positions; those that do not concern it are let go."""
@@ -58,7 +58,7 @@ class SummingDocument:
     def _concerns(self, change: Change) -> bool:
         if change.stream.startswith("policy:") or self._step.keys(change.before) or self._step.keys(change.after):
             return True
-        return self._tally is not None and any(True for _ in book(self._tally, change))
+        return any(True for tally in self._tallies for _ in book(tally, change))
 
     async def rows(self, grouping: Grouping | None) -> dict[str, Row]:  # noqa: ARG002 - a document has none
         """Its rows."""
