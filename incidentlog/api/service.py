@@ -32,7 +32,15 @@ from incidentlog.importers import Door, Known
 from incidentlog.live import Hub
 from incidentlog.runner import Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
 from incidentlog.store.append import Appended, Duplicate
-from incidentlog.store.builds import SUBJECTS, active_builds, built, drop_retired, read_builds, rebuild
+from incidentlog.store.builds import (
+    SUBJECTS,
+    active_builds,
+    built,
+    forget_builds,
+    ignorant_builds,
+    read_builds,
+    rebuild,
+)
 from incidentlog.store.connect import Access, Pool
 from incidentlog.store.migrate import migrate
 from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
@@ -135,7 +143,7 @@ async def running(
         checkpoint=partial(_checkpoint, pool), learn=learn, switched=refresh, notify=settings.notify,
     )  # fmt: skip
     writer = Writer(access, grown=nodes.appended)
-    eraser = Eraser(access, rebuild, refresh)
+    eraser = Eraser(access, rebuild, refresh, partial(_forget_ignorant, access, pool))
 
     async def append_digest(event: dict[str, Any]) -> None:
         outcome = await writer.append(door.read(orjson.dumps(event), recorded_by="access-log").command)
@@ -202,16 +210,30 @@ async def _checkpoint(pool: Pool) -> int:
 
 
 async def _build_anew(access: Access, pool: Pool) -> None:
-    """Build everything beside what answers, switch, and drop the old: nothing of an erased body may stay in it."""
+    """Build everything beside what answers, and switch; builds that know of the last erasure go on where they are."""
     connection = await access.connect("runner")
     try:
-        begun = {b.build for b in await rebuild(connection, [SUBJECTS], anew=True)}
-        # Another process may build them: there is nothing to wait for but what the database says.
-        while any(b.build in begun and b.state == "building" for b in await read_builds(pool)):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        await drop_retired(connection)
+        begun = {b.build for b in await rebuild(connection, [SUBJECTS])}
     finally:
         await connection.close()
+    # Another process may build them: there is nothing to wait for but what the database says.
+    while any(b.build in begun and b.state == "building" for b in await read_builds(pool)):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+
+async def _forget_ignorant(access: Access, pool: Pool, seen: set[int]) -> set[int]:
+    """Delete what was switched from and may hold what was erased, if it was there to be `seen` before; answers what is.
+
+    Not at once: somebody may still be reading it.
+    """
+    found = await ignorant_builds(pool, "retired")
+    if seen & found:
+        connection = await access.connect("runner")
+        try:
+            await forget_builds(connection, seen & found)
+        finally:
+            await connection.close()
+    return found
 
 
 async def _until_built(service: Service) -> None:

@@ -26,15 +26,21 @@ class Eraser:
     """Erases, and reads private parts for auditors: no other login of the service sees them."""
 
     def __init__(
-        self, access: Access, rebuild: Callable[[], Awaitable[None]], refresh: Callable[[], Awaitable[None]]
+        self,
+        access: Access,
+        rebuild: Callable[[], Awaitable[None]],
+        refresh: Callable[[], Awaitable[None]],
+        forget: Callable[[set[int]], Awaitable[set[int]]],
     ) -> None:
         """`rebuild` builds everything derived anew, switches to it and then returns; it may take long.
 
         The switch raises the generation. `refresh` reads that anew: called then, and now and then, since it may have
-        risen elsewhere.
+        risen elsewhere. `forget` deletes builds that were switched from, of those that it is given, and answers which
+        are still to go.
         """
+        self.look_seconds = LOOK_SECONDS
         self._access = access
-        self._rebuild, self._refresh = rebuild, refresh
+        self._rebuild, self._refresh, self._forget = rebuild, refresh, forget
         self._one = asyncio.Lock()
         self._owed = asyncio.Event()
         self._auditors = asyncio.Semaphore(AUDITORS)
@@ -60,15 +66,17 @@ class Eraser:
             work.create_task(self._keep_built())
 
     async def _look(self) -> None:
+        old: set[int] = set()
         while True:
             try:
                 await self.carry_out()
                 await self._refresh()
+                old = await self._forget(old)
             except Exception as error:
                 if not lost(error):
                     raise
                 log.warning("erasing_interrupted", error=repr(error))
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self.look_seconds)
 
     async def _keep_built(self) -> None:
         """After bodies were erased, build anew what was derived from them."""

@@ -171,16 +171,15 @@ async def _make(connection: Connection, name: str, base: int | None, state: Stat
     return made
 
 
-async def rebuild(connection: Connection, names: Collection[str], *, anew: bool = False) -> list[Build]:
+async def rebuild(connection: Connection, names: Collection[str]) -> list[Build]:
     """Begin builds of this code's versions beside those that answer, unless they are under way; answers them.
 
-    `subjects` begins everything anew, since all hangs on them. With `anew` what is under way is dropped first. Raises
-    KeyError for a name that is none.
+    `subjects` begins everything anew, since all hangs on them. What is under way and may hold what was erased is
+    dropped first. Raises KeyError for a name that is none.
     """
     async with connection.transaction():
         await connection.execute(query("builds", "alone"))
-        if anew:
-            await drop(connection, [b.build for b in await read_builds(connection) if b.state == "building"])
+        await drop(connection, sorted(await ignorant_builds(connection, "building")))
         builds = await read_builds(connection)
         everything = SUBJECTS in names
         base = next(b.build for b in builds if b.projection == SUBJECTS and b.state == "active")
@@ -232,11 +231,18 @@ async def activate(connection: Connection, builds: Sequence[Build]) -> None:
     await drop(connection, [b.build for b in (*stale, *others) if b in stale or b.state == "retired"])
 
 
-async def drop_retired(connection: Connection) -> None:
-    """Delete the rows of all that answers no more: there is no way back then."""
+async def ignorant_builds(connection: Pool | Connection, state: State) -> set[int]:
+    """Builds in a state that may hold what was erased: their subjects were begun before."""
+    return {row["build"] for row in await connection.fetch(query("builds", "ignorant"), state)}
+
+
+async def forget_builds(connection: Connection, builds: Collection[int]) -> None:
+    """Delete the rows of builds that answer no more: there is no way back to them then."""
     async with connection.transaction():
         await connection.execute(query("builds", "alone"))
-        await drop(connection, [b.build for b in await read_builds(connection) if b.state == "retired"])
+        await drop(
+            connection, [b.build for b in await read_builds(connection) if b.state == "retired" and b.build in builds]
+        )
 
 
 async def drop(connection: Connection, builds: Sequence[int]) -> None:

@@ -28,6 +28,13 @@ RETURNING build
 -- $2 state text
 UPDATE builds SET state = $2 WHERE build = ANY($1)
 
+-- name: ignorant
+-- Builds in a state whose subjects do not know of the last erasure of a body: they may hold what was erased.
+-- $1 state text
+SELECT build FROM builds
+WHERE state = $1
+  AND base IN (SELECT b.build FROM builds b WHERE b.projection = 'subjects' AND b.erased_upto < last_erased_body())
+
 -- name: settle
 -- Raise the generation if these subjects know of erasures of bodies that what answered before them did not know of.
 -- $1 build smallint

@@ -195,6 +195,7 @@ async def serving(
         await make_key(access, "admin", ADMIN, scopes=SCOPES, clearance=Tlp.RED)
     settings, clock = settings or Settings(), clock or ManualClock(NOW)
     async with running(access, settings, clock, runner_apart=runner_apart, folder=folder) as service:
+        service.eraser.look_seconds = 0.5
         app = make_app(service)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from incidentlog.store.append import Appended, Duplicate, Erased, append
+from incidentlog.store.builds import SUBJECTS, begin_builds, ignorant_builds, rebuild
 from incidentlog.store.connect import ROLES, Access, Connection
 from incidentlog.store.erase import erase, pending_erasures, with_private
 from tests.commands import about, again, command, strike
@@ -194,6 +195,22 @@ async def test_an_erased_event_is_not_taken_in_again(log: Log, part: str):
     without = replace(again(log.command), private=None)
     assert await log.append(again(log.command)) == [Erased(1)]
     assert await log.append(without) == [Erased(1)]
+
+
+async def test_what_is_being_built_from_an_erased_body_is_begun_anew_and_only_once(log: Log):
+    connection = await log.access.connect("runner")
+    await begin_builds(connection)
+    before = {b.build for b in await rebuild(connection, [SUBJECTS])}
+    assert before == {b.build for b in await rebuild(connection, [SUBJECTS])}
+    await log.ask_to_erase("body")
+    await log.carry_out()
+    assert before == await ignorant_builds(connection, "building")
+    after = {b.build for b in await rebuild(connection, [SUBJECTS])}
+    assert not before & after
+    # A second node, or the same one again, finds them under way.
+    assert after == {b.build for b in await rebuild(connection, [SUBJECTS])}
+    assert await ignorant_builds(connection, "building") == set()
+    await connection.close()
 
 
 async def test_one_login_for_all_roles_erases_too(log: Log):
