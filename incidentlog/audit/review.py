@@ -5,7 +5,7 @@ from contextlib import suppress
 from incidentlog.audit.contradiction import Contradiction
 from incidentlog.audit.merkle import check_inclusion, fold, leaf_hash, root_of_inclusion
 from incidentlog.audit.notes import TreeHead
-from incidentlog.audit.tiles import HEIGHT, WIDTH, Edge, Tile, split
+from incidentlog.audit.tiles import HEIGHT, WIDTH, Edge, split
 from incidentlog.audit.tree import MissingError, Tree
 
 
@@ -40,16 +40,17 @@ class Review:
         if sealed is None:
             if fold([leaf_hash(leaf) for leaf in there.values()]) != await self._anchor(tree, edge, 0, index):
                 raise Contradiction.at(start + 1, start + width, None, leaf=None, sealed=None)
-            raise Contradiction("tiles", f"tile 0/{index} was changed; the events under it were not", first=start + 1)
+            detail = f"tile 0/{index} was changed, or taken away; the events under it are as they were"
+            raise Contradiction("tiles", detail, first=start + 1)
 
     async def _sealed(self, tree: Tree, edge: Edge, level: int, index: int, width: int = WIDTH) -> list[bytes] | None:
         """The hashes of a tile as they were sealed; None where the stored tile is not what was sealed."""
         if edge.size >> HEIGHT * (level + 1) == index:
             return edge.rows[level][:width]
-        try:
-            hashes = split(await tree.tile(Tile(level, index)))
-        except MissingError:
+        stored = await tree.stored(level, index)
+        if stored is None:
             return None
+        hashes = split(stored)
         return hashes if fold(hashes) == await self._anchor(tree, edge, level, index) else None
 
     async def _anchor(self, tree: Tree, edge: Edge, level: int, index: int) -> bytes | None:

@@ -41,7 +41,10 @@ def check_ours(published: StoredHead, signer: Signer) -> None:
 
 async def rebuild(tree: Tree, size: int) -> tuple[Edge, list[tuple[Tile, bytes]]]:
     """The tree at a size, and the full tiles that were not stored yet."""
-    edge = await tree.edge()
+    try:
+        edge = await tree.edge()
+    except MissingError as missing:
+        raise Contradiction("tiles", f"{missing}, and were stored", first=1) from missing
     if edge.size > size:
         detail = f"there are tiles for {edge.size} events, and {size} were signed"
         raise Contradiction("tiles", detail, first=size + 1)

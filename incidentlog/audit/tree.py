@@ -57,6 +57,10 @@ class Tree:
         """The hashes of a tile, as far as they are meant."""
         return (await self._tiles(tile.level, {tile.index: tile.width}))[tile.index]
 
+    async def stored(self, level: int, index: int) -> bytes | None:
+        """A full tile as it is stored; None where it is not."""
+        return (await self._full(level, [index])).get(index)
+
     async def leaves(self, first: int, count: int) -> list[bytes]:
         """Leaves from an index on; raises MissingError naming the first position that is gone."""
         found = await self.there(first, count)

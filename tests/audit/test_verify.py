@@ -150,6 +150,8 @@ TAMPERINGS = {
         (EDIT.format(350), "TRUNCATE tiles, tree_heads"), 1, last=SIZE
     ),
     "a tile": Tampering(("UPDATE tiles SET hashes = substr(hashes, 33) || substr(hashes, 1, 32) WHERE index = 0",), 1),
+    "the first tile, deleted": Tampering(("DELETE FROM tiles WHERE index = 0",), 1),
+    "the last tile, deleted": Tampering(("DELETE FROM tiles WHERE index = 1",), 257),
     "a commit moved": Tampering(
         ("UPDATE commits SET recorded_at = recorded_at - interval '1 hour' WHERE last_position = 300",), 201, notary=False
     ),
