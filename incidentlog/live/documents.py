@@ -9,7 +9,7 @@ from typing import Any
 
 from incidentlog.live.frames import Cursor
 from incidentlog.live.sums import Booked, Sums
-from incidentlog.live.views import Delta, Mark, Missed, Plan, limited, put
+from incidentlog.live.views import Delta, Mark, Missed, Plan, differences, limited, put
 from incidentlog.projections.rows import (
     POLICIES,
     Beside,
@@ -209,8 +209,8 @@ class DocumentView:
         by_clock: Delta = {}
         if now.at > since.at:
             earlier = await self._evaluate(connection, bodies.values(), since)
-            by_clock = _differences(self._whole(earlier), self._whole(then))
-        return Missed(by_clock, _differences(self._whole(then), rows), _later(moved.mark, booked))
+            by_clock = differences(self._whole(earlier), self._whole(then))
+        return Missed(by_clock, differences(self._whole(then), rows), _later(moved.mark, booked))
 
     async def _moved(self, connection: Connection, after: int, upto: int) -> Moved:
         """What changed between two positions; a version that ends may have none that follows it."""
@@ -321,8 +321,3 @@ class DocumentView:
 def _later(mark: Mark | None, booked: Booked | None) -> Mark | None:
     marks = [Mark(g.position, g.restated) for g in booked.groups] if booked is not None else []
     return max([*marks, *([mark] if mark is not None else [])], default=None)
-
-
-def _differences(before: Mapping[str, Row], after: Mapping[str, Row]) -> Delta:
-    found: Delta = {key: row for key, row in after.items() if row != before.get(key)}
-    return found | dict.fromkeys(before.keys() - after.keys())

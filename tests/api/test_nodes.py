@@ -2,32 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-import websockets
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from incidentlog.clock import SystemClock
 from incidentlog.config import Settings
-from incidentlog.live import PROTOCOL
 from incidentlog.store.connect import Access
 from tests.api.serving import ADMIN, Served, serving
 from tests.commands import strike
-from tests.live.following import Client
+from tests.live.following import Client, client
 
 ODESA = "geonames:698740"
 
 
-@asynccontextmanager
-async def follower(service: Served) -> AsyncIterator[Client]:
-    async with websockets.connect(
-        service.url.replace("http", "ws") + "/v1/live",
-        subprotocols=[PROTOCOL],  # type: ignore[list-item]
-        additional_headers={"Authorization": f"Bearer {ADMIN}"},
-        proxy=None,
-    ) as socket:
-        c = Client(socket)
-        assert (await c.receive())["type"] == "welcome"
-        yield c
+def follower(service: Served) -> AbstractAsyncContextManager[Client]:
+    """A client of one of them."""
+    return client(
+        service.url.replace("http", "ws") + "/v1/live", additional_headers={"Authorization": f"Bearer {ADMIN}"}
+    )
 
 
 async def reaches(by: Served, c: Client, times: int = 2) -> None:

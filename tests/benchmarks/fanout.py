@@ -12,6 +12,7 @@ import gc
 import http.client
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -126,15 +127,16 @@ class Changing:
         return None
 
     async def paced(self, number: int) -> dict[str, Any]:
-        """So many changes of a row of 2 KB, 20 a second, whoever takes them; when each was told, and the last row."""
+        """So many changes of a row of 1 KB, 20 a second, whoever takes them; when each was told, and the last row."""
         (channel,) = self._node.hub._channels.values()
-        channel._view.rows[ODESA] = dict(channel._view.rows[ODESA], notes="x" * 2_000)
-        sent = {}
+        channel._view.rows[ODESA] = dict(channel._view.rows[ODESA], notes="x" * 500)
+        sent, due = {}, time.perf_counter()
         for _ in range(number):
+            due += 1 / PER_SECOND
+            await asyncio.sleep(due - time.perf_counter())
             self.change("plain")
             sent[channel.cursor.position] = time.perf_counter()
             await channel.tell()
-            await asyncio.sleep(1 / PER_SECOND)
         return {"sent": sent, "row": channel._view.rows[ODESA], "sessions": len(self._node.hub._sessions)}
 
 
@@ -193,6 +195,11 @@ class Far:
         assert self._process.stdin is not None
         self._process.stdin.write(said + "\n")
         self._process.stdin.flush()
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer to be read."""
+        return bool(select.select([self._process.stdout], [], [], 0)[0])
 
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None

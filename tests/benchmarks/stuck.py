@@ -2,7 +2,7 @@
 
 python -m tests.benchmarks.stuck [--quick]
 
-20 changes a second, of 2 KB each, to those who read, without the others and with them: the delay from the telling to
+20 changes a second, of 1 KB each, to those who read, without the others and with them: the delay from the telling to
 the receipt, and how much more memory the service holds. At the end the slow ones read on, and have the right row.
 """
 
@@ -22,9 +22,9 @@ from incidentlog.embedded import Server, start
 from incidentlog.live import PROTOCOL
 from tests.benchmarks.fanout import ODESA, PER_SECOND, SUBSCRIBE, Far, fresh, settle
 from tests.benchmarks.machine import heading, percentile
-from tests.benchmarks.subscribers import Subscribers, allow_sockets
+from tests.benchmarks.subscribers import PONG, PONG_SECONDS, Subscribers, allow_sockets
 
-SLOW_BYTES: Final = 4_096
+SLOW_BYTES: Final = 1_024
 """How much a slow one reads at a time, four times a second: a fifth of what is sent to it."""
 CATCH_UP_SECONDS: Final = 30.0
 
@@ -33,12 +33,12 @@ class Odd:
     """Subscribers that do not read, or slowly."""
 
     def __init__(self, port: int, stuck: int, slow: int) -> None:
-        self._clients = Subscribers(port, protocol=PROTOCOL, receive_buffer=SLOW_BYTES)
+        self._clients = Subscribers(port, protocol=PROTOCOL, receive_buffer=4_096)
         self._clients.connect(stuck + slow, "/v1/live", [SUBSCRIBE], b'"type":"snapshot"')
         sockets = list(self._clients.sockets)
         self.slow = sockets[stuck:]
         self._seen = dict.fromkeys(self.slow, b"")
-        self._at = time.perf_counter()
+        self._at = self._pong_at = time.perf_counter()
 
     def read(self) -> None:
         """Let the slow ones read a little, if it is time."""
@@ -46,6 +46,10 @@ class Odd:
             self._at = time.perf_counter() + 0.25
             for each in self.slow:
                 self._take(each, SLOW_BYTES)
+            if time.perf_counter() >= self._pong_at:
+                self._pong_at = time.perf_counter() + PONG_SECONDS
+                for each in self.slow:  # they live, and are slow; the stuck ones say nothing any more
+                    each.send(PONG)
 
     def right(self, row: dict[str, Any]) -> int:
         """Let the slow ones read on; how many have this row in the last update they got."""
@@ -82,12 +86,13 @@ def paced(hub: Far, clients: Subscribers, seconds: float, odd: Odd | None) -> tu
 
     number = int(seconds * PER_SECOND)
     hub.say(f"rounds {number} paced")
-    ending = time.perf_counter() + seconds + 2.0
-    while time.perf_counter() < ending:
+    while not hub.answered:
         clients.take(0.05, received)
         if odd is not None:
             odd.read()
     answer = hub._read()
+    while clients.take(0.3, received):
+        pass
     sent = {int(position): at for position, at in answer["sent"].items()}
     return [at - sent[position] for position, at in came if position in sent], answer
 

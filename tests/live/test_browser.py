@@ -1,31 +1,19 @@
 """Chromium's WebSocket follows, and the page at /docs/live lets one try it; skipped where there is no chromium."""
 
-import shutil
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.api.serving import ADMIN, Served
-from tests.api.verify.test_page import FLAGS
+from tests.api.verify.test_page import CHROMIUM, browser  # noqa: F401 - a fixture
 from tests.commands import retraction, strike
 
-CHROMIUM = shutil.which("chromium")
 ODESA = "geonames:698740"
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to follow with")
 
 
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Any]:
-    playwright = pytest.importorskip("playwright.async_api")
-    async with playwright.async_playwright() as driver:
-        opened = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        await opened.close()
-
-
-async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_comes_back(browser: Any, busy: Served):
+async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_comes_back(browser: Any, busy: Served):  # noqa: F811
     event = strike(stream="strike:seen-by-chromium")
     await busy.add(event)
     await busy.settled()

@@ -1,33 +1,21 @@
 """Two services, as an operator starts them, on one PostgreSQL: whoever follows one hears what is appended at the other."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import aiohttp
-import websockets
 
-from incidentlog.live import PROTOCOL
 from incidentlog.store.connect import Access
 from tests.commands import strike
-from tests.live.following import Client
+from tests.live.following import Client, client
 from tests.stories.test_killed import HEADERS, KEY, Process, folder  # noqa: F401 - a fixture
 
 ODESA = "geonames:698740"
 
 
-@asynccontextmanager
-async def follower(url: str) -> AsyncIterator[Client]:
-    async with websockets.connect(
-        url.replace("http", "ws") + "/v1/live",
-        subprotocols=[PROTOCOL],  # type: ignore[list-item]
-        additional_headers={"Authorization": f"Bearer {KEY}"},
-        proxy=None,
-    ) as socket:
-        c = Client(socket)
-        assert (await c.receive())["type"] == "welcome"
-        yield c
+def follower(url: str) -> AbstractAsyncContextManager[Client]:
+    return client(url.replace("http", "ws") + "/v1/live", additional_headers={"Authorization": f"Bearer {KEY}"})
 
 
 async def test_two_processes_on_one_log_count_once_and_tell_each_other(access: Access, folder: Path):  # noqa: F811
