@@ -65,27 +65,25 @@ class Rebuilder:
         lane: Lane | None = None
         loop = asyncio.get_running_loop()
         while True:
-            if not await lease(reading, BUILDING, self._node):
-                await asyncio.sleep(POLL_SECONDS)
-                continue
             under_way = await _under_way(reading)
             self.failure = None
-            if not under_way:
-                await release(reading, BUILDING, self._node)
-                if until_done:
-                    return True
+            if not under_way and until_done:
+                return True
+            if not under_way or not await lease(reading, BUILDING, self._node):
                 lane = None
                 await asyncio.sleep(POLL_SECONDS)
                 continue
-            if lane is None or [b.build for b in lane.builds] != [b.build for b in under_way]:
-                if lane is not None:
-                    await lane.settle()
-                    under_way = await _under_way(reading)
+            if lane is not None and [b.build for b in lane.builds] != [b.build for b in under_way]:
+                await lane.settle()
+                lane = None
+                continue
+            if lane is None:
                 lane = Lane(connection, under_way, zone, reading=reading)
                 log.info("building", builds=[b.projection for b in under_way], position=lane.position)
             started = loop.time()
             if await self._step(connection, reading, lane):
                 lane = None
+                await release(reading, BUILDING, self._node)
             else:
                 while await lane.summarise():
                     pass
