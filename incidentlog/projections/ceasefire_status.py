@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from incidentlog.projections.compliance import Compliance, claims_of, lookback, stretches
 from incidentlog.projections.local_days import local_day, next_change
-from incidentlog.projections.phases import Counts, Periods, boundaries, cells_once, count, cut_days
+from incidentlog.projections.phases import Counts, Periods, boundaries, cells_once, count, cut_weeks
 from incidentlog.projections.shapes import Cell, Document, Known, Row, projection
-from incidentlog.projections.violations import Violations, ViolationSheets, sheet
+from incidentlog.projections.violations import Violations, ViolationSheets, days_of_week, sheet, week_of
 from incidentlog.subjects.accord import Accord
 from incidentlog.subjects.ceasefire import Ceasefire, Position
 from incidentlog.subjects.lifecycle import Reading, Standing, course
@@ -46,7 +46,7 @@ class CeasefireStatus(Document[AccordBody]):
     categories = frozenset({"ceasefire", "agreement"})
     body = AccordBody
     tally = Violations
-    tally_by = ("claimant", "from_day", "to_day", "also")
+    tally_by = ("claimant", "from_week", "to_week", "also")
     details = ViolationSheets
     policies = ("compliance",)
 
@@ -75,25 +75,23 @@ class CeasefireStatus(Document[AccordBody]):
         return (key, *body.absorbed)
 
     def detail_keys(self, body: AccordBody, at: datetime, known: Known) -> Sequence[str]:
-        """The sheets of the days that a boundary cuts, and of those that compliance looks back on.
+        """The sheets of the weeks that a boundary cuts, and of the days that compliance looks back on.
 
-        Of one that was retracted, the last ones, up to as many claims as are listed.
+        Of one that was retracted, those of the last weeks, up to as many claims as are listed.
         """
+        ended = {cell.dimensions["to_week"] or "" for cell in known.cells}
         if not body.is_current:
-            days = set(_last_days(known.cells, LISTED))
+            days = {day for week in _last_weeks(known.cells, LISTED) for day in days_of_week(week)}
         else:
             life = course(body.life)
-            days = cut_days(boundaries(life))
+            cut = cut_weeks(boundaries(life)) & {*ended, *(cell.dimensions["from_week"] or "" for cell in known.cells)}
+            days = {day for week in cut for day in days_of_week(week)}
             if any(stretch.end is None or stretch.end > at for stretch in stretches(life)):
-                first = local_day(at - lookback(known.policies["compliance"])).isoformat()
-                days |= {day for cell in known.cells if (day := cell.dimensions["to_day"] or "") >= first}
-        wanted = {
-            sheet(cell.dimensions["ceasefire"] or "", day)
-            for cell in known.cells
-            for day in (cell.dimensions["from_day"] or "", cell.dimensions["to_day"] or "")
-            if day in days
-        }
-        return sorted(wanted)
+                first = at - lookback(known.policies["compliance"])
+                recent = (day for week in ended if week >= week_of(first) for day in days_of_week(week))
+                days |= {day for day in recent if day >= local_day(first).isoformat()}
+        ceasefires = {cell.dimensions["ceasefire"] or "" for cell in known.cells}
+        return sorted(sheet(ceasefire, day) for ceasefire in ceasefires for day in days)
 
     def row(self, body: AccordBody, at: datetime, known: Known) -> Row:
         """The state, the views, the terms, the counts and how far it is kept, at an instant."""
@@ -202,16 +200,16 @@ def _first_word(status: str) -> str:
     return status.replace("-", "_").partition("_")[0]
 
 
-def _last_days(cells: Sequence[Cell], most: int) -> Iterator[str]:
-    """The last days on which claims ended, as many as it takes to have that many claims."""
+def _last_weeks(cells: Sequence[Cell], most: int) -> Iterator[str]:
+    """The last weeks in which claims ended, as many as it takes to have that many claims."""
     claims: Counter[str] = Counter()
     for cell in cells_once(cells):
-        claims[cell.dimensions["to_day"] or ""] += cell.sums["violations"]
+        claims[cell.dimensions["to_week"] or ""] += cell.sums["violations"]
     found = 0
-    for day in sorted(claims, reverse=True):
+    for week in sorted(claims, reverse=True):
         if found < most:
-            yield day
-        found += claims[day]
+            yield week
+        found += claims[week]
 
 
 def _orphaned(body: AccordBody, at: datetime, known: Known) -> Row:

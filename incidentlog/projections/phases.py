@@ -1,17 +1,18 @@
 """Which claims of violations are of a time in force, and which came before or after it (DOMAIN §6).
 
-Claims come summed by the days on which they begin and end. Where no boundary of a time in force cuts a day, all that
-begins or ends on it is of one phase, and its sum will do; where one does, the claims of that day decide one by one.
+Claims come summed by the weeks in which they begin and end. Where no boundary of a time in force cuts a week, all that
+begins or ends in it is of one phase, and its sum will do; where one does, the claims of that week decide one by one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 from incidentlog.projections.compliance import Claim
-from incidentlog.projections.local_days import INSTANT, ZONE, local_day
+from incidentlog.projections.local_days import INSTANT, ZONE
 from incidentlog.projections.shapes import Cell
+from incidentlog.projections.violations import week_of
 from incidentlog.subjects.lifecycle import Course
 from incidentlog.subjects.values import start_instant
 
@@ -39,16 +40,16 @@ class Counts:
 
 
 def count(periods: Periods, cells: Sequence[Cell], claims: Sequence[Claim]) -> Counts:
-    """Count each claim once. `claims` are at least those of the days that `periods` cut."""
-    cut = cut_days(instant for period in periods for instant in period if instant is not None)
+    """Count each claim once. `claims` are at least those of the weeks that `periods` cut."""
+    cut = cut_weeks(instant for period in periods for instant in period if instant is not None)
     counts = Counts()
     for cell in cells_once(cells):
-        first, last = cell.dimensions["from_day"] or "", cell.dimensions["to_day"] or ""
+        first, last = cell.dimensions["from_week"] or "", cell.dimensions["to_week"] or ""
         if first not in cut and last not in cut:
-            phase = _phase(periods, _day(first)[0], _day(last)[1])
+            phase = _phase(periods, _week(first)[0], _week(last)[1])
             counts.add(phase, cell.dimensions["claimant"] or "", cell.sums["reported"])
     for claim in claims if cut else ():
-        if not cut.isdisjoint({local_day(claim.begins).isoformat(), local_day(claim.last).isoformat()}):
+        if not cut.isdisjoint({week_of(claim.begins), week_of(claim.last)}):
             counts.add(_phase(periods, claim.begins, claim.last), claim.claimant, claim.reported)
     return counts
 
@@ -68,10 +69,10 @@ def boundaries(life: Course) -> Iterator[datetime]:
         yield from (instant for instant in (standing.periods or ((None, None),))[-1] if instant is not None)
 
 
-def cut_days(instants: Iterator[datetime]) -> set[str]:
-    """The local days in which some instants lie, save those that only begin a day."""
-    days = ((instant, local_day(instant)) for instant in instants)
-    return {day.isoformat() for instant, day in days if instant != start_instant(day, ZONE)}
+def cut_weeks(instants: Iterable[datetime]) -> set[str]:
+    """The local weeks in which some instants lie, save those that only begin a week."""
+    weeks = ((instant, week_of(instant)) for instant in instants)
+    return {week for instant, week in weeks if instant != _week(week)[0]}
 
 
 def _phase(periods: Periods, begins: datetime, last: datetime) -> str:
@@ -83,7 +84,7 @@ def _phase(periods: Periods, begins: datetime, last: datetime) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _day(day: str) -> tuple[datetime, datetime]:
-    """The first and the last instant of a local day."""
-    start = date.fromisoformat(day)
-    return start_instant(start, ZONE), start_instant(start + timedelta(days=1), ZONE) - INSTANT
+def _week(week: str) -> tuple[datetime, datetime]:
+    """The first and the last instant of a local week, given its Monday."""
+    monday = date.fromisoformat(week)
+    return start_instant(monday, ZONE), start_instant(monday + timedelta(days=7), ZONE) - INSTANT

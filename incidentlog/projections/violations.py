@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from incidentlog.projections.local_days import FINE, INSTANT, local_day
 from incidentlog.projections.shapes import Contribution, Tally, projection
@@ -12,12 +12,12 @@ from incidentlog.subjects.values import Buckets
 from incidentlog.subjects.violation import Violation
 
 
-@projection("violations", version=3)
+@projection("violations", version=4)
 class Violations(Tally):
     """Claimed violations by ceasefire, claimant and accused; a claim that cites two ceasefires is in both.
 
-    `from_day` and `to_day` are the local days on which the claim's interval begins and ends, `also` the other
-    ceasefires that it cites.
+    `from_week` and `to_week` are the local weeks, by their Mondays, in which the claim's interval begins and ends,
+    `also` the other ceasefires that it cites.
     """
 
     categories = frozenset({"violation"})
@@ -27,8 +27,8 @@ class Violations(Tally):
         "accused",
         "severity",
         "verification",
-        "from_day",
-        "to_day",
+        "from_week",
+        "to_week",
         "also",
         "day",
         "week",
@@ -37,7 +37,7 @@ class Violations(Tally):
     )
     measures = ("violations", "reported")
     group_by = ("ceasefire", "claimant")
-    rollups = (("ceasefire", "claimant", "from_day", "to_day", "also"),)
+    rollups = (("ceasefire", "claimant", "from_week", "to_week", "also"),)
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """One claim for each ceasefire that it cites; `reported` is how many violations it claims."""
@@ -52,8 +52,8 @@ class Violations(Tally):
                 dimensions={
                     "ceasefire": ceasefire,
                     **_who(claim.said),
-                    "from_day": claim.from_day,
-                    "to_day": claim.to_day,
+                    "from_week": week_of(claim.begins),
+                    "to_week": week_of(last_instant(claim.begins, claim.ends)),
                     "also": "+".join(c for c in cited if c != ceasefire) or None,
                     "day": calendar.day,
                     "week": calendar.week,
@@ -115,6 +115,18 @@ class ViolationSheets(Tally):
                     dimensions={"sheet": sheet(ceasefire, day), "ceasefire": ceasefire, **known},
                     measures={"violations": 1, "reported": claim.said.count},
                 )
+
+
+def week_of(instant: datetime) -> str:
+    """The Monday of an instant's local week."""
+    day = local_day(instant)
+    return (day - timedelta(days=day.weekday())).isoformat()
+
+
+def days_of_week(week: str) -> list[str]:
+    """The days of a week, given its Monday."""
+    monday = date.fromisoformat(week)
+    return [(monday + timedelta(days=n)).isoformat() for n in range(7)]
 
 
 def sheet(ceasefire: str, day: str) -> str:

@@ -60,14 +60,20 @@ INSERT INTO document_members (build, key, stream, from_position)
 SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[])
 
 -- name: leave_documents
--- Streams are members of documents no more.
+-- Streams are members of documents no more, from positions on. One that joins again in the same batch stays.
 -- $1 builds smallint[]
 -- $2 keys text[]
 -- $3 streams text[]
 -- $4 positions bigint[]
 UPDATE document_members m SET to_position = c.position
-FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[]) AS c (build, key, stream, position)
-WHERE m.build = c.build AND m.key = c.key AND m.stream = c.stream AND m.to_position IS NULL
+FROM (
+    SELECT j.build, j.key, j.stream, j.from_position, min(l.position) AS position
+    FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[]) AS l (build, key, stream, position)
+    JOIN document_members j ON j.build = l.build AND j.key = l.key AND j.stream = l.stream
+         AND j.to_position IS NULL AND j.from_position < l.position
+    GROUP BY 1, 2, 3, 4
+) AS c
+WHERE m.build = c.build AND m.key = c.key AND m.stream = c.stream AND m.from_position = c.from_position
 
 -- name: members
 -- The subjects that make some documents as of a position, at every marking.

@@ -289,3 +289,23 @@ async def test_a_merge_of_two_that_share_a_document_makes_one_version_of_it(log:
             2,
         ]
         await check(log, ats=[later])
+
+
+async def test_what_leaves_a_document_and_joins_it_again_in_one_batch_is_in_it(log: Log):
+    later = datetime(2026, 2, 1, tzinfo=UTC)
+    held = {"track": "ua-ru", "format": "bilateral", "level": "delegation", "direct_ua_ru": False, "outcome": "none"}
+    one, again, other = (
+        event("talk.held", f"talk:{stream}", name, occurred=day(f"2026-01-{on}"), data=held)
+        for stream, name, on in (("a", "first", 10), ("a", "again", 11), ("b", "other", 12))
+    )
+    await log.add(one)
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    await log.add(retract("first"), again, retract("again", "undone"), retract("undone"))
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    await log.add(other)
+    async with following(log) as runner:  # which knows of its members what is stored
+        await caught_up(log, runner)
+    assert len((await log.rows("talks_ledger", later, 6))["ua-ru"]["rounds"]) == 2
+    await check(log, ats=[later])
