@@ -7,7 +7,8 @@ from incidentlog.clock import ManualClock
 from incidentlog.live.tallies import TallyView
 from incidentlog.store.connect import Access
 from tests.commands import command, retraction, strike
-from tests.live.following import client, following, until
+from tests.live.following import Node, client, following, until
+from tests.runner.driving import DERIVED, LOG
 from tests.subjects.given import amend, day, event, merge, minute
 
 TRUCE = "ceasefire:truce"
@@ -239,6 +240,34 @@ async def test_after_everything_up_to_a_position_the_rows_equal_the_projection_t
         while held.rows["headline"]["next_transition_at"] is not None:
             await c.receive()
         assert held.rows == await node.rows("ceasefire_status", held.position, clock.now())
+
+
+async def test_a_hiatus_counts_on_by_itself_and_nothing_is_written(access: Access):
+    clock = ManualClock(instant("2025-07-24T12:00:00+03:00"))
+    held = {"track": "ua-ru", "format": "bilateral", "level": "delegation", "direct_ua_ru": False, "outcome": "none"}
+
+    async def written(node: Node) -> dict[str, list[Any]]:
+        connection = await node.access.connect()
+        try:
+            return {t: await connection.fetch(f"SELECT * FROM {t} ORDER BY {t}") for t in (*LOG, *DERIVED)}
+        finally:
+            await connection.close()
+
+    async with following(access, clock) as node, client(node) as c:
+        await node.append(event("talk.held", "talk:third", "third", occurred=day("2025-07-23"), data=held))
+        followed = await c.subscribe("talks_ledger")
+        before = await written(node)
+        for days in range(1, 5):
+            assert followed.rows["ua-ru"]["days_since_last"] == days
+            await clock.advance(clock.now() + timedelta(days=1))
+            update = await c.until("update")
+            assert (update["to"], update["cause"]["kind"]) == (1, "clock")
+        # Months on, at one go: each midnight by itself, and what is asked then agrees.
+        await clock.advance(instant("2025-12-20T12:00:00+02:00"))
+        while followed.rows["ua-ru"]["days_since_last"] < 150:
+            await c.until("update")
+        assert followed.rows == await node.rows("talks_ledger", 1, clock.now())
+        assert await written(node) == before
 
 
 async def test_nothing_is_written_because_time_passed(access: Access):
