@@ -10,6 +10,9 @@ from incidentlog.store.connect import Connection, Pool
 AT_ONCE: Final = 1_000
 """The most erasures listed at a time."""
 
+REWRITE_SECONDS: Final = 24 * 3_600.0
+"""How long writing the tables anew may take; None would be the connection's own limit."""
+
 Part = Literal["body", "private"]
 
 
@@ -56,5 +59,5 @@ async def rewrite(connection: Connection) -> None:
 
     Each is locked while that goes on, and needs as much room again. The write-ahead log and backups are not rewritten.
     """
-    await connection.execute(query("erase", "rewrite"), timeout=None)
-    await connection.execute(query("erase", "checkpoint"), timeout=None)
+    await connection.execute(query("erase", "rewrite"), timeout=REWRITE_SECONDS)
+    await connection.execute(query("erase", "checkpoint"), timeout=REWRITE_SECONDS)
