@@ -5,25 +5,17 @@ python -m tests.benchmarks.asking [EVENTS]
 
 import asyncio
 import random
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from itertools import islice
-from pathlib import Path
 
 import incidentlog.projections  # noqa: F401 - registers every event and projection
-from incidentlog.embedded import start
-from incidentlog.store.migrate import migrate
-from tests.api.serving import Served, serving
+from tests.api.serving import Served
+from tests.benchmarks.filled import filled
 from tests.benchmarks.history import commands
-from tests.conftest import access_to, run_admin
 
-CHUNK = 1_000
 ROUNDS = 20
-CATCH_UP_SECONDS = 3_600
 PERIOD = "since=2025-06-01&until=2025-07-01"
 TALLY = "/v1/projections/city_incidents"
 DIFF = "/v1/diff?projection=city_incidents"
@@ -67,27 +59,11 @@ def told(values: Sequence[float]) -> str:
     return f"median {statistics.median(values):8.1f} ms, longest {max(values):8.1f} ms"
 
 
-async def run(root: Path, total: int) -> None:
+async def run(total: int) -> None:
     """Fill a log, wait for the projections, and ask."""
-    with start(root, durable=False) as running:
-        await run_admin(running.server, "CREATE DATABASE bench")
-        access = access_to(running.server, "bench")
-        await migrate(access)
-        async with serving(access, runner_apart=True) as served:
-            events = commands(total)
-            while chunk := list(islice(events, CHUNK)):
-                await served.service.writer.append_atomic(chunk)
-            head = await served.head()
-            begun = time.perf_counter()
-            await served.service.runner.reached(head, CATCH_UP_SECONDS)
-            print(f"{head:,} events, projected {time.perf_counter() - begun:.0f} s after the last one")
-            await measure(served, head)
+    async with filled(commands(total)) as (served, head):
+        await measure(served, head)
 
 
 if __name__ == "__main__":
-    folder = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    try:
-        asyncio.run(run(folder, int(sys.argv[1]) if len(sys.argv) > 1 else 100_000))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    asyncio.run(run(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000))

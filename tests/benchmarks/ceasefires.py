@@ -8,33 +8,27 @@ corroborated, a fifth known to the day only, and a tenth have a period of some d
 
 import asyncio
 import random
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
-from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 import orjson
 
 import incidentlog.projections  # noqa: F401 - registers every event and projection
-from incidentlog.embedded import start
 from incidentlog.store.append import Append
-from incidentlog.store.migrate import migrate
-from tests.api.serving import Served, serving
+from tests.api.serving import Served
+from tests.benchmarks.filled import filled
 from tests.commands import DOOR
-from tests.conftest import access_to, run_admin
 from tests.subjects.given import KYIV, Event, event
 
 CEASEFIRES: Final = [f"ceasefire:c{n}" for n in range(4)]
 BEGUN: Final = datetime(2025, 1, 1, 9, 30, tzinfo=UTC)
 YEAR: Final = timedelta(days=360)
-CHUNK, ROUNDS, CATCH_UP_SECONDS = 1_000, 100, 3_600
+ROUNDS: Final = 100
 
 
 def commands(violations: int) -> Iterator[Append]:
@@ -96,26 +90,11 @@ async def measure(served: Served, head: int) -> None:
         print(f"{name:25} p50 {statistics.median(times):7.1f} ms, p99 {times[len(times) * 99 // 100]:7.1f} ms")
 
 
-async def run(root: Path, violations: int) -> None:
+async def run(violations: int) -> None:
     """Book them, wait for the projections, and ask."""
-    with start(root, durable=False) as running:
-        await run_admin(running.server, "CREATE DATABASE bench")
-        access = access_to(running.server, "bench")
-        await migrate(access)
-        async with serving(access, runner_apart=True) as served:
-            events = commands(violations)
-            while chunk := list(islice(events, CHUNK)):
-                await served.service.writer.append_atomic(chunk)
-            head, started = await served.head(), time.perf_counter()
-            await served.service.runner.reached(head, CATCH_UP_SECONDS)
-            print(f"{head:,} events, projected {time.perf_counter() - started:.0f} s after the last one")
-            await measure(served, head)
+    async with filled(commands(violations)) as (served, head):
+        await measure(served, head)
 
 
 if __name__ == "__main__":
-    folder = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    try:
-        asyncio.run(run(folder, int(sys.argv[1]) if len(sys.argv) > 1 else 100_000))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    asyncio.run(run(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000))
