@@ -26,6 +26,8 @@ REMEMBERED: Final = 4_096
 """How many changed keys are remembered before those are forgotten that every subscriber has."""
 BEHIND: Final = 100_000
 """How far behind a reader may be and be told what it missed; past it a snapshot costs less."""
+TRIES: Final = 100
+"""How often a reader that comes back is tried to be answered while the channel moves on under it."""
 TOLD_AT_ONCE: Final = 250
 """How many followers are told before others get their turn."""
 
@@ -349,7 +351,7 @@ class Channel:
             return
         self._untold = False
         made = self.update(last.before.position, last.before)
-        message = made[1][0] if made is not None and len(made[1]) == 1 else None
+        message = made[1][0] if made is not None and made[0] is to else None  # else it is a snapshot
         for number, follower in enumerate(tuple(self.followers), start=1):
             if message is None or not follower.offer(last.before, to, message):
                 follower.wake()
@@ -398,18 +400,26 @@ class Channel:
                 return
             yield key
 
-    async def missed(self, since: Cursor) -> tuple[Cursor, list[Message]]:
-        """What a reader that comes back has missed, up to where the channel is when this is called, and where it leads.
+    async def missed(self, since: Cursor) -> tuple[Cursor, Cursor, list[Message]]:
+        """What a reader that comes back has missed: where it leads, and up to where the reader then has everything.
 
         First, at its own position, what the clock changed; then what the log changed.
         """
-        now = self.cursor
-        async with self._reading() as connection:
-            if (await self._bound(connection)).numbers != self._numbers:
-                raise ProjectionLagging(f"{self.name} is being switched")
-            missed = await self._view.missed(connection, since, now)
-            mark = missed.mark
-            event_id = None if mark is None else await event_id_at(connection, mark.position)
+        for _ in range(TRIES):
+            position = self.cursor.position
+            async with self._reading() as connection:
+                if (await self._bound(connection)).numbers != self._numbers:
+                    raise ProjectionLagging(f"{self.name} is being switched")
+                # The rows here and what is read there have to be of one position. Where the channel went on while a
+                # connection was waited for, the rows are newer than the reading, and would be told twice.
+                if (now := self.cursor).position != position:
+                    continue
+                missed = await self._view.missed(connection, since, now)
+                mark = missed.mark
+                event_id = None if mark is None else await event_id_at(connection, mark.position)
+                break
+        else:
+            raise ProjectionLagging(f"{self.name} moves too fast to come back to")
         told, said = since, []
         if missed.by_clock:
             told = Cursor(since.position, now.at)
@@ -419,7 +429,10 @@ class Channel:
             said.append(self._told(told, now, cause, missed.by_log))
             told = now
         large = sum(len(message.payload) for message in said) > frames.UPDATE_BYTES
-        return self.snapshot() if large else (told, said)
+        if large:
+            told, said = self.snapshot()
+            return told, told, said
+        return told, max(now, told), said  # a reader may have been ahead of this node's clock
 
     def _told(self, start: Cursor, to: Cursor, cause: Cause, delta: Delta) -> Message:
         rows = {key: row for key, row in delta.items() if row is not None}

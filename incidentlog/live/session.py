@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -89,14 +88,6 @@ class Host(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Ending:
-    """With which code the socket is closed, and why."""
-
-    code: int
-    reason: str
-
-
 class Session:
     """What goes on between the handshake and the close."""
 
@@ -151,13 +142,13 @@ class Session:
         """Begin to close; the first code stands. The task ends when the socket is closed, or cut off."""
         if self._closing is None:
             self._sender.end()
-            self._closing = asyncio.ensure_future(self._close(_Ending(code, reason)))
+            self._closing = asyncio.ensure_future(self._close(code, reason))
         return self._closing
 
-    async def _close(self, ending: _Ending) -> None:
+    async def _close(self, code: int, reason: str) -> None:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                await self._socket.close(code=ending.code, message=ending.reason.encode()[:120])
+                await self._socket.close(code=code, message=reason.encode()[:120])
         except (TimeoutError, OSError):
             self._line.abort()
 

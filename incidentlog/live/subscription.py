@@ -244,8 +244,7 @@ class Following(Subscription):
         else:
             # Before reading: so that the channel forgets no change from here on.
             self.seen = self.channel.cursor
-            self.told, parts = await self.channel.missed(since)
-            self.seen = max(self.seen, self.told)  # a reader may have been ahead of this node's clock
+            self.told, self.seen, parts = await self.channel.missed(since)
         begun = self.told if since is None else since
         said = frames.subscribed(
             self.id, self.channel.name, resumed=since is not None, epoch=self._desk.epoch, cursor=begun,

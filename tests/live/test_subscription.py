@@ -1,5 +1,7 @@
 import asyncio
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,9 +10,9 @@ import websockets
 
 from incidentlog.clock import ManualClock
 from incidentlog.projections.rows import Grouping
-from incidentlog.store.connect import Access
+from incidentlog.store.connect import Access, Connection
 from tests.commands import command, retraction, strike
-from tests.live.following import Client, Held, client, following
+from tests.live.following import Client, Held, client, following, until
 from tests.live.test_documents import TRUCE, declared, instant, violation
 
 KYIV = {"name": "Kyiv", "country": "UA", "precision": "settlement"}
@@ -208,3 +210,37 @@ async def test_a_resume_of_a_projection_needs_the_instant(access: Access):
         await c.send(type="subscribe", id="s", projection="city_incidents", **{"from": 0})
         error = await c.until("error", id="s")
         assert error["errors"][0]["pointer"] == "/at"
+
+
+async def test_who_comes_back_while_the_channel_moves_on_is_told_nothing_twice(access: Access):
+    """The channel goes on while the connection to read what was missed is waited for, as on a busy node."""
+    async with following(access) as node, client(node) as other:
+        await node.append(strike())
+        await other.subscribe("city_incidents")
+        async with client(node) as c:
+            held = await c.subscribe("city_incidents")
+        await node.append(strike())
+        await node.settled()
+        (channel,) = node.hub._channels.values()
+        reading, moved = channel._reading, False
+
+        @asynccontextmanager
+        async def late() -> AsyncIterator[Connection]:
+            nonlocal moved
+            if not moved and asyncio.current_task() is not node.hub._tasks[channel]:
+                moved = True
+                await node.append(strike())
+                await until(lambda: channel.cursor.position == 3)
+            async with reading() as connection:
+                yield connection
+
+        channel._reading = late  # type: ignore[method-assign]
+        async with client(node) as c:
+            held = await come_back(c, held, "city_incidents")
+            update = await c.until("update")
+            assert (update["from"], update["to"]) == (1, 3)
+            await c.send(type="ping")
+            await c.until("pong")
+            assert moved
+            assert len(held.seen) == 1
+            assert held.rows == await node.rows("city_incidents", 3, node.clock.now())
