@@ -50,7 +50,10 @@ def buckets_of(day: date) -> Buckets:
 
 def counts_from(subject: Subject, occurred: Occurred) -> datetime:
     """From when something of the subject's counts: its start, which a clock that was ahead may not put off."""
-    return subject.since if subject.since is not None and occurred == subject.occurred else occurred.since
+    first, since = subject.occurred, occurred.since
+    if subject.since is None or first is None or first.since != since or not (first is occurred or first == occurred):
+        return since
+    return subject.since
 
 
 def next_change(

@@ -1,6 +1,7 @@
 """Where something was, as far as that is known: the place, its region and its country, and what they are called."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from incidentlog.places import admin1_name, normalise
@@ -12,7 +13,8 @@ FINE: Final = frozenset({"exact", "settlement"})
 """Precisions that name a settlement; what is coarser goes to its region only."""
 
 
-def whereabouts(place: ResolvedPlace | None) -> dict[str, str | None]:
+@lru_cache(maxsize=10_000)  # several tallies ask for the place of every event, and there are few places
+def whereabouts(place: ResolvedPlace | None) -> Mapping[str, str | None]:
     """The dimensions of a place.
 
     A place is `geonames:<id>`, `place:<slug>` or, where the name is not or not uniquely known, `name:<name>`; a region
@@ -27,6 +29,7 @@ def whereabouts(place: ResolvedPlace | None) -> dict[str, str | None]:
     return {"place": settlement, "admin1": region, "country": place.country}
 
 
+@lru_cache(maxsize=10_000)
 def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
     """What the place and its region are called, as a tally names its values."""
     if place is None:
