@@ -120,7 +120,7 @@ class AnyNetwork(RuleBasedStateMachine):
         self.do(asyncio.sleep(0.02))
 
     @precondition(lambda self: self.may("lose"))
-    @rule(lost=st.integers(0, 8), repeated=st.integers(0, 3))
+    @rule(lost=st.integers(2, 12), repeated=st.integers(0, 3))
     def messages_are_lost_or_repeated(self, lost: int, repeated: int) -> None:
         self.world.network.lose, self.world.network.repeat = lost, repeated
         self.do(asyncio.sleep(0))

@@ -157,6 +157,7 @@ class World:
         self.readers = [Reader(self, name, how) for name, how in FOLLOWED]
         for reader in self.readers:
             await reader.start()
+        await until(lambda: all(reader.followed is not None for reader in self.readers))
 
     async def check_one(self, n: int) -> None:
         """One of the readers has what is true where it is."""
