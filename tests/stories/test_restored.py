@@ -18,6 +18,8 @@ from tests.commands import retraction, strike
 from tests.conftest import access_to, run_admin
 
 RESTORED = "test_story_restored"
+GOES_ON = {"access_log", "access_open", "leases", "tree_heads", "tiles"}
+"""What a service writes by itself, also between two looks: who read, who works, what is sealed."""
 
 
 def program(server: Server, name: str) -> Path:
@@ -37,7 +39,7 @@ def run(server: Server, program_path: Path, *arguments: str) -> None:
 
 
 async def everything(server: Server, database: str) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table."""
+    """Every row of every table that does not go on by itself."""
     connection = await asyncpg.connect(server.dsn(database))
     try:
         tables = [
@@ -49,6 +51,7 @@ async def everything(server: Server, database: str) -> dict[str, list[tuple[obje
         return {
             table: sorted(map(tuple, await connection.fetch(f"SELECT * FROM incidentlog.{table}")), key=repr)
             for table in tables
+            if table not in GOES_ON
         }
     finally:
         await connection.close()
