@@ -23,6 +23,12 @@ async def service(access: Access, monkeypatch: pytest.MonkeyPatch):
 
 def child() -> int:
     """The runner's process: the only child that runs it."""
+    return children()[0]
+
+
+def children() -> list[int]:
+    """The processes of runner and rebuilder, as far as they are there."""
+    found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -31,8 +37,8 @@ def child() -> int:
             except OSError:
                 continue
             if int(told.rpartition(")")[2].split()[1]) == os.getpid() and b"incidentlog.runner" in line:
-                return int(entry.name)
-    raise AssertionError("there is none")
+                found.append(int(entry.name))
+    return sorted(found)
 
 
 async def seen(service: Served, position: int) -> int:
@@ -96,3 +102,30 @@ async def test_a_service_on_a_new_log_answers_before_anything_was_ever_folded(ac
             assert answer.status in {200, 503}, answer
             assert answer.status == 200 or answer.slug == "projection-lagging"
         assert (await service.get("/v1/subjects/strike:one")).status in {404, 503}
+
+
+async def test_a_rebuilder_that_is_killed_comes_back_and_goes_on_with_the_same_build(service: Served):
+    await service.bulk(*(strike() for _ in range(400)))
+    assert await seen(service, 400) == 400
+    runner = child()
+    order = {"projection": "subjects", "do": "rebuild"}
+    begun = {b["build"] for b in (await service.post(order, path="/v1/builds")).json["builds"]}
+    killed = 0
+    async with asyncio.timeout(30):
+        while killed < 2 and not await answering(service, begun):
+            for process in set(children()) - {runner}:
+                os.kill(process, signal.SIGKILL)
+                killed += 1
+            await asyncio.sleep(0.02)
+        while not await answering(service, begun):
+            await asyncio.sleep(0.05)
+    assert killed
+    assert await seen(service, 400) == 400
+    (position,) = await service.add(strike())
+    assert await seen(service, position) == 401
+
+
+async def answering(service: Served, builds: set[int]) -> bool:
+    """Whether these builds are what answers."""
+    told = (await service.get("/v1/builds")).json["builds"]
+    return builds <= {b["build"] for b in told if b["state"] == "active"}
