@@ -1,6 +1,5 @@
 """`incidentlog projection builds|rebuild|switch|parked`: build anew beside what answers; what was not taken in."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,6 +96,8 @@ async def _order(url: str, key: str | None, name: str, do: str, *, wait: bool) -
 
 async def _until_answering(service: "Service", numbers: set[int]) -> None:
     """Show how far the builds are until they answer. Raises Failed when they are gone."""
+    import asyncio
+
     from incidentlog.cli.progress import progress
 
     first = await service.get("/v1/builds")

@@ -1,7 +1,8 @@
 """Building beside what answers: from position 0, or from where it was left, up to the head, and then one switch."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -46,18 +47,22 @@ class Rebuilder:
         """Build whatever is to be built; for ever, or until nothing is."""
         while True:
             try:
-                connection, reading = await self._access.connect("runner"), await self._access.connect("runner")
-                try:
+                async with self._connected() as connection, self._connected() as reading:
                     if await self._build(connection, reading, until_done=until_done):
                         return
-                finally:
-                    connection.terminate()
-                    reading.terminate()
             except Exception as error:
                 self.failure = repr(error)
                 if not lost(error) and not isinstance(error, SupersededError):
                     log.exception("rebuild_failed")
                 await asyncio.sleep(RETRY_SECONDS)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        connection = await self._access.connect("runner")
+        try:
+            yield connection
+        finally:
+            connection.terminate()
 
     async def _build(self, connection: Connection, reading: Connection, *, until_done: bool) -> bool:
         """`connection` writes; all that is asked meanwhile goes over `reading`."""

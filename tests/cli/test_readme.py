@@ -18,7 +18,12 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_session_works_as_pasted(demo: Demo):
+def test_the_session_works_as_pasted(folder: Path):
+    with Demo(folder / "as-pasted") as demo:  # what it counts is counted in a log of its own
+        paste(demo)
+
+
+def paste(demo: Demo) -> None:
     (session,) = (b for b in blocks("sh") if b.startswith("KEY="))
     session = session.replace("il_...", demo.key).replace("http://127.0.0.1:8080", demo.url)
     session = session.replace("curl -s", "curl -sw '\\n'")  # each answer on a line of its own

@@ -63,7 +63,7 @@ def test_ctrl_c_ends_it_in_order(folder: Path, terminal: Terminal):
 
 def test_a_taken_port_is_told(demo: Demo, terminal: Terminal, folder: Path):
     port = demo.url.rpartition(":")[2]
-    done = terminal.run("serve", "--port", port, "--data-dir", str(folder / "taken"))
+    done = terminal.run("serve", "--port", port, "--data-dir", str(folder / "port-taken"))
     assert done.returncode == 1
     assert f"port {port} of 127.0.0.1 is taken" in done.stderr
 
