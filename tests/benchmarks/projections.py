@@ -84,7 +84,7 @@ async def timed(name: str, total: int, done: Callable[[], Awaitable[bool]]) -> N
     """Wait until it is done; print the rate and the most memory of who did it."""
     started, peak = time.perf_counter(), 0.0
     while not await done():
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
         peak = max([peak, *map(peak_of, children())])
     seconds = time.perf_counter() - started
     print(f"{name:<58}{total / seconds:>10,.0f}/s   {seconds:,.0f} s, peak {peak:,.0f} MiB", flush=True)
