@@ -173,7 +173,6 @@ async def serve_apart(configure_logging: Callable[[str], None]) -> None:
 
 
 async def _rebuild(access: Access, down: asyncio.StreamReader) -> NoReturn:
-    sys.setswitchinterval(0.001)  # one thread folds while the other one writes, which is woken often and for little
     done = asyncio.create_task(Rebuilder(access).run(until_done=True))
     gone = asyncio.create_task(down.read())
     await asyncio.wait([done, gone], return_when=asyncio.FIRST_COMPLETED)

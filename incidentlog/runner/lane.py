@@ -1,11 +1,9 @@
 """A lane: builds that share a checkpoint and go through the log together. Live running and rebuilding are this."""
 
-import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -34,7 +32,6 @@ NOBODY, NEVER = UUID(int=0), datetime.min.replace(tzinfo=UTC)
 """What a change that no event made says of its event."""
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 
 class GapError(AssertionError):
@@ -47,17 +44,11 @@ class Lane:
     To be dropped when one fails: what it remembers may be ahead of what is written.
     """
 
-    def __init__(
-        self, connection: Connection, builds: Sequence[Build], zone: str, *, reading: Connection | None = None
-    ) -> None:
-        """`builds` share a position, a state and the subjects that they are made of.
-
-        With a connection for `reading` one batch is folded, in a thread, while the one before it is written.
-        """
+    def __init__(self, connection: Connection, builds: Sequence[Build], zone: str) -> None:
+        """`builds` share a position, a state and the subjects that they are made of."""
         assert len({(b.position, b.state, b.base) for b in builds}) == 1, builds  # noqa: S101 - chosen so
         self.builds = list(builds)
         self._connection = connection
-        self._reading = reading
         self._zone = zone
         self._families = Families()
         self._steps: dict[int, TallyStep | DocumentStep] = {
@@ -66,10 +57,6 @@ class Lane:
             if (p := PROJECTIONS.get(b.projection)) is not None
         }
         self._parked: dict[int, set[str]] | None = None
-        self._folded = self.position
-        self._writing: asyncio.Task[list[Build]] | None = None
-        self._linked = False
-        """Whether what is being written has merges."""
         self._taken = 0
         self._summarised: dict[int, int] = {}
 
@@ -78,27 +65,14 @@ class Lane:
         """The checkpoint: what is written."""
         return self.builds[0].position
 
-    @property
-    def folded(self) -> int:
-        """Up to where events were taken in; what lies after the checkpoint is being written."""
-        return self._folded
-
     async def take(self, events: Sequence[Recorded]) -> Sequence[Change]:
         """Fold the next events and write what they change, with the checkpoint, in one transaction."""
-        changes = await self.begin(events)
-        await self.settle()
-        return changes
-
-    async def begin(self, events: Sequence[Recorded]) -> Sequence[Change]:
-        """Fold the next events, and begin to write what they change once what was folded before is written."""
-        if self._reading is None:
-            await self.settle()
         started = time.perf_counter()
-        expected = range(self._folded + 1, self._folded + 1 + len(events))
+        expected = range(self.position + 1, self.position + 1 + len(events))
         if [e.position for e in events] != list(expected):
-            raise GapError(f"after position {self._folded} come {[e.position for e in events[:3]]}")
+            raise GapError(f"after position {self.position} come {[e.position for e in events[:3]]}")
         await self._remember(events)
-        changes = await self._apart(lambda: list(self._families.changes(events, self._zone)))
+        changes = list(self._families.changes(events, self._zone))
         batch = Batch(
             first=events[0].position,
             upto=events[-1].position,
@@ -106,33 +80,17 @@ class Lane:
             links=[(e.stream, absorbed, e.position) for e in events for absorbed in merged_streams(e)],
             derived=await self._derive(events[0].position, changes),
         )
-        await self.settle()
-        self._linked = bool(batch.links)
-        self._writing = asyncio.create_task(write_batch(self._connection, self.builds, batch))
-        # What goes wrong is told by `settle`; a lane that is dropped has nobody to tell it to.
-        self._writing.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._folded = batch.upto
+        self.builds = await write_batch(self._connection, self.builds, batch)
         self._forget(events)
         took = round((time.perf_counter() - started) * 1000, 1)
-        log.debug("folded", position=self._folded, events=len(events), milliseconds=took)
+        log.debug("projected", position=self.position, events=len(events), milliseconds=took)
         return changes
-
-    async def settle(self) -> None:
-        """Wait until what was folded is written. Raises what kept it from that."""
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            self.builds = await writing
-
-    async def _apart(self, work: Callable[[], T]) -> T:
-        """Do what takes long in a thread, where something is written meanwhile."""
-        return work() if self._writing is None else await asyncio.to_thread(work)
 
     async def summarise(self) -> bool:
         """Take one snapshot of a ledger that is due; whether there was one."""
         for build in self.builds:
             projection = PROJECTIONS.get(build.projection)
             if isinstance(projection, Tally) and build.position >= self._summarised.get(build.build, 0) + EVERY:
-                await self.settle()
                 try:
                     if await take_snapshots(self._connection, projection, build):
                         return True
@@ -162,13 +120,10 @@ class Lane:
         old = {s for s in ({e.stream for e in events} | named) - begun if s not in self._families}
         if not old:
             return
-        if self._linked:  # a merge that is being written may be one of theirs
-            await self.settle()
-        reading = self._reading or self._connection
-        links = await read_links(reading, old, self._folded)
+        links = await read_links(self._connection, old, self.position)
         streams = old | {s for link in links for s in link}
         histories: dict[str, list[Recorded]] = {s: [] for s in streams}
-        for e in await read_streams(reading, streams, self._folded):
+        for e in await read_streams(self._connection, streams, self.position):
             histories[e.stream].append(e)
         self._families.take(histories, links)
 
@@ -180,7 +135,7 @@ class Lane:
                 if p.to_position is None:
                     self._parked[p.build].add(p.stream)
         retried = await self._retried() if any(self._parked.values()) else {}
-        derived, todo = list[Derived](), list[Callable[[], None]]()
+        derived = list[Derived]()
         for build in self.builds:
             step = self._steps.get(build.build)
             if step is None:
@@ -194,18 +149,15 @@ class Lane:
                 await self._load(build, step, touched_keys(step.document, ours))
             for parked in retried.get(build.build, ()):
                 await self._retry(build, step, parked, first, made)
-            todo.append(partial(self._each, build, projection, ours, step, made))
+            self._each(build, projection, ours, step, made)
             derived.append(made)
-        await self._apart(lambda: [each() for each in todo])
         return derived
 
     async def _load(self, build: Build, step: DocumentStep, keys: Iterable[str]) -> None:
         """The members of documents that are not remembered, but for those that are parked."""
         missing = set(keys) - step.members.keys()
         if missing:
-            await self.settle()
-            now = next(b for b in self.builds if b.build == build.build)
-            step.members |= await read_members(self._connection, now, missing)
+            step.members |= await read_members(self._connection, build, missing)
             assert self._parked is not None  # noqa: S101 - read before
             for stream in self._parked[build.build]:
                 step.leave_out(stream)
@@ -237,7 +189,6 @@ class Lane:
                     step.leave_out(change.stream)
 
     async def _retried(self) -> Mapping[int, Sequence[Parked]]:
-        await self.settle()
         wished: dict[int, list[Parked]] = {}
         for p in await read_parked(self._connection, self.builds):
             if p.wish == "retry" and p.to_position is None:

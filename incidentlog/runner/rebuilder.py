@@ -65,7 +65,7 @@ class Rebuilder:
             connection.terminate()
 
     async def _build(self, connection: Connection, reading: Connection, *, until_done: bool) -> bool:
-        """`connection` writes; all that is asked meanwhile goes over `reading`."""
+        """`connection` writes; whatever else is asked goes over `reading`."""
         zone = (await read_log(reading)).zone
         lane: Lane | None = None
         loop = asyncio.get_running_loop()
@@ -79,11 +79,10 @@ class Rebuilder:
                 await asyncio.sleep(POLL_SECONDS)
                 continue
             if lane is not None and [b.build for b in lane.builds] != [b.build for b in under_way]:
-                await lane.settle()
                 lane = None
                 continue
             if lane is None:
-                lane = Lane(connection, under_way, zone, reading=reading)
+                lane = Lane(connection, under_way, zone)
                 log.info("building", builds=[b.projection for b in under_way], position=lane.position)
             started = loop.time()
             if await self._step(connection, reading, lane):
@@ -98,16 +97,12 @@ class Rebuilder:
         """One batch, or, where what answers is near, the last one with the switch; whether it was that."""
         meeting = await _meeting(reading, lane)
         if meeting is not None:
-            if meeting > lane.folded:
-                await lane.begin(await _next(reading, lane, meeting))
-            if lane.folded == meeting:  # those who wait there come along
-                await lane.settle()
+            await lane.take(await _next(reading, lane, meeting))
             return False
         goal = await _goal(reading, (await active_builds(reading)).values())
-        if goal - lane.folded > PAGE:
-            await lane.begin(await _next(reading, lane, goal))
+        if goal - lane.position > PAGE:
+            await lane.take(await _next(reading, lane, goal))
             return False
-        await lane.settle()
         async with connection.transaction():  # what answers stands still up to the commit
             goal = await _goal(connection, await lock_active(connection))
             if not 0 <= goal - lane.position <= PAGE:
@@ -121,7 +116,7 @@ class Rebuilder:
 
 async def _next(reading: Connection, lane: Lane, upto: int) -> Sequence[Recorded]:
     """The next batch, at most up to a position."""
-    return await read_after(reading, lane.folded, min(PAGE, upto - lane.folded))
+    return await read_after(reading, lane.position, min(PAGE, upto - lane.position))
 
 
 async def _goal(connection: Connection, active: Iterable[Build]) -> int:

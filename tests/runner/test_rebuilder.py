@@ -161,7 +161,7 @@ async def test_a_new_version_of_the_subjects_builds_all_that_hangs_on_them_and_s
 async def test_a_rebuild_that_is_killed_goes_on_where_it_was(log: Log, monkeypatch: pytest.MonkeyPatch):
     await log.add(*(strike() for _ in range(20)))
     taken: list[int] = []
-    begin = lane_module.Lane.begin
+    begin = lane_module.Lane.take
 
     async def stop_at_ten(lane: Any, events: Any) -> Any:
         if lane.builds[0].state == "building":
@@ -174,11 +174,11 @@ async def test_a_rebuild_that_is_killed_goes_on_where_it_was(log: Log, monkeypat
         await caught_up(log, runner)
         before = await active(log)
         await rebuild(log.connection, [CITY])
-        monkeypatch.setattr(lane_module.Lane, "begin", stop_at_ten)
+        monkeypatch.setattr(lane_module.Lane, "take", stop_at_ten)
         rebuilder = asyncio.create_task(Rebuilder(log.access).run())
         await asyncio.wait([rebuilder], timeout=10)
         assert rebuilder.cancelled()
-        monkeypatch.setattr(lane_module.Lane, "begin", begin)
+        monkeypatch.setattr(lane_module.Lane, "take", begin)
         (left,) = [b for b in await read_builds(log.connection) if b.state == "building"]
         assert 0 < left.position < 12
         monkeypatch.setattr(rebuilder_module, "lease", always)  # the killed one holds it for a while
