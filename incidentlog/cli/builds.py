@@ -76,11 +76,11 @@ def discard(
 
 async def _list(url: str, key: str | None, path: str, member: str, columns: tuple[str, ...], output: Output) -> None:
     from incidentlog.cli.asking import Service
-    from incidentlog.cli.output import write
+    from incidentlog.cli.output import members, write
 
     async with Service(url, key) as service:
         answer = await service.get(path)
-    write(answer[member], output, whole=answer, columns={name: _member(name) for name in columns})
+    write(answer[member], output, whole=answer, columns=members(*columns))
 
 
 async def _order(url: str, key: str | None, name: str, do: str, *, wait: bool) -> None:
@@ -129,7 +129,3 @@ async def _post(service: "Service", path: str, body: Mapping[str, str]) -> Any:
     import orjson
 
     return await service.post(path, orjson.dumps(body), "application/json")
-
-
-def _member(name: str) -> Any:
-    return lambda row: row.get(name)

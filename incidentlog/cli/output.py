@@ -15,6 +15,16 @@ Columns = Mapping[str, Callable[[Row], Any]]
 PIPE_WIDTH = 200
 
 
+def member(name: str) -> Callable[[Row], Any]:
+    """A column that shows a row's own member, or nothing where there is none."""
+    return lambda row: row.get(name)
+
+
+def members(*names: str) -> Columns:
+    """Columns that show the members of these names, in this order."""
+    return {name: member(name) for name in names}
+
+
 def write(rows: Sequence[Row], output: Output, *, whole: Any = None, columns: Columns | None = None) -> None:
     """Write rows to stdout. As JSON it is `whole`, the answer they came in; a table shows `columns`, else all."""
     match output:

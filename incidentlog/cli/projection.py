@@ -43,11 +43,11 @@ def list_(output: options.Form = None, url: options.Url = options.URL, key: opti
 
 async def _list(url: str, key: str | None, output: Output) -> None:
     from incidentlog.cli.asking import Service
-    from incidentlog.cli.output import write
+    from incidentlog.cli.output import members, write
 
     async with Service(url, key) as service:
         answer = await service.get("/v1/projections")
-    columns = {name: _member(name) for name in ("name", "version", "shape", "position", "title", "dimensions")}
+    columns = members("name", "version", "shape", "position", "title", "dimensions")
     write(answer["projections"], output, whole=answer, columns=columns)
 
 
@@ -224,7 +224,3 @@ def _pairs(filters: Sequence[str] | None) -> list[tuple[str, str]]:
             raise Failed(f"{given!r} is no filter; give one such as kind=strike", Code.USAGE)
         pairs.append((name, value))
     return pairs
-
-
-def _member(name: str) -> Any:
-    return lambda row: row.get(name)

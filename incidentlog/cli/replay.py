@@ -132,13 +132,13 @@ def _row(event: dict[str, Any]) -> str:
 
 
 def _check(to: str, projection: str | None, output: Output) -> None:
-    from incidentlog.cli.output import write
+    from incidentlog.cli.output import members, write
 
     position = _position(to)
     replayed = _replayed(position, projection)
     rows = [_said(c) for c in replayed.compared]
     whole = {"position": replayed.position, "generation": replayed.generation, "same": replayed.same, "compared": rows}
-    columns = {name: _member(name) for name in ("name", "rows", "same", "served", "replayed")}
+    columns = members("name", "rows", "same", "served", "replayed")
     write(rows, output, whole=whole, columns=columns)
     if replayed.same:
         say(f"as of position {replayed.position}, all that is served is what the log gives")
@@ -214,7 +214,3 @@ def _difference(compared: "Compared") -> str:
         f"  {side}: {row or 'no such row'}" for side, row in (("served", found.served), ("the log", found.replayed))
     ]
     return "\n".join(lines)
-
-
-def _member(name: str) -> Any:
-    return lambda row: row[name]

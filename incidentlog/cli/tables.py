@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from incidentlog.cli.ending import printable
-from incidentlog.cli.output import Columns, Row
+from incidentlog.cli.output import Columns, Row, member
 
 WIDEST_CELL = 60
 WIDEST_CONTAINER = 40
@@ -67,17 +67,13 @@ def _fitting(rows: Sequence[Row], width: int) -> tuple[Columns, list[str]]:
         if any(_is_large(row.get(name)) for row in rows) or (needed > left and len(shown) > 1):
             left_out.append(name)
         else:
-            shown[name] = _member(name)
+            shown[name] = member(name)
             left -= needed
     return shown, left_out
 
 
 def _is_large(value: Any) -> bool:
     return isinstance(value, dict | list) and len(_cell(value)) > WIDEST_CONTAINER
-
-
-def _member(name: str) -> Callable[[Row], Any]:
-    return lambda row: row.get(name)
 
 
 def cell(value: Any) -> str:
