@@ -10,7 +10,7 @@ run: $(SET_UP)
 	@$(VENV)/bin/incidentlog demo
 
 test: $(SET_UP)
-	@$(VENV)/bin/pytest
+	@$(VENV)/bin/pytest --numprocesses auto --dist loadfile
 
 check: $(SET_UP)
 	$(VENV)/bin/ruff check

@@ -4,7 +4,11 @@ What was signed stays true: a fork has an origin and a key of its own, and begin
 can pass for, or contradict, what was signed before.
 """
 
+import asyncio
+import fcntl
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +22,10 @@ NOWHERE: Final = "incidentlog.invalid"
 """The host of a log that was not given an origin: it is nobody's (RFC 2606)."""
 
 
+class _ClaimedError(StateError):
+    """Another key is the log's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """A log that is signed from now on."""
@@ -29,10 +37,25 @@ class Begun:
 async def begin_if_new(access: Access, folder: Folder, *, origin: str | None, key: str | None) -> Begun | None:
     """Sign a log from its first event on, where it is empty and neither key nor state was ever here; None otherwise.
 
-    A key that was given is never taken so: it may have signed another log.
+    A key that was given is never taken so: it may have signed another log. Of services that start at the same time, one
+    begins, whether they share the folder or not.
     """
     folder.make()
-    if key is not None or folder.key.exists() or folder.state.exists():
+    if key is not None:
+        return None
+    async with _one_at_a_time(folder):
+        return await _begin_if_new(access, folder, origin=origin)
+
+
+@asynccontextmanager
+async def _one_at_a_time(folder: Folder) -> AsyncIterator[None]:
+    with (folder.path / "beginning").open("a", encoding="utf-8") as file:
+        await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)  # another waits for a database while it has it
+        yield
+
+
+async def _begin_if_new(access: Access, folder: Folder, *, origin: str | None) -> Begun | None:
+    if folder.key.exists() or folder.state.exists():
         return None
     connection = await access.connect()
     try:
@@ -43,6 +66,8 @@ async def begin_if_new(access: Access, folder: Folder, *, origin: str | None, ke
         if (await read_head(connection)).position or claimed:
             return None
         return await _begin(connection, folder, origin=origin, key=None)
+    except _ClaimedError:  # by another folder's service, at this moment
+        return None
     finally:
         await connection.close()
 
@@ -98,7 +123,7 @@ async def _begin(connection: Connection, folder: Folder, *, origin: str | None, 
         signer = folder.make_key(origin or f"{NOWHERE}/{identity.id}")
     ours = LogKey(signer.name, signer.verifier.vkey)
     if await claim(connection, identity.fork, ours) != ours:
-        raise StateError("the log is signed already, under another key; the way on is `incidentlog log fork`")
+        raise _ClaimedError("the log is signed already, under another key; the way on is `incidentlog log fork`")
     head = (await read_head(connection)).position
     folder.begin(State(identity.id, identity.fork, head, ours.vkey), signer, own_key=key is None)
     return Begun(identity.fork, signer)

@@ -41,7 +41,7 @@ def status(answer: bytes) -> int:
         ONE + b"Bad Name: x\r\n\r\n",
         ONE + b"X: a\rb\r\n\r\n",
     ],
-    ids=lambda sent: repr(sent.replace(START, b"")[:70]),
+    ids=lambda sent: repr(sent.replace(START, b"").replace(GOOD, b"{}")[:70]),
 )
 async def test_what_is_no_http_is_refused(attacked: Served, sent: bytes):
     answer = await attacked.raw(sent, half_close=True)

@@ -199,6 +199,18 @@ async def test_a_log_is_not_begun_twice_from_two_folders(sealed: Sealing, tmp_pa
         await init(sealed.access, other, origin=ORIGIN, key=None)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+async def test_of_services_that_start_at_the_same_time_one_begins_the_log(access: Access, tmp_path, shared: bool):
+    folders = [Folder(tmp_path / ("log" if shared else f"log-{n}")) for n in range(6)]
+    begun = await asyncio.gather(*(begin_if_new(access, each, origin=ORIGIN, key=None) for each in folders))
+    assert sum(each is not None for each in begun) == 1
+    (winner,) = (folder for folder, each in zip(folders, begun, strict=True) if each is not None)
+    log = Sealing(access, winner, await access.connect())
+    await log.append(1)
+    assert (await log.seal()).status == "sealing"
+    await log.admin.close()
+
+
 async def test_an_empty_database_never_starts_a_log_under_a_used_key(sealed: Sealing):
     await sealed.append(3)
     await sealed.seal()

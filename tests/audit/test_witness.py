@@ -221,7 +221,8 @@ async def test_a_rewritten_log_is_not_cosigned_again(sealed: Sealing, tmp_path: 
 
 
 @pytest.mark.parametrize("text", ["", "http://w.example", f"ftp://w.example {OURS.verifier.vkey}", OURS.verifier.vkey,
-                                  f"http://w.example {LOG.verifier.vkey}", "http://w.example a+b+c"])  # fmt: skip
+                                  f"http://w.example {LOG.verifier.vkey}", "http://w.example a+b+c"],
+                         ids=["nothing", "no key", "no http", "no address", "no cosigner", "no vkey"])  # fmt: skip
 def test_a_witness_is_told_by_address_and_key(text: str):
     with pytest.raises(NoteError):
         Witness.parse(text)
