@@ -1,9 +1,9 @@
 """An index of how events lean, conflict below zero and cooperation above: Goldstein's weights, by how sure they are."""
 
 import csv
-from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -22,7 +22,7 @@ from incidentlog.subjects.statement import Statement
 from incidentlog.subjects.strike import Strike
 from incidentlog.subjects.subject import Entry, Subject
 from incidentlog.subjects.talk import Talk
-from incidentlog.subjects.values import Buckets, start_instant
+from incidentlog.subjects.values import start_instant
 
 FACTORS: Final = {
     "verified": 100, "corroborated": 80, "single_source": 50, "unverified": 25, "disputed": 25, "refuted": 0,
@@ -57,6 +57,7 @@ class EscalationIndex(Tally):
             score = tenths * FACTORS[subject.verification]
             at = counts_from(subject, entry.occurred)
             buckets = entry.occurred.buckets(ZONE)
+            days = {"day": buckets.day, "week": buckets.week, "month": buckets.month}
             what = {
                 "category": subject.stream.partition(":")[0],
                 "type": label.replace("|", "/"),
@@ -66,15 +67,12 @@ class EscalationIndex(Tally):
             }
             own = {"thousandths": score, "events": 1}
             if buckets.day is None:  # known to the week or the month: in no day, and in no mean (E12)
-                yield Contribution(at, {**_days(buckets), **what}, own)
+                yield Contribution(at, {**days, **what}, own)
                 continue
             mean = {"thousandths_7_days": score, "events_7_days": 1}
-            yield Contribution(at, {**_days(buckets), **what}, {**own, **mean})
-            first = date.fromisoformat(buckets.day)
-            for later in (first + timedelta(days=n) for n in range(1, DAYS)):
-                # It counts in a day's mean once that day has come.
-                since = max(at, start_instant(later, ZONE))
-                yield Contribution(since, {**_days(buckets_of(later)), **what}, mean)
+            yield Contribution(at, {**days, **what}, {**own, **mean})
+            for begins, later in _following(buckets.day):
+                yield Contribution(max(at, begins), {**later, **what}, mean)
 
     def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:
         """The index and the events; of a day also the mean of the seven days up to it."""
@@ -203,5 +201,8 @@ def _assistance(line: Assistance, name: str) -> str:
     return f"{name} {kinds[0]}" if kinds else name
 
 
-def _days(buckets: Buckets) -> dict[str, str | None]:
-    return {"day": buckets.day, "week": buckets.week, "month": buckets.month}
+@lru_cache(maxsize=10_000)
+def _following(day: str) -> Sequence[tuple[datetime, Mapping[str, str | None]]]:
+    """The days after it whose mean it is in: when each begins, for it counts only then, and its dimensions."""
+    days = [date.fromisoformat(day) + timedelta(days=n) for n in range(1, DAYS)]
+    return [(start_instant(d, ZONE), buckets_of(d).model_dump()) for d in days]

@@ -28,6 +28,8 @@ class Implementations(Tally):
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """Every return of a handover or an exchange; of anything else, that it is there."""
+        if not subject.links:
+            return
         wanted = {
             link.target for link in subject.links if link.rel == "implements" and COMMITMENT.fullmatch(link.target)
         }

@@ -6,7 +6,7 @@ A projection sees only `Change(before, after)`: corrections are applied before i
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, TypeVar
 
 from incidentlog.subjects.policy import DEFAULTS
 from incidentlog.subjects.subject import Subject
@@ -33,8 +33,7 @@ class Projection:
 # ---------------------------------------------------------------------------------------------------- Tally
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(NamedTuple):
     """What a subject adds to the cell of a ledger that its dimensions name."""
 
     at: datetime
@@ -43,8 +42,7 @@ class Contribution:
     measures: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
+class Booking(NamedTuple):
     """One line of a ledger: never edited, only followed by others."""
 
     position: int

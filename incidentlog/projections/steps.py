@@ -221,7 +221,7 @@ class DocumentStep:
 
     def keys(self, variants: Variants) -> set[str]:
         """The documents that any variant of a stream is part of."""
-        return {key for s in variants.values() if isinstance(s, Subject) for key in self.document.keys(s)}
+        return {key for level in variants if (s := seen_at(variants, level)) for key in self.document.keys(s)}
 
     def _fold(self, key: str, members: Members, change: Change, stood: set[int]) -> None:
         present = set(members.levels)

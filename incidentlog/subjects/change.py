@@ -4,12 +4,13 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from incidentlog.subjects.fold import Grown, Variants, comes_late, fold_open, grow, is_record_event
 from incidentlog.subjects.record import RecordMerged
 from incidentlog.subjects.recorded import Recorded
-from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.subject import Absorbed, Subject
 
 
 def seen_at(variants: Variants, level: int) -> Subject | None:
@@ -17,9 +18,12 @@ def seen_at(variants: Variants, level: int) -> Subject | None:
 
     None when there is none, or when a merge made it part of another.
     """
-    visible = [own for own in variants if own <= level]
-    variant = variants[max(visible)] if visible else None
-    return variant if isinstance(variant, Subject) else None
+    highest, variant = -1, None
+    for own, there in variants.items():
+        if highest < own <= level:
+            highest, variant = own, there
+    # Asked of every event by every projection: `isinstance` of a model goes a long way round.
+    return None if variant is None or type(variant) is Absorbed else cast("Subject", variant)
 
 
 @dataclass(frozen=True, slots=True)
