@@ -308,9 +308,7 @@ async def _serve(
         await site.start()
         url = f"http://{settings.host}:{server.addresses[0][1]}"
         log.info("serving", url=url, log=str(service.log.id), position=service.runner.position)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD, 20, 20)
+        spare_the_collector()
         if ready is not None:
             ready(url, made, loaded)
         code = await _until(stop, embedded)
@@ -318,6 +316,13 @@ async def _serve(
         await service.hub.close(1012, notice_seconds=NOTICE_SECONDS)
         await server.cleanup()
     return code
+
+
+def spare_the_collector() -> None:
+    """Let the garbage collector pass over all there is at the start, and look less often: it held answers up 80 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
 async def _until(stop: asyncio.Event, embedded: Running | None) -> int:

@@ -16,7 +16,7 @@ FIGURES: Final = ("killed", "injured", "civilians_killed", "children_killed")
 ENDS: Final = ("low", "best", "high")
 
 
-@projection("city_incidents", version=1)
+@projection("city_incidents", version=2)
 class CityIncidents(Tally):
     """Incidents and casualties by place, kind and local day."""
 
@@ -29,7 +29,12 @@ class CityIncidents(Tally):
         *(f"{figure}_{end}" for figure in FIGURES for end in (*ENDS, "told")),
     )
     group_by = ("place",)
-    rollups = (("place", "admin1", "country", "kind", "side", "verification"), ("day", "week", "month", "kind"))
+    rollups = (
+        ("place",),
+        ("admin1", "country", "kind", "side", "verification"),
+        ("place", "admin1", "country", "kind", "side", "verification"),
+        ("day", "week", "month", "kind"),
+    )
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """One incident, with what is known of who was hurt."""

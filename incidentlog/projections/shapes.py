@@ -64,7 +64,8 @@ class Tally(Projection):
     group_by: ClassVar[tuple[str, ...]]
     """The grouping where the reader names none."""
     rollups: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    """Dimensions, at most 8 and of few values together: by them totals are kept ready for any position."""
+    """Dimensions, at most 8 and of few values together: by them totals are kept ready for any position. The first that
+    has all that is asked for is read. Whoever changes them raises the version."""
 
     def contributions(self, subject: Subject) -> Iterable[Contribution]:
         """What the subject adds. Pure; a subject that is not current adds nothing."""

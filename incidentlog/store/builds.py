@@ -87,7 +87,7 @@ def shape_of(name: str) -> str:
     else:
         match PROJECTIONS[name]:
             case Tally() as tally:
-                stored = [tally.dimensions, tally.measures]
+                stored = [tally.dimensions, tally.measures, tally.rollups]
             case document:
                 stored = document.body.model_json_schema()
     return hashlib.sha256(orjson.dumps(stored, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

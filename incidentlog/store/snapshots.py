@@ -12,8 +12,10 @@ from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.derive import read_booking
 
-EVERY: Final = 16_384
+EVERY: Final = 4_096
 """How many positions are between two snapshots: so many are summed line by line at most."""
+MANY, SPARSE = 1_000, 4
+"""A rollup of more totals than that has a snapshot only every fourth time: each of them is written again each time."""
 TOTALS: Final = 10_000
 """A rollup of more totals than this has no more snapshots: they would not be much smaller than the ledger."""
 LATE: Final = 20_000
@@ -75,16 +77,16 @@ async def take_snapshots(connection: Connection, tally: Tally, build: Build) -> 
     Each is a statement of its own: they follow from what is booked, and a later one from the one before. Raises
     UniqueViolationError, and takes none, when another does it at the same time.
     """
-    due = build.position // EVERY * EVERY
-    if not tally.rollups or due == 0:
+    if not tally.rollups or build.position < EVERY:
         return False
     last = {r["rollup"]: r for r in await connection.fetch(query("snapshots", "last"), build.build)}
     for rollup, dimensions in enumerate(tally.rollups):
         before = last.get(rollup)
         position = 0 if before is None else before["position"]
-        if position >= due or (before is not None and before["totals"] > TOTALS):
+        totals = 0 if before is None else before["totals"]
+        following = position + EVERY * (SPARSE if totals > MANY else 1)
+        if following > build.position or totals > TOTALS:
             continue
-        following = position + EVERY
         numbers = [tally.dimensions.index(d) + 1 for d in dimensions]
         counted_by = await connection.fetchval(query("snapshots", "recorded_at"), following)
         await connection.execute(

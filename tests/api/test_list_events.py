@@ -181,7 +181,9 @@ async def test_an_amended_event_says_so_and_is_shown_as_it_was_sent(service: Ser
     assert (shown["status"], shown["data"]) == ("amended", event["data"])
 
 
-@pytest.mark.parametrize("name", ["5d0c3a52-9a1e-4a3b-8f43-0d7b6f1f2c11", "1", "bulk", "not-a-uuid", "%00", "%2e%2e", "a%2Fb", "x" * 4000])
+@pytest.mark.parametrize(
+    "name", ["5d0c3a52-9a1e-4a3b-8f43-0d7b6f1f2c11", "1", "bulk", "not-a-uuid", "%00", "%2e%2e", "a%2Fb", "x" * 4000]
+)
 async def test_an_event_that_is_not_there_is_not_found(timeline: Served, name: str):
     answer = await timeline.get(f"/v1/events/{name}")
     assert (answer.status, answer.slug) == (404, "not-found")

@@ -25,7 +25,7 @@ from aiohttp import web
 
 from incidentlog.api.app import make_app
 from incidentlog.api.keys import first_key
-from incidentlog.api.service import GC_THRESHOLD, running
+from incidentlog.api.service import running, spare_the_collector
 from incidentlog.clock import SystemClock
 from incidentlog.config import Settings
 from incidentlog.embedded import Server, start
@@ -236,7 +236,7 @@ def compare(rate: float, bound: float, each: float) -> None:
 
 async def main(server: Server) -> None:
     """All of it."""
-    gc.set_threshold(GC_THRESHOLD, 20, 20)
+    spare_the_collector()
     parts = {"limits": raw_limits, "writer": in_process, "http": over_http}
     for name in sys.argv[1:] or parts:
         await parts[name](server)

@@ -25,6 +25,7 @@ import orjson
 import incidentlog.projections  # noqa: F401 - registers every event and projection
 from incidentlog.api.moment import Moment
 from incidentlog.api.rows import ask
+from incidentlog.api.service import spare_the_collector
 from incidentlog.clock import SystemClock
 from incidentlog.embedded import start
 from incidentlog.projections.shapes import PROJECTIONS
@@ -223,6 +224,7 @@ async def run(root: Path, total: int) -> None:
             )
             print("MiB, of two builds: ledger {}, subjects {}, snapshots {}, documents {}; events {}".format(*sizes))
             asking = Asking(access, pool, total)
+            spare_the_collector()
             await asking.many("as of a random position: city_incidents by place", "city_incidents")
             await asking.many("  by admin1 and kind", "city_incidents", group_by="admin1,kind")
             await asking.many(

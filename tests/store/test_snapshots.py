@@ -112,8 +112,22 @@ async def test_a_rollup_of_too_many_totals_has_no_more_snapshots_and_answers_all
     head = await filled(log)
     build = (await active_builds(log.connection))["city_incidents"]
     taken = await log.connection.fetch("SELECT position FROM snapshots WHERE build = $1", build.build)
-    assert [tuple(row) for row in taken] == [(8,)] * 2
+    assert [tuple(row) for row in taken] == [(8,)] * len(tally_called("city_incidents").rollups)
     assert sum(r["incidents"] for r in (await log.rows("city_incidents", AHEAD, head)).values()) == 25
+
+
+async def test_a_rollup_of_many_totals_has_fewer_snapshots(log: Log, monkeypatch: pytest.MonkeyPatch):
+    assert await filled(log) // 8 == 4
+    build, tally = (await active_builds(log.connection))["city_incidents"], tally_called("city_incidents")
+    await log.connection.execute("TRUNCATE snapshots, snapshot_totals")
+    monkeypatch.setattr(snapshots, "MANY", 0)
+    monkeypatch.setattr(snapshots, "SPARSE", 2)
+    while await snapshots.take_snapshots(log.connection, tally, build):
+        pass
+    taken = await log.connection.fetch(
+        "SELECT position FROM snapshots WHERE build = $1 AND rollup = 0 ORDER BY 1", build.build
+    )
+    assert [row["position"] for row in taken] == [8, 24]
 
 
 async def test_with_too_many_late_bookings_all_lines_are_summed(log: Log, monkeypatch: pytest.MonkeyPatch):
