@@ -1,6 +1,7 @@
 """Projections and subjects, at any instant of the world and of knowledge."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
@@ -21,13 +22,14 @@ from incidentlog.api.requests import (
     several,
     stream_of,
 )
-from incidentlog.api.rows import Asked, answer_of, ask
+from incidentlog.api.rows import Asked, Stored, answer_of, ask, state_at
 from incidentlog.api.service import Service
 from incidentlog.api.tables import tally_csv
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound
+from incidentlog.projections.candidates import Candidate, candidates, window
 from incidentlog.projections.figures import figure_names
 from incidentlog.projections.shapes import PROJECTIONS, Row, Tally
-from incidentlog.store.answer import read_history, read_subject
+from incidentlog.store.answer import read_around, read_history, read_subject
 from incidentlog.store.builds import active_builds
 from incidentlog.subjects.fold import SUBJECT_VERSION
 from incidentlog.subjects.subject import Subject
@@ -189,6 +191,43 @@ async def show_history(request: web.Request) -> web.Response:
     body: dict[str, Any] = {"stream": stream, "versions": versions}
     if len(found) == limit:
         body["next"] = str(request.rel_url.update_query({"after": str(found[-1].from_position)}))
+    return answered(request, moment, body)
+
+
+@routes.get("/v1/subjects/{stream}/candidates")
+async def show_candidates(request: web.Request) -> web.Response:
+    """Which subjects may be this one told again: suggested for a merge, which a person makes (R6)."""
+    service = request.app[SERVICE]
+    reader = await reader_of(request, "read")
+    refuse_unknown(request, {*MOMENT, "min_position"})
+    moment = await moment_of(request)
+    stream = stream_of(request)
+    timeline = await state_at(service, PROJECTIONS["daily_timeline"], moment, reader.clearance)
+    if not isinstance(timeline, Stored):
+        raise BadRequest(
+            "candidates are looked for in what was recorded",
+            errors=[Fault("/basis", "not_served", "here only basis=recorded is served")],
+        )
+    standing = await read_subject(service.pool, stream, reader.clearance, moment.position)
+    if standing is None:
+        raise NotFound(f"no subject '{stream[:161]}' was known then")
+    subject, found, whole = standing.state, list[Candidate](), True
+    if (around := window(subject)) is not None:
+        others, whole = await read_around(
+            service.pool,
+            timeline.build,
+            subject.stream.partition(":")[0],
+            *around,
+            clearance=reader.clearance,
+            position=moment.position,
+        )
+        found = list(candidates(subject, others))
+    body = {
+        "stream": subject.stream,
+        "basis": same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),
+        "candidates": [asdict(c) for c in found],
+        **({} if whole else {"incomplete": True}),
+    }
     return answered(request, moment, body)
 
 

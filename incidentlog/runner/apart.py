@@ -23,8 +23,10 @@ from incidentlog.store.builds import read_builds
 from incidentlog.store.connect import Access, Pool, lost
 from incidentlog.subjects.registry import ALWAYS_CLEAR
 
-NICENESS: Final = 19
-"""Projections may wait a moment; appends should not."""
+NICENESS: Final = 5
+"""Projections may wait a moment; appends should not. With less of a share than this they wait a tenth of a second."""
+PATIENT_NICENESS: Final = 19
+"""For what nobody waits: a rebuild."""
 STOP_SECONDS: Final = 5.0
 GC_THRESHOLDS: Final = (200_000, 50, 100)
 """What is folded is remembered, and has no cycles: by default the collector looks through all of it again and again,
@@ -146,9 +148,9 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 async def serve_apart(configure_logging: Callable[[str], None]) -> None:
     """The far end: run a Runner, or a Rebuilder until it is done, until the near end is gone."""
-    os.nice(NICENESS)
     down = await _reader(sys.stdin)
     start = orjson.loads(await down.readline())
+    os.nice(PATIENT_NICENESS if start["work"] == "building" else NICENESS)
     configure_logging(start["log_level"])
     gc.collect()
     gc.freeze()

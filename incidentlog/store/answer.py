@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from incidentlog.projections.afresh import group_bookings
 from incidentlog.projections.asking import FILTERS, GROUPS
@@ -27,6 +27,8 @@ from incidentlog.store.snapshots import find_snapshot, read_late, read_totals, r
 from incidentlog.subjects.subject import Absorbed, Subject
 
 S = TypeVar("S", bound=Subject)
+AROUND: Final = 5_000
+"""The most subjects that are read to be compared with one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,26 @@ async def read_category(pool: Pool | Connection, kind: type[S], *, clearance: in
     rows = await pool.fetch(query("answer", "category"), kind.category, clearance, position)
     states = (read_variant(r["stream"], r["body"]) for r in rows)
     return [state for state in states if isinstance(state, kind)]
+
+
+async def read_around(
+    pool: Pool | Connection,
+    timeline: Build,
+    category: str,
+    since: datetime,
+    until: datetime,
+    *,
+    clearance: int,
+    position: int,
+) -> tuple[list[Subject], bool]:
+    """The subjects of a category of which something happened between two instants, at most AROUND; whether all."""
+    found = await pool.fetch(
+        query("answer", "around"), timeline.build, category, since, until, clearance, position, AROUND + 1
+    )
+    streams = [r["stream"] for r in found][:AROUND]
+    rows = await pool.fetch(query("answer", "subjects"), streams, clearance, position)
+    states = (read_variant(r["stream"], r["body"]) for r in rows)
+    return [state for state in states if isinstance(state, Subject)], len(found) <= AROUND
 
 
 async def read_history(

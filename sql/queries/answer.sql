@@ -25,6 +25,31 @@ SELECT stream, body FROM (
     ORDER BY stream, level DESC
 ) AS standing ORDER BY from_position
 
+-- name: around
+-- Streams of a category of which something happened between two instants (inclusive, exclusive), for a clearance, as of
+-- a position: found in the daily timeline, which has a line for every event.
+-- $1 build smallint
+-- $2 category text
+-- $3 since timestamptz
+-- $4 until timestamptz
+-- $5 clearance smallint
+-- $6 position bigint
+-- $7 limit bigint
+SELECT DISTINCT stream FROM ledger
+WHERE build = $1 AND at >= $3 AND at < $4 AND stream >= $2 || ':' AND stream < $2 || ';'
+  AND level <= $5 AND position <= $6
+LIMIT $7
+
+-- name: subjects
+-- What stood of some streams' subjects at a position, for a clearance.
+-- $1 streams text[]
+-- $2 clearance smallint
+-- $3 position bigint
+SELECT DISTINCT ON (stream) stream, body FROM subjects
+WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
+  AND stream = ANY($1) AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
+ORDER BY stream, level DESC
+
 -- name: history
 -- The versions of a stream's subject that a clearance saw up to a position, save those that one at a higher marking
 -- hid when they began. What ended one only later is not known then.

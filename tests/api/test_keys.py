@@ -154,7 +154,7 @@ async def everything(service: Served, event_ids: list[str]) -> dict[str, Any]:
         *(f"/v1/events/{event_id}" for event_id in event_ids),
         *(f"/v1/events?{f}" for f in ("category=strike", "city=geonames:698740", "since=2025-01-01", "actor=RUS")),
         *(f"/v1/{kind}/{stream}" for kind in ("streams", "subjects") for stream in STREAMS),
-        *(f"/v1/subjects/{stream}/history" for stream in STREAMS),
+        *(f"/v1/subjects/{stream}/{what}" for stream in STREAMS for what in ("history", "candidates")),
         *(f"/v1/subjects/{stream}{more}?basis=reported" for stream in STREAMS for more in ("", "/history")),
         *(f"/v1/projections/{name}" for name in PROJECTIONS),
         *(f"/v1/projections/{name}?basis=reported" for name in PROJECTIONS),

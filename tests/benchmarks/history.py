@@ -171,7 +171,7 @@ class History:
                 **self._common("exchange.completed", at),
                 "actors": parties,
                 "data": {
-                    "ordinal": next(self.exchanges),
+                    "ordinal": 1 + next(self.exchanges) % 10_000,
                     "released": {"UKR": {"total": self.random.randrange(300)}, "RUS": {"total": 100}},
                     "mediators": ["ARE"],
                 },

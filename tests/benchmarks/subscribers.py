@@ -70,12 +70,12 @@ class Subscribers:
             )
             seen = b""
             while b"\r\n\r\n" not in seen:
-                seen += _some(made)
+                seen += _some(made, seen)
             if b" 101 " not in seen.partition(b"\r\n")[0]:
                 raise SystemExit(seen.decode())
             made.sendall(b"".join(masked(message) for message in first))
             while until not in seen:
-                seen += _some(made)
+                seen += _some(made, seen)
             made.setblocking(False)
             self._pong()
             self._sockets[made.fileno()] = made
@@ -111,8 +111,8 @@ class Subscribers:
         self._poll.close()
 
 
-def _some(made: socket.socket) -> bytes:
+def _some(made: socket.socket, seen: bytes) -> bytes:
     data = made.recv(65_536)
     if not data:
-        raise RuntimeError("the server closed a connection")
+        raise RuntimeError(f"the server closed a connection, after {seen[-300:]!r}")
     return data

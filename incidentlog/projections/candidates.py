@@ -1,0 +1,80 @@
+"""Which subjects may be the same thing told twice (DOMAIN §5, R6): only suggested, a person merges."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from incidentlog.places import distance_km
+from incidentlog.projections.whereabouts import FINE
+from incidentlog.subjects.envelope import ResolvedPlace
+from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.values import Occurred
+
+NEAR_KM: Final = 15.0
+APART: Final = timedelta(hours=24)
+LONGEST: Final = timedelta(days=31)
+"""How long before a subject another may have begun and still be looked at: what is known to the month lasts as long."""
+
+Where = Literal["same_place", "near"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A subject that another may be merged with, and why."""
+
+    stream: str
+    where: Where
+    kilometres: float | None
+    """Between the two places; None where either has no coordinates."""
+    hours_apart: float
+    """Between the end of the earlier and the begin of the later; 0 where they overlap."""
+    side: str | None
+    """To whom both are attributed; None where one of them is to nobody."""
+
+
+def window(subject: Subject) -> tuple[datetime, datetime] | None:
+    """Between which instants a candidate's first event lies; None for a subject of which nothing is left."""
+    if not subject.is_current or subject.occurred is None:
+        return None
+    return subject.occurred.since - APART - LONGEST, subject.occurred.until + APART
+
+
+def candidates(subject: Subject, others: Iterable[Subject]) -> Sequence[Candidate]:
+    """Those of the others that may be the subject told again: nearest in time first, then in space.
+
+    The same category, the same place or two settlements within 15 km, overlapping or within 24 h, and not attributed to
+    two sides.
+    """
+    found = [c for other in others if (c := _candidate(subject, other)) is not None]
+    return sorted(found, key=lambda c: (c.hours_apart, c.kilometres or 0.0, c.stream))
+
+
+def _candidate(one: Subject, other: Subject) -> Candidate | None:
+    if other.stream == one.stream or type(other) is not type(one) or not (one.is_current and other.is_current):
+        return None
+    if one.occurred is None or other.occurred is None or one.place is None or other.place is None:
+        return None
+    where, apart = _where(one.place, other.place), _apart(one.occurred, other.occurred)
+    sides = [side for s in (one, other) if (side := getattr(s, "attributed_to", None)) is not None]
+    if where is None or apart > APART or len(set(sides)) > 1:
+        return None
+    hours = round(apart / timedelta(hours=1), 2)
+    return Candidate(other.stream, *where, hours, sides[0] if len(sides) == len((one, other)) else None)
+
+
+def _where(one: ResolvedPlace, other: ResolvedPlace) -> tuple[Where, float | None] | None:
+    """How two places are alike: by their id or, where neither has one, by name; or near each other."""
+    kilometres = None
+    if None not in (one.lat, one.lon, other.lat, other.lon):
+        kilometres = round(distance_km(one.lat, one.lon, other.lat, other.lon), 1)  # type: ignore[arg-type]
+    if (one.place_id, one.country, one.name if one.place_id is None else None) == (
+        other.place_id, other.country, other.name if other.place_id is None else None,
+    ):  # fmt: skip
+        return "same_place", kilometres
+    fine = one.precision in FINE and other.precision in FINE
+    return ("near", kilometres) if fine and kilometres is not None and kilometres <= NEAR_KM else None
+
+
+def _apart(one: Occurred, other: Occurred) -> timedelta:
+    return max(timedelta(0), other.since - one.until, one.since - other.until)
