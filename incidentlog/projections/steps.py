@@ -35,7 +35,7 @@ Sums = dict[Cell, list[int]]
 Entries = dict[int, Sums]
 """What a stream is in a ledger: at each marking, the difference to the marking below."""
 NOTHING: Final[Entries] = {}
-REMEMBERED: Final = 20_000
+REMEMBERED: Final = 5_000
 """Of how many streams a step remembers what it booked: most come again soon, or never."""
 NAMED: Final = 100_000
 
