@@ -242,6 +242,7 @@ async def _until_built(service: Service) -> None:
         async with asyncio.timeout(BUILD_SECONDS):
             while not built(await active_builds(service.pool)):  # noqa: ASYNC110 - another process builds them
                 await asyncio.sleep(0.02)
+            await service.hub.look()  # else who follows at once is told that it is being built
 
 
 async def _learn(pool: Pool, known: Known, identity: LogIdentity) -> None:
