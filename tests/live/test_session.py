@@ -13,9 +13,12 @@ import websockets
 
 from incidentlog.errors import Forbidden
 from incidentlog.live import PROTOCOL, Reader
+from incidentlog.projections.shapes import PROJECTIONS
 from incidentlog.store.connect import Access
 from tests.commands import command, strike
 from tests.live.following import Node, Somebody, client, following, until
+
+VERSION = PROJECTIONS["city_incidents"].version
 
 
 async def closed_with(socket_: websockets.ClientConnection) -> int | None:
@@ -47,7 +50,7 @@ async def test_aiohttps_client_is_served_too(access: Access):
         await ws.send_json({"type": "subscribe", "id": "s", "projection": "city_incidents"})
         assert (await ws.receive_json())["type"] == "subscribed"
         assert (await ws.receive_json()) | {"at": None} == {
-            "type": "snapshot", "channel": "city_incidents@1#" + _rest(node), "position": 0, "at": None,
+            "type": "snapshot", "channel": f"city_incidents@{VERSION}#" + _rest(node), "position": 0, "at": None,
             "part": 1, "parts": 1, "rows": {},
         }  # fmt: skip
 
