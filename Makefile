@@ -10,7 +10,8 @@ run: $(SET_UP)
 	@$(VENV)/bin/incidentlog demo
 
 test: $(SET_UP)
-	@$(VENV)/bin/pytest --numprocesses auto --dist loadfile
+	@$(VENV)/bin/pytest --numprocesses auto --dist loadfile --ignore tests/embedded
+	@$(VENV)/bin/pytest tests/embedded
 
 check: $(SET_UP)
 	$(VENV)/bin/ruff check
