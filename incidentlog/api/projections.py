@@ -152,7 +152,7 @@ async def show_subject(request: web.Request) -> web.Response:
         standing = await read_subject(service.pool, stream, reader.clearance, moment.position)
         found = None if standing is None else standing.state
     if found is None:
-        raise NotFound(f"no subject '{stream[:161]}' was known then")
+        raise _unknown(stream)
     body = {
         "stream": found.stream,
         "category": found.category,
@@ -177,7 +177,7 @@ async def show_history(request: web.Request) -> web.Response:
     else:
         found = await read_history(service.pool, stream, reader.clearance, moment.position, after=after, limit=limit)
     if not found and not after:
-        raise NotFound(f"no subject '{stream[:161]}' was known then")
+        raise _unknown(stream)
     versions = [
         {
             "from_position": v.from_position,
@@ -201,16 +201,17 @@ async def show_candidates(request: web.Request) -> web.Response:
     reader = await reader_of(request, "read")
     refuse_unknown(request, {*MOMENT, "min_position"})
     moment = await moment_of(request)
-    stream = stream_of(request)
-    timeline = await state_at(service, PROJECTIONS["daily_timeline"], moment, reader.clearance)
-    if not isinstance(timeline, Stored):
+    if moment.by == "reported":
         raise BadRequest(
             "candidates are looked for in what was recorded",
             errors=[Fault("/basis", "not_served", "here only basis=recorded is served")],
         )
+    stream = stream_of(request)
+    timeline = await state_at(service, PROJECTIONS["daily_timeline"], moment, reader.clearance)
+    assert isinstance(timeline, Stored)  # noqa: S101 - only what was reported is folded
     standing = await read_subject(service.pool, stream, reader.clearance, moment.position)
     if standing is None:
-        raise NotFound(f"no subject '{stream[:161]}' was known then")
+        raise _unknown(stream)
     subject, found, whole = standing.state, list[Candidate](), True
     if (around := window(subject)) is not None:
         others, whole = await read_around(
@@ -229,6 +230,10 @@ async def show_candidates(request: web.Request) -> web.Response:
         **({} if whole else {"incomplete": True}),
     }
     return answered(request, moment, body)
+
+
+def _unknown(stream: str) -> NotFound:
+    return NotFound(f"no subject '{stream[:161]}' was known then")
 
 
 def same_basis(request: web.Request, basis: dict[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def _candidate(one: Subject, other: Subject) -> Candidate | None:
     if where is None or apart > APART or len(set(sides)) > 1:
         return None
     hours = round(apart / timedelta(hours=1), 2)
-    return Candidate(other.stream, *where, hours, sides[0] if len(sides) == len((one, other)) else None)
+    return Candidate(other.stream, *where, hours, sides[0] if len(sides) > 1 else None)
 
 
 def _where(one: ResolvedPlace, other: ResolvedPlace) -> tuple[Where, float | None] | None:
@@ -68,9 +68,8 @@ def _where(one: ResolvedPlace, other: ResolvedPlace) -> tuple[Where, float | Non
     kilometres = None
     if None not in (one.lat, one.lon, other.lat, other.lon):
         kilometres = round(distance_km(one.lat, one.lon, other.lat, other.lon), 1)  # type: ignore[arg-type]
-    if (one.place_id, one.country, one.name if one.place_id is None else None) == (
-        other.place_id, other.country, other.name if other.place_id is None else None,
-    ):  # fmt: skip
+    named_alike = one.place_id is not None or one.name == other.name
+    if (one.place_id, one.country) == (other.place_id, other.country) and named_alike:
         return "same_place", kilometres
     fine = one.precision in FINE and other.precision in FINE
     return ("near", kilometres) if fine and kilometres is not None and kilometres <= NEAR_KM else None
