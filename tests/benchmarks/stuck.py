@@ -108,12 +108,12 @@ def measure(dsn: str, readers: int, odd_ones: int, seconds: float) -> None:
         odd = Odd(hub.port, odd_ones, odd_ones)
         before = hub.ask("memory")["rss"]
         among, answer = paced(hub, clients, seconds, odd)
-        grown = hub.ask("memory")["rss"] - before
+        grown = answer["rss"] - before
         right = odd.right(answer["row"])
         for name, delays in (("alone", alone), ("among them", among)):
             p50, p99 = (percentile(delays, share) * 1e3 for share in (0.5, 0.99))
             print(f"{readers:,} readers {name:<12} p50 {p50:6.1f} ms   p99 {p99:6.1f} ms   {len(delays):,} receipts")
-        print(f"memory of the service grew by {grown / 2**20:.1f} MiB")
+        print(f"memory of the service grew by {grown / 2**20:.1f} MiB at most")
         left = answer["sessions"] - readers - odd_ones
         print(
             f"{right} of {odd_ones} slow ones have the right row; {left} of {odd_ones} stuck ones were still connected"
