@@ -17,6 +17,9 @@ BUFFER: Final = 16 * 1024
 class Line(Protocol):
     """One client's connection."""
 
+    idle: bool
+    """Whether nothing else is to be sent, as far as its sender knows, who sets it."""
+
     async def send(self, message: Message) -> None:
         """Send, and wait while the client takes no more. Raises ConnectionError when it is gone."""
         ...
@@ -27,7 +30,7 @@ class Line(Protocol):
         ...
 
     def offer(self, message: Message) -> bool:
-        """Send at once if it is free; whether it was sent."""
+        """Send at once if it is idle and free; whether it was sent."""
         ...
 
     def put(self, messages: Sequence[Message]) -> None:
@@ -42,7 +45,10 @@ class Line(Protocol):
 class _Transport:
     """What both kinds of line do with the connection below."""
 
+    __slots__ = ("_request", "_transport", "idle")  # thousands are gone through for each change
+
     def __init__(self, request: web.Request) -> None:
+        self.idle = False
         self._request = request
         self._transport = request.transport
         if self._transport is not None:
@@ -64,6 +70,8 @@ class _Transport:
 class SocketLine(_Transport):
     """A WebSocket."""
 
+    __slots__ = ("_answer",)
+
     def __init__(self, request: web.Request, answer: web.WebSocketResponse) -> None:
         super().__init__(request)
         self._answer = answer
@@ -73,9 +81,11 @@ class SocketLine(_Transport):
         await self._answer.send_frame(message.payload, WSMsgType.TEXT)
 
     def offer(self, message: Message) -> bool:
-        """Send at once if it is free; whether it was sent."""
+        """Send at once if it is idle and free; whether it was sent."""
+        if not self.idle or self._answer.closed:
+            return False
         transport = self._transport
-        if transport is None or self._answer.closed or transport.is_closing() or transport.get_write_buffer_size():
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size():
             return False
         transport.write(message.frame)
         return True
@@ -90,14 +100,16 @@ class SocketLine(_Transport):
 class StreamLine(_Transport):
     """A response of server-sent events (WHATWG HTML §9.2)."""
 
+    __slots__ = ("_answer", "_epoch", "channel")
+
     free = False  # everything goes through its sender: the chunks are aiohttp's
-    channel = ""
-    """What is followed: a part of each event's id, so that a reader of something else does not go on from it."""
 
     def __init__(self, request: web.Request, answer: web.StreamResponse, epoch: str) -> None:
         super().__init__(request)
         self._answer = answer
         self._epoch = epoch
+        self.channel = ""
+        """What is followed: a part of each event's id, so that a reader of something else does not go on from it."""
 
     async def send(self, message: Message) -> None:
         """Send, and wait while the client takes no more; one without a payload is a comment that moves the id."""

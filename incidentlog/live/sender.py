@@ -35,6 +35,8 @@ class Sender:
         drop: Callable[[Subscription, Problem], None],
     ) -> None:
         """`beat` makes the heartbeat; `drop` ends a subscription that cannot go on."""
+        self.offer = line.offer
+        """Send a message at once, if nothing else is to be sent and the client takes it; whether it was sent."""
         self.subscriptions: dict[str, Subscription] = {}
         self.running = True
         self.gone = False
@@ -46,8 +48,6 @@ class Sender:
         self._replies: deque[Message] = deque()
         self._bell = asyncio.Event()
         self._room = asyncio.Event()
-        self._idle = False
-        """Whether there is nothing to send, as far as is known."""
         self._ending = False
 
     def end(self) -> None:
@@ -68,16 +68,12 @@ class Sender:
 
     def ring(self) -> None:
         """There may be something to send."""
-        self._idle = False
+        self._line.idle = False
         self._bell.set()
-
-    def offer(self, message: Message) -> bool:
-        """Send a message at once, if nothing else is to be sent and the client takes it; whether it was sent."""
-        return self._idle and self._line.offer(message)
 
     def wake(self, subscription: Subscription) -> None:
         """A subscription may have something: it goes at once if it is at hand and nothing else is to go."""
-        if not self._idle or not subscription.opened or not self._line.free:
+        if not self._line.idle or not subscription.opened or not self._line.free:
             self.ring()
             return
         try:
@@ -151,10 +147,10 @@ class Sender:
         loop = asyncio.get_running_loop()
         now = loop.time()
         until = min([until, *(s.not_before for s in self.subscriptions.values() if s.not_before > now)])
-        self._idle = not self._bell.is_set() and not self._ending
+        self._line.idle = not self._bell.is_set() and not self._ending
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
                     await self._bell.wait()
         finally:
-            self._idle = False
+            self._line.idle = False

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -55,13 +56,32 @@ class Reach(Protocol):
         """It cannot go on."""
         ...
 
-    def offer(self, message: Message) -> bool:
+    @property
+    def offer(self) -> Callable[[Message], bool]:
         """Send a message at once, if nothing else is to be sent and the client takes it; whether it was sent."""
         ...
 
 
 class Subscription:
     """What one client follows; `reach` leads to the client."""
+
+    __slots__ = (  # thousands are gone through for each change
+        "_acked",
+        "_desk",
+        "_first",
+        "_held_back",
+        "_lagging",
+        "_offer",
+        "_reach",
+        "_unacked",
+        "asked",
+        "full_since",
+        "id",
+        "not_before",
+        "opened",
+        "seen",
+        "told",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -83,6 +103,7 @@ class Subscription:
         self._desk = desk
         self._first: deque[Message] = deque()
         self._reach = reach
+        self._offer = reach.offer
         self._held_back = asked.min_interval_ms > 0 or asked.window is not None
         self._lagging = False
         self._acked = -1
@@ -109,7 +130,7 @@ class Subscription:
     def offer(self, before: Cursor, to: Cursor, message: Message) -> bool:
         """Send a change at once if it is what is lacked and nothing is in the way; whether it was sent."""
         # The cursor itself, not its like: whoever was told the change before this one holds it.
-        if self.told is not before or self._held_back or self._first or not self._reach.offer(message):
+        if self.told is not before or self._held_back or self._first or not self._offer(message):
             return False
         self.told = self.seen = to
         return True
@@ -211,6 +232,8 @@ class Subscription:
 class Following(Subscription):
     """A projection, followed."""
 
+    __slots__ = ("channel",)
+
     def __init__(
         self,
         asked: Subscribe,
@@ -285,6 +308,8 @@ class Following(Subscription):
 
 class Tailing(Subscription):
     """The log itself, followed."""
+
+    __slots__ = ("channel",)
 
     def __init__(
         self,
