@@ -415,7 +415,7 @@ async def measure(server: Server, subscribers: list[int], *, quick: bool) -> Non
         async with fresh(server, f"fanout_{number}") as dsn:
             saturated(dsn, number, 2_000 if quick else 40_000)
         async with fresh(server, f"paced_{number}") as dsn:
-            paced(dsn, number, 2.0 if quick else 10.0)
+            paced(dsn, number, 2.0 if quick else 30.0)
 
 
 def main() -> None:
