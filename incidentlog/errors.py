@@ -155,6 +155,12 @@ class Overloaded(Problem):
     slug, status, title, retry_after = "overloaded", 503, "The queue is full", 1
 
 
+class TooManyConnections(Problem):
+    """This key holds as many connections as one may; the others are for others."""
+
+    slug, status, title, retry_after = "too-many-connections", 429, "Too many connections of one key", 5
+
+
 class Unavailable(Problem):
     """The database does not answer."""
 

@@ -22,6 +22,7 @@ BEGIN
     GRANT SELECT, INSERT, DELETE ON access_log TO incidentlog_eraser;
     GRANT SELECT, UPDATE ON access_open TO incidentlog_eraser;
     GRANT SELECT, INSERT ON access_digests TO incidentlog_eraser;
+    GRANT SELECT, INSERT, DELETE ON sessions TO incidentlog_eraser;
     GRANT SELECT, INSERT ON tiles, tree_heads TO incidentlog_notary;
     GRANT SELECT ON log_keys TO incidentlog_notary;
     GRANT SELECT ON log_keys, tiles, tree_heads TO incidentlog_reader;
@@ -29,7 +30,7 @@ BEGIN
         ON builds, subjects, merge_links, ledger, names, documents, document_members, parked, leases, snapshots,
            snapshot_totals TO incidentlog_runner;
     GRANT SELECT ON builds, subjects, merge_links, ledger, names, documents, document_members, parked, leases, snapshots,
-           snapshot_totals, api_keys
+           snapshot_totals, api_keys, sessions
         TO incidentlog_reader;
 END
 $$;

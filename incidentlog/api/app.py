@@ -17,6 +17,7 @@ from incidentlog.api import (
     places,
     projections,
     replay,
+    session,
     sse,
     verify,
 )
@@ -27,7 +28,8 @@ from incidentlog.api.service import Service
 from incidentlog.importers.door import LINE
 
 MODULES: Final = (
-    sse, events, projections, builds, diff, places, live, audit, replay, access, health, verify, asyncapi, pages,
+    sse, events, projections, builds, diff, places, live, session, audit, replay, access, health, verify, asyncapi,
+    pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 DERIVED: Final = (projections, diff)

@@ -62,7 +62,10 @@ def document() -> dict[str, Any]:
                 "host": "127.0.0.1:8080",
                 "protocol": "ws",
                 "description": "Wherever this document came from.",
-                "security": [{"$ref": "#/components/securitySchemes/bearer"}],
+                "security": [
+                    {"$ref": "#/components/securitySchemes/bearer"},
+                    {"$ref": "#/components/securitySchemes/session"},
+                ],
             }
         },
         "channels": {
@@ -96,7 +99,13 @@ def document() -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "In the handshake; or a first message `auth`. Never in the query string.",
-                }
+                },
+                "session": {
+                    "type": "httpApiKey",
+                    "in": "cookie",
+                    "name": "incidentlog_{log}",
+                    "description": "Of a browser that signed in by `POST /v1/session`; {log}: the log id's first 8.",
+                },
             },
         },
     }

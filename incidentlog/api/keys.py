@@ -1,7 +1,8 @@
-"""Who asks: bearer keys with scopes and a clearance."""
+"""Who asks: bearer keys with scopes and a clearance, and browsers that signed in with one."""
 
 import hashlib
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,9 +11,13 @@ from incidentlog.clock import Clock
 from incidentlog.errors import Forbidden, Unauthenticated
 from incidentlog.store.connect import Access, Pool
 from incidentlog.store.keys import find_key, has_keys, insert_key
+from incidentlog.store.sessions import find_session
 from incidentlog.subjects.values import Tlp
 
 SCOPES: Final = ("read", "report", "edit", "audit", "admin")
+SESSION: Final = "ils_"
+"""How the token of a browser's session begins; a key never does."""
+SESSION_FOR: Final = timedelta(hours=12)
 REMEMBERED: Final = 10_000
 REMEMBERED_FOR: Final = timedelta(seconds=10)
 """After which time a key is looked up again: so long a revoked one may still open."""
@@ -27,7 +32,7 @@ class Reader:
     scopes: frozenset[str]
     clearance: int
     expires_at: datetime | None = None
-    """Until when it may; keys do not expire, they are revoked."""
+    """Until when it may: sessions expire; keys do not, they are revoked."""
 
     def may(self, scope: str) -> None:
         """Raises Forbidden, or Unauthenticated where a key would help, when the scope is missing."""
@@ -61,7 +66,7 @@ class Keys:
         """`open_read` lets requests without a key read what is CLEAR."""
         self._pool, self._clock = pool, clock
         self._open = Reader(OPEN, frozenset({"read"} if open_read else ()), int(Tlp.CLEAR))
-        self._seen: dict[bytes, tuple[Reader, datetime]] = {}
+        self._seen: dict[tuple[str, bytes], tuple[Reader, datetime]] = {}
 
     async def reader(self, authorization: str | None) -> Reader:
         """Whoever presents this `Authorization`; raises Unauthenticated for a key that is not known."""
@@ -69,24 +74,53 @@ class Keys:
             return self._open
         return await self.by_key(token_of(authorization))
 
+    async def by_token(self, token: str) -> Reader:
+        """Whose token it is, a key's or a session's; raises Unauthenticated for one that is not known."""
+        return await (self.by_session(token) if token.startswith(SESSION) else self.by_key(token))
+
     async def by_key(self, key: str) -> Reader:
         """The owner of a key; raises Unauthenticated for one that is not known."""
-        known = digest(key)
-        reader, asked_at = self._seen.get(known, (None, None))
-        if reader is None or asked_at is None or self._clock.now() - asked_at > REMEMBERED_FOR:
-            return await self._ask(known)
+        return await self._known("key", key, self._find_key)
+
+    async def by_session(self, token: str) -> Reader:
+        """Who has signed in: with the key's clearance, to read. Raises Unauthenticated for what is not known."""
+        reader = await self._known("session", token, self._find_session)
+        if reader.expires_at is None or self._clock.now() >= reader.expires_at:
+            raise Unauthenticated("the session has expired")
         return reader
 
-    async def _ask(self, known: bytes) -> Reader:
+    def forget_session(self, token: str) -> None:
+        """Look a session up again the next time."""
+        self._seen.pop(("session", digest(token)), None)
+
+    async def _known(self, kind: str, token: str, find: Callable[[bytes], Awaitable[Reader]]) -> Reader:
+        known = kind, digest(token)
+        reader, asked_at = self._seen.get(known, (None, None))
+        if reader is None or asked_at is None or self._clock.now() - asked_at > REMEMBERED_FOR:
+            self._seen.pop(known, None)
+            reader = await find(known[1])
+            if len(self._seen) >= REMEMBERED:
+                self._seen.clear()
+            self._seen[known] = reader, self._clock.now()
+        return reader
+
+    async def _find_key(self, known: bytes) -> Reader:
         found = await find_key(self._pool, known)
-        self._seen.pop(known, None)
         if found is None:
             raise Unauthenticated("the key is not known")
-        if len(self._seen) >= REMEMBERED:
-            self._seen.clear()
-        reader = Reader(found.key_id, frozenset(found.scopes), found.clearance)
-        self._seen[known] = reader, self._clock.now()
-        return reader
+        return Reader(found.key_id, frozenset(found.scopes), found.clearance)
+
+    async def _find_session(self, known: bytes) -> Reader:
+        found = await find_session(self._pool, known)
+        if found is None:
+            raise Unauthenticated("the session is not known any more; sign in again")
+        scopes = frozenset(found.key.scopes) & {"read"}
+        return Reader(found.key.key_id, scopes, found.key.clearance, found.expires_at)
+
+
+def new_session_token() -> str:
+    """A token of 256 random bits."""
+    return SESSION + secrets.token_urlsafe(32)
 
 
 async def first_key(access: Access, given: str | None) -> str | None:

@@ -116,7 +116,7 @@ async def running(
     keys = Keys(pool, clock, open_read=settings.open_read)
 
     async def authenticate(token: str) -> Reader:
-        reader = await keys.by_key(token)
+        reader = await keys.by_token(token)
         reader.may("read")
         return reader
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 from aiohttp import web
 
 from incidentlog.api.access import note_access
-from incidentlog.api.keys import token_of
-from incidentlog.api.requests import SERVICE, number_of, reader_of, repeated, several
+from incidentlog.api.requests import READER, SERVICE, number_of, repeated, several
+from incidentlog.api.session import follower
 from incidentlog.errors import BadRequest, Fault
 from incidentlog.live import Subscribe
 from incidentlog.live.messages import SLOWEST_MS
@@ -36,7 +36,9 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
 
 async def _stream(request: web.Request, name: str) -> web.StreamResponse:
     service = request.app[SERVICE]
-    reader = await reader_of(request, "read")
+    reader, token = await follower(request)
+    request[READER] = reader
+    reader.may("read")
     faults = repeated(request, OWN - {"group_by"})
     if faults:
         raise BadRequest("the stream cannot be opened", errors=faults)
@@ -51,9 +53,8 @@ async def _stream(request: web.Request, name: str) -> web.StreamResponse:
         **_begin(request, name),
     )
     note_access(request)
-    given = request.headers.get("Authorization")
     try:
-        return await service.hub.stream(request, reader, None if given is None else token_of(given), asked)
+        return await service.hub.stream(request, reader, token, asked)
     except BadRequest as refusal:  # over a WebSocket a filter is a member of its own, here each is a parameter
         faults = [replace(fault, pointer=fault.pointer.removeprefix("/filter")) for fault in refusal.errors]
         raise BadRequest(refusal.detail, errors=faults) from None

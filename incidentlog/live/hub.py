@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -14,7 +15,16 @@ from aiohttp import WSCloseCode, web
 
 from incidentlog import __version__
 from incidentlog.clock import Clock
-from incidentlog.errors import BadRequest, Fault, Forbidden, NotFound, Overloaded, ProjectionLagging, VersionRetired
+from incidentlog.errors import (
+    BadRequest,
+    Fault,
+    Forbidden,
+    NotFound,
+    Overloaded,
+    ProjectionLagging,
+    TooManyConnections,
+    VersionRetired,
+)
 from incidentlog.live import frames
 from incidentlog.live.answers import Welcome
 from incidentlog.live.channel import Bound, Channel, Progress
@@ -22,7 +32,7 @@ from incidentlog.live.documents import DocumentView
 from incidentlog.live.feed import EncodeEvent, Feed
 from incidentlog.live.frames import PART_BYTES
 from incidentlog.live.messages import MESSAGE_BYTES, WINDOW, Subscribe
-from incidentlog.live.passes import Authenticate, Pass, Reader
+from incidentlog.live.passes import Authenticate, Pass, Reader, own_origins
 from incidentlog.live.session import (
     MESSAGES_PER_SECOND,
     PING_SECONDS,
@@ -45,6 +55,8 @@ from incidentlog.store.read import LogIdentity, read_head, read_log
 EVENTS: Final = "events"
 """What a client subscribes to for the log itself."""
 CONNECTIONS: Final = 10_000
+KEY_CONNECTIONS: Final = 5_000
+"""How many of them one key may hold, or all who come without one: nobody alone can shut the others out."""
 CHANNELS: Final = 500
 READERS: Final = 4
 """How many connections to the database following may hold at a time."""
@@ -78,6 +90,7 @@ class Hub:
         heartbeat_seconds: float = 15.0,
         look_seconds: float = LOOK_SECONDS,
         check_seconds: float = CHECK_SECONDS,
+        key_connections: int = KEY_CONNECTIONS,
         authenticate: Authenticate | None = None,
     ) -> None:
         """`origins` are those whose pages may open a socket, besides the service's own.
@@ -88,6 +101,9 @@ class Hub:
         self.heartbeat_seconds = heartbeat_seconds
         self._look_seconds = look_seconds
         self._check_seconds = check_seconds
+        self._key_connections = key_connections
+        self._held = Counter[str]()
+        """How many connections each key holds."""
         self._pool = pool
         self._log = identity
         self._progress = progress
@@ -222,8 +238,9 @@ class Hub:
         subscription = self.subscribe(asked, reader, stream.reach)
         self._sessions.add(stream)
         try:
-            await subscription.open()
-            return await stream.run(subscription)
+            with self.holding(reader):
+                await subscription.open()
+                return await stream.run(subscription)
         finally:
             self._sessions.discard(stream)
             self.leave(subscription)
@@ -233,17 +250,33 @@ class Hub:
         if PROTOCOL not in offered:
             raise BadRequest(f"offer the subprotocol {PROTOCOL}")
         origin = request.headers.get("Origin")
-        # The service's own pages are those that were fetched from where the socket is opened.
-        own = {f"http://{request.host}", f"https://{request.host}"}
-        if origin is not None and origin not in self._origins | own:
+        if origin is not None and origin not in self._origins | own_origins(request):
             raise Forbidden(f"pages of {origin[:200]} may not follow this log")
         if reader is None and self._authenticate is None:
             raise Forbidden("following needs a key")
         self._room()
+        if reader is not None:
+            self._room_for(reader)
 
     def _room(self) -> None:
         if self._closed or len(self._sessions) >= CONNECTIONS:
             raise Overloaded(f"at most {CONNECTIONS} connections" if not self._closed else "the service stops")
+
+    def _room_for(self, reader: Reader) -> None:
+        if self._held[reader.name] >= self._key_connections:
+            raise TooManyConnections(f"{reader.name} holds {self._key_connections} connections already")
+
+    @contextmanager
+    def holding(self, reader: Reader) -> Iterator[None]:
+        """Count a connection to its key while it lasts. Raises TooManyConnections."""
+        self._room_for(reader)
+        self._held[reader.name] += 1
+        try:
+            yield
+        finally:
+            self._held[reader.name] -= 1
+            if not self._held[reader.name]:
+                del self._held[reader.name]
 
     async def welcome(self, reader: Reader) -> Welcome:
         """What is said first."""

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from aiohttp import web
+
 from incidentlog.errors import BadRequest, Forbidden, Problem, Unauthenticated
 
 EXPIRING: Final = timedelta(seconds=60)
@@ -31,6 +33,11 @@ class Reader(Protocol):
 
 Authenticate = Callable[[str], Awaitable[Reader | None]]
 """Whose token it is; None for one that is not known. May raise Unauthenticated or Forbidden."""
+
+
+def own_origins(request: web.Request) -> set[str]:
+    """The origins of the service's own pages: those that were fetched from where is asked now."""
+    return {f"http://{request.host}", f"https://{request.host}"}
 
 
 class Pass:

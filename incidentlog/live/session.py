@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -14,6 +15,7 @@ from incidentlog.errors import (
     Internal,
     Overloaded,
     Problem,
+    TooManyConnections,
     Unauthenticated,
     Unavailable,
     VersionRetired,
@@ -60,6 +62,10 @@ class Host(Protocol):
     """What a session asks of its hub."""
 
     heartbeat_seconds: float
+
+    def holding(self, reader: Reader) -> AbstractContextManager[None]:
+        """Count a connection to its key while it lasts. Raises TooManyConnections."""
+        ...
 
     async def welcome(self, reader: Reader) -> Welcome:
         """What is said first."""
@@ -122,7 +128,10 @@ class Session:
             else:
                 self._pass = Pass(reader, self._token, self._authenticate)
             if self._pass is not None:
-                await self._serve(self._pass.reader)
+                with self._host.holding(self._pass.reader):
+                    await self._serve(self._pass.reader)
+        except TooManyConnections as problem:
+            self.close(LIMITS, problem.detail)
         except Exception as error:
             if lost(error):
                 self.close(WSCloseCode.TRY_AGAIN_LATER, "the database does not answer")

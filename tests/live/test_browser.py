@@ -9,6 +9,11 @@ from tests.api.verify.test_page import CHROMIUM, browser  # noqa: F401 - a fixtu
 from tests.commands import retraction, strike
 
 ODESA = "geonames:698740"
+FIRST_HEARD = """() => new Promise((resolve) => {
+    const source = new EventSource("/v1/projections/city_incidents/stream");
+    source.onmessage = ({ data }) => { source.close(); resolve(JSON.parse(data).type); };
+    source.onerror = () => { source.close(); resolve("refused"); };
+})"""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to follow with")
 
@@ -44,3 +49,30 @@ async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_co
     assert complaints == []
     assert all(address.startswith(busy.url) for address in asked), asked
     await page.close()
+
+
+async def test_chromium_stays_signed_in_and_follows_without_a_key_on_the_page(browser: Any, busy: Served):  # noqa: F811
+    complaints: list[str] = []
+    context = await browser.new_context()
+    page = await context.new_page()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(f"{busy.url}/docs/live")
+    await page.wait_for_selector("#described tr")
+    await page.fill("#token", ADMIN)
+    await page.click("#sign")
+    await page.wait_for_selector("#key", state="hidden")
+    assert await page.evaluate("document.cookie") == ""
+    await page.reload()
+    await page.wait_for_selector("#key", state="hidden")
+    await page.select_option("#projection", "city_incidents")
+    await page.click("#follow")
+    await page.wait_for_function("() => document.querySelector('#state').innerText.includes('snapshot at position')")
+    assert await page.evaluate(FIRST_HEARD) == "subscribed"
+    assert complaints == []
+    await page.click("#stop")
+    await page.click("#sign")
+    await page.wait_for_selector("#key", state="visible")
+    assert await context.cookies() == []
+    assert await page.evaluate(FIRST_HEARD) == "refused"
+    await context.close()

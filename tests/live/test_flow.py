@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import websockets
 
+from incidentlog.live import PROTOCOL, Reader
 from incidentlog.runner.lane import Lane
 from incidentlog.store.connect import Access
 from incidentlog.subjects.recorded import Recorded
 from tests.commands import command, strike
-from tests.live.following import client, following
+from tests.live.following import Somebody, client, following, until
 from tests.live.test_session import closed_with
+from tests.live.test_tokens import introduced
 
 
 async def test_a_full_window_waits_for_an_ack_and_then_one_conflated_update_brings_the_rest(access: Access):
@@ -118,3 +121,35 @@ async def test_readers_hear_when_the_projections_lag_behind_the_log(access: Acce
         gate.set()
         await c.until("notice", code="caught_up")
         await c.reach(held, 8)
+
+
+async def test_one_key_cannot_hold_every_connection(access: Access):
+    async with following(access, key_connections=2) as node:
+        async with client(node) as first, client(node):
+            with pytest.raises(websockets.InvalidStatus) as refused:
+                async with client(node):
+                    pass
+            assert refused.value.response.status_code == 429
+            node.reader = Somebody("another")
+            async with client(node):
+                pass
+            node.reader = Somebody()
+            await first.socket.close()
+            await until(lambda: not node.hub._held[Somebody().name] > 1)
+            async with client(node):
+                pass
+        await until(lambda: not node.hub._held)
+
+
+async def test_who_says_its_key_in_the_first_message_is_counted_too(access: Access):
+    async def authenticate(_: str) -> Reader:
+        return Somebody()
+
+    async with following(access, key_connections=1, authenticate=authenticate) as node:
+        node.reader = None
+        async with (
+            introduced(node),
+            websockets.connect(node.url, subprotocols=[PROTOCOL], proxy=None) as other,  # type: ignore[list-item]
+        ):
+            await other.send('{"type": "auth", "token": "one"}')
+            assert await closed_with(other) == 4429

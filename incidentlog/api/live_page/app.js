@@ -10,6 +10,7 @@ let wanted = null; // what is to be followed, or null
 let held = null; // {channel, epoch, position, at, version, rows}
 let retry = { min_ms: 500, max_ms: 30000 };
 let tried = 0;
+let session = null; // who this browser is signed in as: {name, clearance, expires_at}
 
 function say(text) { byId("state").textContent = text; }
 
@@ -102,7 +103,7 @@ function connect() {
   say("Connecting …");
   opened.onopen = () => {
     const token = byId("token").value;
-    if (token) opened.send(JSON.stringify({ type: "auth", token }));
+    if (token && session === null) opened.send(JSON.stringify({ type: "auth", token }));
   };
   opened.onmessage = ({ data }) => {
     const message = JSON.parse(data);
@@ -147,6 +148,30 @@ function begin() {
   connect();
 }
 
+// What a page cannot put into a WebSocket's handshake, a cookie says: a key is exchanged for one that scripts cannot read.
+async function asked(method, headers = {}) {
+  const answer = await fetch("../v1/session", { method, headers });
+  const said = answer.status === 204 ? { session: null } : await answer.json();
+  if (!answer.ok) {
+    say(`${said.title}: ${said.detail}`);
+    return;
+  }
+  session = said.session;
+  byId("key").hidden = session !== null;
+  byId("sign").textContent = session === null ? "Stay signed in with this key" : `Sign out (${session.name})`;
+}
+
+byId("sign").addEventListener("click", async () => {
+  if (session !== null) {
+    await asked("DELETE");
+  } else if (byId("token").value) {
+    await asked("POST", { Authorization: `Bearer ${byId("token").value}` });
+    if (session !== null) byId("token").value = "";
+  } else {
+    say("Give a key first.");
+  }
+});
+
 byId("ask").addEventListener("submit", (event) => { event.preventDefault(); held = null; begin(); });
 byId("resume").addEventListener("click", begin);
 byId("stop").addEventListener("click", () => {
@@ -154,6 +179,8 @@ byId("stop").addEventListener("click", () => {
   socket?.close(1000);
   socket = null;
 });
+
+await asked("GET");
 
 // What is said, and what can be followed, come from the description of the protocol: nothing is written down twice.
 const described = await (await fetch("../asyncapi.json")).json();

@@ -1,0 +1,116 @@
+"""A browser signs in: what its pages cannot put into a WebSocket's handshake, its cookie says (API §2).
+
+The cookie opens nothing but following, for the key's clearance and for half a day. No script sees it, it is sent by
+this service's own pages only (RFC 6265bis: HttpOnly, SameSite=Strict), and what it holds is not the key.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from ipaddress import ip_address
+from typing import Any, Final
+
+from aiohttp import web
+
+from incidentlog.api.answers import answer
+from incidentlog.api.keys import SESSION_FOR, Reader, digest, new_session_token, token_of
+from incidentlog.api.requests import SERVICE
+from incidentlog.api.service import Service
+from incidentlog.errors import Forbidden, Unauthenticated
+from incidentlog.live.passes import own_origins
+from incidentlog.store.connect import Connection
+from incidentlog.store.sessions import close_session, open_session
+
+PATH: Final = "/v1"
+routes = web.RouteTableDef()
+
+
+async def follower(request: web.Request) -> tuple[Reader, str | None]:
+    """Who wants to follow, and by which token: by `Authorization`, or else by the cookie of a session.
+
+    Raises Unauthenticated for what is not known, and Forbidden for a cookie that a page of another origin sends along.
+    """
+    service = request.app[SERVICE]
+    given = request.headers.get("Authorization")
+    if given is not None:
+        return await service.keys.reader(given), token_of(given)
+    token = request.cookies.get(_cookie(request))
+    if token is None:
+        return await service.keys.reader(None), None
+    # SameSite lets pages of other ports and other names of this site through.
+    if request.headers.get("Origin") not in {None, *own_origins(request)}:
+        raise Forbidden("the cookie is for the service's own pages; others give a key")
+    return await service.keys.by_session(token), token
+
+
+@routes.get("/v1/session")
+async def tell_session(request: web.Request) -> web.Response:
+    """Who this browser is signed in as; `session` is null where it is not."""
+    token = request.cookies.get(_cookie(request))
+    session = None
+    if token is not None:
+        with suppress(Unauthenticated):
+            session = _told(await request.app[SERVICE].keys.by_session(token))
+    return answer({"session": session}, headers={"Cache-Control": "no-store"})
+
+
+@routes.post("/v1/session")
+async def sign_in(request: web.Request) -> web.Response:
+    """Sign in with a key that may read."""
+    service = request.app[SERVICE]
+    given = request.headers.get("Authorization")
+    reader = await service.keys.reader(given)
+    reader.may("read")
+    if given is None:
+        raise Unauthenticated("signing in needs a key: Authorization: Bearer ...")
+    token, now = new_session_token(), service.clock.now()
+    async with _keeping(service) as connection:
+        await open_session(connection, digest(token), digest(token_of(given)), now=now, expires_at=now + SESSION_FOR)
+    response = answer({"session": _told(await service.keys.by_session(token))}, headers={"Cache-Control": "no-store"})
+    response.set_cookie(
+        _cookie(request), token,
+        path=PATH, max_age=round(SESSION_FOR.total_seconds()), httponly=True, samesite="Strict",
+        secure=not _on_this_machine(request),
+    )  # fmt: skip
+    return response
+
+
+@routes.delete("/v1/session")
+async def sign_out(request: web.Request) -> web.Response:
+    """Sign out: what follows by this session is closed within seconds, on every node."""
+    service = request.app[SERVICE]
+    token = request.cookies.get(_cookie(request))
+    if token is not None:
+        async with _keeping(service) as connection:
+            await close_session(connection, digest(token))
+        service.keys.forget_session(token)
+    response = web.Response(status=204)
+    response.del_cookie(_cookie(request), path=PATH, httponly=True, samesite="Strict")
+    return response
+
+
+@asynccontextmanager
+async def _keeping(service: Service) -> AsyncIterator[Connection]:
+    """A connection of the role that keeps what is kept for a limited time."""
+    connection = await service.access.connect("eraser")
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+def _told(reader: Reader) -> dict[str, Any]:
+    return {"name": reader.name, "clearance": reader.clearance, "expires_at": reader.expires_at}
+
+
+def _cookie(request: web.Request) -> str:
+    """The cookie's name: browsers tell hosts apart and not ports, and two logs may be served from one host."""
+    return f"incidentlog_{str(request.app[SERVICE].log.id)[:8]}"
+
+
+def _on_this_machine(request: web.Request) -> bool:
+    """Whether it is asked by a name of this machine: nobody is on the way, and there is no TLS there."""
+    host = request.url.host or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,36 @@
+"""Browsers that have signed in: of their tokens, too, only the digests are stored."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from incidentlog.sqlfiles import query
+from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.keys import StoredKey
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A session whose key is not revoked: that key, and until when it may be used."""
+
+    key: StoredKey
+    expires_at: datetime
+
+
+async def find_session(pool: Pool | Connection, digest: bytes) -> StoredSession | None:
+    """The session whose token has this SHA-256, unless its key is revoked or has another secret by now."""
+    row = await pool.fetchrow(query("sessions", "find"), digest)
+    if row is None:
+        return None
+    return StoredSession(StoredKey(row["key_id"], tuple(row["scopes"]), row["clearance"]), row["expires_at"])
+
+
+async def open_session(
+    connection: Connection, digest: bytes, key_digest: bytes, *, now: datetime, expires_at: datetime
+) -> None:
+    """Add a session of a key; those that have expired are forgotten."""
+    await connection.execute(query("sessions", "open"), digest, key_digest, now, expires_at)
+
+
+async def close_session(connection: Connection, digest: bytes) -> None:
+    """End a session."""
+    await connection.execute(query("sessions", "close"), digest)

@@ -1,0 +1,20 @@
+-- name: find
+-- A session by its token's digest, unless its key is revoked or replaced.
+-- $1 digest bytea
+SELECT k.key_id, k.scopes, k.clearance, s.expires_at
+FROM sessions s JOIN api_keys k ON k.digest = s.key_digest AND k.revoked_at IS NULL
+WHERE s.digest = $1
+
+-- name: open
+-- Add a session, and forget those that have expired.
+-- $1 digest bytea
+-- $2 key_digest bytea
+-- $3 now timestamptz
+-- $4 expires_at timestamptz
+WITH forgotten AS (DELETE FROM sessions WHERE expires_at <= $3)
+INSERT INTO sessions (digest, key_digest, expires_at) VALUES ($1, $2, $4)
+
+-- name: close
+-- End a session.
+-- $1 digest bytea
+DELETE FROM sessions WHERE digest = $1

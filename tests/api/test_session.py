@@ -1,0 +1,147 @@
+"""A browser signs in and follows by its cookie, which opens nothing else."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from http.cookies import Morsel, SimpleCookie
+
+import aiohttp
+import pytest
+
+from incidentlog.api.keys import SESSION_FOR
+from incidentlog.config import Settings
+from incidentlog.live import PROTOCOL
+from incidentlog.store.connect import Access
+from incidentlog.subjects.values import Tlp
+from tests.api.serving import ADMIN, NOW, Answer, Served, make_key, serving
+from tests.commands import strike
+
+READER = "a-key-that-reads-only"
+
+
+def cookie_of(answer: Answer) -> Morsel[str]:
+    """The one cookie that is set."""
+    (cookie,) = SimpleCookie(answer.headers["Set-Cookie"]).values()
+    return cookie
+
+
+async def signed_in(service: Served, key: str = ADMIN) -> dict[str, str]:
+    """Sign in; what a browser sends from then on."""
+    answer = await service.by(key).ask("POST", "/v1/session")
+    assert answer.status == 200, answer
+    cookie = cookie_of(answer)
+    return {"Cookie": f"{cookie.key}={cookie.value}"}
+
+
+async def following(service: Served, headers: Mapping[str, str]) -> tuple[int, str]:
+    """Open a WebSocket; the status, and who one is told to be, or which problem there is."""
+    asked = service.session.ws_connect(f"{service.url}/v1/live", protocols=[PROTOCOL], headers=headers)
+    try:
+        async with asked as socket:
+            return 101, (await socket.receive_json(timeout=5))["auth"]["name"]
+    except aiohttp.WSServerHandshakeError as error:
+        return error.status, ""
+
+
+async def test_a_browser_that_signed_in_follows_by_its_cookie(service: Served):
+    await make_key(service.access, "reader", READER, scopes=("read",), clearance=Tlp.GREEN)
+    headers = await signed_in(service, READER)
+    assert await following(service, headers) == (101, "reader")
+    assert await following(service, {**headers, "Origin": service.url}) == (101, "reader")
+    opened = service.session.get(f"{service.url}/v1/events/stream", headers=headers)
+    async with opened as stream:
+        assert (stream.status, stream.content_type) == (200, "text/event-stream")
+    told = (await service.by(None).get("/v1/session", headers)).json["session"]
+    assert told == {"name": "reader", "clearance": Tlp.GREEN, "expires_at": "2026-03-02T00:00:00Z"}
+    assert (await service.by(None).get("/v1/session")).json["session"] is None
+
+
+async def test_no_script_sees_the_cookie_and_no_other_site_sends_it(service: Served):
+    answer = await service.ask("POST", "/v1/session")
+    cookie = cookie_of(answer)
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/v1")
+    assert (cookie["max-age"], cookie["domain"], cookie["secure"]) == ("43200", "", "")
+    assert ADMIN not in answer.headers["Set-Cookie"]
+    assert cookie.value not in answer.raw.decode()
+    elsewhere = await service.ask("POST", "/v1/session", headers={"Host": "log.example.org"})
+    assert cookie_of(elsewhere)["secure"] is True
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/projections/city_incidents", "/v1/access"])
+async def test_the_cookie_opens_nothing_but_following(service: Served, path: str):
+    headers = await signed_in(service)
+    assert (await service.by(None).get(path, headers)).status == 401
+    assert (await service.by(None).post(strike(), headers=headers)).status == 401
+    assert await service.head() == 0
+
+
+async def test_what_the_cookie_holds_is_no_key(service: Served):
+    token = (await signed_in(service))["Cookie"].partition("=")[2]
+    assert (await service.by(token).get("/v1/events")).slug == "unauthenticated"
+    assert (await service.by(token).ask("POST", "/v1/session")).slug == "unauthenticated"
+    cookie = (await signed_in(service))["Cookie"].partition("=")[0]
+    assert await following(service, {"Cookie": f"{cookie}={ADMIN}"}) == (401, "")
+
+
+async def test_a_page_of_another_origin_cannot_use_it_even_where_it_may_follow(access: Access):
+    others = "http://127.0.0.1:1"
+    async with serving(access, settings=Settings(origins=[others])) as service:
+        headers = await signed_in(service)
+        assert await following(service, {"Origin": others, "Authorization": f"Bearer {ADMIN}"}) == (101, "admin")
+        assert await following(service, {**headers, "Origin": others}) == (403, "")
+        refused = await service.by(None).get("/v1/events/stream", {**headers, "Origin": others})
+        assert (refused.status, refused.slug) == (403, "forbidden")
+
+
+async def test_signing_in_needs_a_key_that_reads(access: Access):
+    async with serving(access, settings=Settings(open_read=True)) as service:
+        await make_key(access, "reporter", "a-key-that-reports", scopes=("report",))
+        for key, status in ((None, 401), ("no-such-key", 401), ("a-key-that-reports", 403)):
+            answer = await service.by(key).ask("POST", "/v1/session")
+            assert answer.status == status
+            assert "Set-Cookie" not in answer.headers
+        assert await following(service, {}) == (101, "open")
+        headers = await signed_in(service)
+        assert await following(service, headers) == (101, "admin")
+
+
+async def test_who_signs_out_is_out(service: Served):
+    headers = await signed_in(service)
+    answer = await service.by(None).ask("DELETE", "/v1/session", headers=headers)
+    assert (answer.status, cookie_of(answer)["max-age"]) == (204, "0")
+    assert await following(service, headers) == (401, "")
+    assert (await service.by(None).get("/v1/session", headers)).json["session"] is None
+    assert (await service.by(None).ask("DELETE", "/v1/session")).status == 204
+
+
+async def test_a_session_ends_after_its_time_and_is_forgotten(service: Served):
+    headers = await signed_in(service)
+    async with service.session.ws_connect(f"{service.url}/v1/live", protocols=[PROTOCOL], headers=headers) as socket:
+        assert (await socket.receive_json(timeout=5))["type"] == "welcome"
+        await service.clock.advance(NOW + SESSION_FOR)
+        closed = await socket.receive(timeout=10)
+        assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 4401)
+    assert await following(service, headers) == (401, "")
+    await signed_in(service)
+    assert await service.service.pool.fetchval("SELECT count(*) FROM sessions") == 1
+
+
+@pytest.mark.parametrize(
+    "ended",
+    ["revoked_at = now()", "digest = sha256('another')"],
+    ids=["revoked", "replaced"],
+)
+async def test_a_session_ends_with_its_key(service: Served, ended: str):
+    await make_key(service.access, "reader", READER, scopes=("read",))
+    headers = await signed_in(service, READER)
+    connection = await service.access.connect()
+    try:
+        await connection.execute(f"UPDATE api_keys SET {ended} WHERE key_id = 'reader'")
+    finally:
+        await connection.close()
+    await service.clock.advance(NOW + timedelta(seconds=11))
+    assert await following(service, headers) == (401, "")
+
+
+async def test_another_service_on_the_log_knows_the_session(access: Access):
+    async with serving(access) as one, serving(access, again=True) as other:
+        assert await following(other, await signed_in(one)) == (101, "admin")
