@@ -9,7 +9,7 @@ from itertools import count
 from typing import Final
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 
 from incidentlog.api.answers import problem
 from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge, Unavailable
@@ -19,6 +19,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 POSITION: Final = web.RequestKey("position", int)
 """Set by a route: the position that its answer is about, for the line in the log."""
 REFUSED = 400
+GONE: Final = 499
+"""As nginx has it: whoever asked closed the connection before there was an answer."""
 SLOW_SECONDS = 1.0
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 _PROCESS = secrets.token_hex(4)
@@ -53,6 +55,9 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if "Allow" in error.headers:  # RFC 9110 §15.5.6 wants it
             response.headers["Allow"] = error.headers["Allow"]
     except Exception as error:
+        if _is_gone(request, error):
+            log.info("gone", request_id=trace, method=request.method, path=request.path)
+            return web.Response(status=GONE)  # which nobody gets
         if lost(error):
             log.warning("database_away", request_id=trace, path=request.path, error=repr(error))
             response = problem(Unavailable(), instance=request.path, trace_id=trace)
@@ -79,6 +84,14 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         milliseconds=round(took * 1000, 2),
     )
     return response
+
+
+def _is_gone(request: web.Request, error: Exception) -> bool:
+    """Whether it is the connection of whoever asked that broke off."""
+    # aiohttp raises its own where it writes, and the plain one where it would upgrade; asyncpg may raise that, too.
+    return isinstance(error, ClientConnectionResetError) or (
+        isinstance(error, ConnectionResetError) and request.transport is None
+    )
 
 
 def _end_body(request: web.Request, response: web.StreamResponse) -> None:

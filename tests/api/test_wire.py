@@ -1,13 +1,17 @@
 """Below the routes: bytes that are no proper HTTP, bodies without an end, headers without measure."""
 
 import asyncio
+from typing import Any
 
 import orjson
 import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
 
 from incidentlog.api import requests as requests_module
 from tests.api.serving import Served
 from tests.commands import strike
+from tests.live.following import until
 
 GOOD = orjson.dumps(strike())
 START = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer an-admin-key-for-tests\r\n"
@@ -163,3 +167,29 @@ async def test_odd_addresses_are_refused(attacked: Served, path: bytes):
     )
     assert status(answer) in {400, 404}, answer
     assert b"problem+json" in answer or not path.isascii() or path == b"*", answer
+
+
+async def test_who_is_gone_before_the_handshake_is_answered_is_not_taken_for_the_database(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    asked = asyncio.Event()
+    handle = service.service.hub.handle
+
+    async def once_it_is_gone(request: web.Request, *more: Any) -> web.WebSocketResponse:
+        asked.set()
+        await until(lambda: request.transport is None)
+        return await handle(request, *more)
+
+    monkeypatch.setattr(service.service.hub, "handle", once_it_is_gone)
+    _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    writer.write(
+        b"GET /v1/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        b"Sec-WebSocket-Protocol: incidentlog.live.v1\r\nAuthorization: Bearer an-admin-key-for-tests\r\n\r\n"
+    )
+    await asyncio.wait_for(asked.wait(), 10)
+    with capture_logs() as lines:
+        writer.transport.abort()
+        await until(lambda: any(line.get("path") == "/v1/live" for line in lines))
+    assert [(line["event"], line["log_level"]) for line in lines] == [("gone", "info")]
+    await service.unharmed()
