@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from incidentlog.projections.local_days import ZONE, counts_from
+from incidentlog.projections.local_days import counts_from
 from incidentlog.projections.shapes import Contribution, Tally, projection
 from incidentlog.subjects.contact import Contact
 from incidentlog.subjects.envelope import Actor
@@ -41,7 +41,7 @@ class ActorParticipation(Tally):
         if held is None:
             return
         occurred, everyone = held
-        at, buckets, seated = counts_from(subject, occurred), occurred.buckets(ZONE), _seated(everyone)
+        at, buckets, seated = counts_from(subject, occurred), occurred.buckets(subject.zone), _seated(everyone)
         for actor in everyone if len(seated) < len(everyone) else ():
             if actor not in seated:
                 yield Contribution(at, _who(subject, actor, None, buckets), {"unpaired": 1})

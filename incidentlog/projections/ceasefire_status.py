@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from incidentlog.projections.compliance import Compliance, claims_of, lookback, stretches
-from incidentlog.projections.local_days import local_day, next_change
+from incidentlog.projections.local_days import next_change
 from incidentlog.projections.phases import Counts, Periods, boundaries, cells_once, count, cut_weeks
 from incidentlog.projections.shapes import Cell, Document, Known, Row, projection
 from incidentlog.projections.violations import Violations, ViolationSheets, days_of_week, sheet, week_of
@@ -15,7 +15,7 @@ from incidentlog.subjects.ceasefire import Ceasefire, Position
 from incidentlog.subjects.lifecycle import Reading, Standing, course
 from incidentlog.subjects.subject import Ignored, Subject
 from incidentlog.subjects.terms import Lifecycle
-from incidentlog.subjects.values import Model
+from incidentlog.subjects.values import KYIV, Model, local_date
 
 SCOPES: Final = ("general", "aerial", "energy_infrastructure", "maritime", "humanitarian", "local")
 """Widest first."""
@@ -37,6 +37,7 @@ class AccordBody(Model):
     positions: dict[str, Position]
     ignored: tuple[Ignored, ...]
     absorbed: tuple[str, ...]
+    zone: str = KYIV
 
 
 @projection("ceasefire_status", version=2)
@@ -68,6 +69,7 @@ class CeasefireStatus(Document[AccordBody]):
             positions=accord.positions if isinstance(accord, Ceasefire) else {},
             ignored=accord.ignored,
             absorbed=accord.absorbed,
+            zone=accord.zone,
         )
 
     def tally_keys(self, key: str, body: AccordBody) -> Sequence[str]:
@@ -84,12 +86,15 @@ class CeasefireStatus(Document[AccordBody]):
             days = {day for week in _last_weeks(known.cells, LISTED) for day in days_of_week(week)}
         else:
             life = course(body.life)
-            cut = cut_weeks(boundaries(life)) & {*ended, *(cell.dimensions["from_week"] or "" for cell in known.cells)}
+            cut = cut_weeks(boundaries(life), body.zone) & {
+                *ended,
+                *(cell.dimensions["from_week"] or "" for cell in known.cells),
+            }
             days = {day for week in cut for day in days_of_week(week)}
             if any(stretch.end is None or stretch.end > at for stretch in stretches(life)):
                 first = at - lookback(known.policies["compliance"])
-                recent = (day for week in ended if week >= week_of(first) for day in days_of_week(week))
-                days |= {day for day in recent if day >= local_day(first).isoformat()}
+                recent = (day for week in ended if week >= week_of(first, body.zone) for day in days_of_week(week))
+                days |= {day for day in recent if day >= local_date(first, body.zone).isoformat()}
         ceasefires = {cell.dimensions["ceasefire"] or "" for cell in known.cells}
         return sorted(sheet(ceasefire, day) for ceasefire in ceasefires for day in days)
 
@@ -184,7 +189,7 @@ class Outlook:
 
     def _counted(self, periods: Periods) -> Counts:
         if self._counts is None or self._counts[0] != periods:
-            self._counts = periods, count(periods, self._cells, self._claims)
+            self._counts = periods, count(periods, self._cells, self._claims, self._body.zone)
         return self._counts[1]
 
     def _is_said_to_be_over(self, at: datetime) -> bool:

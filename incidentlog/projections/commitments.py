@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Final
 
 from incidentlog.projections.implementations import Implementations
-from incidentlog.projections.local_days import ZONE, days_between, next_change, next_midnight
+from incidentlog.projections.local_days import days_between, next_change, next_midnight
 from incidentlog.projections.shapes import Cell, Document, Known, Row, projection
 from incidentlog.subjects.commitment import CLOSED, Commitment, Step
 from incidentlog.subjects.subject import Ignored, Subject
-from incidentlog.subjects.values import Model, add_days
+from incidentlog.subjects.values import KYIV, Model, add_days
 
 BELOW_INTERMEDIATE: Final = frozenset({None, "not_initiated", "minimum"})
 TOLD: Final = (
@@ -42,13 +42,14 @@ class Promise(Model):
     closed: datetime | None
     breach_claimed_by: str | None
     ignored: tuple[Ignored, ...]
+    zone: str = KYIV
 
     def instants(self, at_risk_days: int) -> Iterator[datetime | None]:
         """Every instant from which something else holds; the midnights while it is overdue aside."""
         yield from (self.made, self.closed, *self.rescheduled, *(s.since for s in self.progress))
         for due in self.dues:
             if due is not None:
-                yield from (due, add_days(due, -at_risk_days, ZONE))
+                yield from (due, add_days(due, -at_risk_days, self.zone))
 
 
 @projection("commitments", version=2)
@@ -101,11 +102,11 @@ class Commitments(Document[Promise]):
             "due": due,
             "earlier_dues": [d for d in dues[:-1] if d is not None],
             "overdue": over,
-            "days_over": None if due is None else max(0, days_between(due, ends)),
+            "days_over": None if due is None else max(0, days_between(due, ends, body.zone)),
             "at_risk": due is not None
             and is_open
             and not over
-            and _is_near(due, at, known)
+            and _is_near(due, at, known, body.zone)
             and level in BELOW_INTERMEDIATE,
             "level": level,
             "progress": progress,
@@ -116,7 +117,7 @@ class Commitments(Document[Promise]):
 
     def next_transition(self, body: Promise, at: datetime, known: Known) -> datetime | None:
         """The next step that is known, the due date, the days before it; and each midnight while it is overdue."""
-        instants = [next_midnight(at), *body.instants(_at_risk_days(known))]
+        instants = [next_midnight(at, body.zone), *body.instants(_at_risk_days(known))]
         return next_change(instants, at, lambda instant: self.row(body, instant, known))
 
     def summary(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:
@@ -168,8 +169,8 @@ def _at_risk_days(known: Known) -> int:
     return int(known.policies["commitments"]["at_risk_days"])
 
 
-def _is_near(due: datetime, at: datetime, known: Known) -> bool:
-    return at >= add_days(due, -_at_risk_days(known), ZONE)
+def _is_near(due: datetime, at: datetime, known: Known, zone: str) -> bool:
+    return at >= add_days(due, -_at_risk_days(known), zone)
 
 
 def _progress(body: Promise, at: datetime, cells: Sequence[Cell], *, closed: bool) -> tuple[str | None, Row]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from incidentlog.projections.local_days import ZONE, counts_from
+from incidentlog.projections.local_days import counts_from
 from incidentlog.projections.shapes import Contribution, Row, Tally, projection
 from incidentlog.projections.violations import instant_text
 from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
@@ -25,7 +25,7 @@ class DailyTimeline(Tally):
         """One line for each event, also of a subject of which nothing is left."""
         unfit = {i.event for i in subject.ignored}
         for entry in subject.entries:
-            at, buckets = counts_from(subject, entry.occurred), entry.occurred.buckets(ZONE)
+            at, buckets = counts_from(subject, entry.occurred), entry.occurred.buckets(subject.zone)
             struck = entry.status == "retracted"
             yield Contribution(
                 at=at,

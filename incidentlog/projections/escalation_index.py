@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
-from incidentlog.projections.local_days import ZONE, buckets_of, counts_from
+from incidentlog.projections.local_days import buckets_of, counts_from
 from incidentlog.projections.shapes import Contribution, Row, Tally, projection
 from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.agreement import Agreement
@@ -56,7 +56,7 @@ class EscalationIndex(Tally):
             cameo, tenths = weights()[label]
             score = tenths * FACTORS[subject.verification]
             at = counts_from(subject, entry.occurred)
-            buckets = entry.occurred.buckets(ZONE)
+            buckets = entry.occurred.buckets(subject.zone)
             days = {"day": buckets.day, "week": buckets.week, "month": buckets.month}
             what = {
                 "category": subject.stream.partition(":")[0],
@@ -71,7 +71,7 @@ class EscalationIndex(Tally):
                 continue
             mean = {"thousandths_7_days": score, "events_7_days": 1}
             yield Contribution(at, {**days, **what}, {**own, **mean})
-            for begins, later in _following(buckets.day):
+            for begins, later in _following(buckets.day, subject.zone):
                 yield Contribution(max(at, begins), {**later, **what}, mean)
 
     def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:
@@ -110,7 +110,7 @@ def happened(subject: Subject) -> Iterator[tuple[Entry, str]]:
         if label is None:
             continue
         if entry.type in ONE_OFF or subject.absorbed:
-            once = entry.type, None if entry.type in ONE_OFF else entry.occurred.buckets(ZONE).day
+            once = entry.type, None if entry.type in ONE_OFF else entry.occurred.buckets(subject.zone).day
             if once in told:
                 continue
             told.add(once)
@@ -202,7 +202,7 @@ def _assistance(line: Assistance, name: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _following(day: str) -> Sequence[tuple[datetime, Mapping[str, str | None]]]:
+def _following(day: str, zone: str) -> Sequence[tuple[datetime, Mapping[str, str | None]]]:
     """The days after it whose mean it is in: when each begins, for it counts only then, and its dimensions."""
     days = [date.fromisoformat(day) + timedelta(days=n) for n in range(1, DAYS)]
-    return [(start_instant(d, ZONE), buckets_of(d).model_dump()) for d in days]
+    return [(start_instant(d, zone), buckets_of(d, zone).model_dump()) for d in days]

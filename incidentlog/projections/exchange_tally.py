@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from incidentlog.projections.local_days import ZONE, counts_from
+from incidentlog.projections.local_days import counts_from
 from incidentlog.projections.once import ONCE, count_of, is_whole, lines_of
 from incidentlog.projections.shapes import Contribution, Row, Tally, projection
 from incidentlog.subjects.exchange import Exchange, Release
@@ -162,7 +162,7 @@ def _progress(exchange: Exchange) -> Iterator[Contribution]:
 
 
 def _where(subject: Subject, side: str, kind: str, occurred: Occurred) -> dict[str, str | None]:
-    buckets = occurred.buckets(ZONE)
+    buckets = occurred.buckets(subject.zone)
     mediators = {a.code for a in subject.actors if a.role == "mediator"}
     formula = None
     if isinstance(subject, Exchange):

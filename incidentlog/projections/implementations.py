@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final
 
 from incidentlog.projections.exchange_tally import returns_of
-from incidentlog.projections.local_days import ZONE
 from incidentlog.projections.shapes import Contribution, Tally, projection
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Occurred
@@ -48,7 +47,7 @@ class Implementations(Tally):
                         "stream": subject.stream,
                         "kind": kind,
                         "side": side,
-                        **_calendar(occurred),
+                        **_calendar(occurred, subject.zone),
                         "verification": subject.verification,
                     },
                     measures={"steps": 1, "told": int(amount is not None), "amount": amount or 0},
@@ -59,6 +58,6 @@ MAIN: Final = {"exchange": "released", "detainees": "released", "children": "chi
 """The figure that says how many, by kind."""
 
 
-def _calendar(occurred: Occurred) -> dict[str, str | None]:
-    buckets = occurred.buckets(ZONE)
+def _calendar(occurred: Occurred, zone: str) -> dict[str, str | None]:
+    buckets = occurred.buckets(zone)
     return {"day": buckets.day, "week": buckets.week, "month": buckets.month}

@@ -1,4 +1,4 @@
-"""Whole local days: what the clock counts in, and the days that something took (DOMAIN §2)."""
+"""Whole local days of the log's zone: what the clock counts in, and the days that something took (DOMAIN §2)."""
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
@@ -8,44 +8,37 @@ from typing import Final
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Buckets, Occurred, local_date, start_instant
 
-ZONE: Final = "Europe/Kyiv"
-"""The log's zone. A projection is not told of another one; what a subject's `calendar` says is in the log's own."""
 FINE: Final = frozenset({"minute", "hour", "day"})
 """Precisions that name a day."""
 INSTANT: Final = timedelta(microseconds=1)
 
 
-def local_day(at: datetime) -> date:
-    """The local date at an instant."""
-    return local_date(at, ZONE)
-
-
-def next_midnight(at: datetime) -> datetime:
+def next_midnight(at: datetime, zone: str) -> datetime:
     """The first local midnight after an instant."""
-    return start_instant(local_day(at) + timedelta(days=1), ZONE)
+    return start_instant(local_date(at, zone) + timedelta(days=1), zone)
 
 
-def days_between(earlier: datetime, later: datetime) -> int:
+def days_between(earlier: datetime, later: datetime, zone: str) -> int:
     """Whole local days from one instant's date to the other's."""
-    return (local_day(later) - local_day(earlier)).days
+    return (local_date(later, zone) - local_date(earlier, zone)).days
 
 
-def days_of(occurred: Occurred) -> tuple[date, date] | None:
+def days_of(occurred: Occurred, log_zone: str) -> tuple[date, date] | None:
     """The first and the last day of it; None where it is not known to the day (E12).
 
     A day is a day in the zone of the event, and a time is of the log's local day, as in its calendar buckets.
     """
     if occurred.precision not in FINE:
         return None
-    zone = occurred.tz if occurred.precision == "day" else ZONE
+    zone = occurred.tz if occurred.precision == "day" else log_zone
     last = max(occurred.since, occurred.until - INSTANT)
     return local_date(occurred.since, zone), local_date(last, zone)
 
 
 @lru_cache(maxsize=10_000)
-def buckets_of(day: date) -> Buckets:
+def buckets_of(day: date, zone: str) -> Buckets:
     """The calendar buckets of a local day."""
-    return Occurred(start=day, precision="day", tz=ZONE).buckets(ZONE)
+    return Occurred(start=day, precision="day", tz=zone).buckets(zone)
 
 
 def counts_from(subject: Subject, occurred: Occurred) -> datetime:

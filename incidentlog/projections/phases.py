@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 from incidentlog.projections.compliance import Claim
-from incidentlog.projections.local_days import INSTANT, ZONE
+from incidentlog.projections.local_days import INSTANT
 from incidentlog.projections.shapes import Cell
 from incidentlog.projections.violations import week_of
 from incidentlog.subjects.lifecycle import Course
@@ -39,17 +39,17 @@ class Counts:
                 self.post_end += reported
 
 
-def count(periods: Periods, cells: Sequence[Cell], claims: Sequence[Claim]) -> Counts:
+def count(periods: Periods, cells: Sequence[Cell], claims: Sequence[Claim], zone: str) -> Counts:
     """Count each claim once. `claims` are at least those of the weeks that `periods` cut."""
-    cut = cut_weeks(instant for period in periods for instant in period if instant is not None)
+    cut = cut_weeks((instant for period in periods for instant in period if instant is not None), zone)
     counts = Counts()
     for cell in cells_once(cells):
         first, last = cell.dimensions["from_week"] or "", cell.dimensions["to_week"] or ""
         if first not in cut and last not in cut:
-            phase = _phase(periods, _week(first)[0], _week(last)[1])
+            phase = _phase(periods, _week(first, zone)[0], _week(last, zone)[1])
             counts.add(phase, cell.dimensions["claimant"] or "", cell.sums["reported"])
     for claim in claims if cut else ():
-        if not cut.isdisjoint({week_of(claim.begins), week_of(claim.last)}):
+        if not cut.isdisjoint({week_of(claim.begins, zone), week_of(claim.last, zone)}):
             counts.add(_phase(periods, claim.begins, claim.last), claim.claimant, claim.reported)
     return counts
 
@@ -69,10 +69,10 @@ def boundaries(life: Course) -> Iterator[datetime]:
         yield from (instant for instant in (standing.periods or ((None, None),))[-1] if instant is not None)
 
 
-def cut_weeks(instants: Iterable[datetime]) -> set[str]:
+def cut_weeks(instants: Iterable[datetime], zone: str) -> set[str]:
     """The local weeks in which some instants lie, save those that only begin a week."""
-    weeks = ((instant, week_of(instant)) for instant in instants)
-    return {week for instant, week in weeks if instant != _week(week)[0]}
+    weeks = ((instant, week_of(instant, zone)) for instant in instants)
+    return {week for instant, week in weeks if instant != _week(week, zone)[0]}
 
 
 def _phase(periods: Periods, begins: datetime, last: datetime) -> str:
@@ -84,7 +84,7 @@ def _phase(periods: Periods, begins: datetime, last: datetime) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _week(week: str) -> tuple[datetime, datetime]:
+def _week(week: str, zone: str) -> tuple[datetime, datetime]:
     """The first and the last instant of a local week, given its Monday."""
     monday = date.fromisoformat(week)
-    return start_instant(monday, ZONE), start_instant(monday + timedelta(days=7), ZONE) - INSTANT
+    return start_instant(monday, zone), start_instant(monday + timedelta(days=7), zone) - INSTANT

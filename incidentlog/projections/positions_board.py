@@ -10,7 +10,7 @@ from incidentlog.subjects.ceasefire import Ceasefire
 from incidentlog.subjects.proposal import Proposal
 from incidentlog.subjects.statement import Statement
 from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Model
+from incidentlog.subjects.values import KYIV, Model
 
 
 class Stated(Model):
@@ -34,6 +34,7 @@ class Board(Model):
     party: str
     topic: str
     stated: tuple[Stated, ...]
+    zone: str = KYIV
 
 
 @projection("positions_board", version=1)
@@ -56,7 +57,7 @@ class PositionsBoard(Document[Board]):
         party, _, topic = key.partition("|")
         stated = [s for subject in subjects for p, t, s in positions_of(subject) if (p, t) == (party, topic)]
         stated.sort(key=lambda s: (s.since, s.position, s.stream, s.how))
-        return Board(party=party, topic=topic, stated=tuple(stated)) if stated else None
+        return Board(party=party, topic=topic, stated=tuple(stated), zone=subjects[0].zone) if stated else None
 
     def row(self, body: Board, at: datetime, known: Known) -> Row:  # noqa: ARG002 - it has no tally
         """The latest position by then, and the last one that was another."""
@@ -67,7 +68,7 @@ class PositionsBoard(Document[Board]):
             "party": body.party,
             "topic": body.topic,
             **{name: None if last is None else getattr(last, name) for name in SHOWN},
-            "age_days": None if last is None else days_between(last.since, at),
+            "age_days": None if last is None else days_between(last.since, at, body.zone),
             "before": None if other is None else {"stance": other.stance, "since": other.since},
             "times": len(said),
         }
@@ -75,7 +76,7 @@ class PositionsBoard(Document[Board]):
     def next_transition(self, body: Board, at: datetime, known: Known) -> datetime | None:
         """The next local midnight, when it is a day older, or an earlier statement that lies ahead."""
         ahead = (s.since for s in body.stated)
-        return next_change([next_midnight(at), *ahead], at, lambda instant: self.row(body, instant, known))
+        return next_change([next_midnight(at, body.zone), *ahead], at, lambda instant: self.row(body, instant, known))
 
 
 SHOWN: Final = ("stance", "since", "how", "stream", "note", "verification")

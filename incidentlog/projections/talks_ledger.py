@@ -5,10 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from incidentlog.projections.local_days import (
-    ZONE,
     counts_from,
     days_of,
-    local_day,
     next_change,
     next_midnight,
 )
@@ -16,7 +14,7 @@ from incidentlog.projections.shapes import Document, Known, Row, projection
 from incidentlog.subjects.envelope import Actor
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.talk import Talk
-from incidentlog.subjects.values import Model, Occurred, start_instant
+from incidentlog.subjects.values import KYIV, Model, Occurred, local_date, start_instant
 
 SHOWN: Final = ("round_no", "format", "level", "direct_ua_ru", "venue", "outcome", "verification")
 """What a round says of itself, beside when it was and who took part."""
@@ -69,6 +67,7 @@ class Track(Model):
     """The talks of a track, in order of their time."""
 
     meetings: tuple[Meeting, ...]
+    zone: str = KYIV
 
 
 @projection("talks_ledger", version=1)
@@ -90,12 +89,12 @@ class TalksLedger(Document[Track]):
     def fold(self, key: str, subjects: Sequence[Subject]) -> Track | None:  # noqa: ARG002 - the talks know it
         """The talks, by when they were held, or first heard of."""
         meetings = [_meeting(s) for s in subjects if isinstance(s, Talk)]
-        return Track(meetings=tuple(sorted(meetings, key=_order))) if meetings else None
+        return Track(meetings=tuple(sorted(meetings, key=_order)), zone=subjects[0].zone) if meetings else None
 
     def row(self, body: Track, at: datetime, known: Known) -> Row:  # noqa: ARG002 - it has no tally
         """The rounds held by then, what is planned, and the hiatus."""
         held = [m for m in body.meetings if m.is_held(at)]
-        days = [None if m.held is None else days_of(m.held) for m in held]
+        days = [None if m.held is None else days_of(m.held, body.zone) for m in held]
         rounds = [
             _round(m, n, at, before=days[n - 2] if n > 1 else None, own=own)
             for n, (m, own) in enumerate(zip(held, days, strict=True), start=1)
@@ -103,7 +102,7 @@ class TalksLedger(Document[Track]):
         last = days[-1] if days else None
         return {
             "count": len(rounds),
-            "days_since_last": None if last is None else max(0, (local_day(at) - last[1]).days),
+            "days_since_last": None if last is None else max(0, (local_date(at, body.zone) - last[1]).days),
             "last": held[-1].stream if held else None,
             "rounds": rounds,
             "planned": [_plan(m, status) for m in body.meetings if not m.is_held(at) and (status := m.status(at))],
@@ -112,10 +111,11 @@ class TalksLedger(Document[Track]):
     def next_transition(self, body: Track, at: datetime, known: Known) -> datetime | None:
         """The next local midnight, when the hiatus is a day longer; or earlier, if a step lies ahead."""
         steps = [s.since for m in body.meetings for s in m.steps]
-        days = [days_of(m.held) for m in body.meetings if m.held is not None]
-        ends = [start_instant(own[1] + timedelta(days=1), ZONE) for own in days if own is not None]
+        days = [days_of(m.held, body.zone) for m in body.meetings if m.held is not None]
+        ends = [start_instant(own[1] + timedelta(days=1), body.zone) for own in days if own is not None]
         held = [m.held_since for m in body.meetings]
-        return next_change([next_midnight(at), *steps, *ends, *held], at, lambda i: self.row(body, i, known))
+        instants = [next_midnight(at, body.zone), *steps, *ends, *held]
+        return next_change(instants, at, lambda i: self.row(body, i, known))
 
 
 def _meeting(talk: Talk) -> Meeting:

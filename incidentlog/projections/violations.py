@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from incidentlog.projections.local_days import FINE, INSTANT, local_day
+from incidentlog.projections.local_days import FINE, INSTANT
 from incidentlog.projections.shapes import Contribution, Tally, projection
 from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Buckets
+from incidentlog.subjects.values import Buckets, local_date
 from incidentlog.subjects.violation import Violation
 
 
@@ -52,8 +52,8 @@ class Violations(Tally):
                 dimensions={
                     "ceasefire": ceasefire,
                     **_who(claim.said),
-                    "from_week": week_of(claim.begins),
-                    "to_week": week_of(last_instant(claim.begins, claim.ends)),
+                    "from_week": week_of(claim.begins, subject.zone),
+                    "to_week": week_of(last_instant(claim.begins, claim.ends), subject.zone),
                     "also": "+".join(c for c in cited if c != ceasefire) or None,
                     "day": calendar.day,
                     "week": calendar.week,
@@ -117,9 +117,9 @@ class ViolationSheets(Tally):
                 )
 
 
-def week_of(instant: datetime) -> str:
+def week_of(instant: datetime, zone: str) -> str:
     """The Monday of an instant's local week."""
-    day = local_day(instant)
+    day = local_date(instant, zone)
     return (day - timedelta(days=day.weekday())).isoformat()
 
 
@@ -146,12 +146,12 @@ class _Claim:
     @property
     def from_day(self) -> str:
         """The local day on which it begins."""
-        return local_day(self.begins).isoformat()
+        return local_date(self.begins, self.said.zone).isoformat()
 
     @property
     def to_day(self) -> str:
         """The local day of its last instant."""
-        return local_day(last_instant(self.begins, self.ends)).isoformat()
+        return local_date(last_instant(self.begins, self.ends), self.said.zone).isoformat()
 
 
 def _claim(subject: Subject) -> _Claim | None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from incidentlog.sqlfiles import query, sql_root
 from incidentlog.store.connect import OWNER, ROLES, Access, Connection
+from incidentlog.subjects.values import KYIV
 
 LOCK: Final = 7241904
 OLDEST: Final = 18
@@ -40,7 +41,7 @@ def migrations() -> list[Migration]:
     return found
 
 
-async def migrate(access: Access, zone: str = "Europe/Kyiv") -> list[Migration]:
+async def migrate(access: Access, zone: str = KYIV) -> list[Migration]:
     """Bring the schema up to this build, in one transaction under one lock; answers what was applied.
 
     `zone` is the zone whose days a new log is counted in; an existing log keeps its own. Raises MigrationError when

@@ -23,7 +23,7 @@ from incidentlog.subjects.recorded import AnyEffective, Effective, Recorded, rea
 from incidentlog.subjects.subject import Absorbed, Entry, Ignored, Status, Subject
 from incidentlog.subjects.values import Tlp, tlp_level
 
-SUBJECT_VERSION: Final = 3
+SUBJECT_VERSION: Final = 4
 """Raised when a fold changes its answers: subjects, and what hangs on them, are then rebuilt."""
 
 Variants = Mapping[int, Subject | Absorbed]
@@ -92,7 +92,9 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
         return None
     body = Effective(e, envelope, e.place, absorbed=False)
     if grown is None:
-        grown = Grown(Subject.families.get(e.category, Subject).blank().but(stream=e.stream), e.tlp, 0, order)
+        grown = Grown(
+            Subject.families.get(e.category, Subject).blank().but(stream=e.stream, zone=zone), e.tlp, 0, order
+        )
     subject = grown.subject
     rank, said = confirmed(grown.rank, subject.verification, envelope.verification)
     entry = Entry(event=e.event_id, type=e.type, position=e.position, occurred=envelope.occurred, status="effective")
@@ -242,7 +244,7 @@ class _Family:
         confirmed = {b.data.target for b in notes if isinstance(b.data, RecordCorroborated)}
         rank, verification = _verification(standing, notes)
         common = self._common(stream, standing, events)
-        subject = kind(stream=stream, **{**common, "verification": verification})
+        subject = kind(stream=stream, zone=self.zone, **{**common, "verification": verification})
         for body in standing:
             body.corroborated = body.recorded.event_id in confirmed
             subject = subject.evolve(body)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
 from functools import cache, cached_property, lru_cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -22,6 +22,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+KYIV: Final = "Europe/Kyiv"
+"""In whose days a log is counted that was not given another zone when it was made (DOMAIN §2)."""
 MAX_INT = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8259 §6)."""
 

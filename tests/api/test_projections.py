@@ -11,11 +11,12 @@ from incidentlog.api.answers import dumps
 from incidentlog.projections.afresh import Afresh
 from incidentlog.projections.asking import parse_grouping
 from incidentlog.projections.shapes import PROJECTIONS, Tally
+from incidentlog.store.connect import Access
 from incidentlog.store.read import read_after
-from tests.api.serving import NOW, Served
+from tests.api.serving import NOW, Served, serving
 from tests.commands import retraction, strike
 from tests.projections.showing import local
-from tests.subjects.given import merge
+from tests.subjects.given import TIMELINE, merge
 
 ODESA, KYIV_CITY = "geonames:698740", "geonames:703448"
 
@@ -38,6 +39,25 @@ async def test_what_is_stored_is_what_folding_afresh_gives(timeline: Served, nam
             answer = await timeline.get(f"/v1/projections/{name}", at=at, at_position=position)
             wanted = Afresh(events[:position], "Europe/Kyiv").rows(projection, local(at))
             assert dumps(answer.json["rows"]) == dumps(orjson.loads(dumps(wanted))), (position, at)
+
+
+async def test_a_log_that_was_made_with_another_zone_is_counted_in_its_days(access: Access):
+    connection = await access.connect()
+    await connection.execute("UPDATE log SET zone = 'America/Bogota'")  # before there is anything in it
+    await connection.close()
+    async with serving(access) as service:
+        assert (await service.bulk(*TIMELINE.read_bytes().splitlines())).json["appended"] == 110
+        position = await service.settled()
+        events = await read_after(service.service.pool, 0, 1_000)  # type: ignore[arg-type]
+        differing = set[str]()
+        for name, projection in PROJECTIONS.items():
+            answer = await service.get(f"/v1/projections/{name}", at="2026-02-28", at_position=position)
+            at = local("2026-03-01T06:59:59.999999")  # a date is the end of the log's day
+            wanted = Afresh(events, "America/Bogota").rows(projection, at)
+            assert dumps(answer.json["rows"]) == dumps(orjson.loads(dumps(wanted))), name
+            if wanted != Afresh(events, "Europe/Kyiv").rows(projection, at):
+                differing.add(name)
+        assert differing >= {"daily_timeline", "escalation_index"}, "nothing here tells the zones apart"
 
 
 async def test_rows_are_sums_by_the_groups_asked_for(timeline: Served):

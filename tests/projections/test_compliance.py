@@ -10,9 +10,9 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from incidentlog.projections.local_days import local_day
 from incidentlog.subjects.ceasefire import Ceasefire
 from incidentlog.subjects.lifecycle import Course, course
+from incidentlog.subjects.values import local_date
 from incidentlog.subjects.violation import Violation
 from tests.projections.showing import Given, given, local
 from tests.projections.test_ceasefire_status import OTHER, STATUS, TRUCE, declared, of_truce, truce, violation
@@ -365,7 +365,7 @@ class ByDefinition:
         window = self.window(at) or []
         weighty = [c for c in window if c.verification == "corroborated" and c.severity in {"serious", "grave"}]
         grave = {side for c in weighty if c.severity == "grave" for side in c.accused}
-        days = {local_day(c.begins) for c in weighty}
+        days = {local_date(c.begins, "Europe/Kyiv") for c in weighty}
         enough = len(weighty) >= self.policy["breaking_down_count"] and len(days) >= self.policy["breaking_down_days"]
         return enough or grave >= {"RUS", "UKR"}
 
