@@ -9,6 +9,7 @@ from incidentlog.api import (
     asyncapi,
     audit,
     builds,
+    bulk,
     diff,
     events,
     health,
@@ -28,8 +29,8 @@ from incidentlog.api.service import Service
 from incidentlog.importers.door import LINE
 
 MODULES: Final = (
-    sse, events, projections, builds, diff, places, live, session, audit, replay, access, health, verify, asyncapi,
-    pages,
+    sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, health, verify,
+    asyncapi, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 DERIVED: Final = (projections, diff)

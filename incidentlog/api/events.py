@@ -1,9 +1,7 @@
 """Events: append one or many, list, show."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -11,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from incidentlog.api.answers import answer, dumps
-from incidentlog.api.audit import SEAL_SECONDS, seal_of, wants_seal
+from incidentlog.api.audit import seal_of, wants_seal
 from incidentlog.api.errors import POSITION
 from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted, lines
 from incidentlog.api.geojson import events_geojson
@@ -23,7 +21,6 @@ from incidentlog.api.requests import (
     limit_of,
     moment_of,
     number_of,
-    pieces_of,
     reader_of,
     refuse_unknown,
     several,
@@ -38,15 +35,12 @@ from incidentlog.errors import (
     IdConflict,
     InvalidEvent,
     NotFound,
-    Overloaded,
     Problem,
-    RefusedLines,
     StreamFull,
-    TooLarge,
     UnsupportedMediaType,
     WrongVersion,
 )
-from incidentlog.importers.door import LINE, Candidate
+from incidentlog.importers.door import Candidate
 from incidentlog.projections.asking import LONGEST, fits
 from incidentlog.store import append as log
 from incidentlog.store.erase import with_private
@@ -56,12 +50,6 @@ from incidentlog.subjects.fold import statuses
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.values import TLP_LABELS
 
-BULK_BYTES: Final = 64 * 1024 * 1024
-BULK_LINES: Final = 100_000
-TOLD: Final = 1_000
-"""The most faults listed in one answer."""
-STEP: Final = 100_000
-"""How many bytes are judged before others get their turn."""
 IDEMPOTENCY: Final = UUID("6f1f9a4e-7d0c-5a3e-9f0e-2f7a1f8f6c51")
 """The namespace of ids made from `Idempotency-Key` headers (RFC 9562 §5.5)."""
 
@@ -91,7 +79,7 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     default_id = _id_of(request, reader)
     raw = await body_of(request)
     candidate = service.door.read(raw, recorded_by=reader.name, default_id=default_id, stream=stream)
-    _may_append(reader, candidate)
+    may_append(reader, candidate)
     _condition(request, candidate)
     faults = await service.door.admit(service.pool, [candidate], clearance=reader.clearance)
     if faults:
@@ -107,7 +95,7 @@ EDITING: Final = frozenset({"record.amended", "record.retracted", "record.merged
 """What changes how others' events count: it needs the scope `edit`. Erasing needs `admin`, and `audit.*` `audit`."""
 
 
-def _may_append(reader: Reader, candidate: Candidate) -> None:
+def may_append(reader: Reader, candidate: Candidate) -> None:
     """Raises Forbidden where reporting is not enough."""
     if candidate.command.type in EDITING:
         reader.may("edit")
@@ -156,10 +144,11 @@ def _placed(request: web.Request, command: log.Append, outcome: log.Outcome, mor
             }
             return answer(body, status=201 if new else 200, headers=headers)
         case _:
-            raise _refusal(command, outcome)
+            raise refusal_of(command, outcome)
 
 
-def _refusal(command: log.Append, outcome: log.Outcome) -> Problem:
+def refusal_of(command: log.Append, outcome: log.Outcome) -> Problem:
+    """What a command that lost is refused with."""
     match outcome:
         case log.IdConflict():
             return IdConflict(f"event {command.event_id} is in the log with other content")
@@ -172,143 +161,6 @@ def _refusal(command: log.Append, outcome: log.Outcome) -> Problem:
             return StreamFull(f"stream '{command.stream}' holds {current} events; a subject ends somewhere")
         case _:
             raise AssertionError(outcome)
-
-
-@routes.post("/v1/events/bulk")
-async def append_many(request: web.Request) -> web.Response:
-    """Append a file of NDJSON: all of it, or, when a line is bad, nothing."""
-    service = request.app[SERVICE]
-    reader = await reader_of(request, "report")
-    service.notary.admit_appends()
-    refuse_unknown(request, {"mode", "wait"})
-    sealed = wants_seal(request)
-    if request.query.get("mode", "atomic") != "atomic":
-        raise BadRequest(errors=[Fault("/mode", "unknown_value", "mode is atomic")])
-    if request.content_type not in NDJSON.media:
-        raise UnsupportedMediaType(f"send application/x-ndjson, not {request.content_type}")
-    if service.files.locked():
-        raise Overloaded("as many files are being taken in as there is memory for")
-    async with service.files:
-        body = await _append_file(request, service, reader)
-    if sealed:
-        body["sealed"] = await service.notary.sealed(request[POSITION], SEAL_SECONDS)
-    return answer(body, status=201, headers={"Log-Position": str(request[POSITION])})
-
-
-async def _append_file(request: web.Request, service: Service, reader: Reader) -> dict[str, Any]:
-    candidates, lines = await _read_lines(request, service, reader)
-    if not candidates:
-        raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
-    bad = _Bad()
-    for candidate in candidates:
-        _may_append(reader, candidate)
-    for n, found in (await service.door.admit(service.pool, candidates, clearance=reader.clearance)).items():
-        bad.add(lines[n], found)
-    _only_first_expects(candidates, lines, bad)  # only now do record events have their targets' streams
-    bad.refuse()
-    outcomes = await service.writer.append_atomic([c.command for c in candidates])
-    _lost(candidates, lines, outcomes, bad)
-    bad.refuse()
-    if any(c.command.type == "record.erased" for c in candidates):
-        await service.eraser.carry_out()
-    appended = [o.position for o in outcomes if isinstance(o, log.Appended)]
-    places = [o.position for o in outcomes if isinstance(o, log.Appended | log.Duplicate)]
-    request[POSITION] = max(places)
-    return {
-        "appended": len(appended),
-        "duplicates": len(places) - len(appended),
-        "first_position": min(appended, default=None),
-        "last_position": max(appended, default=None),
-    }
-
-
-async def _read_lines(request: web.Request, service: Service, reader: Reader) -> tuple[list[Candidate], list[int]]:
-    """Every event of the body with its line's number, from 1; raises RefusedLines when one breaks a rule."""
-    candidates: list[Candidate] = []
-    lines: list[int] = []
-    bad = _Bad()
-    seen: dict[UUID, int] = {}
-    number, step = 0, 0
-    async for line in _lines(request):
-        number += 1
-        if not line.strip():
-            continue
-        step += len(line)
-        if step > STEP:
-            step = 0
-            await asyncio.sleep(0)  # others are served while a large file is judged
-        try:
-            candidate = service.door.read(line, recorded_by=reader.name)
-        except Problem as refusal:
-            bad.add(number, refusal.errors or (Fault("", refusal.slug, refusal.detail),))
-            continue
-        if (first := seen.setdefault(candidate.command.event_id, number)) != number:
-            bad.add(number, (Fault("/id", "repeated_id", f"the id is on line {first} too"),))
-        candidates.append(candidate)
-        lines.append(number)
-    bad.refuse()
-    return candidates, lines
-
-
-def _only_first_expects(candidates: Sequence[Candidate], lines: Sequence[int], bad: "_Bad") -> None:
-    streams: set[str] = set()
-    for candidate, line in zip(candidates, lines, strict=True):
-        command = candidate.command
-        if command.expected_version is not None and command.stream in streams:
-            detail = "in one request only a stream's first event may expect a version"
-            bad.add(line, (Fault("/expected_version", "not_the_first", detail),))
-        streams.add(command.stream)
-
-
-async def _lines(request: web.Request) -> AsyncIterator[bytes]:
-    """The body's lines, counted while they arrive; raises TooLarge past a limit."""
-    rest, count = b"", 0
-    async for chunk in pieces_of(request, most=BULK_BYTES):
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            count += 1
-            yield _within(line, count)
-        if rest:
-            _within(rest, count + 1)
-    if rest:
-        yield rest
-
-
-def _within(line: bytes, number: int) -> bytes:
-    if len(line) > LINE:
-        raise TooLarge(f"line {number} has over {LINE} bytes")
-    if number > BULK_LINES:
-        raise TooLarge(f"a request may have {BULK_LINES} lines")
-    return line
-
-
-def _lost(candidates: Sequence[Candidate], lines: Sequence[int], outcomes: Sequence[log.Outcome], bad: "_Bad") -> None:
-    """The commands that lost, and with them the whole request."""
-    won = log.Appended | log.Duplicate | log.Unwritten
-    for candidate, line, outcome in zip(candidates, lines, outcomes, strict=True):
-        if not isinstance(outcome, won):
-            refusal = _refusal(candidate.command, outcome)
-            bad.add(line, (Fault("", refusal.slug, refusal.detail),))
-
-
-class _Bad:
-    """The bad lines of a request: all of them counted, the first faults kept."""
-
-    def __init__(self) -> None:
-        self.lines: set[int] = set()
-        self.count = 0
-        self.told: list[Fault] = []
-
-    def add(self, line: int, faults: Sequence[Fault]) -> None:
-        self.lines.add(line)
-        self.count += len(faults)
-        self.told += [replace(fault, line=line) for fault in faults[: TOLD - len(self.told)]]
-
-    def refuse(self) -> None:
-        if self.lines:
-            n = len(self.lines)
-            detail = f"{n} line{'s' * (n > 1)} refused; nothing was written"
-            raise RefusedLines(detail, errors_total=self.count, errors=self.told)
 
 
 @routes.get("/v1/events")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -69,6 +69,11 @@ class Service:
     async def post(self, path: str, body: bytes, content_type: str, params: Params = ()) -> Any:
         """What the service answers to a body."""
         return await self._ask("POST", path, params=params, body=body, content_type=content_type)
+
+    async def post_lines(self, path: str, body: bytes, content_type: str, params: Params = ()) -> list[Any]:
+        """What the service answers to a body, one value a line."""
+        answer = await self._raw("POST", path, params=params, body=body, headers={"Content-Type": content_type})
+        return [self.json(replace(answer, body=line)) for line in answer.body.splitlines() or [b""]]
 
     async def _ask(
         self, method: str, path: str, *, params: Params, body: bytes | None = None, content_type: str | None = None

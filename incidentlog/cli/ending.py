@@ -55,6 +55,11 @@ class Refused(Failed):
         self.faults: list[dict[str, Any]] = [f for f in problem.get("errors") or [] if isinstance(f, dict)]
         super().__init__(self._told(), BY_STATUS.get(status, Code.FAILURE))
 
+    @property
+    def slug(self) -> str:
+        """Which problem it is."""
+        return str(self.problem.get("type", "")).rpartition("/")[2]
+
     def _told(self) -> str:
         title = self.problem.get("title") or f"The service answered {self.status}"
         detail = self.problem.get("detail")

@@ -1,9 +1,9 @@
-"""`incidentlog ingest`: a file of NDJSON into the log, in chunks, each whole or not at all."""
+"""`incidentlog ingest`: a file of NDJSON into the log, in chunks, each line for itself."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Annotated, Any, Final, Protocol
+from typing import IO, TYPE_CHECKING, Annotated, Final, Protocol
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 CHUNK_LINES: Final = 1_000
 CHUNK_BYTES: Final = 4 * 1024 * 1024
 LINE_BYTES: Final = 256 * 1024
+PATH: Final = "/v1/events/bulk"
 TRIES: Final = 6
 """How often a chunk is sent while the service says it is overloaded; 31 s at its shortest waits."""
 
@@ -117,25 +118,61 @@ def chunks(source: IO[bytes]) -> Iterator[Chunk]:
 
 
 async def _send(service: "Service", chunk: Chunk, total: Sum) -> None:
-    """Send a chunk until the service takes what is left of it."""
-    lines = _short_enough(chunk.lines, total)
-    while lines:
-        try:
-            answer = await _post(service, lines)
-        except Refused as refused:
-            bad = {n for fault in refused.faults if isinstance(n := fault.get("line"), int) and 0 < n <= len(lines)}
-            if not bad:
-                raise
-            for fault in refused.faults:
-                if fault.get("line") in bad:
-                    say(f"line {lines[fault['line'] - 1][0]}: {told_fault(fault)}")
-            total.refused += len(bad)
-            lines = [line for n, line in enumerate(lines, start=1) if n not in bad]
+    """Send a chunk, and again those of its lines that the service has no room for."""
+    import asyncio
+
+    lines: Sequence[tuple[int, bytes]] = _short_enough(chunk.lines, total)
+    for tried in range(1, TRIES + 1):
+        if not lines:
+            return
+        busy = await _append(service, lines, total)
+        if busy is None:
+            return
+        # None of these was written: also events without ids may be sent again.
+        if tried == TRIES:
+            raise busy.refusal
+        await asyncio.sleep(min(30.0, max(busy.refusal.retry_after_seconds or 0, 2.0 ** (tried - 1))))
+        lines = busy.lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Busy:
+    """The lines that the service has no room for by now, and what it says."""
+
+    lines: Sequence[tuple[int, bytes]]
+    refusal: Refused
+
+
+async def _append(service: "Service", lines: Sequence[tuple[int, bytes]], total: Sum) -> _Busy | None:
+    """Append lines, each for itself; those that there is no room for are answered."""
+    body = b"\n".join(text for _, text in lines)
+    try:
+        *told, last = await service.post_lines(PATH, body, "application/x-ndjson", params=[("mode", "partial")])
+    except Refused as refused:
+        if refused.code is not Code.UNAVAILABLE:
+            raise
+        return _Busy(lines, refused)
+    total.appended += last["summary"]["appended"]
+    total.duplicates += last["summary"]["duplicates"]
+    total.position = last["summary"]["last_position"] or total.position
+    left: list[tuple[int, bytes]] = []
+    busy: Refused | None = None
+    for each in told:
+        if "problem" not in each:
             continue
-        total.appended += answer["appended"]
-        total.duplicates += answer["duplicates"]
-        total.position = answer.get("last_position") or total.position
-        return
+        number, text = lines[each["line"] - 1]
+        refusal = Refused(each["status"], each["problem"])
+        match refusal.slug:
+            case "overloaded":
+                left.append((number, text))
+                busy = refusal
+            case "unavailable":
+                raise refusal  # whether it was written is not known
+            case _:
+                total.refused += 1
+                for fault in refusal.faults or [{"code": refusal.slug, "detail": each["problem"].get("detail", "")}]:
+                    say(f"line {number}: {told_fault(fault)}")
+    return None if busy is None else _Busy(left, busy)
 
 
 def _short_enough(lines: Sequence[tuple[int, bytes]], total: Sum) -> list[tuple[int, bytes]]:
@@ -146,21 +183,6 @@ def _short_enough(lines: Sequence[tuple[int, bytes]], total: Sum) -> list[tuple[
             say(f"line {number}: too-large: {len(text)} bytes; an event may have {LINE_BYTES}")
     total.refused += len(lines) - len(kept)
     return kept
-
-
-async def _post(service: "Service", lines: Sequence[tuple[int, bytes]]) -> Any:
-    import asyncio
-
-    body = b"\n".join(text for _, text in lines)
-    for tried in range(1, TRIES + 1):
-        try:
-            return await service.post("/v1/events/bulk", body, "application/x-ndjson", params=[("mode", "atomic")])
-        except Refused as refused:
-            # Refused as a whole, so nothing was written: also events without ids may be sent again.
-            if refused.code is not Code.UNAVAILABLE or tried == TRIES:
-                raise
-            await asyncio.sleep(min(30.0, max(refused.retry_after_seconds or 0, 2.0 ** (tried - 1))))
-    raise AssertionError("the last try answers or raises")
 
 
 def _told(total: Sum, seconds: float) -> str:

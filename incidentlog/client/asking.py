@@ -42,6 +42,11 @@ class Answer:
         except orjson.JSONDecodeError as error:
             raise NotOursError(f"the answer is not JSON: {self.raw[:80]!r}") from error
 
+    @property
+    def lines(self) -> list[Any]:
+        """The JSON on each line; raises NotOursError when there is none."""
+        return [Answer(self.status, line).json for line in self.raw.splitlines() or [b""]]
+
 
 class Asking:
     """A service at an address, asked with one token."""

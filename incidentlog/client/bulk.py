@@ -1,6 +1,7 @@
 """Many events in one request, sent while they come, and sent again from its beginning when that is needed."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -8,11 +9,12 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from incidentlog.client.answers import Bulk, RefusedEvent
-from incidentlog.client.asking import Asking
+from incidentlog.client.asking import AGAIN, Asking
 from incidentlog.client.changes import Event
-from incidentlog.client.problems import BY_SLUG
+from incidentlog.client.problems import problem_of
 from incidentlog.client.sending import encoded
-from incidentlog.errors import Fault, InvalidEvent, Problem, RefusedLines, TooLarge
+from incidentlog.client.waits import Waits
+from incidentlog.errors import TooLarge
 
 BODY_BYTES: Final = 64 * 1024 * 1024
 LINES: Final = 100_000
@@ -25,6 +27,7 @@ PIECE: Final = 64 * 1024
 NDJSON: Final = "application/x-ndjson"
 PATH: Final = "/v1/events/bulk"
 ATOMIC: Final = (("mode", "atomic"),)
+PARTIAL: Final = (("mode", "partial"),)
 
 Given = AsyncIterable[Event | BaseModel] | Iterable[Event | BaseModel]
 
@@ -77,7 +80,7 @@ async def append_atomic(asking: Asking, events: Given) -> Bulk:
         if stream.failure is not None:
             raise stream.failure from None
         raise
-    return _sum(answer.json)
+    return _with(Bulk(), answer.json)
 
 
 async def append_partly(asking: Asking, events: Given) -> Bulk:
@@ -90,45 +93,39 @@ async def append_partly(asking: Asking, events: Given) -> Bulk:
 
 
 async def _append_part(asking: Asking, lines: dict[int, bytes], total: Bulk) -> Bulk:
-    """Append lines, by their number; where some are refused, the others without them. The new sum."""
-    while lines:
-        body = b"".join(lines.values())
-        try:
-            answer = await asking.ask("POST", PATH, params=ATOMIC, body=partial(bytes, body), content_type=NDJSON)
-        except RefusedLines as refused:
-            bad = _by_number(refused, list(lines))
-            if not bad:
-                raise
-            refusals = [RefusedEvent(number, _problem(faults)) for number, faults in bad.items()]
-            kept = (*total.refusals, *refusals)[:REFUSALS]
-            total = replace(total, refused=total.refused + len(bad), refusals=kept)
-            lines = {number: line for number, line in lines.items() if number not in bad}
-            continue
-        done = _sum(answer.json)
-        return replace(
-            total,
-            appended=total.appended + done.appended,
-            duplicates=total.duplicates + done.duplicates,
-            first_position=total.first_position or done.first_position,
-            last_position=done.last_position or total.last_position,
-        )
-    return total
+    """Append lines, by their number; those that the service has no time for are sent again. The new sum."""
+    waits, until = Waits(), asyncio.get_running_loop().time() + asking.retry_seconds
+    while True:
+        body, numbers = b"".join(lines.values()), list(lines)
+        answer = await asking.ask("POST", PATH, params=PARTIAL, body=partial(bytes, body), content_type=NDJSON)
+        *told, last = answer.lines
+        total = _with(total, last["summary"])
+        refused = {numbers[each["line"] - 1]: each for each in told if "problem" in each}
+        lines = {number: lines[number] for number, each in refused.items() if each["status"] in AGAIN}
+        refusals = [
+            RefusedEvent(number, problem_of(each["problem"], each["status"]))
+            for number, each in refused.items()
+            if number not in lines
+        ]
+        kept = (*total.refusals, *refusals)[:REFUSALS]
+        total = replace(total, refused=total.refused + len(refusals), refusals=kept)
+        if not lines:
+            return total
+        wait = waits.next_seconds()
+        if asyncio.get_running_loop().time() + wait > until:
+            busy = refused[next(iter(lines))]
+            raise problem_of(busy["problem"], busy["status"])
+        await asyncio.sleep(wait)
 
 
-def _by_number(refused: RefusedLines, numbers: Sequence[int]) -> dict[int, list[Fault]]:
-    """The faults of each event; the service counts the lines of the request, from 1."""
-    found: dict[int, list[Fault]] = {}
-    for fault in refused.errors:
-        if fault.line is not None and 0 < fault.line <= len(numbers):
-            found.setdefault(numbers[fault.line - 1], []).append(fault)
-    return found
-
-
-def _problem(faults: Sequence[Fault]) -> Problem:
-    """What one event alone would have been refused with."""
-    first = faults[0]
-    kind = None if first.pointer else BY_SLUG.get(first.code)
-    return InvalidEvent(errors=faults) if kind is None else kind(first.detail)
+def _with(total: Bulk, done: Mapping[str, Any]) -> Bulk:
+    return replace(
+        total,
+        appended=total.appended + done["appended"],
+        duplicates=total.duplicates + done["duplicates"],
+        first_position=total.first_position or done["first_position"],
+        last_position=done["last_position"] or total.last_position,
+    )
 
 
 async def _lines(events: Given) -> AsyncIterator[bytes]:
@@ -151,7 +148,3 @@ async def _parts(lines: AsyncIterator[bytes]) -> AsyncIterator[Sequence[bytes]]:
         size += len(line)
     if part:
         yield part
-
-
-def _sum(said: dict[str, Any]) -> Bulk:
-    return Bulk(said["appended"], said["duplicates"], 0, said["first_position"], said["last_position"])

@@ -76,8 +76,8 @@ class Client:
 
         `atomic`: all or nothing, in one request of at most 100,000 events and 64 MiB. Raises RefusedLines, whose
         `errors` name every bad event by its `line`, or TooLarge; nothing was written then.
-        `partial`: as many as you like, each for itself, in requests of 1,000; one with bad events is sent again
-        without them, and `refusals` names those. When this raises, what came before is in the log.
+        `partial`: as many as you like, each for itself, in requests of 1,000; `refusals` names those that were refused.
+        When this raises, what came before is in the log.
         What is sent is kept until it is answered, so that it can be sent again.
         """
         if mode == "atomic":

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from incidentlog.errors import Overloaded, Unavailable
+from incidentlog.errors import Internal, Overloaded, Problem, Unavailable
 from incidentlog.store.append import Append, Appended, Outcome, append
 from incidentlog.store.connect import Access, Connection, lost
 
@@ -58,15 +58,31 @@ class Writer:
         """Append all or nothing, in one transaction; raises as `append` does."""
         return await self._submit(commands, atomic=True)
 
+    async def append_each(self, commands: Sequence[Append]) -> list[Outcome | Problem]:
+        """Append many, each for itself, in their order; of one that cannot be appended by now, why.
+
+        Raises Overloaded where there is no room for them all.
+        """
+        self._refuse_past_room(len(commands))
+        waiting = [self._enqueue((command,), atomic=False) for command in commands]
+        settled = await asyncio.gather(*waiting, return_exceptions=True)
+        return [_settled(each) for each in settled]
+
     async def _submit(self, commands: Sequence[Append], *, atomic: bool) -> list[Outcome]:
-        if self._count and self._count + len(commands) > QUEUE:
+        self._refuse_past_room(len(commands))
+        # A caller that goes away cancels this future, and nothing else: the batch goes on without it.
+        return await self._enqueue(commands, atomic=atomic)
+
+    def _refuse_past_room(self, number: int) -> None:
+        if self._count and self._count + number > QUEUE:
             raise Overloaded(f"{self._count} events wait to be appended")
+
+    def _enqueue(self, commands: Sequence[Append], *, atomic: bool) -> asyncio.Future[list[Outcome]]:
         request = _Request(commands, atomic, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         self._count += len(commands)
         self._arrived.set()
-        # A caller that goes away cancels this future, and nothing else: the batch goes on without it.
-        return await request.done
+        return request.done
 
     async def run(self) -> None:
         """Append until cancelled. A failure that is not a caller's ends it, loudly."""
@@ -155,3 +171,17 @@ class Writer:
         for request in batch:
             if not request.done.done():
                 request.done.set_exception(answer)
+
+
+def _settled(each: list[Outcome] | BaseException) -> Outcome | Problem:
+    """What became of one command; what failed by our own fault is that command's alone."""
+    match each:
+        case Problem():
+            return each
+        case Exception():
+            log.error("append_failed", error=repr(each))
+            return Internal()
+        case BaseException():
+            raise each
+        case _:
+            return each[0]

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from incidentlog.api import events as events_module
+from incidentlog.api import bulk as bulk_module
 from incidentlog.api.service import FILES
 from incidentlog.importers.door import LINE
 from tests.api.serving import NDJSON, Served
@@ -153,8 +153,8 @@ async def test_one_event_may_have_256_KiB_and_not_a_byte_more(service: Served): 
 
 
 async def test_a_request_may_have_100_000_lines_and_not_one_more(service: Served, monkeypatch: pytest.MonkeyPatch):
-    assert events_module.BULK_LINES == 100_000
-    monkeypatch.setattr(events_module, "BULK_LINES", 10)
+    assert bulk_module.BULK_LINES == 100_000
+    monkeypatch.setattr(bulk_module, "BULK_LINES", 10)
     ten, eleven = (b"\n".join(orjson.dumps(strike()) for _ in range(n)) for n in (10, 11))
     for end in (b"", b"\n"):  # the last line may end the file or not
         assert (await send(service, ten + end)).status == 201
@@ -166,9 +166,9 @@ async def test_a_request_may_have_100_000_lines_and_not_one_more(service: Served
 async def test_a_request_may_have_64_MiB_and_not_a_byte_more(  # noqa: N802 - the unit
     service: Served, monkeypatch: pytest.MonkeyPatch
 ):
-    assert events_module.BULK_BYTES == 64 * 1024 * 1024
+    assert bulk_module.BULK_BYTES == 64 * 1024 * 1024
     lines = b"\n".join(padded(100_000) for _ in range(10))
-    monkeypatch.setattr(events_module, "BULK_BYTES", len(lines))
+    monkeypatch.setattr(bulk_module, "BULK_BYTES", len(lines))
     assert (await send(service, lines)).status == 201
     answer = await send(service, lines + b"\n")
     assert (answer.status, answer.slug) == (413, "too-large")

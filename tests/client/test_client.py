@@ -1,8 +1,9 @@
 """Appending and asking, against the real service."""
 
+import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,17 @@ from incidentlog.errors import (
     IdConflict,
     InvalidEvent,
     NotFound,
+    Overloaded,
     RefusedLines,
     Unauthenticated,
     WrongVersion,
 )
+from incidentlog.store.append import Append, Outcome
 from incidentlog.subjects.envelope import Envelope
 from incidentlog.subjects.registry import EVENTS
 from tests.api.serving import Served, make_key
 from tests.commands import about, retraction, strike
+from tests.live.following import until
 
 ODESA = "geonames:698740"
 
@@ -211,3 +215,30 @@ def test_it_is_typed():
     import incidentlog
 
     assert Path(incidentlog.__file__).with_name("py.typed").exists()
+
+
+async def test_of_many_events_those_that_there_is_no_room_for_are_sent_again(
+    client: Client, service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("incidentlog.store.writer.QUEUE", 2)
+    writer, tries = service.service.writer, list[int]()
+    append_each = writer.append_each
+
+    async def counted(commands: Sequence[Append]) -> list[Outcome | Problem]:
+        tries.append(len(commands))
+        return await append_each(commands)
+
+    monkeypatch.setattr(writer, "append_each", counted)
+    monkeypatch.setattr(writer, "_count", 1)  # a full queue, by all that it can tell
+    appending = asyncio.create_task(client.append_many([strike(), strike(tlp="PINK"), strike()], mode="partial"))
+    await until(lambda: len(tries) > 1)
+    assert await service.head() == 0
+    monkeypatch.setattr(writer, "_count", 0)
+    done = await asyncio.wait_for(appending, 10)
+    assert (done.appended, done.refused) == (2, 1)
+    assert [(r.number, type(r.problem)) for r in done.refusals] == [(2, InvalidEvent)]
+    monkeypatch.setattr(writer, "_count", 1)
+    async with Client(service.url, "an-admin-key-for-tests", retry_seconds=0.1) as hasty:
+        with pytest.raises(Overloaded):
+            await hasty.append_many([strike(), strike()], mode="partial")
+    monkeypatch.setattr(writer, "_count", 0)

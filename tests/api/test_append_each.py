@@ -1,0 +1,127 @@
+"""Append a file line by line, each for itself: `mode=partial`."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from incidentlog.api import bulk as bulk_module
+from incidentlog.store import writer as writer_module
+from incidentlog.subjects.values import Tlp
+from tests.api.serving import NDJSON, Answer, Served, make_key
+from tests.commands import retraction, strike
+from tests.subjects.given import merge
+
+
+async def each(service: Served, *events: Any, **params: str) -> tuple[list[dict[str, Any]], dict[str, Any], Answer]:
+    """Send lines; what became of each, the sum, and the answer."""
+    answer = await service.bulk(*events, mode="partial", **params)
+    assert answer.status == 207, answer
+    assert answer.headers["Content-Type"] == NDJSON
+    *lines, last = [orjson.loads(line) for line in answer.raw.splitlines()]
+    return lines, last["summary"], answer
+
+
+async def test_what_is_refused_leaves_the_others_alone(service: Served):
+    good, other = strike(), strike()
+    lines, summary, answer = await each(service, good, strike(country="XX"), b"{", b"", other)
+    assert [(told["line"], told["status"]) for told in lines] == [(1, 201), (2, 422), (3, 400), (5, 201)]
+    assert [told.get("id") for told in lines] == [good["id"], None, None, other["id"]]
+    assert [told.get("position") for told in lines] == [1, None, None, 2]
+    problem = lines[1]["problem"]
+    assert (problem["type"], problem["status"]) == ("/problems/invalid-event", 422)
+    assert [(e["pointer"], e["code"]) for e in problem["errors"]] == [("/country", "extra_forbidden")]
+    assert summary == {"appended": 2, "duplicates": 0, "refused": 2, "first_position": 1, "last_position": 2}
+    assert answer.headers["Log-Position"] == "2"
+    assert await service.head() == 2
+    await service.unharmed()
+
+
+async def test_the_same_again_adds_nothing(service: Served):
+    sent = [strike() for _ in range(3)]
+    await each(service, *sent)
+    lines, summary, _ = await each(service, *sent, strike())
+    assert [told["status"] for told in lines] == [200, 200, 200, 201]
+    assert [told["position"] for told in lines] == [1, 2, 3, 4]
+    assert (summary["appended"], summary["duplicates"]) == (1, 3)
+
+
+async def test_an_id_that_comes_twice_is_appended_once(service: Served):
+    event = strike()
+    lines, summary, _ = await each(service, event, event, {**event, "notes": "something else"})
+    assert [told["status"] for told in lines] == [201, 200, 409]
+    assert lines[2]["problem"]["type"] == "/problems/id-conflict"
+    assert (summary["appended"], summary["duplicates"], summary["refused"]) == (1, 1, 1)
+
+
+async def test_lines_are_appended_in_their_order_over_many_pieces(service: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bulk_module, "PIECE", 7)
+    sent = [strike(stream=f"strike:{n % 3}") for n in range(50)]
+    lines, _, _ = await each(service, *sent)
+    assert [told["position"] for told in lines] == list(range(1, 51))
+    listed = (await service.get("/v1/events")).json["events"]
+    assert [e["id"] for e in listed] == [e["id"] for e in sent]
+
+
+async def test_each_expected_version_is_judged_by_what_came_before(service: Served):
+    sent = [strike(stream="strike:a", expected_version=n) for n in (0, 1, 1, 2)]
+    lines, _, _ = await each(service, *sent)
+    assert [told["status"] for told in lines] == [201, 201, 412, 201]
+    assert lines[2]["problem"]["current_version"] == 2
+
+
+async def test_a_record_of_a_refused_line_is_refused_and_one_of_an_appended_line_is_not(service: Served):
+    there, good, bad = strike(), strike(), strike(tlp="PINK")
+    await service.add(there)
+    taken = {**there, "notes": "the id of another"}
+    lines, summary, _ = await each(
+        service,
+        good, retraction(good["id"]), bad, retraction(bad["id"]), taken, retraction(there["id"]),
+    )  # fmt: skip
+    assert [told["status"] for told in lines] == [201, 201, 422, 422, 409, 201]
+    assert lines[3]["problem"]["errors"][0]["code"] == "unknown_target"
+    assert summary["refused"] == 3
+    await service.settled()
+    assert (await service.get(f"/v1/events/{good['id']}")).json["status"] == "retracted"
+
+
+async def test_a_merge_waits_for_the_streams_of_lines_before_it(service: Served):
+    one, other = strike(stream="strike:one"), strike(stream="strike:other")
+    refused = strike(stream="strike:never", tlp="PINK")
+    lines, _, _ = await each(
+        service, one, other, merge("strike:one", "strike:other"), refused, merge("strike:one", "strike:never")
+    )
+    assert [told["status"] for told in lines] == [201, 201, 201, 422, 422]
+
+
+async def test_a_line_that_the_key_does_not_cover_is_forbidden_and_no_other(service: Served):
+    await make_key(service.access, "reporter", "a-key-that-reports", scopes=("report",), clearance=Tlp.RED)
+    event = strike()
+    lines, _, _ = await each(service.by("a-key-that-reports"), event, retraction(event["id"]), strike())
+    assert [told["status"] for told in lines] == [201, 403, 201]
+
+
+async def test_what_there_is_no_room_for_is_told_to_come_back(service: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(writer_module, "QUEUE", 2)
+    monkeypatch.setattr(service.service.writer, "_count", 1)
+    lines, summary, _ = await each(service, strike(), b"{", strike())
+    assert [told["status"] for told in lines] == [503, 400, 503]
+    assert summary == {"appended": 0, "duplicates": 0, "refused": 3, "first_position": None, "last_position": None}
+    monkeypatch.setattr(service.service.writer, "_count", 0)
+    await service.unharmed()
+
+
+async def test_past_a_limit_nothing_is_written(service: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bulk_module, "PIECE", 1)
+    monkeypatch.setattr(bulk_module, "BULK_LINES", 3)
+    answer = await service.bulk(*(strike() for _ in range(4)), mode="partial")
+    assert (answer.status, answer.slug) == (413, "too-large")
+    assert await service.head() == 0
+    assert (await service.bulk(b"", mode="partial")).status == 400
+
+
+async def test_of_many_bad_lines_the_first_thousand_are_explained(service: Served):
+    lines, summary, _ = await each(service, *[b"{"] * 1_200)
+    assert summary["refused"] == len(lines) == 1_200
+    assert ["errors" in told["problem"] for told in lines] == [True] * 1_000 + [False] * 200
+    assert {told["problem"]["type"] for told in lines} == {"/problems/bad-request"}
