@@ -34,6 +34,14 @@ ONE_OFF: Final = frozenset({"strike.reported", "incident.reported", "violation.r
 """Reports of one thing: however often it is told, it happened once."""
 
 
+@cache
+def weights() -> Mapping[str, tuple[str, int]]:
+    """By label: the CAMEO code, and Goldstein's weight in tenths."""
+    text = files("incidentlog.projections").joinpath("goldstein.csv").read_text("utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return {row["event_type"]: (row["cameo"], round(float(row["goldstein"]) * 10)) for row in rows}
+
+
 @projection("escalation_index", version=2)
 class EscalationIndex(Tally):
     """Goldstein weights by verification factor, by local day, with the number of events and the mean of seven days.
@@ -43,6 +51,7 @@ class EscalationIndex(Tally):
     are exact, in thousandths.
     """
 
+    categories = frozenset(label.partition(".")[0] for label in weights())
     dimensions = ("day", "week", "month", "category", "type", "cameo", *WHERE, "verification")
     measures = ("thousandths", "events", "thousandths_7_days", "events_7_days")
     group_by = ("day",)
@@ -86,14 +95,6 @@ class EscalationIndex(Tally):
     def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:
         """What places and regions are called."""
         return place_names(subject.place)
-
-
-@cache
-def weights() -> Mapping[str, tuple[str, int]]:
-    """By label: the CAMEO code, and Goldstein's weight in tenths."""
-    text = files("incidentlog.projections").joinpath("goldstein.csv").read_text("utf-8")
-    rows = csv.DictReader(text.splitlines())
-    return {row["event_type"]: (row["cameo"], round(float(row["goldstein"]) * 10)) for row in rows}
 
 
 def happened(subject: Subject) -> Iterator[tuple[Entry, str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from incidentlog.projections.shapes import (
     MEMBERS,
@@ -16,7 +16,7 @@ from incidentlog.projections.shapes import (
 )
 from incidentlog.subjects.change import Change, seen_at
 from incidentlog.subjects.fold import Variants
-from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.subject import Absorbed, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,9 @@ class TallyStep:
     _last: dict[str, tuple[Variants, Entries]] = field(default_factory=dict)
     _named: set[tuple[str, str, int]] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self._names = type(self.tally).names is not Tally.names
+
     def apply(self, change: Change) -> None:
         """Book the change, and note what it calls things. What raises has booked nothing."""
         known = self._last.pop(change.stream, None)
@@ -63,7 +66,7 @@ class TallyStep:
 
     def _take(self, change: Change, before: Entries) -> None:
         after = entries(self.tally, change.after)
-        named = list(self._name(change))
+        named = list(self._name(change)) if self._names else ()
         self.bookings += difference(change, before, after)
         self.names += named
         if len(self._last) >= REMEMBERED or len(self._named) >= NAMED:
@@ -96,7 +99,12 @@ def entries(tally: Tally, variants: Variants) -> Entries:
     """What a stream is in the tally's ledger, so that the sum over the levels up to L is what L sees."""
     answer: Entries = {}
     below: Sums = {}
-    for level in sorted(variants) if len(variants) > 1 else variants:
+    if len(variants) == 1:  # as nearly always
+        ((level, only),) = variants.items()
+        if type(only) is not Absorbed and (sums := _sums(tally, cast("Subject", only))):
+            answer[level] = sums
+        return answer
+    for level in sorted(variants):
         sums = _sums(tally, seen_at(variants, level))
         if sums or below:
             answer[level] = sums if not below else _minus(sums, below)
@@ -108,7 +116,7 @@ def difference(change: Change, before: Entries, after: Entries) -> Iterator[Book
     """The lines that make of what was booked what is."""
     if before == after:
         return
-    for level in sorted({*before, *after}):
+    for level in sorted({*before, *after}) if len(before) > 1 or before.keys() != after.keys() else after:
         new, old = after.get(level, {}), before.get(level, {})
         sums = _minus(new, old) if old else new
         for cell in sorted(sums, key=_cell_order) if len(sums) > 1 else sums:
@@ -125,10 +133,16 @@ def difference(change: Change, before: Entries, after: Entries) -> Iterator[Book
 
 
 def _minus(sums: Sums, others: Sums) -> Sums:
+    """What is left of the one without the other; nothing of a cell in which they agree."""
     left = dict(sums)
     for cell, amounts in others.items():
         own = left.get(cell)
-        left[cell] = [-a for a in amounts] if own is None else [a - b for a, b in zip(own, amounts, strict=True)]
+        if own is None:
+            left[cell] = [-a for a in amounts]
+        elif own == amounts:
+            del left[cell]
+        else:
+            left[cell] = [a - b for a, b in zip(own, amounts, strict=True)]
     return left
 
 
