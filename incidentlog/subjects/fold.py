@@ -79,7 +79,7 @@ def fold_open(events: Sequence[Recorded], zone: str) -> tuple[dict[str, Variants
 
 
 def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
-    """A stream with one more event, which comes last in it and in the world, speaks of the world and has its marking.
+    """A stream with one more event of its own, last in it and in the world, that speaks of the world, with its marking.
 
     `grown` None: the stream's first event. None is answered where it takes more than that: then it is folded afresh,
     with the same result.
@@ -88,8 +88,8 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     if envelope is None or is_record_event(e.type):
         return None
     order = envelope.occurred.since, e.position
-    if grown is not None and (e.tlp != grown.level or order < grown.latest):
-        return None
+    if grown is not None and (e.stream != grown.subject.stream or e.tlp != grown.level or order < grown.latest):
+        return None  # another stream is in the family when a merge named it that counts no more
     body = Effective(e, envelope, e.place, absorbed=False)
     if grown is None:
         grown = Grown(

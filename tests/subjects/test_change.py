@@ -11,7 +11,7 @@ from incidentlog.subjects.fold import fold_family, grow
 from incidentlog.subjects.recorded import Recorded
 from tests.projections.showing import Given
 from tests.projections.test_kept_up import logs
-from tests.subjects.given import KYIV
+from tests.subjects.given import KYIV, Event, event, given, merge, retract
 
 
 @settings(max_examples=200, deadline=None)
@@ -45,6 +45,26 @@ def test_what_is_forgotten_between_batches_is_read_again_and_gives_the_same(log:
         assert list(forgetful.changes([e], KYIV)) == list(kept.changes([e], KYIV))
         forgetful.forget(touched=[], keep=0)
         assert e.stream not in forgetful
+
+
+def test_a_stream_that_a_retracted_merge_named_before_it_began_does_not_grow_into_the_survivor():
+    """The door refuses such a merge; the fold has to be right whatever is in the log."""
+    events = given(
+        strike("a"),
+        merge("strike:a", "strike:c", name="merge"),
+        retract("merge"),
+        strike("a"),
+        strike("c"),
+        strike("a"),
+    )
+    families, seen = Families(), dict[str, object]()
+    for e in events:
+        seen |= {change.stream: change.after for change in families.changes([e], KYIV)}
+    assert seen == folded(events)
+
+
+def strike(name: str) -> Event:
+    return event("strike.reported", f"strike:{name}", means=["drone"], target_class="energy")
 
 
 def test_an_event_that_comes_late_or_speaks_of_a_record_is_not_simply_added():
