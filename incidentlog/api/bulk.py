@@ -1,7 +1,7 @@
 """Many events in one request: all of them or none (`atomic`), or each for itself (`partial`)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
@@ -35,7 +35,7 @@ from incidentlog.subjects.record import RecordMerged, Targeting
 BULK_BYTES: Final = 64 * 1024 * 1024
 BULK_LINES: Final = 100_000
 TOLD: Final = 1_000
-"""The most faults listed in one answer, and the most lines whose faults are listed."""
+"""About how many faults are listed in one answer; past them it only says which problem there is."""
 STEP: Final = 100_000
 """How many bytes are judged before others get their turn."""
 PIECE: Final = 1_000
@@ -61,18 +61,52 @@ async def append_many(request: web.Request) -> web.Response:
     if service.files.locked():
         raise Overloaded("as many files are being taken in as there is memory for")
     async with service.files:
-        if mode == "partial":
-            return await _append_each(request, service, reader, sealed=sealed)
-        body = await _append_all(request, service, reader)
-    if sealed:
-        body["sealed"] = await service.notary.sealed(request[POSITION], SEAL_SECONDS)
-    return answer(body, status=201, headers={"Log-Position": str(request[POSITION])})
+        taken = await (_append_each if mode == "partial" else _append_all)(request, service, reader)
+    if taken.last is None:
+        return taken.answer({}, {})
+    request[POSITION] = taken.last
+    seal = {"sealed": await service.notary.sealed(taken.last, SEAL_SECONDS)} if sealed else {}
+    return taken.answer(seal, {"Log-Position": str(taken.last)})
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What became of the events of a request."""
+
+    appended: list[int] = field(default_factory=list)
+    duplicates: int = 0
+    last: int | None = None
+    """The highest position that one of them is at."""
+
+    def place(self, outcome: log.Appended | log.Duplicate) -> bool:
+        """Note where one is; whether it is new."""
+        new = isinstance(outcome, log.Appended)
+        if new:
+            self.appended.append(outcome.position)
+        else:
+            self.duplicates += 1
+        self.last = max(self.last or 0, outcome.position)
+        return new
+
+    def sum(self) -> dict[str, Any]:
+        """How many there are, and where."""
+        return {
+            "appended": len(self.appended),
+            "duplicates": self.duplicates,
+            "first_position": min(self.appended, default=None),
+            "last_position": max(self.appended, default=None),
+        }
+
+    def answer(self, seal: Mapping[str, Any], headers: dict[str, str]) -> web.Response:
+        """What is answered, with the seal that was waited for."""
+        return answer({**self.sum(), **seal}, status=201, headers=headers)
 
 
 # ------------------------------------------------------------------------------------------------------- atomic
 
 
-async def _append_all(request: web.Request, service: Service, reader: Reader) -> dict[str, Any]:
+async def _append_all(request: web.Request, service: Service, reader: Reader) -> _Taken:
+    """Append every line, or raise what is wrong with which."""
     candidates, lines = await _read_lines(request, service, reader)
     if not candidates:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
@@ -84,19 +118,15 @@ async def _append_all(request: web.Request, service: Service, reader: Reader) ->
     _only_first_expects(candidates, lines, bad)  # only now do record events have their targets' streams
     bad.refuse()
     outcomes = await service.writer.append_atomic([c.command for c in candidates])
-    _lost(candidates, lines, outcomes, bad)
+    _told_against(candidates, lines, outcomes, bad)
     bad.refuse()
     if any(c.command.type == "record.erased" for c in candidates):
         await service.eraser.carry_out()
-    appended = [o.position for o in outcomes if isinstance(o, log.Appended)]
-    places = [o.position for o in outcomes if isinstance(o, log.Appended | log.Duplicate)]
-    request[POSITION] = max(places)
-    return {
-        "appended": len(appended),
-        "duplicates": len(places) - len(appended),
-        "first_position": min(appended, default=None),
-        "last_position": max(appended, default=None),
-    }
+    taken = _Taken()
+    for outcome in outcomes:
+        if isinstance(outcome, log.Appended | log.Duplicate):
+            taken.place(outcome)
+    return taken
 
 
 async def _read_lines(request: web.Request, service: Service, reader: Reader) -> tuple[list[Candidate], list[int]]:
@@ -134,7 +164,9 @@ def _only_first_expects(candidates: Sequence[Candidate], lines: Sequence[int], b
         streams.add(command.stream)
 
 
-def _lost(candidates: Sequence[Candidate], lines: Sequence[int], outcomes: Sequence[log.Outcome], bad: "_Bad") -> None:
+def _told_against(
+    candidates: Sequence[Candidate], lines: Sequence[int], outcomes: Sequence[log.Outcome], bad: "_Bad"
+) -> None:
     """The commands that lost, and with them the whole request."""
     won = log.Appended | log.Duplicate | log.Unwritten
     for candidate, line, outcome in zip(candidates, lines, outcomes, strict=True):
@@ -166,8 +198,8 @@ class _Bad:
 # ------------------------------------------------------------------------------------------------------ partial
 
 
-async def _append_each(request: web.Request, service: Service, reader: Reader, *, sealed: bool) -> web.Response:
-    """Append the lines in their order, each for itself; answers a line for each of them, and their sum."""
+async def _append_each(request: web.Request, service: Service, reader: Reader) -> "_Told":
+    """Append the lines in their order, each for itself; what became of each of them."""
     lines = [(number, line) async for number, line in _numbered(request)]  # all: past a limit nothing is written
     if not lines:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
@@ -188,14 +220,7 @@ async def _append_each(request: web.Request, service: Service, reader: Reader, *
             piece = _Piece()
         piece.add(number, candidate)
     await _append_piece(service, reader, piece, told)
-    summary: dict[str, Any] = told.summary()
-    if told.last is not None:
-        request[POSITION] = told.last
-        if sealed:
-            summary["sealed"] = await service.notary.sealed(told.last, SEAL_SECONDS)
-    headers = {} if told.last is None else {"Log-Position": str(told.last)}
-    body = told.body(summary)
-    return web.Response(body=body, status=207, headers=headers, content_type=NDJSON.media[0])
+    return told
 
 
 @dataclass(slots=True)
@@ -223,6 +248,9 @@ class _Piece:
 
 async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "_Told") -> None:
     """Append what the log has nothing against, and note what became of each line."""
+    if told.busy is not None:
+        told.hold_back(piece.lines, told.busy)
+        return
     try:
         faults = await service.door.admit(service.pool, piece.candidates, clearance=reader.clearance)
         good = [n for n in range(len(piece.candidates)) if n not in faults]
@@ -230,68 +258,60 @@ async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "
     except Exception as error:
         if not isinstance(error, Problem) and not lost(error):
             raise
-        refusal = error if isinstance(error, Problem) else Unavailable()
-        for line in piece.lines:
-            told.refused(line, refusal)
+        told.hold_back(piece.lines, error if isinstance(error, Problem) else Unavailable())
         return
     for n, found in faults.items():
         told.refused(piece.lines[n], InvalidEvent(errors=found))
-    erased = False
     for n, outcome in zip(good, outcomes, strict=True):
         line, command = piece.lines[n], piece.candidates[n].command
         match outcome:
             case log.Appended() | log.Duplicate():
                 told.placed(line, command, outcome)
-                erased = erased or command.type == "record.erased"
             case Problem():
-                told.refused(line, outcome)
+                told.hold_back([line], outcome)
             case _:
                 told.refused(line, refusal_of(command, outcome))
-    if erased:
+    if any(c.command.type == "record.erased" for c in piece.candidates):
         await service.eraser.carry_out()
 
 
 @dataclass(slots=True)
-class _Told:
+class _Told(_Taken):
     """What became of each line, as it is answered."""
 
-    appended: list[int] = field(default_factory=list)
-    last: int | None = None
-    """The highest position that an event of the request is at."""
-    _duplicates: int = 0
+    busy: Problem | None = None
+    """Why lines could not be appended by now, though nothing is wrong with them."""
     _refused: int = 0
+    _faults: int = 0
     _lines: dict[int, bytes] = field(default_factory=dict)
 
     def placed(self, line: int, command: log.Append, outcome: log.Appended | log.Duplicate) -> None:
-        new = isinstance(outcome, log.Appended)
-        if new:
-            self.appended.append(outcome.position)
-        else:
-            self._duplicates += 1
-        self.last = max(self.last or 0, outcome.position)
-        told = {"line": line, "status": 201 if new else 200, "id": command.event_id, "position": outcome.position}
+        """Note that a line's event is in the log."""
+        status = 201 if self.place(outcome) else 200
+        told = {"line": line, "status": status, "id": command.event_id, "position": outcome.position}
         self._lines[line] = dumps(told)
 
     def refused(self, line: int, problem: Problem) -> None:
+        """Note why a line is not taken in."""
         self._refused += 1
         said = problem.as_json()
-        if self._refused > TOLD:
+        if self._faults >= TOLD:
             said = {name: said[name] for name in ("type", "title", "status")}
+        self._faults += max(1, len(problem.errors))
         self._lines[line] = dumps({"line": line, "status": problem.status, "problem": said})
 
-    def summary(self) -> dict[str, Any]:
-        return {
-            "appended": len(self.appended),
-            "duplicates": self._duplicates,
-            "refused": self._refused,
-            "first_position": min(self.appended, default=None),
-            "last_position": max(self.appended, default=None),
-        }
+    def hold_back(self, lines: Sequence[int], busy: Problem) -> None:
+        """Note that lines, and all that follow them, are to be sent again: one may speak of another."""
+        self.busy = busy
+        for line in lines:
+            self.refused(line, busy)
 
-    def body(self, summary: dict[str, Any]) -> bytes:
-        """A line for each line, in their order, and the summary."""
-        lines = [self._lines[number] for number in sorted(self._lines)]
-        return b"\n".join([*lines, dumps({"summary": summary}), b""])
+    def answer(self, seal: Mapping[str, Any], headers: dict[str, str]) -> web.Response:
+        """A line for each line, in their order, and their sum."""
+        told = [self._lines[number] for number in sorted(self._lines)]
+        summary = {"summary": {**self.sum(), "refused": self._refused, **seal}}
+        body = b"\n".join([*told, dumps(summary), b""])
+        return web.Response(body=body, status=207, headers=headers, content_type=NDJSON.media[0])
 
 
 # ------------------------------------------------------------------------------------------------------- lines

@@ -7,10 +7,11 @@ whether what record events speak of is there.
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -43,6 +44,8 @@ LINE: Final = 256 * 1024
 """The most bytes of one event."""
 FAULTS: Final = 100
 """The most faults told of one event; more of them only make an answer long."""
+POINTER: Final = 500
+"""The most characters of where a fault is."""
 AHEAD: Final = timedelta(minutes=10)
 """How far a clock may be ahead of ours: nothing happens, or is reported, later than that."""
 
@@ -286,12 +289,13 @@ def _repeated_names(raw: bytes) -> list[Fault]:
         sent = json.loads(raw, object_pairs_hook=keep)
     except RecursionError:
         raise BadRequest(errors=[Fault("", "not_json", "nested too deep")]) from None
-    return [
-        Fault(f"{pointer}/{_token(name)}", "repeated_name", "the name comes twice in one object")
-        for pointer, value in _walk(sent)
+    repeated = (
+        Fault(_joined((*path, name)), "repeated_name", "the name comes twice in one object")
+        for path, value in _walk(sent)
         if isinstance(value, _Object)
         for name in value.repeated
-    ]
+    )
+    return list(islice(repeated, FAULTS))
 
 
 def _summary(faults: Sequence[Fault]) -> str:
@@ -309,38 +313,53 @@ def _faults(errors: Iterable[ErrorDetails], sent: Mapping[str, Any]) -> list[Fau
 
 def _pointer(loc: Sequence[str | int], sent: Any) -> str:
     """The RFC 6901 pointer of pydantic's path, as far as it leads through what was sent."""
-    parts: list[str] = []
+    parts: list[str | int] = []
     at = sent
     for n, part in enumerate(loc):
         here = (isinstance(at, dict) and part in at) or (isinstance(at, list) and isinstance(part, int))
         if not here and not (n == len(loc) - 1 and isinstance(at, dict) and part != "[key]"):
             break
-        parts.append(str(part).replace("~", "~0").replace("/", "~1"))
+        parts.append(part)
         at = (at.get(part) if isinstance(at, dict) else at[part] if int(part) < len(at) else None) if here else None
-    return "".join(f"/{part}" for part in parts)
+    return _joined(parts)
+
+
+def _joined(path: Iterable[str | int]) -> str:
+    """The RFC 6901 pointer of a path; of one that is longer than anybody reads, its beginning."""
+    told = "".join("/" + str(part)[:POINTER].replace("~", "~0").replace("/", "~1") for part in path)
+    return told if len(told) <= POINTER else told[:POINTER] + "…"
 
 
 def _nul_faults(sent: Mapping[str, Any]) -> Iterable[Fault]:
     """U+0000 is JSON and does not fit in PostgreSQL text."""
-    for pointer, value in _walk(sent):
-        if "\0" in value if isinstance(value, str) else isinstance(value, dict) and any("\0" in key for key in value):
-            yield Fault(pointer, "nul", "U+0000 cannot be kept")
+    found = (
+        Fault(_joined(path), "nul", "U+0000 cannot be kept")
+        for path, value in _walk(sent)
+        if ("\0" in value if isinstance(value, str) else isinstance(value, dict) and any("\0" in key for key in value))
+    )
+    return islice(found, FAULTS)
 
 
-def _walk(sent: Any) -> Iterable[tuple[str, Any]]:
-    """Every value with its pointer."""
-    todo: list[tuple[str, Any]] = [("", sent)]
+Path = tuple[str | int, ...]
+
+
+def _walk(sent: Any) -> Iterator[tuple[Path, Any]]:
+    """Every value with the path to it. One value after the other: a long name may be over many of them."""
+    todo: list[Iterator[tuple[Path, Any]]] = [iter([((), sent)])]
     while todo:
-        pointer, value = todo.pop()
-        yield pointer, value
-        if isinstance(value, dict):
-            todo += [(f"{pointer}/{_token(key)}", inner) for key, inner in value.items()]
-        elif isinstance(value, list):
-            todo += [(f"{pointer}/{n}", inner) for n, inner in enumerate(value)]
+        found = next(todo[-1], None)
+        if found is None:
+            todo.pop()
+            continue
+        yield found
+        todo.append(_inner(*found))
 
 
-def _token(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+def _inner(path: Path, value: Any) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict):
+        yield from (((*path, key), inner) for key, inner in value.items())
+    elif isinstance(value, list):
+        yield from (((*path, n), inner) for n, inner in enumerate(value))
 
 
 def _stream_faults(stream: Any, event_type: EventType) -> Iterable[Fault]:

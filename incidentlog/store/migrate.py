@@ -107,7 +107,7 @@ async def _enter_schema(connection: Connection, access: Access) -> None:
     schema = _quoted(access.schema)
     owner = _quoted(OWNER) if not access.shared_roles else "CURRENT_USER"
     await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}")
-    await connection.execute(f"SET LOCAL search_path TO {schema}")
+    await connection.execute(f"SET LOCAL search_path TO {schema}, pg_temp")
     if not access.shared_roles:
         await connection.execute(f"SET LOCAL ROLE {owner}")
 

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from incidentlog.api import bulk as bulk_module
+from incidentlog.errors import Overloaded
 from incidentlog.store import writer as writer_module
 from incidentlog.subjects.values import Tlp
 from tests.api.serving import NDJSON, Answer, Served, make_key
@@ -125,3 +126,30 @@ async def test_of_many_bad_lines_the_first_thousand_are_explained(service: Serve
     assert summary["refused"] == len(lines) == 1_200
     assert ["errors" in told["problem"] for told in lines] == [True] * 1_000 + [False] * 200
     assert {told["problem"]["type"] for told in lines} == {"/problems/bad-request"}
+
+
+async def test_what_could_not_be_appended_by_now_holds_back_what_follows_it(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """Else a retraction would be refused for good, and its target would be sent again."""
+    event = strike()
+    append_each = service.service.writer.append_each
+    monkeypatch.setattr(service.service.writer, "append_each", _Busy(append_each, times=1))
+    lines, summary, _ = await each(service, event, retraction(event["id"]), b"{", strike())
+    assert [told["status"] for told in lines] == [503, 503, 400, 503]
+    assert summary["appended"] == 0
+    lines, _, _ = await each(service, event, retraction(event["id"]))
+    assert [told["status"] for told in lines] == [201, 201]
+
+
+class _Busy:
+    """A writer that has no room a few times."""
+
+    def __init__(self, append_each: Any, times: int) -> None:
+        self._append_each, self._times = append_each, times
+
+    async def __call__(self, commands: Any) -> Any:
+        if self._times:
+            self._times -= 1
+            raise Overloaded
+        return await self._append_each(commands)

@@ -1,5 +1,6 @@
 """The door by itself: what it makes of an event that it lets in."""
 
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122
 
@@ -108,3 +109,18 @@ def test_what_was_learnt_is_known_and_what_was_unlearnt_is_not():
     known.learn(Families({}).changes(given(registered, gone), "UTC"))
     with pytest.raises(InvalidEvent):
         read(door, event)
+
+
+@pytest.mark.parametrize("spoilt", ['"\\u0000"', '{"twice": 1, "twice": 2}'], ids=["nul", "repeated"])
+def test_a_long_name_over_many_values_is_told_in_a_few_words(door: Door, spoilt: str):
+    long = "k" * 100_000
+    raw = orjson.dumps(strike(notes="n", data={"spoilt": None, long: [0] * 50_000}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidEvent) as refused:
+            door.read(raw.replace(b'"spoilt":null', f'"spoilt":{spoilt}'.encode()), recorded_by="tester")
+        assert tracemalloc.get_traced_memory()[1] < 50 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert len(refused.value.errors) <= 100
+    assert sum(len(fault.pointer) for fault in refused.value.errors) < 60_000

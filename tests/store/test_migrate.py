@@ -5,7 +5,7 @@ import pytest
 
 from incidentlog.embedded import Server
 from incidentlog.sqlfiles import queries, sql_root
-from incidentlog.store.append import append
+from incidentlog.store.append import Appended, append
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import MigrationError, migrate, migrations, status
 from tests.commands import command
@@ -129,3 +129,20 @@ async def test_one_login_may_stand_for_all_roles(server: Server):
     await appender.close()
     await run_admin(server, "DROP DATABASE theirs WITH (FORCE)")
     await run_admin(server, "DROP ROLE somebody")
+
+
+async def test_a_temporary_table_of_the_appender_does_not_stand_in_for_the_logs(access: Access):
+    """The append runs with its owner's rights: it must not be led astray by what its caller made."""
+    connection = await access.connect("appender")
+    try:
+        await append(connection, [command()])
+        await connection.execute(
+            "CREATE TEMP TABLE commits AS SELECT 41::bigint AS last_position, now() AS recorded_at"
+        )
+        await connection.execute("CREATE TEMP TABLE events AS TABLE incidentlog.events")
+        await connection.execute("SET search_path TO pg_temp, incidentlog")
+        (outcome,) = await append(connection, [command()])
+    finally:
+        await connection.close()
+    assert isinstance(outcome, Appended)
+    assert outcome.position == 2
