@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,7 +17,7 @@ from incidentlog.subjects.values import Tlp
 
 SCOPES: Final = ("read", "report", "edit", "audit", "admin")
 SESSION: Final = "ils_"
-"""How the token of a browser's session begins; a key never does."""
+"""How the token of a browser's session begins; a key that is made here never does."""
 SESSION_FOR: Final = timedelta(hours=12)
 REMEMBERED: Final = 10_000
 REMEMBERED_FOR: Final = timedelta(seconds=10)
@@ -76,7 +77,10 @@ class Keys:
 
     async def by_token(self, token: str) -> Reader:
         """Whose token it is, a key's or a session's; raises Unauthenticated for one that is not known."""
-        return await (self.by_session(token) if token.startswith(SESSION) else self.by_key(token))
+        if token.startswith(SESSION):
+            with suppress(Unauthenticated):  # a key that was given, and not made here, may begin so
+                return await self.by_session(token)
+        return await self.by_key(token)
 
     async def by_key(self, key: str) -> Reader:
         """The owner of a key; raises Unauthenticated for one that is not known."""

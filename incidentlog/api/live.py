@@ -3,8 +3,10 @@
 from aiohttp import web
 
 from incidentlog.api.access import note_access
+from incidentlog.api.keys import Reader
 from incidentlog.api.requests import READER, SERVICE
 from incidentlog.api.session import follower
+from incidentlog.live import Reader as Following
 
 routes = web.RouteTableDef()
 
@@ -14,8 +16,14 @@ async def follow(request: web.Request) -> web.StreamResponse:
     """Follow the log and its projections; without a key, where reading is not open, the first message is `auth`."""
     service = request.app[SERVICE]
     reader, token = await follower(request)
+
+    def introduced(by_message: Following) -> None:
+        assert isinstance(by_message, Reader)  # noqa: S101 - from the service's own keys
+        request[READER] = by_message
+        note_access(request)
+
     if token is None and not reader.scopes:
-        return await service.hub.handle(request, None)
+        return await service.hub.handle(request, None, known=introduced)
     request[READER] = reader
     reader.may("read")
     note_access(request)

@@ -86,6 +86,8 @@ class Service:
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
     folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """How many requests may fold at once what was reported: each takes a core."""
+    keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """How many requests may at once open or end a session: each takes a connection of its own."""
 
 
 @asynccontextmanager

@@ -21,6 +21,8 @@ from incidentlog.store.connect import Connection
 from incidentlog.store.sessions import close_session, open_session
 
 PATH: Final = "/v1"
+OWN_PAGES: Final = {None, "same-origin", "none"}
+"""`Sec-Fetch-Site` of a request that no page of another origin made (W3C Fetch Metadata); None where it is not sent."""
 routes = web.RouteTableDef()
 
 
@@ -36,8 +38,9 @@ async def follower(request: web.Request) -> tuple[Reader, str | None]:
     token = request.cookies.get(_cookie(request))
     if token is None:
         return await service.keys.reader(None), None
-    # SameSite lets pages of other ports and other names of this site through.
-    if request.headers.get("Origin") not in {None, *own_origins(request)}:
+    # SameSite lets pages of other ports and other names of this site through, and some browsers those without TLS.
+    own = own_origins(request) if _on_this_machine(request) else {f"https://{request.host}"}
+    if request.headers.get("Origin") not in {None, *own} or request.headers.get("Sec-Fetch-Site") not in OWN_PAGES:
         raise Forbidden("the cookie is for the service's own pages; others give a key")
     return await service.keys.by_session(token), token
 
@@ -45,12 +48,8 @@ async def follower(request: web.Request) -> tuple[Reader, str | None]:
 @routes.get("/v1/session")
 async def tell_session(request: web.Request) -> web.Response:
     """Who this browser is signed in as; `session` is null where it is not."""
-    token = request.cookies.get(_cookie(request))
-    session = None
-    if token is not None:
-        with suppress(Unauthenticated):
-            session = _told(await request.app[SERVICE].keys.by_session(token))
-    return answer({"session": session}, headers={"Cache-Control": "no-store"})
+    reader = await _session_of(request)
+    return answer({"session": None if reader is None else _told(reader)}, headers={"Cache-Control": "no-store"})
 
 
 @routes.post("/v1/session")
@@ -79,7 +78,7 @@ async def sign_out(request: web.Request) -> web.Response:
     """Sign out: what follows by this session is closed within seconds, on every node."""
     service = request.app[SERVICE]
     token = request.cookies.get(_cookie(request))
-    if token is not None:
+    if token is not None and await _session_of(request) is not None:
         async with _keeping(service) as connection:
             await close_session(connection, digest(token))
         service.keys.forget_session(token)
@@ -88,14 +87,24 @@ async def sign_out(request: web.Request) -> web.Response:
     return response
 
 
+async def _session_of(request: web.Request) -> Reader | None:
+    """Who has signed in by the request's cookie."""
+    token = request.cookies.get(_cookie(request))
+    if token is not None:
+        with suppress(Unauthenticated):
+            return await request.app[SERVICE].keys.by_session(token)
+    return None
+
+
 @asynccontextmanager
 async def _keeping(service: Service) -> AsyncIterator[Connection]:
-    """A connection of the role that keeps what is kept for a limited time."""
-    connection = await service.access.connect("eraser")
-    try:
-        yield connection
-    finally:
-        connection.terminate()
+    """A connection of the role that keeps what is kept for a limited time; one at a time, whoever asks."""
+    async with service.keeping:
+        connection = await service.access.connect("eraser")
+        try:
+            yield connection
+        finally:
+            connection.terminate()
 
 
 def _told(reader: Reader) -> dict[str, Any]:

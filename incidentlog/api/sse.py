@@ -12,13 +12,15 @@ from incidentlog.api.requests import READER, SERVICE, number_of, repeated, sever
 from incidentlog.api.session import follower
 from incidentlog.errors import BadRequest, Fault
 from incidentlog.live import Subscribe
-from incidentlog.live.messages import SLOWEST_MS
+from incidentlog.live.messages import SLOWEST_MS, in_utc
 from incidentlog.live.stream import ID
 from incidentlog.subjects.values import MAX_INT
 
 OWN: Final = frozenset({"after", "last_event_id", "min_interval_ms", "group_by"})
 """What is no filter."""
-_LAST: Final = re.compile(r"([0-9a-f-]{36}\.\d{1,9}\.\d{1,9})~([^:\s]{1,300}):(\d{1,16}):([0-9T:.+-]{10,40})", re.ASCII)
+_LAST: Final = re.compile(
+    r"([0-9a-f-]{36}\.\d{1,9}\.\d{1,9})~([^:\s]{1,300}):(\d{1,16}):([0-9T:.+-]{10,40}[+-]\d\d:\d\d)", re.ASCII
+)
 routes = web.RouteTableDef()
 
 
@@ -66,10 +68,10 @@ def _begin(request: web.Request, name: str) -> dict[str, Any]:
     if last:
         found = _LAST.fullmatch(last)
         try:
-            at = datetime.fromisoformat(found[4]) if found else None
+            at = in_utc(datetime.fromisoformat(found[4])) if found else None
         except ValueError:
             at = None
-        if found is None or at is None or at.tzinfo is None or int(found[3]) > MAX_INT:
+        if found is None or at is None or int(found[3]) > MAX_INT:
             raise BadRequest(errors=[Fault("/Last-Event-ID", "not_an_id", "give the id of an event of this stream")])
         return {"epoch": found[1], "channel": found[2], "from_": int(found[3]), "at": at}
     if "after" not in request.query:

@@ -268,6 +268,9 @@ class Channel:
             raise ProjectionLagging(f"{self.name} is switched to what is behind it")
         at = max(self._clock.now(), self.cursor.at + timedelta(microseconds=1))
         await bound.view.load(connection, upto, at)
+        if at <= self.cursor.at:  # heartbeats moved on while it was read
+            at = self.cursor.at + timedelta(microseconds=1)
+            bound.view.tick(at)
         before, self._view = self._view.rows, bound.view
         self._numbers, self.born = bound.numbers, upto
         self._note(differences(before, self._view.rows), Cursor(upto, at), Cause(upto, "restated"), several=True)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import partial
@@ -58,6 +58,8 @@ CONNECTIONS: Final = 10_000
 KEY_CONNECTIONS: Final = 5_000
 """How many of them one key may hold, or all who come without one: nobody alone can shut the others out."""
 CHANNELS: Final = 500
+KEY_CHANNELS: Final = 125
+"""How many of them may have been begun for one key."""
 READERS: Final = 4
 """How many connections to the database following may hold at a time."""
 ACQUIRE_SECONDS: Final = 10.0
@@ -117,6 +119,7 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._feeds: dict[str, Feed] = {}
         self._tasks: dict[Channel | Feed, asyncio.Task[None]] = {}
+        self._begun_for: dict[Channel | Feed, str] = {}
         self._group: asyncio.TaskGroup | None = None
         self._sessions: set[Session | Stream] = set()
         self._readers = asyncio.Semaphore(READERS)
@@ -203,11 +206,16 @@ class Hub:
     # ----------------------------------------------------------------------------------------------- door
 
     async def handle(
-        self, request: web.Request, reader: Reader | None, token: str | None = None
+        self,
+        request: web.Request,
+        reader: Reader | None,
+        token: str | None = None,
+        known: Callable[[Reader], None] = lambda _: None,
     ) -> web.WebSocketResponse:
         """Answer `/v1/live`. Raises, before the upgrade, what is wrong with the handshake.
 
-        `reader` None: the first message must be `auth`. `token` is what the reader was known by, if anything was.
+        `reader` None: the first message must be `auth`; `known` is then told who it is. `token` is what the reader was
+        known by, if anything was.
         """
         self._admit(request, reader)
         answer = web.WebSocketResponse(
@@ -218,7 +226,7 @@ class Hub:
         if not answer.can_prepare(request):
             raise BadRequest("this is a WebSocket: ask for an upgrade, version 13")
         await answer.prepare(request)
-        session = Session(self, answer, request, self._authenticate, token)
+        session = Session(self, answer, request, self._authenticate, token, known)
         self._sessions.add(session)
         try:
             await session.run(reader)
@@ -255,28 +263,29 @@ class Hub:
         if reader is None and self._authenticate is None:
             raise Forbidden("following needs a key")
         self._room()
-        if reader is not None:
-            self._room_for(reader)
+        self._room_for(reader)
 
     def _room(self) -> None:
         if self._closed or len(self._sessions) >= CONNECTIONS:
             raise Overloaded(f"at most {CONNECTIONS} connections" if not self._closed else "the service stops")
 
-    def _room_for(self, reader: Reader) -> None:
-        if self._held[reader.name] >= self._key_connections:
-            raise TooManyConnections(f"{reader.name} holds {self._key_connections} connections already")
+    def _room_for(self, reader: Reader | None) -> None:
+        if self._held[_holder(reader)] >= self._key_connections:
+            who = "who has not said who it is" if reader is None else reader.name
+            raise TooManyConnections(f"{who} holds {self._key_connections} connections already")
 
     @contextmanager
-    def holding(self, reader: Reader) -> Iterator[None]:
-        """Count a connection to its key while it lasts. Raises TooManyConnections."""
+    def holding(self, reader: Reader | None) -> Iterator[None]:
+        """Count a connection to its key while it lasts; None: it is not known yet. Raises TooManyConnections."""
         self._room_for(reader)
-        self._held[reader.name] += 1
+        holder = _holder(reader)
+        self._held[holder] += 1
         try:
             yield
         finally:
-            self._held[reader.name] -= 1
-            if not self._held[reader.name]:
-                del self._held[reader.name]
+            self._held[holder] -= 1
+            if not self._held[holder]:
+                del self._held[holder]
 
     async def welcome(self, reader: Reader) -> Welcome:
         """What is said first."""
@@ -349,6 +358,7 @@ class Hub:
             self._channels[channel.name] = channel
         if followed not in self._tasks:
             self._tasks[followed] = self._group.create_task(followed.run())
+            self._begun_for[followed] = reader.name
         followed.followers.add(subscription)
         return subscription
 
@@ -360,6 +370,7 @@ class Hub:
         followed.followers.discard(subscription)
         if followed.followers:
             return
+        self._begun_for.pop(followed, None)
         if (task := self._tasks.pop(followed, None)) is not None:
             task.cancel()
         known: dict[str, Any] = self._channels if isinstance(followed, Channel) else self._feeds
@@ -371,7 +382,7 @@ class Hub:
         name = _name(EVENTS, [wanted, reader.clearance])
         feed = self._feeds.get(name)
         if feed is None:
-            self._limit()
+            self._limit(reader)
             feed = Feed(name, wanted, reader.clearance, self._progress, self._reading, self._encode_event)
         return feed
 
@@ -395,13 +406,15 @@ class Hub:
         name = _name(f"{projection.name}@{version}", [narrowed, reader.clearance, sorted(bound.numbers)])
         if name in self._channels:
             return self._channels[name]
-        self._limit()
+        self._limit(reader)
         return Channel(
             name, version, bound, bind, self._progress, self._clock, self._reading,
             born=self._switched.get(projection.name, 0),
         )  # fmt: skip
 
-    def _limit(self) -> None:
+    def _limit(self, reader: Reader) -> None:
+        if sum(name == reader.name for name in self._begun_for.values()) >= KEY_CHANNELS:
+            raise Overloaded(f"{reader.name} follows {KEY_CHANNELS} different things that nobody else followed before")
         if len(self._channels) + len(self._feeds) >= CHANNELS:
             raise Overloaded(f"{CHANNELS} different things are followed already; ask for one that others follow")
 
@@ -414,6 +427,11 @@ class Hub:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield connection  # type: ignore[misc] # a proxy with the same methods
+
+
+def _holder(reader: Reader | None) -> str:
+    """To whom a connection is counted; no key is called so."""
+    return "" if reader is None else reader.name
 
 
 def _bind(

@@ -1,9 +1,19 @@
 """What a client may say, one JSON object in a text frame. Fields that are not known here are ignored."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 from incidentlog.errors import BadRequest, Fault
 from incidentlog.projections.asking import escaped
@@ -19,6 +29,14 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Values = Name | Annotated[list[Name], Field(max_length=200)]
 Position = Annotated[int, Field(ge=0, le=MAX_INT)]
+
+
+def in_utc(at: datetime) -> datetime:
+    """An instant in UTC; raises ValueError for one that is before the year 1 or after 9999 there."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no such instant") from None
 
 
 class Said(BaseModel):
@@ -47,7 +65,7 @@ class Subscribe(Said):
     """As in REST: values by dimension, `since` and `until`; for the log its own filters."""
     from_: Annotated[Position | None, Field(alias="from")] = None
     """Up to where it has seen everything; without it a projection begins with a snapshot, the log at its head."""
-    at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    at: Annotated[AwareDatetime, Field(strict=False), AfterValidator(in_utc)] | None = None
     """The instant for which the client has the rows; needed with `from`, save for the log."""
     epoch: Annotated[str, StringConstraints(max_length=200)] | None = None
     """The epoch in which the client got its position."""

@@ -1,7 +1,7 @@
 """One WebSocket: what its client says is read and answered, what concerns it is sent (API §2)."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final, Protocol
@@ -63,8 +63,8 @@ class Host(Protocol):
 
     heartbeat_seconds: float
 
-    def holding(self, reader: Reader) -> AbstractContextManager[None]:
-        """Count a connection to its key while it lasts. Raises TooManyConnections."""
+    def holding(self, reader: Reader | None) -> AbstractContextManager[None]:
+        """Count a connection to its key while it lasts; None: it is not known yet. Raises TooManyConnections."""
         ...
 
     async def welcome(self, reader: Reader) -> Welcome:
@@ -104,13 +104,18 @@ class Session:
         request: web.Request,
         authenticate: Authenticate | None,
         token: str | None = None,
+        known: Callable[[Reader], None] = lambda _: None,
     ) -> None:
-        """`token` is what the handshake showed, and is looked up again now and then; None where nothing was needed."""
+        """`token` is what the handshake showed, and is looked up again now and then; None where nothing was needed.
+
+        `known` is told who it is that says so in the first message.
+        """
         self._host = host
         self._socket = socket
         self._line = SocketLine(request, socket)
         self._authenticate = authenticate
         self._token = token
+        self._known = known
         self._pass: Pass | None = None
         """Whose session it is; None until that is known."""
         self._sender = Sender(self._line, beat_seconds=host.heartbeat_seconds, beat=self._beat, drop=self._drop)
@@ -124,7 +129,10 @@ class Session:
         """Follow until either side closes. Whatever happens, the connection is gone afterwards."""
         try:
             if reader is None:
-                self._pass = await self._introduced()
+                with self._host.holding(None):
+                    self._pass = await self._introduced()
+                if self._pass is not None:
+                    self._known(self._pass.reader)
             else:
                 self._pass = Pass(reader, self._token, self._authenticate)
             if self._pass is not None:
@@ -157,7 +165,7 @@ class Session:
     async def _close(self, code: int, reason: str) -> None:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                await self._socket.close(code=code, message=reason.encode()[:120])
+                await self._socket.close(code=code, message=_reason(reason))
         except (TimeoutError, OSError):
             self._line.abort()
 
@@ -193,7 +201,8 @@ class Session:
     async def _introduced(self) -> Pass | None:
         """Who it is, by its first message; None when the socket is being closed instead."""
         try:
-            message = await self._socket.receive(timeout=AUTH_SECONDS)
+            async with asyncio.timeout(AUTH_SECONDS):  # `receive` would begin anew with every ping of the client's
+                message = await self._socket.receive()
         except TimeoutError:
             self.close(NO_FIRST_MESSAGE, "no auth message came")
             return None
@@ -347,6 +356,11 @@ class Session:
         )
         for subscription in self._subscriptions:
             yield from subscription.standing()
+
+
+def _reason(text: str) -> bytes:
+    """A close reason, of at most 123 bytes of UTF-8 (RFC 6455 §5.5)."""
+    return text.encode()[:123].decode(errors="ignore").encode()
 
 
 class _Allowance:

@@ -137,8 +137,9 @@ class Subscription:
 
     def ack(self, position: int) -> bool:
         """The client has dealt with everything up to a position; whether that is more than it had said before."""
+        position = min(position, self.told.position)
         more = position > self._acked
-        self._acked = max(self._acked, min(position, self.told.position))
+        self._acked = max(self._acked, position)
         while self._unacked and self._unacked[0] <= position:
             self._unacked.popleft()
             self.full_since = None

@@ -17,7 +17,7 @@ from incidentlog.config import Settings
 from incidentlog.store.access import Entry
 from incidentlog.store.connect import Access
 from incidentlog.store.read import read_log
-from tests.api.serving import NOW, Served, make_key, serving
+from tests.api.serving import ADMIN, NOW, Served, make_key, serving
 from tests.commands import strike
 
 # The log's zone is Europe/Kyiv: its 1 March 2026 ends at 22:00 UTC.
@@ -236,3 +236,11 @@ async def test_what_is_said_of_the_log_itself_needs_an_auditor(service: Served):
     event = {"type": "audit.exported", "data": {"to_position": 0}}
     assert (await service.by("a-key-of-a-reporter").post(event)).status == 403
     assert (await service.post(event)).status == 201
+
+
+async def test_who_says_its_key_in_the_first_message_is_noted_too(service: Served):
+    async with service.session.ws_connect(f"{service.url}/v1/live", protocols=["incidentlog.live.v1"]) as socket:
+        await socket.send_json({"type": "auth", "token": ADMIN})
+        assert (await socket.receive_json(timeout=5))["type"] == "welcome"
+    (told,) = await entries(service, 1)
+    assert (told["key"], told["route"]) == ("admin", "GET /v1/live")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from http.cookies import Morsel, SimpleCookie
+from typing import Any
 
 import aiohttp
 import pytest
@@ -145,3 +146,41 @@ async def test_a_session_ends_with_its_key(service: Served, ended: str):
 async def test_another_service_on_the_log_knows_the_session(access: Access):
     async with serving(access) as one, serving(access, again=True) as other:
         assert await following(other, await signed_in(one)) == (101, "admin")
+
+
+async def test_ending_a_session_that_is_not_there_costs_the_database_next_to_nothing(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    cookie = (await signed_in(service))["Cookie"].partition("=")[0]
+
+    async def connect(*_: Any) -> None:
+        raise AssertionError("a connection was made for somebody who is not known")
+
+    monkeypatch.setattr(Access, "connect", connect)
+    answer = await service.by(None).ask("DELETE", "/v1/session", headers={"Cookie": f"{cookie}=ils_nobody"})
+    assert (answer.status, cookie_of(answer)["max-age"]) == (204, "0")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"Host": "log.example.org", "Origin": "http://log.example.org"},
+        {"Host": "log.example.org", "Origin": "https://other.example.org"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+async def test_a_request_that_another_page_made_is_not_let_in_by_the_cookie(service: Served, sent: dict[str, str]):
+    headers = await signed_in(service)
+    assert await following(service, {**headers, **sent}) == (403, "")
+
+
+async def test_the_services_own_page_behind_tls_is_let_in(service: Served):
+    own = {"Host": "log.example.org", "Origin": "https://log.example.org", "Sec-Fetch-Site": "same-origin"}
+    assert await following(service, {**await signed_in(service), **own}) == (101, "admin")
+
+
+async def test_a_key_that_begins_as_a_sessions_token_does_is_a_key(service: Served):
+    await make_key(service.access, "odd", "ils_a-key-that-was-given", scopes=("read",))
+    keys = service.service.keys
+    assert (await keys.by_token("ils_a-key-that-was-given")).name == "odd"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -153,3 +154,49 @@ async def test_who_says_its_key_in_the_first_message_is_counted_too(access: Acce
         ):
             await other.send('{"type": "auth", "token": "one"}')
             assert await closed_with(other) == 4429
+
+
+async def test_who_has_not_said_its_key_is_counted_and_has_ten_seconds_whatever_it_sends(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("incidentlog.live.session.AUTH_SECONDS", 0.5)
+
+    async def authenticate(_: str) -> Reader:
+        return Somebody()
+
+    async with following(access, key_connections=1, authenticate=authenticate) as node:
+        node.reader = None
+        async with websockets.connect(node.url, subprotocols=[PROTOCOL], proxy=None) as silent:  # type: ignore[list-item]
+            with pytest.raises(websockets.InvalidStatus, match="429"):
+                await websockets.connect(node.url, subprotocols=[PROTOCOL], proxy=None)  # type: ignore[list-item]
+            with suppress(websockets.ConnectionClosed):
+                for _ in range(1_000):  # each of them is answered, and none of them is a first message
+                    await asyncio.wait_for(await silent.ping(), 10)
+                    await asyncio.sleep(0.01)
+            assert silent.close_code == 4408
+        async with introduced(node):
+            assert dict(node.hub._held) == {Somebody().name: 1}
+
+
+async def test_an_ack_of_what_was_never_sent_is_counted_as_a_message(access: Access, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incidentlog.live.session.MESSAGES_AT_ONCE", 20)
+    monkeypatch.setattr("incidentlog.live.session.MESSAGES_PER_SECOND", 1)
+    async with following(access) as node, client(node) as c:
+        held = await c.subscribe("city_incidents")
+        for n in range(30):
+            await c.send(type="ack", channel=held.channel, position=10**12 + n)
+        assert await closed_with(c.socket) == 4429
+
+
+async def test_one_key_cannot_follow_everything_that_may_be_followed(access: Access, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incidentlog.live.hub.KEY_CHANNELS", 2)
+    async with following(access) as node, client(node) as c:
+        await c.subscribe("city_incidents")
+        await c.subscribe("events", id_="second")
+        await c.send(type="subscribe", id="third", projection="talks_ledger")
+        assert (await c.until("error"))["code"] == "overloaded"
+        node.reader = Somebody("another")
+        async with client(node) as other:
+            await other.subscribe("talks_ledger")
+            await c.send(type="subscribe", id="fourth", projection="talks_ledger")  # it is there already
+            await c.until("subscribed", id="fourth")

@@ -218,3 +218,17 @@ async def deaf_client(port: int) -> socket.socket:
     said = b'{"type":"subscribe","id":"s","projection":"events","from":0}'
     await loop.sock_sendall(raw, bytes([0x81, 0x80 | len(said), 0, 0, 0, 0]) + said)
     return raw
+
+
+async def test_a_close_reason_is_never_cut_within_a_character(access: Access):
+    async with following(access) as node, client(node) as c:
+        for _ in range(2):
+            await c.send(type="subscribe", id="ü" * 100, projection="city_incidents")
+        assert await closed_with(c.socket) == 4409
+
+
+async def test_an_instant_that_no_clock_shows_is_a_mistake_of_the_client(access: Access):
+    async with following(access) as node, client(node) as c:
+        at = {"from": 0, "at": "0001-01-01T00:00:00+14:00"}
+        await c.send(type="subscribe", id="s", projection="city_incidents", **at)
+        assert (await c.until("error"))["code"] == "bad-request"

@@ -1,13 +1,16 @@
 """Another build of a projection begins to answer while it is followed (DESIGN, Following the log)."""
 
+from typing import Any
+
 import pytest
 import websockets
 
+from incidentlog.live.tallies import TallyView
 from incidentlog.runner import Rebuilder
 from incidentlog.store.builds import rebuild
 from incidentlog.store.connect import Access
 from tests.commands import strike
-from tests.live.following import Node, client, following
+from tests.live.following import Node, client, following, until
 from tests.live.test_session import closed_with
 
 ODESA = "geonames:698740"
@@ -113,3 +116,27 @@ def other_version(shape: str) -> tuple[str, str]:
         WHERE projection = 'city_incidents'
     """
     return "UPDATE incidentlog.builds SET state = 'retired' WHERE projection = 'city_incidents'", made
+
+
+async def test_heartbeats_while_the_new_build_is_read_do_not_end_the_channel(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    async with following(access, heartbeat_seconds=0.02) as node, client(node) as c:
+        await node.append(strike())
+        await execute(node, "UPDATE incidentlog.ledger SET amounts[1] = 7")
+        held = await c.subscribe("city_incidents")
+        load = TallyView.load
+
+        (channel,) = node.hub._channels.values()
+
+        async def slow(view: TallyView, *more: Any) -> None:
+            await load(view, *more)
+            begun = channel.cursor.at
+            await until(lambda: channel.cursor.at > begun)  # a heartbeat moved it on
+
+        monkeypatch.setattr(TallyView, "load", slow)
+        await rebuilt(node)
+        await notice(node)
+        update = await c.until("update")
+        assert update["cause"]["kind"] == "restated"
+        assert held.rows[ODESA]["incidents"] == 1
