@@ -67,7 +67,15 @@ def test_a_misspelt_name_in_the_file_is_refused(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "given",
-    [{"port": 70_000}, {"zone": "Mars/Base"}, {"schema_name": "a b"}, {"log_level": "loud"}, {"admin_key": "x"}],
+    [
+        {"port": 70_000},
+        {"zone": "Mars/Base"},
+        {"zone": "localtime"},
+        {"zone": "posix/Europe/Kyiv"},
+        {"schema_name": "a b"},
+        {"log_level": "loud"},
+        {"admin_key": "x"},
+    ],
 )
 def test_what_cannot_be_is_refused_without_being_repeated(given: dict[str, object]):
     with pytest.raises(ValidationError) as refused:

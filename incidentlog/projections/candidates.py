@@ -6,15 +6,21 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from incidentlog.places import distance_km
-from incidentlog.projections.whereabouts import FINE
+from incidentlog.projections.whereabouts import FINE, place_key
+from incidentlog.subjects.alert import Alert
 from incidentlog.subjects.envelope import ResolvedPlace
 from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.talk import state_of
 from incidentlog.subjects.values import Occurred
 
 NEAR_KM: Final = 15.0
 APART: Final = timedelta(hours=24)
-LONGEST: Final = timedelta(days=31)
-"""How long before a subject another may have begun and still be looked at: what is known to the month lasts as long."""
+LONGEST: Final = timedelta(days=32)
+"""How long before a subject another may have begun and still be looked at: what is known to the month lasts as long.
+
+What is known to the year only is not looked for from something later in it.
+"""
+INSTANT: Final = timedelta(microseconds=1)
 
 Where = Literal["same_place", "near"]
 
@@ -37,7 +43,8 @@ def window(subject: Subject) -> tuple[datetime, datetime] | None:
     """Between which instants a candidate's first event lies; None for a subject of which nothing is left."""
     if not subject.is_current or subject.occurred is None:
         return None
-    return subject.occurred.since - APART - LONGEST, subject.occurred.until + APART
+    since, until = _span(subject, subject.occurred)
+    return since - APART - LONGEST, until + APART + INSTANT
 
 
 def candidates(subject: Subject, others: Iterable[Subject]) -> Sequence[Candidate]:
@@ -55,9 +62,9 @@ def _candidate(one: Subject, other: Subject) -> Candidate | None:
         return None
     if one.occurred is None or other.occurred is None or one.place is None or other.place is None:
         return None
-    where, apart = _where(one.place, other.place), _apart(one.occurred, other.occurred)
+    where, apart = _where(one.place, other.place), _apart(_span(one, one.occurred), _span(other, other.occurred))
     sides = [side for s in (one, other) if (side := getattr(s, "attributed_to", None)) is not None]
-    if where is None or apart > APART or len(set(sides)) > 1:
+    if where is None or apart > APART or len({state_of(side) for side in sides}) > 1:
         return None
     hours = round(apart / timedelta(hours=1), 2)
     return Candidate(other.stream, *where, hours, sides[0] if len(sides) > 1 else None)
@@ -67,13 +74,22 @@ def _where(one: ResolvedPlace, other: ResolvedPlace) -> tuple[Where, float | Non
     """How two places are alike: by their id or, where neither has one, by name; or near each other."""
     kilometres = None
     if None not in (one.lat, one.lon, other.lat, other.lon):
-        kilometres = round(distance_km(one.lat, one.lon, other.lat, other.lon), 1)  # type: ignore[arg-type]
-    named_alike = one.place_id is not None or one.name == other.name
-    if (one.place_id, one.country) == (other.place_id, other.country) and named_alike:
-        return "same_place", kilometres
+        kilometres = distance_km(one.lat, one.lon, other.lat, other.lon)  # type: ignore[arg-type]
+    shown = None if kilometres is None else round(kilometres, 1)
+    if (place_key(one), one.country) == (place_key(other), other.country):
+        return "same_place", shown
     fine = one.precision in FINE and other.precision in FINE
-    return ("near", kilometres) if fine and kilometres is not None and kilometres <= NEAR_KM else None
+    return ("near", shown) if fine and kilometres is not None and kilometres <= NEAR_KM else None
 
 
-def _apart(one: Occurred, other: Occurred) -> timedelta:
-    return max(timedelta(0), other.since - one.until, one.since - other.until)
+Span = tuple[datetime, datetime]
+
+
+def _span(subject: Subject, occurred: Occurred) -> Span:
+    """From when to when it was: an alert up to its being lifted."""
+    lifted = subject.lifted if isinstance(subject, Alert) else None
+    return occurred.since, max(occurred.until, lifted or occurred.until)
+
+
+def _apart(one: Span, other: Span) -> timedelta:
+    return max(timedelta(0), other[0] - one[1], one[0] - other[1])

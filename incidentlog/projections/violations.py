@@ -68,7 +68,7 @@ class Violations(Tally):
         return place_names(subject.place) if isinstance(subject, Violation) else {}
 
 
-@projection("violation_sheets", version=1)
+@projection("violation_sheets", version=2)
 class ViolationSheets(Tally):
     """Every claim of a violation in full, on the sheets of its ceasefire for the days on which it begins and ends.
 
@@ -105,7 +105,7 @@ class ViolationSheets(Tally):
             "since": instant_text(claim.since),
             "begins": instant_text(claim.begins),
             "ends": instant_text(claim.ends),
-            "on": claim.from_day if _is_dated(claim.said) else None,
+            "on": _on(claim),
             "day": None if subject.calendar is None else subject.calendar.day,
         }
         for ceasefire in sorted(set(claim.said.ceasefires)):
@@ -176,6 +176,14 @@ def _who(claim: Violation) -> Mapping[str, str | None]:
         "severity": claim.severity,
         "verification": claim.verification,
     }
+
+
+def _on(claim: _Claim) -> str | None:
+    """The day that it is known to be of: as its calendar has it; the first one of a period of its own."""
+    said, occurred = claim.said, claim.said.occurred
+    if occurred is not None and (occurred.since, occurred.until) == (claim.begins, claim.ends):
+        return None if said.calendar is None else said.calendar.day
+    return claim.from_day if _is_dated(said) else None
 
 
 def _is_dated(claim: Violation) -> bool:

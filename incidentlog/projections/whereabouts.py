@@ -25,7 +25,7 @@ def whereabouts(place: ResolvedPlace | None) -> Mapping[str, str | None]:
     region = f"{place.country}.{place.admin1}" if place.country and place.admin1 else None
     if region is None and place.precision == "admin1":
         region = _by_name(place.name)
-    settlement = (place.place_id or _by_name(place.name)) if place.precision in FINE else None
+    settlement = place_key(place) if place.precision in FINE else None
     return {"place": settlement, "admin1": region, "country": place.country}
 
 
@@ -41,6 +41,11 @@ def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
     # A value has a name from its first event on, or never: else an old answer would change when one comes.
     called = {"place": place.name, "admin1": region}
     return {(d, v): name for d, name in called.items() if name is not None and (v := where[d]) is not None}
+
+
+def place_key(place: ResolvedPlace) -> str:
+    """By what a place is told from others: its id or, where the name is not or not uniquely known, the name."""
+    return place.place_id or _by_name(place.name)
 
 
 def _by_name(name: str) -> str:

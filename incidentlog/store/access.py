@@ -7,6 +7,7 @@ from typing import Any
 
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection
+from incidentlog.subjects.values import local_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ async def note_entries(connection: Connection, zone: str, entries: Sequence[Entr
     """Add entries to the days, in a zone, on which they were made."""
     await connection.execute(
         query("access", "note"),
-        zone,
+        [local_date(e.at, zone) for e in entries],  # not by PostgreSQL: its zones may be of another year than ours
         [e.at for e in entries],
         [e.key_id for e in entries],
         [e.route for e in entries],

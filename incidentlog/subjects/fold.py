@@ -18,6 +18,7 @@ from incidentlog.subjects.record import (
     RecordMerged,
     RecordRemarked,
     RecordRetracted,
+    Targeting,
 )
 from incidentlog.subjects.recorded import AnyEffective, Effective, Recorded, read_envelope
 from incidentlog.subjects.subject import Absorbed, Entry, Ignored, Status, Subject
@@ -255,6 +256,9 @@ class _Family:
         """What the next event may be taken into, where this is one stream with one marking."""
         if len(levels) != 1 or len(self.open) != 1 or self.into or any(e.tlp != levels[0] for e in self.events):
             return None
+        known = {e.event_id for e in self.events}
+        if any(isinstance(b.data, Targeting) and b.data.target not in known for b in self.bodies.values()):
+            return None  # it speaks of what is yet to come
         [(subject, rank)] = self.open.values()
         spoken = [e for e in self.events if e.envelope is not None and not is_record_event(e.type)]
         orders = [(e.envelope.occurred.since, e.position) for e in spoken if e.envelope is not None]

@@ -5,7 +5,7 @@ from typing import Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from incidentlog.subjects.values import Model, add_days
+from incidentlog.subjects.values import Model, add_days, begins_a_day, local_date
 
 Response = Literal["accepted", "accepted_conditionally", "reciprocated", "rejected"]
 Mode = Literal[
@@ -138,6 +138,8 @@ def terms_as_stated(own: Span, common: Span, at_once: datetime | None, tz: str) 
 
 def _as_long(start: datetime, begin: datetime, end: datetime, tz: str) -> datetime:
     """As long after `start` as `end` is after `begin`: in local days where it is whole days, else in hours."""
+    if begins_a_day(begin, tz) and begins_a_day(end, tz):
+        return add_days(start, (local_date(end, tz) - local_date(begin, tz)).days, tz)
     zone = ZoneInfo(tz)
     local = end.astimezone(zone).replace(tzinfo=None) - begin.astimezone(zone).replace(tzinfo=None)
     for length in (local, end - begin):

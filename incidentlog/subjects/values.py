@@ -211,9 +211,17 @@ def local_date(when: date | datetime, tz: str) -> date:
     return when
 
 
+def begins_a_day(when: datetime, tz: str) -> bool:
+    """Whether a local day begins then: at 00:00, or later where the clock goes forward at midnight."""
+    return start_instant(local_date(when, tz), tz) == when
+
+
 def add_days(when: datetime, days: int, tz: str) -> datetime:
-    """So many local days later at the same local time, across clock changes."""
-    return (when.astimezone(zone_named(tz)) + timedelta(days=days)).astimezone(UTC)
+    """So many local days later at the same local time, across clock changes; from a day's begin to a day's begin."""
+    local = when.astimezone(zone_named(tz))
+    if begins_a_day(when, tz):
+        return start_instant(local.date() + timedelta(days=days), tz)
+    return (local + timedelta(days=days)).replace(fold=local.fold).astimezone(UTC)
 
 
 Codes = Annotated[list[ActorCode], Field(max_length=100)]

@@ -1,6 +1,6 @@
 -- name: note
 -- Add what was read; a day whose digest is made gets no more of it, the next one does.
--- $1 zone text
+-- $1 days date[]
 -- $2 ats timestamptz[]
 -- $3 keys text[]
 -- $4 routes text[]
@@ -9,9 +9,9 @@
 -- $7 purposes text[]
 WITH open AS (SELECT day FROM access_open FOR SHARE)
 INSERT INTO access_log (day, at, key_id, route, status, basis, purpose)
-SELECT greatest(open.day, (a.at AT TIME ZONE $1)::date), a.at, a.key_id, a.route, a.status, a.basis, a.purpose
-FROM open, unnest($2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::text[])
-    AS a (at, key_id, route, status, basis, purpose)
+SELECT greatest(open.day, a.day), a.at, a.key_id, a.route, a.status, a.basis, a.purpose
+FROM open, unnest($1::date[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::text[])
+    AS a (day, at, key_id, route, status, basis, purpose)
 
 -- name: close
 -- No day before this one gets any more entries.

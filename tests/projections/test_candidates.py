@@ -96,3 +96,58 @@ def test_whatever_is_suggested_lies_in_the_window_in_which_it_is_looked_for():
     assert around is not None
     assert other.since is not None
     assert around[0] <= other.since < around[1]
+
+
+def reach(one: Event, other: Event) -> tuple[bool, bool]:
+    """Whether each is found among those looked at for the other, and is suggested."""
+    found = {s: v[max(v)] for s, v in fold(one, other).items()}
+    a, b = (found[e["stream"]] for e in (one, other))
+    assert isinstance(a, Subject)
+    assert isinstance(b, Subject)
+    return is_found(a, b), is_found(b, a)
+
+
+def is_found(one: Subject, other: Subject) -> bool:
+    looked_at = window(one)
+    assert looked_at is not None
+    assert other.since is not None
+    return looked_at[0] <= other.since < looked_at[1] and [c.stream for c in candidates(one, [other])] == [other.stream]
+
+
+UNKNOWN = {"name": "Nova Odesa-2", "precision": "settlement", "country": "UA"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (strike("a", occurred=day("2025-11-19")), strike("b", occurred=day("2025-11-21"))),
+        (
+            strike("a", occurred=day("2025-11-02")),
+            strike("b", occurred={"start": "2025-10-01", "precision": "month", "tz": "Europe/Kyiv"}),
+        ),
+        (strike("a", UNKNOWN), strike("b", {**UNKNOWN, "name": "nova odesa-2"})),
+        (strike("a", side="RUS"), strike("b", side="RUS.AIRFORCE")),
+    ],
+    ids=["24 hours to the second", "the longest month", "one name in two cases", "a part of one side"],
+)
+def test_what_is_suggested_for_one_is_suggested_for_the_other(one: Event, other: Event):
+    assert reach(one, other) == (True, True)
+
+
+def test_fifteen_kilometres_are_not_rounded():
+    far = {**ODESA, "place_id": "geonames:1", "name": "Far", "lat": 46.48 + 15.04 / 111.195}
+    assert of_first(strike("a"), strike("b", far)) == []
+
+
+def test_an_alert_lasts_until_it_is_lifted():
+    def alert(name: str, *ats: str) -> list[Event]:
+        declared, lifted = (minute(at) for at in ats)
+        return [
+            event("alert.declared", f"alert:{name}", occurred=declared, place=ODESA, level="oblast"),
+            event("alert.lifted", f"alert:{name}", occurred=lifted, place=ODESA),
+        ]
+
+    long = alert("a", "2025-11-01T10:00:00+02:00", "2025-11-04T10:00:00+02:00")
+    within = alert("b", "2025-11-03T12:00:00+02:00", "2025-11-03T13:00:00+02:00")
+    assert of_first(*long, *within) == [("alert:b", "same_place")]
+    assert of_first(*within, *long) == [("alert:a", "same_place")]

@@ -426,3 +426,13 @@ def test_nothing_changes_by_itself_before_the_next_transition_and_something_does
         between = [at + timedelta(hours=n, minutes=30) for n in range(24 * 12)]
         assert all(STATUS.row(stored.body, i, known) == shown for i in between if i < end)
         assert upcoming is None or STATUS.row(stored.body, upcoming, known) != shown
+
+
+@pytest.mark.parametrize("zone", ["Europe/Kyiv", "Europe/Moscow"])
+def test_claims_of_one_date_are_of_one_day_whatever_zone_it_is_told_in(zone: str):
+    """Three days of the window make it `breaking_down`: one date must not be two of them."""
+    claims = [confirmed(name, "2025-05-09") for name in "abc"]
+    claims[2]["occurred"] = {"start": "2025-05-09", "precision": "day", "tz": zone}
+    log = given(LONG, *claims)
+    assert compliance(log, "2025-05-10T12:00")["label"] == "strained"
+    assert {row["on"] for row in log.shows("violation_sheets", by=("on", "day")).values()} == {"2025-05-09"}

@@ -99,3 +99,37 @@ def test_what_is_claimed_of_a_ceasefire_is_before_it_in_it_or_after_it_in_every_
     claims = [violation(str(n), instant) for n, instant in enumerate(instants)]
     row = shows(zone, "ceasefire_status", "2025-12-31", truce, *claims)[TRUCE]
     assert (row["pre_entry"], row["compliance"]["by_claimant"], row["post_end"]) == (1, {"UKR": 5}, 2)
+
+
+@pytest.mark.parametrize(
+    ("zone", "begin", "end"),
+    [
+        ("Asia/Beirut", "2026-03-29", "2026-04-05"),
+        ("Africa/Cairo", "2026-04-24", "2026-05-01"),
+        ("America/Asuncion", "2023-10-01", "2023-10-08"),
+        ("America/Santiago", "2025-09-07", "2025-09-14"),
+        ("Pacific/Apia", "2011-12-29", "2012-01-05"),
+        ("Europe/Kyiv", "2026-03-29", "2026-04-05"),
+    ],
+)
+def test_a_term_in_days_ends_at_a_days_begin_also_where_a_day_begins_at_one(zone: str, begin: str, end: str):
+    truce = declared(begin, begin, duration_days=7)
+    truce["occurred"]["tz"] = zone
+    row = shows(zone, "ceasefire_status", end, truce)[TRUCE]
+    assert row["terms"]["effective_until"] == start_instant(when(end), zone)
+    assert row["state"] == "expired"
+
+
+def test_a_partys_own_term_is_as_many_days_long_where_a_day_begins_at_one():
+    zone = "Asia/Beirut"
+    agreed = event(
+        "ceasefire.agreed", TRUCE, occurred={"start": "2026-03-20", "precision": "day", "tz": zone},
+        actors=[{"code": "UKR", "role": "party"}, {"code": "RUS", "role": "party"}], scope=["general"],
+        effective_from="2026-03-29", effective_until="2026-04-05",
+    )  # fmt: skip
+    stated = event(
+        "ceasefire.position_stated", TRUCE, occurred={"start": "2026-03-21", "precision": "day", "tz": zone},
+        party="RUS", stated_status="in_force", stated_from="2026-04-01",
+    )  # fmt: skip
+    row = shows(zone, "ceasefire_status", "2026-04-02", agreed, stated)[TRUCE]
+    assert row["disputed_terms"]["effective_until"]["RUS"] == start_instant(when("2026-04-08"), zone)

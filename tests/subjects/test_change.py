@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from incidentlog.subjects.fold import fold_family, grow
 from incidentlog.subjects.recorded import Recorded
 from tests.projections.showing import Given
 from tests.projections.test_kept_up import logs
-from tests.subjects.given import KYIV, Event, event, given, merge, retract
+from tests.subjects.given import KYIV, Event, about, amend, event, given, merge, remark, retract
 
 
 @settings(max_examples=200, deadline=None)
@@ -81,3 +82,19 @@ def test_an_event_that_comes_late_or_speaks_of_a_record_is_not_simply_added():
 
     count()
     assert min(ways.values()) > 20
+
+
+@pytest.mark.parametrize(
+    "said", [retract("later"), amend("later", {"data": {"target_class": "port"}}), remark("later", "RED"),
+             about("record.corroborated", "later"), about("record.disputed", "later")],
+)  # fmt: skip
+def test_what_was_said_of_an_event_before_it_came_counts_when_it_comes(said: Event):
+    """The door refuses that, too."""
+    named = [
+        event("strike.reported", "strike:a", n, means=["drone"], target_class="energy") for n in ("first", "later")
+    ]
+    events = given(named[0], {**said, "stream": "strike:a"}, named[1])
+    families, seen = Families(), dict[str, object]()
+    for e in events:
+        seen |= {change.stream: change.after for change in families.changes([e], KYIV)}
+    assert seen == folded(events)
