@@ -40,8 +40,6 @@ class Settings(BaseSettings):
     """Where the embedded PostgreSQL keeps everything; None is the user's data folder."""
     dsn: Annotated[str | None, Field(repr=False)] = None
     """A PostgreSQL of the operator's, instead of the embedded one."""
-    dsn_read: Annotated[str | None, Field(repr=False)] = None
-    """A replica of it, for reads."""
     admin_key: Annotated[str | None, Field(repr=False, min_length=16, max_length=500)] = None
     """A key to begin with, instead of one that is made and printed."""
     open_read: bool = False

@@ -14,7 +14,6 @@ def _nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "PORT",
         "DATA_DIR",
         "DSN",
-        "DSN_READ",
         "ADMIN_KEY",
         "OPEN_READ",
         "SCHEMA",

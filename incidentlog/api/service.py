@@ -291,6 +291,7 @@ async def _serve(
 ) -> int:
     from incidentlog.api.app import make_app  # noqa: PLC0415 - it imports the routes, which import this module
 
+    await _refuse_a_taken_port(settings)  # before anything is made that is told once, when it serves
     applied = await migrate(access, settings.zone)
     log.info("migrated", applied=[m.number for m in applied], shared_roles=access.shared_roles)
     made = await first_key(access, settings.admin_key)
@@ -319,6 +320,13 @@ async def _serve(
         await service.hub.close(1012, notice_seconds=NOTICE_SECONDS)
         await server.cleanup()
     return code
+
+
+async def _refuse_a_taken_port(settings: Settings) -> None:
+    """Raises OSError where somebody else listens already."""
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, settings.host, settings.port)
+    server.close()
+    await server.wait_closed()
 
 
 def spare_the_collector() -> None:

@@ -183,7 +183,8 @@ def _previous(raw: bytes, keys: Sequence[Verifier], checked: Checked) -> TreeHea
         raise VerificationError(f"the previous tree head is of {previous.origin}, the export of {checked.head.origin}")
     if previous.size > checked.head.size:
         raise VerificationError(
-            f"the log was at {previous.size} before, and is at {checked.head.size} now: it was cut",
+            f"the tree head you kept is of {previous.size} events, and this export's of {checked.head.size}: it was "
+            "made before you kept that, or the log was cut. Ask for an export made now",
             position=checked.head.size + 1,
             previous=previous.text,
         )

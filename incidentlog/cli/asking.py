@@ -116,7 +116,9 @@ class Service:
                 why = error.os_error.strerror or str(error.os_error)
             case _:
                 why = str(error) or type(error).__name__
-        return Failed(f"no service at {self.url}: {why}", Code.UNAVAILABLE)
+        return Failed(
+            f"no service at {self.url}: {why}. Say where it is with --url or INCIDENTLOG_URL.", Code.UNAVAILABLE
+        )
 
 
 async def refusal(response: aiohttp.ClientResponse) -> Refused:

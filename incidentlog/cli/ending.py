@@ -66,7 +66,7 @@ class Refused(Failed):
         lines = [title if detail in (None, title) else f"{title}: {detail}"]
         lines += [f"  {told_fault(fault)}" for fault in self.faults]
         if self.status == 401:  # noqa: PLR2004 - what one can do about it
-            lines.append("Give a key with --key or INCIDENTLOG_KEY.")
+            lines.append("Give a key that it knows with --key or INCIDENTLOG_KEY.")
         return "\n".join(lines)
 
 

@@ -56,13 +56,18 @@ def guide(url: str, key: str | None, loaded: int) -> str:
         "Watch the counts move (a WebSocket):",
         f"  {command} projection watch city_incidents --group-by place{elsewhere}",
         "",
+        f"In a browser: {url}/docs/live to follow what changes, {url}/verify to check what the log gave you.",
+        "",
         "Report a strike on Odesa, and see them move:",
         f"  curl -s -X POST '{url}/v1/events' -H 'Content-Type: application/json' "
         + (f"-H 'Authorization: Bearer {key}'" if key else '-H "Authorization: Bearer $INCIDENTLOG_KEY"')
         + f" -d '{json.dumps(strike())}'",
     ]
     if key is None:
-        lines.append("  (INCIDENTLOG_KEY is to be the admin key: the one you set, or that the first start told.)")
+        lines.append(
+            "  (INCIDENTLOG_KEY is to be the admin key: the one you set, or that the first start told; or make one with"
+        )
+        lines.append(f"  {command} key create NAME --scope report.)")
     return "\n".join(lines) + "\n"
 
 

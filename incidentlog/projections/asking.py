@@ -19,6 +19,8 @@ VALUES: Final = 200
 """The most values of one dimension."""
 LONGEST: Final = 200
 """The most characters of a value."""
+PLACE: Final = re.compile(r"(geonames:[0-9]{1,12}|place:[a-z0-9._-]{1,120}|name:.{1,195})?")
+"""A value of the dimension `place`: an id, or the name of what is not in the gazetteer; empty is nowhere."""
 RANGE: Final = ("since", "until")
 """Days, inclusive and exclusive, of the dimension `day`."""
 SHAPING: Final = ("top", "order_by", "compare")
@@ -176,6 +178,8 @@ def _filter_faults(tally: Tally, where: Mapping[str, Sequence[str]], under: str)
             yield Fault(pointer, "empty", "at least one value is needed")
         elif len(values) > VALUES:
             yield Fault(pointer, "too_many", f"{len(values)} values; at most {VALUES}")
+        elif name == "place" and not all(PLACE.fullmatch(value) for value in values):
+            yield Fault(pointer, "not_a_place", "a place is geonames:<number> or place:<slug>; see /v1/places?q=")
         elif not all(fits(value) for value in values):
             yield Fault(pointer, "not_a_value", f"a value has 1 to {LONGEST} characters that can be stored")
 

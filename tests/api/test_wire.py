@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
+from incidentlog.api import bulk as bulk_module
 from incidentlog.api import requests as requests_module
 from tests.api.serving import Served
 from tests.commands import strike
@@ -87,9 +88,7 @@ async def test_another_expectation_cannot_be_met(attacked: Served):
 
 @pytest.mark.parametrize("start", [ONE, BULK])
 async def test_a_body_without_an_end_is_cut_off(attacked: Served, start: bytes, monkeypatch: pytest.MonkeyPatch):
-    from incidentlog.api import events
-
-    monkeypatch.setattr(events, "BULK_BYTES", 1_000_000)
+    monkeypatch.setattr(bulk_module, "BULK_BYTES", 1_000_000)
     reader, writer = await asyncio.open_connection("127.0.0.1", attacked.port)
     writer.write(start + b"Transfer-Encoding: chunked\r\n\r\n")
     piece = b"\n" * 100 + b" " * 9_900

@@ -1,6 +1,8 @@
 """What docs/audit.md says, done as it is written: with OpenSSL, and with Python's own library."""
 
 import asyncio
+import base64
+import hashlib
 import re
 import shutil
 import sys
@@ -38,17 +40,25 @@ async def test_a_tree_head_and_a_proof_are_checked_as_it_says(sealed: Sealing, t
         vkey = (await served.get("/v1/log/key")).json["vkey"]
         script = block("sh", "REST=")
         code, said = await typed(
-            tmp_path, "bash", "-euo", "pipefail", "-c", script, API=served.url, VKEY=vkey, TOKEN=ADMIN
-        )
+            tmp_path, "bash", "-euo", "pipefail", "-c", script,
+            API=served.url, VKEY=vkey, TOKEN=ADMIN, ID=event["id"],
+        )  # fmt: skip
         assert (code, "Verified Successfully" in said) == (0, True), said
-        proof = tmp_path / "event.tlog-proof"
-        proof.write_bytes((await served.get(f"/v1/events/{event['id']}/proof")).raw)
+    proof = tmp_path / "event.tlog-proof"
+    check = (sys.executable, "check.py", proof.name, "checkpoint")
     (tmp_path / "check.py").write_text(block("python", "import base64"))
-    code, said = await typed(tmp_path, sys.executable, "check.py", str(proof))
+    code, said = await typed(tmp_path, *check)
     assert (code, said.startswith('in the log: {"parts"')) == (0, True), said
-    proof.write_text(proof.read_text().replace("index 300", "index 299"))
-    code, _ = await typed(tmp_path, sys.executable, "check.py", str(proof))
+    good = proof.read_text()
+    proof.write_text(good.replace("index 300", "index 299"))
+    code, _ = await typed(tmp_path, *check)
     assert code == 1
+    forged = b'{"forged":"by me"}'
+    extra, root = (base64.b64encode(raw).decode() for raw in (forged, hashlib.sha256(b"\0" + forged).digest()))
+    first, below = good.partition("\n")[0], good.partition("\n\n")[2].splitlines()
+    proof.write_text("\n".join([first, f"extra {extra}", "index 0", "", below[0], "1", root, *below[3:], ""]))
+    code, said = await typed(tmp_path, *check)
+    assert (code, "another tree head" in said) == (1, True), said
     signed = tmp_path / "signed"
     signed.write_text(signed.read_text().replace("301", "302"))
     verify = script.splitlines()[-1]

@@ -132,7 +132,7 @@ async def test_a_log_that_was_cut_does_not_continue_the_head(filled: Sealing, ke
     signer = filled.folder.signer(None)
     assert signer is not None
     longer = type(filled.signed())(key.name, 800, bytes(32))
-    with pytest.raises(VerificationError, match="was at 800 before, and is at 700"):
+    with pytest.raises(VerificationError, match=r"is of 800 events, and this export.s of 700"):
         verify_export(folder, [key], previous=f"{longer.text}\n{signer.sign(longer.text).line}".encode())
 
 

@@ -66,6 +66,11 @@ def test_a_taken_port_is_told(demo: Demo, terminal: Terminal, folder: Path):
     done = terminal.run("serve", "--port", port, "--data-dir", str(folder / "port-taken"))
     assert done.returncode == 1
     assert f"port {port} of 127.0.0.1 is taken" in done.stderr
+    # The key is told once, by the first start that serves: this was none.
+    with terminal.started("serve", "--port", "0", "--data-dir", str(folder / "port-taken")) as serving:
+        assert serving.stdout is not None
+        assert serving.stdout.readline().startswith("The admin key, told this once: il_")
+        assert interrupted(serving) == 0
 
 
 def test_settings_that_cannot_be_are_all_told(terminal: Terminal):

@@ -28,7 +28,7 @@ function earlierHead(earlier, report) {
   const { size, state } = earlier;
   if (state === "same") report.proven.push(`Nothing recorded up to number ${size} was changed since the head that you kept.`);
   if (state === "other") report.wrong.push(`The history up to number ${size} is not the one of the head that you kept: it was rewritten.`);
-  if (state === "cut") report.wrong.push(`The log had ${count(size, "event")} when you kept its head, and this says it has fewer: it was cut.`);
+  if (state === "cut") report.wrong.push(`The head that you kept is of ${count(size, "event")}, and the one that is signed here of fewer: this was made before you kept it, or the log was cut. Ask for one made now.`);
   if (state === "later") report.open.push(`The head you kept is of ${count(size, "event")}: more than this reaches. Ask for a newer export.`);
   if (state === "foreign") report.wrong.push("The head that you kept is of another log.");
   if (state === "before") report.open.push(`The head you kept, of ${count(size, "event")}, lies before the stretch that this tells of.`);
