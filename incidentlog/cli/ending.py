@@ -1,5 +1,6 @@
 """How a command ends: its exit code, and what it says on stderr before."""
 
+import os
 import sys
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
@@ -97,6 +98,9 @@ def ending() -> Iterator[None]:
         raise typer.Exit(failed.code) from None
     except KeyboardInterrupt:
         raise typer.Exit(Code.INTERRUPTED) from None
+    except BrokenPipeError:  # whoever read, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it flushes
+        raise typer.Exit(Code.OK) from None
 
 
 def run(work: Coroutine[Any, Any, int | None]) -> None:

@@ -1,5 +1,7 @@
 """Refusals in the usual form, and what they mean in words; routes and methods that are not there."""
 
+import re
+
 import pytest
 
 from incidentlog.errors import PROBLEMS
@@ -15,6 +17,7 @@ ROUTES = {
     "/v1/projections": {"GET", "HEAD"},
     "/v1/projections/city_incidents": {"GET", "HEAD"},
     "/v1/places": {"GET", "HEAD"},
+    "/": {"GET", "HEAD"},
     "/livez": {"GET", "HEAD"},
     "/readyz": {"GET", "HEAD"},
 }
@@ -40,7 +43,7 @@ def test_slugs_are_unique_and_statuses_are_errors():
     assert all(400 <= p.status < 600 for p in PROBLEMS)
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v1/events/", "/v1/event", "/v2/events", "/V1/events", "/favicon.ico",
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/events/", "/v1/event", "/v2/events", "/V1/events", "/favicon.ico",
                                   "/.git/config", "/v1/projections/city_incidents/a/b", "/livez/"])  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "HEAD"])
 async def test_what_is_not_there_is_not_found(timeline: Served, method: str, path: str):
@@ -98,3 +101,12 @@ async def test_a_fault_of_ours_is_told_without_its_details(service: Served, monk
     assert (answer.status, answer.slug) == (500, "internal")
     assert b"secret" not in answer.raw
     assert b"ZeroDivision" not in answer.raw
+
+
+async def test_the_first_page_leads_to_what_is_there(timeline: Served):
+    page = await timeline.by(None).get("/")
+    assert (page.status, page.headers["Content-Security-Policy"]) == (200, "default-src 'none'")
+    links = re.findall(r'href="([^"]+)"', page.raw.decode())
+    assert len(links) >= 5
+    for link in links:
+        assert (await timeline.get(f"/{link}")).status in {200, 503}  # it is not signed here, and says so

@@ -181,6 +181,7 @@ byId("stop").addEventListener("click", () => {
 });
 
 await asked("GET");
+for (const here of document.querySelectorAll(".here")) here.textContent = location.origin;
 
 // What is said, and what can be followed, come from the description of the protocol: nothing is written down twice.
 const described = await (await fetch("../asyncapi.json")).json();
@@ -189,7 +190,7 @@ for (const [operation, from] of [["hear", "client"], ["tell", "server"]]) {
     const message = described.components.messages[$ref.split("/").pop()];
     const line = document.createElement("tr");
     const schema = described.components.schemas[message.payload.$ref.split("/").pop()];
-    line.append(cell(from), cell(`${message.name} {${Object.keys(schema.properties).filter((n) => n !== "type").join(", ")}}`), cell(message.summary));
+    line.append(cell(from), cell(`${message.name} {${Object.keys(schema.properties).filter((n) => n !== "type").join(", ")}}`), cell(message.summary.replaceAll("`", "")));
     byId("described").append(line);
   }
 }
@@ -198,3 +199,6 @@ for (const name of described["x-projections"]) {
   option.value = option.textContent = name;
   byId("projection").append(option);
 }
+byId("projection").value = "city_incidents";
+byId("group").value = "place";
+byId("projection").addEventListener("change", () => { byId("group").value = ""; }); // not all are grouped, or by the same
