@@ -1,0 +1,44 @@
+"""docs/events.md says what the models are: every type with its fields, and examples that the door lets in."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from incidentlog.subjects.envelope import Envelope, model_of
+from incidentlog.subjects.registry import EVENTS
+from tests.commands import DOOR
+
+DOCS = (Path(__file__).parents[2] / "docs/events.md").read_text("utf-8")
+
+
+def table() -> Iterator[str]:
+    """The lines of the table, a type each."""
+    for name in sorted(EVENTS.newest):
+        found = EVENTS.find(name)
+        assert found is not None
+        model = model_of(found.envelope)
+        named = [(f"`{field.alias or key}`", field.is_required()) for key, field in model.model_fields.items()]
+        needed, more = (", ".join(n for n, required in named if required is wanted) for wanted in (True, False))
+        says = (inspect.getdoc(model) or "").partition("\n")[0].replace("|", "\\|")
+        says = re.sub(r" \((?:AUDIT|DOMAIN)[^)]*\)", "", says)
+        yield f"| `{name}` | {says} | {needed} | {more} |"
+
+
+def test_every_type_is_told_as_it_is():
+    wanted = list(table())
+    told = [line for line in DOCS.splitlines() if re.match(r"\| `[a-z]+\.[a-z_]+` \|", line)]
+    assert told == wanted, "the table is to be:\n" + "\n".join(wanted)
+
+
+def test_every_field_of_the_envelope_is_told():
+    told = set(re.findall(r"^\| `([a-z_]+)`", DOCS, re.MULTILINE))
+    assert told >= set(Envelope.model_fields) - {"schema_version"}
+
+
+@pytest.mark.parametrize("block", re.findall(r"```json\n(.*?)```", DOCS, re.DOTALL))
+def test_the_examples_pass_the_door(block: str):
+    assert DOOR.read(orjson.dumps(orjson.loads(block)), recorded_by="somebody").command.type
