@@ -97,7 +97,8 @@ class Hints:
                 await connection.execute(query("notify", "alive"))
 
     def _hear(self, connection: Any, pid: int, _: str, payload: object) -> None:
-        if pid == connection.get_server_pid():
+        # One that was on its way when the connection was ended is called all the same; it knows no pid then.
+        if connection.is_closed() or pid == connection.get_server_pid():
             return
         schema, _, kind = str(payload).partition(" ")
         if schema == self._access.schema and (kind in {"grown", "moved"}):

@@ -156,3 +156,12 @@ async def proxy(target: int) -> AsyncIterator[Proxy]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_hint_that_comes_after_the_connection_was_ended_is_no_failure(access: Access):
+    heard: list[str] = []
+    hints = Hints(access, heard.append)
+    connection = await access.connect("reader")
+    connection.terminate()
+    hints._hear(connection, 0, "", f"{access.schema} grown")  # asyncpg calls what it had read before
+    assert heard == []
