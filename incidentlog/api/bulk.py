@@ -267,8 +267,10 @@ async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "
         match outcome:
             case log.Appended() | log.Duplicate():
                 told.placed(line, command, outcome)
-            case Problem():
+            case Problem() if outcome.retry_after is not None:
                 told.hold_back([line], outcome)
+            case Problem():
+                told.refused(line, outcome)
             case _:
                 told.refused(line, refusal_of(command, outcome))
     if any(c.command.type == "record.erased" for c in piece.candidates):

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from incidentlog.api import bulk as bulk_module
-from incidentlog.errors import Overloaded
+from incidentlog.errors import Internal, Overloaded
 from incidentlog.store import writer as writer_module
 from incidentlog.subjects.values import Tlp
 from tests.api.serving import NDJSON, Answer, Served, make_key
@@ -140,6 +140,19 @@ async def test_what_could_not_be_appended_by_now_holds_back_what_follows_it(
     assert summary["appended"] == 0
     lines, _, _ = await each(service, event, retraction(event["id"]))
     assert [told["status"] for told in lines] == [201, 201]
+
+
+async def test_what_fails_by_our_own_fault_is_one_line_and_no_other(service: Served, monkeypatch: pytest.MonkeyPatch):
+    append_each = service.service.writer.append_each
+
+    async def first_fails(commands: Any) -> Any:
+        return [Internal(), *await append_each(commands[1:])]
+
+    monkeypatch.setattr(service.service.writer, "append_each", first_fails)
+    monkeypatch.setattr(bulk_module, "PIECE", 2)
+    lines, summary, _ = await each(service, *(strike() for _ in range(4)))
+    assert [told["status"] for told in lines] == [500, 201, 500, 201]
+    assert (summary["appended"], summary["refused"]) == (2, 2)
 
 
 class _Busy:
