@@ -120,6 +120,7 @@ class Hub:
         self._feeds: dict[str, Feed] = {}
         self._tasks: dict[Channel | Feed, asyncio.Task[None]] = {}
         self._begun_for: dict[Channel | Feed, str] = {}
+        """For which key each was begun."""
         self._group: asyncio.TaskGroup | None = None
         self._sessions: set[Session | Stream] = set()
         self._readers = asyncio.Semaphore(READERS)
