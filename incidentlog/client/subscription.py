@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -170,8 +171,7 @@ class Subscription(_Following[Change]):
         change = step.rows
         if change is None:
             return None
-        if step.whole:
-            change = _difference(self._rows, change)
+        change = _difference(self._rows, change) if step.whole else _told(self._rows, change)
         for key in change.gone:
             self._rows.pop(key, None)
         self._rows.update(change.set)
@@ -195,6 +195,12 @@ class Feed(_Following[Events]):
 
 def _silent(_: Notice) -> None:
     """Nobody wants to know."""
+
+
+def _told(before: Mapping[str, Row], change: Change) -> Change:
+    """A change without what is no change to the rows before: of several in one, a row may have come and gone again."""
+    changed = {key: row for key, row in change.set.items() if before.get(key) != row}
+    return replace(change, set=changed, gone=tuple(key for key in change.gone if key in before))
 
 
 def _difference(before: Mapping[str, Row], whole: Change) -> Change:

@@ -103,7 +103,12 @@ Update = TypedDict(
         "at": At,
         "cause": Cause,
         "set": Annotated[dict[str, Row], Field(description="Rows that are other than before, whole")],
-        "del": Annotated[list[str], Field(description="Keys that have no row any more")],
+        "del": Annotated[
+            list[str],
+            Field(
+                description="Keys that have no row any more; if it is conflated, perhaps some that never had one here"
+            ),
+        ],
         "conflated": Annotated[bool, Field(description="Whether more than one change may be in it")],
     },
 )

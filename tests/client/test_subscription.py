@@ -381,3 +381,19 @@ async def test_a_busy_consumer_keeps_its_connection_and_loses_nothing(away: Clie
         assert told == list(range(1, 31))
         assert followed.rows[ODESA]["incidents"] == 30
     assert {notice.code for notice in notices} <= {"caught_up"}
+
+
+async def test_a_row_that_came_and_went_between_two_changes_is_not_told_as_gone(client: Client, service: Served):
+    await service.add(strike())
+    await service.settled()
+    async with client.subscribe("city_incidents", min_interval_ms=1_000) as cities:
+        await service.add(strike())
+        assert (await next_(cities)).to == 2
+        passing = strike(place=KYIV)
+        await service.add(passing, retraction(passing["id"]), strike())
+        held = set(cities.rows)
+        while cities.position < 5:
+            change = await next_(cities)
+            assert held.issuperset(change.gone)
+            held = set(cities.rows)
+        assert held == {ODESA}
