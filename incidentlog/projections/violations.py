@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from incidentlog.projections.local_days import FINE, INSTANT
+from incidentlog.projections.local_days import INSTANT
 from incidentlog.projections.shapes import Contribution, Tally, projection
 from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.subject import Subject
@@ -183,21 +183,7 @@ def _on(claim: _Claim) -> str | None:
     said, occurred = claim.said, claim.said.occurred
     if occurred is not None and (occurred.since, occurred.until) == (claim.begins, claim.ends):
         return None if said.calendar is None else said.calendar.day
-    return claim.from_day if _is_dated(said) else None
-
-
-def _is_dated(claim: Violation) -> bool:
-    """Whether it has a period of its own, or occurred on a day that is known."""
-    occurred = claim.occurred
-    return (
-        occurred is None
-        or occurred.precision in FINE
-        or (occurred.since, occurred.until)
-        != (
-            claim.begins,
-            claim.ends,
-        )
-    )
+    return claim.from_day
 
 
 def instant_text(instant: datetime) -> str:
