@@ -273,7 +273,7 @@ def encode_event(e: Recorded, status: str) -> dict[str, Any]:
     if e.place is not None and (place is not None or e.body is None):
         place = {**(place or {"name": e.place.name}), "resolved": e.place.model_dump(exclude_none=True)}
     # An amendment's own place is what it puts in another's.
-    patched = {"patched_place": e.place.model_dump(exclude_none=True)} if place is None and e.place is not None else {}
+    patched = e.place.model_dump(exclude_none=True) if place is None and e.place is not None else None
     return {
         "id": e.event_id,
         "position": e.position,
@@ -295,5 +295,5 @@ def encode_event(e: Recorded, status: str) -> dict[str, Any]:
         "external_ids": sent.get("external_ids", []),
         "notes": sent.get("notes"),
         "status": status if e.body is not None else "erased",
-        **patched,
+        "patched_place": patched,
     }

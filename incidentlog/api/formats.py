@@ -116,6 +116,12 @@ def formatted(
     return response
 
 
-def lines(values: Iterable[Any]) -> bytes:
-    """Values as NDJSON."""
-    return b"".join(dumps(value) + b"\n" for value in values)
+def lines(values: Iterable[Mapping[str, Any]], members: Sequence[str] = ()) -> bytes:
+    """Values as NDJSON: every line has the same members in the same order, null where its value has none.
+
+    Readers that learn the members from the first lines would leave out, without a word, one that comes later. `members`
+    come first, and are there even where no value has them.
+    """
+    values = list(values)
+    blank = dict.fromkeys([*members, *(name for value in values for name in value)])
+    return b"".join(dumps({**blank, **value}) + b"\n" for value in values)

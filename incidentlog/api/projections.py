@@ -1,6 +1,6 @@
 """Projections and subjects, at any instant of the world and of knowledge."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -24,7 +24,7 @@ from incidentlog.api.requests import (
 )
 from incidentlog.api.rows import Asked, Stored, answer_of, ask, state_at
 from incidentlog.api.service import Service
-from incidentlog.api.tables import tally_csv
+from incidentlog.api.tables import tally_csv, tally_members
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound
 from incidentlog.projections.candidates import Candidate, candidates, window
 from incidentlog.projections.figures import figure_names
@@ -127,7 +127,7 @@ async def _written(
     """The rows, or the one of a key, in a format."""
     shown = rows if key is None else {key: rows[key]}
     if wanted is NDJSON:
-        return lines({"key": own, **row} for own, row in shown.items())
+        return lines(({"key": own, **row} for own, row in shown.items()), ["key", *_members(asked)])
     if wanted is CSV:
         assert isinstance(asked.projection, Tally) and asked.question is not None  # noqa: S101, PT018 - as offered
         return tally_csv(asked.projection, asked.question, shown.values())
@@ -136,6 +136,14 @@ async def _written(
         points = await coordinates(service.pool, ids, position=moment.position, clearance=clearance)
         return dumps(rows_geojson(shown, points, head))
     return dumps({**head, **({"rows": rows} if key is None else {"key": key, "row": rows[key]})})
+
+
+def _members(asked: Asked) -> Sequence[str]:
+    """What a row may have, as far as the question says; the rows of documents have their own."""
+    if asked.question is None:
+        return ()
+    assert isinstance(asked.projection, Tally)  # noqa: S101 - only tallies are asked questions
+    return tally_members(asked.projection, asked.question)
 
 
 @routes.get("/v1/subjects/{stream}")

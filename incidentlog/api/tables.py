@@ -1,4 +1,4 @@
-"""Answers as CSV (RFC 4180), with column names of UCDP and ACLED where the meaning is the same (docs/formats.md)."""
+"""Answers as tables: what each row has, and CSV (RFC 4180) with names of UCDP and ACLED (docs/formats.md)."""
 
 import csv
 import re
@@ -55,11 +55,24 @@ def _cell(value: Any) -> Any:
             return dumps(value).decode()
 
 
+def tally_members(tally: Tally, question: Question) -> list[str]:
+    """What a row of a tally may have, in its order: it hangs on the question alone, and is the same every day."""
+    by = question.grouping.by
+    called = ["name"] if _is_called(tally, by) else []
+    beside = [] if question.shaping.previous is None else ["previous", "change"]
+    return [*by, *called, *specimen(tally, by), "position", "restated", *beside]
+
+
+def _is_called(tally: Tally, by: Sequence[str]) -> bool:
+    """Whether the rows of a grouping may have a name."""
+    return type(tally).names is not Tally.names and not NAMED.isdisjoint(by)
+
+
 def tally_csv(tally: Tally, question: Question, rows: Iterable[Row]) -> bytes:
     """The rows of a tally; the columns hang on the question alone, so that they are the same every day."""
     by = question.grouping.by
     columns = {d: RENAMED.get(d, d) for d in by}
-    if type(tally).names is not Tally.names and NAMED.intersection(by):
+    if _is_called(tally, by):
         columns["name"] = "location" if "place" in by else "name"
     columns |= {name: _column(name) for name in leaves(specimen(tally, by))}
     if question.shaping.previous is not None:

@@ -13,7 +13,7 @@ from incidentlog.api.tables import EVENT_COLUMNS, tally_csv, write_csv
 from incidentlog.projections.asking import parse_question
 from incidentlog.projections.shapes import PROJECTIONS, Tally
 from tests.api.serving import NOW, Answer, Served
-from tests.commands import retraction, strike
+from tests.commands import about, retraction, strike
 
 CITIES, DOCUMENT = "/v1/projections/city_incidents", "/v1/projections/ceasefire_status"
 ODESA, KYIV_CITY = "geonames:698740", "geonames:703448"
@@ -96,7 +96,8 @@ async def test_a_document_is_no_table_and_no_map(timeline: Served):
         assert (await timeline.get(DOCUMENT, format=name)).status == 406
     rows = (await timeline.get(DOCUMENT, at_position=110, at="2026-03-01")).json["rows"]
     told = (await timeline.get(DOCUMENT, at_position=110, at="2026-03-01", format="ndjson")).raw.splitlines()
-    assert [orjson.loads(line) for line in told] == [{"key": key, **row} for key, row in rows.items()]
+    own = dict.fromkeys(name for row in rows.values() for name in row)
+    assert [orjson.loads(line) for line in told] == [{"key": key, **own, **row} for key, row in rows.items()]
 
 
 async def test_in_ndjson_each_row_is_a_line(timeline: Served):
@@ -104,6 +105,49 @@ async def test_in_ndjson_each_row_is_a_line(timeline: Served):
     rows = (await timeline.get(CITIES, **asked)).json["rows"]
     told = await timeline.get(CITIES, **asked, format="ndjson")
     assert [orjson.loads(line) for line in told.raw.splitlines()] == [{"key": k, **row} for k, row in rows.items()]
+
+
+async def members_of(served: Served, path: str, **params: Any) -> list[str]:
+    """The members of an answer's lines; fails where two lines differ in them, or in their order."""
+    answer = await served.get(path, format="ndjson", **params)
+    assert answer.status == 200, answer
+    shapes = {tuple(orjson.loads(line)) for line in answer.raw.splitlines()}
+    assert len(shapes) <= 1, shapes
+    return [name for shape in shapes for name in shape]
+
+
+@pytest.mark.parametrize("name", PROJECTIONS)
+async def test_every_line_has_the_same_members_in_the_same_order(timeline: Served, name: str):
+    assert "key" in await members_of(timeline, f"/v1/projections/{name}", at="2026-03-01", at_position=110)
+
+
+@pytest.mark.parametrize("compare", [{}, {"compare": "previous", "since": "2025-01-01", "until": "2026-01-01"}])
+async def test_a_line_has_members_that_no_row_of_the_answer_has(service: Served, compare: dict[str, str]):
+    """They hang on the question and not on the data, so that the first answer of a log has those of the last."""
+    path = f"{CITIES}?group_by=place,kind"
+    await service.add(strike(place={"name": "Nowhere at all", "precision": "unknown"}))
+    nameless = await members_of(service, path, min_position=1, **compare)
+    await service.add(strike())
+    both = await members_of(service, path, min_position=2, **compare)
+    await service.add(strike(place={"name": "Kyiv", "country": "UA", "precision": "settlement"}))
+    assert nameless == both == await members_of(service, path, min_position=3, **compare)
+    assert nameless[:4] == ["key", "place", "kind", "name"]
+    assert nameless[nameless.index("position") :] == [
+        "position",
+        "restated",
+        *(["previous", "change"] if compare else []),
+    ]
+
+
+async def test_every_event_has_the_same_members_whatever_it_is(service: Served):
+    reported = strike()
+    await service.add(reported)
+    plain = await members_of(service, "/v1/events")
+    moved = {"place": {"name": "Kyiv", "country": "UA", "precision": "settlement"}}
+    await service.add(about("amended", reported["id"], patch=moved, reason="it was Kyiv"))
+    assert plain == await members_of(service, "/v1/events")
+    first, second = (await service.get("/v1/events")).json["events"]
+    assert (first["patched_place"], second["patched_place"]["place_id"]) == (None, KYIV_CITY)
 
 
 async def test_a_table_has_a_header_and_lines_that_end_as_the_standard_says(timeline: Served):
