@@ -11,6 +11,13 @@
 #   event relayed by this SDK says it happened when it was relayed, and every retry without an id is a new event.
 #   Look at the raw JSON before the object, and refuse what has no id and no time.
 # Versions: cloudevents 2.2.0. Seen 2026-11-28.
+# Output:
+#   a time: 2025-11-19T12:00:00Z
+#   no time: two values of two readings
+#   no id: two values of two readings
+#   a subject that is null: CloudEventValidationError
+#   a time that is null: TypeError
+#   an extension that is null: None
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

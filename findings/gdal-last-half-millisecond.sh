@@ -9,6 +9,13 @@
 #   four in ten cannot be read, and by Arrow an event can come before the one that it answers. What helps is the
 #   driver's own option that leaves times as text, as they were written.
 # Versions: pyogrio 0.13.0 with GDAL 3.12.4, pyarrow 26.0.1, numpy 2.4.6. Seen 2026-11-28.
+# Output:
+#   plain, before: ['2025-12-31T23:59:59.999']
+#   plain, after: microsecond must be in 0..999999
+#   arrow, before: ['2025-12-31 23:59:59.999000+00:00']
+#   arrow, after: ['2025-12-31 23:59:59+00:00']
+#   text made of the time: ['2025-12-31T23:59:60.000Z']
+#   text left as it was: ['2025-12-31T23:59:59.9996Z']
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

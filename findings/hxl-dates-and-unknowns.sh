@@ -10,6 +10,11 @@
 #   looks like one bad day, and "fewer than 100 killed" includes all the places of which nobody knows. Write dates with
 #   hyphens before they are cleaned, and take out what is no number before it is filtered.
 # Versions: libhxl 5.2.2, with six 1.17.0, which it needs and does not bring. Seen 2026-11-28.
+# Output:
+#   dates cleaned: ['2025-11-19', '1970-08-23', '1970-08-23', '2025-11-21']
+#   below 100: ['Odesa', 'Sumy']
+#   above 9: ['Odesa', 'Kyiv', 'Izmail']
+#   0 or above: ['Odesa', 'Kyiv', 'Izmail']
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -11,6 +11,15 @@
 #   if at all), and null is "nobody knows": the one figure that was known is lost and the sum looks honest. Each
 #   reader has an option that makes it look at every line, and needs to be told.
 # Versions: duckdb 2.0.1, polars 2.1.0. Seen 2026-11-28.
+# Output:
+#   duckdb, left out: BinderException
+#   duckdb, left out, told to look at all: (20480, 1, 'BIGINT')
+#   polars, left out: [('day', 100)]
+#   polars, left out, told to look at all: [('day', 100), ('killed', 7)]
+#   duckdb, null: (20480, 0, '"NULL"')
+#   duckdb, null, told to look at all: (20480, 1, 'BIGINT')
+#   polars, null: ComputeError
+#   polars, null, told to look at all: [('day', 100), ('killed', 7)]
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

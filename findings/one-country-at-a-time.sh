@@ -9,6 +9,12 @@
 # Why it matters here: whoever asks a log for one country gets a file of just this kind, and joins it to others by the
 #   code. The cure is to say the type of every column that holds codes.
 # Versions: duckdb 2.0.1, pyarrow 26.0.1, polars 2.1.0. Seen 2026-11-28.
+# Output:
+#   Norway: {'duckdb': [False, False], 'pyarrow': ['NO', 'NO'], 'polars': ['NO', 'NO']}
+#   Norway and Sweden: {'duckdb': ['NO', 'SE'], 'pyarrow': ['NO', 'SE'], 'polars': ['NO', 'SE']}
+#   Namibia: {'duckdb': ['NA', 'NA'], 'pyarrow': [None, None], 'polars': ['NA', 'NA']}
+#   Namibia and Sweden: {'duckdb': ['NA', 'SE'], 'pyarrow': ['NA', 'SE'], 'polars': ['NA', 'SE']}
+#   Sweden after much of Norway: ConversionException
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

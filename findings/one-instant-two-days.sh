@@ -10,6 +10,13 @@
 #   an incident of the night is on two days, and a ceasefire that begins on a date begins an hour apart. Days have to be
 #   worked out once, where the event is taken in, and be sent along as dates.
 # Versions: duckdb 2.0.1, polars 2.1.0, tzdata 2026.6 and 2025.2. Seen 2026-11-28.
+# Output:
+#   duckdb: 2026-11-10 00:30
+#   polars: 2026-11-09 23:30
+#   zoneinfo, tzdata 2026.6: 2026-11-10 00:30
+#   zoneinfo, a system copy of 2025.2: 2026-11-09 23:30
+#   duckdb, then: 2026-11-10 00:30
+#   polars, then: 2026-11-09 23:30
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
