@@ -25,7 +25,7 @@ async def live(_: web.Request) -> web.Response:
 
 @routes.get("/readyz")
 async def ready(request: web.Request) -> web.Response:
-    """The database answers and the projections keep up; `verbose` tells each check."""
+    """The database answers, the projections keep up and can be followed here; `verbose` tells each check."""
     service = request.app[SERVICE]
     checks: dict[str, Any] = {"database": "ok", "projections": "ok"}
     head, lagging = service.runner.position, list[Lag]()
@@ -33,7 +33,7 @@ async def ready(request: web.Request) -> web.Response:
         async with asyncio.timeout(2):
             head = (await read_head(service.pool)).position
             builds = await active_builds(service.pool)
-            if not built(builds):
+            if not (built(builds) and await service.hub.follows_all()):
                 checks["projections"] = "not built yet"
             if "verbose" in request.query:
                 lagging = await lags(service.pool, builds.values())

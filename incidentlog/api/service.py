@@ -242,9 +242,8 @@ async def _until_built(service: Service) -> None:
     """Wait for the runner's first step, so that nobody is served before there is anything to ask."""
     with suppress(TimeoutError):  # it may be kept from it; then `/readyz` says so
         async with asyncio.timeout(BUILD_SECONDS):
-            while not built(await active_builds(service.pool)):  # noqa: ASYNC110 - another process builds them
+            while not await service.hub.follows_all():  # noqa: ASYNC110 - another process builds them
                 await asyncio.sleep(0.02)
-            await service.hub.look()  # else who follows at once is told that it is being built
 
 
 async def _learn(pool: Pool, known: Known, identity: LogIdentity) -> None:

@@ -124,6 +124,7 @@ class Hub:
         self._group: asyncio.TaskGroup | None = None
         self._sessions: set[Session | Stream] = set()
         self._readers = asyncio.Semaphore(READERS)
+        self._looking = asyncio.Lock()
         self._head = 0
         self._closed = False
 
@@ -184,9 +185,16 @@ class Hub:
                 log.warning("live_interrupted", error=repr(error))
             await asyncio.sleep(self.heartbeat_seconds if built(self._builds) else BUILD_SECONDS)
 
+    async def follows_all(self) -> bool:
+        """Whether every projection of this code can be followed here; looks, where that is not known yet."""
+        if not built(self._builds):
+            await self.look()
+        return built(self._builds)
+
     async def look(self) -> None:
         """Read the log's epoch, its head and the builds; in another epoch everybody has to come back."""
-        async with self._reading() as connection:
+        # One at a time: what was read before must not take the place of what was read after.
+        async with self._looking, self._reading() as connection:
             identity = await read_log(connection)
             self._head = (await read_head(connection)).position
             builds = await active_builds(connection)

@@ -145,6 +145,12 @@ class Served:
             "POST", "/v1/events/bulk", data=BytesIO(b"\n".join(lines)), headers=headers, params=params
         )
 
+    async def ready(self) -> None:
+        """Wait, at most 15 s, until the service says that it is ready."""
+        async with asyncio.timeout(15):
+            while (await self.get("/readyz")).status != 200:
+                await asyncio.sleep(0.02)
+
     async def head(self) -> int:
         """The log's last position."""
         return (await read_head(self.service.pool)).position

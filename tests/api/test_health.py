@@ -3,12 +3,15 @@
 import asyncio
 
 import asyncpg
+import pytest
 
+from incidentlog.config import Settings
 from incidentlog.embedded import Server
 from incidentlog.store.connect import Access
-from tests.api.serving import Served, serving
+from tests.api.serving import ADMIN, Served, serving
 from tests.commands import strike
 from tests.conftest import run_admin
+from tests.live.following import client
 
 
 async def test_a_service_in_order_says_so(service: Served):
@@ -21,6 +24,17 @@ async def test_a_service_in_order_says_so(service: Served):
     assert (told["head"], told["position"], told["lag_events"]) == (1, 1, 0)
     assert (told["roles"], told["zone"]) == ("separate", "Europe/Kyiv")
     assert told["log"] == str(service.service.log.id)
+
+
+async def test_a_node_that_says_it_is_ready_can_be_followed_at_once(access: Access, monkeypatch: pytest.MonkeyPatch):
+    """However seldom the hub, and the node, look by themselves what is built."""
+    monkeypatch.setattr("incidentlog.live.hub.BUILD_SECONDS", 60.0)
+    monkeypatch.setattr("incidentlog.api.nodes.POLL_SECONDS", 60.0)
+    async with serving(access, settings=Settings(notify=False)) as service:
+        await service.ready()
+        url, headers = service.url.replace("http", "ws") + "/v1/live", {"Authorization": f"Bearer {ADMIN}"}
+        async with client(url, additional_headers=headers) as c:
+            await c.subscribe("city_incidents")
 
 
 async def test_without_its_database_it_lives_and_is_not_ready(server: Server, access: Access):

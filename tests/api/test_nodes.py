@@ -40,10 +40,8 @@ async def two(access: Access, *, notify: bool = True) -> AsyncIterator[tuple[Ser
         serving(access, settings=settings, clock=SystemClock()) as one,
         serving(access, settings=settings, clock=SystemClock()) as other,
     ):
-        async with asyncio.timeout(15):
-            for node in (one, other):
-                while (await node.get("/v1/projections/city_incidents")).status != 200:
-                    await asyncio.sleep(0.02)
+        for node in (one, other):
+            await node.ready()
         yield one, other
 
 

@@ -58,18 +58,11 @@ class Events:
                     self.retry = int(value)
 
 
-async def built(service: Served) -> None:
-    """Wait until there are projections to follow."""
-    async with asyncio.timeout(SECONDS):
-        while not service.service.hub._builds:
-            await asyncio.sleep(0.01)
-
-
 @asynccontextmanager
 async def stream(service: Served, path: str, last_id: str = "", **params: str) -> AsyncIterator[Events]:
     headers = {"Authorization": f"Bearer {service.key}", **({"Last-Event-ID": last_id} if last_id else {})}
     timeout = aiohttp.ClientTimeout(total=None)
-    await built(service)
+    await service.ready()
     async with service.session.get(service.url + path, headers=headers, params=params, timeout=timeout) as answer:
         assert answer.status == 200, await answer.text()
         assert answer.headers["Content-Type"] == "text/event-stream"
@@ -181,7 +174,7 @@ async def test_heartbeats_are_comments_and_move_the_id_on_through_what_the_filte
 async def test_what_cannot_be_streamed_is_refused_before_the_first_byte(
     busy: Served, path: str, params: Mapping[str, str], headers: Mapping[str, str], pointer: str
 ):
-    await built(busy)
+    await busy.ready()
     answer = await busy.ask("GET", path, params=params, headers=headers)
     assert (answer.status, answer.slug) == (400, "bad-request")
     assert pointer in answer.faults

@@ -20,6 +20,8 @@ from incidentlog.store.connect import Access, Connection
 from tests.commands import command, strike
 
 ORIGIN = "log.example/incidents"
+TABLES = ("events", "event_private", "commits", "tiles", "tree_heads", "log_keys")
+"""What the log and its seals are kept in."""
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -50,16 +52,26 @@ class Sealing:
         return notary
 
     async def harm(self, *statements: str, then: Callable[["Sealing"], Awaitable[None]] | None = None) -> None:
-        """What a superuser can do: no trigger stops them."""
-        for table in ("events", "event_private", "commits", "tiles", "tree_heads", "log_keys"):
+        """What a superuser can do: no trigger stops them. Fails where a statement changes nothing."""
+        for table in TABLES:
             await self.admin.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        before = await self._content()
         for statement in statements:
             await self.admin.execute(statement)
+            after = await self._content()
+            assert after != before, f"it changes nothing: {statement}"
+            before = after
         if then is not None:
             await then(self)
-        for table in ("events", "event_private", "commits", "tiles", "tree_heads", "log_keys"):
+            assert await self._content() != before, f"it changes nothing: {then}"
+        for table in TABLES:
             await self.admin.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
             await self.admin.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only")
+
+    async def _content(self) -> list[str]:
+        """A digest of each table."""
+        digest = "SELECT md5(coalesce(string_agg(t::text, '\n' ORDER BY t::text), '')) FROM {} t"
+        return [await self.admin.fetchval(digest.format(table)) for table in TABLES]
 
     @property
     def tree(self) -> Tree:
@@ -76,6 +88,11 @@ class Sealing:
     async def everything(self) -> list[tuple[Any, ...]]:
         """Every tree head that was published."""
         return [tuple(r) for r in await self.admin.fetch("SELECT fork, size, note FROM tree_heads ORDER BY 1, 2")]
+
+
+def flipped(index: int, at: int) -> str:
+    """The statement that changes one bit of a tile's byte, whatever it is."""
+    return f"UPDATE tiles SET hashes = set_byte(hashes, {at}, get_byte(hashes, {at}) # 1) WHERE index = {index}"
 
 
 SIZE = 700

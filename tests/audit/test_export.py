@@ -179,7 +179,9 @@ def rewrite(folder: Path, change: Change) -> None:
     """Change the events, and the manifest to match."""
     from hashlib import sha256
 
-    raw = b"".join(change((folder / "events.ndjson").read_bytes().splitlines(keepends=True)))
+    before = (folder / "events.ndjson").read_bytes()
+    raw = b"".join(change(before.splitlines(keepends=True)))
+    assert raw != before
     (folder / "events.ndjson").write_bytes(raw)
     manifest = orjson.loads((folder / "manifest.json").read_bytes())
     manifest["files"]["events.ndjson"] = {"sha256": sha256(raw).hexdigest(), "bytes": len(raw)}

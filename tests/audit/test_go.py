@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.serving import ADMIN, serving
-from tests.audit.sealing import Sealing
+from tests.audit.sealing import Sealing, flipped
 from tests.commands import strike
 
 GO = shutil.which("go")
@@ -52,6 +52,6 @@ async def test_an_auditor_in_go_accepts_tiles_entries_heads_and_proofs(auditor: 
         assert (code, said.startswith("accepted: 560 entries")) == (0, True), said
         assert "3 proofs" in said
         # And it is one that refuses what is not so.
-        await sealed.harm("UPDATE tiles SET hashes = overlay(hashes PLACING '\\x00'::bytea FROM 100) WHERE index = 0")
+        await sealed.harm(flipped(index=0, at=99))
         code, said = await audited(auditor, served.url, ADMIN, key)
         assert code == 1, said

@@ -7,7 +7,7 @@ from incidentlog.audit.merkle import check_inclusion, root_of_inclusion
 from incidentlog.audit.review import Review
 from incidentlog.audit.taking_up import grow
 from incidentlog.audit.tiles import Edge
-from tests.audit.sealing import SIZE, Sealing
+from tests.audit.sealing import SIZE, Sealing, flipped
 from tests.audit.test_verify import EDIT, recompute
 
 
@@ -50,10 +50,19 @@ async def test_tiles_that_were_made_to_match_do_not_hide_it(filled: Sealing, edg
 
 
 async def test_a_tile_that_was_changed_alone_is_told_from_its_events(filled: Sealing, edge: Edge):
-    await filled.harm("UPDATE tiles SET hashes = overlay(hashes PLACING '\\x00'::bytea FROM 9) WHERE index = 1")
+    await filled.harm(flipped(index=1, at=8))
     found = await reviewed(filled, edge)
     assert found.kind == "tiles"
     assert "tile 0/1 was changed" in found.detail
+
+
+async def test_damage_is_damage_whatever_is_there(filled: Sealing):
+    """A byte that is written over is the same one time in 256, and then the test of it fails for nothing."""
+    await filled.harm("UPDATE tiles SET hashes = set_byte(hashes, 8, 0)")
+    with pytest.raises(AssertionError, match="it changes nothing"):
+        await filled.harm("UPDATE tiles SET hashes = set_byte(hashes, 8, 0)")
+    await filled.harm(flipped(index=0, at=8), flipped(index=1, at=8))
+    assert await filled.admin.fetch("SELECT get_byte(hashes, 8) FROM tiles WHERE level = 0") == [(1,), (1,)]
 
 
 async def test_a_tile_and_an_event_that_are_gone_are_found(filled: Sealing, edge: Edge):

@@ -8,7 +8,6 @@ from hypothesis import settings
 from incidentlog.client import Client
 from incidentlog.store.connect import Access
 from tests.api.serving import ADMIN, Served, serving
-from tests.live.following import until
 
 settings.register_profile("deep")
 """For what is run by hand now and then: see test_any_network."""
@@ -18,7 +17,7 @@ settings.register_profile("deep")
 async def service(access: Access) -> AsyncIterator[Served]:
     """The service, at noon (UTC) of 1 March 2026."""
     async with serving(access) as served:
-        await until(lambda: bool(served.service.hub._builds))
+        await served.ready()
         yield served
 
 

@@ -10,7 +10,6 @@ from incidentlog.client import Change, Client, Events, Feed, Notice, Subscriptio
 from incidentlog.store.connect import Access
 from tests.api.serving import ADMIN, Served, serving
 from tests.commands import strike
-from tests.live.following import until
 
 SUBSCRIPTIONS = 200
 WINDOW_MS = (100, 3_000)
@@ -57,7 +56,7 @@ async def test_all_come_back_within_the_window_and_none_loses_or_doubles_a_chang
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(AsyncExitStack())
         served = await first.enter_async_context(serving(access))
-        await until(lambda: bool(served.service.hub._builds))
+        await served.ready()
         client = await stack.enter_async_context(Client(served.url, ADMIN))
         followers = [Follower(client, n) for n in range(SUBSCRIPTIONS)]
         ready = asyncio.Semaphore(0)

@@ -52,7 +52,7 @@ class World:
     async def start(self, *, again: bool = False) -> None:
         self.served = await self._running.enter_async_context(serving(self.access, clock=self.clock, again=again))
         self.served.service.hub.heartbeat_seconds = HEARTBEAT_SECONDS
-        await until(lambda: bool(self.served.service.hub._builds))
+        await self.served.ready()
         self.network.target = self.served.port
 
     async def stop(self) -> None:

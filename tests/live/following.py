@@ -140,7 +140,9 @@ async def following(
         await site.start()
         node.port = server.addresses[0][1]
         try:
-            await until(lambda: bool(hub._builds))
+            async with asyncio.timeout(SECONDS):
+                while not await hub.follows_all():
+                    await asyncio.sleep(0.01)
             yield node
         finally:
             await hub.close()
@@ -186,7 +188,12 @@ class Client:
         await self.socket.send(orjson.dumps(message).decode())
 
     async def receive(self) -> Message:
-        """The next message, checked and taken in."""
+        """The next message, checked and taken in; fails at a refusal, which only `until("error")` expects."""
+        message = await self._read()
+        assert message["type"] != "error", message
+        return message
+
+    async def _read(self) -> Message:
         async with asyncio.timeout(SECONDS):
             text = await self.socket.recv()
         assert isinstance(text, str)
@@ -238,7 +245,7 @@ class Client:
         """Read up to a message of a type with these values."""
         async with asyncio.timeout(SECONDS):
             while True:
-                message = await self.receive()
+                message = await (self._read() if kind == "error" else self.receive())
                 if message["type"] == kind and all(message.get(k) == v for k, v in values.items()):
                     return message
 
