@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import available_timezones
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     """Where the embedded PostgreSQL keeps everything; None is the user's data folder."""
     dsn: Annotated[str | None, Field(repr=False)] = None
     """A PostgreSQL of the operator's, instead of the embedded one."""
+    pooler: Literal["none", "transaction"] = "none"
+    """What `dsn` leads to: PostgreSQL, or a pooler that hands connections on after each transaction."""
+    direct_dsn: Annotated[str | None, Field(repr=False)] = None
+    """With a pooler: the way around it, for what needs a session; without it there is no NOTIFY and no replay."""
     admin_key: Annotated[str | None, Field(repr=False, min_length=16, max_length=500)] = None
     """A key to begin with, instead of one that is made and printed."""
     open_read: bool = False
@@ -58,8 +62,7 @@ class Settings(BaseSettings):
     access_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     """How many days it is kept who read what; the digest of each day stays in the log."""
     notify: bool = True
-    """Whether processes on one log tell each other with NOTIFY; without it they find out by looking, twice a second.
-    Behind a pooler that hands connections on after each transaction it brings nothing."""
+    """Whether processes on one log tell each other with NOTIFY; without it they find out by looking, twice a second."""
     origins: Annotated[list[str], NoDecode, Field(max_length=100)] = []
     """Origins whose pages may open a WebSocket, besides the service's own; in the environment separated by commas."""
 
@@ -84,6 +87,20 @@ class Settings(BaseSettings):
     def _is_a_zone(cls, value: str) -> str:
         if value not in available_timezones() - {"localtime", "Factory"}:  # these mean something else elsewhere
             raise ValueError("no such time zone; give one such as Europe/Kyiv")
+        return value
+
+    @field_validator("pooler")
+    @classmethod
+    def _leads_somewhere(cls, value: str, info: ValidationInfo) -> str:
+        if value != "none" and info.data.get("dsn") is None:
+            raise ValueError("a pooler is in front of a PostgreSQL of yours: set dsn, too")
+        return value
+
+    @field_validator("direct_dsn")
+    @classmethod
+    def _leads_around_a_pooler(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("pooler") == "none":
+            raise ValueError("it is the way around a pooler: set pooler, too")
         return value
 
     @classmethod

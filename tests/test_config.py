@@ -14,6 +14,8 @@ def _nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "PORT",
         "DATA_DIR",
         "DSN",
+        "POOLER",
+        "DIRECT_DSN",
         "ADMIN_KEY",
         "OPEN_READ",
         "SCHEMA",
@@ -74,6 +76,9 @@ def test_a_misspelt_name_in_the_file_is_refused(tmp_path: Path):
         {"schema_name": "a b"},
         {"log_level": "loud"},
         {"admin_key": "x"},
+        {"pooler": "transaction"},
+        {"pooler": "session", "dsn": "postgresql:///a"},
+        {"direct_dsn": "postgresql:///a", "dsn": "postgresql:///b"},
     ],
 )
 def test_what_cannot_be_is_refused_without_being_repeated(given: dict[str, object]):

@@ -43,6 +43,7 @@ from incidentlog.store.builds import (
 )
 from incidentlog.store.connect import Access, Pool
 from incidentlog.store.migrate import migrate
+from incidentlog.store.pooler import check_pooler
 from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
 from incidentlog.store.writer import Writer
 from incidentlog.subjects.change import Families
@@ -142,7 +143,8 @@ async def running(
 
     nodes = Nodes(
         access, pool, runner, grown,
-        checkpoint=partial(_checkpoint, pool), learn=learn, switched=refresh, notify=settings.notify,
+        checkpoint=partial(_checkpoint, pool), learn=learn, switched=refresh,
+        notify=settings.notify and access.has_sessions,
     )  # fmt: skip
     writer = Writer(access, grown=nodes.appended)
     eraser = Eraser(access, rebuild, refresh, partial(_forget_ignorant, access, pool))
@@ -256,7 +258,12 @@ def access_of(settings: Settings, server: Server | None) -> Access:
     """How to reach the log: on the embedded server, with its roles, or on one of the user's with one login."""
     if server is None:
         assert settings.dsn is not None  # noqa: S101 - without a DSN there is an embedded server
-        return Access(admin=settings.dsn, schema=settings.schema_name)
+        return Access(
+            admin=settings.dsn,
+            schema=settings.schema_name,
+            pooled=settings.pooler == "transaction",
+            direct=settings.direct_dsn,
+        )
     return Access(
         admin=server.dsn(),
         schema=settings.schema_name,
@@ -291,6 +298,7 @@ async def _serve(
     from incidentlog.api.app import make_app  # noqa: PLC0415 - it imports the routes, which import this module
 
     await _refuse_a_taken_port(settings)  # before anything is made that is told once, when it serves
+    await check_pooler(access)
     applied = await migrate(access, settings.zone)
     log.info("migrated", applied=[m.number for m in applied], shared_roles=access.shared_roles)
     made = await first_key(access, settings.admin_key)

@@ -31,12 +31,17 @@ def load_settings(**given: Any) -> "Settings":
 @contextmanager
 def reaching(settings: "Settings") -> Iterator["Access"]:
     """How to reach the log's database; the embedded one is started, or joined where a service runs it."""
+    import asyncio
+
     from incidentlog.api.service import access_of
     from incidentlog.embedded import data_root, start
+    from incidentlog.store.pooler import check_pooler
 
     with database_failures():
         if settings.dsn is not None:
-            yield access_of(settings, None)
+            access = access_of(settings, None)
+            asyncio.run(check_pooler(access))
+            yield access
             return
         with start(data_root(settings.data_dir), progress=say) as running:
             yield access_of(settings, running.server)
@@ -50,8 +55,9 @@ def database_failures() -> Iterator[None]:
     from incidentlog.audit.notes import NoteError
     from incidentlog.audit.state import StateError
     from incidentlog.embedded import EmbeddedError
-    from incidentlog.store.connect import lost
+    from incidentlog.store.connect import NoSessionError, lost
     from incidentlog.store.migrate import MigrationError
+    from incidentlog.store.pooler import PoolerError
 
     try:
         yield
@@ -59,7 +65,7 @@ def database_failures() -> Iterator[None]:
         raise
     except Exception as error:
         match cause := innermost(error):
-            case MigrationError() | StateError() | NoteError():
+            case MigrationError() | StateError() | NoteError() | PoolerError() | NoSessionError():
                 raise Failed(str(cause), Code.CONFLICT if isinstance(cause, StateError) else Code.FAILURE) from error
             case EmbeddedError():
                 raise Failed(str(cause), Code.UNAVAILABLE) from error

@@ -120,7 +120,8 @@ class RebuilderApart:
 
 
 def _start_line(access: Access, log_level: str, work: str) -> bytes:
-    return orjson.dumps({"dsn": access.dsn("runner"), "schema": access.schema, "log_level": log_level, "work": work})
+    where = {"dsn": access.dsn("runner"), "schema": access.schema, "pooled": access.pooled}
+    return orjson.dumps({**where, "log_level": log_level, "work": work})
 
 
 async def _spawn() -> asyncio.subprocess.Process:
@@ -155,7 +156,7 @@ async def serve_apart(configure_logging: Callable[[str], None]) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    access = Access(start["dsn"], schema=start["schema"])
+    access = Access(start["dsn"], schema=start["schema"], pooled=start["pooled"])
     if start["work"] == "building":
         await _rebuild(access, down)
     grown, registered = Wakeup(), [False]

@@ -48,8 +48,8 @@ async def replay(
     this code's, or were built anew meanwhile; KeyError for a projection that is none.
     """
     names = list(PROJECTIONS) if projection is None else _with_its_tally(projection)
+    scratch = await access.connect("runner", session=True)
     served = await access.connect("runner")
-    scratch = await access.connect("runner")
     try:
         identity = await read_log(served)
         builds = _served(await active_builds(served), names)

@@ -22,6 +22,16 @@ OWNER: Final = "incidentlog_owner"
 RETRIABLE: Final = frozenset({"40001", "40P01", "53300", "57P01", "57P02", "57P03", "25006"})
 """SQLSTATEs after which a write may be sent again: ids make it exactly once."""
 
+CARRIED: Final = frozenset({"application_name", "timezone"})
+"""What PgBouncer gives each client anew with every connection; any other setting it refuses."""
+
+
+class NoSessionError(Exception):
+    """There is only a pooler, and what is asked for needs a session."""
+
+    def __str__(self) -> str:
+        return "this needs a connection around the pooler: set INCIDENTLOG_DIRECT_DSN (docs/pgbouncer.md)"
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -33,6 +43,10 @@ class Access:
     """What the roles' passwords are derived from; None where one login stands for all roles."""
     login: Callable[[str, str], str] | None = None
     """With `secret`: the DSN of a user with a password."""
+    pooled: bool = False
+    """Whether a pooler hands the connections on after each transaction: they are no sessions then."""
+    direct: str | None = field(default=None, repr=False)
+    """With a pooler: the DSN that goes around it; None where there is none."""
 
     @property
     def shared_roles(self) -> bool:
@@ -48,13 +62,21 @@ class Access:
         assert self.secret is not None  # noqa: S101 - shared roles have no passwords of their own
         return hmac.new(self.secret.encode(), role.encode(), hashlib.sha256).hexdigest()
 
-    async def connect(self, role: Role | None = None) -> Connection:
-        """A connection of its own, for a role or (None) for migrating. The caller closes it."""
+    async def connect(self, role: Role | None = None, *, session: bool = False) -> Connection:
+        """A connection of its own, for a role or (None) for migrating. The caller closes it.
+
+        `session`: one that keeps what is set on it (LISTEN, temporary tables), which no pooler may hand on; raises
+        NoSessionError where there is only a pooler.
+        """
+        if session and not self.has_sessions:
+            raise NoSessionError
+        around = self.pooled and self.direct is not None and (session or role is None)
+        dsn = self.direct if around else self.admin if role is None else self.dsn(role)
         connection: Connection = await asyncpg.connect(
-            self.admin if role is None else self.dsn(role),
+            dsn,
             timeout=10,
             command_timeout=120,
-            server_settings=self.settings(role or "admin"),
+            **self._ways(role or "admin", pooled=self.pooled and not around),
         )
         return connection
 
@@ -66,22 +88,31 @@ class Access:
             max_size=size,
             timeout=10,
             command_timeout=60,
-            server_settings=self.settings(role),
             reset=_nothing,
+            **self._ways(role, pooled=self.pooled),
         )
+
+    @property
+    def has_sessions(self) -> bool:
+        """Whether a connection can be had that is one session for as long as it lasts."""
+        return not self.pooled or self.direct is not None
+
+    def _ways(self, role: str, *, pooled: bool) -> dict[str, Any]:
+        settings = self.settings(role)
+        if not pooled:
+            return {"server_settings": settings}
+        # A statement that was prepared is on one of the pooler's connections, and the next query may be on another.
+        carried = {name: value for name, value in settings.items() if name in CARRIED}
+        return {"server_settings": carried, "statement_cache_size": 0}
 
     def settings(self, role: str) -> dict[str, str]:
         """What every session starts with."""
-        settings = {
+        return {
             "search_path": self.schema,
             "timezone": "UTC",
             "application_name": f"incidentlog {role}",
             "jit": "off",
         }
-        if role == "runner":
-            # What a crash takes from the derived tables, checkpoint and rows together, the log gives again.
-            settings["synchronous_commit"] = "off"
-        return settings
 
 
 async def _nothing(_: Any) -> None:

@@ -66,7 +66,7 @@ class Hints:
 
     async def _converse(self) -> None:
         async with asyncio.timeout(2 * self._answer_seconds):
-            connection = await self._access.connect("reader")
+            connection = await self._access.connect("reader", session=True)
         try:
             async with asyncio.timeout(self._answer_seconds):
                 await connection.add_listener(CHANNEL, self._hear)

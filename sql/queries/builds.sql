@@ -42,12 +42,15 @@ UPDATE log SET generation = generation + 1, erased_upto = b.erased_upto
 FROM builds b WHERE b.build = $1 AND b.erased_upto > log.erased_upto
 
 -- name: advance
--- Move the checkpoint of some builds, if they are where and what the caller thinks they are: compare-and-swap.
+-- Move the checkpoint of some builds, if they are where and what the caller thinks they are: compare-and-swap. The
+-- commit does not wait for the disk: what a crash takes from the derived tables, checkpoint and rows together, the log
+-- gives again.
 -- $1 builds smallint[]
 -- $2 from_position bigint
 -- $3 to_position bigint
 -- $4 state text
-UPDATE builds SET position = $3 WHERE build = ANY($1) AND position = $2 AND state = $4 RETURNING build
+UPDATE builds SET position = $3 WHERE build = ANY($1) AND position = $2 AND state = $4
+RETURNING build, set_config('synchronous_commit', 'off', true)
 
 -- name: drop_subjects
 -- The rows of a build go.
