@@ -42,6 +42,7 @@ def make_app(service: Service) -> web.Application:
     app = web.Application(client_max_size=LINE + 1)
     app[SERVICE] = service
     replay.add_replays(app)
+    app.on_shutdown.append(_stop_waiting)
     # Each handler is wrapped, instead of one middleware before them all: that costs a tenth of an append's time.
     for module in MODULES:
         for route in module.routes:
@@ -52,6 +53,10 @@ def make_app(service: Service) -> web.Application:
             app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])
     app.router.add_route("*", r"/{nowhere:[\s\S]*}", guarded(nowhere))
     return app
+
+
+async def _stop_waiting(app: web.Application) -> None:
+    app[SERVICE].stopping.set()
 
 
 async def nowhere(request: web.Request) -> web.Response:

@@ -150,11 +150,16 @@ def wants_seal(request: web.Request) -> bool:
     return wait is not None
 
 
+async def is_sealed(service: Service, position: int) -> bool:
+    """Wait, as long as `wait=sealed` does, for a position to be sealed; whether it is."""
+    return await service.unless_it_stops(service.notary.sealed(position, SEAL_SECONDS))
+
+
 async def seal_of(service: Service, event_id: UUID, outcome: log.Outcome) -> dict[str, Any]:
     """The proof of what was appended just now, null where it takes longer than one waits, and where it will be."""
     if not isinstance(outcome, log.Appended | log.Duplicate):
         return {}
-    sealed = service.notary.published is not None and await service.notary.sealed(outcome.position, SEAL_SECONDS)
+    sealed = service.notary.published is not None and await is_sealed(service, outcome.position)
     return {
         "proof": await proof_of(service, outcome.position) if sealed else None,
         "proof_url": f"/v1/events/{event_id}/proof",

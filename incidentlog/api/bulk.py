@@ -9,7 +9,7 @@ from uuid import UUID
 from aiohttp import web
 
 from incidentlog.api.answers import answer, dumps
-from incidentlog.api.audit import SEAL_SECONDS, wants_seal
+from incidentlog.api.audit import is_sealed, wants_seal
 from incidentlog.api.errors import POSITION
 from incidentlog.api.events import may_append, refusal_of
 from incidentlog.api.formats import NDJSON
@@ -65,7 +65,7 @@ async def append_many(request: web.Request) -> web.Response:
     if taken.last is None:
         return taken.answer({}, {})
     request[POSITION] = taken.last
-    seal = {"sealed": await service.notary.sealed(taken.last, SEAL_SECONDS)} if sealed else {}
+    seal = {"sealed": await is_sealed(service, taken.last)} if sealed else {}
     return taken.answer(seal, {"Log-Position": str(taken.last)})
 
 

@@ -5,7 +5,6 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from itertools import count
 from typing import Final
 
 import structlog
@@ -23,9 +22,8 @@ GONE: Final = 499
 """As nginx has it: whoever asked closed the connection before there was an answer."""
 SLOW_SECONDS = 1.0
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
-_PROCESS = secrets.token_hex(4)
-_REQUESTS = count(1)
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+"""Version 00, or a later one that is written alike (W3C Trace Context §3.2)."""
 
 log = structlog.get_logger(__name__)
 
@@ -104,13 +102,13 @@ def _end_body(request: web.Request, response: web.StreamResponse) -> None:
 
 
 def _trace_id(request: web.Request) -> str:
-    """The caller's id, or the trace of a W3C traceparent, or one of ours."""
+    """The caller's id, or the trace of a W3C traceparent, or one of ours, which tells nothing of other requests."""
     headers = request.headers
     if "X-Request-Id" in headers and _GIVEN.fullmatch(headers["X-Request-Id"]):
         return headers["X-Request-Id"]
     if "traceparent" in headers and (parent := _TRACEPARENT.fullmatch(headers["traceparent"])):
         return parent[1]
-    return f"{_PROCESS}{next(_REQUESTS):08x}"
+    return secrets.token_hex(8)
 
 
 def _from_http(error: web.HTTPException, request: web.Request) -> Problem:

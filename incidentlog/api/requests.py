@@ -78,8 +78,9 @@ async def _moment_of(request: web.Request, *, of_log: bool) -> Moment:
 
 async def reached(request: web.Request, position: int, *, named: bool) -> bool:
     """Wait for the projections to reach a position; raises ProjectionLagging when they do not, and it was named."""
-    runner = request.app[SERVICE].runner
-    if await runner.reached(position, _patience(request) if named else SOON_SECONDS):
+    service = request.app[SERVICE]
+    runner, patience = service.runner, _patience(request) if named else SOON_SECONDS
+    if runner.position >= position or await service.unless_it_stops(runner.reached(position, patience)):
         return True
     if named:
         raise ProjectionLagging(f"at position {runner.position}", position=runner.position)

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import resource
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -89,6 +89,18 @@ class Service:
     """How many requests may fold at once what was reported: each takes a core."""
     keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """How many requests may at once open or end a session: each takes a connection of its own."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the service stops."""
+
+    async def unless_it_stops(self, waiting: Coroutine[Any, Any, bool]) -> bool:
+        """What a wait comes to; False once the service stops: a wait for what may never come holds up no stop."""
+        tasks = asyncio.ensure_future(waiting), asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return tasks[0].done() and tasks[0].result()
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 @asynccontextmanager

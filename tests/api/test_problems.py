@@ -1,6 +1,7 @@
 """Refusals in the usual form, and what they mean in words; routes and methods that are not there."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -88,6 +89,23 @@ async def test_an_odd_request_id_is_replaced(timeline: Served, name: str):
     answer = await timeline.get("/v1/nothing", {"X-Request-Id": name})
     assert answer.json["trace_id"] != name
     assert len(answer.json["trace_id"]) == 16
+
+
+@pytest.mark.parametrize(
+    "parent", ["ff-{t}-b7ad6b7169203331-01", "00-{z}-b7ad6b7169203331-01", "00-{t}-0000000000000000-01"]
+)
+async def test_a_traceparent_that_is_none_is_no_id(timeline: Served, parent: str):
+    trace, zeros = "0af7651916cd43dd8448eb211c80319c", "0" * 32
+    answer = await timeline.get("/v1/nothing", {"traceparent": parent.format(t=trace, z=zeros)})
+    assert answer.json["trace_id"] not in {trace, zeros}
+
+
+async def test_an_id_of_ours_tells_nothing_of_other_requests(timeline: Served):
+    """No counter, no part that they share: how many ask what is nobody's business."""
+    ids = [(await timeline.get("/v1/nothing")).json["trace_id"] for _ in range(40)]
+    assert all(len(set(place)) > 1 for place in zip(*ids, strict=True))
+    steps = {int(after, 16) - int(before, 16) for before, after in pairwise(ids)}
+    assert len(steps) == 39
 
 
 async def test_a_fault_of_ours_is_told_without_its_details(service: Served, monkeypatch: pytest.MonkeyPatch):

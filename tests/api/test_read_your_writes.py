@@ -1,10 +1,16 @@
 """A read that names a position waits until it is there, for a while."""
 
 import asyncio
+from pathlib import Path
 
+import aiohttp
+import orjson
 import pytest
 
-from tests.api.serving import Answer, Served
+from incidentlog.audit.beginning import begin_if_new
+from incidentlog.audit.state import Folder
+from incidentlog.store.connect import Access
+from tests.api.serving import ADMIN, Answer, Served, serving
 from tests.commands import strike
 
 PATHS = ["/v1/events", "/v1/projections/city_incidents", "/v1/subjects/strike:one", "/v1/streams/strike:one"]
@@ -35,6 +41,41 @@ def behind(answer: Answer, position: int) -> None:
     assert (answer.status, answer.slug) == (503, "projection-lagging")
     assert answer.headers["Retry-After"] == "1"
     assert answer.json["position"] == position
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_whoever_waits_for_what_may_never_come_holds_up_no_stop(
+    access: Access, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+):
+    """A read that waits for a position, an append that waits for its seal: both are told when the service stops."""
+    waits = asyncio.Event()
+
+    async def never(*_: object) -> bool:
+        waits.set()
+        return await asyncio.Event().wait()
+
+    monkeypatch.setattr("incidentlog.runner.progress.Progress.reached", never)
+    monkeypatch.setattr("incidentlog.audit.notary.Notary.sealed", never)
+    folder = Folder(tmp_path / "log")
+    await begin_if_new(access, folder, origin=None, key=None)
+    headers = {"Authorization": f"Bearer {ADMIN}", "Prefer": "wait=10", "Content-Type": "application/json"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        async with serving(access, folder=folder) as service:
+            path = "/v1/projections/city_incidents?min_position=9" if method == "GET" else "/v1/events?wait=sealed"
+            body = None if method == "GET" else orjson.dumps(strike())
+            asking = asyncio.create_task(session.request(method, service.url + path, data=body))
+            async with asyncio.timeout(10):
+                await waits.wait()
+        async with await asking as answer:
+            told = await answer.json()
+    if method == "GET":
+        assert (answer.status, told["type"], answer.headers["Retry-After"]) == (
+            503,
+            "/problems/projection-lagging",
+            "1",
+        )
+    else:
+        assert (answer.status, told["position"], told["proof"]) == (201, 1, None)
 
 
 async def test_a_position_that_does_not_come_is_not_waited_for_longer_than_asked(service: Served):
