@@ -29,6 +29,7 @@ async def ready(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     checks: dict[str, Any] = {"database": "ok", "projections": "ok"}
     head, lagging = service.runner.position, list[Lag]()
+    warning: str | None = None
     try:
         async with asyncio.timeout(2):
             head = (await read_head(service.pool)).position
@@ -37,6 +38,7 @@ async def ready(request: web.Request) -> web.Response:
                 checks["projections"] = "not built yet"
             if "verbose" in request.query:
                 lagging = await lags(service.pool, builds.values())
+                warning = await service.ahead.look()
     except Exception as error:  # noqa: BLE001 - whatever it is, the database does not answer
         checks["database"] = type(error).__name__
     lag = head - service.runner.position
@@ -51,6 +53,7 @@ async def ready(request: web.Request) -> web.Response:
     if "verbose" in request.query:
         body |= {
             "checks": checks,
+            "warnings": [warning] if warning else [],
             "head": head,
             "position": service.runner.position,
             "lag_events": lag,

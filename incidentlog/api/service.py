@@ -16,6 +16,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from incidentlog.api.ahead import Ahead
 from incidentlog.api.keys import Keys, Reader, first_key
 from incidentlog.api.nodes import Nodes
 from incidentlog.audit.access import AccessLog
@@ -82,6 +83,7 @@ class Service:
     eraser: Eraser
     accesses: AccessLog
     notary: Notary
+    ahead: Ahead
     tree: Tree
     files: asyncio.Semaphore
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
@@ -169,6 +171,7 @@ async def running(
     accesses = AccessLog(access, identity, clock, append_digest, keep_days=settings.access_days)
     witnesses = [Witness.parse(text) for text in settings.witnesses]
     notary = Notary(access, folder, clock, key=settings.log_key, witnesses=witnesses)
+    ahead = Ahead(pool)
     await notary.begin()  # before anything is appended to a log that is not the one it was
     service = Service(
         access=access,
@@ -186,6 +189,7 @@ async def running(
         eraser=eraser,
         accesses=accesses,
         notary=notary,
+        ahead=ahead,
         tree=Tree(pool, identity.fork),
         files=asyncio.Semaphore(FILES),
     )
@@ -193,7 +197,7 @@ async def running(
         async with asyncio.TaskGroup() as parts:
             tasks = [
                 parts.create_task(part.run())
-                for part in (writer, runner, rebuilder, hub, eraser, accesses, notary, nodes)
+                for part in (writer, runner, rebuilder, hub, eraser, accesses, notary, nodes, ahead)
             ]
             try:
                 yield service

@@ -166,6 +166,17 @@ def _database(settings: "Settings") -> Iterator[Check]:
         yield Check("database", "fail", str(failed))
 
 
+async def _recorded(access: "Access") -> Check:
+    from incidentlog.store.doctor import ahead
+
+    connection = await access.connect()
+    try:
+        warning = await ahead(connection)
+    finally:
+        await connection.close()
+    return Check("recorded", "warn" if warning else "ok", warning or "no event is ahead of the database's clock")
+
+
 def _schema(access: "Access") -> Iterator[Check]:
     import asyncio
 
@@ -191,6 +202,8 @@ def _schema(access: "Access") -> Iterator[Check]:
         detail = f"{len(told) - len(missing)} of {len(told)} applied"
         more = ": the next start, or `incidentlog db migrate`, applies the others" if missing else ""
         yield Check("migrations", "warn" if missing else "ok", detail + more)
+        if not missing:
+            yield asyncio.run(_recorded(access))
     if access.shared_roles:
         yield Check("roles", "warn", "one login stands for all roles: it may change what the roles protect")
     else:

@@ -1,13 +1,16 @@
 """Whether the service lives, and says so when it cannot do its work."""
 
 import asyncio
+import re
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
 from incidentlog.store.connect import Access
+from incidentlog.store.doctor import ahead
 from tests.api.serving import ADMIN, Served, serving
 from tests.commands import strike
 from tests.conftest import run_admin
@@ -35,6 +38,29 @@ async def test_a_node_that_says_it_is_ready_can_be_followed_at_once(access: Acce
         url, headers = service.url.replace("http", "ws") + "/v1/live", {"Authorization": f"Bearer {ADMIN}"}
         async with client(url, additional_headers=headers) as c:
             await c.subscribe("city_incidents")
+
+
+async def test_a_log_whose_time_is_ahead_of_the_clock_is_warned_of(access: Access):
+    """A clock that was ahead by 400 days leaves the log's time there: instants never go back."""
+    connection = await access.connect()
+    async with serving(access) as service:
+        await service.add(strike())
+        await service.ready()
+        assert (await service.get("/readyz?verbose")).json["warnings"] == []
+        await connection.execute("ALTER TABLE commits DISABLE TRIGGER append_only")
+        await connection.execute("UPDATE commits SET recorded_at = recorded_at + interval '400 days'")
+        await connection.execute("ALTER TABLE commits ENABLE ALWAYS TRIGGER append_only")
+        first, second = [(await service.post(strike())).json["recorded_at"] for _ in range(2)]
+        assert first[:19] == second[:19]
+        with capture_logs() as logged:
+            told = await service.get("/readyz?verbose")
+            await service.get("/readyz?verbose")
+        assert (told.status, told.json["status"]) == (200, "ok")  # it can work all the same
+        (warning,) = told.json["warnings"]
+        assert re.search(r"(399|400) days.* ahead of the database's clock", warning)
+        assert [line["detail"] for line in logged if line["event"] == "log_ahead_of_clock"] == [warning]
+        assert (await ahead(connection)) is not None
+    await connection.close()
 
 
 async def test_without_its_database_it_lives_and_is_not_ready(server: Server, access: Access):

@@ -20,7 +20,7 @@ def test_a_service_that_runs_is_well(demo: Demo, terminal: Terminal):
     code, found = checks(terminal, INCIDENTLOG_DATA_DIR=str(demo.root), INCIDENTLOG_PORT=port)
     assert code == 0, found
     assert found["service"]["detail"].startswith(f"answers at {demo.url}")
-    assert {"python", "gazetteer", "postgresql", "database", "clock", "migrations", "roles"} <= set(found)
+    assert {"python", "gazetteer", "postgresql", "database", "clock", "migrations", "recorded", "roles"} <= set(found)
     assert {check["status"] for check in found.values()} == {"ok"}
 
 
