@@ -372,7 +372,8 @@ async def _until(stop: asyncio.Event, embedded: Running | None) -> int:
 
 
 async def _died(embedded: Running) -> Literal[True]:
-    log.error("postgres_died", exit_code=await embedded.died())
+    code = await embedded.died()
+    log.error("postgres_died", exit_code=code, said=embedded.last_words())
     return True
 
 

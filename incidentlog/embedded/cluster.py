@@ -12,6 +12,7 @@ from pathlib import Path
 from incidentlog.embedded.account import Account
 from incidentlog.embedded.binaries import Binaries
 from incidentlog.embedded.errors import EmbeddedError
+from incidentlog.embedded.last_words import with_the_disk
 from incidentlog.embedded.launch import run, spawn
 from incidentlog.embedded.root import Root, remove
 from incidentlog.embedded.server import SUPERUSER, read_password
@@ -108,7 +109,8 @@ def _run_initdb(root: Root, command: list[str], account: Account) -> None:
             process.kill()
             process.wait()
     if code != 0:
-        raise EmbeddedError(f"initdb failed: {root.start_log.read_text('utf-8', 'replace').strip()}")
+        said = root.start_log.read_text("utf-8", "replace").strip()
+        raise EmbeddedError(with_the_disk(f"initdb failed: {said}", root.path))
 
 
 def _initdb(binaries: Binaries, data: Path, password: Path) -> list[str]:

@@ -9,6 +9,7 @@ from incidentlog.embedded.account import Account
 from incidentlog.embedded.binaries import Binaries
 from incidentlog.embedded.ending import Patience, end
 from incidentlog.embedded.errors import EmbeddedError
+from incidentlog.embedded.last_words import last_words
 from incidentlog.embedded.launch import spawn
 from incidentlog.embedded.processes import MARK, read_pid_file
 from incidentlog.embedded.root import Root
@@ -18,8 +19,6 @@ from incidentlog.embedded.waiting import Progress, polling
 
 _PORT_TRIES = 3
 _UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-_LOG_LINES = 8
-_LOG_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +90,4 @@ class Launch:
         return f"PostgreSQL is starting on {self.data}: {last}"
 
     def _log(self) -> str:
-        """The end of what it said: before its own log was open, and since."""
-        own = max(self.data.glob("log/*.log"), key=lambda path: path.stat().st_mtime, default=None)
-        said = [_tail(path) for path in (self.root.start_log, own) if path is not None]
-        return "\n".join(text for text in said if text)
-
-
-def _tail(path: Path) -> str:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _LOG_BYTES))
-        lines = file.read().decode("utf-8", "replace").strip().split("\n")
-    return "\n".join(lines[-_LOG_LINES:])
+        return last_words(self.root, self.data)

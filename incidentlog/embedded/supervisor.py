@@ -13,6 +13,7 @@ from incidentlog.embedded.binaries import find
 from incidentlog.embedded.cluster import databases, ensure
 from incidentlog.embedded.ending import Patience, clear, end
 from incidentlog.embedded.errors import EmbeddedError
+from incidentlog.embedded.last_words import last_words, with_the_disk
 from incidentlog.embedded.launch import refuse_other_threads
 from incidentlog.embedded.postmaster import Launch
 from incidentlog.embedded.processes import runs_on
@@ -61,6 +62,10 @@ class Running:
         while (code := self.exit_code()) is None:  # noqa: ASYNC110 -- nobody in this process could set an event
             await asyncio.sleep(_DIED_POLL_SECONDS)
         return code
+
+    def last_words(self) -> str:
+        """The end of what the server said; and that its disk is full, if it is."""
+        return last_words(self._root, self.server.data)
 
     def stop(self, patience: Patience | None = None) -> None:
         """Stop the server if this process runs it, else leave it alone. A second call does nothing.
@@ -138,7 +143,7 @@ def _own(root: Root, lock: IO[str], *, durable: bool, progress: Progress, limit_
         return Running(server, root, process, lock)
     except (OSError, subprocess.SubprocessError) as error:
         lock.close()
-        raise EmbeddedError(f"Cannot start PostgreSQL in {root.path}: {error}") from error
+        raise EmbeddedError(with_the_disk(f"Cannot start PostgreSQL in {root.path}: {error}", root.path)) from error
     except BaseException:
         lock.close()
         raise

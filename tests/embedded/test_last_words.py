@@ -1,0 +1,94 @@
+"""What is told of a server that ended, above all of a disk that is full."""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from incidentlog.embedded import EmbeddedError, start
+from incidentlog.embedded.last_words import full_disk, last_words
+from incidentlog.embedded.root import Root
+from tests.embedded.acting import end_all_on
+
+FULL = re.compile(r"The disk of (\S+) is full: ([\d,]+) bytes are free")
+
+
+@pytest.fixture
+def small(made: Path) -> Iterator[Path]:
+    """A root on a disk of 112 MB, which only root can make."""
+    path = Path(tempfile.mkdtemp(prefix="incidentlog-disk-", dir="/var/tmp"))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=112m,mode=711", "tmpfs", path]
+    if (
+        os.geteuid()
+        or shutil.which("mount") is None
+        or subprocess.run(mount, check=False, capture_output=True).returncode
+    ):
+        path.rmdir()
+        pytest.skip("only root, where he may, can mount a disk to fill")
+    try:
+        subprocess.run(["cp", "-a", made, path / "root"], check=True)
+        yield path / "root"
+    finally:
+        end_all_on(path)
+        subprocess.run(["umount", path], check=True)
+        path.rmdir()
+
+
+async def test_a_server_whose_disk_is_full_says_so_when_it_ends_and_when_it_is_started_again(small: Path):
+    rest = small / "rest"
+    with start(small, durable=False) as running:
+        connection = await asyncpg.connect(running.server.dsn())
+        await connection.execute("CREATE TABLE kept AS SELECT 42 AS n")
+        _fill(rest)
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            for _ in range(100):  # megabytes of write-ahead log, and nothing else
+                await connection.execute(
+                    "SELECT pg_logical_emit_message(false, 'test', repeat('x', 1000000))", timeout=60
+                )
+        connection.terminate()
+        async with asyncio.timeout(30):
+            assert await running.died() != 0
+        told = FULL.search(running.last_words())
+        assert told is not None, running.last_words()
+        assert told[1].startswith(str(running.server.data))
+        assert int(told[2].replace(",", "")) < 2**24
+    with pytest.raises(EmbeddedError, match="is full"):
+        start(small, durable=False)
+    rest.unlink()
+    with start(small, durable=False) as running:
+        connection = await asyncpg.connect(running.server.dsn())
+        assert await connection.fetchval("SELECT n FROM kept") == 42
+        await connection.close()
+        assert FULL.search(running.last_words()) is None
+
+
+def _fill(file: Path) -> None:
+    room = os.statvfs(file.parent)
+    with file.open("wb") as filling:
+        os.posix_fallocate(filling.fileno(), 0, room.f_bavail * room.f_frsize - 2**20)
+
+
+def test_a_disk_that_has_room_is_full_only_where_the_server_says_so(home: Path):
+    assert full_disk(home) is None
+    told = FULL.match(full_disk(home, 'PANIC:  could not write to file "pg_wal/x": No space left on device') or "")
+    assert told is not None
+    assert told[1] == str(home)
+    assert int(told[2].replace(",", "")) > 2**24
+
+
+def test_the_end_of_both_logs_is_told(home: Path):
+    root = Root.at(home)
+    data = home / "pg-18"
+    (data / "log").mkdir(parents=True)
+    root.start_log.parent.mkdir(parents=True, exist_ok=True)
+    root.start_log.write_text("before\n")
+    (data / "log/postgresql-Mon.log").write_text("".join(f"line {n}\n" for n in range(20)))
+    assert last_words(root, data).splitlines() == ["before", *(f"line {n}" for n in range(12, 20))]
