@@ -262,7 +262,7 @@ async def test_a_fork_goes_on_under_another_name_and_key(sealed: Sealing):
     await sealed.append(300)
     await sealed.seal()
     old = sealed.folder.read()
-    await sealed.harm("DELETE FROM event_private", "DELETE FROM events WHERE position > 290", "DELETE FROM commits")
+    await sealed.harm("DELETE FROM events WHERE position > 290", "DELETE FROM commits")
     await sealed.admin.execute("INSERT INTO commits VALUES (290, now())")
     assert (await sealed.seal()).status == "tampered"
     begun = await fork(sealed.access, sealed.folder, origin=None, key=None)
