@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     """How many days it is kept who read what; the digest of each day stays in the log."""
+    append_seconds: Annotated[float, Field(ge=1, le=60)] = 8
+    """After how long an append that the database does not answer is told 503; a large bulk is given longer."""
+    lag_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60
+    """For how long an event may wait for the projections before the service says it is not ready."""
+    still_seconds: Annotated[float, Field(ge=1, le=86_400)] = 10
+    """For how long the projections may make no progress, with events waiting, before it says so."""
     notify: bool = True
     """Whether processes on one log tell each other with NOTIFY; without it they find out by looking, twice a second."""
     origins: Annotated[list[str], NoDecode, Field(max_length=100)] = []

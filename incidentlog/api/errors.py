@@ -12,7 +12,7 @@ from aiohttp import ClientConnectionResetError, web
 
 from incidentlog.api.answers import problem
 from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge, Unavailable
-from incidentlog.store.connect import lost
+from incidentlog.store.connect import lost, told, why
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 POSITION: Final = web.RequestKey("position", int)
@@ -57,8 +57,8 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             log.info("gone", request_id=trace, method=request.method, path=request.path)
             return web.Response(status=GONE)  # which nobody gets
         if lost(error):
-            log.warning("database_away", request_id=trace, path=request.path, error=repr(error))
-            response = problem(Unavailable(), instance=request.path, trace_id=trace)
+            log.warning("database_away", request_id=trace, path=request.path, error=told(error))
+            response = problem(Unavailable(why(error)), instance=request.path, trace_id=trace)
         else:
             log.exception("failed", request_id=trace, method=request.method, path=request.path)
             response = problem(Internal(), instance=request.path, trace_id=trace)

@@ -9,12 +9,14 @@ from incidentlog import __version__
 from incidentlog.api.answers import answer
 from incidentlog.api.requests import SERVICE
 from incidentlog.store.builds import Lag, active_builds, built, lags
+from incidentlog.store.connect import why
 from incidentlog.store.read import read_head
+from incidentlog.store.writer import Writer
 
 routes = web.RouteTableDef()
 SEALING_IS_WELL = frozenset({"sealing", "following", "off"})
 LAG_EVENTS = 10_000
-"""How far the projections may be behind before the service says it is not ready."""
+"""How far the projections may be behind before the service says it is not ready; for how long, the settings say."""
 
 
 @routes.get("/livez")
@@ -25,14 +27,18 @@ async def live(_: web.Request) -> web.Response:
 
 @routes.get("/readyz")
 async def ready(request: web.Request) -> web.Response:
-    """The database answers, the projections keep up and can be followed here; `verbose` tells each check."""
+    """The database answers, appends go through, the projections keep up and can be followed here.
+
+    `verbose` tells each check.
+    """
     service = request.app[SERVICE]
-    checks: dict[str, Any] = {"database": "ok", "projections": "ok"}
+    checks: dict[str, Any] = {"database": "ok", "appends": _appends(service.writer), "projections": "ok"}
     head, lagging = service.runner.position, list[Lag]()
     warning: str | None = None
     try:
         async with asyncio.timeout(2):
             head = (await read_head(service.pool)).position
+            service.runner.expect(head)
             builds = await active_builds(service.pool)
             if not (built(builds) and await service.hub.follows_all()):
                 checks["projections"] = "not built yet"
@@ -40,12 +46,16 @@ async def ready(request: web.Request) -> web.Response:
                 lagging = await lags(service.pool, builds.values())
                 warning = await service.ahead.look()
     except Exception as error:  # noqa: BLE001 - whatever it is, the database does not answer
-        checks["database"] = type(error).__name__
+        checks["database"] = why(error) or type(error).__name__
     lag = head - service.runner.position
     if service.runner.failure is not None:
         checks["projections"] = service.runner.failure
     elif lag > LAG_EVENTS:
         checks["projections"] = f"{lag} events behind"
+    elif service.runner.still_seconds > service.still_seconds:
+        checks["projections"] = f"no progress for {service.runner.still_seconds:.0f} s, and {lag} behind"
+    elif service.runner.lag_seconds > service.lag_seconds:
+        checks["projections"] = f"{service.runner.lag_seconds:.0f} s behind"
     if service.notary.status not in SEALING_IS_WELL:
         checks["sealing"] = service.notary.status
     good = all(value == "ok" for value in checks.values())
@@ -57,6 +67,8 @@ async def ready(request: web.Request) -> web.Response:
             "head": head,
             "position": service.runner.position,
             "lag_events": lag,
+            "lag_seconds": round(service.runner.lag_seconds, 3),
+            "still_seconds": round(service.runner.still_seconds, 3),
             "projections": {
                 each.projection: {
                     "version": each.version,
@@ -76,3 +88,11 @@ async def ready(request: web.Request) -> web.Response:
             "version": __version__,
         }
     return answer(body, status=200 if good else 503)
+
+
+def _appends(writer: Writer) -> str:
+    if writer.failure is not None:
+        return writer.failure
+    if writer.overdue_seconds:
+        return f"an append is not answered, {writer.overdue_seconds:.0f} s after it should be"
+    return "ok"

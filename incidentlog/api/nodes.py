@@ -56,6 +56,7 @@ class Nodes:
     def appended(self, position: int) -> None:
         """This process has appended."""
         self._head = max(self._head, position)
+        self._progress.expect(position)
         self._grown.ring()
         if self.hints is not None:
             self.hints.tell("grown")
@@ -99,6 +100,7 @@ class Nodes:
         if head > self._head:
             self._head = head
             self._grown.ring()
+        self._progress.expect(head)
         builds = frozenset(build.build for build in (await active_builds(self._pool)).values())
         position = await self._checkpoint()
         before = self._progress.position

@@ -85,6 +85,9 @@ class Service:
     notary: Notary
     ahead: Ahead
     tree: Tree
+    lag_seconds: float
+    still_seconds: float
+    """For how long an event may wait, and the projections stand still, while the service is ready."""
     files: asyncio.Semaphore
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
     folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
@@ -160,7 +163,7 @@ async def running(
         checkpoint=partial(_checkpoint, pool), learn=learn, switched=refresh,
         notify=settings.notify and access.has_sessions,
     )  # fmt: skip
-    writer = Writer(access, grown=nodes.appended)
+    writer = Writer(access, grown=nodes.appended, seconds=settings.append_seconds)
     eraser = Eraser(access, rebuild, refresh, partial(_forget_ignorant, access, pool))
 
     async def append_digest(event: dict[str, Any]) -> None:
@@ -191,6 +194,8 @@ async def running(
         notary=notary,
         ahead=ahead,
         tree=Tree(pool, identity.fork),
+        lag_seconds=settings.lag_seconds,
+        still_seconds=settings.still_seconds,
         files=asyncio.Semaphore(FILES),
     )
     try:

@@ -20,6 +20,7 @@ import orjson
 import structlog
 
 from incidentlog.clock import Clock
+from incidentlog.errors import Overloaded, Unavailable
 from incidentlog.store.access import (
     Entry,
     Kept,
@@ -147,7 +148,7 @@ class AccessLog:
                 finally:
                     connection.terminate()
             except Exception as error:
-                if not lost(error):
+                if not lost(error) and not isinstance(error, Overloaded | Unavailable):
                     raise
                 log.warning("access_digest_interrupted", error=repr(error))
                 await asyncio.sleep(RETRY_SECONDS)

@@ -20,7 +20,7 @@ from incidentlog.runner.rebuilder import Rebuilder
 from incidentlog.runner.runner import RETRY_SECONDS, Runner
 from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.builds import read_builds
-from incidentlog.store.connect import Access, Pool, lost
+from incidentlog.store.connect import Access, Pool, lost, told
 from incidentlog.subjects.registry import ALWAYS_CLEAR
 
 NICENESS: Final = 5
@@ -60,7 +60,7 @@ class RunnerApart(Progress):
             except Exception as error:
                 if not lost(error):
                     raise
-                log.warning("learning_interrupted", error=repr(error))
+                log.warning("learning_interrupted", error=told(error))
             finally:
                 await _end(process)
             self.failure = f"the runner ended with {process.returncode}"
@@ -108,7 +108,7 @@ class RebuilderApart:
             except Exception as error:
                 if not lost(error):
                     raise
-                log.warning("looking_interrupted", error=repr(error))
+                log.warning("looking_interrupted", error=told(error))
                 continue
             process = await _spawn()
             try:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from incidentlog.runner.lane import Lane
+from incidentlog.runner.portion import Portion
 from incidentlog.store.builds import (
     Build,
     SupersededError,
@@ -19,12 +20,12 @@ from incidentlog.store.builds import (
     read_builds,
     release,
 )
-from incidentlog.store.connect import Access, Connection, lost
+from incidentlog.store.connect import Access, Connection, lost, told
 from incidentlog.store.read import read_after, read_head, read_log
 from incidentlog.subjects.recorded import Recorded
 
 PAGE: Final = 2_000
-"""Events in one batch: larger than when following, since nobody waits for it."""
+"""The most events in one batch: larger than when following, since nobody waits for it."""
 POLL_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 1.0
 REST: Final = 0.1
@@ -42,6 +43,7 @@ class Rebuilder:
         self._access = access
         self._node: UUID = uuid4()
         self.failure: str | None = None
+        self._portion = Portion(PAGE)
 
     async def run(self, *, until_done: bool = False) -> None:
         """Build whatever is to be built; for ever, or until nothing is."""
@@ -51,8 +53,11 @@ class Rebuilder:
                     if await self._build(connection, reading, until_done=until_done):
                         return
             except Exception as error:
-                self.failure = repr(error)
-                if not lost(error) and not isinstance(error, SupersededError):
+                self.failure = told(error)
+                if lost(error) or isinstance(error, SupersededError):
+                    self._portion.shrink()
+                    log.warning("rebuild_interrupted", events=self._portion.size, error=told(error))
+                else:
                     log.exception("rebuild_failed")
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -85,7 +90,9 @@ class Rebuilder:
                 lane = Lane(connection, under_way, zone)
                 log.info("building", builds=[b.projection for b in under_way], position=lane.position)
             started = loop.time()
-            if await self._step(connection, reading, lane):
+            switched = await self._step(connection, reading, lane)
+            self._portion.grow()
+            if switched:
                 lane = None
                 await release(reading, BUILDING, self._node)
             else:
@@ -97,26 +104,25 @@ class Rebuilder:
         """One batch, or, where what answers is near, the last one with the switch; whether it was that."""
         meeting = await _meeting(reading, lane)
         if meeting is not None:
-            await lane.take(await _next(reading, lane, meeting))
+            await lane.take(await self._next(reading, lane, meeting))
             return False
         goal = await _goal(reading, (await active_builds(reading)).values())
-        if goal - lane.position > PAGE:
-            await lane.take(await _next(reading, lane, goal))
+        if goal - lane.position > self._portion.size:
+            await lane.take(await self._next(reading, lane, goal))
             return False
         async with connection.transaction():  # what answers stands still up to the commit
             goal = await _goal(connection, await lock_active(connection))
-            if not 0 <= goal - lane.position <= PAGE:
+            if not 0 <= goal - lane.position <= self._portion.size:
                 return False
             if goal > lane.position:
-                await lane.take(await _next(reading, lane, goal))
+                await lane.take(await self._next(reading, lane, goal))
             await activate(connection, lane.builds)
         log.info("switched", builds=[b.projection for b in lane.builds], position=lane.position)
         return True
 
-
-async def _next(reading: Connection, lane: Lane, upto: int) -> Sequence[Recorded]:
-    """The next batch, at most up to a position."""
-    return await read_after(reading, lane.position, min(PAGE, upto - lane.position))
+    async def _next(self, reading: Connection, lane: Lane, upto: int) -> Sequence[Recorded]:
+        """The next batch, at most up to a position."""
+        return await read_after(reading, lane.position, min(self._portion.size, upto - lane.position))
 
 
 async def _goal(connection: Connection, active: Iterable[Build]) -> int:

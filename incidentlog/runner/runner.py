@@ -9,17 +9,18 @@ from uuid import UUID, uuid4
 import structlog
 
 from incidentlog.runner.lane import GapError, Lane
+from incidentlog.runner.portion import Portion
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.builds import Build, SupersededError, active_builds, begin_builds, lease, release
-from incidentlog.store.connect import Access, Connection, lost
+from incidentlog.store.connect import Access, Connection, lost, told
 from incidentlog.store.read import read_after, read_log
 from incidentlog.subjects.change import Change
 
 __all__ = ["GapError", "Runner"]
 
 PAGE: Final = 1_000
-"""Events in one batch, which is one transaction."""
+"""The most events in one batch, which is one transaction."""
 POLL_SECONDS: Final = 0.5
 """How long it waits for a wake-up before it looks all the same: a wake-up is a hint, never relied on."""
 RETRY_SECONDS: Final = 1.0
@@ -49,6 +50,7 @@ class Runner(Progress):
         self._on_changes = on_changes
         self._node: UUID = uuid4()
         self._renewed = 0.0
+        self._portion = Portion(PAGE)
 
     async def run(self) -> None:
         """Keep up until cancelled; what fails is said in `failure`, and tried again."""
@@ -60,12 +62,15 @@ class Runner(Progress):
                 finally:
                     await self._leave(connection)
             except Exception as error:
-                self.failure = repr(error)
+                self.failure = told(error)
                 if isinstance(error, SupersededError):
                     log.info("runner_superseded", position=self.position, error=repr(error))
                     continue
                 if lost(error):
-                    log.warning("runner_interrupted", position=self.position, error=repr(error))
+                    self._portion.shrink()
+                    log.warning(
+                        "runner_interrupted", position=self.position, events=self._portion.size, error=told(error)
+                    )
                 else:
                     log.exception("runner_failed", position=self.position)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -96,16 +101,18 @@ class Runner(Progress):
             if lane is None:
                 await Wakeup.wait(ticket, POLL_SECONDS)
                 continue
-            batch = await read_after(connection, lane.position, PAGE)
+            size = self._portion.size
+            batch = await read_after(connection, lane.position, size)
             started = time.monotonic()
             if batch:
                 changes = await lane.take(batch)
+                self._portion.grow()
                 if self._on_changes is not None:
                     self._on_changes(changes)
             if lane.position != self.position or batch:
                 self.move(lane.position)
             self.failure = None
-            if len(batch) == PAGE or (not batch and await lane.summarise()):
+            if len(batch) == size or (not batch and await lane.summarise()):
                 continue
             await Wakeup.wait(ticket, POLL_SECONDS)
             if len(batch) > 1:

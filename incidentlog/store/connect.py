@@ -1,9 +1,10 @@
-"""Connections: one login per role where the server has them, and codecs that keep times in UTC."""
+"""Connections: one login per role where the server has them, every wait bounded, and what becomes of each failure."""
 
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -19,8 +20,151 @@ Role = Literal["appender", "runner", "notary", "eraser", "reader"]
 ROLES: Final[tuple[Role, ...]] = ("appender", "runner", "notary", "eraser", "reader")
 OWNER: Final = "incidentlog_owner"
 
-RETRIABLE: Final = frozenset({"40001", "40P01", "53300", "57P01", "57P02", "57P03", "25006"})
-"""SQLSTATEs after which a write may be sent again: ids make it exactly once."""
+STATEMENT_SECONDS: Final[dict[str, int]] = {
+    "appender": 150,
+    "runner": 120,
+    "notary": 120,
+    "eraser": 120,
+    "reader": 60,
+    "admin": 0,
+}
+"""How long one statement of a role may take; 0 leaves it to whoever asks (a migration of a large log takes what it
+takes). Set in every session: a server's own limit is for others."""
+LOCK_SECONDS: Final[dict[str, int]] = {"appender": 5, "admin": 0}
+"""How long a statement of a role may wait for a lock; for the others OTHER_LOCK_SECONDS."""
+OTHER_LOCK_SECONDS: Final = 30
+ANSWER_SECONDS: Final = 5.0
+"""How much later than the server, which ends a statement cleanly, we give it up ourselves."""
+ADMIN_SECONDS: Final = 120.0
+"""How long a statement of the administrator's may take where the caller does not say."""
+ACQUIRE_SECONDS: Final = 10.0
+"""How long a read waits for one of the pool's connections."""
+COPY_SECONDS: Final = 120.0
+"""How long a COPY may take."""
+IDLE_IN_TRANSACTION_SECONDS: Final = 60
+SILENT_SECONDS: Final = 10
+"""After how much silence of the network a connection counts as lost, at either end."""
+_TCP: Final = {
+    "TCP_KEEPIDLE": 5,
+    "TCP_KEEPINTVL": 2,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": SILENT_SECONDS * 1000,
+}
+"""In seconds, but for the last; what this system does not have is left out."""
+
+Fate = Literal["again", "fault"]
+SQLSTATES: Final[dict[str, Fate]] = {
+    "08": "again",
+    "0A": "fault",
+    "22": "fault",
+    "23": "fault",
+    "25": "fault",
+    "25006": "again",
+    "25P03": "again",
+    "25P04": "again",
+    "26": "again",
+    "28": "again",
+    "3D": "again",
+    "3F": "fault",
+    "40": "again",
+    "42": "fault",
+    "53": "again",
+    "53100": "again",
+    "54": "fault",
+    "55": "fault",
+    "55006": "again",
+    "55P03": "again",
+    "57": "again",
+    "57014": "again",
+    "58": "again",
+    "72": "again",
+    "F0": "again",
+    "P0": "fault",
+    "XX": "fault",
+}
+"""What becomes of a command that PostgreSQL refused, by SQLSTATE or its class; the longer one counts.
+
+`again`: nothing is wrong with it: it is sent again, which ids make safe, and whoever asked is told 503. `fault`: it, or
+we, or the data are at fault: a batch is halved until the one is alone, and whoever asked is told 500. What is not here
+is a fault. docs/database-errors.md says why.
+"""
+WORDS: Final[dict[str, str]] = {
+    "25006": "the database is read-only: a standby, or an operator's setting",
+    "28": "the database refuses the login",
+    "3D": "the database is not there",
+    "53100": "the database has no room left on its disk",
+    "53200": "the database has no memory left",
+    "53300": "the database has no connection left",
+    "55P03": "another session holds a lock for too long",
+    "57014": "the statement took longer than the database allows",
+    "58": "the database cannot use its storage",
+}
+"""What an operator can do something about, in words."""
+
+
+class BoundedConnection(Connection):
+    """A connection on which no call waits for ever.
+
+    asyncpg bounds a query by `command_timeout`. A COPY that waits for room to write is told neither of the time nor of
+    the loss of its connection: here it is. The loss itself is noticed by the network's keepalive, whoever waits.
+    """
+
+    def __init__(self, protocol: Any, transport: asyncio.Transport, *rest: Any) -> None:
+        super().__init__(protocol, transport, *rest)
+        _notice_silence(transport.get_extra_info("socket"))
+
+    async def copy_records_to_table(self, *args: Any, **kwargs: Any) -> str:
+        """As asyncpg's, within COPY_SECONDS. Raises TimeoutError, or ConnectionDoesNotExistError (08003)."""
+        return await self._bounded(super().copy_records_to_table(*args, **kwargs))
+
+    async def copy_to_table(self, *args: Any, **kwargs: Any) -> str:
+        """As asyncpg's, within COPY_SECONDS. Raises TimeoutError, or ConnectionDoesNotExistError (08003)."""
+        return await self._bounded(super().copy_to_table(*args, **kwargs))
+
+    async def _bounded(self, call: Coroutine[Any, Any, str]) -> str:
+        loop = asyncio.get_running_loop()
+        work, lost_ = loop.create_task(call), asyncio.Event()
+        losing = loop.create_task(lost_.wait())
+
+        def on_loss(_: Any) -> None:
+            lost_.set()
+
+        self.add_termination_listener(on_loss)
+        try:
+            await asyncio.wait({work, losing}, timeout=COPY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+            if losing.done():
+                raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of a COPY")
+            raise TimeoutError(f"a COPY took longer than {COPY_SECONDS} s")
+        finally:
+            self.remove_termination_listener(on_loss)
+            losing.cancel()
+            if not work.done():
+                self.terminate()  # asyncpg would first ask a server that may be gone to cancel it
+                work.cancel()
+                await asyncio.wait({work})
+            if not work.cancelled():
+                work.exception()  # it is told by what is raised here
+
+
+class BoundedPool(Pool):
+    """A pool in which nobody waits for ever for a connection."""
+
+    def acquire(self, *, timeout: float | None = None) -> Any:
+        """As asyncpg's; raises TimeoutError after ACQUIRE_SECONDS unless the caller says otherwise."""
+        return super().acquire(timeout=ACQUIRE_SECONDS if timeout is None else timeout)
+
+
+def _notice_silence(line: socket.socket | None) -> None:
+    """Let the system notice within SILENT_SECONDS that nobody is at the other end any more."""
+    if line is None or line.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _TCP.items():
+        if hasattr(socket, name):
+            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
 
 CARRIED: Final = frozenset({"application_name", "timezone"})
 """What PgBouncer gives each client anew with every connection; any other setting it refuses."""
@@ -75,20 +219,26 @@ class Access:
         connection: Connection = await asyncpg.connect(
             dsn,
             timeout=10,
-            command_timeout=120,
+            command_timeout=_command_seconds(role or "admin"),
+            connection_class=BoundedConnection,
             **self._ways(role or "admin", pooled=self.pooled and not around),
         )
         return connection
 
     async def pool(self, role: Role, size: int = 8) -> Pool:
-        """A pool for short reads; `acquire` must be given a timeout."""
-        return await asyncpg.create_pool(
+        """A pool for short reads."""
+        return await BoundedPool(
             self.dsn(role),
             min_size=1,
             max_size=size,
+            max_queries=50_000,
+            max_inactive_connection_lifetime=300.0,
             timeout=10,
-            command_timeout=60,
+            command_timeout=_command_seconds(role),
             reset=_nothing,
+            connection_class=BoundedConnection,
+            record_class=asyncpg.Record,
+            loop=None,
             **self._ways(role, pooled=self.pooled),
         )
 
@@ -106,13 +256,28 @@ class Access:
         return {"server_settings": carried, "statement_cache_size": 0}
 
     def settings(self, role: str) -> dict[str, str]:
-        """What every session starts with."""
+        """What every session starts with: its limits are ours, whatever the server's own are."""
         return {
             "search_path": self.schema,
             "timezone": "UTC",
             "application_name": f"incidentlog {role}",
             "jit": "off",
+            "statement_timeout": f"{STATEMENT_SECONDS[role]}s",
+            "lock_timeout": f"{LOCK_SECONDS.get(role, OTHER_LOCK_SECONDS)}s",
+            "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS if role != 'admin' else 0}s",
+            "transaction_timeout": "0",
+            "idle_session_timeout": "0",
+            # Lest a node that lost its network keep locks: the server notices, too. Without a meaning on its socket.
+            "tcp_keepalives_idle": "5",
+            "tcp_keepalives_interval": "2",
+            "tcp_keepalives_count": "3",
+            "tcp_user_timeout": f"{SILENT_SECONDS}s",
         }
+
+
+def _command_seconds(role: str) -> float:
+    seconds = STATEMENT_SECONDS[role]
+    return seconds + ANSWER_SECONDS if seconds else ADMIN_SECONDS
 
 
 async def _nothing(_: Any) -> None:
@@ -132,9 +297,42 @@ def heed_cancelling() -> None:
 def lost(error: BaseException) -> bool:
     """Whether the connection, or the server's mood, failed, and not the command: what was sent may be sent again."""
     if isinstance(error, asyncpg.PostgresError):
-        # Class 08 is a connection that broke off; asyncpg's own "closed in the middle of operation" is 08003.
-        state = getattr(error, "sqlstate", None) or ""
-        return state in RETRIABLE or state.startswith("08")
+        return _by_state(SQLSTATES, error) == "again"
     if isinstance(error, ValueError):  # asyncpg's DataError is an InterfaceError too, and the command's own fault
         return False
     return isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.InternalClientError | TimeoutError)
+
+
+def why(error: BaseException) -> str:
+    """In words what an operator can do something about; empty where there are none."""
+    for each in _behind(error):
+        if isinstance(each, asyncpg.PostgresError) and (words := _by_state(WORDS, each)):
+            return words
+    return ""
+
+
+def told(error: BaseException) -> str:
+    """An error for the log and for readiness: in words where there are some, and as it is, or as it was at first."""
+    *_, first = _behind(error)
+    words = why(error)
+    return f"{words}: {first!r}" if words else repr(first)
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """An error, and what it hides.
+
+    asyncpg tells what the server said last as the cause of the connection's end; and a rollback on a connection that is
+    gone fails, too, over the error that it was gone for.
+    """
+    yield error
+    while isinstance(error, asyncpg.InterfaceError | asyncpg.ConnectionDoesNotExistError):
+        hidden = error.__cause__ or error.__context__
+        if not isinstance(hidden, Exception):
+            return
+        yield (error := hidden)
+
+
+def _by_state(table: Mapping[str, str], error: asyncpg.PostgresError) -> str:
+    """What a table has for an error's SQLSTATE, or for its class."""
+    state = getattr(error, "sqlstate", None) or ""
+    return table.get(state) or table.get(state[:2], "")

@@ -1,9 +1,12 @@
 """The schema: numbered migrations, forward only, each applied once and never changed after."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
+
+import structlog
 
 from incidentlog.sqlfiles import query, sql_root
 from incidentlog.store.connect import OWNER, ROLES, Access, Connection
@@ -12,6 +15,11 @@ from incidentlog.subjects.values import KYIV
 LOCK: Final = 7241904
 OLDEST: Final = 18
 """The PostgreSQL that the SQL is written for and tested on."""
+LOOK_SECONDS: Final = 0.5
+SAY_SECONDS: Final = 10.0
+"""While another session holds the lock: how often it looks whether it is free, and how often it says that it waits."""
+
+log = structlog.get_logger(__name__)
 
 
 class MigrationError(Exception):
@@ -44,6 +52,7 @@ def migrations() -> list[Migration]:
 async def migrate(access: Access, zone: str = KYIV) -> list[Migration]:
     """Bring the schema up to this build, in one transaction under one lock; answers what was applied.
 
+    While another session holds that lock it waits, and says so, at once and again and again.
     `zone` is the zone whose days a new log is counted in; an existing log keeps its own. Raises MigrationError when
     the database is newer than this build, or holds another text of a migration.
     """
@@ -54,7 +63,7 @@ async def migrate(access: Access, zone: str = KYIV) -> list[Migration]:
         if not access.shared_roles:
             await _make_roles(connection, access)
         async with connection.transaction():
-            await connection.execute(query("migrate", "lock"), LOCK)
+            await _lock(connection)
             await _enter_schema(connection, access)
             applied = await _apply(connection)
             for path in sorted((sql_root() / "functions").glob("*.sql")):
@@ -74,6 +83,17 @@ async def status(access: Access) -> list[tuple[Migration, bool]]:
         return [(m, m.number in done) for m in _checked(done)]
     finally:
         await connection.close()
+
+
+async def _lock(connection: Connection) -> None:
+    loop = asyncio.get_running_loop()
+    say_at = loop.time()
+    while not await connection.fetchval(query("migrate", "lock"), LOCK):
+        if loop.time() >= say_at:
+            say_at = loop.time() + SAY_SECONDS
+            holders = [dict(r) for r in await connection.fetch(query("migrate", "holders"), LOCK)]
+            log.warning("waiting_for_the_migration_lock", holders=holders)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _apply(connection: Connection) -> list[Migration]:

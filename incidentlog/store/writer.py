@@ -1,27 +1,41 @@
 """One writer per process: it appends together everything that queued while the last append was in flight.
 
 There is no timer: a request that comes alone goes out alone. Appends are serialised up to the commit anyway, so
-waiting together costs nothing and buys back what serialising costs (DESIGN, The append path).
+waiting together costs nothing and buys back what serialising costs.
+
+Nobody waits for ever. An append that the database does not answer in time (another session holds the log's lock, a
+commit waits for a standby that is not there, the network is silent) is given up with its connection, without asking the
+server to cancel it: a cancelled wait for a standby would let an event be seen that no standby has. Its callers are told
+503, whoever comes after them is refused at once, and the writer tries with an append of nothing until one goes through.
+What was given up may have been written; the same id sent again tells.
 """
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
+import asyncpg
 import structlog
 
 from incidentlog.errors import Internal, Overloaded, Problem, Unavailable
 from incidentlog.store.append import Append, Appended, Outcome, append
-from incidentlog.store.connect import Access, Connection, lost
+from incidentlog.store.connect import Access, Connection, lost, told, why
 
 QUEUE: Final = 20_000
 """The most commands that wait; past it a request is refused, and told when to come back."""
 BATCH: Final = 1_000
 """The most single commands in one append."""
-RETRIES: Final = 5
-"""How often a batch is sent again after a lost connection, over about 6 s, before its callers are told."""
+APPEND_SECONDS: Final = 8.0
+"""How long an append may go unanswered before its callers are told."""
+PER_SECOND: Final = 1_000
+"""How many commands a slow database appends in a second: a large append may take so much longer."""
+PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 1.0
+"""Between two tries on a connection that was lost; each pause is twice the last one."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,19 +52,36 @@ class _Request:
 class Writer:
     """Takes commands from any number of tasks and appends them in order of arrival."""
 
-    def __init__(self, access: Access, *, grown: Callable[[int], None] = lambda _: None) -> None:
-        """`grown` is told the head after every append that wrote something."""
+    def __init__(
+        self,
+        access: Access,
+        *,
+        grown: Callable[[int], None] = lambda _: None,
+        seconds: float = APPEND_SECONDS,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`grown` is told the head after every append that wrote something.
+
+        `seconds` is how long an append may go unanswered; `now` counts seconds, from anywhere.
+        """
         self._access = access
         self._grown = grown
+        self._seconds = seconds
+        self.now = now
+        self.failure: str | None = None
+        """Why nothing can be appended at the moment; None while it can."""
+        self._due: float | None = None
+        """When what is being appended should be answered, at half of its time; None while nothing is."""
         self._waiting: deque[_Request] = deque()
         self._count = 0
         self._arrived = asyncio.Event()
         self._connection: Connection | None = None
 
     async def append(self, command: Append) -> Outcome:
-        """Append one command. Raises Overloaded when the queue is full, Unavailable when the database stays away.
+        """Append one command. Raises Overloaded when the queue is full, Unavailable when the database does not answer.
 
-        The caller's going away cancels nothing: what was queued is appended.
+        After Unavailable it is not known whether it was appended: the same command sent again tells. The caller's going
+        away cancels nothing: what was queued is appended.
         """
         return (await self._submit((command,), atomic=False))[0]
 
@@ -61,19 +92,26 @@ class Writer:
     async def append_each(self, commands: Sequence[Append]) -> list[Outcome | Problem]:
         """Append many, each for itself, in their order; of one that cannot be appended by now, why.
 
-        Raises Overloaded where there is no room for them all.
+        Raises Overloaded where there is no room for them all, Unavailable where nothing can be appended.
         """
-        self._refuse_past_room(len(commands))
+        self._refuse_in_vain(len(commands))
         waiting = [self._enqueue((command,), atomic=False) for command in commands]
         settled = await asyncio.gather(*waiting, return_exceptions=True)
         return [_settled(each) for each in settled]
 
     async def _submit(self, commands: Sequence[Append], *, atomic: bool) -> list[Outcome]:
-        self._refuse_past_room(len(commands))
+        self._refuse_in_vain(len(commands))
         # A caller that goes away cancels this future, and nothing else: the batch goes on without it.
         return await self._enqueue(commands, atomic=atomic)
 
-    def _refuse_past_room(self, number: int) -> None:
+    @property
+    def overdue_seconds(self) -> float:
+        """How long ago the append at hand should have been answered; 0 while it is in time. It has as long again."""
+        return 0.0 if self._due is None else max(0.0, self.now() - self._due)
+
+    def _refuse_in_vain(self, number: int) -> None:
+        if self.failure is not None:
+            raise Unavailable(f"nothing can be appended at the moment: {self.failure}")
         if self._count and self._count + number > QUEUE:
             raise Overloaded(f"{self._count} events wait to be appended")
 
@@ -90,9 +128,12 @@ class Writer:
             while True:
                 await self._arrived.wait()
                 batch = self._take()
+                await self._settle(batch, self._deadline(batch))
+                self._due = None
+                if self.failure is not None:
+                    await self._recover()
                 if not self._waiting:
                     self._arrived.clear()
-                await self._settle(batch)
         finally:
             for request in self._waiting:
                 request.done.cancel()
@@ -126,18 +167,26 @@ class Writer:
         self._count -= len(batch)
         return batch
 
-    async def _settle(self, batch: Sequence[_Request]) -> None:
+    def _deadline(self, batch: Sequence[_Request]) -> float:
+        """By when a batch is answered, in the loop's time; half-way there it is overdue."""
+        seconds = self._seconds + sum(len(r.commands) for r in batch) / PER_SECOND
+        self._due = self.now() + seconds / 2
+        return asyncio.get_running_loop().time() + seconds
+
+    async def _settle(self, batch: Sequence[_Request], deadline: float) -> None:
         """Append a batch and answer everyone in it; a batch that holds bad data is halved until that is alone."""
         commands = [c for request in batch for c in request.commands]
         try:
-            outcomes = await self._append(commands, atomic=batch[0].atomic)
+            outcomes = await self._append(commands, atomic=batch[0].atomic, deadline=deadline)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
-            if lost(error) or len(batch) == 1:
-                self._fail(batch, error)
-                return
-            middle = len(batch) // 2
-            await self._settle(batch[:middle])
-            await self._settle(batch[middle:])
+            if len(batch) > 1 and (_too_much(error) or not lost(error)):
+                middle = len(batch) // 2
+                await self._settle(batch[:middle], deadline)
+                await self._settle(batch[middle:], deadline)
+            elif lost(error) and not _too_much(error):
+                self._give_up(batch, error)
+            else:
+                _fail(batch, Unavailable(why(error)) if lost(error) else error)
             return
         written = [o.position for o in outcomes if isinstance(o, Appended)]
         if written:
@@ -149,28 +198,71 @@ class Writer:
                 request.done.set_result(outcomes[start:end])
             start = end
 
-    async def _append(self, commands: Sequence[Append], *, atomic: bool) -> list[Outcome]:
-        """Append, and after a lost connection, whose outcome is unknown, send the same again: ids make it once."""
-        for attempt in range(RETRIES + 1):
+    async def _append(self, commands: Sequence[Append], *, atomic: bool, deadline: float) -> list[Outcome]:
+        """Append; after a lost connection, whose outcome is unknown, send the same again: ids make it once.
+
+        At the deadline, in the loop's time, the connection is given up. Raises what came last then.
+        """
+        loop = asyncio.get_running_loop()
+        for attempt in count(1):
             try:
-                if self._connection is None or self._connection.is_closed():
-                    self._connection = await self._access.connect("appender")
-                return await append(self._connection, commands, atomic=atomic)
+                async with asyncio.timeout_at(deadline):
+                    connection = self._connection = await self._connected()
+                giving_up = loop.call_at(deadline, connection.terminate)
+                try:
+                    return await append(connection, commands, atomic=atomic)
+                finally:
+                    giving_up.cancel()
             except Exception as error:
-                if not lost(error) or attempt == RETRIES:
+                pause = min(PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
+                if not lost(error) or (_too_much(error) and len(commands) > 1) or loop.time() + pause > deadline:
                     raise
-                log.warning("append_retried", attempt=attempt + 1, events=len(commands), error=repr(error))
+                log.warning("append_retried", attempt=attempt, events=len(commands), error=told(error))
                 if self._connection is not None:
                     self._connection.terminate()
-                    self._connection = None
-                await asyncio.sleep(0.1 * 2**attempt)
+                await asyncio.sleep(pause)
         raise AssertionError
 
-    def _fail(self, batch: Sequence[_Request], error: Exception) -> None:
-        answer: Exception = Unavailable(repr(error)) if lost(error) else error
-        for request in batch:
-            if not request.done.done():
-                request.done.set_exception(answer)
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = None
+            return await self._access.connect("appender")
+        return self._connection
+
+    def _give_up(self, batch: Sequence[_Request], error: Exception) -> None:
+        """Tell whoever waits, and whoever comes, that nothing can be appended."""
+        self.failure = why(error) or "the database does not answer"
+        log.error("appends_given_up", waiting=len(batch) + len(self._waiting), error=told(error))
+        unknown = f"{self.failure}; whether it was appended is not known: send the same again"
+        _fail(batch, Unavailable(unknown))
+        _fail(self._waiting, Unavailable(f"{self.failure}; it was not appended"))
+        self._waiting.clear()
+        self._count = 0
+
+    async def _recover(self) -> None:
+        """Try with an append of nothing, until one goes through."""
+        loop = asyncio.get_running_loop()
+        while self.failure is not None:
+            try:
+                await self._append((), atomic=False, deadline=loop.time() + self._seconds)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be appended while it lasts
+                self.failure = why(error) or self.failure
+                log.warning("appends_fail_still", error=told(error))
+                await asyncio.sleep(LONGEST_PAUSE_SECONDS)
+            else:
+                self.failure = None
+                log.info("appends_go_on")
+
+
+def _too_much(error: Exception) -> bool:
+    """Whether the database ended a statement for its length: fewer commands may go through."""
+    return isinstance(error, asyncpg.QueryCanceledError)
+
+
+def _fail(requests: Iterable[_Request], answer: Exception) -> None:
+    for request in requests:
+        if not request.done.done():
+            request.done.set_exception(answer)
 
 
 def _settled(each: list[Outcome] | BaseException) -> Outcome | Problem:

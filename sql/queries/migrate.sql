@@ -1,7 +1,16 @@
 -- name: lock
--- One migration at a time; held to the end of the transaction.
+-- One migration at a time; held to the end of the transaction. Whether it is ours.
 -- $1 key bigint
-SELECT pg_advisory_xact_lock($1)
+SELECT pg_try_advisory_xact_lock($1)
+
+-- name: holders
+-- Who holds that lock in this database, as far as this login may see it.
+-- $1 key bigint
+SELECT a.pid, a.application_name, a.state, a.xact_start AS since
+FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (l.classid::bigint << 32) + l.objid::bigint = $1
 
 -- name: make_table
 -- Where it is noted what was applied.

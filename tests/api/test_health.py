@@ -2,6 +2,9 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import pytest
@@ -9,6 +12,7 @@ from structlog.testing import capture_logs
 
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
+from incidentlog.store import connect
 from incidentlog.store.connect import Access
 from incidentlog.store.doctor import ahead
 from tests.api.serving import ADMIN, Served, serving
@@ -23,8 +27,9 @@ async def test_a_service_in_order_says_so(service: Served):
     assert (await service.by(None).get("/livez")).json == {"status": "ok"}
     assert (await service.by(None).get("/readyz")).json == {"status": "ok"}
     told = (await service.by(None).get("/readyz?verbose")).json
-    assert told["checks"] == {"database": "ok", "projections": "ok"}
+    assert told["checks"] == {"database": "ok", "appends": "ok", "projections": "ok"}
     assert (told["head"], told["position"], told["lag_events"]) == (1, 1, 0)
+    assert (told["lag_seconds"], told["still_seconds"]) == (0, 0)
     assert (told["roles"], told["zone"]) == ("separate", "Europe/Kyiv")
     assert told["log"] == str(service.service.log.id)
 
@@ -91,8 +96,136 @@ async def test_without_its_database_it_lives_and_is_not_ready(server: Server, ac
         assert (
             await service.get("/v1/projections/city_incidents", {"Prefer": "wait=10"}, min_position=2)
         ).status == 200
-        assert (await service.get("/readyz?verbose")).json["checks"] == {"database": "ok", "projections": "ok"}
+        assert (await service.get("/readyz?verbose")).json["checks"] == {
+            "database": "ok",
+            "appends": "ok",
+            "projections": "ok",
+        }
         assert await service.head() == 2
+
+
+class Seconds:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def __call__(self) -> float:
+        return self.passed
+
+
+@asynccontextmanager
+async def held_up(access: Access) -> AsyncIterator[None]:
+    """Keep the projections' checkpoint where it is."""
+    admin = await access.connect()
+    try:
+        async with admin.transaction():
+            await admin.execute("SELECT 1 FROM builds FOR UPDATE")
+            yield
+    finally:
+        await admin.close()
+
+
+async def test_one_event_that_is_not_projected_fails_readiness_by_seconds(access: Access):
+    settings = Settings(lag_seconds=30, still_seconds=10)
+    async with serving(access, settings=settings) as service:
+        await service.add(strike())
+        await service.settled()
+        seconds = service.service.runner.now = Seconds()
+        service.service.runner._moved = 0.0
+        async with held_up(access):
+            await service.add(strike())
+            assert (await service.get("/readyz")).status == 200
+            seconds.passed = 10.5
+            told = await service.get("/readyz?verbose")
+            assert told.status == 503
+            assert told.json["checks"]["projections"] == "no progress for 10 s, and 1 behind"
+            assert told.json["lag_events"] == 1
+            assert (told.json["lag_seconds"], told.json["still_seconds"]) == (10.5, 10.5)
+        await service.settled()
+        assert (await service.get("/readyz")).status == 200
+
+
+async def test_projections_that_move_and_stay_behind_fail_readiness_by_seconds(access: Access):
+    settings = Settings(lag_seconds=30, still_seconds=10)
+    async with serving(access, settings=settings) as service:
+        await service.add(strike())
+        await service.settled()
+        runner = service.service.runner
+        seconds = runner.now = Seconds()
+        async with held_up(access):
+            await service.add(*(strike() for _ in range(3)))
+            for seconds.passed in (9.0, 18.0, 27.0):
+                runner.expect(4)
+                runner._moved = seconds.passed - 1
+                assert (await service.get("/readyz")).status == 200
+            seconds.passed = runner._moved = 31.0
+            told = await service.get("/readyz?verbose")
+            assert (told.status, told.json["checks"]["projections"]) == (503, "31 s behind")
+        await service.settled()
+        assert (await service.get("/readyz")).status == 200
+
+
+async def test_an_append_that_waits_for_the_lock_is_answered_503_and_readiness_knows(access: Access):
+    """Another session holds the lock in an idle transaction; reads go on."""
+    idle = await access.connect()
+    async with serving(access, settings=Settings(append_seconds=1)) as service:
+        await service.add(strike())
+        event = strike()
+        async with idle.transaction():
+            await idle.execute("SELECT pg_advisory_xact_lock(7241905, hashtext(current_schema()))")
+            sent = asyncio.create_task(service.post(event))
+            ready = await until_not_ready(service)
+            assert ready["checks"]["database"] == "ok"
+            assert ready["checks"]["appends"] != "ok"
+            answer = await sent
+            assert (answer.status, answer.slug, answer.headers["Retry-After"]) == (503, "unavailable", "2")
+            assert "send the same again" in answer.json["detail"]
+            # Nobody who comes now waits for it.
+            assert (await service.post(strike())).status == 503
+            assert (await service.bulk(strike(), mode="partial")).status in {200, 207, 503}
+            assert (await service.get("/readyz")).status == 503
+            assert (await service.get("/v1/events")).status == 200
+        async with asyncio.timeout(20):
+            while (await service.get("/readyz")).status != 200:
+                await asyncio.sleep(0.05)
+        assert (await service.post(event)).status in {200, 201}
+        assert (await service.get("/v1/events")).json["events"][-1]["id"] == event["id"]
+        assert await service.head() == 2
+    await idle.close()
+
+
+async def until_not_ready(service: Served) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        while (answer := await service.get("/readyz?verbose")).status == 200:
+            await asyncio.sleep(0.02)
+    told: dict[str, Any] = answer.json
+    return told
+
+
+async def test_the_servers_own_time_limit_hinders_nobody(server: Server, access: Access):
+    """Managed servers have one for everybody; ours counts."""
+    database = access.admin.rpartition("/")[2].partition("?")[0]
+    await run_admin(server, f"ALTER DATABASE {database} SET statement_timeout = '1ms'")
+    async with serving(access) as service:
+        answer = await service.bulk(*(strike() for _ in range(300)))
+        assert answer.status == 201, answer
+        assert await service.settled() == 300
+        assert (await service.get("/v1/projections/city_incidents")).status == 200
+
+
+async def test_a_statement_that_the_server_cancelled_is_answered_503(access: Access, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(connect.STATEMENT_SECONDS, "reader", 0.5)
+    admin = await access.connect()
+    async with serving(access) as service:
+        await service.add(strike())
+        async with admin.transaction():
+            await admin.execute("LOCK TABLE events")
+            answer = await service.get("/v1/events")
+            assert (answer.status, answer.slug) == (503, "unavailable"), answer
+            assert answer.headers["Retry-After"]
+            assert answer.json["detail"] == "the statement took longer than the database allows"
+    await admin.close()
 
 
 async def cut(server: Server, database: str) -> None:

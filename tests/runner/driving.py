@@ -19,7 +19,7 @@ from incidentlog.store.connect import Access, Connection, Pool
 from incidentlog.store.read import read_after, read_head
 from incidentlog.subjects.fold import RED
 from incidentlog.subjects.recorded import Recorded
-from tests.commands import DOOR
+from tests.commands import DOOR, strike
 
 KYIV = "Europe/Kyiv"
 LOG = ("commits", "event_private", "events")
@@ -107,3 +107,32 @@ async def check(log: Log, *, ats: Sequence[datetime], levels: Sequence[int] = (R
                 for level in levels:
                     stored = await log.rows(name, at, position, level)
                     assert stored == afresh.rows(projection, at, level=level), (name, position, at, level)
+
+
+@asynccontextmanager
+async def copies_held_up(log: Log) -> AsyncIterator[None]:
+    """Let nobody write the ledger: a COPY of more than the buffers hold waits for room."""
+    admin = await log.access.connect()
+    try:
+        async with admin.transaction():
+            await admin.execute("LOCK TABLE ledger IN SHARE MODE")
+            yield
+    finally:
+        await admin.close()
+
+
+async def cut_while_copying(log: Log) -> None:
+    """End the session that waits to write the ledger, once there is one."""
+    async with asyncio.timeout(20):
+        while not await log.connection.fetchval(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_locks"
+            " WHERE NOT granted AND relation = 'ledger'::regclass"
+        ):
+            await asyncio.sleep(0.01)
+
+
+def strikes(number: int) -> list[dict[str, Any]]:
+    """Strikes whose lines of the ledger are more than fits into any buffer."""
+    figures = {name: {"best": 1} for name in ("killed", "injured")}
+    means = {"means": ["drone"], "target_class": "civilian", "attributed_to": "RUS", "casualties": figures}
+    return [strike(data=means) for _ in range(number)]

@@ -17,7 +17,17 @@ from incidentlog.store import builds as builds_module
 from incidentlog.store.builds import SUBJECTS, Build, active_builds, read_builds, rebuild, take_back
 from incidentlog.store.connect import Access
 from tests.commands import retraction, strike
-from tests.runner.driving import DERIVED, Log, caught_up, check, following, log_at
+from tests.runner.driving import (
+    DERIVED,
+    Log,
+    caught_up,
+    check,
+    copies_held_up,
+    cut_while_copying,
+    following,
+    log_at,
+    strikes,
+)
 
 AT = [datetime(2026, 1, 1, tzinfo=UTC)]
 CITY = "city_incidents"
@@ -263,3 +273,23 @@ async def test_a_node_that_was_killed_is_waited_for_no_longer_than_its_lease(log
         await log.add(strike())
         await caught_up(log, other)
     assert await incidents(log) == 2
+
+
+async def test_a_rebuild_that_loses_its_connection_while_it_copies_begins_again(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rebuilder_module, "PAGE", 2_000)
+    async with following(log) as runner:
+        await log.add(*strikes(1_000))
+        await caught_up(log, runner)
+    before = await active(log)
+    await rebuild(log.connection, [SUBJECTS])
+    async with copies_held_up(log):
+        building = rebuilding(log)
+        await building.__aenter__()
+        await cut_while_copying(log)
+    try:
+        assert (await switched(log, before)).position == 1_000
+    finally:
+        await building.__aexit__(None, None, None)
+    await check(log, ats=AT)

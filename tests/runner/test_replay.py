@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from incidentlog.runner import lane as lane_module
+from incidentlog.runner import replay as replay_module
 from incidentlog.runner.replay import ReplayError, replay
+from incidentlog.store import derive
 from incidentlog.store import snapshots as snapshots_module
 from incidentlog.store.connect import Access
 from tests.commands import about, retraction, strike
@@ -115,3 +118,22 @@ async def test_what_the_projections_have_not_reached_is_not_compared(log: Log):
     head = await log.head()
     with pytest.raises(ReplayError, match=f"at position {head}, not {head + 1}"):
         await replay(log.access, to=head + 1)
+
+
+async def test_a_replay_that_loses_its_connection_begins_again(log: Log, monkeypatch: pytest.MonkeyPatch):
+    """Its tables are gone with the connection."""
+    head = await log.head()
+    original, cut = derive._write_documents, []
+
+    async def once_cut(connection: Any, *args: Any) -> Any:
+        if not cut:
+            cut.append(True)
+            await log.connection.execute("SELECT pg_terminate_backend($1, 5000)", connection.get_server_pid())
+        return await original(connection, *args)
+
+    monkeypatch.setattr(derive, "_write_documents", once_cut)
+    monkeypatch.setattr(replay_module, "RETRY_SECONDS", 0.01, raising=False)
+    replayed = await replay(log.access)
+    assert cut
+    assert replayed.same
+    assert replayed.position == head

@@ -11,11 +11,11 @@ import pytest
 from incidentlog.runner import Wakeup
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import runner as runner_module
-from incidentlog.store import derive
+from incidentlog.store import connect, derive
 from incidentlog.store.connect import Access, lost
 from tests.api.serving import Served, serving
 from tests.commands import retraction, strike
-from tests.runner.driving import Log, caught_up, check, following, log_at
+from tests.runner.driving import Log, caught_up, check, copies_held_up, cut_while_copying, following, log_at, strikes
 from tests.subjects.given import day, event, merge, retract
 
 AT = [datetime(2026, 1, 1, tzinfo=UTC)]
@@ -197,6 +197,33 @@ async def test_a_runner_that_loses_its_connection_in_mid_batch_loses_and_doubles
 
 async def positions(log: Log) -> set[int]:
     return {r["position"] for r in await log.connection.fetch("SELECT position FROM builds")}
+
+
+async def test_a_runner_that_loses_its_connection_while_it_copies_begins_again(log: Log):
+    await log.add(*strikes(1_000))
+    async with copies_held_up(log):
+        following_ = following(log)
+        runner = await following_.__aenter__()
+        await cut_while_copying(log)
+    try:
+        await caught_up(log, runner)
+    finally:
+        await following_.__aexit__(None, None, None)
+    assert await incidents(log) == 1_000
+
+
+async def test_a_runner_whose_batches_take_too_long_makes_them_smaller(log: Log, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(connect.STATEMENT_SECONDS, "runner", 0.25)
+    await log.connection.execute("""
+        CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_sleep(0.005); RETURN NEW; END';
+        CREATE TRIGGER slowly BEFORE INSERT ON subjects FOR EACH ROW EXECUTE FUNCTION slowly()""")
+    await log.add(*(strike() for _ in range(150)))
+    async with following(log) as runner:
+        await caught_up(log, runner)
+        assert runner._portion.size < 150
+    assert await incidents(log) == 150
+    await check(log, ats=AT)
 
 
 def test_a_connection_that_broke_off_is_a_lost_one():

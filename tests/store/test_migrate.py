@@ -1,10 +1,13 @@
+import asyncio
 from dataclasses import replace
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from incidentlog.embedded import Server
 from incidentlog.sqlfiles import queries, sql_root
+from incidentlog.store import migrate as migrate_module
 from incidentlog.store.append import Appended, append
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import MigrationError, migrate, migrations, status
@@ -20,6 +23,29 @@ async def test_migrating_again_applies_nothing_and_keeps_the_log(access: Access)
     assert await connection.fetchval("SELECT zone FROM log") == "Europe/Kyiv"
     await connection.close()
     assert all(applied for _, applied in await status(access))
+
+
+async def test_a_start_that_waits_for_the_migration_lock_says_so_at_once_and_again(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(migrate_module, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(migrate_module, "SAY_SECONDS", 0.05)
+    other = await access.connect()
+    with capture_logs() as lines:
+        async with other.transaction():
+            await other.execute("SELECT pg_advisory_xact_lock($1)", migrate_module.LOCK)
+            start = asyncio.create_task(migrate(access))
+            async with asyncio.timeout(10):
+                while len(lines) < 3:
+                    await asyncio.sleep(0.01)
+            assert not start.done()
+        async with asyncio.timeout(10):
+            assert await start == []
+    assert {line["event"] for line in lines} == {"waiting_for_the_migration_lock"}
+    (holder,) = lines[0]["holders"]
+    assert holder["pid"] == other.get_server_pid()
+    assert holder["application_name"] == "incidentlog admin"
+    await other.close()
 
 
 async def test_a_changed_migration_is_refused(access: Access):

@@ -3,13 +3,17 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 
-from incidentlog.embedded import start
+from incidentlog.embedded import Server, start
 from incidentlog.errors import Overloaded, Unavailable
+from incidentlog.store import connect
 from incidentlog.store import writer as writer_module
 from incidentlog.store.append import Appended, Duplicate, Unwritten, VersionConflict
 from incidentlog.store.connect import Access
@@ -17,12 +21,12 @@ from incidentlog.store.migrate import migrate
 from incidentlog.store.read import read_after, read_head
 from incidentlog.store.writer import Writer
 from tests.commands import again, command
-from tests.conftest import access_to
+from tests.conftest import access_to, run_admin
 
 
 @asynccontextmanager
-async def running(access: Access):
-    writer = Writer(access)
+async def running(access: Access, **how: Any):
+    writer = Writer(access, **how)
     task = asyncio.create_task(writer.run())
     try:
         yield writer
@@ -136,6 +140,153 @@ async def test_a_connection_cut_between_sending_and_answer_still_appends_exactly
     await admin.close()
 
 
+@asynccontextmanager
+async def lock_held(access: Access) -> AsyncIterator[asyncpg.Connection]:
+    """A transaction that holds the log's lock, and is idle."""
+    idle = await access.connect()
+    try:
+        async with idle.transaction():
+            await idle.execute("SELECT pg_advisory_xact_lock(7241905, hashtext(current_schema()))")
+            yield idle
+    finally:
+        await idle.close()
+
+
+async def appenders(access: Access) -> int:
+    admin = await access.connect()
+    try:
+        count: int = await admin.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename LIKE '%appender'"
+        )
+        return count
+    finally:
+        await admin.close()
+
+
+async def goes_on(writer: Writer) -> None:
+    async with asyncio.timeout(20):
+        while writer.failure is not None:
+            await asyncio.sleep(0.02)
+
+
+async def test_an_append_that_cannot_get_the_lock_is_told_so_and_goes_through_when_it_is_free(access: Access):
+    async with running(access, seconds=0.4) as writer:
+        first, behind = command(), command()
+        async with lock_held(access):
+            sent = asyncio.create_task(writer.append(first))
+            async with asyncio.timeout(10):
+                while not writer.overdue_seconds:  # which readiness tells
+                    await asyncio.sleep(0.01)
+                results = await asyncio.gather(sent, writer.append(behind), return_exceptions=True)
+            assert [type(r) for r in results] == [Unavailable, Unavailable]
+            assert all(r.retry_after for r in results)
+            # Whoever comes now is refused at once, and waits for nothing.
+            with pytest.raises(Unavailable):
+                await writer.append(command())
+            assert writer.failure is not None
+        await goes_on(writer)
+        outcomes = [await writer.append(again(c)) for c in (first, behind, command())]
+        assert sorted(o.position for o in outcomes) == [1, 2, 3]
+        assert await head(access) == 3
+        assert writer.overdue_seconds == 0
+
+
+async def test_the_server_ends_the_wait_for_the_lock_and_whoever_waits_reads_why(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(connect.LOCK_SECONDS, "appender", 0.1)
+    async with running(access, seconds=1) as writer:
+        async with lock_held(access):
+            with pytest.raises(Unavailable, match="another session holds a lock for too long"):
+                await writer.append(command())
+        await goes_on(writer)
+
+
+async def test_a_writer_that_cannot_append_does_not_pile_up_connections(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(connect.LOCK_SECONDS, "appender", 0.1)
+    monkeypatch.setattr(writer_module, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(writer_module, "LONGEST_PAUSE_SECONDS", 0.01)
+    tried = []
+    original = writer_module.append
+
+    async def counted(*args: Any, **how: Any) -> Any:
+        tried.append(True)
+        return await original(*args, **how)
+
+    monkeypatch.setattr(writer_module, "append", counted)
+    async with running(access, seconds=0.3) as writer:
+        async with lock_held(access):
+            with pytest.raises(Unavailable):
+                await writer.append(command())
+            async with asyncio.timeout(20):
+                while len(tried) < 12:
+                    await asyncio.sleep(0.02)
+            assert await appenders(access) <= 3
+        await goes_on(writer)
+
+
+async def test_a_commit_that_waits_for_a_standby_that_is_not_there_is_told_so_and_settled_by_id(
+    server: Server, access: Access
+):
+    """What was given up is not seen before the standby has it, and is there once."""
+    database = access.admin.rpartition("/")[2].partition("?")[0]
+    await run_admin(server, f"ALTER DATABASE {database} SET synchronous_commit = 'on'")  # the tests' server has it off
+    async with running(access, seconds=0.5) as writer:
+        assert isinstance(await writer.append(command()), Appended)
+        await synchronous(server, "nobody")
+        try:
+            waiting = command()
+            async with asyncio.timeout(10):
+                with pytest.raises(Unavailable):
+                    await writer.append(waiting)
+            assert await head(access) == 1
+            assert await appenders(access) <= 3
+        finally:
+            await synchronous(server, "")
+        await goes_on(writer)
+        assert await writer.append(again(waiting)) == Duplicate(2, 1, (await at(access, 2)).recorded_at)
+        assert await head(access) == 2
+
+
+async def synchronous(server: Server, names: str) -> None:
+    """Which standbys every commit of the server waits for."""
+    connection = await asyncpg.connect(server.dsn("postgres"))
+    try:
+        await connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+        await connection.execute("SELECT pg_reload_conf()")
+        async with asyncio.timeout(10):
+            while await connection.fetchval("SHOW synchronous_standby_names") != names:
+                await asyncio.sleep(0.01)
+    finally:
+        await connection.close()
+
+
+async def at(access: Access, position: int) -> Any:
+    connection = await access.connect("reader")
+    try:
+        (event,) = await read_after(connection, position - 1, 1)
+        return event
+    finally:
+        await connection.close()
+
+
+async def test_a_statement_that_takes_too_long_is_halved_and_every_event_is_there_once(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(connect.STATEMENT_SECONDS, "appender", 0.3)
+    admin = await access.connect()
+    await admin.execute("""
+        CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END';
+        CREATE TRIGGER slowly BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION slowly()""")
+    await admin.close()
+    async with running(access, seconds=20) as writer:
+        outcomes = await asyncio.gather(*(writer.append(command()) for _ in range(100)))
+    assert sorted(o.position for o in outcomes) == list(range(1, 101))
+
+
 async def test_postgres_killed_in_mid_batch_and_started_again_has_every_event_exactly_once():
     """P2, with kill -9: clients whose outcome was unknown send the same again."""
     root = Path(tempfile.mkdtemp(prefix="incidentlog-kill-", dir="/var/tmp"))
@@ -154,6 +305,7 @@ async def test_postgres_killed_in_mid_batch_and_started_again_has_every_event_ex
                     try:
                         outcome = await writer.append(again(c))
                     except Unavailable:
+                        await asyncio.sleep(0.05)
                         continue
                     assert isinstance(outcome, Appended | Duplicate)
                     acknowledged.append(outcome.position)

@@ -1,0 +1,180 @@
+"""No call waits for ever, a server's own limits are for others, and every failure is decided on."""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from incidentlog.embedded import Server
+from incidentlog.store import connect
+from incidentlog.store.connect import ROLES, SQLSTATES, Access, Connection, lost, told, why
+from tests.conftest import run_admin
+from tests.network import line, over
+
+PAGE = Path(__file__).parents[2] / "docs" / "database-errors.md"
+ROW = re.compile(r"^\| ([0-9A-Z]{2}(?:[0-9A-Z]{3})?) \| .+ \| (again|fault) \|$", re.MULTILINE)
+ROWS = 30_000
+"""Of some 50 bytes each: more than the buffers of a Unix socket hold."""
+
+
+@asynccontextmanager
+async def copying(
+    access: Access, way: Access | None = None, size: int = 2
+) -> AsyncIterator[tuple[Connection, "asyncio.Task[Any]"]]:
+    """A COPY of more than fits on the way to a server that does not read it, since the table is locked."""
+    admin, runner = await access.connect(), await (way or access).connect("runner")
+    try:
+        async with admin.transaction():
+            await admin.execute("LOCK TABLE documents IN SHARE MODE")
+            records = [(1, f"key {n}", 0, 1, None, False, "x" * size, 0) for n in range(ROWS)]
+            copy = asyncio.create_task(runner.copy_records_to_table("documents", records=records))
+            async with asyncio.timeout(10):
+                while not await admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = $1",
+                                               runner.get_server_pid()):  # fmt: skip
+                    await asyncio.sleep(0.01)
+            yield runner, copy
+    finally:
+        await admin.close()
+        runner.terminate()
+
+
+async def terminated(access: Access, connection: Connection) -> None:
+    admin = await access.connect()
+    await admin.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
+    await admin.close()
+
+
+async def test_a_copy_that_waits_for_room_to_write_is_told_that_its_connection_is_lost(access: Access):
+    async with copying(access) as (runner, copy):
+        await terminated(access, runner)
+        done, _ = await asyncio.wait({copy}, timeout=10)
+        assert done, "it waits for ever"
+        assert isinstance(copy.exception(), asyncpg.ConnectionDoesNotExistError)
+        assert runner.is_closed()
+
+
+async def test_a_copy_that_waits_for_room_to_write_ends_with_its_time(access: Access, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connect, "COPY_SECONDS", 0.5, raising=False)
+    async with copying(access) as (runner, copy):
+        done, _ = await asyncio.wait({copy}, timeout=10)
+        assert done, "it waits for ever"
+        assert isinstance(copy.exception(), TimeoutError)
+        assert runner.is_closed()
+
+
+async def test_a_copy_over_a_line_that_stalls_and_is_cut_ends(server: Server, access: Access):
+    async with line(server.port) as wire, copying(access, over(wire, access, server), 1_000) as (_, copy):
+        wire.stall()
+        wire.cut()
+        done, _ = await asyncio.wait({copy}, timeout=10)
+        assert done, "it waits for ever"
+        assert lost(copy.exception())
+
+
+async def test_a_copy_that_the_server_refuses_leaves_its_connection_well(access: Access):
+    runner = await access.connect("runner")
+    with pytest.raises(asyncpg.NotNullViolationError):
+        await runner.copy_records_to_table("documents", records=[(1, None, 0, 1, None, False, "{}", 0)])
+    assert await runner.fetchval("SELECT 1") == 1
+    await runner.close()
+
+
+async def test_silence_is_noticed_within_seconds(server: Server, access: Access):
+    """By the system: nobody has to ask anything on the connection."""
+    async with line(server.port) as wire:
+        connection: Any = await over(wire, access, server).connect("runner")
+        try:
+            tcp = connection._transport.get_extra_info("socket")
+            assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            told_ = {name: tcp.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in connect._TCP}
+            assert told_ == connect._TCP
+            assert told_["TCP_KEEPIDLE"] + told_["TCP_KEEPINTVL"] * told_["TCP_KEEPCNT"] <= 15
+            assert await connection.fetchval("SHOW tcp_user_timeout") == "10000"
+        finally:
+            connection.terminate()
+
+
+@pytest.mark.parametrize("role", [*ROLES, None])
+async def test_limits_that_a_server_has_for_others_are_not_ours(server: Server, access: Access, role: Any):
+    database = access.admin.rpartition("/")[2].partition("?")[0]
+    names = ("statement_timeout", "lock_timeout", "transaction_timeout", "idle_session_timeout",
+             "idle_in_transaction_session_timeout")  # fmt: skip
+    for name in names:
+        await run_admin(server, f"ALTER DATABASE {database} SET {name} = '77ms'")
+    connection = await access.connect(role)
+    try:
+        assert "77ms" not in {await connection.fetchval(f"SHOW {name}") for name in names}
+    finally:
+        await connection.close()
+    if role == "reader":
+        pool = await access.pool("reader")
+        assert await pool.fetchval("SHOW statement_timeout") == "1min"
+        await pool.close()
+
+
+async def test_nobody_waits_for_ever_for_one_of_the_pools_connections(access: Access, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connect, "ACQUIRE_SECONDS", 0.2, raising=False)
+    pool = await access.pool("reader", size=1)
+    async with asyncio.timeout(10), pool.acquire():
+        with pytest.raises(TimeoutError):
+            await pool.fetchval("SELECT 1")
+    await pool.close()
+
+
+def test_the_page_says_of_every_sqlstate_what_becomes_of_it():
+    assert dict(ROW.findall(PAGE.read_text("utf-8"))) == SQLSTATES
+
+
+def test_the_page_says_how_long_anything_waits():
+    page = PAGE.read_text("utf-8")
+    for role, seconds in connect.STATEMENT_SECONDS.items():
+        assert not seconds or re.search(rf"statement.*\b{role}\b.* \| {seconds} s \|", page), role
+    assert f"| appender | {connect.LOCK_SECONDS['appender']} s |" in page
+    assert f"| the other roles | {connect.OTHER_LOCK_SECONDS} s |" in page
+    assert f"| {connect.IDLE_IN_TRANSACTION_SECONDS} s |" in page
+    assert f"| runner | {connect.COPY_SECONDS:.0f} s |" in page
+    assert f"| reader | {connect.ACQUIRE_SECONDS:.0f} s |" in page
+    assert f"about {connect.SILENT_SECONDS} s" in page
+
+
+def by_state() -> dict[str, type[asyncpg.PostgresError]]:
+    known = [
+        c for c in vars(asyncpg.exceptions).values() if isinstance(c, type) and issubclass(c, asyncpg.PostgresError)
+    ]
+    return {c.sqlstate: c for c in known if c.sqlstate}
+
+
+def test_every_class_of_sqlstate_that_a_server_can_send_is_decided_on():
+    servers = {"08", "25", "26", "28", "3D", "40", "42", "53", "54", "55", "57", "58", "XX"}
+    assert servers <= SQLSTATES.keys()
+    for state, kind in by_state().items():
+        assert lost(kind("")) is (SQLSTATES.get(state, SQLSTATES.get(state[:2])) == "again"), state
+
+
+@pytest.mark.parametrize("state", ["57014", "25P03", "25P04", "28P01", "53100", "53200", "55P03", "57P05", "58030"])
+def test_what_a_managed_server_does_for_its_own_reasons_is_not_a_fault_of_the_command(state: str):
+    assert lost(by_state()[state](""))
+
+
+def test_a_full_disk_is_told_in_words():
+    assert why(asyncpg.DiskFullError("could not extend file")) == "the database has no room left on its disk"
+    ended = asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+    ended.__cause__ = asyncpg.DiskFullError("could not write to log file")
+    assert told(ended).startswith("the database has no room left on its disk: ")
+    assert why(asyncpg.ConnectionDoesNotExistError("")) == ""
+
+
+def test_an_error_that_hides_another_is_told_as_that():
+    """A rollback on a connection that is gone fails over the error that it was gone for."""
+    hiding = asyncpg.InterfaceError("connection is closed")
+    assert told(hiding) == "InterfaceError('connection is closed')"
+    hiding.__context__ = TimeoutError("a COPY took longer than 120 s")
+    assert told(hiding) == "TimeoutError('a COPY took longer than 120 s')"
+    hiding.__context__ = asyncpg.DiskFullError("could not extend file")
+    assert why(hiding) == "the database has no room left on its disk"
