@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Literal
-
-from pydantic import TypeAdapter, ValidationError
 
 from incidentlog.clock import Clock
 from incidentlog.errors import BadRequest, Fault
+from incidentlog.projections.domains import NOT_A_TIME, read_when
 from incidentlog.store.connect import Pool
 from incidentlog.store.read import LogIdentity, position_at, read_head
-from incidentlog.subjects.values import When, end_of_day_instant, start_instant
+from incidentlog.subjects.values import end_of_day_instant, start_instant
 
 MOMENT: Final = frozenset({"at", "known_at", "at_position", "basis", "by", "open", "version", "generation", "position"})
 """The parameters read here; the last ones are a basis sent back as it was given."""
 
 Basis = Literal["recorded", "reported"]
-_WHEN: TypeAdapter[Any] = TypeAdapter(When)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +132,13 @@ async def find_moment(wanted: Wanted, pool: Pool, clock: Clock) -> Moment:
     )
 
 
-def _when(params: Mapping[str, str], name: str, faults: list[Fault]) -> Any:
+def _when(params: Mapping[str, str], name: str, faults: list[Fault]) -> date | datetime | None:
     if name not in params:
         return None
-    try:
-        # A plus sign in a query is a blank unless it was escaped: nobody escapes an offset by hand.
-        return _WHEN.validate_python(params[name].replace(" ", "+"))
-    except ValidationError:
-        faults.append(Fault(f"/{name}", "not_a_time", "give a date (2025-11-19) or a time (2025-11-19T04:00+02:00)"))
-        return None
+    when = read_when(params[name])
+    if when is None:
+        faults.append(Fault(f"/{name}", "not_a_time", NOT_A_TIME))
+    return when
 
 
 def _position(params: Mapping[str, str], name: str, faults: list[Fault]) -> int | None:

@@ -66,6 +66,11 @@ def admin1_name(country: str | None, code: str | None) -> str | None:
     return region.name if region else None
 
 
+def region_key(country: str | None, code: str | None) -> str | None:
+    """The one form in which a region is shown and asked for: `UA.17`. None where country or code is not known."""
+    return f"{country}.{code}" if country and code else None
+
+
 def find_admin1(
     text: str, country: str | None = None, codes: frozenset[tuple[str, str]] = frozenset()
 ) -> tuple[Admin1, ...]:

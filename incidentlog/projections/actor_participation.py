@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from incidentlog.projections.domains import ACTOR, STATE, literal
 from incidentlog.projections.local_days import counts_from
 from incidentlog.projections.shapes import Contribution, Tally, projection
 from incidentlog.subjects.contact import Contact
-from incidentlog.subjects.envelope import Actor
+from incidentlog.subjects.envelope import Actor, Role
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.talk import PRINCIPALS, Talk, state_of
 from incidentlog.subjects.values import Buckets, Occurred
@@ -26,6 +27,7 @@ class ActorParticipation(Tally):
     """
 
     dimensions = ("actor", "role", "with", "state", "category", "day", "week", "month", "verification")
+    domains = {"actor": ACTOR, "role": literal(Role), "with": ACTOR, "state": STATE}
     measures = ("participations", "met", "unpaired")
     group_by = ("actor", "role", "month", "category")
     rollups = (("actor", "role", "month", "category"), ("actor", "role", "with", "state", "category"))

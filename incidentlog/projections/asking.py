@@ -1,12 +1,12 @@
 """How a tally is asked, from the parameters of a request: the same for REST and for a live subscription. Pure."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from incidentlog.errors import BadRequest, Fault
+from incidentlog.projections.domains import DAY, Domain, read_day
 from incidentlog.projections.figures import figure_names
 from incidentlog.projections.rows import Grouping
 from incidentlog.projections.shapes import Tally
@@ -19,8 +19,6 @@ VALUES: Final = 200
 """The most values of one dimension."""
 LONGEST: Final = 200
 """The most characters of a value."""
-PLACE: Final = re.compile(r"(geonames:[0-9]{1,12}|place:[a-z0-9._-]{1,120}|name:.{1,195})?")
-"""A value of the dimension `place`: an id, or the name of what is not in the gazetteer; empty is nowhere."""
 RANGE: Final = ("since", "until")
 """Days, inclusive and exclusive, of the dimension `day`."""
 SHAPING: Final = ("top", "order_by", "compare")
@@ -28,8 +26,6 @@ SHAPING: Final = ("top", "order_by", "compare")
 TOP: Final = 10_000
 """The most rows of a `top`."""
 CALENDAR: Final = frozenset({"day", "week", "month"})
-
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +150,8 @@ def parse_grouping(
     if faults:
         raise BadRequest(f"{tally.name} cannot be asked so", errors=faults)
     since, until = (params[name][0] if name in params else None for name in RANGE)
-    return Grouping(by, where, since, until)
+    kept = {name: tuple(values_of(tally.domain(name), values)) for name, values in where.items()}
+    return Grouping(by, kept, since, until)
 
 
 def _grouping_faults(tally: Tally, by: Sequence[str]) -> Iterator[Fault]:
@@ -178,10 +175,21 @@ def _filter_faults(tally: Tally, where: Mapping[str, Sequence[str]], under: str)
             yield Fault(pointer, "empty", "at least one value is needed")
         elif len(values) > VALUES:
             yield Fault(pointer, "too_many", f"{len(values)} values; at most {VALUES}")
-        elif name == "place" and not all(PLACE.fullmatch(value) for value in values):
-            yield Fault(pointer, "not_a_place", "a place is geonames:<number> or place:<slug>; see /v1/places?q=")
-        elif not all(fits(value) for value in values):
-            yield Fault(pointer, "not_a_value", f"a value has 1 to {LONGEST} characters that can be stored")
+        else:
+            yield from value_faults(tally.domain(name), values, pointer)
+
+
+def value_faults(domain: Domain, values: Sequence[str], pointer: str) -> Iterator[Fault]:
+    """A fault for the first of some values that cannot be, with what can."""
+    if (bad := next((value for value in values if domain.read(value) is None), None)) is not None:
+        yield Fault(pointer, domain.code, f"{escaped(bad)[:60]!r}: {domain.needed()}")
+    elif not all(fits(value) for value in values):
+        yield Fault(pointer, "not_a_value", f"a value has 1 to {LONGEST} characters that can be stored")
+
+
+def values_of(domain: Domain, values: Iterable[str]) -> Sequence[str]:
+    """Values without a fault as rows hold them, each once."""
+    return list(dict.fromkeys(own for value in values if (own := domain.read(value)) is not None))
 
 
 def _range_faults(tally: Tally, params: Mapping[str, Sequence[str]], under: str) -> Iterator[Fault]:
@@ -194,8 +202,8 @@ def _range_faults(tally: Tally, params: Mapping[str, Sequence[str]], under: str)
             yield Fault(f"{under}/{name}", "unknown_dimension", f"{tally.name} has no days")
         elif len(values) != 1:
             yield Fault(f"{under}/{name}", "repeated", "one day is needed")
-        elif not _is_day(values[0]):
-            yield Fault(f"{under}/{name}", "not_a_day", "give a day, such as 2025-11-19")
+        elif read_day(values[0]) is None:
+            yield Fault(f"{under}/{name}", "not_a_day", DAY.needed())
         else:
             days.append(values[0])
     if len(days) == len(RANGE) and days[0] > days[1]:
@@ -205,13 +213,6 @@ def _range_faults(tally: Tally, params: Mapping[str, Sequence[str]], under: str)
 def _unknown(tally: Tally, name: str, pointer: str) -> Fault:
     said = escaped(name)[:40]
     return Fault(pointer, "unknown_dimension", f"{said!r} is none of {tally.name}'s: {', '.join(tally.dimensions)}")
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return _DAY.fullmatch(text) is not None and bool(date.fromisoformat(text))
-    except ValueError:
-        return False
 
 
 def fits(value: str) -> bool:

@@ -1,13 +1,14 @@
 """Incidents and casualties by place, kind and local day."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, get_args
 
+from incidentlog.projections.domains import ACTOR, one_of
 from incidentlog.projections.shapes import Contribution, Row, Tally, projection
 from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.alert import Alert
 from incidentlog.subjects.attack import Attack
-from incidentlog.subjects.incident import Incident
+from incidentlog.subjects.incident import Incident, Kind
 from incidentlog.subjects.strike import Strike
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Buckets, Casualties
@@ -22,6 +23,7 @@ class CityIncidents(Tally):
 
     categories = frozenset({"strike", "incident", "alert"})
     dimensions = (*WHERE, "kind", "day", "week", "month", "side", "verification")
+    domains = {"kind": one_of(lambda: ("strike", "alert", *get_args(Kind))), "side": ACTOR}
     measures = (
         "incidents",
         "reports",

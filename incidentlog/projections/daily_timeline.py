@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from incidentlog.projections.domains import TIME, instant_text
 from incidentlog.projections.local_days import counts_from
 from incidentlog.projections.shapes import Contribution, Row, Tally, projection
-from incidentlog.projections.violations import instant_text
 from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.subject import Subject
 
@@ -17,6 +17,7 @@ class DailyTimeline(Tally):
     """
 
     dimensions = ("day", "week", "month", "occurred", "event", "type", "category", "stream", *WHERE)
+    domains = {"occurred": TIME}
     measures = ("events", "amended", "retracted", "ignored")
     group_by = ("day", "occurred", "event", "type", "stream")
     rollups = (("day", "week", "month"), ("type", "category"))

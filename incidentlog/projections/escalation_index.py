@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
+from incidentlog.projections.domains import one_of
 from incidentlog.projections.local_days import buckets_of, counts_from
 from incidentlog.projections.shapes import Contribution, Row, Tally, projection
 from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
@@ -53,6 +54,11 @@ class EscalationIndex(Tally):
 
     categories = frozenset(label.partition(".")[0] for label in weights())
     dimensions = ("day", "week", "month", "category", "type", "cameo", *WHERE, "verification")
+    domains = {
+        "category": one_of(lambda: {label.partition(".")[0] for label in weights()}, "unknown_category"),
+        "type": one_of(lambda: map(label_text, weights()), "unknown_type"),
+        "cameo": one_of(lambda: {cameo for cameo, _ in weights().values()}),
+    }
     measures = ("thousandths", "events", "thousandths_7_days", "events_7_days")
     group_by = ("day",)
     rollups = (("day", "week", "month"), ("category", "type", "cameo", "verification"))
@@ -69,7 +75,7 @@ class EscalationIndex(Tally):
             days = {"day": buckets.day, "week": buckets.week, "month": buckets.month}
             what = {
                 "category": subject.stream.partition(":")[0],
-                "type": label.replace("|", "/"),
+                "type": label_text(label),
                 "cameo": cameo,
                 **whereabouts(subject.place),
                 "verification": subject.verification,
@@ -95,6 +101,11 @@ class EscalationIndex(Tally):
     def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:
         """What places and regions are called."""
         return place_names(subject.place)
+
+
+def label_text(label: str) -> str:
+    """A label as a dimension holds it: without the sign that parts the values in a row's key."""
+    return label.replace("|", "/")
 
 
 def happened(subject: Subject) -> Iterator[tuple[Entry, str]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from incidentlog.projections.domains import ACTOR, ACTORS, Domain, one_of
 from incidentlog.projections.local_days import counts_from
 from incidentlog.projections.once import ONCE, count_of, is_whole, lines_of
 from incidentlog.projections.shapes import Contribution, Row, Tally, projection
@@ -67,6 +68,11 @@ def _handed(subject: Subject, kind: str, counts: Counts, occurred: Occurred) -> 
         )
 
 
+def formula_text(formula: str) -> str:
+    """A formula as a dimension holds it: without the sign that parts the values in a row's key."""
+    return formula.replace("|", "/")
+
+
 @projection("exchange_tally", version=1)
 class ExchangeTally(Tally):
     """Released, civilians, children, wounded and remains, by the side whose people came home.
@@ -78,6 +84,12 @@ class ExchangeTally(Tally):
 
     categories = frozenset({"exchange", "detainees", "children", "remains"})
     dimensions = ("side", "mediator", "kind", "stream", "formula", "day", "week", "month", "verification")
+    domains = {
+        "side": ACTOR,
+        "mediator": ACTORS,
+        "kind": one_of(lambda: ("exchange", *BY_KIND)),
+        "formula": Domain(formula_text),
+    }
     measures = (
         *ONCE,
         "withheld",
@@ -167,7 +179,7 @@ def _where(subject: Subject, side: str, kind: str, occurred: Occurred) -> dict[s
     formula = None
     if isinstance(subject, Exchange):
         mediators |= set(subject.mediators)
-        formula = subject.formula and subject.formula.replace("|", "/")  # which parts the values in a row's key
+        formula = subject.formula and formula_text(subject.formula)
     return {
         "side": side,
         "mediator": "+".join(sorted(mediators)) or None,

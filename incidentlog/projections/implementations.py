@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from incidentlog.projections.domains import ACTOR, CATEGORY, of_form
 from incidentlog.projections.exchange_tally import returns_of
 from incidentlog.projections.shapes import Contribution, Tally, projection
 from incidentlog.subjects.subject import Subject
@@ -22,6 +23,11 @@ class Implementations(Tally):
     """
 
     dimensions = ("commitment", "stream", "kind", "side", "day", "week", "month", "verification")
+    domains = {
+        "commitment": of_form(COMMITMENT, "not_a_commitment", "a commitment is commitment:<slug>"),
+        "kind": CATEGORY,
+        "side": ACTOR,
+    }
     measures = ("steps", "told", "amount")
     group_by = ("commitment",)
 

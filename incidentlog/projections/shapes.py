@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, TypeVar
 
+from incidentlog.projections.domains import COMMON, OPEN, Domain
 from incidentlog.subjects.policy import DEFAULTS
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Model
@@ -59,6 +60,8 @@ class Tally(Projection):
 
     dimensions: ClassVar[tuple[str, ...]]
     """What rows can be grouped by and filtered on; at most 16."""
+    domains: ClassVar[Mapping[str, Domain]] = {}
+    """Which values they can have, of those that `COMMON` does not know; without one it is any text."""
     measures: ClassVar[tuple[str, ...]]
     """What is summed; at most 20."""
     group_by: ClassVar[tuple[str, ...]]
@@ -66,6 +69,11 @@ class Tally(Projection):
     rollups: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Dimensions, at most 8 and of few values together: by them totals are kept ready for any position. The first that
     has all that is asked for is read. Whoever changes them raises the version."""
+
+    @classmethod
+    def domain(cls, dimension: str) -> Domain:
+        """Which values a dimension can have."""
+        return cls.domains.get(dimension) or COMMON.get(dimension, OPEN)
 
     def contributions(self, subject: Subject) -> Iterable[Contribution]:
         """What the subject adds. Pure; a subject that is not current adds nothing."""

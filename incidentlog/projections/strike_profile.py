@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from incidentlog.projections.domains import ACTOR, literal
 from incidentlog.projections.once import ONCE, count_of, lines_of
 from incidentlog.projections.shapes import Contribution, Row, Tally, projection
 from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
-from incidentlog.subjects.strike import Strike
+from incidentlog.subjects.strike import Means, Strike, TargetClass
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Buckets, Estimate
 
@@ -24,6 +25,7 @@ class StrikeProfile(Tally):
 
     categories = frozenset({"strike"})
     dimensions = ("day", "week", "month", "means", "side", "target_class", *WHERE, "verification")
+    domains = {"means": literal(Means), "side": ACTOR, "target_class": literal(TargetClass)}
     measures = (
         *ONCE,
         *(f"{figure}_{end}" for figure in FIGURES for end in (*ENDS, "told")),

@@ -2,14 +2,37 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Final
 
+from incidentlog.projections.domains import (
+    ACTOR,
+    ACTORS,
+    DAY,
+    MONDAY,
+    STREAM,
+    STREAMS,
+    TIME,
+    Domain,
+    instant_text,
+    literal,
+)
 from incidentlog.projections.local_days import INSTANT
 from incidentlog.projections.shapes import Contribution, Tally, projection
 from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Buckets, local_date
-from incidentlog.subjects.violation import Violation
+from incidentlog.subjects.violation import Severity, Violation
+
+WHO: Final[Mapping[str, Domain]] = {"claimant": ACTOR, "accused": ACTORS, "severity": literal(Severity)}
+
+
+def _sheet(text: str) -> str | None:
+    ceasefire, _, day = text.partition(" ")
+    return text if STREAM.read(ceasefire) and DAY.read(day) else None
+
+
+SHEET: Final = Domain(_sheet, "not_a_sheet", lambda: "a sheet is a ceasefire and a day, with a blank between them")
 
 
 @projection("violations", version=4)
@@ -35,6 +58,13 @@ class Violations(Tally):
         "month",
         *WHERE,
     )
+    domains = {
+        "ceasefire": STREAM,
+        **WHO,
+        "from_week": MONDAY,
+        "to_week": MONDAY,
+        "also": STREAMS,
+    }
     measures = ("violations", "reported")
     group_by = ("ceasefire", "claimant")
     rollups = (("ceasefire", "claimant", "from_week", "to_week", "also"),)
@@ -91,6 +121,14 @@ class ViolationSheets(Tally):
         "on",
         "day",
     )
+    domains = {
+        "sheet": SHEET,
+        "ceasefire": STREAM,
+        "violation": STREAM,
+        **WHO,
+        **dict.fromkeys(("since", "begins", "ends"), TIME),
+        "on": DAY,
+    }
     measures = ("violations", "reported")
     group_by = ("sheet",)
 
@@ -184,8 +222,3 @@ def _on(claim: _Claim) -> str | None:
     if occurred is not None and (occurred.since, occurred.until) == (claim.begins, claim.ends):
         return None if said.calendar is None else said.calendar.day
     return claim.from_day
-
-
-def instant_text(instant: datetime) -> str:
-    """An instant as a dimension holds it: RFC 3339 in UTC, so that the order of texts is the order of instants."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds")

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from incidentlog.places import admin1_name, normalise
+from incidentlog.places import admin1_name, region_key
+from incidentlog.projections.domains import named
 from incidentlog.subjects.envelope import ResolvedPlace
 
 WHERE: Final = ("place", "admin1", "country")
@@ -22,9 +23,9 @@ def whereabouts(place: ResolvedPlace | None) -> Mapping[str, str | None]:
     """
     if place is None:
         return dict.fromkeys(WHERE)
-    region = f"{place.country}.{place.admin1}" if place.country and place.admin1 else None
+    region = region_key(place.country, place.admin1)
     if region is None and place.precision == "admin1":
-        region = _by_name(place.name)
+        region = named(place.name)
     settlement = place_key(place) if place.precision in FINE else None
     return {"place": settlement, "admin1": region, "country": place.country}
 
@@ -36,7 +37,7 @@ def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
         return {}
     where = whereabouts(place)
     region = admin1_name(place.country, place.admin1)
-    if where["admin1"] == _by_name(place.name):
+    if where["admin1"] == named(place.name):
         region = place.name
     # A value has a name from its first event on, or never: else an old answer would change when one comes.
     called = {"place": place.name, "admin1": region}
@@ -45,8 +46,4 @@ def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
 
 def place_key(place: ResolvedPlace) -> str:
     """By what a place is told from others: its id or, where the name is not or not uniquely known, the name."""
-    return place.place_id or _by_name(place.name)
-
-
-def _by_name(name: str) -> str:
-    return f"name:{normalise(name) or name.casefold()}"
+    return place.place_id or named(place.name)

@@ -1,18 +1,27 @@
 """Which events a reader wants, from the parameters of a request: the same for REST and for the raw feed."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, get_args
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Final
 
 from incidentlog.errors import BadRequest, Fault
-from incidentlog.projections.asking import VALUES, escaped
+from incidentlog.projections.asking import VALUES, escaped, value_faults, values_of
+from incidentlog.projections.domains import (
+    ACTOR,
+    CATEGORY,
+    CITY,
+    COUNTRY,
+    NOT_A_TIME,
+    REGION,
+    STREAM,
+    TYPE,
+    VERIFICATION,
+    Domain,
+    read_when,
+)
 from incidentlog.store.read import EventFilter
-from incidentlog.subjects.registry import EVENTS
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import NewActorCode, Stream, Verification, When, start_instant
+from incidentlog.subjects.values import start_instant
 
 NAMES: Final = (
     "type", "stream", "category", "city", "admin1", "country", "actor", "verification",
@@ -20,14 +29,9 @@ NAMES: Final = (
 )  # fmt: skip
 """Every parameter; the first eight may be repeated and then mean any of the values."""
 
-_WHEN: TypeAdapter[Any] = TypeAdapter(When)
-_STREAM: TypeAdapter[str] = TypeAdapter(Stream)
-_ACTOR: TypeAdapter[str] = TypeAdapter(NewActorCode)
-_PLACE = re.compile(r"(geonames:[0-9]{1,12}|place:[a-z0-9._-]{1,120})")
-_COUNTRY = re.compile(r"[A-Z]{2}")
-_ADMIN1 = re.compile(r"[A-Z]{2}\.[A-Za-z0-9._]{1,20}")
 _DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,15})?")
 _EDGES = 4
+BOX: Final = "give west,south,east,north in degrees"
 
 
 def parse_event_filter(params: Mapping[str, Sequence[str]], zone: str, *, under: str = "") -> EventFilter:
@@ -46,10 +50,11 @@ def parse_event_filter(params: Mapping[str, Sequence[str]], zone: str, *, under:
         raise BadRequest("the events cannot be narrowed so", errors=faults)
 
     def several(name: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(params.get(name, ())))
+        return tuple(values_of(_DOMAINS[name], params.get(name, ())))
 
     def instant(name: str) -> datetime | None:
-        return start_instant(_WHEN.validate_python(params[name][0]), zone) if name in params else None
+        when = read_when(params[name][0]) if name in params else None
+        return None if when is None else start_instant(when, zone)
 
     return EventFilter(
         types=several("type"),
@@ -73,9 +78,7 @@ def _faults(name: str, values: Sequence[str], under: str) -> list[Fault]:
         return [Fault(pointer, "repeated", "one value is needed")]
     if not 0 < len(values) <= VALUES:
         return [Fault(pointer, "too_many" if values else "empty", f"give 1 to {VALUES} values")]
-    good, code, needed = _RULES[name]
-    bad = next((value for value in values if not good(value)), None)
-    return [] if bad is None else [Fault(pointer, code, f"{escaped(bad)[:60]!r}: {needed}")]
+    return list(value_faults(_DOMAINS[name], values, pointer))
 
 
 def _box(text: str) -> tuple[float, float, float, float] | None:
@@ -89,38 +92,20 @@ def _box(text: str) -> tuple[float, float, float, float] | None:
     return west, south, east, north
 
 
-def _valid(adapter: TypeAdapter[Any]) -> Callable[[str], bool]:
-    def check(value: str) -> bool:
-        try:
-            adapter.validate_python(value)
-        except ValidationError:
-            return False
-        return True
-
-    return check
-
-
-def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
-    return lambda value: pattern.fullmatch(value) is not None
-
-
 _ONE: Final = frozenset({"since", "until", "recorded_since", "bbox"})
-_TIME: Final = (_valid(_WHEN), "not_a_time", "give a date (2025-11-19) or a time (2025-11-19T04:00+02:00)")
-_RULES: Final[Mapping[str, tuple[Callable[[str], bool], str, str]]] = {
-    "type": (EVENTS.newest.__contains__, "unknown_type", "no such event type"),
-    "stream": (_valid(_STREAM), "not_a_stream", "a stream is category:slug"),
-    "category": (lambda value: value in _categories(), "unknown_category", "no such category"),
-    "city": (_matches(_PLACE), "not_a_place", "a place is geonames:<number> or place:<slug>; see /v1/places?q="),
-    "admin1": (_matches(_ADMIN1), "not_an_admin1", "an admin1 is UA.17: country and code, as GeoNames writes it"),
-    "country": (_matches(_COUNTRY), "not_a_country", "a country is two capital letters (ISO 3166-1)"),
-    "actor": (_valid(_ACTOR), "not_an_actor", "an actor is a code such as UKR or RUS.MOD"),
-    "verification": (get_args(Verification).__contains__, "unknown_value", ", ".join(get_args(Verification))),
-    "since": _TIME,
-    "until": _TIME,
-    "recorded_since": _TIME,
-    "bbox": (lambda value: _box(value) is not None, "not_a_box", "give west,south,east,north in degrees"),
+_BBOX: Final = Domain(lambda text: text if _box(text) else None, "not_a_box", lambda: BOX)
+_INSTANT: Final = Domain(lambda text: text if read_when(text) else None, "not_a_time", lambda: NOT_A_TIME)
+_DOMAINS: Final[Mapping[str, Domain]] = {
+    "type": TYPE,
+    "stream": STREAM,
+    "category": CATEGORY,
+    "city": CITY,
+    "admin1": REGION,
+    "country": COUNTRY,
+    "actor": ACTOR,
+    "verification": VERIFICATION,
+    "since": _INSTANT,
+    "until": _INSTANT,
+    "recorded_since": _INSTANT,
+    "bbox": _BBOX,
 }
-
-
-def _categories() -> set[str]:
-    return {c for t in EVENTS.types.values() for c in t.categories} | set(Subject.families)
