@@ -55,7 +55,7 @@ class Names:
 
     known: str = "known_at"
     positions: tuple[str, ...] = ("at_position", "position")
-    """The first one that is given counts."""
+    """Names of one thing, of which one may be given."""
 
 
 AS_OF: Final = Names()
@@ -90,9 +90,9 @@ def read_wanted(params: Mapping[str, str], zone: str, names: Names, faults: list
     """What is asked for under these names; the faults are added to those there are."""
     at = _when(params, "at", faults)
     known = _when(params, names.known, faults)
-    given = next((name for name in names.positions if name in params), names.positions[0])
+    given = _one_of(params, names.positions, faults)
     position = _position(params, given, faults)
-    by = params.get("basis", params.get("by", "recorded"))
+    by = params.get(_one_of(params, ("basis", "by"), faults), "recorded")
     if params.get("open", "true") not in {"true", "false"}:
         faults.append(Fault("/open", "unknown_value", "open is true or false"))
     if by not in {"recorded", "reported"}:
@@ -130,6 +130,13 @@ async def find_moment(wanted: Wanted, pool: Pool, clock: Clock) -> Moment:
         named=wanted.position is not None or (known_at is not None and not is_open),
         pinned=wanted.at is not None and wanted.position is not None,
     )
+
+
+def _one_of(params: Mapping[str, str], names: tuple[str, ...], faults: list[Fault]) -> str:
+    """Which of several names of one thing is given; a fault for each further one."""
+    first, *others = [name for name in names if name in params] or names[:1]
+    faults += [Fault(f"/{name}", "one_of_two", f"{first} says the same: give one of them") for name in others]
+    return first
 
 
 def _when(params: Mapping[str, str], name: str, faults: list[Fault]) -> date | datetime | None:

@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import structlog
 from aiohttp import web
-from pydantic import TypeAdapter, ValidationError
 
 from incidentlog.api.access import note_access
 from incidentlog.api.answers import dumps
@@ -21,10 +20,10 @@ from incidentlog.api.requests import SERVICE, reader_of, refuse_unknown
 from incidentlog.api.service import Service
 from incidentlog.audit.replay import By, Pace, Span, Told, pages
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, Overloaded
+from incidentlog.projections.domains import NOT_A_TIME, read_when
 from incidentlog.store.connect import lost
 from incidentlog.store.read import LogIdentity, read_head
-from incidentlog.store.replay import occurred_at
-from incidentlog.subjects.values import When, start_instant
+from incidentlog.subjects.values import start_instant
 
 REPLAYS: Final = 32
 """How many may run at once."""
@@ -39,10 +38,9 @@ HEARTBEAT_SECONDS: Final = 15.0
 RETRY_MS: Final = 2_000
 
 Form = Literal["sse", "ndjson"]
-PARAMETERS: Final = frozenset({"from", "to", "speed", "by", "max_gap", "after", "format"})
-_WHEN: TypeAdapter[Any] = TypeAdapter(When)
+PARAMETERS: Final = frozenset({"from", "to", "speed", "by", "max_gap", "after", "at_position", "format"})
 _NUMBER = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?", re.ASCII)
-_EVENT_ID = re.compile(r"([0-9a-f-]{36})\.(\d{1,9})\.(\d{1,9}):(\d{1,16})", re.ASCII)
+_EVENT_ID = re.compile(r"([0-9a-f-]{36})\.(\d{1,9})\.(\d{1,9}):(\d{1,16})(?:@(\d{1,16}))?", re.ASCII)
 
 log = structlog.get_logger(__name__)
 routes = web.RouteTableDef()
@@ -89,6 +87,8 @@ class Asked:
     by: By
     since: datetime | None
     until: datetime | None
+    upto: int | None
+    """As known at which position; None is the head."""
     speed: float
     max_gap_seconds: float
     after: int
@@ -100,14 +100,19 @@ class Asked:
 async def replay(request: web.Request) -> web.StreamResponse:
     """Stream history up to the head as it is now, spaced as it was, `speed` times faster; 0 does not wait.
 
-    Server-sent events or NDJSON. `after`, or `Last-Event-ID`, goes on after an event that was seen.
+    Server-sent events or NDJSON. `after`, or `Last-Event-ID`, goes on after an event that was seen. In the order of
+    happening it goes on by what was known when it began: by what came since, that event may be elsewhere in the order.
     """
     service = request.app[SERVICE]
     reader = await reader_of(request, "read")
     asked = _parse(request, service.log)
-    if asked.after and asked.by == "occurred" and await occurred_at(service.pool, asked.after) is None:
-        raise BadRequest(errors=[Fault("/after", "ahead_of_log", f"nothing is at position {asked.after}")])
-    upto = (await read_head(service.pool)).position
+    head = (await read_head(service.pool)).position
+    upto = head if asked.upto is None else asked.upto
+    if upto > head:
+        detail = f"the log is at position {head}"
+        raise BadRequest(detail, errors=[Fault("/at_position", "ahead_of_log", detail)], position=head)
+    if asked.by == "occurred" and asked.after > upto:
+        raise BadRequest(errors=[Fault("/after", "ahead_of_log", f"nothing is at position {asked.after} then")])
     span = Span(asked.by, asked.since, asked.until, asked.after, upto)
     async with request.app[KEY].place():
         request[POSITION] = upto
@@ -123,7 +128,8 @@ class _Stream:
         self._replays = request.app[KEY]
         self._pace = Pace(service.clock, asked.speed, asked.max_gap_seconds)
         self._sse = asked.form == "sse"
-        self._response = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Log-Position": str(span.upto)}
+        self._response = web.StreamResponse(headers=headers)
         self._response.content_type = "text/event-stream" if self._sse else "application/x-ndjson"
         self._buffer: list[bytes] = []
         self._buffered = 0
@@ -180,7 +186,8 @@ class _Stream:
         said = dumps(encode_event(told.event, told.status))
         if not self._sse:
             return said + b"\n"
-        name = f"{self._service.log.epoch}:{told.event.position}".encode()
+        known = f"@{self._span.upto}" if self._span.by == "occurred" else ""
+        name = f"{self._service.log.epoch}:{told.event.position}{known}".encode()
         return b"id: " + name + b"\nevent: event\ndata: " + said + b"\n\n"
 
     def _end(self) -> bytes:
@@ -216,33 +223,29 @@ async def _next(told: AsyncGenerator[list[Told], None]) -> list[Told]:
 def _parse(request: web.Request, identity: LogIdentity) -> Asked:
     """What is asked for; raises BadRequest with every fault, NotAcceptable."""
     refuse_unknown(request, PARAMETERS)
-    faults = [
-        Fault(f"/{name}", "repeated", "one value is needed")
-        for name in sorted(set(request.query))
-        if len(request.query.getall(name)) > 1
-    ]
+    faults: list[Fault] = []
     by = request.query.get("by", "recorded")
     if by not in {"recorded", "occurred"}:
         faults.append(Fault("/by", "unknown_value", "by is recorded or occurred"))
     since, until = (_instant(request, name, identity.zone, faults) for name in ("from", "to"))
     speed = _number(request, "speed", 1.0, FASTEST, faults)
     max_gap = _number(request, "max_gap", 5.0, LONGEST_GAP, faults)
-    after, resumed = _after(request, identity, faults)
+    place = _place(request, by, identity, faults)
     form = _form(request, faults)
     if faults:
         raise BadRequest("the replay cannot be made", errors=faults)
-    return Asked("occurred" if by == "occurred" else "recorded", since, until, speed, max_gap, after, resumed, form)
+    order: By = "occurred" if by == "occurred" else "recorded"
+    return Asked(order, since, until, place.upto, speed, max_gap, place.after, place.resumed, form)
 
 
 def _instant(request: web.Request, name: str, zone: str, faults: list[Fault]) -> datetime | None:
     if name not in request.query:
         return None
-    try:
-        # A plus sign in a query is a blank unless it was escaped: nobody escapes an offset by hand.
-        return start_instant(_WHEN.validate_python(request.query[name].replace(" ", "+")), zone)
-    except ValidationError:
-        faults.append(Fault(f"/{name}", "not_a_time", "give a date (2025-11-19) or a time (2025-11-19T04:00+02:00)"))
+    when = read_when(request.query[name])
+    if when is None:
+        faults.append(Fault(f"/{name}", "not_a_time", NOT_A_TIME))
         return None
+    return start_instant(when, zone)
 
 
 def _number(request: web.Request, name: str, default: float, most: float, faults: list[Fault]) -> float:
@@ -255,19 +258,45 @@ def _number(request: web.Request, name: str, default: float, most: float, faults
     return default
 
 
-def _after(request: web.Request, identity: LogIdentity, faults: list[Fault]) -> tuple[int, bool]:
-    """The position of the last event seen, and whether it came back with `Last-Event-ID`, which outdoes `after`."""
-    if (given := request.headers.get("Last-Event-ID")) is None:
-        text = request.query.get("after", "0")
-        return parse_int(text, "/after", faults, most=2**53 - 1), False
-    matched = _EVENT_ID.fullmatch(given)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where to go on."""
+
+    after: int = 0
+    """The position of the last event seen; 0 for none."""
+    upto: int | None = None
+    """As known at which position; None is the head."""
+    resumed: bool = False
+    """Whether it came back with `Last-Event-ID`, which outdoes `after` and `at_position`."""
+
+
+def _place(request: web.Request, by: str, identity: LogIdentity, faults: list[Fault]) -> _Place:
+    if (given := request.headers.get("Last-Event-ID")) is not None:
+        return _place_of(given, by, identity, faults)
+    after, upto = (
+        parse_int(request.query[name], f"/{name}", faults, most=2**53 - 1) if name in request.query else None
+        for name in ("after", "at_position")
+    )
+    if after and upto is None and by == "occurred":
+        detail = "the order is that of one state of knowledge: give the Log-Position that the part before came with"
+        faults.append(Fault("/at_position", "missing", detail))
+    return _Place(after or 0, upto)
+
+
+def _place_of(event_id: str, by: str, identity: LogIdentity, faults: list[Fault]) -> _Place:
+    matched = _EVENT_ID.fullmatch(event_id)
     if matched is None:
         faults.append(Fault("/Last-Event-ID", "not_an_id", "give the id of an event of this stream"))
     elif (matched[1], int(matched[2])) != (str(identity.id), identity.fork):
         faults.append(Fault("/Last-Event-ID", "epoch_changed", "it is of another log, or of one that was restored"))
+    elif by == "occurred" and matched[5] is None:
+        detail = "it does not say by what was known its stream was in order; begin again without it"
+        faults.append(Fault("/Last-Event-ID", "no_head", detail))
+    elif by == "recorded" and matched[5] is not None:
+        faults.append(Fault("/Last-Event-ID", "other_order", "it is of a stream by=occurred"))
     else:
-        return int(matched[4]), True
-    return 0, True
+        return _Place(int(matched[4]), None if matched[5] is None else int(matched[5]), resumed=True)
+    return _Place()
 
 
 def _form(request: web.Request, faults: list[Fault]) -> Form:

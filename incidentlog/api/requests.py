@@ -158,23 +158,34 @@ def number_of(request: web.Request, name: str, *, default: int, least: int = 0, 
     return number
 
 
-def several(request: web.Request, without: Collection[str]) -> Mapping[str, list[str]]:
-    """The parameters, each with its values in order, but for some."""
-    return {name: request.query.getall(name) for name in request.query if name not in without}
+def several(request: web.Request, own: Collection[str]) -> Mapping[str, list[str]]:
+    """The parameters that narrow something down, each with its values in order: all but a route's own ones.
+
+    Those are given once. Raises BadRequest naming each that is not.
+    """
+    faults = repeated(request, own)
+    if faults:
+        raise BadRequest(errors=faults)
+    return {name: request.query.getall(name) for name in request.query if name not in own}
 
 
 def repeated(request: web.Request, names: Collection[str]) -> list[Fault]:
-    """A fault for each of these parameters that is given more than once."""
+    """A fault for each of these parameters that is given more than once: one of its values would go unheard."""
     return [
-        Fault(f"/{name}", "repeated", "one value is needed")
+        Fault(f"/{name[:80]}", "repeated", "one value is needed")
         for name in sorted({*request.query} & {*names})
         if len(request.query.getall(name)) > 1
     ]
 
 
 def refuse_unknown(request: web.Request, known: Collection[str]) -> None:
-    """A misspelt parameter must not pass for a default: raises BadRequest naming every one."""
+    """For a route whose every parameter is known, and given once. Raises BadRequest naming each that is not.
+
+    A misspelt parameter must not pass for a default, nor the first of two values for both.
+    """
     unknown = sorted(set(request.query) - set(known))
-    if unknown:
-        detail = f"the parameters are {', '.join(sorted(known))}"
-        raise BadRequest(errors=[Fault(f"/{name[:80]}", "unknown_parameter", detail) for name in unknown])
+    detail = f"the parameters are {', '.join(sorted(known))}" if known else "there are no parameters"
+    faults = [Fault(f"/{name[:80]}", "unknown_parameter", detail) for name in unknown]
+    faults += repeated(request, known)
+    if faults:
+        raise BadRequest(errors=faults)

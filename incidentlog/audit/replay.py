@@ -4,16 +4,17 @@ It is paged by position, in reads of their own: one long transaction would keep 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from incidentlog.clock import Clock
 from incidentlog.store.connect import Pool
-from incidentlog.store.read import EventFilter, position_at, read_record_events, search_events
-from incidentlog.store.replay import occurred_at, read_occurred
-from incidentlog.subjects.fold import statuses
+from incidentlog.store.read import EventFilter, position_at, read_ids, read_record_events, search_events
+from incidentlog.store.replay import Happened, occurred_at, read_amended_times, read_at, read_occurred
+from incidentlog.subjects.fold import started, statuses
 from incidentlog.subjects.recorded import Recorded
 
 PAGE: Final = 200
@@ -36,7 +37,7 @@ class Span:
     after: int
     """The position of the last event seen; 0 for none."""
     upto: int
-    """The head when the replay began."""
+    """What is known: the head when the replay began, or that of the part before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ async def pages(pool: Pool, span: Span, clearance: int) -> AsyncGenerator[list[T
     """The events of a span that a clearance covers, page by page; an empty page only says that it goes on.
 
     In the order of recording each event is told as it was known then, before anything was said of it; in the order of
-    happening, as it is known at `upto`.
+    happening, as it is known at `upto`: that is the same however often it is resumed.
     """
     if span.by == "recorded":
         after = max(span.after, 0 if span.since is None else await position_at(pool, span.since - MOMENT))
@@ -63,16 +64,65 @@ async def pages(pool: Pool, span: Span, clearance: int) -> AsyncGenerator[list[T
             )
             yield [Told(e.recorded_at, e, "effective") for e in found]
         return
-    since, after = span.since or FIRST, 0
+    order = await known_order(pool, span.upto, clearance)
+    reached: Place | None = (span.since or FIRST, 0)
     if span.after:
-        since, after = await occurred_at(pool, span.after) or since, span.after
-    while happened := await read_occurred(
-        pool, since=since, after=after, until=span.until or LAST, upto=span.upto, limit=PAGE
-    ):
-        since, after = happened[-1].instant, happened[-1].event.position
+        reached = await order.place_of(pool, span.after) or reached
+    while reached is not None:
+        happened, reached = await order.page(pool, reached, span.until or LAST)
         seen = [h for h in happened if h.event.tlp <= clearance]
         known = await _statuses(pool, [h.event for h in seen], span.upto, clearance)
         yield [Told(h.instant, h.event, known.get(h.event.position, "effective")) for h in seen]
+
+
+Place = tuple[datetime, int]
+"""Where an event is in the order of happening: when it began, then its position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order in which things happened, as known at a position: by amended times, where amendments count then."""
+
+    upto: int
+    moved: Mapping[int, datetime]
+    """When an event began, by its position, where amendments say that it was not when it was first told to be."""
+    late: Sequence[Place]
+    """The same in their order."""
+
+    async def place_of(self, pool: Pool, position: int) -> Place | None:
+        """Where the event at a position is; None where there is none."""
+        instant = self.moved.get(position) or await occurred_at(pool, position)
+        return None if instant is None or position > self.upto else (instant, position)
+
+    async def page(self, pool: Pool, reached: Place, until: datetime) -> tuple[list[Happened], Place | None]:
+        """The next events after a place and before an instant, of every marking; and from where more follow."""
+        told = await read_occurred(pool, since=reached[0], after=reached[1], until=until, upto=self.upto, limit=PAGE)
+        standing = {_place(h): h for h in told if h.event.position not in self.moved}
+        end = _place(told[-1]) if len(told) == PAGE else (until, 0)
+        late = self.late[bisect_right(self.late, reached) : bisect_left(self.late, end)][:PAGE]
+        places = sorted([*standing, *late])[:PAGE]
+        amended = {e.position: e for e in await read_at(pool, [position for _, position in late])} if late else {}
+        found = [standing.get(place) or Happened(place[0], amended[place[1]]) for place in places]
+        if len(places) == PAGE:  # whatever is beyond the last of them comes again with the next page
+            return found, places[-1]
+        return found, end if len(told) == PAGE else None
+
+
+def _place(happened: Happened) -> Place:
+    return happened.instant, happened.event.position
+
+
+async def known_order(pool: Pool, upto: int, clearance: int) -> Order:
+    """The order as known at a position, by the amendments that a clearance covers."""
+    moved: dict[int, datetime] = {}
+    targets = await read_amended_times(pool, upto, clearance)
+    for n in range(0, len(targets), PAGE):
+        events = [e for e in await read_ids(pool, targets[n : n + PAGE]) if e.tlp <= clearance and e.position <= upto]
+        about = await read_record_events(pool, {e.stream for e in events}, upto, clearance)
+        involved = {e.position: e for e in (*about, *events)}
+        dated = started(involved[position] for position in sorted(involved))
+        moved |= {e.position: dated[e.event_id] for e in events if e.event_id in dated}
+    return Order(upto, moved, sorted((instant, position) for position, instant in moved.items()))
 
 
 async def _statuses(pool: Pool, events: list[Recorded], upto: int, clearance: int) -> dict[int, str]:

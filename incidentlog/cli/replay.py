@@ -78,15 +78,17 @@ async def _events(url: str, key: str | None, params: dict[str, str]) -> AsyncIte
 
     from incidentlog.cli.asking import Service, refusal
 
-    after, tried = 0, 0
+    after, tried, known = 0, 0, dict[str, str]()
     async with Service(url, key) as service:
         while True:
             try:
-                where = service.at("/v1/replay").extend_query({**params, "after": str(after)})
+                where = service.at("/v1/replay").extend_query({**params, **known, "after": str(after)})
                 headers = {"Accept": "application/x-ndjson"}
                 async with service.session.get(where, headers=headers) as response:
                     if not response.ok:
                         raise await refusal(response)
+                    # What is appended meanwhile may change the order: what follows is of the head that it began with.
+                    known = {"at_position": response.headers["Log-Position"]}
                     async for said in _lines(response.content):
                         if "end" in said:
                             return

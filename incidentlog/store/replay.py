@@ -1,7 +1,9 @@
 """The log in the order in which things happened, a page at a time."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
@@ -19,12 +21,22 @@ class Happened:
 async def read_occurred(
     pool: Pool | Connection, *, since: datetime, after: int, until: datetime, upto: int, limit: int
 ) -> list[Happened]:
-    """Events after (`since`, `after`) and before `until`, of those up to a position; of every marking."""
+    """Events after (`since`, `after`) and before `until`, as first told, up to a position; of every marking."""
     rows = await pool.fetch(query("replay", "occurred"), since, after, until, upto, limit)
     return [Happened(row[0], Recorded(*row[1:])) for row in rows]
 
 
 async def occurred_at(pool: Pool | Connection, position: int) -> datetime | None:
-    """When the event at a position happened; None where there is none."""
+    """When the event at a position happened, as first told; None where there is none."""
     instant: datetime | None = await pool.fetchval(query("replay", "occurred_at"), position)
     return instant
+
+
+async def read_amended_times(pool: Pool | Connection, upto: int, clearance: int) -> list[UUID]:
+    """The events of which amendments up to a position say when they happened, whether these count or not."""
+    return [row["target"] for row in await pool.fetch(query("replay", "amended_times"), upto, clearance)]
+
+
+async def read_at(pool: Pool | Connection, positions: Iterable[int]) -> list[Recorded]:
+    """The events at some positions, in their order."""
+    return [Recorded(*row) for row in await pool.fetch(query("replay", "at"), list(positions))]

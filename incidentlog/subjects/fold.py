@@ -343,6 +343,18 @@ def statuses(events: Iterable[Recorded]) -> dict[UUID, Status]:
     return {e.event_id: family.status(e) for e in family.events}
 
 
+def started(events: Iterable[Recorded]) -> dict[UUID, datetime]:
+    """When events that amendments date otherwise than they did began; given in position order, as for `statuses`."""
+    family = _Family(list(events), "UTC")
+    family.correct()
+    told = {e.event_id: e.envelope.occurred.since for e in family.events if e.envelope is not None}
+    return {
+        event_id: family.bodies[event_id].since
+        for event_id in family.amended
+        if event_id in family.bodies and family.bodies[event_id].since != told[event_id]
+    }
+
+
 def merge_patch(target: Any, patch: Any) -> Any:
     """RFC 7396: null removes a member, an object is merged into an object, anything else replaces."""
     if not isinstance(patch, Mapping):

@@ -94,7 +94,7 @@ async def test_many_pages_are_one_history(service: Served, by: str):
     # Again from any place in it.
     for seen in (1, 200, 333, 649):
         last = (await service.get(f"/v1/events/{wanted[seen - 1]}")).json["position"]
-        assert ids(await lines(service, by=by, after=last)) == wanted[seen:]
+        assert ids(await lines(service, by=by, after=last, at_position=650)) == wanted[seen:]
 
 
 async def test_nobody_is_told_what_is_marked_above_them_nor_moved_by_it(service: Served):
@@ -106,6 +106,96 @@ async def test_nobody_is_told_what_is_marked_above_them_nor_moved_by_it(service:
         told = await lines(low, by=by)
         assert ids(told) == [events[0]["id"], events[2]["id"]]
         assert told[-1]["end"]["events"] == 2
+
+
+def redated(event: dict[str, Any], day: int, **more: Any) -> dict[str, Any]:
+    """An amendment that puts an event on another day of November 2025."""
+    patch = {"occurred": {"start": f"2025-11-{day:02}"}}
+    return {**about("amended", event["id"], patch=patch, reason="the wrong night"), **more}
+
+
+async def test_what_is_resumed_by_occurred_goes_on_by_what_was_known_when_it_began(service: Served):
+    events = [on(5), on(12), on(20)]
+    await service.add(*events)
+    first = await service.get("/v1/replay", by="occurred", speed=0)
+    seen = [orjson.loads(line) for line in first.raw.splitlines()][:2]
+    head = first.headers["Log-Position"]
+    assert (ids(seen), head) == ([events[0]["id"], events[1]["id"]], "3")
+    await service.add(on(1), redated(events[2], 2))  # both were before what is seen, had they been known
+    rest = await lines(service, by="occurred", after=seen[-1]["position"], at_position=head)
+    assert ids(rest) == [events[2]["id"]]
+    assert rest[-1] == {"end": {"position": 3, "events": 1, "head": 3}}
+    assert ids(await lines(service, by="occurred", at_position=head)) == [e["id"] for e in events]
+
+
+async def test_server_sent_events_by_occurred_carry_the_head_by_which_they_are_in_order(service: Served):
+    events = [on(5), on(12), on(20)]
+    await service.add(*events)
+    sse = {"Accept": "text/event-stream"}
+    told = re.findall(rb"^id: (.*)$", (await service.get("/v1/replay", sse, by="occurred", speed=0)).raw, re.MULTILINE)
+    assert [name.rsplit(b":", 1)[1] for name in told] == [b"1@3", b"2@3", b"3@3"]
+    await service.add(on(1))
+    resumed = await service.get("/v1/replay", {**sse, "Last-Event-ID": told[0].decode()}, by="occurred", speed=0)
+    assert re.findall(rb"^id: (.*)$", resumed.raw, re.MULTILINE) == told[1:]
+
+
+async def test_a_place_in_the_order_of_happening_is_refused_without_the_head_of_that_order(service: Served):
+    await service.add(on(5), on(12))
+    answer = await service.get("/v1/replay", by="occurred", after=1)
+    assert (answer.status, answer.faults) == (400, {"/at_position": "missing"})
+    name = f"{service.service.log.epoch}:1"
+    answer = await service.get("/v1/replay", {"Last-Event-ID": name}, by="occurred")
+    assert (answer.status, answer.faults) == (400, {"/Last-Event-ID": "no_head"})
+    answer = await service.get("/v1/replay", {"Last-Event-ID": f"{name}@2"})
+    assert (answer.status, answer.faults) == (400, {"/Last-Event-ID": "other_order"})
+    answer = await service.get("/v1/replay", {"Last-Event-ID": f"{name}@3"}, by="occurred")
+    assert (answer.status, answer.faults) == (400, {"/at_position": "ahead_of_log"})
+
+
+async def test_by_occurred_order_and_window_are_by_amended_times(service: Served):
+    events = [on(5), on(12), on(20)]
+    amendment = redated(events[0], 15)
+    await service.add(*events, amendment)
+    strikes = {e["id"] for e in events}
+
+    async def told(**params: Any) -> list[str]:
+        return [name for name in ids(await lines(service, by="occurred", **params)) if name in strikes]
+
+    assert await told() == [events[n]["id"] for n in (1, 0, 2)]
+    assert await told(from_="2025-11-13", to="2025-11-19") == [events[0]["id"]]
+    assert await told(to="2025-11-10") == []
+    assert await told(at_position=3) == [e["id"] for e in events]
+    assert await told(after=1, at_position=4) == [events[2]["id"]]
+    await service.add(retraction(amendment["id"]))
+    assert await told() == [e["id"] for e in events]
+
+
+async def test_nobody_is_moved_by_an_amendment_that_they_may_not_see(service: Served):
+    events = [on(5), on(12)]
+    await service.add(*events, redated(events[0], 20, tlp="RED"))
+    await make_key(service.access, "low", "a-key-that-sees-little", scopes=["read"], clearance=0)
+    strikes = {e["id"] for e in events}
+    for reader, order in ((service, (1, 0)), (service.by("a-key-that-sees-little"), (0, 1))):
+        told = [name for name in ids(await lines(reader, by="occurred")) if name in strikes]
+        assert told == [events[n]["id"] for n in order]
+
+
+async def test_many_pages_of_amended_times_are_one_history(service: Served):
+    events = [on(1 + n % 28, killed=n) for n in range(700)]
+    days = {n: 1 + n % 28 for n in range(700)}
+    amended = [*range(450), *range(600, 700, 7)]  # more than a page of them, and on one day
+    days |= {n: 14 if n < 300 else 1 + n * 5 % 28 for n in amended}
+    await service.bulk(*events)
+    december = {"start": "2025-12-01", "precision": "day", "tz": "Europe/Kyiv"}
+    await service.bulk(*(redated(events[n], days[n], occurred=december) for n in amended))
+    head = 700 + len(amended)
+    wanted = [events[n]["id"] for n in sorted(days, key=lambda n: (days[n], n))]
+    whole = await lines(service, by="occurred", at_position=head)
+    assert ids(whole)[:700] == wanted
+    assert len(ids(whole)) == head
+    for seen in (1, 199, 200, 201, 333, 699):
+        last = whole[seen - 1]["position"]
+        assert ids(await lines(service, by="occurred", after=last, at_position=head))[: 700 - seen] == wanted[seen:]
 
 
 async def test_its_spacing_is_that_of_history_faster(service: Served):
@@ -183,7 +273,8 @@ async def test_bad_parameters_are_all_told(service: Served):
     }  # fmt: skip
     assert (await service.get("/v1/replay", since="2025")).faults == {"/since": "unknown_parameter"}
     assert (await service.get("/v1/replay", {"Accept": "text/csv"})).slug == "not-acceptable"
-    assert (await service.get("/v1/replay", by="occurred", after=7)).faults == {"/after": "ahead_of_log"}
+    assert (await service.get("/v1/replay", by="occurred", after=7, at_position=0)).faults == {"/after": "ahead_of_log"}
+    assert (await service.get("/v1/replay", at_position=7)).faults == {"/at_position": "ahead_of_log"}
     assert (await service.by(None).get("/v1/replay")).status == 401
 
 
