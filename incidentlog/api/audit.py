@@ -215,6 +215,7 @@ async def heads(request: web.Request) -> web.Response:
 async def key(request: web.Request) -> web.Response:
     """Who signs; to be compared with what was published elsewhere: that a key comes with its log proves nothing."""
     await reader_of(request, "read")
+    refuse_unknown(request, ())
     found = request.app[SERVICE].notary.key
     if found is None:
         raise NotFound("this log is not signed: `incidentlog log init` begins it")

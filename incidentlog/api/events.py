@@ -53,6 +53,8 @@ from incidentlog.subjects.values import TLP_LABELS
 IDEMPOTENCY: Final = UUID("6f1f9a4e-7d0c-5a3e-9f0e-2f7a1f8f6c51")
 """The namespace of ids made from `Idempotency-Key` headers (RFC 9562 §5.5)."""
 
+STRETCHES: Final = 500
+"""How often one answer looks further while it finds nothing: through ten million positions, a few seconds of them."""
 _VERSION = re.compile(r'"(\d{1,5})"', re.ASCII)
 routes = web.RouteTableDef()
 
@@ -73,6 +75,7 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     service = request.app[SERVICE]
     reader = await reader_of(request, "report")
     service.notary.admit_appends()
+    refuse_unknown(request, {"wait"})
     sealed = wants_seal(request)
     if request.content_type != "application/json":
         raise UnsupportedMediaType(f"send application/json, not {request.content_type}")
@@ -165,7 +168,7 @@ def refusal_of(command: log.Append, outcome: log.Outcome) -> Problem:
 
 @routes.get("/v1/events")
 async def list_events(request: web.Request) -> web.Response:
-    """The log in its order, narrowed by filters, a page at a time."""
+    """The log in its order, narrowed by filters, a page at a time; one without events says that none follow."""
     service = request.app[SERVICE]
     reader = await reader_of(request, "read")
     format_ = format_of(request, FORMATS)
@@ -174,9 +177,13 @@ async def list_events(request: web.Request) -> web.Response:
     limit = limit_of(request, default=100, most=1_000)
     own = {*MOMENT, "after", "limit", "min_position", "format"}
     wanted = parse_event_filter(several(request, own), service.log.zone)
-    found, reach = await search_events(
-        service.pool, wanted, after=after, upto=moment.position, clearance=reader.clearance, limit=limit
-    )
+    found, reach = list[Recorded](), after
+    for _ in range(STRETCHES):
+        found, reach = await search_events(
+            service.pool, wanted, after=reach, upto=moment.position, clearance=reader.clearance, limit=limit
+        )
+        if found or reach >= moment.position:
+            break
     events = await _encode(service, reader, found, moment)
     headers, foreign = {"Log-Position": str(moment.position)}, dict[str, str]()
     if reach < moment.position:
@@ -202,6 +209,7 @@ async def show_event(request: web.Request) -> web.Response:
     """One event; with `private=true`, for auditors, what is private of it too."""
     service = request.app[SERVICE]
     reader = await reader_of(request, "read")
+    refuse_unknown(request, {*MOMENT, "min_position", "private"})
     with_it = request.query.get("private", "false")
     if with_it not in {"true", "false"}:
         raise BadRequest(errors=[Fault("/private", "unknown_value", "private is true or false")])

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from incidentlog.api.access import note_access
 from incidentlog.api.keys import Reader
-from incidentlog.api.requests import READER, SERVICE
+from incidentlog.api.requests import READER, SERVICE, refuse_unknown
 from incidentlog.api.session import follower
 from incidentlog.live import Reader as Following
 
@@ -15,6 +15,7 @@ routes = web.RouteTableDef()
 async def follow(request: web.Request) -> web.StreamResponse:
     """Follow the log and its projections; without a key, where reading is not open, the first message is `auth`."""
     service = request.app[SERVICE]
+    refuse_unknown(request, ())
     reader, token = await follower(request)
 
     def introduced(by_message: Following) -> None:

@@ -42,6 +42,7 @@ async def list_projections(request: web.Request) -> web.Response:
     """What can be asked, and how far each has got."""
     service = request.app[SERVICE]
     await reader_of(request, "read")
+    refuse_unknown(request, ())
     builds = await active_builds(service.pool)
     listed = [
         {

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from incidentlog.api.answers import answer
 from incidentlog.api.keys import SESSION_FOR, Reader, digest, new_session_token, token_of
-from incidentlog.api.requests import SERVICE
+from incidentlog.api.requests import SERVICE, refuse_unknown
 from incidentlog.api.service import Service
 from incidentlog.errors import Forbidden, Unauthenticated
 from incidentlog.live.passes import own_origins
@@ -48,6 +48,7 @@ async def follower(request: web.Request) -> tuple[Reader, str | None]:
 @routes.get("/v1/session")
 async def tell_session(request: web.Request) -> web.Response:
     """Who this browser is signed in as; `session` is null where it is not."""
+    refuse_unknown(request, ())
     reader = await _session_of(request)
     return answer({"session": None if reader is None else _told(reader)}, headers={"Cache-Control": "no-store"})
 
@@ -55,6 +56,7 @@ async def tell_session(request: web.Request) -> web.Response:
 @routes.post("/v1/session")
 async def sign_in(request: web.Request) -> web.Response:
     """Sign in with a key that may read."""
+    refuse_unknown(request, ())
     service = request.app[SERVICE]
     given = request.headers.get("Authorization")
     reader = await service.keys.reader(given)
@@ -76,6 +78,7 @@ async def sign_in(request: web.Request) -> web.Response:
 @routes.delete("/v1/session")
 async def sign_out(request: web.Request) -> web.Response:
     """Sign out: what follows by this session is closed within seconds, on every node."""
+    refuse_unknown(request, ())
     service = request.app[SERVICE]
     token = request.cookies.get(_cookie(request))
     if token is not None and await _session_of(request) is not None:

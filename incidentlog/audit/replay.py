@@ -12,15 +12,13 @@ from typing import Final, Literal
 
 from incidentlog.clock import Clock
 from incidentlog.store.connect import Pool
-from incidentlog.store.read import EventFilter, position_at, read_ids, read_record_events, search_events
+from incidentlog.store.read import INSTANT, EventFilter, position_at, read_ids, read_record_events, search_events
 from incidentlog.store.replay import Happened, occurred_at, read_amended_times, read_at, read_occurred
 from incidentlog.subjects.fold import started, statuses
 from incidentlog.subjects.recorded import Recorded
 
 PAGE: Final = 200
 """Events read at a time."""
-MOMENT: Final = timedelta(microseconds=1)
-"""What lies between two instants that the log can tell apart."""
 FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 LAST: Final = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
@@ -56,8 +54,8 @@ async def pages(pool: Pool, span: Span, clearance: int) -> AsyncGenerator[list[T
     happening, as it is known at `upto`: that is the same however often it is resumed.
     """
     if span.by == "recorded":
-        after = max(span.after, 0 if span.since is None else await position_at(pool, span.since - MOMENT))
-        upto = span.upto if span.until is None else min(span.upto, await position_at(pool, span.until - MOMENT))
+        after = max(span.after, 0 if span.since is None else await position_at(pool, span.since - INSTANT))
+        upto = span.upto if span.until is None else min(span.upto, await position_at(pool, span.until - INSTANT))
         while after < upto:
             found, after = await search_events(
                 pool, EventFilter(), after=after, upto=upto, clearance=clearance, limit=PAGE

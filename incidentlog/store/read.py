@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from incidentlog.subjects.recorded import Recorded
 
 STRETCH: Final = 20_000
 """How much of the log one filtered read looks through before it answers with where it got."""
+INSTANT: Final = timedelta(microseconds=1)
+"""What lies between two instants that the log can tell apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +127,17 @@ async def search_events(
 ) -> tuple[list[Recorded], int]:
     """Events that pass a filter, and the position up to which the log was looked through.
 
-    At most `limit` events and `STRETCH` positions at a time: the caller goes on after the position answered.
+    At most `limit` events and, unless streams are named, `STRETCH` positions at a time: the caller goes on after the
+    position answered.
     """
-    reach = min(upto, after + STRETCH)
+    name, reach = "search", min(upto, after + STRETCH)
+    if reach < upto and wanted.recorded_since is not None:
+        after = max(after, min(upto, await position_at(pool, wanted.recorded_since - INSTANT)))
+        reach = min(upto, after + STRETCH)
+    if reach < upto and wanted.streams:
+        name, reach = "search_streams", upto
     rows = await pool.fetch(
-        query("read", "search"),
+        query("read", name),
         after,
         reach,
         limit,

@@ -106,6 +106,50 @@ WHERE position > $1 AND position <= $2 AND tlp <= $4
                                             ELSE lon >= $16 OR lon <= $18 END))
 ORDER BY position LIMIT $3
 
+-- name: search_streams
+-- Events of some streams that pass the other filters; null filters let everything pass. Each stream is read by itself,
+-- so that it costs what the streams hold and not what the log does.
+-- $1 after bigint
+-- $2 upto bigint
+-- $3 limit bigint
+-- $4 clearance smallint
+-- $5 types text[]
+-- $6 streams text[]
+-- $7 categories text[]
+-- $8 places text[]
+-- $9 admin1s text[]
+-- $10 countries text[]
+-- $11 actors text[]
+-- $12 verifications text[]
+-- $13 since timestamptz
+-- $14 until timestamptz
+-- $15 recorded_since timestamptz
+-- $16 west double precision
+-- $17 south double precision
+-- $18 east double precision
+-- $19 north double precision
+SELECT found.* FROM unnest($6::text[]) AS wanted (stream)
+CROSS JOIN LATERAL (
+    SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+    FROM events
+    WHERE stream = wanted.stream AND position > $1 AND position <= $2 AND tlp <= $4
+      AND ($5::text[] IS NULL OR type = ANY($5))
+      AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
+      AND ($8::text[] IS NULL OR place_id = ANY($8))
+      AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
+      AND ($10::text[] IS NULL OR country = ANY($10))
+      AND ($11::text[] IS NULL OR actors && $11)
+      AND ($12::text[] IS NULL OR verification = ANY($12))
+      AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
+      AND ($14::timestamptz IS NULL OR occurred_from < $14)
+      AND ($15::timestamptz IS NULL OR recorded_at >= $15)
+      AND ($16::double precision IS NULL
+           OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
+                                                ELSE lon >= $16 OR lon <= $18 END))
+    ORDER BY stream_version LIMIT $3
+) AS found
+ORDER BY position LIMIT $3
+
 -- name: reported_by
 -- Events up to a position that a source had reported by an instant, for the basis `reported`.
 -- $1 upto bigint

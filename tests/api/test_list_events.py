@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from incidentlog.api import events as events_module
 from incidentlog.store import read as read_module
-from tests.api.serving import Answer, Served
+from tests.api.serving import Answer, Served, make_key
 from tests.commands import about, retraction, strike
 from tests.subjects.given import timeline as events_of_timeline
 
@@ -131,7 +132,51 @@ async def test_a_filter_that_matches_little_advances_all_the_same(service: Serve
     await service.bulk(*(strike() for _ in range(34)), rare, *(strike() for _ in range(15)))
     answers = await pages(service, "/v1/events?verification=verified")
     assert [e["position"] for e in listed(answers)] == [35]
-    assert [len(a.json["events"]) for a in answers] == [0, 0, 0, 1, 0]
+    assert [len(a.json["events"]) for a in answers] == [1, 0]  # an empty one is the last
+
+
+async def test_a_page_is_empty_only_where_nothing_follows(service: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(read_module, "STRETCH", 10)
+    rare = [strike(stream="strike:rare", verification="verified") for _ in range(2)]
+    others = [strike() for _ in range(60)]
+    await service.bulk(*others[:30], rare[0], *others[30:], rare[1])
+    first = (await service.get("/v1/events/" + others[30]["id"])).json["recorded_at"]
+    for wanted in ("stream=strike:rare", "verification=verified", "stream=strike:rare&verification=verified"):
+        answer = await service.get(f"/v1/events?{wanted}&limit=1")
+        assert [e["id"] for e in answer.json["events"]] == [rare[0]["id"]], wanted
+        table = await service.get(f"/v1/events?{wanted}&format=csv")
+        assert rare[0]["id"].encode() in table.raw, wanted
+        assert [e["id"] for e in listed(await pages(service, f"/v1/events?{wanted}"))] == [e["id"] for e in rare]
+    assert len((await service.get("/v1/events?stream=strike:rare")).json["events"]) == 2  # streams are read as such
+    assert "next" not in (await service.get("/v1/events?stream=strike:rare")).json
+    assert listed(await pages(service, f"/v1/events?recorded_since={first.replace('+', '%2B')}"))
+
+
+async def test_streams_are_read_in_the_order_of_the_log_page_by_page(service: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(read_module, "STRETCH", 10)
+    events = [strike(stream=f"strike:{'abc'[n % 3]}", tlp="RED" if n % 7 == 0 else "CLEAR") for n in range(60)]
+    await service.bulk(*events)
+    wanted = [e["id"] for e in events if e["stream"] != "strike:b"]
+    path = "/v1/events?stream=strike:c&stream=strike:a&stream=strike:none"
+    for limit in (1, 7, 39, 40, 41):
+        answers = await pages(service, f"{path}&limit={limit}")
+        assert [e["id"] for e in listed(answers)] == wanted
+        assert all(a.json["events"] for a in answers[:-1])
+    assert len(listed(await pages(service, f"{path}&at_position=30"))) == 20
+    low = [e["id"] for e in events if e["stream"] != "strike:b" and e["tlp"] == "CLEAR"]
+    await make_key(service.access, "low", "a-key-that-sees-little", scopes=["read"], clearance=0)
+    assert [e["id"] for e in listed(await pages(service.by("a-key-that-sees-little"), path))] == low
+
+
+async def test_what_was_recorded_lately_is_found_without_looking_through_what_was_before(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(read_module, "STRETCH", 10)
+    monkeypatch.setattr(events_module, "STRETCHES", 1)
+    await service.bulk(*(strike() for _ in range(50)))
+    last = (await service.post(strike())).json
+    answer = await service.get("/v1/events", recorded_since=last["recorded_at"])
+    assert [e["position"] for e in answer.json["events"]] == [51]
 
 
 async def test_events_that_come_meanwhile_are_on_the_pages_to_come(service: Served):
