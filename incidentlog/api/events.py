@@ -42,6 +42,7 @@ from incidentlog.errors import (
 )
 from incidentlog.importers.door import Candidate
 from incidentlog.projections.asking import LONGEST, fits
+from incidentlog.projections.whereabouts import shown_place
 from incidentlog.store import append as log
 from incidentlog.store.erase import with_private
 from incidentlog.store.filters import parse_event_filter
@@ -278,10 +279,11 @@ def encode_event(e: Recorded, status: str) -> dict[str, Any]:
     """
     sent = e.body_as_sent
     place = sent.get("place")
+    resolved = {} if e.place is None else {k: v for k, v in shown_place(e.place).items() if v is not None}
     if e.place is not None and (place is not None or e.body is None):
-        place = {**(place or {"name": e.place.name}), "resolved": e.place.model_dump(exclude_none=True)}
+        place = {**(place or {"name": e.place.name}), "resolved": resolved}
     # An amendment's own place is what it puts in another's.
-    patched = e.place.model_dump(exclude_none=True) if place is None and e.place is not None else None
+    patched = resolved if place is None and e.place is not None else None
     return {
         "id": e.event_id,
         "position": e.position,

@@ -9,7 +9,7 @@ from aiohttp import web
 from incidentlog.api.answers import answer
 from incidentlog.api.requests import SERVICE, limit_of, reader_of, refuse_unknown
 from incidentlog.errors import BadRequest, Fault
-from incidentlog.places import ATTRIBUTION, search
+from incidentlog.places import ATTRIBUTION, Place, Resolution, region_key, search
 
 _COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
 routes = web.RouteTableDef()
@@ -28,11 +28,16 @@ async def find_places(request: web.Request) -> web.Response:
         raise BadRequest(errors=[Fault("/country", "not_a_country", "a country is two letters (ISO 3166-1)")])
     limit = limit_of(request, default=8, most=50)
     found = search(request.app[SERVICE].known.resolver, name, limit, country)
-    resolution: dict[str, Any] = asdict(found.resolution)
+    resolution = {**_shown(found.resolution), "candidates": [_shown(place) for place in found.resolution.candidates]}
     body = {
         "q": name,
         "resolution": resolution,
-        "suggestions": [{**asdict(s.place), "match": s.match} for s in found.suggestions],
+        "suggestions": [{**_shown(s.place), "match": s.match} for s in found.suggestions],
         "attribution": ATTRIBUTION,
     }
     return answer(body)
+
+
+def _shown(found: Resolution | Place) -> dict[str, Any]:
+    """What was found, its region in the form in which it can be asked for."""
+    return {**asdict(found), "admin1": region_key(found.country, found.admin1)}

@@ -29,6 +29,7 @@ from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound
 from incidentlog.projections.candidates import Candidate, candidates, window
 from incidentlog.projections.figures import figure_names
 from incidentlog.projections.shapes import PROJECTIONS, Row, Tally
+from incidentlog.projections.whereabouts import shown_place
 from incidentlog.store.answer import read_around, read_history, read_subject
 from incidentlog.store.builds import active_builds
 from incidentlog.subjects.fold import SUBJECT_VERSION
@@ -260,7 +261,8 @@ def same_basis(request: web.Request, basis: dict[str, Any]) -> dict[str, Any]:
 def shown(subject: Subject) -> dict[str, Any]:
     """A subject as readers see it."""
     status = "current" if subject.is_current else "retracted"
-    return {"status": status, **subject.model_dump(mode="json", exclude={"stream", "claims", "told"})}
+    state = subject.model_dump(mode="json", exclude={"stream", "claims", "told"})
+    return {"status": status, **state, "place": None if subject.place is None else shown_place(subject.place)}
 
 
 def answered(request: web.Request, moment: Moment, body: dict[str, Any]) -> web.Response:

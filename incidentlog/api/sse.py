@@ -64,7 +64,8 @@ async def _stream(request: web.Request, name: str) -> web.StreamResponse:
 
 def _begin(request: web.Request, name: str) -> dict[str, Any]:
     """Where it goes on: after the last event that the client had, or after a position of the log."""
-    last = request.headers.get("Last-Event-ID") or request.query.get("last_event_id")
+    # Its instant ends in an offset, whose plus sign is a blank in a query that did not escape it.
+    last = request.headers.get("Last-Event-ID") or request.query.get("last_event_id", "").replace(" ", "+")
     if last:
         found = _LAST.fullmatch(last)
         try:

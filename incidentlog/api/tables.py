@@ -116,11 +116,6 @@ def _place(name: str) -> Callable[[Event], Any]:
     return lambda event: sent(event) if (found := resolved(event)) is None else found
 
 
-def _region(event: Event) -> str | None:
-    country, code = _place("country")(event), _member("place", "resolved", "admin1")(event)
-    return f"{country}.{code}" if country and code else None
-
-
 def _date(event: Event, *, last: bool) -> str | None:
     """The first or the last local date on which it may have been, as precisely as that is known."""
     try:
@@ -149,7 +144,7 @@ EVENT_COLUMNS: Final[Mapping[str, Callable[[Event], Any]]] = {
     "location": _place("name"),
     "place_id": _place("place_id"),
     "country_code": _place("country"),
-    "admin1_code": _region,
+    "admin1_code": _member("place", "resolved", "admin1"),
     "latitude": _place("lat"),
     "longitude": _place("lon"),
     "place_precision": _place("precision"),

@@ -26,6 +26,7 @@ from incidentlog.cli.ending import Code, Failed, Refused
 from incidentlog.cli.progress import progress
 from incidentlog.clock import SystemClock
 from incidentlog.errors import Fault
+from incidentlog.places import code_of
 from incidentlog.projections.shapes import PROJECTIONS, Document, Tally
 from incidentlog.projections.summing import SummingDocument, SummingTally
 from incidentlog.store.read import LogIdentity
@@ -200,6 +201,8 @@ def recorded_of(event: Mapping[str, Any]) -> Recorded:
     """An event as the log holds it, from how the service shows it."""
     place = event["place"]
     resolved = event.get("patched_place") if place is None else place.get("resolved")
+    if resolved is not None and "admin1" in resolved:
+        resolved = {**resolved, "admin1": code_of(resolved["admin1"])}
     body = {name: event[name] for name in SENT if event.get(name) is not None}
     if place is not None:
         body["place"] = {name: value for name, value in place.items() if name != "resolved"}

@@ -4,7 +4,7 @@ Country and region codes follow GeoNames and ISO 3166, for occupied and disputed
 they are codes to count by, and take no side on status. A country is never inferred from coordinates.
 """
 
-from incidentlog.places.admin1 import Admin1, admin1_name, find_admin1, region_key
+from incidentlog.places.admin1 import Admin1, admin1_name, code_of, find_admin1, region_key
 from incidentlog.places.gazetteer import ATTRIBUTION, Gazetteer, Overlay, Place, bundled, distance_km
 from incidentlog.places.normalise import normalise, settlement_name
 from incidentlog.places.resolve import (
@@ -35,6 +35,7 @@ __all__ = [
     "UnknownPlaceError",
     "admin1_name",
     "bundled",
+    "code_of",
     "distance_km",
     "find_admin1",
     "normalise",

@@ -71,13 +71,18 @@ def region_key(country: str | None, code: str | None) -> str | None:
     return f"{country}.{code}" if country and code else None
 
 
+def code_of(key: str) -> str:
+    """The code within its country of a region's key: 17 of UA.17, and of 17 itself."""
+    return key.partition(".")[2] or key
+
+
 def find_admin1(
     text: str, country: str | None = None, codes: frozenset[tuple[str, str]] = frozenset()
 ) -> tuple[Admin1, ...]:
     """The regions that `text` can mean, in `country` if it is given; none if it is not known.
 
-    Text is a GeoNames code ("17"; needs the country), ISO 3166-2 ("UA-51", "US-FL") or a name with or without
-    "oblast" ("Odeska oblast", "Odesa"). Only a bare "Kyiv" means two. Outside Ukraine there are no names: a
+    Text is a GeoNames code ("UA.17", or "17" where the country is given), ISO 3166-2 ("UA-51", "US-FL") or a name with
+    or without "oblast" ("Odeska oblast", "Odesa"). Only a bare "Kyiv" means two. Outside Ukraine there are no names: a
     code counts if it is in `codes`, the (country, code) pairs of the gazetteer, and an ISO code if its end is in
     them and is letters, since numbers of the two kinds differ.
     """
@@ -86,11 +91,12 @@ def find_admin1(
     iso = text.upper()
     if (region := by_iso.get(iso)) is not None:
         return (region,) if country in {None, region.country} else ()
-    if country is not None:
-        if (region := by_code.get((country, text))) is not None:
+    own, _, code = iso.partition(".") if "." in iso else (country, "", iso)
+    if own is not None and country in {None, own}:
+        if (region := by_code.get((own, code))) is not None:
             return (region,)
-        if (country, iso) in codes:
-            return (Admin1(country, iso),)
+        if (own, code) in codes:
+            return (Admin1(own, code),)
     prefix, dash, suffix = iso.partition("-")
     if dash and suffix.isalpha() and country in {None, prefix} and (prefix, suffix) in codes:
         return (Admin1(prefix, suffix, iso=iso),)

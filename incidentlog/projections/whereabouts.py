@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from incidentlog.places import admin1_name, region_key
 from incidentlog.projections.domains import named
@@ -42,6 +42,11 @@ def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
     # A value has a name from its first event on, or never: else an old answer would change when one comes.
     called = {"place": place.name, "admin1": region}
     return {(d, v): name for d, name in called.items() if name is not None and (v := where[d]) is not None}
+
+
+def shown_place(place: ResolvedPlace) -> dict[str, Any]:
+    """A place as readers see it: its region in the one form, by which it can be asked for, and not as it is kept."""
+    return {**place.model_dump(mode="json"), "admin1": region_key(place.country, place.admin1)}
 
 
 def place_key(place: ResolvedPlace) -> str:

@@ -161,6 +161,9 @@ async def test_heartbeats_are_comments_and_move_the_id_on_through_what_the_filte
     ("path", "params", "headers", "pointer"),
     [
         (CITIES, {"colour": "red"}, {}, "/colour"),
+        (CITIES, {"country": "UKR"}, {}, "/country"),
+        (CITIES, {"month": "May"}, {}, "/month"),
+        ("/v1/events/stream", {"country": "UKR"}, {}, "/country"),
         (CITIES, {"group_by": "colour"}, {}, "/group_by"),
         (CITIES, {"after": "1"}, {}, "/after"),
         (CITIES, {"min_interval_ms": "60001"}, {}, "/min_interval_ms"),

@@ -79,6 +79,12 @@ BAD: list[tuple[Any, str | None, str | None]] = [
     ({"type": "subscribe", "id": "x", "projection": "tides"}, "x", None),
     ({"type": "unsubscribe", "id": "x"}, "x", None),
     ({"type": "auth", "token": "x"}, None, None),
+    ({"type": "subscribe", "id": "x", "projection": "city_incidents", "filter": {"kind": "Strike"}}, "x", "/filter/kind"),
+    (
+        {"type": "subscribe", "id": "x", "projection": "city_incidents", "filter": {"country": ["UA", "UKR"]}},
+        "x",
+        "/filter/country",
+    ),
 ]  # fmt: skip
 
 

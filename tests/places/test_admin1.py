@@ -8,7 +8,18 @@ from incidentlog.places import admin1_name, bundled, find_admin1
 @pytest.mark.parametrize(
     "text",
     [
-        *("17", "UA-51", "ua-51", "Odesa", "Odeska oblast", "Odesa oblast", "Odessa Oblast", "Odes'ka Oblast'"),
+        *(
+            "17",
+            "UA.17",
+            "ua.17",
+            "UA-51",
+            "ua-51",
+            "Odesa",
+            "Odeska oblast",
+            "Odesa oblast",
+            "Odessa Oblast",
+            "Odes'ka Oblast'",
+        ),
         *("Одеська область", "Одесская обл.", "Odesa region"),
     ],
 )
@@ -40,11 +51,14 @@ def test_a_bare_number_is_never_an_iso_number():
 def test_a_region_of_another_country_is_not_found():
     assert find_admin1("UA-51", "RU") == ()
     assert find_admin1("Odesa oblast", "RU") == ()
+    assert find_admin1("UA.17", "RU") == ()
 
 
 def test_elsewhere_only_codes_that_have_a_place_count():
     codes = bundled().admin1_codes
     assert [(r.country, r.code, r.name) for r in find_admin1("US-FL", None, codes)] == [("US", "FL", None)]
     assert [r.code for r in find_admin1("fl", "US", codes)] == ["FL"]
+    assert [(r.country, r.code) for r in find_admin1("RU.48", None, codes)] == [("RU", "48")]
+    assert find_admin1("RU.4800", None, codes) == ()
     assert find_admin1("FR-75", "FR", codes) == ()
     assert find_admin1("Bavaria", "DE", codes) == ()
