@@ -169,7 +169,10 @@ def refusal_of(command: log.Append, outcome: log.Outcome) -> Problem:
 
 @routes.get("/v1/events")
 async def list_events(request: web.Request) -> web.Response:
-    """The log in its order, narrowed by filters, a page at a time; one without events says that none follow."""
+    """The log in its order, narrowed by filters, a page at a time; one without events says that none follow.
+
+    Filters by place and time go by what an event said when it was sent, and not by its amendments.
+    """
     service = request.app[SERVICE]
     reader = await reader_of(request, "read")
     format_ = format_of(request, FORMATS)

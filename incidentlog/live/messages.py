@@ -62,7 +62,7 @@ class Subscribe(Said):
     """A projection's name, or `events` for the log itself."""
     group_by: Values | None = None
     filter: Annotated[dict[str, Values], Field(max_length=20)] = Field(default_factory=dict)
-    """As in REST: values by dimension, `since` and `until`; for the log its own filters."""
+    """As in REST: values by dimension, `since` and `until`; for the log its own, which go by what was sent."""
     from_: Annotated[Position | None, Field(alias="from")] = None
     """Up to where it has seen everything; without it a projection begins with a snapshot, the log at its head."""
     at: Annotated[AwareDatetime, Field(strict=False), AfterValidator(in_utc)] | None = None

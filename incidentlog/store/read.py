@@ -43,7 +43,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """What `GET /v1/events` and the raw feed narrow by; several values of one kind mean any of them."""
+    """What `GET /v1/events` and the raw feed narrow by; several values of one kind mean any of them.
+
+    All go by what an event said when it was sent: an amendment is an event of its own.
+    """
 
     types: tuple[str, ...] = ()
     streams: tuple[str, ...] = ()

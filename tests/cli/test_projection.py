@@ -60,6 +60,8 @@ def test_projections_are_listed(terminal: Terminal):
         (["city_incidents", "nosuch"], 3, "no row 'nosuch'"),
         (["city_incidents", "--group-by", "nosuch"], 2, "/group_by unknown_dimension"),
         (["city_incidents", "-f", "kind"], 2, "'kind' is no filter"),
+        (["city_incidents", "-f", "kind=Strike"], 2, "/kind unknown_value"),
+        (["city_incidents", "-f", "country=UKR", "--basis", "reported", "--local"], 2, "/country not_a_country"),
         (["city_incidents", "--at", "yesterday"], 2, "/at not_a_time"),
         (["city_incidents", "--at-position", "-1"], 2, "--at-position"),
         (["city_incidents", "--key", "il_wrong"], 4, "the key is not known"),

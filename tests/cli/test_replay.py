@@ -2,11 +2,18 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import asyncpg
+import pytest
 
+from incidentlog.api.replay import KEY
+from incidentlog.cli import replay
 from incidentlog.embedded import start
+from incidentlog.store.connect import Access
+from tests.api.serving import ADMIN, serving
 from tests.cli.acting import Demo, Terminal
+from tests.commands import about, strike
 
 FLIP = "UPDATE incidentlog.documents SET restated = NOT restated WHERE build = (SELECT min(build) FROM incidentlog.documents)"
 
@@ -27,6 +34,31 @@ def test_a_part_of_it_in_the_order_in_which_it_happened_for_people(terminal: Ter
     days = [line.split()[1] for line in done.stdout.splitlines()]
     assert len(days) > 10
     assert days == sorted(days)
+
+
+async def test_after_a_lost_connection_it_goes_on_by_what_was_known_when_it_began(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(replay, "RETRY_SECONDS", 0.0)
+    days = [{"start": f"2025-11-{day}", "precision": "day", "tz": "Europe/Kyiv"} for day in (10, 20, 30)]
+    events = [strike(occurred=day) for day in days]
+    async with serving(access) as served, asyncio.timeout(30):
+        await served.add(*events)
+        replays = served.app[KEY]
+        telling = replay._events(served.url, ADMIN, {"by": "occurred", "speed": "1", "max_gap": "5"})
+        told = [await anext(telling)]
+        replays.closing.set()  # as a service does that stops
+        while replays.running:
+            await asyncio.sleep(0.01)
+        replays.closing.clear()
+        # As known now, the last one comes before what was told.
+        patch = {"occurred": {"start": "2025-11-01"}}
+        await served.add(about("amended", events[2]["id"], patch=patch, reason="the wrong day"))
+        told.append(await anext(telling))
+        await served.clock.advance(served.clock.now() + timedelta(seconds=5))
+        told.append(await anext(telling))
+        assert [e["id"] for e in told] == [e["id"] for e in events]
+        assert [e async for e in telling] == []
 
 
 def test_what_is_asked_wrongly_is_told_so(terminal: Terminal):
