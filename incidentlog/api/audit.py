@@ -159,7 +159,7 @@ async def seal_of(service: Service, event_id: UUID, outcome: log.Outcome) -> dic
     """The proof of what was appended just now, null where it takes longer than one waits, and where it will be."""
     if not isinstance(outcome, log.Appended | log.Duplicate):
         return {}
-    sealed = service.notary.published is not None and await is_sealed(service, outcome.position)
+    sealed = service.notary.key is not None and await is_sealed(service, outcome.position)
     return {
         "proof": await proof_of(service, outcome.position) if sealed else None,
         "proof_url": f"/v1/events/{event_id}/proof",

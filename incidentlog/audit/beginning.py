@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from incidentlog.audit.notes import Signer
-from incidentlog.audit.state import Folder, State, StateError
+from incidentlog.audit.state import Folder, Past, State, StateError
+from incidentlog.audit.verify import DIVERGES, verify_log
 from incidentlog.store.connect import Access, Connection
 from incidentlog.store.notary import LogKey, begin_fork, claim, read_log_key
 from incidentlog.store.read import read_head, read_log
@@ -101,18 +102,53 @@ async def fork(access: Access, folder: Folder, *, origin: str | None, key: str |
             old = folder.read()
             if old is not None and key is not None and Signer.parse(key).verifier.vkey == old.vkey:
                 raise StateError("the key that is set signed the last fork: a fork needs a key of its own")
+            past = await _past(connection, old)
             async with connection.transaction():
                 number = await begin_fork(connection)
                 while old is not None and number <= old.fork:  # the database is older than what was signed
                     number = await begin_fork(connection)
                 folder.put_aside(number - 1)
                 was = None if old is None or old.vkey is None else old.vkey.partition("+")[0]
-                return await _begin(connection, folder, origin=_forked(origin or was, number), key=key)
+                return await _begin(connection, folder, origin=_forked(origin or was, number), key=key, past=past)
     finally:
         await connection.close()
 
 
-async def _begin(connection: Connection, folder: Folder, *, origin: str | None, key: str | None) -> Begun:
+async def accept_fork(access: Access, folder: Folder) -> int:
+    """Take in, here, the fork that was begun on another machine; answers its number.
+
+    What this folder signed before is kept beside; it signs nothing more. Raises StateError where the database is not
+    ahead of what is known here, or a service is at work here.
+    """
+    folder.make()
+    connection = await access.connect()
+    try:
+        with folder.held() as ours:
+            _alone(folder, ours=ours)
+            old, identity = folder.read(), await read_log(connection)
+            if old is None or old.log != identity.id or old.fork >= identity.fork:
+                raise StateError(f"the database is at fork {identity.fork}: there is nothing to take in")
+            past = await _past(connection, old)
+            folder.put_aside(old.fork)
+            folder.write(State(identity.id, identity.fork, (await read_head(connection)).position, past=past))
+            return identity.fork
+    finally:
+        await connection.close()
+
+
+async def _past(connection: Connection, old: State | None) -> tuple[Past, ...]:
+    """The forks before the one that begins: the last ends where the database is not any more what it signed."""
+    if old is None or old.log != (await read_log(connection)).id:
+        return ()
+    report = await verify_log(connection, state=old)
+    last = (await read_head(connection)).position
+    end = min([last, *(f.first - 1 for f in report.findings if f.kind in DIVERGES)])
+    return (*old.past, Past(old.fork, end, old.vkey))
+
+
+async def _begin(
+    connection: Connection, folder: Folder, *, origin: str | None, key: str | None, past: tuple[Past, ...] = ()
+) -> Begun:
     identity = await read_log(connection)
     if key is not None:
         signer = Signer.parse(key)
@@ -125,7 +161,7 @@ async def _begin(connection: Connection, folder: Folder, *, origin: str | None, 
     if await claim(connection, identity.fork, ours) != ours:
         raise _ClaimedError("the log is signed already, under another key; the way on is `incidentlog log fork`")
     head = (await read_head(connection)).position
-    folder.begin(State(identity.id, identity.fork, head, ours.vkey), signer, own_key=key is None)
+    folder.begin(State(identity.id, identity.fork, head, ours.vkey, past=past), signer, own_key=key is None)
     return Begun(identity.fork, signer)
 
 

@@ -27,9 +27,11 @@ from incidentlog.store.notary import (
     LogKey,
     StoredHead,
     StoredTile,
+    count_heads,
     publish,
     read_last_head,
     read_log_key,
+    was_signed,
 )
 from incidentlog.store.read import LogIdentity, read_head, read_log
 
@@ -38,7 +40,7 @@ RETRY_SECONDS: Final = 1.0
 REVIEWED: Final = 4
 """Full tiles whose events are read and hashed again in one round: 1,024 events a second, round and round."""
 
-GOES_BACK: Final = frozenset({"another_log", "older_fork", "shorter", "unclaimed"})
+GOES_BACK: Final = frozenset({"another_log", "older_fork", "newer_fork", "shorter", "unclaimed"})
 """The contradictions after which nothing may be appended until `incidentlog log fork`: positions would come twice."""
 
 log = structlog.get_logger(__name__)
@@ -65,6 +67,7 @@ class Notary:
         self._state: State | None = None
         self._edge = Edge()
         self._review = Review()
+        self._was_signed = False
         self.fork = 0
         self.key: LogKey | None = None
         """Who signs this fork; None while nobody does."""
@@ -91,7 +94,9 @@ class Notary:
             return "tampered"
         if self.failure is not None:
             return self.failure
-        return "sealing" if self._signer is not None else "off" if self.key is None else "following"
+        if self._signer is not None or self.key is not None:
+            return "following" if self._signer is None else "sealing"
+        return f"the log was signed before, and nobody signs fork {self.fork}" if self._was_signed else "off"
 
     async def sealed(self, position: int, seconds: float) -> bool:
         """Wait until a position is sealed, at most so long; whether it is."""
@@ -169,6 +174,7 @@ class Notary:
         identity = await read_log(connection)
         self.fork = identity.fork
         self.key = await read_log_key(connection, identity.fork)
+        self._was_signed = await was_signed(connection)
         self.published = await read_last_head(connection, identity.fork) or self.published
         self._signer, self._state = None, None
         if self._folder is None:
@@ -182,12 +188,8 @@ class Notary:
                     "or go on with `incidentlog log fork`"
                 )
             state = State(identity.id, identity.fork)
-        self._state = self._compare(identity, state)
-        if self._state.fork > state.fork:
-            if not self._ours:
-                return  # whoever holds the folder sees to it
-            self._folder.put_aside(state.fork)
-            signer = None
+        self._compare(identity, state)
+        self._state = state
         head = await self._no_shorter(connection)
         if (evidence := self._folder.accused()) is not None:
             raise Contradiction.again(evidence)
@@ -197,15 +199,20 @@ class Notary:
             self._state = seen(self._state, head)
             await self._keep(self._folder, self._state)
 
-    def _compare(self, identity: LogIdentity, state: State) -> State:
+    @staticmethod
+    def _compare(identity: LogIdentity, state: State) -> None:
         if state.log != identity.id:
             raise Contradiction("another_log", f"this service served log {state.log}, the database holds {identity.id}")
         if state.fork > identity.fork:
             raise Contradiction(
                 "older_fork", f"this service served fork {state.fork}, the database is at fork {identity.fork}"
             )
-        # A fork that was begun elsewhere is told by the database alone; this folder's key is not the one that signs it.
-        return state if state.fork == identity.fork else State(identity.id, identity.fork)
+        if state.fork < identity.fork:  # the database alone says so, and whoever changed it can have it say that
+            raise Contradiction(
+                "newer_fork",
+                f"the database is at fork {identity.fork}, this service served fork {state.fork}: if an operator began "
+                "it on another machine, `incidentlog log fork --accept` takes it in here",
+            )
 
     async def _no_shorter(self, connection: Connection) -> int:
         """The head; raises Contradiction when the log is shorter than it was."""
@@ -231,6 +238,8 @@ class Notary:
         published = self.published
         if published is not None:
             check_ours(published, signer)
+        if (there := await count_heads(connection, state.fork)) < state.heads:
+            raise Contradiction("heads", f"{state.heads} tree heads were published, the database has {there}", first=1)
         note = last_note(state, published)
         signed = None if note is None else head_of(note)
         tree = Tree(connection, state.fork)
@@ -241,6 +250,7 @@ class Notary:
                 published = self._stored(signed, note)
                 await publish(connection, state.fork, stored_tiles(tiles), published)
             self._publish(published)
+            self._state = replace(state, heads=await count_heads(connection, state.fork))
         self._edge, self._signer = edge, signer
         log.info("sealing", origin=signer.name, vkey=signer.verifier.vkey, size=edge.size)
 
@@ -278,6 +288,7 @@ class Notary:
             note = note.and_also(await self._cosigned(connection, note, tiles))
         stored = self._stored(tree_head, str(note))
         await publish(connection, self.fork, tiles, stored)
+        self._state = replace(self._state, heads=self._state.heads + 1)  # kept with the next one
         self._publish(stored)
         log.debug("sealed", size=stored.size, tiles=len(tiles))
 

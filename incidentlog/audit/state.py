@@ -8,7 +8,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -26,6 +26,15 @@ class StateError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """A fork that ended: up to which position what it signed still holds, and under which key it signed."""
+
+    fork: int
+    end: int
+    vkey: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What was known last: it is never allowed to go back."""
 
@@ -40,6 +49,10 @@ class State:
     edge: tuple[bytes, ...] = ()
     """The tiles under that head that are not full, from level 0 up: what it takes to grow on, and, should the database
     tell another story later, to say where that begins."""
+    heads: int = 0
+    """How many tree heads of this fork were published before the last one that was signed."""
+    past: tuple[Past, ...] = ()
+    """The forks before this one that `log fork` ended in this folder, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +120,8 @@ class Folder:
                 vkey=told["vkey"],
                 note=told["note"],
                 edge=tuple(base64.b64decode(tile, validate=True) for tile in told["edge"]),
+                heads=int(told.get("heads", 0)),
+                past=tuple(Past(int(p["fork"]), int(p["end"]), p["vkey"]) for p in told.get("past", ())),
             )
         except FileNotFoundError:
             return None
@@ -126,6 +141,8 @@ class Folder:
             "vkey": state.vkey,
             "note": state.note,
             "edge": [base64.b64encode(tile).decode() for tile in state.edge],
+            "heads": state.heads,
+            "past": [asdict(p) for p in state.past],
         }
         try:
             write_private(self.state, orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")

@@ -19,14 +19,18 @@ from incidentlog.audit.merkle import HASH_BYTES, Frontier, leaf_hash
 from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, parse_note
 from incidentlog.audit.state import State
 from incidentlog.audit.tiles import HEIGHT, WIDTH, Edge, Tile, reach, split
+from incidentlog.store.catalogue import differences, outside
 from incidentlog.store.connect import Connection
-from incidentlog.store.notary import read_heads, read_log_key, read_tiles
+from incidentlog.store.derive import folded_upto, read_all_links
+from incidentlog.store.notary import StoredHead, read_heads, read_log_key, read_tiles, tile_in_wait
 from incidentlog.store.parts import Row, first_stray, read_commits, read_rows
 from incidentlog.store.read import LogIdentity, read_head, read_log
 
 PAGE: Final = 4 * WIDTH
 TOLD: Final = 100
 """The most findings that are kept; there may be a million."""
+DIVERGES: Final = frozenset({"changed", "gone", "shorter", "two_heads"})
+"""The kinds of findings that say that the log is not what was signed, from a position on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Signed:
     note: str
     stored: bool
     """Whether the database has it."""
+    fork: int | None
+    """Of which fork it is; None for one that was kept elsewhere."""
 
 
 @dataclass(slots=True)
@@ -85,23 +91,30 @@ async def verify_log(
     previous: Sequence[bytes] = (),
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Report:
-    """Check the whole log, page by page, with a login that may read it all.
+    """Check the whole log, page by page, with a login that may read it all, and the schema that it stands in.
 
     `state` is what a service kept of it outside the database, `previous` are tree heads that were kept elsewhere;
-    `keys` verify them, beside the key that the state names. Raises NoteError for a previous head that none signed.
+    `keys` verify them, beside the keys that the state names. Raises NoteError for a previous head that none signed.
     """
     identity = await read_log(connection)
     report = Report(identity.id, identity.fork)
-    told = await _heads(connection, identity, state, keys, previous, report)
+    if state is not None and state.log != identity.id:
+        report.find(1, "another_log", f"the service here served log {state.log}, this is {identity.id}")
+        state = None  # it says nothing of this one
     head = (await read_head(connection)).position
     _compare(state, identity, head, report)
+    told = await _Heads(connection, identity, state, keys, report).gather(previous)
+    if keys and head and not any(s.fork == identity.fork for each in told.values() for s in each):
+        report.find(1, "unsigned", f"no tree head of fork {identity.fork} is signed by a key that was given", last=head)
     if (size := max(told, default=0)) > head:
         detail = f"a tree head of {size} was signed, the log ends at {head}"
-        report.find(head + 1, "shorter", detail, last=size, signed=told[size].note)
-    here = state if state is not None and state.fork == identity.fork else None
-    await _Walk(connection, report, told, here).walk(head, progress)
+        report.find(head + 1, "shorter", detail, last=size, signed=told[size][0].note)
+    await _check_schema(connection, head, report)
+    walk = _Walk(connection, report, told, state)
+    await walk.walk(head, progress)
     if (stray := await first_stray(connection)) is not None:
         report.find(stray, "gone", f"position {stray} has a private part and no event")
+    await walk.links.check(connection, head)
     return report
 
 
@@ -109,58 +122,112 @@ def _compare(state: State | None, identity: LogIdentity, head: int, report: Repo
     """What the state says of the whole log."""
     if state is None:
         return
-    if state.log != identity.id:
-        report.find(1, "another_log", f"the service here served log {state.log}, this is {identity.id}")
-    elif state.fork > identity.fork:
+    if state.fork > identity.fork:
         report.find(1, "older_fork", f"the service here served fork {state.fork}, this is {identity.fork}")
-    elif state.fork == identity.fork and head < state.head:
+    elif state.fork < identity.fork:
+        detail = f"the service here served fork {state.fork}, and did not begin fork {identity.fork}"
+        report.find(1, "newer_fork", detail, last=max(1, head))
+    elif head < state.head:
         report.find(head + 1, "shorter", f"the log ends at {head}, and was at {state.head}", last=state.head)
 
 
-async def _heads(
-    connection: Connection,
-    identity: LogIdentity,
-    state: State | None,
-    keys: Sequence[Verifier],
-    previous: Sequence[bytes],
-    report: Report,
-) -> dict[int, Signed]:
-    """Every tree head there is, by size: the database's, the state's, and those kept elsewhere."""
-    known = [*keys]
-    if state is not None and state.vkey is not None and state.fork == identity.fork:
-        known.append(Verifier.parse(state.vkey))
-    claimed = await read_log_key(connection, identity.fork)
-    if claimed is not None and not known:  # that they are all of one hand is better than nothing
-        known.append(Verifier.parse(claimed.vkey))
-    found: dict[int, Signed] = {}
-    after = -1
-    while page := await read_heads(connection, identity.fork, after=after, limit=PAGE):
-        after = page[-1].size
-        for stored in page:
-            try:
-                signed, _ = open_head(stored.note.encode(), known)
-            except NoteError as error:
-                report.find(1, "forged_head", f"the tree head of {stored.size}: {error}", last=max(1, stored.size))
-                continue
-            if (signed.size, signed.root) != (stored.size, stored.root):
-                detail = f"the tree head of {stored.size} says something else than its note"
-                report.find(1, "forged_head", detail, last=max(1, stored.size))
-            found[signed.size] = Signed(signed, stored.note, stored=True)
-    kept = [state.note.encode()] if state is not None and state.note is not None and state.fork == identity.fork else []
-    for raw in (*kept, *previous):
-        signed, note = open_head(raw, known)
-        there = found.setdefault(signed.size, Signed(signed, str(note), stored=False))
-        if there.head.root != signed.root:
-            detail = f"two tree heads of {signed.size} were signed, and they differ"
-            report.find(1, "two_heads", detail, last=max(1, signed.size), signed=str(note), other=there.note)
-    report.heads = len(found)
-    return dict(sorted(found.items()))
+async def _check_schema(connection: Connection, head: int, report: Report) -> None:
+    """Nothing stands before the tables that the migrations made, and no row or tile is laid in wait."""
+    for difference in await differences(connection) or ():
+        report.find(1, "catalogue", difference, last=max(1, head))
+    if (position := await outside(connection)) is not None:
+        report.find(1, "outside", f"there is a row at position {position}, before the first of the log")
+    if (tile := await tile_in_wait(connection)) is not None:
+        fork, level, index = tile
+        detail = f"tile {level}/{index} of fork {fork} is there before the tree has grown to it"
+        report.find((index * WIDTH << HEIGHT * level) + 1, "tile", detail)
+
+
+class _Heads:
+    """Every tree head there is: the database's, of all forks, the state's, and those kept elsewhere."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        identity: LogIdentity,
+        state: State | None,
+        keys: Sequence[Verifier],
+        report: Report,
+    ) -> None:
+        self._connection, self._identity, self._state, self._report = connection, identity, state, report
+        self._keys = keys
+        self._found: dict[int, list[Signed]] = {}
+
+    async def gather(self, previous: Sequence[bytes]) -> dict[int, list[Signed]]:
+        """All that must hold of the log as it is now, by size; what is not as it must be goes into the report."""
+        past = {p.fork: p for p in (self._state.past if self._state is not None else ())}
+        known = [*self._keys]
+        for fork in range(self._identity.fork + 1):
+            ours = self._state if self._state is not None and self._state.fork == fork else None
+            ended = past.get(fork)
+            vkey = ours.vkey if ours is not None else None if ended is None else ended.vkey
+            known += [] if vkey is None else [Verifier.parse(vkey)]
+            await self._of_fork(fork, vkey, None if ended is None else ended.end)
+            if ours is not None and ours.note is not None:
+                self._add(fork, *_opened(ours.note.encode(), known), stored=False)
+        for raw in previous:
+            self._add(None, *_opened(raw, known), stored=False)
+        self._report.heads = sum(map(len, self._found.values()))
+        return dict(sorted(self._found.items()))
+
+    async def _of_fork(self, fork: int, vkey: str | None, end: int | None) -> None:
+        """The heads of one fork in the database, up to where the fork ended."""
+        claimed = await read_log_key(self._connection, fork)
+        if vkey is not None and (claimed is None or claimed.vkey != vkey or claimed.origin != vkey.partition("+")[0]):
+            self._report.find(1, "log_key", f"the key of fork {fork} is not the one that is in the database")
+        known = [*self._keys, *([] if vkey is None else [Verifier.parse(vkey)])]
+        if claimed is not None and not known:  # that they are all of one hand is better than nothing
+            known.append(Verifier.parse(claimed.vkey))
+        after, count = -1, 0
+        while page := await read_heads(self._connection, fork, after=after, limit=PAGE):
+            after, count = page[-1].size, count + len(page)
+            for stored in page:
+                if end is None or stored.size <= end:
+                    self._check(fork, stored, known)
+        if self._state is not None and fork == self._state.fork and count < self._state.heads:
+            detail = f"{self._state.heads} tree heads were published, the database has {count}"
+            self._report.find(1, "heads", detail, last=max(1, after))
+
+    def _check(self, fork: int, stored: StoredHead, known: Sequence[Verifier]) -> None:
+        """A head must be signed, and say what its note says."""
+        last = max(1, stored.size)
+        try:
+            signed, _ = open_head(stored.note.encode(), known)
+        except NoteError as error:
+            self._report.find(1, "forged_head", f"the tree head of {stored.size}: {error}", last=last)
+            return
+        if (signed.size, signed.root) != (stored.size, stored.root):
+            detail = f"the tree head of {stored.size} says something else than its note"
+            self._report.find(1, "forged_head", detail, last=last)
+        self._add(fork, signed, stored.note, stored=True)
+
+    def _add(self, fork: int | None, head: TreeHead, note: str, *, stored: bool) -> None:
+        """Hold the log against one more head, unless it says what another one of its size says already."""
+        there = self._found.setdefault(head.size, [])
+        for other in there:
+            if other.head.root != head.root:
+                detail = f"two tree heads of {head.size} were signed, and they differ"
+                self._report.find(1, "two_heads", detail, last=max(1, head.size), signed=note, other=other.note)
+        if not any(other.head.root == head.root and other.fork in {fork, None} for other in there):
+            there.append(Signed(head, note, stored, fork))
+
+
+def _opened(raw: bytes, known: Sequence[Verifier]) -> tuple[TreeHead, str]:
+    head, note = open_head(raw, known)
+    return head, str(note)
 
 
 class _Walk:
     """One pass over the log, from its first event on, with everything it is held against."""
 
-    def __init__(self, connection: Connection, report: Report, signed: dict[int, Signed], state: State | None) -> None:
+    def __init__(
+        self, connection: Connection, report: Report, signed: dict[int, list[Signed]], state: State | None
+    ) -> None:
         self._connection, self._report, self._signed = connection, report, signed
         self._frontier, self._edge = Frontier(), Edge()
         self._good = 0
@@ -169,8 +236,10 @@ class _Walk:
         """The first position whose leaf is not the one of the stored tile."""
         self._broken = False
         self._commits = _Commits(connection, report)
-        self._sealed = max((size for size, s in signed.items() if s.stored), default=0)
-        self._tail = _tail(state)
+        now = [s for each in signed.values() for s in each if s.stored and s.fork == report.fork]
+        self._sealed = max((s.head.size for s in now), default=0)
+        self._tail = _tail(state) if state is not None and state.fork <= report.fork else {}
+        self.links = _Links(report)
         self._erased: dict[tuple[str, str], int] = {}
         self._named: set[tuple[str, str]] = set()
         self._full: list[tuple[Tile, bytes]] = []
@@ -227,6 +296,7 @@ class _Walk:
         try:
             columns = [*false_columns(row)]
             self._erasures(row)
+            self.links.take(row)
         except (ValueError, KeyError, TypeError, AttributeError) as error:  # what the door let in can be read
             detail = f"position {row.position}: what is stored cannot be read: {error!r}"
             self._report.find(row.position, "changed", detail)
@@ -238,11 +308,11 @@ class _Walk:
     def _at_a_head(self) -> None:
         """Compare the root, where one was signed."""
         size = self._frontier.size
-        signed = self._signed.get(size)
-        if signed is None or self._broken:
+        if self._broken or size not in self._signed:
             return
         root = self._frontier.root()
-        if root == signed.head.root:
+        signed = next((s for s in self._signed[size] if s.head.root != root), None)
+        if signed is None:
             if self._differs is not None:
                 detail = f"a stored tile says something else of position {self._differs}, which is what was signed"
                 self._report.find(self._differs, "tile", detail)
@@ -291,6 +361,41 @@ class _Walk:
         if row.type == "record.erased" and row.body is not None:
             data = orjson.loads(row.body)["data"]
             self._named.add((str(UUID(data["target"])), data["part"]))
+
+
+class _Links:
+    """Which streams were merged, by the log, and by the table that says so to whoever folds."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._named: dict[tuple[str, str], int] = {}
+        """Survivor and absorbed, and the first merge that names both."""
+        self._unknown: set[int] = set()
+        """Merges whose body was erased: whom they named is not known any more."""
+
+    def take(self, row: Row) -> None:
+        """Take in what an event says of merges."""
+        if row.type != "record.merged":
+            return
+        if row.body is None:
+            self._unknown.add(row.position)
+            return
+        for absorbed in orjson.loads(row.body)["data"]["absorbed"]:
+            if absorbed != row.stream:
+                self._named.setdefault((row.stream, absorbed), row.position)
+
+    async def check(self, connection: Connection, head: int) -> None:
+        """Hold the table against the log: none too many, none that is missing, as far as it is folded."""
+        folded = await folded_upto(connection)
+        there = {(survivor, absorbed): p for survivor, absorbed, p in await read_all_links(connection)}
+        for link, position in there.items():
+            if position <= head and position not in self._unknown and self._named.get(link) != position:
+                detail = f"{link[1]} is kept as merged into {link[0]} by position {position}, which does not say so"
+                self._report.find(max(1, position), "link", detail)
+        for link, position in self._named.items():
+            if position <= folded and link not in there:
+                detail = f"position {position} merges {link[1]} into {link[0]}, and whoever folds is not told"
+                self._report.find(position, "link", detail)
 
 
 class _Commits:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from incidentlog.audit.beginning import Begun
     from incidentlog.audit.state import Folder
     from incidentlog.config import Settings
+    from incidentlog.store.connect import Access
 
+T = TypeVar("T")
 app = typer.Typer(cls=Group, help="Sign the log, so that others can check it; witness others'.", no_args_is_help=True)
 
 Origin = Annotated[
@@ -35,21 +37,30 @@ def init(origin: Origin = None) -> None:
 
         settings = _settings(origin)
         with _folder(settings) as folder:
-            _tell(_run(begin, settings, folder))
+            _tell(_run(settings, lambda access: begin(access, folder, origin=settings.origin, key=settings.log_key)))
 
 
 @app.command()
-def fork(origin: Origin = None) -> None:
+def fork(
+    origin: Origin = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take in, here, a fork that an operator began on another machine.")
+    ] = False,
+) -> None:
     """Go on with a database that was restored: under another name and key, in another epoch.
 
     What was signed before stays true, and is kept beside.
     """
     with ending():
+        from incidentlog.audit.beginning import accept_fork
         from incidentlog.audit.beginning import fork as begin
 
         settings = _settings(origin)
         with _folder(settings) as folder:
-            begun = _run(begin, settings, folder)
+            if accept:
+                say(f"fork {_run(settings, lambda access: accept_fork(access, folder))} is taken in here")
+                return
+            begun = _run(settings, lambda access: begin(access, folder, origin=settings.origin, key=settings.log_key))
             say(f"this is fork {begun.fork}: followers begin anew, and so do those who verify")
             _tell(begun)
 
@@ -129,7 +140,7 @@ def _refusals() -> Iterator[None]:
         raise Failed(f"{error.filename} is not there", Code.NOT_FOUND) from error
 
 
-def _run(begin: "Callable[..., Awaitable[Begun]]", settings: "Settings", folder: "Folder") -> "Begun":
+def _run(settings: "Settings", work: "Callable[[Access], Awaitable[T]]") -> "T":
     import asyncio
 
     from incidentlog.cli.settings import reaching
@@ -137,11 +148,11 @@ def _run(begin: "Callable[..., Awaitable[Begun]]", settings: "Settings", folder:
 
     with reaching(settings) as access:
 
-        async def work() -> "Begun":
+        async def migrated() -> "T":
             await migrate(access, settings.zone)
-            return await begin(access, folder, origin=settings.origin, key=settings.log_key)
+            return await work(access)
 
-        return asyncio.run(work())
+        return asyncio.run(migrated())
 
 
 def _tell(begun: "Begun") -> None:

@@ -51,6 +51,17 @@ async def read_links(connection: Pool | Connection, streams: Iterable[str], upto
     return [(r[0], r[1]) for r in await connection.fetch(query("derive", "family"), list(streams), upto)]
 
 
+async def read_all_links(connection: Connection) -> list[tuple[str, str, int]]:
+    """Every survivor and absorbed stream that the table of merges names, and the position that it gives."""
+    return [(r[0], r[1], r[2]) for r in await connection.fetch(query("derive", "all_links"))]
+
+
+async def folded_upto(connection: Connection) -> int:
+    """The position up to which everything that answers is folded; 0 where nothing answers."""
+    position: int = await connection.fetchval(query("derive", "folded_upto"))
+    return position
+
+
 async def read_members(connection: Connection, build: Build, keys: Iterable[str]) -> dict[str, Members]:
     """The subjects that make some documents where the build stands."""
     found: dict[str, dict[str, dict[int, Subject | Absorbed]]] = {}

@@ -95,6 +95,24 @@ async def read_heads(source: Pool | Connection, fork: int, *, after: int, limit:
     return [StoredHead(*row) for row in await source.fetch(query("notary", "heads"), fork, after, limit)]
 
 
+async def count_heads(source: Pool | Connection, fork: int) -> int:
+    """How many tree heads of a fork were published."""
+    count: int = await source.fetchval(query("notary", "count_heads"), fork)
+    return count
+
+
+async def was_signed(source: Pool | Connection) -> bool:
+    """Whether any fork of the log was ever signed."""
+    signed: bool = await source.fetchval(query("notary", "was_signed"))
+    return signed
+
+
+async def tile_in_wait(source: Pool | Connection) -> tuple[int, int, int] | None:
+    """Fork, level and index of a tile that is stored before the tree has grown to it; None where none is."""
+    row = await source.fetchrow(query("notary", "tile_in_wait"))
+    return None if row is None else (row[0], row[1], row[2])
+
+
 async def begin_fork(connection: Connection) -> int:
     """Begin the next fork of the log; answers its number."""
     fork: int = await connection.fetchval(query("notary", "fork"))

@@ -15,6 +15,7 @@ TABLES: Final[dict[str, tuple[str | int, ...]]] = {
     "names": ("", "", -1),
     "documents": ("", -1, -1),
     "document_members": ("", "", -1),
+    "parked": ("", -1),
     "snapshots": (-1, -1),
 }
 """Every table of rows that belong to a build, and what lies before its first key."""

@@ -11,6 +11,14 @@ WITH RECURSIVE family (stream) AS (
 )
 SELECT l.survivor, l.absorbed FROM merge_links l WHERE l.survivor IN (SELECT stream FROM family) AND l.position <= $2
 
+-- name: all_links
+-- Every two streams that a merge is said to name.
+SELECT survivor, absorbed, position FROM merge_links ORDER BY 1, 2
+
+-- name: folded_upto
+-- Up to where the log is folded, by whatever answers: 0 where nothing does.
+SELECT coalesce(min(position), 0) FROM builds WHERE state = 'active'
+
 -- name: link
 -- Note that a merge names two streams together; of several, the first.
 -- $1 survivors text[]

@@ -67,6 +67,22 @@ SELECT size, root, note, signed_at FROM tree_heads WHERE fork = $1 ORDER BY size
 -- $3 limit bigint
 SELECT size, root, note, signed_at FROM tree_heads WHERE fork = $1 AND size > $2 ORDER BY size LIMIT $3
 
+-- name: count_heads
+-- How many tree heads of a fork were published.
+-- $1 fork integer
+SELECT count(*) FROM tree_heads WHERE fork = $1
+
+-- name: was_signed
+-- Whether any fork was ever signed.
+SELECT EXISTS (SELECT FROM log_keys) OR EXISTS (SELECT FROM tree_heads) AS was_signed
+
+-- name: tile_in_wait
+-- A tile that is there before the tree has grown to it: what is published later would be made of it.
+SELECT t.fork, t.level, t.index FROM tiles t
+LEFT JOIN (SELECT fork, max(size) AS size FROM tree_heads GROUP BY fork) h USING (fork)
+WHERE t.index >= coalesce(h.size, 0) >> (8 * (t.level + 1))
+ORDER BY 1, 2, 3 LIMIT 1
+
 -- name: fork
 -- Begin the next fork of the log; answers its number.
 UPDATE log SET fork = fork + 1 RETURNING fork

@@ -88,6 +88,18 @@ FROM document_members
 WHERE build = $1 AND from_position <= $2 AND (key, stream, from_position) > ($3, $4, $5)
 ORDER BY key, stream, from_position LIMIT $6
 
+-- name: parked
+-- As above. What somebody wished for them, and why they were parked, is not compared.
+-- $1 build smallint
+-- $2 position bigint
+-- $3 stream text
+-- $4 from_position bigint
+-- $5 limit bigint
+SELECT stream, from_position, ROW(stream, from_position, level)::text AS row
+FROM parked
+WHERE build = $1 AND from_position <= $2 AND (stream, from_position) > ($3, $4)
+ORDER BY stream, from_position LIMIT $5
+
 -- name: snapshots
 -- As above; the totals of each as one digest.
 -- $1 build smallint

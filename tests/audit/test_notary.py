@@ -100,7 +100,7 @@ async def test_nothing_is_published_when_the_state_cannot_be_written(sealed: Sea
     assert await sealed.everything() == []
 
 
-def disk_full(*_: object) -> None:
+def disk_full(*_: object, **__: object) -> None:
     raise OSError(28, "No space left on device")
 
 

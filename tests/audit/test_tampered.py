@@ -1,6 +1,6 @@
 """A service over a log that is not what it was: it says so, serves the last good head, and gives no position twice."""
 
-from incidentlog.audit.beginning import fork
+from incidentlog.audit.beginning import accept_fork, fork
 from incidentlog.audit.notes import TreeHead, parse_note
 from incidentlog.audit.state import Folder
 from tests.api.serving import serving
@@ -59,8 +59,11 @@ async def test_a_service_that_does_not_sign_watches_too(filled: Sealing, tmp_pat
     await filled.harm(*CUT)
     async with serving(filled.access, folder=folder) as served:
         assert (await served.post(strike())).slug == "tampered"
-    # The fork was minted where the key is; here it is taken in.
+    # The fork was minted where the key is: here nobody knows of it, until an operator says so.
     await fork(filled.access, filled.folder, origin=None, key=None)
+    async with serving(filled.access, folder=folder) as served:
+        assert (await served.post(strike())).slug == "tampered"
+    assert await accept_fork(filled.access, folder) == 1
     async with serving(filled.access, folder=folder) as served:
         assert await served.add(strike()) == [501]
 
