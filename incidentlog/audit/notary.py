@@ -238,19 +238,21 @@ class Notary:
         published = self.published
         if published is not None:
             check_ours(published, signer)
-        if (there := await count_heads(connection, state.fork)) < state.heads:
-            raise Contradiction("heads", f"{state.heads} tree heads were published, the database has {there}", first=1)
         note = last_note(state, published)
         signed = None if note is None else head_of(note)
         tree = Tree(connection, state.fork)
         edge, tiles = await rebuild(tree, 0 if signed is None else signed.size)
+        heads = 0 if signed is None else await count_heads(connection, state.fork, below=signed.size)
+        if heads < state.heads:
+            detail = f"{state.heads} tree heads were published before the last one, the database has {heads}"
+            raise Contradiction("heads", detail, first=1)
         if note is not None and signed is not None:
             await check_root(tree, edge, signed, state)
             if published is None or published.size < signed.size:  # killed between writing the state and publishing
                 published = self._stored(signed, note)
                 await publish(connection, state.fork, stored_tiles(tiles), published)
             self._publish(published)
-            self._state = replace(state, heads=await count_heads(connection, state.fork))
+            self._state = replace(state, heads=heads + 1)  # kept with the next one
         self._edge, self._signer = edge, signer
         log.info("sealing", origin=signer.name, vkey=signer.verifier.vkey, size=edge.size)
 
@@ -288,7 +290,7 @@ class Notary:
             note = note.and_also(await self._cosigned(connection, note, tiles))
         stored = self._stored(tree_head, str(note))
         await publish(connection, self.fork, tiles, stored)
-        self._state = replace(self._state, heads=self._state.heads + 1)  # kept with the next one
+        self._state = replace(self._state, heads=self._state.heads + 1)
         self._publish(stored)
         log.debug("sealed", size=stored.size, tiles=len(tiles))
 

@@ -50,7 +50,7 @@ class State:
     """The tiles under that head that are not full, from level 0 up: what it takes to grow on, and, should the database
     tell another story later, to say where that begins."""
     heads: int = 0
-    """How many tree heads of this fork were published before the last one that was signed."""
+    """How many tree heads of this fork were published before the last one that was signed: all are smaller."""
     past: tuple[Past, ...] = ()
     """The forks before this one that `log fork` ended in this folder, the oldest first."""
 

@@ -22,7 +22,15 @@ from incidentlog.audit.tiles import HEIGHT, WIDTH, Edge, Tile, reach, split
 from incidentlog.store.catalogue import differences, outside
 from incidentlog.store.connect import Connection
 from incidentlog.store.derive import folded_upto, read_all_links
-from incidentlog.store.notary import StoredHead, read_heads, read_log_key, read_tiles, tile_in_wait
+from incidentlog.store.notary import (
+    StoredHead,
+    count_heads,
+    last_fork,
+    read_heads,
+    read_log_key,
+    read_tiles,
+    tile_in_wait,
+)
 from incidentlog.store.parts import Row, first_stray, read_commits, read_rows
 from incidentlog.store.read import LogIdentity, read_head, read_log
 
@@ -137,6 +145,8 @@ async def _check_schema(connection: Connection, head: int, report: Report) -> No
         report.find(1, "catalogue", difference, last=max(1, head))
     if (position := await outside(connection)) is not None:
         report.find(1, "outside", f"there is a row at position {position}, before the first of the log")
+    if (fork := await last_fork(connection)) > report.fork:
+        report.find(1, "outside", f"there are keys, tree heads or tiles of fork {fork}, which did not begin")
     if (tile := await tile_in_wait(connection)) is not None:
         fork, level, index = tile
         detail = f"tile {level}/{index} of fork {fork} is there before the tree has grown to it"
@@ -169,7 +179,12 @@ class _Heads:
             known += [] if vkey is None else [Verifier.parse(vkey)]
             await self._of_fork(fork, vkey, None if ended is None else ended.end)
             if ours is not None and ours.note is not None:
-                self._add(fork, *_opened(ours.note.encode(), known), stored=False)
+                head, note = _opened(ours.note.encode(), known)
+                self._add(fork, head, note, stored=False)
+                there = await count_heads(self._connection, fork, below=head.size)
+                if there < ours.heads:
+                    detail = f"{ours.heads} tree heads below {head.size} were published, the database has {there}"
+                    self._report.find(1, "heads", detail, last=max(1, head.size))
         for raw in previous:
             self._add(None, *_opened(raw, known), stored=False)
         self._report.heads = sum(map(len, self._found.values()))
@@ -183,15 +198,12 @@ class _Heads:
         known = [*self._keys, *([] if vkey is None else [Verifier.parse(vkey)])]
         if claimed is not None and not known:  # that they are all of one hand is better than nothing
             known.append(Verifier.parse(claimed.vkey))
-        after, count = -1, 0
+        after = -1
         while page := await read_heads(self._connection, fork, after=after, limit=PAGE):
-            after, count = page[-1].size, count + len(page)
+            after = page[-1].size
             for stored in page:
                 if end is None or stored.size <= end:
                     self._check(fork, stored, known)
-        if self._state is not None and fork == self._state.fork and count < self._state.heads:
-            detail = f"{self._state.heads} tree heads were published, the database has {count}"
-            self._report.find(1, "heads", detail, last=max(1, after))
 
     def _check(self, fork: int, stored: StoredHead, known: Sequence[Verifier]) -> None:
         """A head must be signed, and say what its note says."""
@@ -388,8 +400,11 @@ class _Links:
         """Hold the table against the log: none too many, none that is missing, as far as it is folded."""
         folded = await folded_upto(connection)
         there = {(survivor, absorbed): p for survivor, absorbed, p in await read_all_links(connection)}
+        committed = (await read_head(connection)).position
         for link, position in there.items():
-            if position <= head and position not in self._unknown and self._named.get(link) != position:
+            if head < position <= committed:
+                continue  # it came while the rest was checked
+            if position not in self._unknown and self._named.get(link) != position:
                 detail = f"{link[1]} is kept as merged into {link[0]} by position {position}, which does not say so"
                 self._report.find(max(1, position), "link", detail)
         for link, position in self._named.items():

@@ -95,10 +95,16 @@ async def read_heads(source: Pool | Connection, fork: int, *, after: int, limit:
     return [StoredHead(*row) for row in await source.fetch(query("notary", "heads"), fork, after, limit)]
 
 
-async def count_heads(source: Pool | Connection, fork: int) -> int:
-    """How many tree heads of a fork were published."""
-    count: int = await source.fetchval(query("notary", "count_heads"), fork)
+async def count_heads(source: Pool | Connection, fork: int, *, below: int) -> int:
+    """How many tree heads of a fork, smaller than a size, were published."""
+    count: int = await source.fetchval(query("notary", "count_heads"), fork, below)
     return count
+
+
+async def last_fork(source: Pool | Connection) -> int:
+    """The last fork that keys, tree heads or tiles are kept of; 0 where there are none."""
+    fork: int | None = await source.fetchval(query("notary", "last_fork"))
+    return fork or 0
 
 
 async def was_signed(source: Pool | Connection) -> bool:

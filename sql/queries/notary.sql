@@ -68,9 +68,14 @@ SELECT size, root, note, signed_at FROM tree_heads WHERE fork = $1 ORDER BY size
 SELECT size, root, note, signed_at FROM tree_heads WHERE fork = $1 AND size > $2 ORDER BY size LIMIT $3
 
 -- name: count_heads
--- How many tree heads of a fork were published.
+-- How many tree heads of a fork, smaller than a size, were published.
 -- $1 fork integer
-SELECT count(*) FROM tree_heads WHERE fork = $1
+-- $2 below bigint
+SELECT count(*) FROM tree_heads WHERE fork = $1 AND size < $2
+
+-- name: last_fork
+-- The last fork that anything is kept of; no row where nothing is.
+SELECT max(fork) FROM (SELECT fork FROM log_keys UNION ALL SELECT fork FROM tree_heads UNION ALL SELECT fork FROM tiles) f
 
 -- name: was_signed
 -- Whether any fork was ever signed.

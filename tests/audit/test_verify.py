@@ -22,9 +22,8 @@ from tests.audit.sealing import SIZE, Sealing
 from tests.commands import command
 
 
-async def verified(filled: Sealing, **more: object) -> Report:
-    state = filled.folder.read()
-    return await verify_log(filled.admin, state=state, **more)
+async def verified(filled: Sealing, **more: Any) -> Report:
+    return await verify_log(filled.admin, **({"state": filled.folder.read()} | more))
 
 
 async def test_a_log_that_nobody_touched_is_verified(filled: Sealing):

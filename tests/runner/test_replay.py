@@ -72,6 +72,8 @@ EDITS = {
     "names": "UPDATE names SET name = 'Odessa' WHERE value = 'geonames:698740'",
     "documents": "UPDATE documents SET restated = NOT restated WHERE from_position = (SELECT max(from_position) FROM documents)",
     "snapshots": "UPDATE snapshot_totals SET amounts[1] = amounts[1] + 1 WHERE position = 64",
+    "parked": "INSERT INTO parked SELECT build, 'strike:a', 1, NULL, 0, 'none' FROM builds "
+    "WHERE projection = 'strike_profile' AND state = 'active'",
     "document_members": "DELETE FROM document_members WHERE from_position = (SELECT max(from_position) FROM document_members)",
 }
 
