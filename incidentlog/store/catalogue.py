@@ -10,7 +10,7 @@ from incidentlog.store.connect import Connection
 from incidentlog.store.migrate import OLDEST
 
 LISTING: Final = "catalogue.tsv"
-"""The file of `sql/` that says what the migrations make; a test holds it to them."""
+"""The file of `sql/` that says what the migrations make: written by `python -m tests.audit.listing`, held by a test."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
