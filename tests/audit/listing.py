@@ -19,7 +19,7 @@ async def write(server: Server) -> None:
     connection = await access.connect()
     parts = await made_of(connection)
     await connection.close()
-    lines = ("\t".join((p.kind, p.of, p.name, p.definition)) for p in parts)
+    lines = (f"{p.kind}\t{p.of}\t{p.name}\t{p.definition}" for p in parts)
     (sql_root() / LISTING).write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
