@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
+from typing import Final
 
 APOSTROPHES = frozenset(
-    "'`\u00b4\uff07\ua78c"
-    "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033\u2035"
-    "\u02b9\u02ba\u02bb\u02bc\u02bd\u02c8\u02ca\u02cb"
+    "'\"`\u00b4\u0384\u055a\u05f3\u05f4\u07f4\u07f5\u1fbd\u1fbf\u1fef\u1ffd\u1ffe\ua78b\ua78c\uff02\uff07\uff40"
+    "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033\u2034\u2035\u2036\u2037\u2057"
+    "\u02b9\u02ba\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u02ca\u02cb\u02ce\u02cf\u02ee\u0374\u275b\u275c\u275d\u275e"
 )
 """Joined over rather than split at: Kup'iansk is Kupiansk. Double ones stand for a hard sign in GeoNames."""
 
@@ -22,6 +23,8 @@ _BESIDE = re.compile(r"\([^()]*\)|/.*|,.*")
 
 def _fold(character: str) -> str:
     """What one character becomes: letters and digits, a space, or nothing."""
+    if character in APOSTROPHES:  # before NFKD, which makes a blank and a mark of U+00B4
+        return ""
     folded = unicodedata.normalize("NFKD", _bare(unicodedata.normalize("NFKD", character)).casefold())
     return _bare(folded)
 
@@ -62,6 +65,31 @@ def normalise(name: str) -> str:
     its marks as Latin does, and is not turned into Latin: the gazetteer knows both spellings.
     """
     return " ".join(name.translate(_NAME).split())
+
+
+_LATIN: Final = str.maketrans(
+    {"б": "b", "в": "v", "г": "h", "ґ": "h", "д": "d", "ж": "z", "з": "z", "к": "k", "л": "l", "м": "m", "н": "n"}  # noqa: RUF001 (Cyrillic)
+    | {"п": "p", "р": "r", "с": "s", "т": "t", "ф": "f", "х": "h", "ц": "c", "ч": "c", "ш": "s", "щ": "sc"}  # noqa: RUF001
+    | {"љ": "l", "њ": "n", "ў": "v", "ь": "", "ъ": ""}
+    | dict.fromkeys("аеєиіыоуэюяј", "a")
+    | dict.fromkeys("eiouyj", "a")
+    | {"ł": "l", "g": "h", "x": "h", "q": "k", "w": "v"}
+)
+"""Consonants as one letter, g as h and sh as s; every vowel as an a."""
+_CONSONANTS: Final = re.compile("tsch|sch|tch|zh|sh|sz|ch|cz|kh|ts|tz")
+_TWICE: Final = re.compile(r"(.)\1+")
+_CONSONANT: Final = {"zh": "z", "sh": "s", "sz": "s", "sch": "s", "kh": "h"}
+
+
+def sound(normalised: str) -> str:
+    """What the spellings of one name in Ukrainian, Russian and their neighbours' letters share; give it normalised.
+
+    Its consonants, and whether it ends in a vowel: Sloviansk, Slovyansk, Словянськ and Славянск are one, and so are
+    Kharkiv and Харьков, while Nikopol or the adjective Slovianskyi is another. It tells a place's own name from
+    the others that are told of that place, and not one place from another: Kirov and Karavai sound the same.
+    """
+    told = _CONSONANTS.sub(lambda found: _CONSONANT.get(found[0], "c"), normalised).translate(_LATIN).replace(" ", "")
+    return _TWICE.sub(r"\1", told[:-1].replace("a", "") + told[-1:])
 
 
 def settlement_name(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from incidentlog.places.admin1 import INSIDE, Admin1, admin1_name, find_admin1
 from incidentlog.places.gazetteer import Gazetteer, Overlay, Place, bundled, distance_km
-from incidentlog.places.normalise import normalise
+from incidentlog.places.normalise import normalise, sound
 
 Precision = Literal["exact", "settlement", "admin2", "admin1", "country", "area", "unknown"]
 How = Literal[
@@ -29,6 +29,9 @@ NEAR_KM = 30.0
 """By name alone one real row in fifteen lands farther off. Given coordinates, no name is taken beyond it."""
 PRIOR_POPULATION = 50_000
 PRIOR_TIMES = 10
+TOWN = 10_000
+"""From so many people on, a place's own name is meant before what others are, or were, called beside their own names. A
+village's is not: most villages are in no gazetteer, and the one that is need not be the one of the report."""
 CANDIDATES = 8
 CACHED_QUERIES = 65_536
 
@@ -100,10 +103,11 @@ class Resolver:
         """Find the one place that a query means, or say why there is none.
 
         In this order: an explicit place_id; a known external id; the exact normalised name, narrowed by
-        country, then admin1, then to within 30 km of given coordinates; if several are left, the one of 50,000
-        people or more that is ten times larger than the next; else `ambiguous`. A clue that leaves nobody makes
-        it `unresolved`: a name in another country, or far from the coordinates, is another place. At a precision
-        of admin1 or country the region or the country is found; at admin2, area and unknown, nothing.
+        country, then admin1, then to within 30 km of given coordinates; if several are left, those whose own
+        present name it is, once a town of 10,000 people is among them; then the one of 50,000 people or more that is
+        ten times larger than the next, if the name is its own or nobody's own; else `ambiguous`. A clue that leaves
+        nobody makes it `unresolved`: a name in another country, or far from the coordinates, is another place. At a
+        precision of admin1 or country the region or the country is found; at admin2, area and unknown, nothing.
 
         Refuses with UnknownPlaceError a place_id that nobody knows, and raises nothing else.
         """
@@ -161,7 +165,8 @@ class Resolver:
 
     def _by_name(self, query: PlaceQuery) -> Resolution:
         regions = self.regions(query)
-        left = self.named(normalise(query.name))
+        name = normalise(query.name)
+        left = self.named(name)
         how: How = "name"
         for clue, fits in _clues(query, regions):
             if not left:
@@ -171,12 +176,15 @@ class Resolver:
                 return _open(query, "unresolved", regions, left)
             if len(fitting) < len(left):
                 how, left = clue, fitting
+        own = _own(name, left) if len(left) > 1 else left
+        if own and own[0].population >= TOWN and _nearest(query, left) in {None, *own}:
+            left = own
         match left:
             case []:
                 return _open(query, "unresolved", regions)
             case [only]:
                 return _found(query, only, how, (only,))
-            case [top, second, *_] if _is_prior(query, top, second, left):
+            case [top, second, *_] if (top in own or not own) and _is_prior(query, top, second, left):
                 return _found(query, top, "population", left)
             case _:
                 return _open(query, "ambiguous", regions, left)
@@ -189,6 +197,16 @@ def largest_first(places: list[Place]) -> list[Place]:
     return places
 
 
+def _own(name: str, places: list[Place]) -> list[Place]:
+    """Of several places that bear a name, given normalised, those whose own it is: others may have had it long ago.
+
+    The gazetteer does not say which of a place's names are former ones, so one is its own if it sounds as what the
+    place is called today.
+    """
+    wanted = sound(name)
+    return [place for place in places if sound(normalise(place.name)) == wanted]
+
+
 def _is_prior(query: PlaceQuery, top: Place, second: Place, left: list[Place]) -> bool:
     """Whether the largest stands out so far that it is meant, as Berlin is.
 
@@ -197,10 +215,15 @@ def _is_prior(query: PlaceQuery, top: Place, second: Place, left: list[Place]) -
     """
     if top.population < PRIOR_POPULATION or top.population < PRIOR_TIMES * second.population:
         return False
-    if query.lat is None or query.lon is None:
-        return True
+    return _nearest(query, left) in {None, top}
+
+
+def _nearest(query: PlaceQuery, places: list[Place]) -> Place | None:
+    """Of some places the one nearest to the coordinates given; None where none are."""
+    if query.lat is None or query.lon is None or not places:
+        return None
     lat, lon = query.lat, query.lon
-    return top == min(left, key=lambda place: distance_km(lat, lon, place.lat, place.lon))
+    return min(places, key=lambda place: distance_km(lat, lon, place.lat, place.lon))
 
 
 def _country(query: PlaceQuery) -> str | None:

@@ -34,13 +34,15 @@ class Found:
 def search(resolver: Resolver, q: str, limit: int = 8, country: str | None = None) -> Found:
     """Say how the name `q` would resolve, alone or in a country, and suggest `limit` places (1 to 50).
 
-    Places of that very name come first, then those with a name that starts so; in each the largest first.
+    The place that it resolves to comes first, then others of that very name, then those with a name that starts so;
+    in each the largest first.
     """
     limit = max(1, min(limit, LIMIT))
     country = country.upper() if country else None
     resolution = resolver.resolve(PlaceQuery(q, country=country))
     name = normalise(q)
     exact = [place for place in resolver.named(name) if country in {None, place.country}]
+    exact.sort(key=lambda place: place.place_id != resolution.place_id)
     suggestions = [Suggestion(place, "name") for place in exact[:limit]]
     if len(suggestions) < limit and len(name) >= PREFIX_FROM:
         seen = {place.place_id for place in exact}

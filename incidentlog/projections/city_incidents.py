@@ -17,7 +17,7 @@ FIGURES: Final = ("killed", "injured", "civilians_killed", "children_killed")
 ENDS: Final = ("low", "best", "high")
 
 
-@projection("city_incidents", version=2)
+@projection("city_incidents", version=3)
 class CityIncidents(Tally):
     """Incidents and casualties by place, kind and local day."""
 

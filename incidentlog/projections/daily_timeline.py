@@ -9,7 +9,7 @@ from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.subject import Subject
 
 
-@projection("daily_timeline", version=2)
+@projection("daily_timeline", version=3)
 class DailyTimeline(Tally):
     """Events by local day, with their type, their stream and whether they are effective, amended or retracted.
 

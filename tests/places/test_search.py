@@ -18,6 +18,12 @@ def test_a_search_says_how_the_name_would_resolve_and_what_else_bears_it(resolve
     assert [(s.place.country, s.match) for s in found.suggestions[:2]] == [("UA", "name"), ("US", "name")]
 
 
+def test_the_place_that_a_name_means_is_suggested_before_a_larger_one_that_once_bore_it(resolver: Resolver):
+    found = search(resolver, "Sloviansk")
+    assert [s.place.name for s in found.suggestions[:2]] == ["Slovyansk", "Nikopol"]
+    assert found.resolution.place_id == found.suggestions[0].place.place_id
+
+
 def test_names_that_only_start_so_are_suggested_and_marked(resolver: Resolver):
     found = search(resolver, "odes", limit=20)
     assert found.resolution.how == "unresolved"
