@@ -27,7 +27,7 @@ from incidentlog.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from incidentlog.importers.door import LINE, Candidate
+from incidentlog.importers.door import BOM, LINE, Candidate
 from incidentlog.store import append as log
 from incidentlog.store.connect import lost
 from incidentlog.subjects.record import RecordMerged, Targeting
@@ -324,7 +324,7 @@ async def _numbered(request: web.Request) -> AsyncIterator[tuple[int, bytes]]:
     number = 0
     async for line in _lines(request):
         number += 1
-        if line.strip():
+        if line.removeprefix(BOM).strip():
             yield number, line
 
 

@@ -7,7 +7,7 @@ whether what record events speak of is there.
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -23,6 +23,7 @@ from incidentlog.clock import Clock
 from incidentlog.errors import BadRequest, Fault, InvalidEvent, TooLarge
 from incidentlog.ids import uuid7
 from incidentlog.importers.known import Known
+from incidentlog.nesting import DEPTH, too_deep, walk
 from incidentlog.places import UnknownPlaceError
 from incidentlog.store.append import Append
 from incidentlog.store.connect import Pool
@@ -46,6 +47,8 @@ FAULTS: Final = 100
 """The most faults told of one event; more of them only make an answer long."""
 POINTER: Final = 500
 """The most characters of where a fault is."""
+BOM: Final = b"\xef\xbb\xbf"
+"""The byte order mark that some programs begin a file with. A reader of JSON may pass over it (RFC 8259 §8.1)."""
 AHEAD: Final = timedelta(minutes=10)
 """How far a clock may be ahead of ours: nothing happens, or is reported, later than that."""
 
@@ -78,6 +81,7 @@ class Door:
         """
         if len(raw) > LINE:
             raise TooLarge(f"an event may have {LINE} bytes, this one has {len(raw)}")
+        raw = raw.removeprefix(BOM)
         sent = _parse(raw)
         event_type = self._type(sent)
         if stream is not None:
@@ -261,15 +265,25 @@ def _parse(raw: bytes) -> dict[str, Any]:
     try:
         sent = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
+        if "depth limit" in error.msg:
+            raise _too_deep("") from None
         detail = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise BadRequest(detail, errors=[Fault("", "not_json", detail)]) from None
     if not isinstance(sent, dict):
         raise BadRequest(errors=[Fault("", "not_an_object", "an event is a JSON object")])
+    # Nearly every event has fewer brackets than may lie in one another.
+    if raw.count(b"{") + raw.count(b"[") > DEPTH and (path := too_deep(sent)) is not None:
+        raise _too_deep(_joined(path))
     # A name that comes twice would lose a value in silence. Each name has a colon, and a colon is written in no other
     # way than itself or \u003a, so one look at the numbers of colons clears nearly every event.
     if (b"\\u003" in raw or raw.count(b":") != orjson.dumps(sent).count(b":")) and (faults := _repeated_names(raw)):
         raise InvalidEvent(_summary(faults), errors=faults[:FAULTS])
     return sent
+
+
+def _too_deep(pointer: str) -> BadRequest:
+    detail = f"more than {DEPTH} objects and lists lie in one another"
+    return BadRequest(detail, errors=[Fault(pointer, "too_deep", detail)])
 
 
 class _Object(dict[str, Any]):
@@ -285,13 +299,10 @@ def _repeated_names(raw: bytes) -> list[Fault]:
             made.repeated = [name for name, n in Counter(name for name, _ in pairs).items() if n > 1]
         return made
 
-    try:
-        sent = json.loads(raw, object_pairs_hook=keep)
-    except RecursionError:
-        raise BadRequest(errors=[Fault("", "not_json", "nested too deep")]) from None
+    sent = json.loads(raw, object_pairs_hook=keep)
     repeated = (
         Fault(_joined((*path, name)), "repeated_name", "the name comes twice in one object")
-        for path, value in _walk(sent)
+        for path, value in walk(sent)
         if isinstance(value, _Object)
         for name in value.repeated
     )
@@ -334,32 +345,10 @@ def _nul_faults(sent: Mapping[str, Any]) -> Iterable[Fault]:
     """U+0000 is JSON and does not fit in PostgreSQL text."""
     found = (
         Fault(_joined(path), "nul", "U+0000 cannot be kept")
-        for path, value in _walk(sent)
+        for path, value in walk(sent)
         if ("\0" in value if isinstance(value, str) else isinstance(value, dict) and any("\0" in key for key in value))
     )
     return islice(found, FAULTS)
-
-
-Path = tuple[str | int, ...]
-
-
-def _walk(sent: Any) -> Iterator[tuple[Path, Any]]:
-    """Every value with the path to it. One value after the other: a long name may be over many of them."""
-    todo: list[Iterator[tuple[Path, Any]]] = [iter([((), sent)])]
-    while todo:
-        found = next(todo[-1], None)
-        if found is None:
-            todo.pop()
-            continue
-        yield found
-        todo.append(_inner(*found))
-
-
-def _inner(path: Path, value: Any) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, dict):
-        yield from (((*path, key), inner) for key, inner in value.items())
-    elif isinstance(value, list):
-        yield from (((*path, n), inner) for n, inner in enumerate(value))
 
 
 def _stream_faults(stream: Any, event_type: EventType) -> Iterable[Fault]:

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from incidentlog.errors import BadRequest, Fault
+from incidentlog.nesting import DEPTH, too_deep
 from incidentlog.projections.asking import escaped
 from incidentlog.subjects.values import MAX_INT
 
@@ -121,6 +122,8 @@ def parse_message(text: str) -> ClientMessage:
         raise UnreadableError(f"the message is not JSON: {error}") from error
     if not isinstance(said, dict):
         raise UnreadableError("a message is one JSON object")
+    if too_deep(said) is not None:
+        raise UnreadableError(f"the message has more than {DEPTH} objects and lists in one another")
     try:
         return _ADAPTER.validate_python(said)
     except ValidationError as error:

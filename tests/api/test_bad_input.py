@@ -1,8 +1,11 @@
 """What must not get in: each is told what is wrong and where, and nothing is written (the fixture sees to that)."""
 
 import gzip
+import json
+import sys
 import zlib
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import pytest
@@ -137,7 +140,8 @@ TEXTS: dict[str, tuple[bytes, str]] = {
     "a comma too many": (GOOD[:-1] + b",}", "not_json"),
     "single quotes": (b"{'type': 'strike.reported'}", "not_json"),
     "a comment": (b"/* x */" + GOOD, "not_json"),
-    "a byte order mark": (b"\xef\xbb\xbf" + GOOD, "not_json"),
+    "two byte order marks": (b"\xef\xbb\xbf" * 2 + GOOD, "not_json"),
+    "a byte order mark alone": (b"\xef\xbb\xbf", "not_json"),
     "UTF-16": (GOOD.decode().encode("utf-16"), "not_json"),
     "Latin-1": (GOOD[:-1] + b',"notes":"\xe9"}', "not_json"),
     "a raw surrogate": (GOOD[:-1] + b',"notes":"\xed\xa0\x80"}', "not_json"),
@@ -155,12 +159,12 @@ TEXTS: dict[str, tuple[bytes, str]] = {
     "5,000 nines": (GOOD.replace(b'"best":1', b'"best":' + b"9" * 5000), "not_json"),
     "hexadecimal": (GOOD.replace(b'"best":1', b'"best":0x1'), "not_json"),
     "a leading zero": (GOOD.replace(b'"best":1', b'"best":01'), "not_json"),
-    "100,000 brackets": (b"[" * 100_000, "not_json"),
+    "100,000 brackets": (b"[" * 100_000, "too_deep"),
     "100,000 brackets in a field": (
         GOOD[:-1] + b',"private":{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
-        "not_json",
+        "too_deep",
     ),
-    "30,000 objects": (b'{"a":' * 30_000 + b"1" + b"}" * 30_000, "not_json"),
+    "30,000 objects": (b'{"a":' * 30_000 + b"1" + b"}" * 30_000, "too_deep"),
 }
 
 
@@ -192,19 +196,85 @@ async def test_a_name_that_comes_twice_in_an_object_is_refused(attacked: Served,
     assert answer.faults == {pointer: "repeated_name"}
 
 
+async def test_a_byte_order_mark_is_passed_over(busy: Served):
+    event = strike()
+    assert (await busy.post(b"\xef\xbb\xbf" + orjson.dumps(event))).status == 201
+    assert (await busy.post(event)).status == 200
+    first, second = b"\xef\xbb\xbf" + orjson.dumps(strike()), b"\xef\xbb\xbf" + orjson.dumps(strike())
+    assert (await busy.bulk(first, second)).json["appended"] == 2
+    assert (await busy.bulk(first, second, mode="partial")).status == 207
+    assert (await busy.bulk(b"\xef\xbb\xbf", b"")).faults == {"": "empty"}
+
+
 async def test_a_colon_may_be_written_as_an_escape(busy: Served):
     answer = await busy.post(orjson.dumps(strike(notes="a@b"))[:-1].replace(b"@", rb"\u003a") + b"}")
     assert answer.status == 201
     assert (await busy.get(answer.headers["Location"])).json["notes"] == "a:b"
 
 
-async def test_deep_and_bracketed_is_too_deep_and_not_the_end(attacked: Served):
-    """Deep enough for one reader of JSON, too deep for another."""
-    for depth in (150, 250, 900, 1_020):
-        inner = rb'"\u003a"'
-        answer = await attacked.post(GOOD[:-1] + b',"more":' + b'{"a":' * depth + inner + b"}" * depth + b"}")
-        assert answer.status in {400, 422}, answer
-        assert answer.json["errors"]
+def nested(depth: int) -> Any:
+    """A value in so many lists and objects, turn and turn about."""
+    value: Any = 1
+    for n in range(depth):
+        value = [value] if n % 2 else {"a": value}
+    return value
+
+
+def deep_on(where: str, depth: int, target: str = "00000000-0000-7000-8000-000000000000") -> bytes:
+    """An event that is so deep somewhere, the event itself counted."""
+    if where == "patch":
+        event = retraction(target) | {"type": "record.amended"}
+        event["data"] |= {"patch": {"data": {"effects": nested(depth - 4)}}}
+    else:
+        event = strike(**{where: {"a": nested(depth - 2)}})
+    return _dumped(event)
+
+
+def _dumped(event: Any) -> bytes:
+    """The JSON of an event, which may be deeper than orjson writes."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(50_000)
+    try:
+        return json.dumps(event).encode()
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+@pytest.mark.parametrize("depth", [65, 150, 250, 254, 255, 260, 900, 1_020, 1_100])
+@pytest.mark.parametrize("where", ["private", "more", "data", "patch"])
+async def test_json_that_is_nested_too_deep_is_refused_on_every_road_and_only_the_line_that_is(
+    busy: Served, where: str, depth: int
+):
+    raw, stream = deep_on(where, depth), f"strike:{uuid4()}"
+    conditional = await busy.post(raw, path=f"/v1/streams/{stream}/events", headers={"If-Match": '"0"'})
+    for answer in (await busy.post(raw), conditional):
+        assert (answer.status, answer.slug) == (400, "bad-request"), answer
+        assert list(answer.faults.values()) == ["too_deep"]
+    atomic = await busy.bulk(strike(), raw, strike())
+    assert (atomic.status, [(e["line"], e["code"]) for e in atomic.json["errors"]]) == (422, [(2, "too_deep")])
+    partial = await busy.bulk(strike(), raw, strike(), mode="partial")
+    assert [told.get("status") for told in map(orjson.loads, partial.raw.splitlines())] == [201, 400, 201, None]
+
+
+async def test_where_it_is_too_deep_is_told(attacked: Served):
+    answer = await attacked.post(strike(private={"a": nested(63)}))
+    ((pointer, code),) = answer.faults.items()
+    assert (code, pointer) == ("too_deep", "/private/a" + "/a/0" * 31)
+
+
+async def test_json_that_is_as_deep_as_may_be_is_taken_and_read(service: Served):
+    event = strike(private={"a": nested(62)})
+    assert (await service.post(event)).status == 201
+    assert (await service.post(deep_on("patch", 64, event["id"]))).status == 201
+    told = await service.get(f"/v1/events/{event['id']}", private="true")
+    assert told.json["private"] == event["private"]
+    listed = (await service.get("/v1/events")).json["events"]
+    assert listed[1]["data"]["patch"]["data"]["effects"] == nested(60)
+    await service.settled()
+
+
+async def test_many_brackets_beside_one_another_are_not_deep(service: Served):
+    assert (await service.post(strike(private={"a": [[{}]] * 1_000, "text": "[" * 1_000}))).status == 201
 
 
 async def test_a_line_of_ten_megabytes_is_refused(attacked: Served):

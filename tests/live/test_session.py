@@ -85,6 +85,9 @@ BAD: list[tuple[Any, str | None, str | None]] = [
         "x",
         "/filter/country",
     ),
+    ('{"type":"ping","ref":' + "[" * 300 + "]" * 300 + "}", None, None),
+    ('{"type":"ping","ref":' + "[" * 5_000 + "]" * 5_000 + "}", None, None),
+    ('{"type":"subscribe","id":"x","projection":"events","filter":' + '{"a":' * 300 + "1" + "}" * 301, None, None),
 ]  # fmt: skip
 
 
