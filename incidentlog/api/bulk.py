@@ -1,11 +1,14 @@
 """Many events in one request: all of them or none (`atomic`), or each for itself (`partial`)."""
 
 import asyncio
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
 from aiohttp import web
 
 from incidentlog.api.answers import answer, dumps
@@ -14,11 +17,12 @@ from incidentlog.api.errors import POSITION
 from incidentlog.api.events import may_append, refusal_of
 from incidentlog.api.formats import NDJSON
 from incidentlog.api.keys import Reader
-from incidentlog.api.requests import SERVICE, pieces_of, reader_of, refuse_unknown
+from incidentlog.api.requests import BODIES_SECONDS, SERVICE, pieces_of, reader_of, refuse_unknown
 from incidentlog.api.service import Service
 from incidentlog.errors import (
     BadRequest,
     Fault,
+    Internal,
     InvalidEvent,
     Overloaded,
     Problem,
@@ -27,7 +31,7 @@ from incidentlog.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from incidentlog.importers.door import BOM, LINE, Candidate
+from incidentlog.importers.door import LINE, Candidate
 from incidentlog.store import append as log
 from incidentlog.store.connect import lost
 from incidentlog.subjects.record import RecordMerged, Targeting
@@ -35,18 +39,24 @@ from incidentlog.subjects.record import RecordMerged, Targeting
 BULK_BYTES: Final = 64 * 1024 * 1024
 BULK_LINES: Final = 100_000
 TOLD: Final = 1_000
-"""About how many faults are listed in one answer; past them it only says which problem there is."""
+"""How many faults are listed where all lines are refused together; past them it only says how many there are."""
+KEPT: Final = 16 * 1024 * 1024
+"""About how many bytes of what became of the lines are kept; more are sent as they come. Good lines never are more."""
+SENT: Final = 256 * 1024
+SEND_SECONDS: Final = 30.0
+"""How long a client may take for so many bytes of its answer; past that it is told no more."""
 STEP: Final = 100_000
 """How many bytes are judged before others get their turn."""
 PIECE: Final = 1_000
 """How many lines that stand for themselves are appended together."""
 MODES: Final = ("atomic", "partial")
 
+logger = structlog.get_logger(__name__)
 routes = web.RouteTableDef()
 
 
 @routes.post("/v1/events/bulk")
-async def append_many(request: web.Request) -> web.Response:
+async def append_many(request: web.Request) -> web.StreamResponse:
     """Append a file of NDJSON: all of it, or nothing when a line is bad; with `mode=partial` each line for itself."""
     service = request.app[SERVICE]
     reader = await reader_of(request, "report")
@@ -63,10 +73,10 @@ async def append_many(request: web.Request) -> web.Response:
     async with service.files:
         taken = await (_append_each if mode == "partial" else _append_all)(request, service, reader)
     if taken.last is None:
-        return taken.answer({}, {})
+        return await taken.answer({}, {})
     request[POSITION] = taken.last
     seal = {"sealed": await is_sealed(service, taken.last)} if sealed else {}
-    return taken.answer(seal, {"Log-Position": str(taken.last)})
+    return await taken.answer(seal, {"Log-Position": str(taken.last)})
 
 
 @dataclass(slots=True)
@@ -97,7 +107,7 @@ class _Taken:
             "last_position": max(self.appended, default=None),
         }
 
-    def answer(self, seal: Mapping[str, Any], headers: dict[str, str]) -> web.Response:
+    async def answer(self, seal: Mapping[str, Any], headers: dict[str, str]) -> web.StreamResponse:
         """What is answered, with the seal that was waited for."""
         return answer({**self.sum(), **seal}, status=201, headers=headers)
 
@@ -192,6 +202,8 @@ class _Bad:
         if self.lines:
             n = len(self.lines)
             detail = f"{n} line{'s' * (n > 1)} refused; nothing was written"
+            if self.count > len(self.told):
+                detail += f"; here are the first {len(self.told)} of {self.count} faults"
             raise RefusedLines(detail, errors_total=self.count, errors=self.told)
 
 
@@ -203,24 +215,41 @@ async def _append_each(request: web.Request, service: Service, reader: Reader) -
     lines = [(number, line) async for number, line in _numbered(request)]  # all: past a limit nothing is written
     if not lines:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
-    told, piece, step = _Told(), _Piece(), 0
+    told = _Told(request)
+    try:
+        await _append_lines(service, reader, lines, told)
+    except Exception:
+        told.abort()
+        raise
+    return told
+
+
+async def _append_lines(service: Service, reader: Reader, lines: Sequence[tuple[int, bytes]], told: "_Told") -> None:
+    piece, step = _Piece(), 0
     for number, line in lines:
         step += len(line)
         if step > STEP:
             step = 0
             await asyncio.sleep(0)
+        if told.size > KEPT:  # all lines before this one are told of, or in the piece
+            await _append_piece(service, reader, piece, told)
+            piece = _Piece()
+            await told.send()
         try:
             candidate = service.door.read(line, recorded_by=reader.name)
             may_append(reader, candidate)
         except Problem as refusal:
             told.refused(number, refusal)
             continue
+        except Exception:
+            logger.exception("line_failed", line=number)
+            told.refused(number, Internal())
+            continue
         if len(piece.candidates) == PIECE or piece.is_spoken_of(candidate):
             await _append_piece(service, reader, piece, told)
             piece = _Piece()
         piece.add(number, candidate)
     await _append_piece(service, reader, piece, told)
-    return told
 
 
 @dataclass(slots=True)
@@ -256,51 +285,58 @@ async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "
         good = [n for n in range(len(piece.candidates)) if n not in faults]
         outcomes = await service.writer.append_each([piece.candidates[n].command for n in good])
     except Exception as error:
-        if not isinstance(error, Problem) and not lost(error):
-            raise
-        told.hold_back(piece.lines, error if isinstance(error, Problem) else Unavailable())
+        if isinstance(error, Problem) or lost(error):
+            told.hold_back(piece.lines, error if isinstance(error, Problem) else Unavailable())
+        else:
+            logger.exception("piece_failed", first_line=piece.lines[0])
+            for line in piece.lines:
+                told.refused(line, Internal())
         return
     for n, found in faults.items():
         told.refused(piece.lines[n], InvalidEvent(errors=found))
     for n, outcome in zip(good, outcomes, strict=True):
-        line, command = piece.lines[n], piece.candidates[n].command
-        match outcome:
-            case log.Appended() | log.Duplicate():
-                told.placed(line, command, outcome)
-            case Problem() if outcome.retry_after is not None:
-                told.hold_back([line], outcome)
-            case Problem():
-                told.refused(line, outcome)
-            case _:
-                told.refused(line, refusal_of(command, outcome))
+        told.came_of(piece.lines[n], piece.candidates[n].command, outcome)
     if any(c.command.type == "record.erased" for c in piece.candidates):
         await service.eraser.carry_out()
 
 
-@dataclass(slots=True)
 class _Told(_Taken):
     """What became of each line, as it is answered."""
 
-    busy: Problem | None = None
-    """Why lines could not be appended by now, though nothing is wrong with them."""
-    _refused: int = 0
-    _faults: int = 0
-    _lines: dict[int, bytes] = field(default_factory=dict)
+    def __init__(self, request: web.Request) -> None:
+        super().__init__()
+        self.busy: Problem | None = None
+        """Why lines could not be appended by now, though nothing is wrong with them."""
+        self.size = 0
+        """Bytes that are kept."""
+        self._request = request
+        self._response: web.StreamResponse | None = None
+        self._until = 0.0
+        """When all has to be sent, by the loop's clock."""
+        self._refused = 0
+        self._lines: dict[int, bytes] = {}
+
+    def came_of(self, line: int, command: log.Append, outcome: log.Outcome | Problem) -> None:
+        """Note what the log made of a line's event."""
+        match outcome:
+            case log.Appended() | log.Duplicate():
+                self.placed(line, command, outcome)
+            case Problem() if outcome.retry_after is not None:
+                self.hold_back([line], outcome)
+            case Problem():
+                self.refused(line, outcome)
+            case _:
+                self.refused(line, refusal_of(command, outcome))
 
     def placed(self, line: int, command: log.Append, outcome: log.Appended | log.Duplicate) -> None:
         """Note that a line's event is in the log."""
         status = 201 if self.place(outcome) else 200
-        told = {"line": line, "status": status, "id": command.event_id, "position": outcome.position}
-        self._lines[line] = dumps(told)
+        self._keep(line, {"line": line, "status": status, "id": command.event_id, "position": outcome.position})
 
     def refused(self, line: int, problem: Problem) -> None:
         """Note why a line is not taken in."""
         self._refused += 1
-        said = problem.as_json()
-        if self._faults >= TOLD:
-            said = {name: said[name] for name in ("type", "title", "status")}
-        self._faults += max(1, len(problem.errors))
-        self._lines[line] = dumps({"line": line, "status": problem.status, "problem": said})
+        self._keep(line, {"line": line, "status": problem.status, "problem": problem.as_json()})
 
     def hold_back(self, lines: Sequence[int], busy: Problem) -> None:
         """Note that lines, and all that follow them, are to be sent again: one may speak of another."""
@@ -308,12 +344,48 @@ class _Told(_Taken):
         for line in lines:
             self.refused(line, busy)
 
-    def answer(self, seal: Mapping[str, Any], headers: dict[str, str]) -> web.Response:
+    def _keep(self, line: int, told: Mapping[str, Any]) -> None:
+        self._lines[line] = dumps(told) + b"\n"
+        self.size += len(self._lines[line])
+
+    async def send(self) -> None:
+        """Send what is kept. A client that takes none of it is told no more; its lines are appended all the same."""
+        if self._response is None:
+            self._response = web.StreamResponse(status=207)
+            self._response.content_type = NDJSON.media[0]
+            await self._response.prepare(self._request)
+            self._until = asyncio.get_running_loop().time() + BODIES_SECONDS
+        body = self._body()
+        try:
+            for start in range(0, len(body), SENT):
+                until = min(self._until, asyncio.get_running_loop().time() + SEND_SECONDS)
+                async with asyncio.timeout_at(until):
+                    await self._response.write(body[start : start + SENT])
+        except (ConnectionError, TimeoutError):
+            self.abort()
+
+    def abort(self) -> None:
+        """End the connection where a part of the answer was sent: it must not pass for the whole."""
+        if self._response is not None and self._request.transport is not None:
+            self._request.transport.abort()
+
+    def _body(self) -> bytes:
+        """What is kept, a line for each line in their order; it is kept no longer."""
+        body = b"".join(self._lines[number] for number in sorted(self._lines))
+        self._lines.clear()
+        self.size = 0
+        return body
+
+    async def answer(self, seal: Mapping[str, Any], headers: dict[str, str]) -> web.StreamResponse:
         """A line for each line, in their order, and their sum."""
-        told = [self._lines[number] for number in sorted(self._lines)]
-        summary = {"summary": {**self.sum(), "refused": self._refused, **seal}}
-        body = b"\n".join([*told, dumps(summary), b""])
-        return web.Response(body=body, status=207, headers=headers, content_type=NDJSON.media[0])
+        summary = dumps({"summary": {**self.sum(), "refused": self._refused, **seal}}) + b"\n"
+        if self._response is None:
+            body = self._body() + summary
+            return web.Response(body=body, status=207, headers=headers, content_type=NDJSON.media[0])
+        await self.send()
+        with suppress(ConnectionError):
+            await self._response.write_eof(summary)
+        return self._response
 
 
 # ------------------------------------------------------------------------------------------------------- lines
@@ -324,7 +396,7 @@ async def _numbered(request: web.Request) -> AsyncIterator[tuple[int, bytes]]:
     number = 0
     async for line in _lines(request):
         number += 1
-        if line.removeprefix(BOM).strip():
+        if line.removeprefix(BOM_UTF8).strip():
             yield number, line
 
 

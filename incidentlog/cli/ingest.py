@@ -1,5 +1,6 @@
 """`incidentlog ingest`: a file of NDJSON into the log, in chunks, each line for itself."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ def ingest(
     """Append a file of events.
 
     Lines that the service refuses are listed on stderr with their numbers and left out; the rest is appended, and the
-    exit code is 6. Events that carry ids may be sent again: what is in the log already is not added twice.
+    exit code is 6; 2 where there is no line at all. Events that carry ids may be sent again: what is in the log already is not added twice.
     """
     with ending(), _opened(file) as source:
         total = _ingest(source, url, key)
@@ -82,12 +83,13 @@ def _ingest(source: IO[bytes], url: str, key: str | None) -> Sum:
 
     from incidentlog.cli.asking import Service
 
-    total, began = Sum(), time.monotonic()
+    total, began, empty = Sum(), time.monotonic(), True
     # The file is read between the runs and not inside: a read that waits for a pipe would hold up Ctrl-C there.
     with asyncio.Runner() as loop, _progress(source) as advance:
         service = loop.run(Service(url, key).__aenter__())
         try:
             for chunk in chunks(source):
+                empty = empty and not chunk.lines
                 loop.run(_send(service, chunk, total))
                 advance(chunk.size, total)
         except Failed:
@@ -97,6 +99,8 @@ def _ingest(source: IO[bytes], url: str, key: str | None) -> Sum:
             raise
         finally:
             loop.run(service.__aexit__(None, None, None))
+    if empty:
+        raise Failed("there is no event in it", Code.USAGE)
     say(_told(total, time.monotonic() - began))
     return total
 
@@ -105,7 +109,7 @@ def chunks(source: IO[bytes]) -> Iterator[Chunk]:
     """The file in chunks of at most 1,000 lines and 4 MiB; longer lines come as they are."""
     chunk, size = Chunk(), 0
     for number, line in enumerate(source, start=1):
-        text = line.strip()
+        text = line.removeprefix(BOM_UTF8).strip()
         if chunk.lines and (len(chunk.lines) == CHUNK_LINES or size + len(text) + 1 > CHUNK_BYTES):
             yield chunk
             chunk, size = Chunk(), 0

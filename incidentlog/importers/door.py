@@ -6,6 +6,7 @@ whether what record events speak of is there.
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,8 +48,6 @@ FAULTS: Final = 100
 """The most faults told of one event; more of them only make an answer long."""
 POINTER: Final = 500
 """The most characters of where a fault is."""
-BOM: Final = b"\xef\xbb\xbf"
-"""The byte order mark that some programs begin a file with. A reader of JSON may pass over it (RFC 8259 §8.1)."""
 AHEAD: Final = timedelta(minutes=10)
 """How far a clock may be ahead of ours: nothing happens, or is reported, later than that."""
 
@@ -81,7 +80,7 @@ class Door:
         """
         if len(raw) > LINE:
             raise TooLarge(f"an event may have {LINE} bytes, this one has {len(raw)}")
-        raw = raw.removeprefix(BOM)
+        raw = raw.removeprefix(BOM_UTF8)  # some programs begin a file with it; RFC 8259 §8.1 lets a reader pass over it
         sent = _parse(raw)
         event_type = self._type(sent)
         if stream is not None:

@@ -1,9 +1,11 @@
 """Append a file line by line, each for itself: `mode=partial`."""
 
+import asyncio
 from typing import Any
 
 import orjson
 import pytest
+from yarl import URL
 
 from incidentlog.api import bulk as bulk_module
 from incidentlog.errors import Internal, Overloaded
@@ -121,11 +123,91 @@ async def test_past_a_limit_nothing_is_written(service: Served, monkeypatch: pyt
     assert (await service.bulk(b"", mode="partial")).status == 400
 
 
-async def test_of_many_bad_lines_the_first_thousand_are_explained(service: Served):
-    lines, summary, _ = await each(service, *[b"{"] * 1_200)
-    assert summary["refused"] == len(lines) == 1_200
-    assert ["errors" in told["problem"] for told in lines] == [True] * 1_000 + [False] * 200
-    assert {told["problem"]["type"] for told in lines} == {"/problems/bad-request"}
+async def test_every_bad_line_has_its_reasons_however_many_there_are(service: Served):
+    bad = orjson.dumps(strike(killed=-1, more=1, and_more=2))
+    lines, summary, answer = await each(service, *[bad] * 1_200, strike())
+    assert (summary["refused"], summary["appended"], len(lines)) == (1_200, 1, 1_201)
+    told = {frozenset(e["pointer"] for e in line["problem"]["errors"]) for line in lines[:-1]}
+    assert told == {frozenset({"/data/casualties/killed/best", "/more", "/and_more"})}
+    assert answer.headers["Log-Position"] == "1"
+
+
+async def test_an_answer_that_is_much_is_sent_while_the_lines_are_appended(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bulk_module, "KEPT", 5_000)
+    kept = 0
+
+    class Told(bulk_module._Told):
+        async def send(self) -> None:
+            nonlocal kept
+            kept = max(kept, self.size)
+            await super().send()
+
+    monkeypatch.setattr(bulk_module, "_Told", Told)
+    bad = orjson.dumps(strike(killed=-1, more=1))
+    sent = [event for n in range(300) for event in (strike(stream=f"strike:{n}"), bad)]
+    lines, summary, answer = await each(service, *sent)
+    assert [told["line"] for told in lines] == list(range(1, 601))
+    assert [told["status"] for told in lines] == [201, 422] * 300
+    assert all(told["problem"]["errors"] for told in lines[1::2])
+    assert (summary["appended"], summary["refused"], summary["last_position"]) == (300, 300, 300)
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    assert 5_000 < kept < 5_000 + bulk_module.PIECE * 200
+    await service.unharmed()
+
+
+async def test_the_lines_of_a_client_that_goes_away_amid_its_answer_are_appended_all_the_same(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bulk_module, "KEPT", 100)
+    monkeypatch.setattr(bulk_module, "PIECE", 1)
+    body = b"\n".join(orjson.dumps(strike()) for _ in range(100))
+    reader, writer = await asyncio.open_connection("127.0.0.1", URL(service.url).port)
+    writer.write(
+        b"POST /v1/events/bulk?mode=partial HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
+        b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s" % (service.key.encode(), len(body), body)
+    )
+    async with asyncio.timeout(10):
+        assert b"207" in await reader.readline()
+        writer.transport.abort()
+        while await service.head() < 100:
+            await asyncio.sleep(0.01)
+    await service.unharmed()
+
+
+async def test_a_line_on_which_the_door_itself_fails_is_one_line_and_no_other(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    read = service.service.door.read
+
+    def fails(raw: bytes, **how: Any) -> Any:
+        if b"fatal" in raw:
+            raise TypeError("a fault of ours")
+        return read(raw, **how)
+
+    monkeypatch.setattr(service.service.door, "read", fails)
+    lines, summary, _ = await each(service, strike(), strike(notes="fatal"), strike())
+    assert [told["status"] for told in lines] == [201, 500, 201]
+    assert (summary["appended"], summary["refused"]) == (2, 1)
+
+
+async def test_a_piece_on_which_the_log_itself_fails_leaves_those_before_and_after_it_alone(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bulk_module, "PIECE", 2)
+    append_each = service.service.writer.append_each
+
+    async def second_fails(commands: Any) -> Any:
+        if any("fatal" in command.body for command in commands):
+            raise TypeError("a fault of ours")
+        return await append_each(commands)
+
+    monkeypatch.setattr(service.service.writer, "append_each", second_fails)
+    events = [strike(notes="fatal" if n == 2 else "well") for n in range(6)]
+    lines, summary, _ = await each(service, *events)
+    assert [told["status"] for told in lines] == [201, 201, 500, 500, 201, 201]
+    assert (summary["appended"], summary["refused"]) == (4, 2)
 
 
 async def test_what_could_not_be_appended_by_now_holds_back_what_follows_it(

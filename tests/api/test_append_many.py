@@ -182,6 +182,7 @@ async def test_a_file_of_bad_lines_is_answered_with_the_first_thousand_faults(se
     assert answer.slug == "refused-lines"
     assert len(answer.json["errors"]) == 1_000
     assert answer.json["errors_total"] == 1_500
+    assert answer.json["detail"] == ("500 lines refused; nothing was written; here are the first 1000 of 1500 faults")
 
 
 # ----------------------------------------------------------------------------------- clients that go away

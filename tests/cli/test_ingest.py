@@ -2,6 +2,8 @@ import io
 import subprocess
 import time
 
+import pytest
+
 from incidentlog.cli.ingest import CHUNK_BYTES, CHUNK_LINES, chunks
 from tests.cli.acting import LIMIT_SECONDS, Terminal, interrupted, ndjson, strike
 
@@ -60,6 +62,28 @@ def test_without_a_key_nothing_goes_in(terminal: Terminal):
 
 def test_a_file_that_is_not_there_is_a_mistake_in_use(terminal: Terminal):
     assert terminal.run("ingest", "nosuch.ndjson").returncode == 2
+
+
+@pytest.mark.parametrize("given", ["", "\n \n", "\ufeff", "\ufeff\n"])
+def test_a_file_without_an_event_is_refused_as_a_mistake_in_use(terminal: Terminal, given: str):
+    done = terminal.run("ingest", "-", given=given)
+    assert (done.returncode, done.stderr) == (2, "incidentlog: there is no event in it\n")
+
+
+def test_a_byte_order_mark_costs_no_line(terminal: Terminal):
+    one, other = ndjson(strike(), strike()), ndjson(strike())
+    done = terminal.run("ingest", "-", given=f"\ufeff{one}\ufeff{other}")
+    assert (done.returncode, "3 appended in" in done.stderr) == (0, True)
+
+
+def test_every_bad_line_has_its_reasons(terminal: Terminal):
+    bad = strike(killed=-1, more=1, and_more=2, zone="x")
+    done = terminal.run("ingest", "-", given=ndjson(*[bad] * 700, strike()))
+    assert done.returncode == 6
+    for number in (1, 259, 700):
+        assert f"line {number}: /and_more extra_forbidden" in done.stderr
+    assert done.stderr.count("/and_more extra_forbidden") == 700
+    assert "1 appended, 700 refused" in done.stderr
 
 
 def test_ctrl_c_while_it_waits_for_a_pipe_ends_it(terminal: Terminal):
