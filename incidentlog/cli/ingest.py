@@ -57,7 +57,8 @@ def ingest(
     """Append a file of events.
 
     Lines that the service refuses are listed on stderr with their numbers and left out; the rest is appended, and the
-    exit code is 6; 2 where there is no line at all. Events that carry ids may be sent again: what is in the log already is not added twice.
+    exit code is 6; 2 where there is no line at all. Events that carry ids may be sent again: what is in the log already
+    is not added twice.
     """
     with ending(), _opened(file) as source:
         total = _ingest(source, url, key)

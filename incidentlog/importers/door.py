@@ -25,13 +25,14 @@ from incidentlog.errors import BadRequest, Fault, InvalidEvent, TooLarge
 from incidentlog.ids import uuid7
 from incidentlog.importers.known import Known
 from incidentlog.nesting import DEPTH, too_deep, walk
-from incidentlog.places import UnknownPlaceError
+from incidentlog.places import PlaceError, PlaceQuery
 from incidentlog.store.append import Append
 from incidentlog.store.connect import Pool
 from incidentlog.store.erase import with_private
 from incidentlog.store.read import existing_streams, read_ids
 from incidentlog.subjects.envelope import Envelope, PlaceRef
 from incidentlog.subjects.fold import RED, is_record_event, merge_patch
+from incidentlog.subjects.place import PlaceRegistered
 from incidentlog.subjects.record import RecordAmended, RecordErased, RecordMerged, Targeting
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.registry import ALWAYS_CLEAR, EVENTS, EventType, Registry
@@ -105,8 +106,8 @@ class Door:
             try:
                 external = [(x.scheme, x.id) for x in envelope.external_ids]
                 resolved = self._known.resolve(envelope.place, external)
-            except UnknownPlaceError as unknown:
-                faults.append(Fault(unknown.pointer, "unknown_place", str(unknown)))
+            except PlaceError as wrong:
+                faults.append(Fault(wrong.pointer, wrong.code, str(wrong)))
         if faults or envelope is None:
             raise InvalidEvent(_summary(faults), errors=faults[:FAULTS])
         event_id = envelope.id or default_id or uuid7(self._clock.now())
@@ -164,6 +165,16 @@ class Door:
             reported = envelope.reported_at if envelope is not None else None
             if reported is not None and start_instant(reported, occurred.tz) > latest:
                 yield Fault("/reported_at", "in_the_future", "it has not been reported yet")
+        if envelope is not None and isinstance(envelope.data, PlaceRegistered):
+            yield from self._registered_faults(envelope.data)
+
+    def _registered_faults(self, place: PlaceRegistered) -> Iterable[Fault]:
+        try:
+            self._known.resolver.refuse_swapped(
+                PlaceQuery(place.name, country=place.country, lat=place.lat, lon=place.lon)
+            )
+        except PlaceError as wrong:
+            yield Fault("/data/lat", wrong.code, str(wrong))
 
     async def admit(
         self, pool: Pool, candidates: Sequence[Candidate], *, clearance: int = RED
@@ -223,8 +234,8 @@ class Door:
         except ValidationError as invalid:
             errors = invalid.errors(include_url=False, include_input=False)
             return [Fault(f"/data/patch/place{f.pointer}", f.code, f.detail) for f in _faults(errors, {})]
-        except UnknownPlaceError as unknown:
-            return [Fault("/data/patch/place/place_id", "unknown_place", str(unknown))]
+        except PlaceError as wrong:
+            return [Fault(f"/data/patch{wrong.pointer}", wrong.code, str(wrong))]
         return []
 
 

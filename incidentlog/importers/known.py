@@ -43,7 +43,7 @@ class Known:
         return code in countries_by_alpha2 or code == "XK"
 
     def resolve(self, place: PlaceRef, external_ids: Iterable[tuple[str, str]] = ()) -> ResolvedPlace:
-        """The place that is meant; raises UnknownPlaceError for an id that nobody knows."""
+        """The place that is meant; raises PlaceError for an id that nobody knows, or lat and lon that are swapped."""
         wanted = PlaceQuery(
             place.name,
             place.precision,
@@ -59,6 +59,7 @@ class Known:
             self._revision = self._overlay.revision
         known = self._resolved.get(wanted)
         if known is None:
+            self.resolver.refuse_swapped(wanted)
             known = self._resolved[wanted] = _resolved(self.resolver.resolve(wanted))
         return known
 

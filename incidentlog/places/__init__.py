@@ -10,10 +10,12 @@ from incidentlog.places.normalise import normalise, settlement_name
 from incidentlog.places.resolve import (
     HOWS,
     How,
+    PlaceError,
     PlaceQuery,
     Precision,
     Resolution,
     Resolver,
+    SwappedError,
     UnknownPlaceError,
 )
 from incidentlog.places.search import Found, Suggestion, search
@@ -27,11 +29,13 @@ __all__ = [
     "How",
     "Overlay",
     "Place",
+    "PlaceError",
     "PlaceQuery",
     "Precision",
     "Resolution",
     "Resolver",
     "Suggestion",
+    "SwappedError",
     "UnknownPlaceError",
     "admin1_name",
     "bundled",

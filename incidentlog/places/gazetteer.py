@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from itertools import islice
+from itertools import islice, product
 
 from incidentlog.places.admin1 import find_admin1
 from incidentlog.places.normalise import normalise, normalise_lists
@@ -16,6 +16,8 @@ ATTRIBUTION = "Places: GeoNames, CC BY 4.0"
 """To be shown wherever places are."""
 
 EARTH_KM = 6371.0088
+KM_A_DEGREE = 111.0
+"""Of latitude; rounded down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Gazetteer:
         """Every (country, admin1 code) that has a place."""
         self._sorted_names: list[str] = []
         self._places: dict[int, Place] = {}
+        self._cells: dict[tuple[int, int], list[int]] = {}
+        """Rows by whole degrees of latitude and longitude."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -101,6 +105,25 @@ class Gazetteer:
             if not name.startswith(normalised):
                 return
             yield from self.named(name)
+
+    def around(self, lat: float, lon: float, km: float, country: str | None = None) -> Iterator[Place]:
+        """The places within so many kilometres of a point; of one country (ISO alpha-2) if it is given."""
+        if not self._cells:
+            for row, told in enumerate(self._rows):
+                cell = math.floor(float(told[4])), math.floor(float(told[5]))
+                self._cells.setdefault(cell, []).append(row)
+        south, north = (math.floor(lat + degrees) for degrees in (-km / KM_A_DEGREE, km / KM_A_DEGREE))
+        across = min(
+            180, math.ceil(km / KM_A_DEGREE / max(math.cos(math.radians(max(abs(south), abs(north + 1)))), 0.01))
+        )
+        west = math.floor(lon) - across
+        columns = {(column + 180) % 360 - 180 for column in range(west, west + 2 * across + 1)}
+        for cell in product(range(south, north + 1), columns):
+            for row in self._cells.get(cell, ()):
+                if country in {None, self._rows[row][2]}:
+                    place = self._place(row)
+                    if distance_km(lat, lon, place.lat, place.lon) <= km:
+                        yield place
 
     def _place(self, row: int) -> Place:
         if (place := self._places.get(row)) is None:

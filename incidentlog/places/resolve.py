@@ -27,6 +27,8 @@ HOWS: tuple[How, ...] = get_args(How)
 
 NEAR_KM = 30.0
 """By name alone one real row in fifteen lands farther off. Given coordinates, no name is taken beyond it."""
+FAR_KM = 300.0
+"""So far off a point is not merely over a border, nor a place another of its name nearby."""
 PRIOR_POPULATION = 50_000
 PRIOR_TIMES = 10
 TOWN = 10_000
@@ -36,8 +38,27 @@ CANDIDATES = 8
 CACHED_QUERIES = 65_536
 
 
-class UnknownPlaceError(LookupError):
-    """A place_id that nobody knows: neither bundled nor registered. A refusal for the caller to report."""
+class PlaceError(LookupError):
+    """A place that cannot be as it is told: a refusal for the caller to report."""
+
+    pointer = "/place"
+    code = "unknown_place"
+
+
+class SwappedError(PlaceError):
+    """Latitude and longitude stand in each other's place."""
+
+    pointer = "/place/lat"
+    code = "swapped"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "lat and lon look swapped: so the point is far from the place, and the other way round it is there"
+        )
+
+
+class UnknownPlaceError(PlaceError):
+    """A place_id that nobody knows: neither bundled nor registered."""
 
     pointer = "/place/place_id"
 
@@ -136,6 +157,32 @@ class Resolver:
             if text and (found := find_admin1(text, country, self.gazetteer.admin1_codes)):
                 return found
         return ()
+
+    def refuse_swapped(self, query: PlaceQuery) -> None:
+        """Raises SwappedError where the point is right with latitude and longitude exchanged, and cannot be as it is.
+
+        Either the place itself (by its id, else by the name in the country given) is within 30 km the other way round,
+        while none of it is within 300 km of the point and nothing of its country within 30; or the country given is
+        there the other way round, and within 300 km of the point there are places, none of them in that country. So a
+        point over the border, or deep in a country of which the gazetteer knows little, stands.
+        """
+        lat, lon, country = query.lat, query.lon, _country(query)
+        if lat is None or lon is None or abs(lon) > 90:  # noqa: PLR2004 (degrees)
+            return
+        ids = [query.place_id, *(f"geonames:{value}" for scheme, value in query.external_ids if scheme == "geonames")]
+        sought = [place for each in ids if each and (place := self.find(each))] or [
+            place for place in self.named(normalise(query.name)) if country in {None, place.country}
+        ]
+        around = self.gazetteer.around
+        there = [place for place in sought if distance_km(lon, lat, place.lat, place.lon) <= NEAR_KM]
+        if there:
+            here = any(distance_km(lat, lon, place.lat, place.lon) <= FAR_KM for place in sought)
+            swapped = not here and not any(any(around(lat, lon, NEAR_KM, place.country)) for place in there)
+        else:
+            swapped = country is not None and any(around(lon, lat, NEAR_KM, country))
+            swapped = swapped and not any(around(lat, lon, FAR_KM, country)) and any(around(lat, lon, FAR_KM))
+        if swapped:
+            raise SwappedError
 
     def _resolve(self, query: PlaceQuery) -> Resolution:
         if query.place_id is not None:

@@ -72,6 +72,14 @@ EVENTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("half a coordinate", strike(place={"name": "O", "lat": 1.0, "precision": "exact"}), {"/place": "lat_and_lon"}),
     ("beyond the pole", strike(place={"name": "O", "lat": 90.1, "lon": 0.0, "precision": "exact"}),
      {"/place/lat": "less_than_equal"}),
+    ("swapped coordinates", strike(place={"name": "Odesa", "country": "UA", "lat": 30.74, "lon": 46.49, "precision": "exact"}),
+     {"/place/lat": "swapped"}),
+    ("swapped coordinates of the open field",
+     strike(place={"name": "near a river", "country": "UA", "lat": 36.25, "lon": 49.98, "precision": "area"}),
+     {"/place/lat": "swapped"}),
+    ("swapped coordinates of a registered place",
+     {"type": "place.registered", "data": {"slug": "a", "name": "A", "country": "UA", "lat": 30.74, "lon": 46.49}},
+     {"/data/lat": "swapped"}),
     ("an unknown zone", strike(occurred={"start": "2025-01-01", "precision": "day", "tz": "Mars/Olympus"}),
      {"/occurred/tz": "unknown_code"}),
     ("a path for a zone", strike(occurred={"start": "2025-01-01", "precision": "day", "tz": "../../etc/passwd"}),
@@ -204,6 +212,26 @@ async def test_a_byte_order_mark_is_passed_over(busy: Served):
     assert (await busy.bulk(first, second)).json["appended"] == 2
     assert (await busy.bulk(first, second, mode="partial")).status == 207
     assert (await busy.bulk(b"\xef\xbb\xbf", b"")).faults == {"": "empty"}
+
+
+async def test_an_amendment_may_put_coordinates_right_and_not_swap_them(service: Served):
+    there = {"name": "Odesa", "country": "UA", "precision": "exact", "lat": 46.49, "lon": 30.74}
+    event = strike(place=there)
+    await service.add(event)
+    amendment = retraction(event["id"]) | {"type": "record.amended"}
+    amendment["data"]["patch"] = {"place": {"lat": 30.74, "lon": 46.49}}
+    refused = await service.post(amendment)
+    assert (refused.status, refused.faults) == (422, {"/data/patch/place/lat": "swapped"})
+    amendment["data"]["patch"] = {"place": {"lat": 46.5, "lon": 30.7}}
+    assert (await service.post(amendment)).status == 201
+
+
+@pytest.mark.parametrize(("name", "lat", "lon"), [("Belgorod", 50.6, 36.6), ("Engels", 51.48, 46.2)])
+async def test_a_point_over_the_border_of_the_country_given_is_a_claim_and_stands(
+    busy: Served, name: str, lat: float, lon: float
+):
+    place = {"name": name, "country": "UA", "lat": lat, "lon": lon, "precision": "exact"}
+    assert (await busy.post(strike(place=place))).status == 201
 
 
 async def test_a_colon_may_be_written_as_an_escape(busy: Served):

@@ -1,7 +1,10 @@
 """From a reported place to the one place it means."""
 
+from dataclasses import replace
+from itertools import islice
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incidentlog.places import (
@@ -11,7 +14,9 @@ from incidentlog.places import (
     PlaceQuery,
     Precision,
     Resolver,
+    SwappedError,
     UnknownPlaceError,
+    bundled,
     distance_km,
 )
 
@@ -247,3 +252,71 @@ def test_around_any_place_its_name_gives_only_what_is_near(resolver: Resolver, n
         assert place.country == meant.country
     if distance_km(lat, lon, meant.lat, meant.lon) <= 30:
         assert found.how != "unresolved"
+
+
+@pytest.mark.parametrize(
+    ("place", "lat", "lon"),
+    [
+        (PlaceQuery("Kharkiv", country="UA"), 36.25, 49.98),
+        (PlaceQuery("Kharkiv"), 36.25, 49.98),
+        (PlaceQuery("a village nobody knows", country="UA"), 30.74, 46.49),
+        (PlaceQuery("Uzhhorod", country="UA"), 22.29, 48.62),
+        (PlaceQuery("Chop", country="UA"), 22.2, 48.43),
+        (PlaceQuery("the port", place_id=ODESA), 30.74, 46.49),
+        (PlaceQuery("the port", external_ids=(("geonames", "698740"),)), 30.74, 46.49),
+        (PlaceQuery("Kazan", country="RU"), 49.12, 55.79),
+        (PlaceQuery("Moscow", country="RU"), 37.62, 55.75),
+        (PlaceQuery("Minsk", country="BY"), 27.57, 53.9),
+        (PlaceQuery("Chisinau", country="MD"), 28.86, 47.01),
+    ],
+)
+def test_swapped_coordinates_are_refused(resolver: Resolver, place: PlaceQuery, lat: float, lon: float):
+    with pytest.raises(SwappedError, match="swapped") as refused:
+        resolver.refuse_swapped(replace(place, lat=lat, lon=lon))
+    assert (refused.value.pointer, refused.value.code) == ("/place/lat", "swapped")
+    resolver.refuse_swapped(replace(place, lat=lon, lon=lat))
+
+
+@pytest.mark.parametrize(
+    ("place", "lat", "lon"),
+    [
+        (PlaceQuery("Belgorod", country="UA"), 50.6, 36.6),
+        (PlaceQuery("Belgorod"), 50.6, 36.6),
+        (PlaceQuery("Moscow", country="UA"), 55.75, 37.62),
+        (PlaceQuery("Engels-2", country="UA"), 51.48, 46.2),
+        (PlaceQuery("the Black Sea", country="UA"), 44.0, 32.0),
+        (PlaceQuery("Snake Island", country="UA"), 45.25, 30.2),
+        (PlaceQuery("Novaya Zemlya", country="RU"), 75.0, 57.0),
+        (PlaceQuery("the taiga", country="RU"), 62.0, 60.0),
+        (PlaceQuery("Tehran", country="IR"), 35.7, 51.4),
+        (PlaceQuery("Qazvin", country="IR"), 36.27, 50.0),
+        (PlaceQuery("nowhere", country="UA"), 0.0, 0.0),
+        (PlaceQuery("the pole", country="RU"), 90.0, 10.0),
+        (PlaceQuery("the date line", country="RU"), 65.0, -180.0),
+        (PlaceQuery("Chukotka", country="RU"), 66.0, 179.9),
+    ],
+)
+def test_a_point_over_a_border_far_out_or_where_little_is_known_stands(
+    resolver: Resolver, place: PlaceQuery, lat: float, lon: float
+):
+    resolver.refuse_swapped(replace(place, lat=lat, lon=lon))
+
+
+def test_a_place_of_the_gazetteer_is_not_taken_for_swapped_and_one_of_ukraine_that_is_swapped_is_found(
+    resolver: Resolver,
+):
+    for place in islice(resolver.gazetteer, 0, None, 4):
+        query = PlaceQuery(place.name, country=place.country, lat=place.lat, lon=place.lon)
+        resolver.refuse_swapped(query)
+        resolver.refuse_swapped(replace(query, name="another"))
+        if place.country == "UA":
+            with pytest.raises(SwappedError):
+                resolver.refuse_swapped(replace(query, lat=place.lon, lon=place.lat))
+
+
+@settings(max_examples=15)
+@given(st.floats(-90, 90), st.floats(-180, 180), st.floats(1, 500))
+def test_what_is_around_a_point_is_what_is_so_near(lat: float, lon: float, km: float):
+    wanted = {place for place in bundled() if distance_km(lat, lon, place.lat, place.lon) <= km}
+    assert set(bundled().around(lat, lon, km)) == wanted
+    assert set(bundled().around(lat, lon, km, "UA")) == {place for place in wanted if place.country == "UA"}
