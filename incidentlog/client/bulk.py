@@ -1,7 +1,7 @@
 """Many events in one request, sent while they come, and sent again from its beginning when that is needed."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -83,16 +83,18 @@ async def append_atomic(asking: Asking, events: Given) -> Bulk:
     return _with(Bulk(), answer.json)
 
 
-async def append_partly(asking: Asking, events: Given) -> Bulk:
-    """Each for itself, in as many requests as that takes."""
+async def append_partly(asking: Asking, events: Given, refused: Callable[[RefusedEvent], None] | None = None) -> Bulk:
+    """Each for itself, in as many requests as that takes; `refused` is told of each that is not taken in."""
     total, before = Bulk(), 0
     async for part in _parts(_lines(events)):
-        total = await _append_part(asking, dict(enumerate(part, start=before + 1)), total)
+        total = await _append_part(asking, dict(enumerate(part, start=before + 1)), total, refused)
         before += len(part)
     return total
 
 
-async def _append_part(asking: Asking, lines: dict[int, bytes], total: Bulk) -> Bulk:
+async def _append_part(
+    asking: Asking, lines: dict[int, bytes], total: Bulk, tell: Callable[[RefusedEvent], None] | None
+) -> Bulk:
     """Append lines, by their number; those that the service has no time for are sent again. The new sum."""
     waits, until = Waits(), asyncio.get_running_loop().time() + asking.retry_seconds
     while True:
@@ -107,6 +109,8 @@ async def _append_part(asking: Asking, lines: dict[int, bytes], total: Bulk) -> 
             for number, each in refused.items()
             if number not in lines
         ]
+        for refusal in refusals if tell else ():
+            tell(refusal)
         kept = (*total.refusals, *refusals)[:REFUSALS]
         total = replace(total, refused=total.refused + len(refusals), refusals=kept)
         if not lines:

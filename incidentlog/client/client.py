@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from incidentlog.client.answers import Appended, Basis, Bulk, By, Rows, Subject, Values, When
+from incidentlog.client.answers import Appended, Basis, Bulk, By, RefusedEvent, Rows, Subject, Values, When
 from incidentlog.client.asking import Asking, Token
 from incidentlog.client.bulk import append_atomic, append_partly
 from incidentlog.client.changes import Event, Notice
@@ -71,18 +71,19 @@ class Client:
         events: AsyncIterable[Event | BaseModel] | Iterable[Event | BaseModel],
         *,
         mode: Literal["atomic", "partial"] = "atomic",
+        refused: Callable[[RefusedEvent], None] | None = None,
     ) -> Bulk:
         """Append many events in the order in which they come; they are sent while they come.
 
         `atomic`: all or nothing, in one request of at most 100,000 events and 64 MiB. Raises RefusedLines, whose
-        `errors` name every bad event by its `line`, or TooLarge; nothing was written then.
-        `partial`: as many as you like, each for itself, in requests of 1,000; `refusals` names those that were refused.
-        When this raises, what came before is in the log.
+        `errors` name the bad events by their `line`, or TooLarge; nothing was written then.
+        `partial`: as many as you like, each for itself, in requests of 1,000; `refused` is called with each that is
+        refused, and `refusals` keeps the first 1,000. When this raises, what came before is in the log.
         What is sent is kept until it is answered, so that it can be sent again.
         """
         if mode == "atomic":
             return await append_atomic(self._asking, events)
-        return await append_partly(self._asking, events)
+        return await append_partly(self._asking, events, refused)
 
     # --------------------------------------------------------------------------------------------- reading
 

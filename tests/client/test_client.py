@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from incidentlog.client import BY_SLUG, Client, NotOursError, Problem, UnreachableError
+from incidentlog.client import BY_SLUG, Client, NotOursError, Problem, RefusedEvent, UnreachableError
 from incidentlog.client.problems import problem_of
 from incidentlog.errors import (
     PROBLEMS,
@@ -174,6 +174,19 @@ async def test_of_many_events_each_is_appended_for_itself(client: Client, monkey
     assert told == {3: InvalidEvent, 4: IdConflict, 6: InvalidEvent, 8: WrongVersion, 9: IdConflict}
     again = await client.append_many([events[0], events[1]], mode="partial")
     assert (again.appended, again.duplicates) == (0, 2)
+
+
+async def test_of_however_many_events_each_that_is_refused_is_told_with_its_reasons(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("incidentlog.client.bulk.REFUSALS", 3)
+    told: list[RefusedEvent] = []
+    events = [strike(tlp="PINK", killed=-1) if n % 3 else strike() for n in range(2_100)]
+    done = await client.append_many(events, mode="partial", refused=told.append)
+    assert (done.appended, done.refused, len(done.refusals)) == (700, 1_400, 3)
+    assert [refusal.number for refusal in told] == [n + 1 for n in range(2_100) if n % 3]
+    pointers = {frozenset(fault.pointer for fault in refusal.problem.errors) for refusal in told}
+    assert pointers == {frozenset({"/tlp", "/data/casualties/killed/best"})}
 
 
 async def test_nobody_there_is_said_within_the_time_given():
