@@ -313,6 +313,8 @@ class _Told(_Taken):
         self._response: web.StreamResponse | None = None
         self._until = 0.0
         """When all has to be sent, by the loop's clock."""
+        self._gone = False
+        """Whether the client takes no more of it."""
         self._refused = 0
         self._lines: dict[int, bytes] = {}
 
@@ -350,13 +352,15 @@ class _Told(_Taken):
 
     async def send(self) -> None:
         """Send what is kept. A client that takes none of it is told no more; its lines are appended all the same."""
-        if self._response is None:
-            self._response = web.StreamResponse(status=207)
-            self._response.content_type = NDJSON.media[0]
-            await self._response.prepare(self._request)
-            self._until = asyncio.get_running_loop().time() + BODIES_SECONDS
         body = self._body()
+        if self._gone:
+            return
         try:
+            if self._response is None:
+                self._response = web.StreamResponse(status=207)
+                self._response.content_type = NDJSON.media[0]
+                self._until = asyncio.get_running_loop().time() + BODIES_SECONDS
+                await self._response.prepare(self._request)
             for start in range(0, len(body), SENT):
                 until = min(self._until, asyncio.get_running_loop().time() + SEND_SECONDS)
                 async with asyncio.timeout_at(until):
@@ -366,7 +370,8 @@ class _Told(_Taken):
 
     def abort(self) -> None:
         """End the connection where a part of the answer was sent: it must not pass for the whole."""
-        if self._response is not None and self._request.transport is not None:
+        self._gone = self._response is not None
+        if self._gone and self._request.transport is not None:
             self._request.transport.abort()
 
     def _body(self) -> bytes:
@@ -383,8 +388,9 @@ class _Told(_Taken):
             body = self._body() + summary
             return web.Response(body=body, status=207, headers=headers, content_type=NDJSON.media[0])
         await self.send()
-        with suppress(ConnectionError):
-            await self._response.write_eof(summary)
+        if not self._gone:
+            with suppress(ConnectionError):
+                await self._response.write_eof(summary)
         return self._response
 
 

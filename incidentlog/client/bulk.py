@@ -109,8 +109,9 @@ async def _append_part(
             for number, each in refused.items()
             if number not in lines
         ]
-        for refusal in refusals if tell else ():
-            tell(refusal)
+        if tell is not None:
+            for refusal in refusals:
+                tell(refusal)
         kept = (*total.refusals, *refusals)[:REFUSALS]
         total = replace(total, refused=total.refused + len(refusals), refusals=kept)
         if not lines:
