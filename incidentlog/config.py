@@ -1,6 +1,10 @@
-"""Settings: from the environment, `incidentlog.toml` in the working directory, or their defaults, in this order."""
+"""Settings: from the environment, `incidentlog.toml` in the working directory, or their defaults, in this order.
+
+In the file a setting is called as its variable is (`INCIDENTLOG_PORT`), or shorter (`port`); capitals mean nothing.
+"""
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -9,31 +13,36 @@ from zoneinfo import available_timezones
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
+
+from incidentlog.addresses import dsn_fault
 
 FILE: Final = "incidentlog.toml"
 PREFIX: Final = "INCIDENTLOG_"
 
 
+class FileError(Exception):
+    """The file of settings cannot be read; the message says why."""
+
+
 class Settings(BaseSettings):
-    """What an operator decides. Raises pydantic's ValidationError, or tomllib's TOMLDecodeError, on what cannot be."""
+    """What an operator decides. Raises pydantic's ValidationError on what cannot be, and FileError for the file."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_prefix_target="all",
         env_ignore_empty=True,  # compose files hand on what is not set as an empty string
-        toml_file=FILE,
         extra="forbid",
         frozen=True,
         populate_by_name=True,
         hide_input_in_errors=True,  # it may be a password
     )
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(pattern=r"^[^\s/\x00]{1,253}$")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     """0 is a free one, which the service then prints."""
     data_dir: Path | None = None
@@ -44,8 +53,8 @@ class Settings(BaseSettings):
     """What `dsn` leads to: PostgreSQL, or a pooler that hands connections on after each transaction."""
     direct_dsn: Annotated[str | None, Field(repr=False)] = None
     """With a pooler: the way around it, for what needs a session; without it there is no NOTIFY and no replay."""
-    admin_key: Annotated[str | None, Field(repr=False, min_length=16, max_length=500)] = None
-    """A key to begin with, instead of one that is made and printed."""
+    admin_key: Annotated[str | None, Field(repr=False, min_length=16, max_length=500, pattern=r"^[!-~]+$")] = None
+    """A key to begin with, instead of one that is made and printed; ASCII without blanks, as a header carries it."""
     open_read: bool = False
     """Whether anybody may read without a key."""
     schema_name: Annotated[str, Field(alias="schema", pattern=r"^[a-z_][a-z0-9_]{0,62}$")] = "incidentlog"
@@ -77,6 +86,36 @@ class Settings(BaseSettings):
         self._given = frozenset(given)
         self._environment = frozenset(name.upper() for name, value in os.environ.items() if value)
         self._file = frozenset(_in_file())
+
+    @field_validator("dsn")
+    @classmethod
+    def _may_be_tried(cls, value: str | None) -> str | None:
+        if value is not None and (fault := dsn_fault(value)) is not None:
+            raise ValueError(fault)
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _is_a_path(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        if "\0" in str(value):
+            raise ValueError("a path has no NUL")
+        try:
+            value.expanduser()
+        except RuntimeError:
+            raise ValueError("nobody is called so whose home it begins with") from None
+        return value
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, value: list[str]) -> list[str]:
+        wrong = [origin for origin in value if not re.fullmatch(r"https?://[^\s/?#@]+", origin)]
+        if wrong:
+            raise ValueError(
+                f"{wrong[0]!r} is no origin; give them as browsers do: https://example.org, without a path"
+            )
+        return value
 
     @field_validator("origins", "witnesses", mode="before")
     @classmethod
@@ -119,7 +158,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What was given in code, then the environment, then the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _in_file())
 
     def sources(self) -> dict[str, str]:
         """Where each value came from, by field: `given`, a variable's name, the file's name, or `default`."""
@@ -135,5 +174,19 @@ class Settings(BaseSettings):
 
 
 def _in_file() -> dict[str, Any]:
+    """What the file says, by the settings' short names. Raises FileError."""
     path = Path(FILE)
-    return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if not path.exists():
+        return {}
+    try:
+        said = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise FileError(f"{FILE} cannot be read: {why}") from error
+    named: dict[str, Any] = {}
+    for name, value in said.items():
+        short = name.lower().removeprefix(PREFIX.lower())
+        if short in named:
+            raise FileError(f"{FILE} says {short} twice, the second time as {name}")
+        named[short] = value
+    return named

@@ -16,6 +16,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from incidentlog.addresses import listening
 from incidentlog.api.ahead import Ahead
 from incidentlog.api.keys import Keys, Reader, first_key
 from incidentlog.api.nodes import Nodes
@@ -296,7 +297,7 @@ def access_of(settings: Settings, server: Server | None) -> Access:
 def serve(settings: Settings, *, demo: bool = False, ready: Ready | None = None) -> int:
     """Serve until SIGINT or SIGTERM, with a PostgreSQL of our own unless a DSN is set; answers the exit code.
 
-    To be called from the main thread. `demo` loads the timeline into an empty log first.
+    To be called from the main thread. `demo` loads the timeline into an empty log first. Raises ListenError.
     """
     _allow_sockets()
     if settings.dsn is not None:
@@ -337,7 +338,8 @@ async def _serve(
         server = web.AppRunner(make_app(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await server.setup()
         site = web.TCPSite(server, settings.host, settings.port, backlog=1024)
-        await site.start()
+        with listening(settings.host, settings.port):
+            await site.start()
         url = f"http://{settings.host}:{server.addresses[0][1]}"
         log.info("serving", url=url, log=str(service.log.id), position=service.runner.position)
         spare_the_collector()
@@ -351,8 +353,9 @@ async def _serve(
 
 
 async def _refuse_a_taken_port(settings: Settings) -> None:
-    """Raises OSError where somebody else listens already."""
-    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, settings.host, settings.port)
+    """Raises ListenError where nobody can listen, or somebody else does already."""
+    with listening(settings.host, settings.port):
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, settings.host, settings.port)
     server.close()
     await server.wait_closed()
 

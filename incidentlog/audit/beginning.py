@@ -7,20 +7,22 @@ can pass for, or contradict, what was signed before.
 import asyncio
 import fcntl
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from incidentlog.audit.notes import Signer
 from incidentlog.audit.state import Folder, Past, State, StateError
-from incidentlog.audit.verify import DIVERGES, verify_log
+from incidentlog.audit.verify import DIVERGES, Report, verify_log
 from incidentlog.store.connect import Access, Connection
-from incidentlog.store.notary import LogKey, begin_fork, claim, read_log_key
+from incidentlog.store.notary import LogKey, begin_fork, claim, count_sessions, read_log_key
 from incidentlog.store.read import read_head, read_log
 
 NOWHERE: Final = "incidentlog.invalid"
 """The host of a log that was not given an origin: it is nobody's (RFC 2606)."""
+LEAVING_TRIES: Final = 20
+LEAVING_SECONDS: Final = 0.1
 
 
 class _ClaimedError(StateError):
@@ -89,10 +91,34 @@ async def init(access: Access, folder: Folder, *, origin: str | None, key: str |
         await connection.close()
 
 
-async def fork(access: Access, folder: Folder, *, origin: str | None, key: str | None) -> Begun:
-    """Go on with the database as it is, as the log's next fork. Raises StateError while a service is at work here.
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A fork that is about to be made: what speaks against it, and what will no longer verify after it."""
 
-    What was signed before is kept beside, under the number of the fork that it belongs to.
+    against: tuple[str, ...]
+    lost: str
+
+
+def heed(weighed: Weighed) -> None:
+    """Raises StateError where anything speaks against a fork."""
+    if weighed.against:
+        raise StateError("; ".join(weighed.against))
+
+
+async def fork(
+    access: Access,
+    folder: Folder,
+    *,
+    origin: str | None,
+    key: str | None,
+    agree: Callable[[Weighed], None] = heed,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Begun:
+    """Go on with the database as it is, as the log's next fork.
+
+    What was signed before is kept beside, under the number of the fork that it belongs to. The whole log is verified
+    first, and `agree` is told what speaks against a fork; it raises where that is to be heeded. Raises StateError while
+    a service signs here.
     """
     folder.make()
     connection = await access.connect()
@@ -102,7 +128,9 @@ async def fork(access: Access, folder: Folder, *, origin: str | None, key: str |
             old = folder.read()
             if old is not None and key is not None and Signer.parse(key).verifier.vkey == old.vkey:
                 raise StateError("the key that is set signed the last fork: a fork needs a key of its own")
-            past = await _past(connection, old)
+            report = await verify_log(connection, state=old, progress=progress)
+            agree(await _weigh(connection, old, report))
+            past = await _past(connection, old, report)
             async with connection.transaction():
                 number = await begin_fork(connection)
                 while old is not None and number <= old.fork:  # the database is older than what was signed
@@ -128,7 +156,7 @@ async def accept_fork(access: Access, folder: Folder) -> int:
             old, identity = folder.read(), await read_log(connection)
             if old is None or old.log != identity.id or old.fork >= identity.fork:
                 raise StateError(f"the database is at fork {identity.fork}: there is nothing to take in")
-            past = await _past(connection, old)
+            past = await _past(connection, old, await verify_log(connection, state=old))
             folder.put_aside(old.fork)
             folder.write(State(identity.id, identity.fork, (await read_head(connection)).position, past=past))
             return identity.fork
@@ -136,14 +164,49 @@ async def accept_fork(access: Access, folder: Folder) -> int:
         await connection.close()
 
 
-async def _past(connection: Connection, old: State | None) -> tuple[Past, ...]:
+async def _past(connection: Connection, old: State | None, report: Report) -> tuple[Past, ...]:
     """The forks before the one that begins: the last ends where the database is not any more what it signed."""
-    if old is None or old.log != (await read_log(connection)).id:
+    if old is None or old.log != report.log:
         return ()
-    report = await verify_log(connection, state=old)
     last = (await read_head(connection)).position
     end = min([last, *(f.first - 1 for f in report.findings if f.kind in DIVERGES)])
     return (*old.past, Past(old.fork, end, old.vkey))
+
+
+async def _weigh(connection: Connection, state: State | None, report: Report) -> Weighed:
+    against = []
+    if report.first is None:
+        against.append(
+            f"the log verifies up to position {report.size}: nothing of it is lost or changed. If readiness says "
+            "tampered, `incidentlog verify` takes away what is kept against it, and a new start signs again"
+        )
+    if (sessions := await _sessions(connection)) > 0:
+        against.append(f"a service is at work on this database ({sessions} sessions): stop it first")
+    claimed = await read_log_key(connection, report.fork)
+    vkey = state.vkey if state is not None and state.vkey is not None else None if claimed is None else claimed.vkey
+    return Weighed(tuple(against), _lost(vkey))
+
+
+async def _sessions(connection: Connection) -> int:
+    """How many sessions of services there are; those of one that was stopped just now have a moment to end."""
+    for _ in range(LEAVING_TRIES):
+        if not await count_sessions(connection):
+            return 0
+        await asyncio.sleep(LEAVING_SECONDS)
+    return await count_sessions(connection)
+
+
+def _lost(vkey: str | None) -> str:
+    """What a fork takes from those who kept something of the log."""
+    followers = "live followers and their kept places begin anew"
+    if vkey is None:
+        return f"nothing was signed, so nothing will fail to verify; {followers}"
+    return (
+        f"what will no longer verify: tree heads of {vkey.partition('+')[0]} that somebody keeps cannot be shown to be "
+        f"continued (`verify --previous`, /v1/log/consistency); the key {vkey} verifies nothing that is signed after "
+        f"the fork; witnesses cosign nothing of it until they are given the new key; {followers}. Exports and proofs "
+        "that were made before it still verify, with the old key"
+    )
 
 
 async def _begin(

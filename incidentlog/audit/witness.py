@@ -8,11 +8,11 @@ import base64
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
 
+from incidentlog.addresses import url_fault
 from incidentlog.audit.notes import COSIGNATURE, Note, NoteError, Signature, Verifier, parse_signatures
 
 WAIT_SECONDS: Final = 3.0
@@ -38,8 +38,7 @@ class Witness:
     def parse(cls, text: str) -> Self:
         """From `URL VKEY`; raises NoteError."""
         url, _, vkey = text.strip().partition(" ")
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if url_fault(url) is not None:
             raise NoteError(f"a witness is told as its address and its key, not as {text[:80]!r}")
         key = Verifier.parse(vkey)
         if key.kind != COSIGNATURE:

@@ -14,6 +14,7 @@ import orjson
 import structlog
 from aiohttp import web
 
+from incidentlog.addresses import listening
 from incidentlog.audit.merkle import EMPTY_ROOT, ProofError, check_consistency
 from incidentlog.audit.notes import Note, NoteError, Signer, TreeHead, Verifier, open_head, parse_note, unbase64
 from incidentlog.audit.state import StateError
@@ -127,7 +128,7 @@ def make_app(witnessing: Witnessing) -> web.Application:
 def serve(
     signer: Signer, logs: Sequence[Verifier], state: Path, *, host: str, port: int, ready: Callable[[str], None]
 ) -> None:
-    """Witness until SIGINT or SIGTERM. Raises StateError when the state cannot be read."""
+    """Witness until SIGINT or SIGTERM. Raises StateError when the state cannot be read, ListenError."""
     asyncio.run(_serve(Witnessing(signer, logs, Ledger(state), SystemClock()), host, port, ready))
 
 
@@ -138,7 +139,8 @@ async def _serve(witnessing: Witnessing, host: str, port: int, ready: Callable[[
     runner = web.AppRunner(make_app(witnessing), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        with listening(host, port):
+            await web.TCPSite(runner, host, port).start()
         ready(f"http://{host}:{runner.addresses[0][1]}")
         await stop.wait()
     finally:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 from yarl import URL
 
 from incidentlog import __version__
+from incidentlog.addresses import url_fault
 from incidentlog.cli.ending import Code, Failed, Refused
 
 CONNECT_SECONDS = 10.0
@@ -34,9 +34,8 @@ class Service:
     """A service at a URL, asked with one key. Raises Refused for what it refuses, Failed when it does not answer."""
 
     def __init__(self, url: str, key: str | None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise Failed(f"{url!r} is no address; it starts with http:// or https://", Code.USAGE)
+        if (fault := url_fault(url)) is not None:
+            raise Failed(fault, Code.USAGE)
         if key is not None and not (key.isascii() and key.isprintable() and key):
             raise Failed("the key cannot be sent: it is empty, or has characters that no key has", Code.USAGE)
         self.url = url.rstrip("/")

@@ -19,7 +19,7 @@ def migrate() -> None:
         from incidentlog.store.migrate import migrate as bring_up
 
         settings = load_settings()
-        with reaching(settings) as access:
+        with reaching(settings, make=True) as access:
             applied = asyncio.run(bring_up(access, settings.zone))
         for migration in applied:
             say(f"applied {migration.number:04} {migration.name}")
@@ -54,7 +54,7 @@ def scrub() -> None:
     with ending():
         import asyncio
 
-        from incidentlog.cli.settings import load_settings, reaching
+        from incidentlog.cli.settings import load_settings, reaching_log
         from incidentlog.store.erase import rewrite
 
         async def work() -> None:
@@ -64,6 +64,6 @@ def scrub() -> None:
             finally:
                 await connection.close()
 
-        with reaching(load_settings()) as access:
+        with reaching_log(load_settings()) as access:
             asyncio.run(work())
         say("the tables are written anew; the write-ahead log and backups are not")

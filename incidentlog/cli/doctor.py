@@ -120,9 +120,16 @@ def _service(settings: "Settings") -> Check:
     try:
         return asyncio.run(_ask_service(settings))
     except Failed as failed:
+        if failed.code is Code.USAGE:
+            return Check("service", "fail", str(failed))
         if failed.code is not Code.UNAVAILABLE:
             return Check("service", "fail", f"{where} is taken by something else: {failed}")
-    with socket.create_server((settings.host, settings.port), family=_family(settings.host)):
+    from incidentlog.addresses import listening
+
+    with (
+        listening(settings.host, settings.port),
+        socket.create_server((settings.host, settings.port), family=_family(settings.host)),
+    ):
         return Check("service", "ok", f"not running; {where} is free")
 
 
@@ -154,16 +161,15 @@ async def _ask_service(settings: "Settings") -> Check:
 
 def _database(settings: "Settings") -> Iterator[Check]:
     from incidentlog.cli.settings import reaching
-    from incidentlog.embedded import data_root
 
-    if settings.dsn is None and not data_root(settings.data_dir).exists():
-        yield Check("database", "ok", "not made yet: the first start makes it")
-        return
     try:
         with reaching(settings) as access:
             yield from _schema(access)
     except Failed as failed:
-        yield Check("database", "fail", str(failed))
+        if failed.code is Code.NOT_FOUND:
+            yield Check("database", "ok", "not made yet: the first start makes it")
+        else:
+            yield Check("database", "fail", str(failed))
 
 
 async def _recorded(access: "Access") -> Check:

@@ -57,7 +57,7 @@ def _export(
 ) -> "Exported":
     import asyncio
 
-    from incidentlog.cli.settings import reaching
+    from incidentlog.cli.settings import reaching_log
     from incidentlog.errors import Problem
 
     async def work() -> "Exported":
@@ -79,7 +79,7 @@ def _export(
             await connection.close()
 
     try:
-        with reaching(settings) as access:
+        with reaching_log(settings) as access:
             return asyncio.run(work())
     except Problem as refusal:
         faults = "".join(f"\n  {fault.pointer}: {fault.detail}" for fault in refusal.errors)

@@ -60,7 +60,7 @@ def _create(settings: "Settings", name: str, scopes: list[str], clearance: Clear
     import secrets
 
     from incidentlog.api.keys import digest
-    from incidentlog.cli.settings import reaching
+    from incidentlog.cli.settings import reaching_log
     from incidentlog.store.keys import insert_key
     from incidentlog.subjects.values import TLP_LABELS
 
@@ -75,6 +75,6 @@ def _create(settings: "Settings", name: str, scopes: list[str], clearance: Clear
         finally:
             await connection.close()
 
-    with reaching(settings) as access:
+    with reaching_log(settings) as access:
         asyncio.run(put())
     return key

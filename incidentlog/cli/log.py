@@ -13,7 +13,7 @@ from incidentlog.cli.group import Group
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from incidentlog.audit.beginning import Begun
+    from incidentlog.audit.beginning import Begun, Weighed
     from incidentlog.audit.state import Folder
     from incidentlog.config import Settings
     from incidentlog.store.connect import Access
@@ -33,11 +33,15 @@ def init(origin: Origin = None) -> None:
     A new log in a new data directory is begun by itself.
     """
     with ending():
+        from functools import partial
+
         from incidentlog.audit.beginning import init as begin
+        from incidentlog.cli.settings import reaching
 
         settings = _settings(origin)
-        with _folder(settings) as folder:
-            _tell(_run(settings, lambda access: begin(access, folder, origin=settings.origin, key=settings.log_key)))
+        with _folder(settings) as folder, reaching(settings, make=True) as access:
+            work = partial(begin, access, folder, origin=settings.origin, key=settings.log_key)
+            _tell(_run(access, settings, work))
 
 
 @app.command()
@@ -46,23 +50,51 @@ def fork(
     accept: Annotated[
         bool, typer.Option("--accept", help="Take in, here, a fork that an operator began on another machine.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Fork a log that verifies, or that a service is at work on; asks again.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --force: take yes for the answer.")] = False,
 ) -> None:
     """Go on with a database that was restored: under another name and key, in another epoch.
 
-    What was signed before stays true, and is kept beside.
+    What was signed before stays true, and is kept beside. A log that verifies has no need of it, and is not forked
+    unless that is told twice: by --force, and by the answer to a question (or --yes).
     """
     with ending():
+        from functools import partial
+
         from incidentlog.audit.beginning import accept_fork
         from incidentlog.audit.beginning import fork as begin
+        from incidentlog.cli.settings import reaching_log
+        from incidentlog.cli.verify import progress
 
         settings = _settings(origin)
-        with _folder(settings) as folder:
+        agree = partial(_agree, force=force, yes=yes)
+        with _folder(settings) as folder, reaching_log(settings) as access:
             if accept:
-                say(f"fork {_run(settings, lambda access: accept_fork(access, folder))} is taken in here")
+                say(f"fork {_run(access, settings, partial(accept_fork, access, folder))} is taken in here")
                 return
-            begun = _run(settings, lambda access: begin(access, folder, origin=settings.origin, key=settings.log_key))
+            work = partial(begin, access, folder, origin=settings.origin, key=settings.log_key)
+            begun = _run(access, settings, partial(work, agree=agree, progress=progress))
             say(f"this is fork {begun.fork}: followers begin anew, and so do those who verify")
             _tell(begun)
+
+
+def _agree(weighed: "Weighed", *, force: bool, yes: bool) -> None:
+    """Tell what a fork costs; raises Failed unless nothing speaks against it, or it is wanted nevertheless."""
+    import sys
+
+    for reason in weighed.against:
+        say(f"incidentlog: {reason}")
+    say(f"incidentlog: {weighed.lost}")
+    if not weighed.against or (force and yes):
+        return
+    if not force:
+        raise Failed("nothing was forked; --force does it nevertheless", Code.CONFLICT)
+    if not sys.stdin.isatty():
+        raise Failed("nothing was forked; where nobody can be asked, say --force --yes", Code.CONFLICT)
+    if not typer.confirm("Fork the log nevertheless?", err=True):
+        raise Failed("nothing was forked", Code.CONFLICT)
 
 
 @app.command()
@@ -105,7 +137,7 @@ def witness(
         from incidentlog.audit.notes import Signer, Verifier
         from incidentlog.audit.witnessing import serve
 
-        signer = Signer.parse(key.read_text("utf-8"))
+        signer = Signer.parse(key.read_text("utf-8", "replace"))
         logs = [Verifier.parse(text) for text in log]
         serve(signer, logs, state, host=host, port=port, ready=lambda url: typer.echo(f"Witnessing at {url}"))
 
@@ -127,32 +159,34 @@ def _folder(settings: "Settings") -> Iterator["Folder"]:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
+    from incidentlog.addresses import ListenError
     from incidentlog.audit.notes import NoteError
     from incidentlog.audit.state import StateError
 
     try:
         yield
+    except ListenError as error:
+        raise Failed(str(error), Code.FAILURE if error.taken else Code.USAGE) from error
     except StateError as error:
         raise Failed(str(error), Code.CONFLICT) from error
     except NoteError as error:
         raise Failed(str(error), Code.USAGE) from error
     except FileNotFoundError as error:
         raise Failed(f"{error.filename} is not there", Code.NOT_FOUND) from error
+    except OSError as error:
+        raise Failed(f"{error.filename}: {error.strerror}", Code.USAGE) from error
 
 
-def _run(settings: "Settings", work: "Callable[[Access], Awaitable[T]]") -> "T":
+def _run(access: "Access", settings: "Settings", work: "Callable[[], Awaitable[T]]") -> "T":
     import asyncio
 
-    from incidentlog.cli.settings import reaching
     from incidentlog.store.migrate import migrate
 
-    with reaching(settings) as access:
+    async def migrated() -> "T":
+        await migrate(access, settings.zone)
+        return await work()
 
-        async def migrated() -> "T":
-            await migrate(access, settings.zone)
-            return await work(access)
-
-        return asyncio.run(migrated())
+    return asyncio.run(migrated())
 
 
 def _tell(begun: "Begun") -> None:

@@ -160,7 +160,7 @@ def _position(to: str) -> int | None:
 def _replayed(position: int | None, projection: str | None) -> "Replayed":
     import asyncio
 
-    from incidentlog.cli.settings import load_settings, reaching
+    from incidentlog.cli.settings import load_settings, reaching_log
     from incidentlog.logging import configure_logging
     from incidentlog.projections.shapes import PROJECTIONS
     from incidentlog.runner.replay import ReplayError, replay
@@ -168,7 +168,7 @@ def _replayed(position: int | None, projection: str | None) -> "Replayed":
     if projection is not None and projection not in PROJECTIONS:
         raise Failed(f"no projection is called {projection!r}: {', '.join(sorted(PROJECTIONS))}", Code.NOT_FOUND)
     configure_logging("warning")
-    with reaching(load_settings()) as access:
+    with reaching_log(load_settings()) as access:
         try:
             return asyncio.run(replay(access, to=position, projection=projection, progress=_progress()))
         except ReplayError as error:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from incidentlog.cli.ending import Code, Failed, ending, say
+from incidentlog.cli.ending import ending, say
 
 if TYPE_CHECKING:
     from incidentlog.api.service import Ready
@@ -52,19 +52,10 @@ def _ready(url: str, admin_key: str | None, _: int) -> None:
 
 
 def _serve(settings: "Settings", level: str, ready: "Ready", *, demo: bool) -> int:
-    import errno
-
     from incidentlog.api import service
-    from incidentlog.cli.settings import database_failures, innermost
+    from incidentlog.cli.settings import database_failures
     from incidentlog.logging import configure_logging
 
     configure_logging(level)
     with database_failures():
-        try:
-            return service.serve(settings, demo=demo, ready=ready)
-        except Exception as error:
-            cause = innermost(error)
-            if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
-                detail = f"port {settings.port} of {settings.host} is taken: choose another with --port (0: a free one)"
-                raise Failed(detail, Code.FAILURE) from error
-            raise
+        return service.serve(settings, demo=demo, ready=ready)

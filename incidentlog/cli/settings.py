@@ -1,40 +1,71 @@
 """Reading the settings for a command, and the database that they name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from incidentlog.cli.ending import Code, Failed, say
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from incidentlog.config import Settings
     from incidentlog.store.connect import Access
 
 
 def load_settings(**given: Any) -> "Settings":
     """The settings, with what the command line says before all else. Raises Failed naming every fault."""
-    import tomllib
-
     from pydantic import ValidationError
 
-    from incidentlog.config import FILE, Settings
+    from incidentlog.config import FileError, Settings
 
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        faults = (f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
-        raise Failed("\n".join(["the settings cannot be used:", *faults]), Code.USAGE) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Failed(f"{FILE} cannot be read: {error}", Code.USAGE) from error
+        raise _unusable(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
+        ) from error
+    except FileError as error:
+        raise Failed(str(error), Code.USAGE) from error
+    if faults := list(_bad_keys(settings)):
+        raise _unusable(faults)
+    return settings
+
+
+def _told(fault: "ErrorDetails") -> str:
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _bad_keys(settings: "Settings") -> Iterator[str]:
+    """What is wrong with the keys among the settings, which are judged where keys are understood."""
+    if settings.log_key is None and not settings.witnesses:
+        return
+    from incidentlog.audit.notes import NoteError, Signer
+    from incidentlog.audit.witness import Witness
+
+    told = [("log_key", Signer.parse, settings.log_key), *(("witnesses", Witness.parse, w) for w in settings.witnesses)]
+    for name, parse, text in told:
+        try:
+            if text is not None:
+                parse(text)
+        except NoteError as error:
+            yield f"{name}: {error}"
+
+
+def _unusable(faults: Iterable[str]) -> Failed:
+    return Failed("\n".join(["the settings cannot be used:", *(f"  {fault}" for fault in faults)]), Code.USAGE)
 
 
 @contextmanager
-def reaching(settings: "Settings") -> Iterator["Access"]:
-    """How to reach the log's database; the embedded one is started, or joined where a service runs it."""
+def reaching(settings: "Settings", *, make: bool = False) -> Iterator["Access"]:
+    """How to reach the log's database; the embedded one is started, or joined where a service runs it.
+
+    `make` makes one in a data directory that has none. Else Failed says that there is no log, and nothing is made.
+    """
     import asyncio
 
     from incidentlog.api.service import access_of
-    from incidentlog.embedded import data_root, start
+    from incidentlog.embedded import data_root, has_data, start
     from incidentlog.store.pooler import check_pooler
 
     with database_failures():
@@ -43,15 +74,53 @@ def reaching(settings: "Settings") -> Iterator["Access"]:
             asyncio.run(check_pooler(access))
             yield access
             return
-        with start(data_root(settings.data_dir), progress=say) as running:
+        root = data_root(settings.data_dir)
+        if not (make or has_data(root)):
+            raise no_log(f"in {root}")
+        with start(root, progress=say) as running:
             yield access_of(settings, running.server)
 
 
 @contextmanager
+def reaching_log(settings: "Settings") -> Iterator["Access"]:
+    """How to reach a log that was made. Failed says where there is none, and nothing is made."""
+    import asyncio
+
+    from incidentlog.store.migrate import is_made
+
+    with reaching(settings) as access:
+        if not asyncio.run(is_made(access)):
+            raise no_log(f"in the schema {settings.schema_name} of this database")
+        yield access
+
+
+def no_log(where: str) -> Failed:
+    """The failure to say where a command needs a log, and there is none."""
+    detail = (
+        f"there is no log {where}: `incidentlog serve` makes one; INCIDENTLOG_DATA_DIR or INCIDENTLOG_DSN, "
+        "and INCIDENTLOG_SCHEMA, say where another is"
+    )
+    return Failed(detail, Code.NOT_FOUND)
+
+
+@contextmanager
 def database_failures() -> Iterator[None]:
-    """Say in a line why the database cannot be worked with."""
+    """Say in a line why the database cannot be worked with, or the service cannot listen."""
+    try:
+        yield
+    except Failed:
+        raise
+    except Exception as error:
+        if (failed := _failure(innermost(error))) is not None:
+            raise failed from error
+        raise
+
+
+def _failure(cause: BaseException) -> Failed | None:
+    """What a failure is told as; None for a fault of ours."""
     import asyncpg
 
+    from incidentlog.addresses import ListenError
     from incidentlog.audit.notes import NoteError
     from incidentlog.audit.state import StateError
     from incidentlog.embedded import EmbeddedError
@@ -59,29 +128,28 @@ def database_failures() -> Iterator[None]:
     from incidentlog.store.migrate import MigrationError
     from incidentlog.store.pooler import PoolerError
 
-    try:
-        yield
-    except Failed:
-        raise
-    except Exception as error:
-        match cause := innermost(error):
-            case MigrationError() | StateError() | NoteError() | PoolerError() | NoSessionError():
-                raise Failed(str(cause), Code.CONFLICT if isinstance(cause, StateError) else Code.FAILURE) from error
-            case EmbeddedError():
-                raise Failed(str(cause), Code.UNAVAILABLE) from error
-            case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidPasswordError():
-                raise Failed(f"the database refuses the login: {cause}", Code.UNAVAILABLE) from error
-            case asyncpg.InvalidCatalogNameError():
-                raise Failed(f"the database is not there: {cause}", Code.UNAVAILABLE) from error
-            case asyncpg.UndefinedTableError():
-                raise Failed("the log is not made yet: run `incidentlog db migrate`") from error
-            case asyncpg.InsufficientPrivilegeError():
-                raise Failed(f"the login may not do this: {cause}") from error
-            case _ if lost(cause):
-                raise Failed(
-                    f"the database does not answer: {str(cause) or type(cause).__name__}", Code.UNAVAILABLE
-                ) from error
-        raise
+    if isinstance(cause, ListenError):
+        return Failed(str(cause), Code.FAILURE if cause.taken else Code.USAGE)
+    kinds: list[tuple[type[BaseException], str, Code]] = [
+        (StateError, "", Code.CONFLICT),
+        (MigrationError, "", Code.FAILURE),
+        (PoolerError, "", Code.FAILURE),
+        (NoSessionError, "", Code.FAILURE),
+        (NoteError, "", Code.FAILURE),
+        (EmbeddedError, "", Code.UNAVAILABLE),
+        (asyncpg.ClientConfigurationError, "the DSN, or a variable PG*, cannot be used: ", Code.USAGE),
+        (asyncpg.InvalidAuthorizationSpecificationError, "the database refuses the login: ", Code.UNAVAILABLE),
+        (asyncpg.InvalidPasswordError, "the database refuses the login: ", Code.UNAVAILABLE),
+        (asyncpg.InvalidCatalogNameError, "the database is not there: ", Code.UNAVAILABLE),
+        (asyncpg.UndefinedTableError, "the log is not made yet, run `incidentlog db migrate`: ", Code.NOT_FOUND),
+        (asyncpg.InsufficientPrivilegeError, "the login may not do this: ", Code.FAILURE),
+    ]
+    for kind, told, code in kinds:
+        if isinstance(cause, kind):
+            return Failed(f"{told}{cause}", code)
+    if lost(cause):
+        return Failed(f"the database does not answer: {str(cause) or type(cause).__name__}", Code.UNAVAILABLE)
+    return None
 
 
 def innermost(error: BaseException) -> BaseException:

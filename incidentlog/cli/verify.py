@@ -91,7 +91,7 @@ def _log(keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
     from incidentlog.audit.notes import NoteError
     from incidentlog.audit.state import StateError, folder_of
     from incidentlog.audit.verify import verify_log
-    from incidentlog.cli.settings import load_settings, reaching
+    from incidentlog.cli.settings import load_settings, reaching_log
     from incidentlog.embedded import data_root
 
     settings = load_settings()
@@ -109,7 +109,7 @@ def _log(keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
             await connection.close()
 
     try:
-        with reaching(settings) as access:
+        with reaching_log(settings) as access:
             report = asyncio.run(work())
     except NoteError as error:
         raise Failed(f"a tree head: {error}", Code.NOT_VERIFIED) from error

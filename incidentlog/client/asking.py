@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 from yarl import URL
 
 from incidentlog import __version__
+from incidentlog.addresses import url_fault
 from incidentlog.client.problems import NotOursError, UnreachableError, problem_of
 from incidentlog.client.waits import Waits
 from incidentlog.errors import Problem
@@ -52,9 +52,8 @@ class Asking:
     """A service at an address, asked with one token."""
 
     def __init__(self, url: str, token: Token, *, retry_seconds: float) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"{url!r} is no address; it starts with http:// or https://")
+        if (fault := url_fault(url)) is not None:
+            raise ValueError(fault)
         self.url = url.rstrip("/")
         self.retry_seconds = retry_seconds
         self._token = token

@@ -46,6 +46,14 @@ def databases(root: Root) -> dict[int, Path]:
     return {int(name[1]): path for name, path in sorted(found, key=lambda each: each[1]) if name}
 
 
+def has_data(path: Path) -> bool:
+    """Whether a root has data, of whatever version; nothing is made. EmbeddedError where one may not look."""
+    try:
+        return path.is_dir() and any((data / "PG_VERSION").exists() for data in databases(Root.at(path)).values())
+    except OSError as error:
+        raise EmbeddedError(f"cannot look into {path}: {error.strerror}") from error
+
+
 def ensure(root: Root, binaries: Binaries, account: Account, *, durable: bool) -> tuple[Path, str]:
     """The data directory for these binaries and the superuser's password; made when there is none.
 

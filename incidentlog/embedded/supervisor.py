@@ -109,6 +109,8 @@ def _lock(root: Root) -> IO[str] | None:
         file = os.fdopen(os.open(root.lock, os.O_RDWR | os.O_CREAT, 0o600), "w", encoding="utf-8")
     except PermissionError as error:
         raise EmbeddedError(f"{error}: it is another user's. Run as that user, or set INCIDENTLOG_DATA_DIR") from error
+    except OSError as error:
+        raise EmbeddedError(f"{root.path} cannot be the data directory: {error.strerror}") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.truncate(0)

@@ -96,6 +96,15 @@ async def _lock(connection: Connection) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
+async def is_made(access: Access) -> bool:
+    """Whether there is a log, of whatever migration; changes nothing."""
+    connection = await access.connect()
+    try:
+        return bool(await connection.fetchval(query("migrate", "has_table")))
+    finally:
+        await connection.close()
+
+
 async def _apply(connection: Connection) -> list[Migration]:
     await connection.execute(query("migrate", "make_table"))
     done = await _done(connection)

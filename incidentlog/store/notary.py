@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from incidentlog.sqlfiles import query
-from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.connect import ROLES, Connection, Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +123,8 @@ async def begin_fork(connection: Connection) -> int:
     """Begin the next fork of the log; answers its number."""
     fork: int = await connection.fetchval(query("notary", "fork"))
     return fork
+
+
+async def count_sessions(connection: Connection) -> int:
+    """How many sessions of services there are on this database, in whatever schema."""
+    return int(await connection.fetchval(query("notary", "sessions"), [f"incidentlog {role}" for role in ROLES]))

@@ -91,3 +91,9 @@ ORDER BY 1, 2, 3 LIMIT 1
 -- name: fork
 -- Begin the next fork of the log; answers its number.
 UPDATE log SET fork = fork + 1 RETURNING fork
+
+-- name: sessions
+-- How many other sessions on this database bear one of these names: a service's, or a command's that works like one.
+-- $1 names text[]
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = ANY ($1)

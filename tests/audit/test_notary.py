@@ -6,14 +6,17 @@ import stat
 import asyncpg
 import pytest
 
-from incidentlog.audit.beginning import begin_if_new, fork, init
+from incidentlog.audit.beginning import Weighed, begin_if_new, fork, init
 from incidentlog.audit.merkle import EMPTY_ROOT, check_consistency, check_inclusion, leaf_hash
-from incidentlog.audit.notes import Signer, TreeHead, Verifier, open_head
+from incidentlog.audit.notes import NoteError, Signer, TreeHead, Verifier, open_head
 from incidentlog.audit.state import Folder, StateError
 from incidentlog.audit.tiles import Edge
+from incidentlog.audit.verify import verify_log
 from incidentlog.store.connect import Access
 from incidentlog.store.notary import read_heads
+from tests.api.serving import serving
 from tests.audit.sealing import ORIGIN, Sealing
+from tests.live.following import until
 
 
 async def test_a_new_log_is_signed_before_its_first_event(sealed: Sealing):
@@ -282,3 +285,35 @@ async def test_a_fork_goes_on_under_another_name_and_key(sealed: Sealing):
 async def test_a_fork_waits_until_no_service_is_at_work(sealed: Sealing):
     with sealed.folder.held(), pytest.raises(StateError, match="stop it first"):
         await fork(sealed.access, sealed.folder, origin=None, key=None)
+
+
+async def test_a_log_that_verifies_is_not_forked_unless_that_is_agreed_to(sealed: Sealing):
+    await sealed.append(300)
+    await sealed.seal()
+    before = sealed.folder.read()
+    with pytest.raises(StateError, match="the log verifies up to position 300"):
+        await fork(sealed.access, sealed.folder, origin=None, key=None)
+    assert sealed.folder.read() == before
+    assert await sealed.admin.fetchval("SELECT fork FROM log") == 0
+    told: list[Weighed] = []
+    begun = await fork(sealed.access, sealed.folder, origin=None, key=None, agree=told.append)
+    assert begun.fork == 1
+    assert before is not None
+    assert f"the key {before.vkey} verifies nothing that is signed after the fork" in told[0].lost
+    # It is told truly: what was kept of the log cannot be held against it any more.
+    assert before.note is not None
+    with pytest.raises(NoteError):
+        await verify_log(sealed.admin, state=sealed.folder.read(), previous=[before.note.encode()])
+
+
+async def test_a_log_is_not_forked_beside_a_service_that_found_it_tampered_with(sealed: Sealing):
+    await sealed.append(300)
+    await sealed.seal()
+    await sealed.harm("DELETE FROM event_private", "DELETE FROM events WHERE position > 290", "DELETE FROM commits")
+    await sealed.admin.execute("INSERT INTO commits VALUES (290, now())")
+    async with serving(sealed.access, folder=sealed.folder) as served:
+        assert served.service.notary.status == "tampered"
+        await until(sealed.folder.is_free)  # it signs no more, so it does not hold the folder
+        with pytest.raises(StateError, match="a service is at work on this database"):
+            await fork(sealed.access, sealed.folder, origin=None, key=None)
+    assert (await fork(sealed.access, sealed.folder, origin=None, key=None)).fork == 1
