@@ -137,6 +137,12 @@ class UnsupportedMediaType(Problem):
     slug, status, title = "unsupported-media-type", 415, "The content type is not read here"
 
 
+class UnsupportedEncoding(Problem):
+    """The body is coded (`Content-Encoding`) in a way that is not read here; `Accept-Encoding` says which are."""
+
+    slug, status, title = "unsupported-encoding", 415, "The content coding is not read here"
+
+
 class StreamFull(Problem):
     """The stream holds 10,000 events."""
 
@@ -197,7 +203,7 @@ class Internal(Problem):
 
 PROBLEMS: tuple[type[Problem], ...] = (
     BadRequest, InvalidEvent, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout,
-    IdConflict, Erased, VersionRetired, WrongVersion, TooLarge, UnsupportedMediaType, StreamFull, RefusedLines,
-    Overloaded, Unavailable, ProjectionLagging, NotSealed, Tampered, Internal,
+    IdConflict, Erased, VersionRetired, WrongVersion, TooLarge, UnsupportedMediaType, UnsupportedEncoding, StreamFull,
+    RefusedLines, Overloaded, Unavailable, ProjectionLagging, NotSealed, Tampered, Internal,
 )  # fmt: skip
 """All of them, for the pages at `/problems/<slug>`."""

@@ -1,17 +1,21 @@
 """Answers: JSON bytes with their headers, and problems (RFC 9457)."""
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 from aiohttp import web
 
-from incidentlog.errors import Problem
+from incidentlog.errors import NotAcceptable, Problem, UnsupportedEncoding
 
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
+CODINGS: Final = ("gzip", "deflate", "identity")
+"""The content codings in which a body is read."""
+_WEIGHT: Final = re.compile(r"(?:q=([01](?:\.[0-9]{0,3})?))?", re.ASCII)
 _OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 
@@ -57,4 +61,28 @@ def problem(error: Problem, *, instance: str, trace_id: str) -> web.Response:
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2 wants the challenge
         headers["WWW-Authenticate"] = 'Bearer realm="incidentlog"'
+    if isinstance(error, UnsupportedEncoding):  # RFC 9110 §15.5.16
+        headers["Accept-Encoding"] = ", ".join(CODINGS)
     return web.Response(body=dumps(body), status=error.status, headers=headers, content_type=PROBLEM)
+
+
+def compressed(request: web.Request, response: web.Response) -> web.Response:
+    """The answer, as gzip where that is accepted (RFC 9110 §12.5.3). Raises NotAcceptable where nothing is."""
+    accepted = _weights(request.headers.getall("Accept-Encoding", []))
+    packed = accepted.get("gzip", accepted.get("x-gzip", accepted.get("*", 0.0)))
+    if packed > 0 and packed >= accepted.get("identity", 0.0):
+        response.enable_compression(web.ContentCoding.gzip)
+    elif accepted.get("identity", accepted.get("*", 1.0)) == 0:
+        raise NotAcceptable("the codings are gzip and identity")
+    return response
+
+
+def _weights(headers: Sequence[str]) -> dict[str, float]:
+    """How much each coding is wanted; what cannot be read is not wanted."""
+    weights: dict[str, float] = {}
+    for item in ",".join(headers).lower().split(","):
+        coding, _, parameter = item.partition(";")
+        weight = _WEIGHT.fullmatch(parameter.replace(" ", "").replace("\t", ""))
+        if coding.strip():
+            weights[coding.strip()] = 0.0 if weight is None else float(weight[1] or 1)
+    return weights

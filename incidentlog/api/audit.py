@@ -11,7 +11,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from incidentlog.api.answers import answer
+from incidentlog.api.answers import answer, compressed
 from incidentlog.api.requests import SERVICE, limit_of, number_of, reader_of, refuse_unknown
 from incidentlog.api.service import Service
 from incidentlog.audit.export import part_of
@@ -59,9 +59,7 @@ async def entries(request: web.Request) -> web.Response:
     if b"".join(map(leaf_hash, leaves)) != await service.tree.tile(tile):
         raise Tampered(f"positions {tile.index * WIDTH + 1} and on are not what was sealed")
     bundle = b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in leaves)
-    response = _lasting(request, bundle)
-    response.enable_compression()
-    return response
+    return compressed(request, _lasting(request, bundle))
 
 
 @routes.get(r"/log/tile/{level:[^/]+}/{index:.+}")

@@ -43,7 +43,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     A client's mistake is logged without a stack trace; only a fault of ours has one.
     """
     started = time.perf_counter()
-    trace = _trace_id(request)
+    trace = trace_id(request)
     try:
         response = await handler(request)
     except Problem as refusal:
@@ -101,7 +101,7 @@ def _end_body(request: web.Request, response: web.StreamResponse) -> None:
         response.force_close()
 
 
-def _trace_id(request: web.Request) -> str:
+def trace_id(request: web.BaseRequest) -> str:
     """The caller's id, or the trace of a W3C traceparent, or one of ours, which tells nothing of other requests."""
     headers = request.headers
     if "X-Request-Id" in headers and _GIVEN.fullmatch(headers["X-Request-Id"]):

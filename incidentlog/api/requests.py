@@ -8,10 +8,19 @@ from typing import Final
 
 from aiohttp import web
 
+from incidentlog.api.answers import CODINGS
 from incidentlog.api.keys import Reader
 from incidentlog.api.moment import MOMENT, Moment, parse_int, parse_moment
 from incidentlog.api.service import Service
-from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging, RequestTimeout, TooLarge
+from incidentlog.errors import (
+    BadRequest,
+    Fault,
+    NotFound,
+    ProjectionLagging,
+    RequestTimeout,
+    TooLarge,
+    UnsupportedEncoding,
+)
 from incidentlog.importers.door import STREAM
 
 BODY_SECONDS: Final = 30.0
@@ -98,6 +107,7 @@ def _patience(request: web.Request) -> float:
 
 async def body_of(request: web.Request) -> bytes:
     """The whole body, of at most the application's `client_max_size`; raises as `pieces_of` does."""
+    _refuse_coding(request)
     if request.content.is_eof():  # it has arrived with its headers, as nearly every event does: nothing to wait for
         return await request.read()
     with _arriving():
@@ -106,7 +116,11 @@ async def body_of(request: web.Request) -> bytes:
 
 
 async def pieces_of(request: web.Request, *, most: int) -> AsyncIterator[bytes]:
-    """The body as it arrives. Raises TooLarge past so many bytes, RequestTimeout, and BadRequest for a broken one."""
+    """The body as it arrives, unpacked.
+
+    Raises TooLarge past so many bytes, RequestTimeout, BadRequest for a broken one, and UnsupportedEncoding.
+    """
+    _refuse_coding(request)
     clock = asyncio.get_running_loop().time
     total, deadline = 0, clock() + BODIES_SECONDS
     while True:
@@ -119,6 +133,13 @@ async def pieces_of(request: web.Request, *, most: int) -> AsyncIterator[bytes]:
         if total > most:
             raise TooLarge(f"a request may have {most} bytes")
         yield piece
+
+
+def _refuse_coding(request: web.Request) -> None:
+    """What aiohttp does not unpack it hands on as it came, and that must not pass for what was meant."""
+    told = ", ".join(request.headers.getall("Content-Encoding", [])).strip().lower()
+    if told and told not in CODINGS:
+        raise UnsupportedEncoding(f"the codings are {', '.join(CODINGS)}, one at a time; not {told[:80]}")
 
 
 @contextmanager

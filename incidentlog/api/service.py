@@ -20,6 +20,7 @@ from incidentlog.addresses import listening
 from incidentlog.api.ahead import Ahead
 from incidentlog.api.keys import Keys, Reader, first_key
 from incidentlog.api.nodes import Nodes
+from incidentlog.api.wire import Runner as WebRunner
 from incidentlog.audit.access import AccessLog
 from incidentlog.audit.beginning import begin_if_new
 from incidentlog.audit.erase import Eraser
@@ -335,7 +336,7 @@ async def _serve(
     async with running(access, settings, runner_apart=True, folder=folder) as service:
         await _until_built(service)
         loaded = await load_timeline(service) if demo else 0
-        server = web.AppRunner(make_app(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        server = WebRunner(make_app(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await server.setup()
         site = web.TCPSite(server, settings.host, settings.port, backlog=1024)
         with listening(settings.host, settings.port):

@@ -17,6 +17,7 @@ from yarl import URL
 from incidentlog.api.app import make_app
 from incidentlog.api.keys import SCOPES, digest
 from incidentlog.api.service import Service, running
+from incidentlog.api.wire import Runner
 from incidentlog.audit.state import Folder
 from incidentlog.clock import Clock, ManualClock
 from incidentlog.config import Settings
@@ -203,7 +204,7 @@ async def serving(
     async with running(access, settings, clock, runner_apart=runner_apart, folder=folder) as service:
         service.eraser.look_seconds = 0.5
         app = make_app(service)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        runner = Runner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()

@@ -6,10 +6,12 @@ from typing import Any
 import orjson
 import pytest
 from aiohttp import web
+from aiohttp.web import RouteDef
 from structlog.testing import capture_logs
 
 from incidentlog.api import bulk as bulk_module
 from incidentlog.api import requests as requests_module
+from incidentlog.api.app import MODULES
 from tests.api.serving import Served
 from tests.commands import strike
 from tests.live.following import until
@@ -51,6 +53,75 @@ def status(answer: bytes) -> int:
 async def test_what_is_no_http_is_refused(attacked: Served, sent: bytes):
     answer = await attacked.raw(sent, half_close=True)
     assert not answer or status(answer) == 400, answer
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ("GET /v1/places?q=Одеса HTTP/1.1\r\nHost: x\r\n\r\n".encode(), "percent-encode"),
+        ("GET /v1/streams/Одеса HTTP/1.1\r\nHost: x\r\n\r\n".encode(), "percent-encode"),
+        (b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", "may have 8190 bytes"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 10_000 + b"\r\n\r\n", "may have 8190 bytes"),
+        (b"GET / HTTP/1.1\r\n" + b"".join(b"X%d: y\r\n" % n for n in range(200)) + b"\r\n", "head"),
+        (b"GET / HTTP/1.1\r\n\r\n", "head"),
+        (b"GET / HTTP/1.1\r\nBad Name: x\r\n\r\n", "head"),
+        (b"GET http://x:y/ HTTP/1.1\r\nHost: x\r\n\r\n", "percent-encode"),
+        (b"BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n", "a method that is not known"),
+        (b"NONSENSE\r\n\r\n", "this is not HTTP"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "this is not HTTP"),
+        (b"GET /livez HTTP/9.9\r\nHost: x\r\n\r\n", "not HTTP/1.1"),
+        (ONE + b"Content-Length: -1\r\n\r\n", "head"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else repr(value[:40]),
+)
+async def test_what_never_becomes_a_request_is_refused_in_our_words(attacked: Served, sent: bytes, says: str):
+    with capture_logs() as lines:
+        head, _, body = (await attacked.raw(sent)).partition(b"\r\n\r\n")
+    assert status(head) == 400
+    assert b"Content-Type: application/problem+json" in head
+    told = orjson.loads(body)
+    assert told["type"] == "/problems/bad-request"
+    assert says in told["detail"]
+    assert "b'" not in body.decode()
+    assert [(line["event"], line["log_level"]) for line in lines] == [("not_http", "info")]
+
+
+UNREAD = ["br", "zstd", "compress", "nonsense", "x-gzip", "gzip, gzip", "gzip, br", "identity, gzip"]
+
+
+@pytest.mark.parametrize("coding", UNREAD)
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/v1/events", "application/json"),
+        ("/v1/streams/strike:x/events", "application/json"),
+        ("/v1/events/bulk", "application/x-ndjson"),
+        ("/v1/events/bulk?mode=partial", "application/x-ndjson"),
+        ("/v1/builds", "application/json"),
+        ("/v1/parked", "application/json"),
+    ],
+)
+async def test_a_coding_that_is_not_read_is_refused_and_never_taken_for_plain(
+    attacked: Served, coding: str, path: str, kind: str
+):
+    body = GOOD if "events" in path else b"{}"
+    answer = await attacked.post(body, path=path, headers={"Content-Encoding": coding, "Content-Type": kind})
+    assert (answer.status, answer.slug) == (415, "unsupported-encoding"), answer
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Accept-Encoding"] == "gzip, deflate, identity"
+
+
+async def test_every_route_with_a_body_is_tried_above(attacked: Served):
+    posts = {r.path for module in MODULES for r in module.routes if isinstance(r, RouteDef) and r.method == "POST"}
+    assert posts == {
+        "/v1/events", "/v1/streams/{stream}/events", "/v1/events/bulk", "/v1/builds", "/v1/parked",
+        "/v1/session",  # which reads no body
+    }  # fmt: skip
+
+
+async def test_two_headers_are_one_list_of_codings(attacked: Served):
+    sent = ONE + CLOSE + b"Content-Encoding: gzip\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}"
+    assert status(await attacked.raw(sent)) == 415
 
 
 async def test_two_requests_in_one_packet_are_two_requests(busy: Served):
