@@ -167,8 +167,9 @@ def _replayed(position: int | None, projection: str | None) -> "Replayed":
 
     if projection is not None and projection not in PROJECTIONS:
         raise Failed(f"no projection is called {projection!r}: {', '.join(sorted(PROJECTIONS))}", Code.NOT_FOUND)
+    settings = load_settings()
     configure_logging("warning")
-    with reaching_log(load_settings()) as access:
+    with reaching_log(settings) as access:
         try:
             return asyncio.run(replay(access, to=position, projection=projection, progress=_progress()))
         except ReplayError as error:

@@ -22,9 +22,7 @@ def load_settings(**given: Any) -> "Settings":
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        raise _unusable(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
-        ) from error
+        raise _unusable(map(_told, error.errors(include_input=False))) from error
     except FileError as error:
         raise Failed(str(error), Code.USAGE) from error
     if faults := list(_bad_keys(settings)):

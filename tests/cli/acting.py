@@ -16,6 +16,10 @@ from typing import Any, Self
 from urllib.request import urlopen
 from uuid import uuid4
 
+from typer.testing import CliRunner
+
+from incidentlog.cli.app import app
+
 LIMIT_SECONDS = 60
 
 # Whoever runs the tests may have SIGINT ignored, as a shell does for what it puts in the background.
@@ -80,6 +84,21 @@ class Terminal:
         finally:
             process.kill()
             process.communicate()
+
+
+class Inside:
+    """Types commands that end soon, in this process: many of them in the time that one process takes to start."""
+
+    def __init__(self, **variables: str) -> None:
+        self._variables: dict[str, str | None] = {k: None for k in os.environ if k.startswith("INCIDENTLOG_")}
+        self._variables |= variables
+
+    def run(self, *words: str, given: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, in the directory where the process is."""
+        done = CliRunner().invoke(app, words, input=given, env=self._variables | variables)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
 def told(process: subprocess.Popen[str]) -> Any:

@@ -46,6 +46,26 @@ def test_a_log_at_work_is_neither_begun_again_nor_forked(demo: Demo, terminal: T
     assert "stop it first" in forked.stderr
 
 
+def test_a_log_that_verifies_is_forked_only_when_that_is_told_twice(folder: Path, terminal: Terminal):
+    with Demo(folder / "to-fork") as demo:
+        vkey = demo.get("/v1/log/key")["vkey"]
+    at = {"INCIDENTLOG_DATA_DIR": str(demo.root)}
+    for words in ((), ("--yes",)):
+        done = terminal.run("log", "fork", *words, **at)
+        assert (done.returncode, done.stdout) == (5, "")
+        assert "the log verifies up to position 110" in done.stderr
+        assert f"the key {vkey} verifies nothing that is signed after the fork" in done.stderr
+        assert "nothing was forked; --force does it nevertheless" in done.stderr
+    done = terminal.run("log", "fork", "--force", **at)  # nobody can be asked
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "say --force --yes" in done.stderr
+    done = terminal.run("log", "fork", "--force", "--yes", **at)
+    assert done.returncode == 0, done.stderr
+    assert "what will no longer verify" in done.stderr
+    assert "this is fork 1" in done.stderr
+    assert done.stdout.strip() != vkey
+
+
 def test_a_witness_runs_with_a_key_of_its_own(terminal: Terminal, demo: Demo, folder: Path):
     made = terminal.run("log", "keygen", "witness.example/w1", "--witness", "--out", "witness.key")
     assert made.returncode == 0, made.stderr

@@ -1,0 +1,117 @@
+"""Where there is no log, every command says so and makes nothing; but for those that are there to make one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from incidentlog.cli import live
+from incidentlog.cli.app import app
+from incidentlog.embedded import Server
+from tests.cli.acting import Inside, ndjson, strike
+
+NOBODY = "http://127.0.0.1:9"
+"""Where no service answers: the port is for throwing away (RFC 863)."""
+LOG = {
+    "db scrub": [],
+    "export": ["taken"],
+    "key create": ["somebody"],
+    "log fork": ["--force", "--yes"],
+    "replay": ["--to", "head"],
+    "verify": [],
+}
+"""What works on the log, and the words it takes."""
+DATABASE = {"db status": [], "doctor": []}
+"""What tells how the database is."""
+SERVICE = {
+    "events list": [],
+    "events show": ["an-id"],
+    "events tail": ["--resume", "place.json"],
+    "ingest": ["-"],
+    "projection builds": [],
+    "projection diff": ["city_incidents"],
+    "projection list": [],
+    "projection parked discard": ["city_incidents", "strike:x", "--reason", "x"],
+    "projection parked list": [],
+    "projection parked retry": ["city_incidents", "strike:x"],
+    "projection rebuild": ["city_incidents"],
+    "projection show": ["city_incidents"],
+    "projection switch": ["city_incidents"],
+    "projection watch": ["city_incidents", "--resume", "place.json"],
+}
+"""What asks a service."""
+MAKES = {"serve", "demo", "db migrate", "log init", "log keygen", "log witness"}
+"""What makes a log, or a key, or serves by itself."""
+
+
+def commands(group: Any, *before: str) -> Iterator[str]:
+    if not hasattr(group, "commands"):
+        yield " ".join(before)
+    else:
+        for name, command in group.commands.items():
+            yield from commands(command, *before, name)
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inside:
+    """A terminal in an empty directory, where no service answers and the data directory is empty."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(live, "RETRY_SECONDS", 0.0)
+    for name in ("data", "home"):
+        (tmp_path / name).mkdir()
+    return Inside(
+        INCIDENTLOG_DATA_DIR=str(tmp_path / "data"), INCIDENTLOG_URL=NOBODY, INCIDENTLOG_PORT="0",
+        HOME=str(tmp_path / "home"), XDG_DATA_HOME=str(tmp_path / "home"),
+    )  # fmt: skip
+
+
+@pytest.fixture(params=["absent", "empty"])
+def nothing(request: pytest.FixtureRequest, empty: Inside) -> Inside:
+    """The same, with a data directory that is not there, too."""
+    if request.param == "absent":
+        Path("data").rmdir()
+    return empty
+
+
+def on_disk() -> list[str]:
+    return sorted(str(path) for path in Path().rglob("*"))
+
+
+def test_every_command_is_tried_here():
+    assert {*LOG, *DATABASE, *SERVICE, *MAKES} == set(commands(get_command(app)))
+
+
+@pytest.mark.parametrize("command", [*LOG, "db status"])
+def test_a_command_that_needs_a_log_says_that_there_is_none(nothing: Inside, command: str):
+    before = on_disk()
+    done = nothing.run(*command.split(), *LOG.get(command, []))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"there is no log in {Path.cwd() / 'data'}: `incidentlog serve` makes one" in done.stderr
+    assert on_disk() == before
+
+
+def test_the_doctor_finds_nothing_and_makes_nothing(nothing: Inside):
+    before = on_disk()
+    done = nothing.run("doctor", "-o", "ndjson")
+    assert "not made yet: the first start makes it" in done.stdout
+    assert on_disk() == before
+
+
+@pytest.mark.parametrize("command", SERVICE)
+def test_a_command_that_asks_a_service_says_that_there_is_none(nothing: Inside, command: str):
+    before = on_disk()
+    done = nothing.run(*command.split(), *SERVICE[command], given=ndjson(strike()))
+    assert (done.returncode, done.stdout) == (8, ""), done.stderr
+    assert NOBODY in done.stderr
+    assert on_disk() == before
+
+
+@pytest.mark.parametrize("command", LOG)
+def test_a_database_without_a_log_is_told_from_one_that_is_away(empty: Inside, command: str, server: Server):
+    before = on_disk()
+    done = empty.run(*command.split(), *LOG[command], INCIDENTLOG_DSN=server.dsn("postgres"))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "there is no log in the schema incidentlog of this database" in done.stderr
+    assert on_disk() == before

@@ -1,0 +1,198 @@
+"""A setting that cannot be is told in a line or two, with the exit code of what it is, in every command that takes it."""
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from incidentlog.addresses import ListenError, dsn_fault, listening, url_fault
+from tests.cli.acting import Inside, Terminal
+
+LOCAL = ["serve", "demo", "verify", "export x", "db migrate", "db status", "db scrub", "key create x", "replay --to head",
+         "log init", "log fork", "doctor"]  # fmt: skip
+"""The commands that read the settings."""
+REMOTE = ["events list", "events show x", "events tail", "projection list", "projection show x", "projection diff",
+          "projection watch x", "projection builds", "projection rebuild x", "projection switch x",
+          "projection parked list", "replay", "ingest -"]  # fmt: skip
+"""Those that ask a service."""
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Terminal:
+    """A terminal where no service runs, and whose data directory is not there."""
+    return Terminal(tmp_path, INCIDENTLOG_DATA_DIR=str(tmp_path / "none"), HOME=str(tmp_path))
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inside:
+    """The same, for what fails before anything is started."""
+    monkeypatch.chdir(tmp_path)
+    return Inside(INCIDENTLOG_DATA_DIR=str(tmp_path / "none"), HOME=str(tmp_path))
+
+
+def refused(terminal: Terminal | Inside, command: str, variables: Mapping[str, str], code: int = 2) -> str:
+    done = terminal.run(*command.split(), given="", **variables)
+    assert done.returncode == code, (command, done.stderr)
+    assert done.stdout == ""
+    assert done.stderr.startswith("incidentlog: ")
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 1 + len(variables)
+    return done.stderr
+
+
+@pytest.mark.parametrize("command", LOCAL)
+def test_a_dsn_that_cannot_be_read_is_told_by_every_command(inside: Inside, command: str):
+    said = refused(inside, command, {"INCIDENTLOG_DSN": "postgresql://me:sec/secret@host/db"})
+    assert "  dsn: a port is a whole number up to 65535; percent-encode" in said
+
+
+@pytest.mark.parametrize("command", REMOTE)
+def test_an_address_that_is_none_is_told_by_every_command(inside: Inside, command: str):
+    assert "'http://host:abc' is no address" in refused(inside, command, {"INCIDENTLOG_URL": "http://host:abc"})
+
+
+def test_every_setting_that_cannot_be_is_told_at_once(inside: Inside):
+    variables = {
+        "INCIDENTLOG_HOST": "a b",
+        "INCIDENTLOG_PORT": "80,secret",
+        "INCIDENTLOG_DATA_DIR": "~nobody-is-called-so/x",
+        "INCIDENTLOG_DSN": "mysql://me:secret@host/db",
+        "INCIDENTLOG_ADMIN_KEY": "secret secret secret",
+        "INCIDENTLOG_OPEN_READ": "perhaps",
+        "INCIDENTLOG_SCHEMA": "No Schema",
+        "INCIDENTLOG_ZONE": "Mars/Base",
+        "INCIDENTLOG_ORIGIN": "a name",
+        "INCIDENTLOG_LOG_LEVEL": "loud",
+        "INCIDENTLOG_ACCESS_DAYS": "0",
+        "INCIDENTLOG_NOTIFY": "maybe",
+        "INCIDENTLOG_ORIGINS": "https://a.example/path",
+    }
+    said = refused(inside, "key create x", variables)
+    names = [line.partition(":")[0].strip() for line in said.splitlines()[1:]]
+    assert sorted(names) == sorted(name.removeprefix("INCIDENTLOG_").lower() for name in variables)
+
+
+def test_keys_and_witnesses_that_are_none_are_told(inside: Inside):
+    said = refused(inside, "serve", {"INCIDENTLOG_LOG_KEY": "a-secret-key", "INCIDENTLOG_WITNESSES": "nonsense"})
+    assert "  log_key: " in said
+    assert "  witnesses: " in said
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (b"port = \n", "cannot be read"),
+        (b"host = '\xff'\n", "cannot be read"),
+        (b"port = 1\nINCIDENTLOG_PORT = 2\n", "says port twice"),
+        (b"data_dir = 'a\\u0000b'\nprot = 1\n", "prot: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told(inside: Inside, written: bytes, says: str):
+    Path("incidentlog.toml").write_bytes(written)
+    assert says in refused(inside, "db status", {"INCIDENTLOG_LOG_LEVEL": "info"})
+
+
+def test_a_folder_is_no_file_of_settings(inside: Inside):
+    Path("incidentlog.toml").mkdir()
+    assert "incidentlog.toml cannot be read: Is a directory" in refused(inside, "db status", {})
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("192.0.2.1", "'192.0.2.1' is no address of this machine"),  # for documents: nobody's (RFC 5737)
+        ("host.invalid", "'host.invalid' is no address of this machine"),
+        ("a" * 70, "is no address of this machine"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_is_not_the_databases_fault(alone: Terminal, host: str, says: str):
+    variables = {"INCIDENTLOG_HOST": host, "INCIDENTLOG_DSN": "postgresql://me:secret@127.0.0.1:1/db"}
+    assert says in refused(alone, "serve", variables)
+
+
+def test_a_witness_that_cannot_listen_says_so(alone: Terminal):
+    made = alone.run("log", "keygen", "w.example/1", "--witness", "--out", "w.key")
+    said = refused(alone, f"log witness --key w.key --log {made.stdout.strip()} --host 192.0.2.1", {})
+    assert "no address of this machine" in said
+
+
+def test_a_port_that_is_taken_is_told_as_that():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(ListenError, match=f"port {port} of 127.0.0.1 is taken") as told,
+            listening("127.0.0.1", port),
+        ):
+            socket.create_server(("127.0.0.1", port))
+    assert told.value.taken
+
+
+@pytest.mark.parametrize("command", ["serve", "db status", "doctor"])
+def test_a_variable_of_postgresqls_that_cannot_be_is_told(alone: Terminal, command: str):
+    variables = {"INCIDENTLOG_DSN": "postgresql://me:secret@127.0.0.1/db", "PGSSLMODE": "perhaps"}
+    done = alone.run(*command.split(), **variables)
+    assert done.returncode == (1 if command == "doctor" else 2)
+    assert "`sslmode` parameter must be one of" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("data", ["/dev/null", "/proc/none"])
+def test_a_data_directory_that_cannot_be_is_unavailable(alone: Terminal, data: str):
+    assert data in refused(alone, "serve --port 0", {"INCIDENTLOG_DATA_DIR": data}, 8)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "",
+        "nonsense",
+        "host=h password=secret",
+        "mysql://h/d",
+        "postgresql://me:secret@[::1/db",
+        "postgresql://me:sec@ret@h/db",
+        "postgresql://me:sec/ret@h/db",
+        "postgresql://me:12?ret@h/db",
+        "postgresql://me:12#ret@h/db",
+        "postgresql://me:secret@h:abc/db",
+        "postgresql://me:secret@h:0/db",
+        "postgresql://me:secret@h:99999/db",
+        "postgresql://me:secret@h:5432,g:x/db",
+        "postgresql://me:secret@[::1]:x/db",
+        "postgresql://me:secret@h/db?port=x",
+        "postgresql://me:secret@h/db?sslmode=perhaps",
+        "postgresql://me:secret@h/db?target_session_attrs=any-of-them",
+        "postgresql://me:%00secret@h/db",
+        f"postgresql://me:secret@{'a' * 70}/db",
+    ],
+)
+def test_a_dsn_that_cannot_be_tried_has_a_fault_that_quotes_nothing_of_it(dsn: str):
+    fault = dsn_fault(dsn)
+    assert fault
+    assert "secret" not in fault
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://",
+        "postgres://h",
+        "postgresql://me@/db?host=/run/postgresql&port=5432",
+        "postgresql://me@%2Frun%2Fpostgresql/db",
+        "postgresql://me:p%40ss%2Fword@h:5432/db?sslmode=require",
+        "postgresql://h1:5432,h2:5433/db?target_session_attrs=read-write",
+        "postgresql://[::1]:5432/db",
+        "postgresql://[::1],[::2]/db",
+        "postgresql:///db?application_name=x",
+    ],
+)
+def test_a_dsn_that_may_be_tried_has_none(dsn: str):
+    assert dsn_fault(dsn) is None
+
+
+@pytest.mark.parametrize("url", ["", "h:80", "ftp://h", "http://", "http://h:x", "http://h:99999", "http://[::1",
+                                 "http://h h", f"http://{'a' * 70}"])  # fmt: skip
+def test_an_address_of_a_service_has_to_be_one(url: str):
+    assert url_fault(url)
+    assert url_fault("http://[::1]:8080/below") is None
