@@ -3,11 +3,13 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from incidentlog.config import Settings
 from tests.cli.acting import Demo, Terminal, environment
 
 ROOT = Path(__file__).parents[2]
@@ -59,45 +61,65 @@ def test_make_knows_its_targets(name: str):
     assert re.search(rf"^{name}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 
 
-def test_a_new_event_type_is_as_little_work_as_it_says():
-    """The class, registered where no other test sees it, is accepted as an event's data."""
-    from incidentlog.subjects import registry, values
-    from incidentlog.subjects.envelope import EventData
+def run(*sources: str) -> str:
+    """What a program prints that begins with examples as they stand; in a process of its own, as they register things."""
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(sources)],
+        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
-    (source,) = (b for b in blocks("python") if "@event" in b)
-    own = registry.Registry()
-    names: dict[str, Any] = {
-        "event": lambda name: registry.event(name, registry=own),
-        "EventData": EventData,
-        "ActorCode": values.ActorCode,
-    }
-    exec(source, names)
-    found = own.find("strike.claimed")
-    assert found is not None
-    assert found.categories == ("strike",)
-    assert found.model.model_validate({"by": "UKR"}).model_dump() == {"by": "UKR"}
+
+def test_a_new_event_type_is_as_little_work_as_it_says():
+    """The class is accepted at the door, and the method learns from it."""
+    (added,) = (b for b in blocks("python") if "@event" in b)
+    (evolve,) = (b for b in blocks("python") if "def evolve" in b)
+    door = """
+from types import SimpleNamespace
+import orjson
+from tests.commands import DOOR, strike
+sent = strike(type="strike.claimed", stream="strike:x", data={"by": "UKR"})
+learned = Learning().evolve(SimpleNamespace(data=StrikeClaimed(by="RUS")))
+print(DOOR.read(orjson.dumps(sent), recorded_by="me").command.type, learned)
+"""
+    learning = "from typing import Any, Self\nfrom incidentlog.subjects.subject import Effective\nclass Learning:\n"
+    but = "    def but(self, **changes):\n        return changes\n"
+    assert run(added, learning + evolve + but, door) == "strike.claimed {'claimed_by': 'RUS'}"
 
 
 def test_a_new_projection_is_as_little_work_as_it_says():
-    from collections.abc import Iterable
-    from datetime import UTC, datetime
-
-    from incidentlog.projections.afresh import Afresh
-    from incidentlog.projections.shapes import Contribution, Tally
-    from incidentlog.subjects.strike import Strike
-    from incidentlog.subjects.subject import Subject
-    from tests.subjects.given import KYIV, given, timeline
-
     (source,) = (b for b in blocks("python") if "@projection" in b)
-    names: dict[str, Any] = {
-        "projection": lambda *_, **__: lambda cls: cls,
-        "Tally": Tally, "Strike": Strike, "Subject": Subject, "Contribution": Contribution, "Iterable": Iterable,
-    }  # fmt: skip
-    exec(source, names)
-    rows = Afresh(given(*timeline()), KYIV).rows(names["StrikesByTarget"](), datetime(2026, 6, 1, tzinfo=UTC))
-    assert {key: row["strikes"] for key, row in rows.items()} == {
-        "civilian": 4, "energy": 1, "military": 1, "transport": 1,
-    }  # fmt: skip
+    asked = """
+import json
+from datetime import UTC, datetime
+import incidentlog.projections
+from incidentlog.projections.afresh import Afresh
+from tests.subjects.given import KYIV, given, timeline
+rows = Afresh(given(*timeline()), KYIV).rows(StrikesByTarget(), datetime(2026, 6, 1, tzinfo=UTC))
+print(json.dumps({key: row["strikes"] for key, row in rows.items()}))
+"""
+    assert json.loads(run(source, asked)) == {"civilian": 4, "energy": 1, "military": 1, "transport": 1}
+
+
+def test_every_setting_it_names_is_one_and_may_stand_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """By its whole name and without its beginning, as it says."""
+    (row,) = (line for line in README.splitlines() if line.startswith("| settings |"))
+    named = [name.lower() for name in re.findall(r"`(?:INCIDENTLOG)?_([A-Z_]+)`", row)]
+    fields = {field.alias or name: field for name, field in Settings.model_fields.items()}
+    assert sorted(named) == sorted(fields)
+    monkeypatch.chdir(tmp_path)
+    for name in named:
+        monkeypatch.delenv(f"INCIDENTLOG_{name.upper()}", raising=False)
+    values = {"data_dir": "/var/x", "dsn": "postgresql://h/d", "admin_key": "a-key-long-enough", "origin": "log.example/x",
+              "log_key": "PRIVATE+KEY+x"}  # fmt: skip
+    for written in (str, lambda name: f"INCIDENTLOG_{name.upper()}"):
+        lines = []
+        for name, field in fields.items():
+            value = values.get(name, field.default)
+            lines.append(f"{written(name)} = {json.dumps(value)}\n")
+        Path("incidentlog.toml").write_text("".join(lines))
+        assert set(Settings().sources().values()) == {"incidentlog.toml"}
 
 
 def test_the_command_line_it_names_is_there():

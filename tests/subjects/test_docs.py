@@ -3,12 +3,16 @@
 import inspect
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
 import pytest
 
+from incidentlog.errors import BadRequest
+from incidentlog.store.filters import NAMES, parse_event_filter
 from incidentlog.subjects.envelope import Envelope, model_of
+from incidentlog.subjects.record import Patch
 from incidentlog.subjects.registry import EVENTS
 from tests.commands import DOOR
 
@@ -42,3 +46,23 @@ def test_every_field_of_the_envelope_is_told():
 @pytest.mark.parametrize("block", re.findall(r"```json\n(.*?)```", DOCS, re.DOTALL))
 def test_the_examples_pass_the_door(block: str):
     assert DOOR.read(orjson.dumps(orjson.loads(block)), recorded_by="somebody").command.type
+
+
+def test_what_may_be_patched_is_told():
+    told = re.search(r"\| in `patch` \| \|\n\|---\|---\|\n((?:\|.*\n)+)", DOCS)
+    assert told is not None
+    assert re.findall(r"^\| `(\w+)`", told[1], re.MULTILINE) == list(Patch.model_fields)
+
+
+def test_every_filter_of_events_is_told():
+    told = re.findall(r"^\| `(\w+)` \| (yes|no) \| ", DOCS, re.MULTILINE)
+    assert [name for name, _ in told] == list(NAMES)
+    for name, repeats in told:
+        values = ["strike.reported"] * 2 if name == "type" else ["2025-11-19"] * 2
+        with suppress(BadRequest):
+            parse_event_filter({name: values}, "Europe/Kyiv")
+            assert repeats == "yes"
+            continue
+        with pytest.raises(BadRequest) as refused:
+            parse_event_filter({name: values}, "Europe/Kyiv")
+        assert ({fault.code for fault in refused.value.errors} == {"repeated"}) == (repeats == "no")
