@@ -1,0 +1,105 @@
+"""docs/access.md and docs/knowledge.md, held to what the service does."""
+
+import re
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+
+from incidentlog.api.access import PURPOSE
+from incidentlog.api.events import EDITING
+from incidentlog.api.keys import SCOPES
+from incidentlog.cli.key import Clearance, Scope
+from incidentlog.subjects.values import TLP_LABELS
+from tests.api.serving import NDJSON, Served, make_key
+from tests.commands import about, retraction, strike
+
+PAGES = Path(__file__).parents[2] / "docs"
+ACCESS = (PAGES / "access.md").read_text("utf-8")
+KNOWLEDGE = (PAGES / "knowledge.md").read_text("utf-8")
+ALLOWS = dict(re.findall(r"^\| `([a-z]+)` \| (.*) \|$", ACCESS, re.MULTILINE))
+
+
+def test_every_scope_and_clearance_is_told():
+    assert list(ALLOWS) == list(SCOPES) == [str(scope) for scope in Scope]
+    told = re.findall(r"^\| `([A-Z+]+)` \|", ACCESS, re.MULTILINE)
+    assert told == list(TLP_LABELS) == [str(clearance) for clearance in Clearance]
+    assert set(re.findall(r"`(record\.[a-z]+)`", ALLOWS["edit"])) == EDITING
+
+
+def asked(what: str, event: str) -> tuple[str, str, Any]:
+    """A request that the table names: its method, its path and its body."""
+    if " " not in what:
+        return "POST", "/v1/events", about_of(what, event)
+    method, path = what.split(" ")
+    bodies = {"/v1/events": strike(), "/v1/streams/{stream}/events": strike(), "/v1/events/bulk": strike()}
+    body = bodies.get(path, {} if method == "POST" else None)
+    return method, path.format(stream="strike:x", id=event), body
+
+
+def about_of(kind: str, event: str) -> dict[str, Any]:
+    """An event of a type that the table names."""
+    match kind:
+        case "record.retracted":
+            return retraction(event)
+        case "record.amended":
+            return about("amended", event, patch={"occurred": {"precision": "day"}}, reason="x")
+        case "record.remarked":
+            return about("remarked", event, tlp="GREEN", reason="x")
+        case "record.erased":
+            return about("erased", event, part="private", ground="x")
+        case "record.merged":
+            data: dict[str, Any] = {"survivor": "strike:a", "absorbed": ["strike:b"], "reason": "x"}
+        case "audit.exported":
+            data = {"to_position": 1}
+        case _:
+            data = {"day": "2026-01-01", "entries": 0, "sha256": "0" * 64}
+    return {"id": str(uuid4()), "type": kind, "data": data}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+async def test_what_a_scope_allows_needs_it_and_nothing_that_is_not_told(service: Served, scope: str):
+    event = strike()
+    await service.add(event)
+    named = re.findall(r"`((?:GET|POST) /[^`]+|(?:record|audit)\.[a-z_]+)`", ALLOWS[scope])
+    assert named
+    with_ = {"read", "report"} | {scope}
+    for keys, scopes in {"has": with_, "lacks": {*SCOPES} - {scope}}.items():
+        key = f"key-of-somebody-who-{keys}-{scope}"
+        await make_key(service.access, f"{keys}-{scope}", key, scopes=sorted(scopes), clearance=4)
+        for what in named:
+            method, path, body = asked(what, event["id"])
+            kind = NDJSON if path.endswith("/bulk") else "application/json"
+            headers = {"Authorization": f"Bearer {key}", "Content-Type": kind, PURPOSE: "a test"}
+            raw = None if body is None else orjson.dumps(body)
+            answer = await service.ask(method, path, data=raw, headers=headers)
+            assert (answer.status == 403) is (keys == "lacks"), (what, answer)
+
+
+async def test_a_date_begins_its_day_in_at_and_ends_it_in_known_at(service: Served):
+    assert "**`at=DATE` is the beginning of the day**" in KNOWLEDGE
+    assert "**`known_at=DATE` the end of it**" in KNOWLEDGE
+    await service.add(strike())
+    await service.settled()
+    basis = (await service.get("/v1/projections/city_incidents", at="2025-11-19", known_at="2025-11-19")).json["basis"]
+    assert basis["at"] == "2025-11-18T22:00:00Z"
+    assert basis["known_at"] == "2025-11-19T22:00:00Z"
+
+
+async def test_restated_speaks_of_the_last_change_alone(service: Served):
+    async def restated() -> bool:
+        row: dict[str, Any] = (await service.rows("city_incidents", group_by="place"))["geonames:698740"]
+        return bool(row["restated"])
+
+    first = strike(occurred={"start": "2025-11-10", "precision": "day", "tz": "Europe/Kyiv"})
+    await service.add(first)
+    assert not await restated()
+    await service.add(
+        about("amended", first["id"], patch={"data": {"casualties": {"killed": {"best": 2}}}}, reason="two")
+    )
+    assert await restated()
+    await service.add(strike(occurred={"start": "2025-11-20", "precision": "day", "tz": "Europe/Kyiv"}))
+    assert not await restated()
+    assert "sets it to `false` again" in KNOWLEDGE

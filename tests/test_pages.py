@@ -1,0 +1,106 @@
+"""Nothing in a document is untested: each fenced block is run by a test that is named here, or is here with a reason."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+CLIENT = "tests/client/test_docs.py::test_every_example_of_the_page_runs"
+EVENTS = "tests/subjects/test_docs.py::test_the_examples_pass_the_door"
+SHELL = "tests/cli/test_pages.py::test_the_lines_for_a_shell_run"
+RUN = {
+    "README.md": {
+        "KEY=il_...": "tests/cli/test_readme.py::test_the_session_works_as_pasted",
+        'async with Client("http://127.0.0.1:8080", key) as client:': (
+            "tests/client/test_docs.py::test_the_example_of_the_readme_runs"
+        ),
+        "from incidentlog.subjects.envelope import EventData": (
+            "tests/cli/test_readme.py::test_a_new_event_type_is_as_little_work_as_it_says"
+        ),
+        "def evolve(self, event: Effective[Any]) -> Self:": (
+            "tests/cli/test_readme.py::test_a_new_event_type_is_as_little_work_as_it_says"
+        ),
+        "from collections.abc import Iterable": (
+            "tests/cli/test_readme.py::test_a_new_projection_is_as_little_work_as_it_says"
+        ),
+    },
+    "docs/audit.md": {
+        "REST=${VKEY#*+}; KEY=${REST#*+}": (
+            "tests/audit/test_docs.py::test_a_tree_head_and_a_proof_are_checked_as_it_says"
+        ),
+        "import base64, hashlib, sys": "tests/audit/test_docs.py::test_a_tree_head_and_a_proof_are_checked_as_it_says",
+        "incidentlog export REPORT": SHELL,
+    },
+    "docs/client.md": {
+        "from incidentlog.client import Client": CLIENT,
+        "from uuid import uuid4": CLIENT,
+        "from incidentlog.errors import InvalidEvent": CLIENT,
+        "async def reports():": CLIENT,
+        "async with Client(url, key) as client:": CLIENT,
+        "from incidentlog.client import FileStore": CLIENT,
+        "import sqlite3": CLIENT,
+    },
+    "docs/erasure-and-replay.md": {
+        '{"type": "record.erased"': "tests/cli/test_pages.py::test_an_erasure_is_written_as_it_says",
+        "curl -sN": SHELL,
+        "incidentlog replay --to head": SHELL,
+    },
+    "docs/events.md": {"{": EVENTS},
+    "docs/knowledge.md": {"incidentlog projection show city_incidents": SHELL},
+}
+"""Of each page the blocks that are run, by how they begin, each with the test that runs it."""
+NOT_RUN = {
+    "README.md": {
+        "git clone <this repository> incidentlog": "it needs another host; that make knows `run` is tested",
+        "REST · NDJSON": "a drawing",
+    },
+    "docs/audit.md": {
+        '{"parts":': "a form; tests/audit/test_leaf.py holds it",
+        "incidentlog log keygen": "it listens on one port until it is stopped; tests/cli/test_log.py types the same words",
+    },
+    "docs/benchmarks.md": {
+        "Append": "what a measurement printed",
+        "Projections": "what a measurement printed",
+        "one update of": "what a measurement printed",
+        "900 readers alone": "what a measurement printed",
+        "the notary, over events": "what a measurement printed",
+        "notary off": "what a measurement printed",
+    },
+    "docs/knowledge.md": {
+        '{"projection": "city_incidents"': "a shortened answer; tests/api/test_diff.py holds its form"
+    },
+}
+"""The others, each with the reason."""
+
+
+def blocks(page: Path) -> list[str]:
+    return [found[3].strip() for found in BLOCK.finditer(page.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_is_run_or_has_a_reason(page: Path):
+    name = str(page.relative_to(ROOT))
+    found, named = blocks(page), [*RUN.get(name, {}), *NOT_RUN.get(name, {})]
+    assert len(found) == page.read_text("utf-8").count("```") // 2
+    for block in found:
+        assert [begin for begin in named if block.startswith(begin)], f"nothing runs {block.partition(chr(10))[0]!r}"
+    for begin in named:
+        assert [block for block in found if block.startswith(begin)], f"{begin!r} is not there any more"
+
+
+@pytest.mark.parametrize("test", sorted({test for page in RUN.values() for test in page.values()}))
+def test_what_runs_it_is_there(test: str):
+    path, _, name = test.partition("::")
+    assert re.search(rf"^(?:async )?def {name}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_of_ours_that_is_linked_is_there(page: Path):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+    for target in re.findall(r"`((?:incidentlog|sql|docs|tests)/[\w/.-]+\.(?:py|sql|md|go))`", page.read_text("utf-8")):
+        assert (ROOT / target).exists(), target
