@@ -5,9 +5,7 @@ from tests.cli.acting import Demo, Terminal
 
 def test_a_database_is_brought_up_and_says_so(folder: Path):
     terminal = Terminal(folder, INCIDENTLOG_DATA_DIR=str(folder / "database"))
-    before = terminal.run("db", "status", "-o", "ndjson")
-    assert before.returncode == 1
-    assert '"applied":false' in before.stdout
+    assert terminal.run("db", "status").returncode == 3  # there is none, and asking makes none
     first = terminal.run("db", "migrate")
     assert first.returncode == 0
     assert "applied 0001 log" in first.stderr
@@ -15,6 +13,9 @@ def test_a_database_is_brought_up_and_says_so(folder: Path):
     after = terminal.run("db", "status", "-o", "ndjson")
     assert after.returncode == 0
     assert '"applied":false' not in after.stdout
+    other = terminal.run("db", "status", "-o", "ndjson", INCIDENTLOG_SCHEMA="another")
+    assert other.returncode == 1
+    assert '"applied":false' in other.stdout
     scrubbed = terminal.run("db", "scrub")
     assert (scrubbed.returncode, scrubbed.stdout) == (0, ""), scrubbed.stderr
     assert "backups are not" in scrubbed.stderr
