@@ -32,7 +32,7 @@ from incidentlog.store.access import (
     note_entries,
     undigested_day,
 )
-from incidentlog.store.connect import Access, Connection, lost
+from incidentlog.store.connect import Access, Connection, heed_cancelling, lost
 from incidentlog.store.read import LogIdentity
 
 QUEUE: Final = 20_000
@@ -107,6 +107,7 @@ class AccessLog:
                     await asyncio.shield(flushing)
                     await asyncio.sleep(FLUSH_SECONDS)
                 except Exception as error:
+                    heed_cancelling()
                     if not lost(error):
                         raise
                     log.warning("access_log_interrupted", waiting=len(self._waiting), error=repr(error))
@@ -148,6 +149,7 @@ class AccessLog:
                 finally:
                     connection.terminate()
             except Exception as error:
+                heed_cancelling()
                 if not lost(error) and not isinstance(error, Overloaded | Unavailable):
                     raise
                 log.warning("access_digest_interrupted", error=repr(error))
