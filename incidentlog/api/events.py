@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 import orjson
 from aiohttp import web
+from pydantic import ValidationError
 
 from incidentlog.api.answers import answer, dumps
 from incidentlog.api.audit import seal_of, wants_seal
@@ -42,6 +43,7 @@ from incidentlog.errors import (
 )
 from incidentlog.importers.door import Candidate
 from incidentlog.projections.asking import LONGEST, fits
+from incidentlog.projections.local_days import INSTANT
 from incidentlog.projections.whereabouts import shown_place
 from incidentlog.store import append as log
 from incidentlog.store.erase import with_private
@@ -49,13 +51,16 @@ from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import read_ids, read_record_events, read_stream, search_events
 from incidentlog.subjects.fold import statuses
 from incidentlog.subjects.recorded import Recorded
-from incidentlog.subjects.values import TLP_LABELS
+from incidentlog.subjects.values import TLP_LABELS, Occurred, local_date
 
 IDEMPOTENCY: Final = UUID("6f1f9a4e-7d0c-5a3e-9f0e-2f7a1f8f6c51")
 """The namespace of ids made from `Idempotency-Key` headers (RFC 9562 §5.5)."""
 
 STRETCHES: Final = 500
 """How often one answer looks further while it finds nothing: through ten million positions, a few seconds of them."""
+LOCAL: Final = ("date_start", "date_end", "start", "end")
+"""What is told of an event's time in the log's zone."""
+
 _VERSION = re.compile(r'"(\d{1,5})"', re.ASCII)
 routes = web.RouteTableDef()
 
@@ -272,13 +277,13 @@ async def _encode(service: Service, reader: Reader, events: Sequence[Recorded], 
     about = await read_record_events(service.pool, {e.stream for e in events}, moment.position, reader.clearance)
     involved = {e.position: e for e in (*about, *events)}
     told = statuses(involved[position] for position in sorted(involved))
-    return [encode_event(e, told.get(e.event_id, "effective")) for e in events]
+    return [encode_event(e, told.get(e.event_id, "effective"), service.log.zone) for e in events]
 
 
-def encode_event(e: Recorded, status: str) -> dict[str, Any]:
+def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
     """An event as it is shown: what the client sent, where the server put it, and whether it counts.
 
-    Of one whose body was erased, what the server added is left.
+    Of one whose body was erased, what the server added is left. `zone` is the log's, in whose days it is counted.
     """
     sent = e.body_as_sent
     place = sent.get("place")
@@ -295,6 +300,7 @@ def encode_event(e: Recorded, status: str) -> dict[str, Any]:
         "type": e.type,
         "schema_version": e.schema_version,
         "occurred": e.raw["occurred"],
+        "local": _local(e.raw["occurred"], zone),
         "reported_at": sent.get("reported_at"),
         "recorded_at": e.recorded_at,
         "recorded_by": e.recorded_by,
@@ -310,3 +316,19 @@ def encode_event(e: Recorded, status: str) -> dict[str, Any]:
         "status": status if e.body is not None else "erased",
         "patched_place": patched,
     }
+
+
+def _local(raw: Any, zone: str) -> dict[str, str | None]:
+    """When it was in the log's zone: its first and last day there, and of times the times, with their offset.
+
+    All null where that is unknown, or today's rules do not take what was once recorded.
+    """
+    try:
+        occurred = Occurred.model_validate(raw)
+    except ValidationError:
+        return dict.fromkeys(LOCAL)
+    dates, times = occurred.dates(zone), occurred.times(zone)
+    if dates is not None and times is not None:
+        dates = dates[0], local_date(max(occurred.since, occurred.until - INSTANT), zone)
+    told = (*(dates or (None, None)), *(times or (None, None)))
+    return {name: when and when.isoformat() for name, when in zip(LOCAL, told, strict=True)}

@@ -148,7 +148,7 @@ async def running(
         runner,
         clock,
         origins=settings.origins,
-        encode_event=encode_event,
+        encode_event=partial(encode_event, zone=identity.zone),
         authenticate=authenticate,
     )
     door = Door(known, clock, identity.zone)

@@ -276,18 +276,37 @@ class Occurred(Model):
                 return day, day + timedelta(days=1)
 
     def buckets(self, zone: str) -> "Buckets":
-        """Its day, ISO week and month in a zone; null where it is not known that precisely (E12)."""
+        """The day, ISO week and month in a zone in which the whole of it lies; null where it lies in no single one.
+
+        A time is of the day on which it began, however long it took. Of whole days it may have been any, so that a week
+        that lies in two months is in neither, and what is known to the month is in no week (E12).
+        """
         known: tuple[str, Buckets] | None = self.__dict__.get("_known_buckets")
         if known is None or known[0] != zone:  # nearly every projection asks, and nearly always in one zone
-            known = self.__dict__["_known_buckets"] = zone, self._buckets_in(zone)
+            known = self.__dict__["_known_buckets"] = zone, _buckets(*(self.dates(zone) or (None, None)))
         return known[1]
 
-    def _buckets_in(self, zone: str) -> "Buckets":
-        if self.precision in {"minute", "hour"}:
-            day = local_date(start_instant(self.start, self.tz), zone)
-        else:
-            day = local_date(self.start, self.tz)
-        return _buckets(day, self.precision)
+    def dates(self, zone: str) -> tuple[date, date] | None:
+        """The first and the last local date on which it may have begun; None where that is unknown.
+
+        A time is of its day in the zone that is asked about. A date is a date, in whichever zone it was.
+        """
+        match self.precision:
+            case "unknown":
+                return None
+            case "minute" | "hour":
+                day = local_date(start_instant(self.start, self.tz), zone)
+                return day, day
+            case _:
+                first, last = (local_date(when, self.tz) for when in (self.start, self.end or self.start))
+                return self._unit(first)[0], self._unit(last)[1] - timedelta(days=1)
+
+    def times(self, zone: str) -> tuple[datetime, datetime | None] | None:
+        """Its start and end as times in a zone, with its offsets then; None where only dates are known."""
+        if self.precision not in {"minute", "hour"}:
+            return None
+        local = zone_named(zone)
+        return self.since.astimezone(local), None if self.end is None else self.until.astimezone(local)
 
 
 class Buckets(Model):
@@ -299,13 +318,14 @@ class Buckets(Model):
 
 
 @lru_cache(maxsize=10_000)
-def _buckets(day: date, precision: Precision) -> Buckets:
-    fine = ("minute", "hour", "day")
-    iso = day.isocalendar()
+def _buckets(first: date | None, last: date | None) -> Buckets:
+    if first is None or last is None:
+        return Buckets(day=None, week=None, month=None)
+    iso = first.isocalendar()
     return Buckets(
-        day=day.isoformat() if precision in fine else None,
-        week=f"{iso.year}-W{iso.week:02}" if precision in (*fine, "week") else None,
-        month=f"{day.year}-{day.month:02}" if precision in (*fine, "week", "month") else None,
+        day=first.isoformat() if first == last else None,
+        week=f"{iso.year}-W{iso.week:02}" if iso[:2] == last.isocalendar()[:2] else None,
+        month=f"{first.year}-{first.month:02}" if (first.year, first.month) == (last.year, last.month) else None,
     )
 
 
