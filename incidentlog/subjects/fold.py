@@ -5,7 +5,7 @@ and listed in the subject's `ignored`, and nothing that is in the log can make i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -24,7 +24,7 @@ from incidentlog.subjects.recorded import AnyEffective, Effective, Recorded, rea
 from incidentlog.subjects.subject import Absorbed, Entry, Ignored, Status, Subject
 from incidentlog.subjects.values import Tlp, tlp_level
 
-SUBJECT_VERSION: Final = 4
+SUBJECT_VERSION: Final = 5
 """Raised when a fold changes its answers: subjects, and what hangs on them, are then rebuilt."""
 
 Variants = Mapping[int, Subject | Absorbed]
@@ -101,7 +101,7 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     entry = Entry(event=e.event_id, type=e.type, position=e.position, occurred=envelope.occurred, status="effective")
     common: dict[str, Any] = {"verification": said, "entries": (*subject.entries, entry)}
     if not subject.is_current:
-        common |= _begin(body, zone)
+        common |= _begin(body, zone, subject)
     if e.place is not None and (subject.place is None or subject.place.place_id is None):
         common["place"] = e.place if subject.place is None or e.place.place_id is not None else subject.place
     if envelope.actors:
@@ -111,14 +111,14 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     return Grown(subject.but(**common).evolve(body), e.tlp, rank, order)
 
 
-def _begin(first: AnyEffective, zone: str) -> dict[str, Any]:
+def _begin(first: AnyEffective, zone: str, kind: Subject | type[Subject]) -> dict[str, Any]:
     """When the subject began, by the first event that counts."""
     occurred = first.envelope.occurred
     return {
         "is_current": True,
         "occurred": occurred,
         "since": min(occurred.since, first.recorded.recorded_at),
-        "calendar": occurred.buckets(zone),
+        "calendar": occurred.buckets(zone, lasting=kind.lasting),
     }
 
 
@@ -241,10 +241,11 @@ class _Family:
         standing = [b for b in counting if not is_record_event(b.recorded.type)]
         if len(standing) > 1:
             standing.sort(key=lambda b: b.order)
+            _own_first(standing, kind.once)
         notes = [b for b in counting if is_record_event(b.recorded.type)]
         confirmed = {b.data.target for b in notes if isinstance(b.data, RecordCorroborated)}
         rank, verification = _verification(standing, notes)
-        common = self._common(stream, standing, events)
+        common = self._common(kind, stream, standing, events)
         subject = kind(stream=stream, zone=self.zone, **{**common, "verification": verification})
         for body in standing:
             body.corroborated = body.recorded.event_id in confirmed
@@ -270,6 +271,7 @@ class _Family:
 
     def _common(
         self,
+        kind: type[Subject],
         stream: str,
         standing: Sequence[AnyEffective],
         events: Sequence[Recorded],
@@ -279,12 +281,13 @@ class _Family:
         first = own[0] if own else None
         places = [b.place for b in (*own, *standing) if b.place is not None]
         found = [p for p in places if p.place_id is not None]
-        actors = {(a.code, a.role): a for b in standing for a in b.envelope.actors}
+        # Each where it was named first, and as the survivor's own record calls it.
+        actors = {(a.code, a.role): a for bs in (standing, own) for b in bs for a in b.envelope.actors}
         links = {(li.rel, li.target): li for b in standing for li in b.envelope.links}
         streams = dict.fromkeys(e.stream for e in events)
         return {
             "absorbed": tuple(s for s in streams if s != stream),
-            **({} if first is None else _begin(first, self.zone)),
+            **({} if first is None else _begin(first, self.zone, kind)),
             "place": next(iter(found or places), None),
             "actors": tuple(actors.values()),
             "links": tuple(links.values()),
@@ -306,6 +309,18 @@ class _Family:
 
     def _ignore(self, e: Recorded, reason: str) -> None:
         self.ignored[e.stream].append(Ignored(event=e.event_id, type=e.type, reason=reason))
+
+
+def _own_first(standing: list[AnyEffective], once: Collection[str]) -> None:
+    """Put what is absorbed, of types that count once, after the survivor's own events of its type."""
+    if not once or not any(b.absorbed for b in standing):
+        return
+    last = {b.recorded.type: b.order for b in standing if not b.absorbed and b.recorded.type in once}
+
+    def taken(b: AnyEffective) -> tuple[tuple[datetime, int], bool]:
+        return max(b.order, last.get(b.recorded.type, b.order)) if b.absorbed else b.order, b.absorbed
+
+    standing.sort(key=taken)
 
 
 RANKS: Final = {"unverified": 0, "single_source": 1, "corroborated": 2, "verified": 3}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from incidentlog.subjects.envelope import E, Envelope, ResolvedPlace
 from incidentlog.subjects.registry import EVENTS, Registry
-from incidentlog.subjects.values import end_of_day_instant
+from incidentlog.subjects.values import When, end_of_day_instant
 
 
 @dataclass(eq=False)
@@ -131,6 +131,14 @@ class Effective(Generic[E]):
     def since(self) -> datetime:
         """When it began, in the world."""
         return self.envelope.occurred.since
+
+    def as_of(self, stated: When | None) -> datetime:
+        """As of when something is told: as the event states, else when a source first said so, else when it was.
+
+        Never when it was recorded: an old report that is imported today would outdate what was learned after it.
+        """
+        said = self.envelope.reported_at if stated is None else stated
+        return self.envelope.occurred.until if said is None else end_of_day_instant(said, self.tz)
 
     @property
     def order(self) -> tuple[datetime, int]:

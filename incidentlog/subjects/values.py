@@ -275,15 +275,19 @@ class Occurred(Model):
             case _:
                 return day, day + timedelta(days=1)
 
-    def buckets(self, zone: str) -> "Buckets":
+    def buckets(self, zone: str, *, lasting: bool = False) -> "Buckets":
         """The day, ISO week and month in a zone in which the whole of it lies; null where it lies in no single one.
 
-        A time is of the day on which it began, however long it took. Of whole days it may have been any, so that a week
-        that lies in two months is in neither, and what is known to the month is in no week (E12).
+        A time is of the day on which it began, however long it took; and so are days, if it is `lasting`. Else it may
+        have been on any of the days, so that a week that lies in two months is in neither, and what is known to the
+        month is in no week (E12).
         """
-        known: tuple[str, Buckets] | None = self.__dict__.get("_known_buckets")
-        if known is None or known[0] != zone:  # nearly every projection asks, and nearly always in one zone
-            known = self.__dict__["_known_buckets"] = zone, _buckets(*(self.dates(zone) or (None, None)))
+        asked = zone, lasting
+        known: tuple[tuple[str, bool], Buckets] | None = self.__dict__.get("_known_buckets")
+        if known is None or known[0] != asked:  # nearly every projection asks, and nearly always in one zone
+            first, last = self.dates(zone) or (None, None)
+            last = first if lasting and self.precision == "day" else last
+            known = self.__dict__["_known_buckets"] = asked, _buckets(first, last)
         return known[1]
 
     def dates(self, zone: str) -> tuple[date, date] | None:

@@ -117,7 +117,13 @@ async def following(
     pool = await access.pool("reader")
     grown = Wakeup()
     writer, runner = Writer(access, grown=lambda _: grown.ring()), Runner(access, grown)
-    hub = Hub(pool, await read_log(pool), runner, clock, **{"encode_event": partial(encode_event, zone="Europe/Kyiv"), **options})
+    hub = Hub(
+        pool,
+        await read_log(pool),
+        runner,
+        clock,
+        **{"encode_event": partial(encode_event, zone="Europe/Kyiv"), **options},
+    )
     node = Node(access, pool, writer, runner, hub, clock)
 
     @web.middleware

@@ -62,3 +62,14 @@ def test_a_bucket_counts_only_what_lies_in_it_as_a_whole(
     tally: str, occurred: Event, day: str | None, week: str | None, month: str | None
 ):
     assert tuple(bucket(tally, by, occurred) for by in BUCKETS) == (day, week, month)
+
+
+def test_what_takes_days_is_counted_on_the_first_of_them():
+    held = event(
+        "talk.held", "talk:a", occurred=whole("day", "2025-09-30", "2025-10-02"),
+        actors=[{"code": "UKR", "role": "party"}, {"code": "USA", "role": "party"}],
+        track="peace", format="bilateral", level="delegation", direct_ua_ru=False, outcome="none",
+    )  # fmt: skip
+    for tally in ("daily_timeline", "actor_participation"):
+        rows = [row for by in BUCKETS for row in given(held).shows(tally, by=(by,))]
+        assert rows == ["2025-09-30", "2025-W40", "2025-09"]
