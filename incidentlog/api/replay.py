@@ -228,6 +228,8 @@ def _parse(request: web.Request, identity: LogIdentity) -> Asked:
     if by not in {"recorded", "occurred"}:
         faults.append(Fault("/by", "unknown_value", "by is recorded or occurred"))
     since, until = (_instant(request, name, identity.zone, faults) for name in ("from", "to"))
+    if since is not None and until is not None and until < since:
+        faults.append(Fault("/to", "ends_before_start", "to is before from"))
     speed = _number(request, "speed", 1.0, FASTEST, faults)
     max_gap = _number(request, "max_gap", 5.0, LONGEST_GAP, faults)
     place = _place(request, by, identity, faults)

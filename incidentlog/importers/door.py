@@ -10,7 +10,7 @@ from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Final
@@ -40,6 +40,7 @@ from incidentlog.subjects.values import (
     TLP_LABELS,
     Occurred,
     end_of_day_instant,
+    parse_when,
     start_instant,
 )
 
@@ -99,8 +100,7 @@ class Door:
         except ValidationError as invalid:
             faults += _faults(invalid.errors(include_url=False, include_input=False), sent)
         faults += self._more_faults(sent, event_type, envelope)
-        if b"\\u0000" in raw:
-            faults += _nul_faults(sent)
+        faults += self._faults_within(raw, sent, envelope)
         resolved = None
         if envelope is not None and envelope.place is not None and not faults:
             try:
@@ -176,6 +176,15 @@ class Door:
         except PlaceError as wrong:
             yield Fault("/data/lat", wrong.code, str(wrong))
 
+    def _faults_within(self, raw: bytes, sent: Mapping[str, Any], envelope: Envelope[Any] | None) -> Iterable[Fault]:
+        """What is looked for at any depth, where one look at the text says that it may be there."""
+        if b"\\u0000" in raw:
+            yield from _nul_faults(sent)
+        if _ENDS.search(raw):
+            yield from _backward_faults(sent.get("data"), self._zone if envelope is None else envelope.occurred.tz)
+        if envelope is not None and isinstance(envelope.data, RecordAmended):
+            yield from _patch_faults(sent["data"]["patch"])
+
     async def admit(
         self, pool: Pool, candidates: Sequence[Candidate], *, clearance: int = RED
     ) -> dict[int, list[Fault]]:
@@ -187,7 +196,8 @@ class Door:
         """
         if not any(is_record_event(c.command.type) for c in candidates):
             return {}
-        wanted = {c.envelope.data.target for c in candidates if isinstance(c.envelope.data, Targeting)}
+        targets = (c.envelope.data.target for c in candidates if isinstance(c.envelope.data, Targeting))
+        wanted = {target for target in targets if target is not None}
         named = {s for c in candidates if isinstance(c.envelope.data, RecordMerged) for s in _merged(c.envelope.data)}
         known = {e.event_id: e for e in await read_ids(pool, wanted) if e.tlp <= clearance} if wanted else {}
         streams = await existing_streams(pool, named, clearance) if named else set()
@@ -197,7 +207,7 @@ class Door:
         for n, candidate in enumerate(candidates):
             found: list[Fault] = []
             data = candidate.envelope.data
-            if isinstance(data, Targeting):
+            if isinstance(data, Targeting) and data.target is not None:
                 target = known.get(data.target) or earlier.get(data.target)
                 found = self._about(candidate, data, target)
                 if isinstance(data, RecordErased) and target is not None:
@@ -359,6 +369,43 @@ def _nul_faults(sent: Mapping[str, Any]) -> Iterable[Fault]:
         if ("\0" in value if isinstance(value, str) else isinstance(value, dict) and any("\0" in key for key in value))
     )
     return islice(found, FAULTS)
+
+
+_STARTS: Final = {
+    "until": "from",
+    "to": "from",
+    "end": "start",
+    "effective_until": "effective_from",
+    "stated_until": "stated_from",
+    "field_to": "field_from",
+}
+"""What ends, and what begins it, in one object."""
+_ENDS: Final = re.compile(rb'"(until|to|end|effective_until|stated_until|field_to)"')
+
+
+def _backward_faults(data: Any, zone: str) -> Iterable[Fault]:
+    """Where something ends before it starts, in an event's data or in a patch; what is no time is told elsewhere."""
+    for path, value in walk(data):
+        if not isinstance(value, dict):
+            continue
+        for end, start in _STARTS.items():
+            begins, ends = _time(value.get(start)), _time(value.get(end))
+            if begins is not None and ends is not None and start_instant(ends, zone) < start_instant(begins, zone):
+                yield Fault(_joined(("data", *path, end)), "ends_before_start", f"{end} is before {start}")
+
+
+def _time(value: Any) -> date | datetime | None:
+    return parse_when(value) if isinstance(value, str) else None
+
+
+_LIKE_A_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII)
+
+
+def _patch_faults(patch: Any) -> Iterable[Fault]:
+    """A patch is read as data only when it is applied: a date or a time in it that is none is told here."""
+    for path, value in walk(patch):
+        if isinstance(value, str) and _LIKE_A_TIME.fullmatch(value) and _time(value) is None:
+            yield Fault(_joined(("data", "patch", *path)), "not_a_time", "there is no such date, time or offset")
 
 
 def _stream_faults(stream: Any, event_type: EventType) -> Iterable[Fault]:

@@ -258,7 +258,8 @@ class _Family:
         if len(levels) != 1 or len(self.open) != 1 or self.into or any(e.tlp != levels[0] for e in self.events):
             return None
         known = {e.event_id for e in self.events}
-        if any(isinstance(b.data, Targeting) and b.data.target not in known for b in self.bodies.values()):
+        spoken_of = (b.data.target for b in self.bodies.values() if isinstance(b.data, Targeting))
+        if any(target is not None and target not in known for target in spoken_of):
             return None  # it speaks of what is yet to come
         [(subject, rank)] = self.open.values()
         spoken = [e for e in self.events if e.envelope is not None and not is_record_event(e.type)]

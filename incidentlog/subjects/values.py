@@ -16,11 +16,13 @@ from pydantic import (
     PlainSerializer,
     PlainValidator,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 KYIV: Final = "Europe/Kyiv"
 """In whose days a log is counted that was not given another zone when it was made (DOMAIN §2)."""
@@ -140,9 +142,14 @@ _TIME = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]
 YEARS = range(1900, 2201)
 
 
-def _parse_when(value: Any) -> date | datetime:
+_NO_OFFSET = re.compile(r"[+-]\d\d:[6-9]\d$", re.ASCII)
+"""An offset of more than 59 minutes, which Python reads as the next hour (RFC 3339 §5.6)."""
+
+
+def _parse_when(value: Any, info: ValidationInfo) -> date | datetime:
     parsed = _parse_text(value) if isinstance(value, str) else value if isinstance(value, date) else None
-    if parsed is None:
+    # A fold and `verify` read what the door once accepted; only the door, and who reads a parameter, ask.
+    if parsed is None or (info.context is not None and isinstance(value, str) and _NO_OFFSET.search(value)):
         raise PydanticCustomError(
             "not_a_time", "give a date (2025-11-19) or a time (2025-11-19T04:00+02:00), years 1900 to 2200"
         )
@@ -175,6 +182,18 @@ When = Annotated[
     WithJsonSchema({"type": "string", "examples": ["2025-11-19", "2025-11-19T04:00:00+02:00"]}),
 ]
 """A local date, or an instant (RFC 3339; without an offset it is in the event's zone)."""
+
+
+_WHEN: TypeAdapter[Any] = TypeAdapter(When)
+
+
+def parse_when(text: str) -> date | datetime | None:
+    """A date or a time as somebody gives it now; None where it is none."""
+    try:
+        when: date | datetime = _WHEN.validate_python(text, context=True)
+    except ValidationError:
+        return None
+    return when
 
 
 class Period(Model):
@@ -243,7 +262,9 @@ class Occurred(Model):
             raise PydanticCustomError("needs_a_time", "precision {p} needs a time", {"p": self.precision})
         timed = self.precision in {"minute", "hour"}  # then it may end at once; a day may not end the day before
         if self.end is not None and (self.until < self.since or (self.until == self.since and not timed)):
-            raise PydanticCustomError("ends_before_start", "end is before start")
+            before = PydanticCustomError("ends_before_start", "end is before start")
+            fault = InitErrorDetails(type=before, loc=("end",), input=self.end)
+            raise ValidationError.from_exception_data("Occurred", [fault])
         return self
 
     @cached_property
