@@ -42,6 +42,7 @@ from incidentlog.errors import (
     WrongVersion,
 )
 from incidentlog.importers.door import Candidate
+from incidentlog.importers.foresight import foresee
 from incidentlog.projections.asking import LONGEST, fits
 from incidentlog.projections.local_days import INSTANT
 from incidentlog.projections.whereabouts import shown_place
@@ -93,11 +94,20 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     faults = await service.door.admit(service.pool, [candidate], clearance=reader.clearance)
     if faults:
         raise InvalidEvent(errors=faults[0])
+    warnings = await warnings_of(service, reader, [candidate])
     outcome = await service.writer.append(candidate.command)
     if candidate.command.type == "record.erased":
         await service.eraser.carry_out()
     seal = await seal_of(service, candidate.command.event_id, outcome) if sealed else {}
-    return _placed(request, candidate.command, outcome, seal)
+    more = {**({"warnings": [w.as_json() for w in warnings[0]]} if 0 in warnings else {}), **seal}
+    return _placed(request, candidate.command, outcome, more)
+
+
+async def warnings_of(service: Service, reader: Reader, candidates: Sequence[Candidate]) -> dict[int, list[Fault]]:
+    """Why events that may be appended will be ignored, by their number."""
+    return await foresee(
+        service.pool, candidates, zone=service.log.zone, now=service.clock.now(), clearance=reader.clearance
+    )
 
 
 EDITING: Final = frozenset({"record.amended", "record.retracted", "record.merged", "record.remarked"})

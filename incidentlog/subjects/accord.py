@@ -78,6 +78,8 @@ class Resumed(EventData):
 class Accord(Subject):
     """A ceasefire or an agreement: the life that the machine runs through, and the terms as they were given."""
 
+    selective = True
+
     life: Lifecycle = Lifecycle()
     given: dict[str, dict[str, Any]] = {}
     """The terms that an event gave, by the event's id; dates are as they were written."""

@@ -87,6 +87,7 @@ class Commitment(Subject, category="commitment"):
     """One promise. Whether it is overdue or at risk depends on the clock, and is said where it is read."""
 
     once = frozenset(f"commitment.{said}" for said in ("made", "fulfilled", "breached", "withdrawn"))
+    selective = True
 
     status: Status = "none"
     obligor: str | None = None

@@ -38,6 +38,7 @@ class Corridor(Subject, category="corridor"):
     """One corridor, which may open more than once."""
 
     once = frozenset({"corridor.opened", "corridor.closed"})
+    selective = True
 
     open: bool = False
     openings: tuple[Opening, ...] = ()

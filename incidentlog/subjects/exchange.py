@@ -112,6 +112,7 @@ class Exchange(Subject, category="exchange"):
     """What one exchange adds up to, per side. Figures of an absorbed record never add to the survivor's."""
 
     lasting = True
+    selective = True
 
     status: Literal["none", "agreed", "in_progress", "completed"] = "none"
     formula: str | None = None

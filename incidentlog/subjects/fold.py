@@ -371,6 +371,12 @@ def started(events: Iterable[Recorded]) -> dict[UUID, datetime]:
     }
 
 
+def skipped(events: Sequence[Recorded], zone: str) -> dict[UUID, str]:
+    """Of events, in position order, those that a reader of all of them sees ignored, each with its reason."""
+    subjects = _Family(events, zone).subjects().values()
+    return {i.event: i.reason for subject in subjects if isinstance(subject, Subject) for i in subject.ignored}
+
+
 def merge_patch(target: Any, patch: Any) -> Any:
     """RFC 7396: null removes a member, an object is merged into an object, anything else replaces."""
     if not isinstance(patch, Mapping):

@@ -126,6 +126,7 @@ class Talk(Subject, category="talk"):
 
     once = frozenset({"talk.held", "talk.cancelled"})
     lasting = True
+    selective = True
 
     status: Status = "none"
     track: str | None = None
