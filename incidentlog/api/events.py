@@ -52,7 +52,8 @@ from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import read_ids, read_record_events, read_stream, search_events
 from incidentlog.subjects.fold import statuses
 from incidentlog.subjects.recorded import Recorded
-from incidentlog.subjects.values import TLP_LABELS, Occurred, local_date
+from incidentlog.subjects.values import TLP_LABELS, Occurred, Reading, local_date
+from incidentlog.zones import by, data_of
 
 IDEMPOTENCY: Final = UUID("6f1f9a4e-7d0c-5a3e-9f0e-2f7a1f8f6c51")
 """The namespace of ids made from `Idempotency-Key` headers (RFC 9562 §5.5)."""
@@ -195,7 +196,7 @@ async def list_events(request: web.Request) -> web.Response:
     after = number_of(request, "after", default=0, most=2**53 - 1)
     limit = limit_of(request, default=100, most=1_000)
     own = {*MOMENT, "after", "limit", "min_position", "format"}
-    wanted = parse_event_filter(several(request, own), service.log.zone)
+    wanted = parse_event_filter(several(request, own), service.log.calendar)
     found, reach = list[Recorded](), after
     for _ in range(STRETCHES):
         found, reach = await search_events(
@@ -310,7 +311,7 @@ def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
         "type": e.type,
         "schema_version": e.schema_version,
         "occurred": e.raw["occurred"],
-        "local": _local(e.raw["occurred"], zone),
+        "local": _local(e, zone),
         "reported_at": sent.get("reported_at"),
         "recorded_at": e.recorded_at,
         "recorded_by": e.recorded_by,
@@ -328,17 +329,18 @@ def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
     }
 
 
-def _local(raw: Any, zone: str) -> dict[str, str | None]:
+def _local(e: Recorded, zone: str) -> dict[str, str | None]:
     """When it was in the log's zone: its first and last day there, and of times the times, with their offset.
 
     All null where that is unknown, or today's rules do not take what was once recorded.
     """
     try:
-        occurred = Occurred.model_validate(raw)
+        occurred = Occurred.model_validate(e.raw["occurred"], context=Reading(e.zone_data))
     except ValidationError:
         return dict.fromkeys(LOCAL)
     dates, times = occurred.dates(zone), occurred.times(zone)
     if dates is not None and times is not None:
-        dates = dates[0], local_date(max(occurred.since, occurred.until - INSTANT), zone)
+        last = max(occurred.since, occurred.until - INSTANT)
+        dates = dates[0], local_date(last, by(zone, data_of(occurred.tz)))
     told = (*(dates or (None, None)), *(times or (None, None)))
     return {name: when and when.isoformat() for name, when in zip(LOCAL, told, strict=True)}

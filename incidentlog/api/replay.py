@@ -227,7 +227,7 @@ def _parse(request: web.Request, identity: LogIdentity) -> Asked:
     by = request.query.get("by", "recorded")
     if by not in {"recorded", "occurred"}:
         faults.append(Fault("/by", "unknown_value", "by is recorded or occurred"))
-    since, until = (_instant(request, name, identity.zone, faults) for name in ("from", "to"))
+    since, until = (_instant(request, name, identity.calendar, faults) for name in ("from", "to"))
     if since is not None and until is not None and until < since:
         faults.append(Fault("/to", "ends_before_start", "to is before from"))
     speed = _number(request, "speed", 1.0, FASTEST, faults)

@@ -151,7 +151,7 @@ async def running(
         encode_event=partial(encode_event, zone=identity.zone),
         authenticate=authenticate,
     )
-    door = Door(known, clock, identity.zone)
+    door = Door(known, clock, identity.calendar)
 
     async def rebuild() -> None:
         await _build_anew(access, pool)

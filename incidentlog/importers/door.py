@@ -39,10 +39,12 @@ from incidentlog.subjects.registry import ALWAYS_CLEAR, EVENTS, EventType, Regis
 from incidentlog.subjects.values import (
     TLP_LABELS,
     Occurred,
+    Reading,
     end_of_day_instant,
     parse_when,
     start_instant,
 )
+from incidentlog.zones import by, data_of, is_zone, packaged, plain_name
 
 LINE: Final = 256 * 1024
 """The most bytes of one event."""
@@ -70,8 +72,10 @@ class Door:
     """Judges events one by one."""
 
     def __init__(self, known: Known, clock: Clock, zone: str, registry: Registry = EVENTS) -> None:
-        """`zone` is the log's, for the times that the server fills in."""
-        self._known, self._clock, self._zone, self._registry = known, clock, zone, registry
+        """`zone` is the log's, for the times that the server fills in; by its zone data all dates are read."""
+        self._known, self._clock, self._zone, self._registry = known, clock, plain_name(zone), registry
+        self._zone_data = data_of(zone) or packaged().id
+        self._reading = Reading(self._zone_data, known.knows_actor, is_new=True)
 
     def read(
         self, raw: bytes, *, recorded_by: str, default_id: UUID | None = None, stream: str | None = None
@@ -96,7 +100,7 @@ class Door:
         faults: list[Fault] = []
         envelope: Envelope[Any] | None = None
         try:
-            envelope = event_type.envelope.model_validate_json(raw, context=self._known)
+            envelope = event_type.envelope.model_validate_json(raw, context=self._reading)
         except ValidationError as invalid:
             faults += _faults(invalid.errors(include_url=False, include_input=False), sent)
         faults += self._more_faults(sent, event_type, envelope)
@@ -121,6 +125,7 @@ class Door:
             verification=envelope.verification,
             occurred=envelope.occurred,
             occurred_raw=occurred_raw,
+            zone_data=self._zone_data,
             body=canonical({k: v for k, v in sent.items() if k not in _NOT_CONTENT}),
             expected_version=envelope.expected_version,
             reported_at=None
@@ -158,7 +163,7 @@ class Door:
         if isinstance(country, str) and not self._known.knows_country(country):
             yield Fault("/place/country", "unknown_code", f"unknown country code '{country[:8]}'")
         latest = self._clock.now() + AHEAD
-        occurred = envelope.occurred if envelope is not None else _occurred(sent.get("occurred"))
+        occurred = envelope.occurred if envelope is not None else self._occurred(sent.get("occurred"))
         if occurred is not None:
             if occurred.since > latest:
                 yield Fault("/occurred/start", "in_the_future", "it has not happened yet")
@@ -184,6 +189,13 @@ class Door:
             yield from _backward_faults(sent.get("data"), self._zone if envelope is None else envelope.occurred.tz)
         if envelope is not None and isinstance(envelope.data, RecordAmended):
             yield from _patch_faults(sent["data"]["patch"])
+
+    def _occurred(self, raw: Any) -> Occurred | None:
+        """The time of an event that has other faults, so that its own are told with them."""
+        try:
+            return Occurred.model_validate(raw, context=self._reading)
+        except ValidationError:
+            return None
 
     async def admit(
         self, pool: Pool, candidates: Sequence[Candidate], *, clearance: int = RED
@@ -230,9 +242,13 @@ class Door:
             candidate.command.stream = stream
         if candidate.command.stream != stream:
             return [Fault("/stream", "other_stream", f"the target is on {stream}: so must be what is said of it")]
-        if isinstance(data, RecordAmended) and data.patch.place is not None:
-            return self._resolve_patch(candidate, data, target)
-        return []
+        if not isinstance(data, RecordAmended):
+            return []
+        faults = [] if data.patch.place is None else self._resolve_patch(candidate, data, target)
+        zone = (data.patch.occurred or {}).get("tz")
+        if isinstance(zone, str) and not is_zone(by(zone, self._zone_data)):
+            faults.append(Fault("/data/patch/occurred/tz", "unknown_code", f"unknown time zone '{zone[:64]}'"))
+        return faults
 
     def _resolve_patch(self, candidate: Candidate, data: RecordAmended, target: Recorded | Candidate) -> list[Fault]:
         """Resolve the place that an amendment makes of its target's, and keep it with the amendment."""
@@ -418,14 +434,6 @@ def _stream_faults(stream: Any, event_type: EventType) -> Iterable[Fault]:
     if event_type.categories and category not in event_type.categories:
         choice = " or ".join(event_type.categories)
         yield Fault("/stream", "wrong_category", f"{event_type.name} stands on a {choice}, not on a {category}")
-
-
-def _occurred(raw: Any) -> Occurred | None:
-    """The time of an event that has other faults, so that its own are told with them."""
-    try:
-        return Occurred.model_validate(raw)
-    except ValidationError:
-        return None
 
 
 def _merged(data: RecordMerged) -> Iterable[str]:

@@ -23,6 +23,7 @@ from incidentlog.subjects.record import (
 from incidentlog.subjects.recorded import AnyEffective, Effective, Recorded, read_envelope
 from incidentlog.subjects.subject import Absorbed, Entry, Ignored, Status, Subject
 from incidentlog.subjects.values import Tlp, tlp_level
+from incidentlog.zones import by
 
 SUBJECT_VERSION: Final = 5
 """Raised when a fold changes its answers: subjects, and what hangs on them, are then rebuilt."""
@@ -88,7 +89,7 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     envelope = e.envelope
     if envelope is None or is_record_event(e.type):
         return None
-    order = envelope.occurred.since, e.position
+    order, zone = (envelope.occurred.since, e.position), by(zone, e.zone_data)
     if grown is not None and (e.stream != grown.subject.stream or e.tlp != grown.level or order < grown.latest):
         return None  # another stream is in the family when a merge named it that counts no more
     body = Effective(e, envelope, e.place, absorbed=False)
@@ -100,6 +101,8 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     rank, said = confirmed(grown.rank, subject.verification, envelope.verification)
     entry = Entry(event=e.event_id, type=e.type, position=e.position, occurred=envelope.occurred, status="effective")
     common: dict[str, Any] = {"verification": said, "entries": (*subject.entries, entry)}
+    if subject.zone != zone:
+        common["zone"] = zone
     if not subject.is_current:
         common |= _begin(body, zone, subject)
     if e.place is not None and (subject.place is None or subject.place.place_id is None):
@@ -152,6 +155,10 @@ class _Family:
     open: dict[str, tuple[Subject, int]] = field(default_factory=dict)
     """Each subject before it was completed, and how well it is confirmed."""
 
+    def __post_init__(self) -> None:
+        if self.events:
+            self.zone = by(self.zone, self.events[-1].zone_data)
+
     def subjects(self) -> dict[str, Subject | Absorbed]:
         self.correct()
         self._merge()
@@ -189,15 +196,17 @@ class _Family:
         envelope, place = e.envelope, e.place
         if envelope is None:
             return None
-        raw = e.raw if patches else {}
+        raw, zone_data = e.raw if patches else {}, e.zone_data
         for amendment, said in reversed(patches):  # gathered newest first, applied in position order
             patch = said.patch.model_dump(mode="json", exclude_unset=True)
             merged = {**raw, **{k: merge_patch(raw.get(k), v) for k, v in patch.items()}}
-            changed = read_envelope(e.type, merged, e.registry)
+            # Dates are meant by the zone data of what said them last: a patch of `occurred` or `data` says them all.
+            now = amendment.zone_data if patch.keys() & {"occurred", "data"} else zone_data
+            changed = read_envelope(e.type, merged, e.registry, now)
             if changed is None:
                 self._ignore(amendment, "the amended event would not be valid")
                 continue
-            raw, envelope = merged, changed
+            raw, envelope, zone_data = merged, changed, now
             self.amended.add(e.event_id)
             if "place" in patch:
                 place = amendment.place if envelope.place is not None else None

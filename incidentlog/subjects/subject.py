@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 
 from incidentlog.subjects.envelope import Actor, Link, ResolvedPlace
 from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.values import KYIV, Buckets, Model, Occurred, Verification
+from incidentlog.subjects.values import KYIV, Buckets, Model, Occurred, Verification, Zone
 
 OPEN: Final[tuple[Any, ...]] = (None, (), {})
 """What a field holds of which nothing was told."""
@@ -81,8 +81,8 @@ class Subject(Model):
     """From when it counts: the start, or when it was recorded, should a clock have been ahead (DOMAIN §3)."""
     calendar: Buckets | None = None
     """Its day, week and month in the log's zone."""
-    zone: str = KYIV
-    """The log's zone, in whose local days it is counted."""
+    zone: Zone = KYIV
+    """The log's zone, in whose local days it is counted, by the zone data of the last event that it is made of."""
     place: ResolvedPlace | None = None
     """The first place that was found in the gazetteer, else the first that was given."""
     actors: tuple[Actor, ...] = ()
