@@ -19,6 +19,7 @@ from uuid import uuid4
 from typer.testing import CliRunner
 
 from incidentlog.cli.app import app
+from tests.quiet import logging_put_back
 
 LIMIT_SECONDS = 60
 
@@ -28,7 +29,6 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv[0] = "incidentlog"
 from incidentlog.cli import main
-from tests.quiet import logging_put_back
 main()
 """
 
