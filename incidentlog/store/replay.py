@@ -41,4 +41,4 @@ async def read_amended_times(pool: Pool | Connection, upto: int, clearance: int)
 
 async def read_at(pool: Pool | Connection, positions: Iterable[int]) -> list[Recorded]:
     """The events at some positions, in their order."""
-    return [Recorded(*row) for row in await pool.fetch(query("replay", "at"), list(positions))]
+    return await recorded(pool, await pool.fetch(query("replay", "at"), list(positions)))

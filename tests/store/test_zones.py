@@ -1,9 +1,12 @@
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import orjson
 import pytest
 
+import incidentlog
 from incidentlog import zones
 from incidentlog.clock import SystemClock
 from incidentlog.importers import Door, Known
@@ -11,6 +14,7 @@ from incidentlog.store.append import append
 from incidentlog.store.connect import Access, Connection
 from incidentlog.store.migrate import migrate
 from incidentlog.store.read import read_after, read_log
+from incidentlog.store.replay import read_at, read_occurred
 from incidentlog.store.zones import keep_zone_data, true_zone_data
 from incidentlog.zones import by, packaged
 from tests.commands import strike
@@ -86,6 +90,28 @@ async def test_what_is_older_than_the_names_is_read_by_the_first_zone_data_of_th
     assert (older.zone_data, newer.zone_data) == (FORMERLY.id, LATER.id)
     assert older.envelope is not None
     assert older.envelope.occurred.tz == f"Europe/Kyiv@{FORMERLY.id}"
+    by_position = await read_at(connection, [1, 2])
+    happened = await read_occurred(
+        connection,
+        since=datetime.min.replace(tzinfo=UTC),
+        after=0,
+        until=datetime(2100, 1, 1, tzinfo=UTC),
+        upto=2,
+        limit=2,
+    )
+    for road in (by_position, [h.event for h in happened]):
+        assert {e.position: e.zone_data for e in road} == {1: FORMERLY.id, 2: LATER.id}
+
+
+def test_a_row_becomes_an_event_in_one_place():
+    """Else it would not be known by which zone data its dates are meant."""
+    package = Path(incidentlog.__file__).parent
+    made = [
+        path.name
+        for path in sorted(package.rglob("*.py"))
+        for _ in re.findall(r"\bRecorded\(\*", path.read_text("utf-8"))
+    ]
+    assert made == ["read.py"]
 
 
 async def test_all_zone_data_of_a_log_are_known_once_it_was_opened(
