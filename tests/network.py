@@ -4,18 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from incidentlog.embedded import Server
 from incidentlog.store.connect import Access
 
 CHUNK = 65_536
+L = TypeVar("L", bound="Line")
 
 
 class Line:
     """A TCP proxy to a port of this machine."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int = 0) -> None:
         self.target = target
         self.port = 0
         self._flowing = asyncio.Event()
@@ -27,6 +29,7 @@ class Line:
         self._flowing.clear()
 
     def flow(self) -> None:
+        """What is sent arrives again."""
         self._flowing.set()
 
     def cut(self) -> None:
@@ -43,7 +46,9 @@ class Line:
         both = {writer, to_server}
         self._open |= both
         try:
-            await asyncio.gather(self._carry(reader, to_server, both), self._carry(from_server, writer, both))
+            async with asyncio.TaskGroup() as ways:
+                ways.create_task(self._carry(reader, to_server, both))
+                ways.create_task(self._carry_back(from_server, writer, both))
         finally:
             self._open -= both
             for each in both:
@@ -60,11 +65,23 @@ class Line:
         for each in both:  # one way is closed: the other has nobody to speak to
             each.transport.abort()
 
+    async def _carry_back(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, both: set[asyncio.StreamWriter]
+    ) -> None:
+        """From the server to whoever asked it."""
+        await self._carry(source, sink, both)
+
 
 @asynccontextmanager
 async def line(target: int) -> AsyncIterator[Line]:
     """A line to a port until the block ends."""
-    made = Line(target)
+    async with laid(Line(target)) as made:
+        yield made
+
+
+@asynccontextmanager
+async def laid(made: L) -> AsyncIterator[L]:
+    """Let a line be there, at a port of its own, until the block ends."""
     tasks: set[asyncio.Task[None]] = set()
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

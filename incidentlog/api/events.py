@@ -44,7 +44,7 @@ from incidentlog.errors import (
 from incidentlog.importers.door import Candidate
 from incidentlog.importers.foresight import foresee
 from incidentlog.projections.asking import LONGEST, fits
-from incidentlog.projections.local_days import INSTANT
+from incidentlog.projections.local_days import days_of
 from incidentlog.projections.whereabouts import shown_place
 from incidentlog.store import append as log
 from incidentlog.store.erase import with_private
@@ -52,8 +52,7 @@ from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import read_ids, read_record_events, read_stream, search_events
 from incidentlog.subjects.fold import statuses
 from incidentlog.subjects.recorded import Recorded
-from incidentlog.subjects.values import TLP_LABELS, Occurred, Reading, local_date
-from incidentlog.zones import by, data_of
+from incidentlog.subjects.values import TLP_LABELS, Occurred, Reading
 
 IDEMPOTENCY: Final = UUID("6f1f9a4e-7d0c-5a3e-9f0e-2f7a1f8f6c51")
 """The namespace of ids made from `Idempotency-Key` headers (RFC 9562 §5.5)."""
@@ -338,9 +337,7 @@ def _local(e: Recorded, zone: str) -> dict[str, str | None]:
         occurred = Occurred.model_validate(e.raw["occurred"], context=Reading(e.zone_data))
     except ValidationError:
         return dict.fromkeys(LOCAL)
-    dates, times = occurred.dates(zone), occurred.times(zone)
-    if dates is not None and times is not None:
-        last = max(occurred.since, occurred.until - INSTANT)
-        dates = dates[0], local_date(last, by(zone, data_of(occurred.tz)))
+    times = occurred.times(zone)
+    dates = occurred.dates(zone) if times is None else days_of(occurred, zone)
     told = (*(dates or (None, None)), *(times or (None, None)))
     return {name: when and when.isoformat() for name, when in zip(LOCAL, told, strict=True)}

@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from incidentlog.clock import Clock
+from incidentlog.projections.local_days import INSTANT
 from incidentlog.store.connect import Pool
-from incidentlog.store.read import INSTANT, EventFilter, position_at, read_ids, read_record_events, search_events
+from incidentlog.store.read import EventFilter, position_at, read_ids, read_record_events, search_events
 from incidentlog.store.replay import Happened, occurred_at, read_amended_times, read_at, read_occurred
 from incidentlog.subjects.fold import started, statuses
 from incidentlog.subjects.recorded import Recorded

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from incidentlog.places import distance_km
+from incidentlog.projections.local_days import INSTANT
 from incidentlog.projections.whereabouts import FINE, place_key
 from incidentlog.subjects.alert import Alert
 from incidentlog.subjects.envelope import ResolvedPlace
@@ -20,7 +21,6 @@ LONGEST: Final = timedelta(days=32)
 
 What is known to the year only is not looked for from something later in it.
 """
-INSTANT: Final = timedelta(microseconds=1)
 
 Where = Literal["same_place", "near"]
 

@@ -12,6 +12,7 @@ from incidentlog.zones import by, data_of
 FINE: Final = frozenset({"minute", "hour", "day"})
 """Precisions that name a day."""
 INSTANT: Final = timedelta(microseconds=1)
+"""What lies between two instants that the log can tell apart."""
 
 
 def next_midnight(at: datetime, zone: str) -> datetime:

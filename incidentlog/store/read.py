@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from incidentlog.projections.local_days import INSTANT
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.zones import first_zone_data, learn_zone_data
@@ -14,8 +15,6 @@ from incidentlog.zones import by
 
 STRETCH: Final = 20_000
 """How much of the log one filtered read looks through before it answers with where it got."""
-INSTANT: Final = timedelta(microseconds=1)
-"""What lies between two instants that the log can tell apart."""
 
 
 @dataclass(frozen=True, slots=True)

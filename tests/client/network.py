@@ -8,15 +8,14 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-CHUNK = 65_536
+from tests.network import CHUNK, Line, laid
 
 
-class Network:
+class Network(Line):
     """A TCP proxy to `target`, a port of this machine, at `port`."""
 
     def __init__(self) -> None:
-        self.target = 0
-        self.port = 0
+        super().__init__()
         self.refusing = False
         self.cut_after: int | None = None
         """Cut whichever connection carries this many more bytes to the client: most often within a message."""
@@ -26,9 +25,6 @@ class Network:
         self.delay_seconds = 0.0
         self.drip: int | None = None
         """At most so many bytes at a time."""
-        self._flowing = asyncio.Event()
-        self._flowing.set()
-        self._open: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -38,49 +34,15 @@ class Network:
         """From now on nothing happens to what is sent."""
         self.refusing, self.cut_after, self.delay_seconds, self.drip = False, None, 0.0, None
         self.lose = self.repeat = 0
-        self._flowing.set()
-
-    def stall(self) -> None:
-        """Nothing arrives any more, and nobody is told."""
-        self._flowing.clear()
-
-    def cut(self) -> None:
-        """Every connection is gone, with whatever was on its way."""
-        for writer in list(self._open):
-            writer.transport.abort()
+        self.flow()
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refusing:
             writer.transport.abort()
             return
-        try:
-            from_service, to_service = await asyncio.open_connection("127.0.0.1", self.target)
-        except OSError:
-            writer.transport.abort()
-            return
-        both = {writer, to_service}
-        self._open |= both
-        try:
-            async with asyncio.TaskGroup() as ways:
-                ways.create_task(self._carry(reader, to_service, both))
-                ways.create_task(self._carry_messages(from_service, writer, both))
-        finally:
-            self._open -= both
-            for each in both:
-                each.transport.abort()
+        await super().connected(reader, writer)
 
-    async def _carry(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, both: set[asyncio.StreamWriter]
-    ) -> None:
-        with suppress(OSError):
-            while piece := await source.read(CHUNK):
-                await self._flowing.wait()
-                sink.write(piece)
-                await sink.drain()
-        for each in both:  # one way is closed: the other has nobody to speak to
-            each.transport.abort()
-
-    async def _carry_messages(
+    async def _carry_back(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, both: set[asyncio.StreamWriter]
     ) -> None:
         """From the service to the client: piece by piece, or message by message once it is a WebSocket."""
@@ -149,21 +111,5 @@ async def _frame(source: asyncio.StreamReader) -> bytes:
 @asynccontextmanager
 async def network() -> AsyncIterator[Network]:
     """A network until the block ends; it reaches nothing before it has a `target`."""
-    made = Network()
-    tasks: set[asyncio.Task[None]] = set()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(made.connected(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    listening = await asyncio.start_server(connected, "127.0.0.1", 0)
-    made.port = listening.sockets[0].getsockname()[1]
-    try:
+    async with laid(Network()) as made:
         yield made
-    finally:
-        listening.close()
-        made.cut()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
