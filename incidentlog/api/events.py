@@ -51,8 +51,8 @@ from incidentlog.store.erase import with_private
 from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import read_ids, read_record_events, read_stream, search_events
 from incidentlog.subjects.fold import statuses
-from incidentlog.subjects.recorded import Recorded
-from incidentlog.subjects.values import TLP_LABELS, Occurred, Reading
+from incidentlog.subjects.recorded import Recorded, reading_by
+from incidentlog.subjects.values import TLP_LABELS, Occurred
 
 IDEMPOTENCY: Final = UUID("6f1f9a4e-7d0c-5a3e-9f0e-2f7a1f8f6c51")
 """The namespace of ids made from `Idempotency-Key` headers (RFC 9562 §5.5)."""
@@ -334,7 +334,7 @@ def _local(e: Recorded, zone: str) -> dict[str, str | None]:
     All null where that is unknown, or today's rules do not take what was once recorded.
     """
     try:
-        occurred = Occurred.model_validate(e.raw["occurred"], context=Reading(e.zone_data))
+        occurred = Occurred.model_validate(e.raw["occurred"], context=reading_by(e.zone_data))
     except ValidationError:
         return dict.fromkeys(LOCAL)
     times = occurred.times(zone)

@@ -8,6 +8,7 @@ import orjson
 from pydantic import ValidationError
 
 from incidentlog.store.parts import Row
+from incidentlog.subjects.recorded import reading_by
 from incidentlog.subjects.registry import EVENTS, Registry
 from incidentlog.subjects.values import Occurred, Reading, end_of_day_instant
 
@@ -20,7 +21,7 @@ _FROM_PLACE: Final = ("place_id", "country", "admin1", "lat", "lon")
 def false_columns(row: Row, registry: Registry = EVENTS) -> Iterator[str]:
     """The columns that do not say what body and meta say."""
     meta: dict[str, Any] = orjson.loads(row.meta)
-    reading = Reading(meta.get("zone_data"))
+    reading = reading_by(meta.get("zone_data"))
     place: dict[str, Any] = meta.get("place") or {}
     occurred = _occurred(meta, reading)
     expected: dict[str, Any] = {name: meta.get(name) for name in _FROM_META}

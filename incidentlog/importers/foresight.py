@@ -115,7 +115,7 @@ def _as_recorded(candidate: Candidate, position: int, now: datetime) -> Recorded
         recorded_by=c.recorded_by,
         tlp=c.tlp,
         body=c.body,
-        meta=orjson.dumps({"occurred": c.occurred_raw, "place": place}).decode(),
+        meta=orjson.dumps({"occurred": c.occurred_raw, "place": place, "zone_data": c.zone_data}).decode(),
     )
 
 

@@ -112,13 +112,14 @@ def _parse(type_name: str, text: str | bytes, registry: Registry, zone_data: str
     if event_type is None:
         return None
     try:
-        return event_type.envelope.model_validate_json(text, context=_reading(zone_data))
+        return event_type.envelope.model_validate_json(text, context=reading_by(zone_data))
     except ValidationError:
         return None
 
 
 @lru_cache(maxsize=100)
-def _reading(zone_data: str | None) -> Reading:
+def reading_by(zone_data: str | None) -> Reading:
+    """How an event of the log's is read whose dates are meant by these zone data."""
     return Reading(zone_data)
 
 
