@@ -17,7 +17,7 @@ async def service(access: Access) -> AsyncIterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def timeline(server: Server) -> AsyncIterator[Served]:
     """The bundled timeline. For reading only; it is there once."""
     async with log_called("test_api_timeline", server) as access, serving(access) as served:
@@ -27,7 +27,7 @@ async def timeline(server: Server) -> AsyncIterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def busy(server: Server) -> AsyncIterator[Served]:
     """One service for all that is thrown at it."""
     async with log_called("test_api_busy", server) as access, serving(access) as served:

@@ -94,7 +94,7 @@ FIELDS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def door(server: Server) -> AsyncIterator[Served]:
     async with log_called("test_api_door", server) as access, serving(access) as served:
         await served.bulk(*TIMELINE.read_bytes().splitlines())

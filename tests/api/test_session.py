@@ -11,7 +11,7 @@ import pytest
 from incidentlog.api.keys import SESSION_FOR
 from incidentlog.config import Settings
 from incidentlog.live import PROTOCOL
-from incidentlog.store.connect import Access
+from incidentlog.store.connect import Access, Connection
 from incidentlog.subjects.values import Tlp
 from tests.api.serving import ADMIN, NOW, Answer, Served, make_key, serving
 from tests.commands import strike
@@ -149,14 +149,17 @@ async def test_another_service_on_the_log_knows_the_session(access: Access):
 
 
 async def test_ending_a_session_that_is_not_there_costs_the_database_next_to_nothing(
-    service: Served, monkeypatch: pytest.MonkeyPatch
+    service: Served, access: Access, monkeypatch: pytest.MonkeyPatch
 ):
     cookie = (await signed_in(service))["Cookie"].partition("=")[0]
 
-    async def connect(*_: Any) -> None:
-        raise AssertionError("a connection was made for somebody who is not known")
+    class Refusing(Access):
+        """What the routes connect with; the eraser and the notary have their own."""
 
-    monkeypatch.setattr(Access, "connect", connect)
+        async def connect(self, *_: Any, **__: Any) -> Connection:
+            raise AssertionError("a connection was made for somebody who is not known")
+
+    monkeypatch.setattr(service.service, "access", Refusing(access.admin))
     answer = await service.by(None).ask("DELETE", "/v1/session", headers={"Cookie": f"{cookie}=ils_nobody"})
     assert (answer.status, cookie_of(answer)["max-age"]) == (204, "0")
 

@@ -44,8 +44,9 @@ async def test_a_whole_export_is_verified_without_database_and_network(
     filled: Sealing, key: Verifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     folder = await exported(filled, tmp_path)
-    monkeypatch.setattr(socket, "socket", no_network)
-    checked = verify_export(folder, [key])
+    with monkeypatch.context() as patched:  # no longer: the services of other tests' fixtures live in this process
+        patched.setattr(socket, "socket", no_network)
+        checked = verify_export(folder, [key])
     assert (checked.after, checked.to, checked.head) == (0, SIZE, filled.signed())
     assert (checked.leaves, checked.opened, checked.withheld) == (SIZE, SIZE, 0)
 
