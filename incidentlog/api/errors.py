@@ -11,12 +11,15 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 
 from incidentlog.api.answers import problem
+from incidentlog.api.hosts import Hosts
 from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge, Unavailable
 from incidentlog.store.connect import lost, told, why
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 POSITION: Final = web.RequestKey("position", int)
 """Set by a route: the position that its answer is about, for the line in the log."""
+HOSTS: Final = web.AppKey("hosts", Hosts)
+"""The names by which the application may be asked."""
 REFUSED = 400
 GONE: Final = 499
 """As nginx has it: whoever asked closed the connection before there was an answer."""
@@ -45,6 +48,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     started = time.perf_counter()
     trace = trace_id(request)
     try:
+        request.app[HOSTS].admit(request)
         response = await handler(request)
     except Problem as refusal:
         response = problem(refusal, instance=request.path, trace_id=trace)

@@ -96,7 +96,7 @@ class Asked:
     form: Form
 
 
-@routes.get("/v1/replay")
+@routes.get("/v1/replay", allow_head=False)
 async def replay(request: web.Request) -> web.StreamResponse:
     """Stream history up to the head as it is now, spaced as it was, `speed` times faster; 0 does not wait.
 

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from incidentlog.addresses import listening
 from incidentlog.api.ahead import Ahead
+from incidentlog.api.hosts import Hosts
 from incidentlog.api.keys import Keys, Reader, first_key
 from incidentlog.api.nodes import Nodes
 from incidentlog.api.wire import Runner as WebRunner
@@ -79,6 +80,7 @@ class Service:
     writer: Writer
     runner: Runner | RunnerApart
     grown: Wakeup
+    hosts: Hosts
     keys: Keys
     hub: Hub
     nodes: Nodes
@@ -188,6 +190,7 @@ async def running(
         writer=writer,
         runner=runner,
         grown=grown,
+        hosts=Hosts.of(settings.host, settings.hosts),
         keys=keys,
         hub=hub,
         nodes=nodes,
@@ -342,6 +345,8 @@ async def _serve(
         with listening(settings.host, settings.port):
             await site.start()
         url = f"http://{settings.host}:{server.addresses[0][1]}"
+        if service.hosts.any:
+            log.warning("asked_by_any_name", detail="set INCIDENTLOG_HOSTS to the names by which this service is asked")
         log.info("serving", url=url, log=str(service.log.id), position=service.runner.position)
         spare_the_collector()
         if ready is not None:
