@@ -8,7 +8,6 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from zoneinfo import available_timezones
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import (
@@ -20,6 +19,7 @@ from pydantic_settings import (
 )
 
 from incidentlog.addresses import dsn_fault
+from incidentlog.zones import names
 
 FILE: Final = "incidentlog.toml"
 PREFIX: Final = "INCIDENTLOG_"
@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     @field_validator("zone")
     @classmethod
     def _is_a_zone(cls, value: str) -> str:
-        if value not in available_timezones() - {"localtime", "Factory"}:  # these mean something else elsewhere
+        if value not in names():
             raise ValueError("no such time zone; give one such as Europe/Kyiv")
         return value
 

@@ -9,12 +9,12 @@ BEGIN
                    ' incidentlog_eraser, incidentlog_reader', current_schema());
     REVOKE ALL ON FUNCTION append_events FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION append_events TO incidentlog_appender;
-    GRANT SELECT ON log, commits, events TO incidentlog_appender;
+    GRANT SELECT ON log, commits, events, zone_data TO incidentlog_appender;
     REVOKE SELECT ON event_private FROM incidentlog_appender; -- the append reads it as its owner
-    GRANT SELECT ON log, commits, events TO incidentlog_runner, incidentlog_notary, incidentlog_reader;
+    GRANT SELECT ON log, commits, events, zone_data TO incidentlog_runner, incidentlog_notary, incidentlog_reader;
     -- Who may see that there is a private part, and its digest, without seeing it.
     GRANT SELECT (position, digest) ON event_private TO incidentlog_notary, incidentlog_reader;
-    GRANT SELECT ON log, commits, events, event_private TO incidentlog_eraser;
+    GRANT SELECT ON log, commits, events, event_private, zone_data TO incidentlog_eraser;
     GRANT UPDATE (body, body_salt, body_digest, verification, reported_at, actors) ON events TO incidentlog_eraser;
     GRANT UPDATE (salt, text) ON event_private TO incidentlog_eraser;
     GRANT UPDATE (generation, erased_upto) ON log TO incidentlog_runner;

@@ -72,6 +72,8 @@ def test_a_misspelt_name_in_the_file_is_refused(tmp_path: Path):
         {"port": 70_000},
         {"zone": "Mars/Base"},
         {"zone": "localtime"},
+        {"zone": "Factory"},
+        {"zone": "posixrules"},
         {"zone": "posix/Europe/Kyiv"},
         {"schema_name": "a b"},
         {"log_level": "loud"},

@@ -7,19 +7,15 @@ import pytest
 import structlog
 
 from incidentlog.logging import configure_logging
+from tests.quiet import logging_put_back
 
 Written = Callable[[], list[dict[str, object]]]
 
 
 @pytest.fixture(autouse=True)
 def _put_back() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level, configured = root.handlers[:], root.level, structlog.get_config()
-    yield
-    logging.captureWarnings(capture=False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**configured)
+    with logging_put_back():
+        yield
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ RUN = {
         "incidentlog replay --to head": SHELL,
     },
     "docs/events.md": {"{": EVENTS},
+    "docs/formats.md": {"import json": "tests/api/test_other_tools.py::test_what_the_document_shows_reads_everything"},
     "docs/knowledge.md": {"incidentlog projection show city_incidents": SHELL},
 }
 """Of each page the blocks that are run, by how they begin, each with the test that runs it."""
@@ -69,6 +70,11 @@ NOT_RUN = {
         "900 readers alone": "what a measurement printed",
         "the notary, over events": "what a measurement printed",
         "notary off": "what a measurement printed",
+    },
+    "docs/pgbouncer.md": {
+        "INCIDENTLOG_DSN=": "addresses of another host; tests/stories/test_pgbouncer.py sets the same",
+        "[databases]": "tests/stories/pooling.py writes the same for a PgBouncer of its own",
+        "ALTER ROLE": "tests/stories/test_pgbouncer.py holds the page to every setting, and runs what is printed",
     },
     "docs/knowledge.md": {
         '{"projection": "city_incidents"': "a shortened answer; tests/api/test_diff.py holds its form"

@@ -14,7 +14,7 @@ from aiohttp import web
 from incidentlog.api.answers import answer, dumps
 from incidentlog.api.audit import is_sealed, wants_seal
 from incidentlog.api.errors import POSITION
-from incidentlog.api.events import may_append, refusal_of
+from incidentlog.api.events import may_append, refusal_of, warnings_of
 from incidentlog.api.formats import NDJSON
 from incidentlog.api.keys import Reader
 from incidentlog.api.requests import BODIES_SECONDS, SERVICE, pieces_of, reader_of, refuse_unknown
@@ -87,6 +87,8 @@ class _Taken:
     duplicates: int = 0
     last: int | None = None
     """The highest position that one of them is at."""
+    warnings: list[Fault] = field(default_factory=list)
+    """Why some will be ignored, each with its line."""
 
     def place(self, outcome: log.Appended | log.Duplicate) -> bool:
         """Note where one is; whether it is new."""
@@ -109,7 +111,8 @@ class _Taken:
 
     async def answer(self, seal: Mapping[str, Any], headers: dict[str, str]) -> web.StreamResponse:
         """What is answered, with the seal that was waited for."""
-        return answer({**self.sum(), **seal}, status=201, headers=headers)
+        warned = {"warnings_total": len(self.warnings), "warnings": [w.as_json() for w in self.warnings[:TOLD]]}
+        return answer({**self.sum(), **(warned if self.warnings else {}), **seal}, status=201, headers=headers)
 
 
 # ------------------------------------------------------------------------------------------------------- atomic
@@ -127,12 +130,13 @@ async def _append_all(request: web.Request, service: Service, reader: Reader) ->
         bad.add(lines[n], found)
     _only_first_expects(candidates, lines, bad)  # only now do record events have their targets' streams
     bad.refuse()
+    warnings = await warnings_of(service, reader, candidates)
     outcomes = await service.writer.append_atomic([c.command for c in candidates])
     _told_against(candidates, lines, outcomes, bad)
     bad.refuse()
     if any(c.command.type == "record.erased" for c in candidates):
         await service.eraser.carry_out()
-    taken = _Taken()
+    taken = _Taken(warnings=[replace(w, line=lines[n]) for n in sorted(warnings) for w in warnings[n]])
     for outcome in outcomes:
         if isinstance(outcome, log.Appended | log.Duplicate):
             taken.place(outcome)
@@ -283,6 +287,7 @@ async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "
     try:
         faults = await service.door.admit(service.pool, piece.candidates, clearance=reader.clearance)
         good = [n for n in range(len(piece.candidates)) if n not in faults]
+        warnings = await warnings_of(service, reader, [piece.candidates[n] for n in good])
         outcomes = await service.writer.append_each([piece.candidates[n].command for n in good])
     except Exception as error:
         if isinstance(error, Problem) or lost(error):
@@ -294,8 +299,8 @@ async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "
         return
     for n, found in faults.items():
         told.refused(piece.lines[n], InvalidEvent(errors=found))
-    for n, outcome in zip(good, outcomes, strict=True):
-        told.came_of(piece.lines[n], piece.candidates[n].command, outcome)
+    for nth, (n, outcome) in enumerate(zip(good, outcomes, strict=True)):
+        told.came_of(piece.lines[n], piece.candidates[n].command, outcome, warnings.get(nth, ()))
     if any(c.command.type == "record.erased" for c in piece.candidates):
         await service.eraser.carry_out()
 
@@ -318,11 +323,13 @@ class _Told(_Taken):
         self._refused = 0
         self._lines: dict[int, bytes] = {}
 
-    def came_of(self, line: int, command: log.Append, outcome: log.Outcome | Problem) -> None:
+    def came_of(
+        self, line: int, command: log.Append, outcome: log.Outcome | Problem, warnings: Sequence[Fault]
+    ) -> None:
         """Note what the log made of a line's event."""
         match outcome:
             case log.Appended() | log.Duplicate():
-                self.placed(line, command, outcome)
+                self.placed(line, command, outcome, warnings)
             case Problem() if outcome.retry_after is not None:
                 self.hold_back([line], outcome)
             case Problem():
@@ -330,10 +337,15 @@ class _Told(_Taken):
             case _:
                 self.refused(line, refusal_of(command, outcome))
 
-    def placed(self, line: int, command: log.Append, outcome: log.Appended | log.Duplicate) -> None:
+    def placed(
+        self, line: int, command: log.Append, outcome: log.Appended | log.Duplicate, warnings: Sequence[Fault]
+    ) -> None:
         """Note that a line's event is in the log."""
         status = 201 if self.place(outcome) else 200
-        self._keep(line, {"line": line, "status": status, "id": command.event_id, "position": outcome.position})
+        told: dict[str, Any] = {"line": line, "status": status, "id": command.event_id, "position": outcome.position}
+        if warnings:
+            told["warnings"] = [w.as_json() for w in warnings]
+        self._keep(line, told)
 
     def refused(self, line: int, problem: Problem) -> None:
         """Note why a line is not taken in."""

@@ -130,9 +130,9 @@ async def _pair(request: web.Request, clearance: int) -> Pair:
     """The states of knowledge, once the projections have reached them. Raises BadRequest with every fault."""
     service, query = request.app[SERVICE], request.query
     faults = repeated(request, OWN)
-    earlier = read_wanted(query, service.log.zone, FROM, faults)
+    earlier = read_wanted(query, service.log.calendar, FROM, faults)
     of_later: list[Fault] = []
-    later = read_wanted(query, service.log.zone, TO, of_later)
+    later = read_wanted(query, service.log.calendar, TO, of_later)
     faults += [fault for fault in of_later if fault not in faults]
     if earlier.known_at is None and earlier.position is None and not faults:
         faults.append(Fault("/from_known", "missing", "give from_known, or from_position"))

@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 import orjson
 from aiohttp import web
+from pydantic import ValidationError
 
 from incidentlog.api.answers import answer, dumps
 from incidentlog.api.audit import seal_of, wants_seal
@@ -41,7 +42,9 @@ from incidentlog.errors import (
     WrongVersion,
 )
 from incidentlog.importers.door import Candidate
+from incidentlog.importers.foresight import foresee
 from incidentlog.projections.asking import LONGEST, fits
+from incidentlog.projections.local_days import INSTANT
 from incidentlog.projections.whereabouts import shown_place
 from incidentlog.store import append as log
 from incidentlog.store.erase import with_private
@@ -49,13 +52,17 @@ from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import read_ids, read_record_events, read_stream, search_events
 from incidentlog.subjects.fold import statuses
 from incidentlog.subjects.recorded import Recorded
-from incidentlog.subjects.values import TLP_LABELS
+from incidentlog.subjects.values import TLP_LABELS, Occurred, Reading, local_date
+from incidentlog.zones import by, data_of
 
 IDEMPOTENCY: Final = UUID("6f1f9a4e-7d0c-5a3e-9f0e-2f7a1f8f6c51")
 """The namespace of ids made from `Idempotency-Key` headers (RFC 9562 §5.5)."""
 
 STRETCHES: Final = 500
 """How often one answer looks further while it finds nothing: through ten million positions, a few seconds of them."""
+LOCAL: Final = ("date_start", "date_end", "start", "end")
+"""What is told of an event's time in the log's zone."""
+
 _VERSION = re.compile(r'"(\d{1,5})"', re.ASCII)
 routes = web.RouteTableDef()
 
@@ -88,11 +95,20 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     faults = await service.door.admit(service.pool, [candidate], clearance=reader.clearance)
     if faults:
         raise InvalidEvent(errors=faults[0])
+    warnings = await warnings_of(service, reader, [candidate])
     outcome = await service.writer.append(candidate.command)
     if candidate.command.type == "record.erased":
         await service.eraser.carry_out()
     seal = await seal_of(service, candidate.command.event_id, outcome) if sealed else {}
-    return _placed(request, candidate.command, outcome, seal)
+    more = {**({"warnings": [w.as_json() for w in warnings[0]]} if 0 in warnings else {}), **seal}
+    return _placed(request, candidate.command, outcome, more)
+
+
+async def warnings_of(service: Service, reader: Reader, candidates: Sequence[Candidate]) -> dict[int, list[Fault]]:
+    """Why events that may be appended will be ignored, by their number."""
+    return await foresee(
+        service.pool, candidates, zone=service.log.zone, now=service.clock.now(), clearance=reader.clearance
+    )
 
 
 EDITING: Final = frozenset({"record.amended", "record.retracted", "record.merged", "record.remarked"})
@@ -180,7 +196,7 @@ async def list_events(request: web.Request) -> web.Response:
     after = number_of(request, "after", default=0, most=2**53 - 1)
     limit = limit_of(request, default=100, most=1_000)
     own = {*MOMENT, "after", "limit", "min_position", "format"}
-    wanted = parse_event_filter(several(request, own), service.log.zone)
+    wanted = parse_event_filter(several(request, own), service.log.calendar)
     found, reach = list[Recorded](), after
     for _ in range(STRETCHES):
         found, reach = await search_events(
@@ -272,13 +288,13 @@ async def _encode(service: Service, reader: Reader, events: Sequence[Recorded], 
     about = await read_record_events(service.pool, {e.stream for e in events}, moment.position, reader.clearance)
     involved = {e.position: e for e in (*about, *events)}
     told = statuses(involved[position] for position in sorted(involved))
-    return [encode_event(e, told.get(e.event_id, "effective")) for e in events]
+    return [encode_event(e, told.get(e.event_id, "effective"), service.log.zone) for e in events]
 
 
-def encode_event(e: Recorded, status: str) -> dict[str, Any]:
+def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
     """An event as it is shown: what the client sent, where the server put it, and whether it counts.
 
-    Of one whose body was erased, what the server added is left.
+    Of one whose body was erased, what the server added is left. `zone` is the log's, in whose days it is counted.
     """
     sent = e.body_as_sent
     place = sent.get("place")
@@ -295,6 +311,7 @@ def encode_event(e: Recorded, status: str) -> dict[str, Any]:
         "type": e.type,
         "schema_version": e.schema_version,
         "occurred": e.raw["occurred"],
+        "local": _local(e, zone),
         "reported_at": sent.get("reported_at"),
         "recorded_at": e.recorded_at,
         "recorded_by": e.recorded_by,
@@ -310,3 +327,20 @@ def encode_event(e: Recorded, status: str) -> dict[str, Any]:
         "status": status if e.body is not None else "erased",
         "patched_place": patched,
     }
+
+
+def _local(e: Recorded, zone: str) -> dict[str, str | None]:
+    """When it was in the log's zone: its first and last day there, and of times the times, with their offset.
+
+    All null where that is unknown, or today's rules do not take what was once recorded.
+    """
+    try:
+        occurred = Occurred.model_validate(e.raw["occurred"], context=Reading(e.zone_data))
+    except ValidationError:
+        return dict.fromkeys(LOCAL)
+    dates, times = occurred.dates(zone), occurred.times(zone)
+    if dates is not None and times is not None:
+        last = max(occurred.since, occurred.until - INSTANT)
+        dates = dates[0], local_date(last, by(zone, data_of(occurred.tz)))
+    told = (*(dates or (None, None)), *(times or (None, None)))
+    return {name: when and when.isoformat() for name, when in zip(LOCAL, told, strict=True)}

@@ -85,6 +85,7 @@ async def ready(request: web.Request) -> web.Response:
             "log": str(service.log.id),
             "fork": service.log.fork,
             "zone": service.log.zone,
+            "zone_data": service.log.zone_data,
             "version": __version__,
         }
     return answer(body, status=200 if good else 503)

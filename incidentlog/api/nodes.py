@@ -10,7 +10,7 @@ from incidentlog.runner import Progress, Wakeup
 from incidentlog.store.builds import active_builds
 from incidentlog.store.connect import Access, Pool, heed_cancelling, lost
 from incidentlog.store.notify import Hints, Kind
-from incidentlog.store.read import EventFilter, read_head, search_events
+from incidentlog.store.read import EventFilter, read_head, read_log, search_events
 from incidentlog.subjects.registry import ALWAYS_CLEAR
 from incidentlog.subjects.values import Tlp
 
@@ -96,6 +96,7 @@ class Nodes:
             await Wakeup.wait(ticket, POLL_SECONDS)
 
     async def _look(self) -> None:
+        await read_log(self._pool)  # another may have brought zone data, by which what it derives goes
         head = (await read_head(self._pool)).position
         if head > self._head:
             self._head = head

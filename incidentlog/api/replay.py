@@ -183,7 +183,7 @@ class _Stream:
             await self._flush()
 
     def _event(self, told: Told) -> bytes:
-        said = dumps(encode_event(told.event, told.status))
+        said = dumps(encode_event(told.event, told.status, self._service.log.zone))
         if not self._sse:
             return said + b"\n"
         known = f"@{self._span.upto}" if self._span.by == "occurred" else ""
@@ -227,7 +227,9 @@ def _parse(request: web.Request, identity: LogIdentity) -> Asked:
     by = request.query.get("by", "recorded")
     if by not in {"recorded", "occurred"}:
         faults.append(Fault("/by", "unknown_value", "by is recorded or occurred"))
-    since, until = (_instant(request, name, identity.zone, faults) for name in ("from", "to"))
+    since, until = (_instant(request, name, identity.calendar, faults) for name in ("from", "to"))
+    if since is not None and until is not None and until < since:
+        faults.append(Fault("/to", "ends_before_start", "to is before from"))
     speed = _number(request, "speed", 1.0, FASTEST, faults)
     max_gap = _number(request, "max_gap", 5.0, LONGEST_GAP, faults)
     place = _place(request, by, identity, faults)

@@ -64,7 +64,7 @@ async def _moment_of(request: web.Request, *, of_log: bool) -> Moment:
     faults = repeated(request, {*MOMENT, "min_position"})
     if faults:
         raise BadRequest("the moment cannot be read", errors=faults)
-    moment = await parse_moment(request.query, service.pool, service.clock, service.log.zone)
+    moment = await parse_moment(request.query, service.pool, service.clock, service.log.calendar)
     wanted = moment.position
     if "min_position" in request.query:
         wanted = max(wanted, parse_int(request.query["min_position"], "/min_position", faults, most=2**53 - 1))
@@ -81,7 +81,7 @@ async def _moment_of(request: web.Request, *, of_log: bool) -> Moment:
         and wanted > moment.position
         and not {"at_position", "known_at"} & set(request.query)
     ):
-        return await parse_moment(request.query, service.pool, service.clock, service.log.zone)
+        return await parse_moment(request.query, service.pool, service.clock, service.log.calendar)
     return moment
 
 

@@ -150,10 +150,10 @@ async def running(
         runner,
         clock,
         origins=settings.origins,
-        encode_event=encode_event,
+        encode_event=partial(encode_event, zone=identity.zone),
         authenticate=authenticate,
     )
-    door = Door(known, clock, identity.zone)
+    door = Door(known, clock, identity.calendar)
 
     async def rebuild() -> None:
         await _build_anew(access, pool)

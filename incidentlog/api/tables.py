@@ -3,19 +3,15 @@
 import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from io import StringIO
 from typing import Any, Final
 
 import orjson
-from pydantic import ValidationError
 
 from incidentlog.api.answers import dumps
 from incidentlog.projections.asking import Question
 from incidentlog.projections.figures import figure_names, leaves, specimen
-from incidentlog.projections.local_days import INSTANT
 from incidentlog.projections.shapes import Row, Tally
-from incidentlog.subjects.values import Occurred, local_date
 
 RENAMED: Final = {
     "killed.low": "low",
@@ -116,18 +112,6 @@ def _place(name: str) -> Callable[[Event], Any]:
     return lambda event: sent(event) if (found := resolved(event)) is None else found
 
 
-def _date(event: Event, *, last: bool) -> str | None:
-    """The first or the last local date on which it may have been, as precisely as that is known."""
-    try:
-        occurred = Occurred.model_validate(event["occurred"])
-    except ValidationError:  # today's rules may not take what was once recorded
-        return None
-    if occurred.precision == "unknown":
-        return None
-    instant = max(occurred.since, occurred.until - INSTANT) if last else occurred.since
-    return local_date(instant, occurred.tz).isoformat()
-
-
 def _joined(name: str, *parts: str) -> Callable[[Event], Any]:
     def value(event: Event) -> str:
         return "; ".join(" ".join(str(one[part]) for part in parts if one.get(part)) for one in event[name])
@@ -137,8 +121,8 @@ def _joined(name: str, *parts: str) -> Callable[[Event], Any]:
 
 EVENT_COLUMNS: Final[Mapping[str, Callable[[Event], Any]]] = {
     **{name: _member(name) for name in ("id", "position", "stream", "stream_version", "type", "schema_version")},
-    "date_start": partial(_date, last=False),
-    "date_end": partial(_date, last=True),
+    **{name: _member("local", name) for name in ("date_start", "date_end")},
+    **{f"local_{name}": _member("local", name) for name in ("start", "end")},
     **{f"occurred_{name}": _member("occurred", name) for name in ("start", "end", "precision", "tz")},
     **{name: _member(name) for name in ("reported_at", "recorded_at", "recorded_by")},
     "location": _place("name"),

@@ -14,7 +14,6 @@ from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
-from zoneinfo import ZoneInfo
 
 import orjson
 import structlog
@@ -32,8 +31,9 @@ from incidentlog.store.access import (
     note_entries,
     undigested_day,
 )
-from incidentlog.store.connect import Access, Connection, lost
+from incidentlog.store.connect import Access, Connection, heed_cancelling, lost
 from incidentlog.store.read import LogIdentity
+from incidentlog.zones import zone_named
 
 QUEUE: Final = 20_000
 """The most entries that wait to be written; those that come then are counted, and lost."""
@@ -64,7 +64,7 @@ class AccessLog:
         """`append` puts a digest into the log; entries go after `keep_days`."""
         self._access, self._log, self._clock, self._append = access, identity, clock, append
         self._keep = timedelta(days=keep_days)
-        self._zone = ZoneInfo(identity.zone)
+        self._zone = zone_named(identity.calendar)
         self._waiting: deque[Entry] = deque()
         self._arrived = asyncio.Event()
         self._lost = 0
@@ -107,6 +107,7 @@ class AccessLog:
                     await asyncio.shield(flushing)
                     await asyncio.sleep(FLUSH_SECONDS)
                 except Exception as error:
+                    heed_cancelling()
                     if not lost(error):
                         raise
                     log.warning("access_log_interrupted", waiting=len(self._waiting), error=repr(error))
@@ -130,7 +131,7 @@ class AccessLog:
             missing, self._lost = self._lost, 0
             told = [Entry(self._clock.now(), NOBODY, f"{missing} entries were lost", 0)] if missing else []
             try:
-                await note_entries(connection, self._log.zone, [*batch, *told])
+                await note_entries(connection, self._log.calendar, [*batch, *told])
             except BaseException:
                 self._waiting.extendleft(reversed(batch))
                 self._lost += missing
@@ -148,6 +149,7 @@ class AccessLog:
                 finally:
                     connection.terminate()
             except Exception as error:
+                heed_cancelling()
                 if not lost(error) and not isinstance(error, Overloaded | Unavailable):
                     raise
                 log.warning("access_digest_interrupted", error=repr(error))

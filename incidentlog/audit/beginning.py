@@ -203,9 +203,10 @@ def _lost(vkey: str | None) -> str:
         return f"nothing was signed, so nothing will fail to verify; {followers}"
     return (
         f"what will no longer verify: tree heads of {vkey.partition('+')[0]} that somebody keeps cannot be shown to be "
-        f"continued (`verify --previous`, /v1/log/consistency); the key {vkey} verifies nothing that is signed after "
-        f"the fork; witnesses cosign nothing of it until they are given the new key; {followers}. Exports and proofs "
-        "that were made before it still verify, with the old key"
+        f"continued elsewhere than here (`verify --previous`, /v1/log/consistency); the key {vkey} "
+        f"verifies nothing that is signed after the fork; "
+        f"witnesses cosign nothing of it until they are given the new key; {followers}. "
+        "Exports and proofs that were made before it still verify, with the old key"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from incidentlog.store.connect import Access, lost
+from incidentlog.store.connect import Access, heed_cancelling, lost
 from incidentlog.store.erase import erase, pending_erasures, read_private, rebuild_owed
 
 LOOK_SECONDS: Final = 10.0
@@ -73,6 +73,7 @@ class Eraser:
                 await self._refresh()
                 old = await self._forget(old)
             except Exception as error:
+                heed_cancelling()
                 if not lost(error):
                     raise
                 log.warning("erasing_interrupted", error=repr(error))
@@ -86,6 +87,7 @@ class Eraser:
             try:
                 await self._build_anew()
             except Exception as error:
+                heed_cancelling()
                 if not lost(error):
                     raise
                 log.warning("rebuilding_interrupted", error=repr(error))  # still owed: `carry_out` says so again

@@ -107,6 +107,7 @@ async def export(
         "log": str(identity.id),
         "fork": identity.fork,
         "zone": identity.zone,
+        "zone_data": identity.zone_data,
         "after": wanted.after,
         "to": to,
         "basis": {"position": to, "generation": identity.generation, "by": "recorded"},

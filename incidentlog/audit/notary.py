@@ -22,7 +22,7 @@ from incidentlog.audit.tree import Tree
 from incidentlog.audit.witness import Witness, Witnesses
 from incidentlog.clock import Clock
 from incidentlog.errors import Tampered
-from incidentlog.store.connect import Access, Connection, lost
+from incidentlog.store.connect import Access, Connection, heed_cancelling, lost
 from incidentlog.store.notary import (
     LogKey,
     StoredHead,
@@ -131,6 +131,7 @@ class Notary:
                 log.warning("not_sealing", reason=str(error))
                 await asyncio.sleep(RETRY_SECONDS * 10)
             except Exception as error:
+                heed_cancelling()
                 if lost(error):  # that the database is away is told by others
                     log.warning("notary_interrupted", error=repr(error))
                 else:

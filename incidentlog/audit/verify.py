@@ -33,6 +33,8 @@ from incidentlog.store.notary import (
 )
 from incidentlog.store.parts import Row, first_stray, read_commits, read_rows
 from incidentlog.store.read import LogIdentity, read_head, read_log
+from incidentlog.store.zones import true_zone_data
+from incidentlog.subjects.recorded import zone_data_of
 
 PAGE: Final = 4 * WIDTH
 TOLD: Final = 100
@@ -255,6 +257,8 @@ class _Walk:
         self._erased: dict[tuple[str, str], int] = {}
         self._named: set[tuple[str, str]] = set()
         self._full: list[tuple[Tile, bytes]] = []
+        self._zone_data: set[str] = set()
+        """The zone data that are stored, and are what their id says."""
 
     async def walk(self, head: int, progress: Callable[[int, int], None]) -> None:
         """Check everything up to a position."""
@@ -263,6 +267,8 @@ class _Walk:
             start = self._frontier.size
             rows = await read_rows(self._connection, start, head, PAGE)
             stored = await self._stored_tiles(start)
+            if {zone_data_of(row.meta) for row in rows} - self._zone_data - {None}:
+                self._zone_data = await true_zone_data(self._connection)
             for expected, row in enumerate(rows, start + 1):
                 if row.position != expected:
                     break
@@ -305,6 +311,11 @@ class _Walk:
         self._frontier.add(leaf)
         self._full += [full for full in self._edge.grow((leaf,)) if full[0].level]
         self._at_a_head()
+        data = zone_data_of(row.meta)
+        if data is not None and data not in self._zone_data:
+            detail = f"position {row.position}: the zone data {data}, by which its dates are meant, are not there"
+            self._report.find(row.position, "zone_data", detail)
+            return
         try:
             columns = [*false_columns(row)]
             self._erasures(row)

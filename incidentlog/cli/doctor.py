@@ -55,6 +55,7 @@ def _checks(settings: "Settings") -> Iterator[Check]:
     """Every check, each as soon as it is made. One that fails does not keep the others from being made."""
     yield _python()
     yield _guarded("gazetteer", _gazetteer)
+    yield _guarded("zone data", _zone_data)
     if settings.dsn is None:
         yield _guarded("postgresql", lambda: _binaries(settings))
         yield _guarded("data directory", lambda: _data_directory(settings))
@@ -81,6 +82,12 @@ def _gazetteer() -> Check:
     from incidentlog.places import bundled
 
     return Check("gazetteer", "ok", f"{len(bundled()):,} places")
+
+
+def _zone_data() -> Check:
+    from incidentlog.zones import names, packaged
+
+    return Check("zone data", "ok", f"{packaged().id}, {len(names())} zones; those of the machine are not read")
 
 
 def _binaries(settings: "Settings") -> Check:
@@ -183,6 +190,18 @@ async def _recorded(access: "Access") -> Check:
     return Check("recorded", "warn" if warning else "ok", warning or "no event is ahead of the database's clock")
 
 
+async def _days(access: "Access") -> Check:
+    """In which zone the log counts its days, and by which zone data what is appended now is read."""
+    from incidentlog.store.read import read_log
+
+    connection = await access.connect()
+    try:
+        log = await read_log(connection)
+    finally:
+        await connection.close()
+    return Check("days", "ok", f"the log counts them in {log.zone}, by the zone data {log.zone_data}")
+
+
 def _schema(access: "Access") -> Iterator[Check]:
     import asyncio
 
@@ -210,6 +229,7 @@ def _schema(access: "Access") -> Iterator[Check]:
         yield Check("migrations", "warn" if missing else "ok", detail + more)
         if not missing:
             yield asyncio.run(_recorded(access))
+            yield _guarded("days", lambda: asyncio.run(_days(access)))
     if access.shared_roles:
         yield Check("roles", "warn", "one login stands for all roles: it may change what the roles protect")
     else:

@@ -204,10 +204,17 @@ def _place(event: Mapping[str, Any]) -> str | None:
     return name if isinstance(name, str) else None
 
 
+def occurred_text(event: Mapping[str, Any]) -> str:
+    """When it was, in the log's zone: a time with its offset, else the day or the days, else as it was sent."""
+    local = event["local"]
+    first, last = local["date_start"], local["date_end"]
+    return local["start"] or (first if first == last else f"{first} to {last}") or event["occurred"]["start"]
+
+
 FIELDS: Final["Columns"] = {"field": lambda f: f["field"], "value": lambda f: f["value"]}
 COLUMNS: Final["Columns"] = {
     "position": lambda e: e["position"],
-    "occurred": lambda e: e["occurred"]["start"],
+    "occurred": occurred_text,
     "type": lambda e: e["type"],
     "stream": lambda e: e["stream"],
     "place": _place,

@@ -69,7 +69,7 @@ def _export(
 
         connection = await access.connect()
         try:
-            zone = (await read_log(connection)).zone
+            zone = (await read_log(connection)).calendar
             wanted = _wanted(which, zone, clearance, private=private)
             clock = SystemClock()
             done = await write(connection, folder, wanted, by=by, purpose=purpose, at=clock.now(), progress=progress)

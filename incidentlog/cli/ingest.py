@@ -163,6 +163,8 @@ async def _append(service: "Service", lines: Sequence[tuple[int, bytes]], total:
     left: list[tuple[int, bytes]] = []
     busy: Refused | None = None
     for each in told:
+        for warning in each.get("warnings", ()):
+            say(f"line {lines[each['line'] - 1][0]}: warning: {told_fault(warning)}")
         if "problem" not in each:
             continue
         number, text = lines[each["line"] - 1]

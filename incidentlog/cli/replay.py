@@ -122,12 +122,14 @@ async def _lines(content: Any) -> AsyncIterator[dict[str, Any]]:
 def _row(event: dict[str, Any]) -> str:
     """An event on one line."""
     from incidentlog.cli.ending import printable
+    from incidentlog.cli.events import occurred_text
 
     place = event.get("place") or {}
     name = (place.get("resolved") or place).get("name") or ""
     status = "" if event["status"] == "effective" else f" ({event['status']})"
-    start = event["occurred"]["start"]
-    return printable(f"{event['position']:>7}  {start:<16.16}  {event['type']:<26}  {event['stream']}  {name}{status}")
+    return printable(
+        f"{event['position']:>7}  {occurred_text(event):<25}  {event['type']:<26}  {event['stream']}  {name}{status}"
+    )
 
 
 # ----------------------------------------------------------------------------------------------------- checking

@@ -8,7 +8,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+
+from incidentlog.zones import zone_named
 
 if TYPE_CHECKING:
     from incidentlog.config import Settings
@@ -74,7 +75,7 @@ def guide(url: str, key: str | None, loaded: int) -> str:
 def strike() -> dict[str, object]:
     """A strike on Odesa today, as a client reports it. Without an id, so that each sending is another strike."""
     tz = "Europe/Kyiv"
-    today = datetime.now(ZoneInfo(tz)).date().isoformat()
+    today = datetime.now(zone_named(tz)).date().isoformat()
     return {
         "type": "strike.reported",
         "occurred": {"start": today, "precision": "day", "tz": tz},

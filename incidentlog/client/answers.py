@@ -7,12 +7,18 @@ from typing import Any, Literal, Self
 from uuid import UUID
 
 from incidentlog.client.changes import Row
-from incidentlog.errors import Problem
+from incidentlog.errors import Fault, Problem
 
 When = datetime | date | str
 """An instant, a local day of the log's zone, or either as REST writes it."""
 By = Literal["recorded", "reported"]
 Values = str | Sequence[str]
+
+
+def warnings_of(said: Mapping[str, Any], number: int | None = None) -> tuple[Fault, ...]:
+    """The warnings in an answer, those of one of many events with its number."""
+    told = said.get("warnings", ())
+    return tuple(Fault(w["pointer"], w["code"], w["detail"], w.get("line") if number is None else number) for w in told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +32,15 @@ class Appended:
     recorded_at: datetime
     replayed: bool
     """Whether it was there already: from an earlier call, or from this one, whose first answer was lost."""
+    warnings: Sequence[Fault] = ()
+    """Why it will be ignored, as far as that was known."""
 
     @classmethod
     def of(cls, said: Mapping[str, Any], *, replayed: bool) -> Self:
         """From REST's answer."""
         at = datetime.fromisoformat(said["recorded_at"])
-        return cls(UUID(said["id"]), said["position"], said["stream"], said["stream_version"], at, replayed)
+        warnings = warnings_of(said)
+        return cls(UUID(said["id"]), said["position"], said["stream"], said["stream_version"], at, replayed, warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,8 @@ class Bulk:
     """Of those that were appended now; others may have come in between."""
     refusals: Sequence[RefusedEvent] = ()
     """The first of those refused."""
+    warnings: Sequence[Fault] = ()
+    """The first reasons why some will be ignored; the `line` of each is the number of its event, from 1."""
 
 
 @dataclass(frozen=True, slots=True)

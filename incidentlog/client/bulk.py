@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from incidentlog.client.answers import Bulk, RefusedEvent
+from incidentlog.client.answers import Bulk, RefusedEvent, warnings_of
 from incidentlog.client.asking import AGAIN, Asking
 from incidentlog.client.changes import Event
 from incidentlog.client.problems import problem_of
@@ -102,6 +102,8 @@ async def _append_part(
         answer = await asking.ask("POST", PATH, params=PARTIAL, body=partial(bytes, body), content_type=NDJSON)
         *told, last = answer.lines
         total = _with(total, last["summary"])
+        warned = (w for each in told for w in warnings_of(each, numbers[each["line"] - 1]))
+        total = replace(total, warnings=(*total.warnings, *warned)[:REFUSALS])
         refused = {numbers[each["line"] - 1]: each for each in told if "problem" in each}
         lines = {number: lines[number] for number, each in refused.items() if each["status"] in AGAIN}
         refusals = [
@@ -130,6 +132,7 @@ def _with(total: Bulk, done: Mapping[str, Any]) -> Bulk:
         duplicates=total.duplicates + done["duplicates"],
         first_position=total.first_position or done["first_position"],
         last_position=done["last_position"] or total.last_position,
+        warnings=(*total.warnings, *warnings_of(done)),
     )
 
 

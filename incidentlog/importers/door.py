@@ -10,7 +10,7 @@ from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Final
@@ -39,9 +39,12 @@ from incidentlog.subjects.registry import ALWAYS_CLEAR, EVENTS, EventType, Regis
 from incidentlog.subjects.values import (
     TLP_LABELS,
     Occurred,
+    Reading,
     end_of_day_instant,
+    parse_when,
     start_instant,
 )
+from incidentlog.zones import by, data_of, is_zone, packaged, plain_name
 
 LINE: Final = 256 * 1024
 """The most bytes of one event."""
@@ -69,8 +72,10 @@ class Door:
     """Judges events one by one."""
 
     def __init__(self, known: Known, clock: Clock, zone: str, registry: Registry = EVENTS) -> None:
-        """`zone` is the log's, for the times that the server fills in."""
-        self._known, self._clock, self._zone, self._registry = known, clock, zone, registry
+        """`zone` is the log's, for the times that the server fills in; by its zone data all dates are read."""
+        self._known, self._clock, self._zone, self._registry = known, clock, plain_name(zone), registry
+        self._zone_data = data_of(zone) or packaged().id
+        self._reading = Reading(self._zone_data, known.knows_actor, is_new=True)
 
     def read(
         self, raw: bytes, *, recorded_by: str, default_id: UUID | None = None, stream: str | None = None
@@ -95,12 +100,11 @@ class Door:
         faults: list[Fault] = []
         envelope: Envelope[Any] | None = None
         try:
-            envelope = event_type.envelope.model_validate_json(raw, context=self._known)
+            envelope = event_type.envelope.model_validate_json(raw, context=self._reading)
         except ValidationError as invalid:
             faults += _faults(invalid.errors(include_url=False, include_input=False), sent)
         faults += self._more_faults(sent, event_type, envelope)
-        if b"\\u0000" in raw:
-            faults += _nul_faults(sent)
+        faults += self._faults_within(raw, sent, envelope)
         resolved = None
         if envelope is not None and envelope.place is not None and not faults:
             try:
@@ -121,6 +125,7 @@ class Door:
             verification=envelope.verification,
             occurred=envelope.occurred,
             occurred_raw=occurred_raw,
+            zone_data=self._zone_data,
             body=canonical({k: v for k, v in sent.items() if k not in _NOT_CONTENT}),
             expected_version=envelope.expected_version,
             reported_at=None
@@ -158,7 +163,7 @@ class Door:
         if isinstance(country, str) and not self._known.knows_country(country):
             yield Fault("/place/country", "unknown_code", f"unknown country code '{country[:8]}'")
         latest = self._clock.now() + AHEAD
-        occurred = envelope.occurred if envelope is not None else _occurred(sent.get("occurred"))
+        occurred = envelope.occurred if envelope is not None else self._occurred(sent.get("occurred"))
         if occurred is not None:
             if occurred.since > latest:
                 yield Fault("/occurred/start", "in_the_future", "it has not happened yet")
@@ -176,6 +181,22 @@ class Door:
         except PlaceError as wrong:
             yield Fault("/data/lat", wrong.code, str(wrong))
 
+    def _faults_within(self, raw: bytes, sent: Mapping[str, Any], envelope: Envelope[Any] | None) -> Iterable[Fault]:
+        """What is looked for at any depth, where one look at the text says that it may be there."""
+        if b"\\u0000" in raw:
+            yield from _nul_faults(sent)
+        if _ENDS.search(raw):
+            yield from _backward_faults(sent.get("data"), self._zone if envelope is None else envelope.occurred.tz)
+        if envelope is not None and isinstance(envelope.data, RecordAmended):
+            yield from _patch_faults(sent["data"]["patch"])
+
+    def _occurred(self, raw: Any) -> Occurred | None:
+        """The time of an event that has other faults, so that its own are told with them."""
+        try:
+            return Occurred.model_validate(raw, context=self._reading)
+        except ValidationError:
+            return None
+
     async def admit(
         self, pool: Pool, candidates: Sequence[Candidate], *, clearance: int = RED
     ) -> dict[int, list[Fault]]:
@@ -187,7 +208,8 @@ class Door:
         """
         if not any(is_record_event(c.command.type) for c in candidates):
             return {}
-        wanted = {c.envelope.data.target for c in candidates if isinstance(c.envelope.data, Targeting)}
+        targets = (c.envelope.data.target for c in candidates if isinstance(c.envelope.data, Targeting))
+        wanted = {target for target in targets if target is not None}
         named = {s for c in candidates if isinstance(c.envelope.data, RecordMerged) for s in _merged(c.envelope.data)}
         known = {e.event_id: e for e in await read_ids(pool, wanted) if e.tlp <= clearance} if wanted else {}
         streams = await existing_streams(pool, named, clearance) if named else set()
@@ -197,7 +219,7 @@ class Door:
         for n, candidate in enumerate(candidates):
             found: list[Fault] = []
             data = candidate.envelope.data
-            if isinstance(data, Targeting):
+            if isinstance(data, Targeting) and data.target is not None:
                 target = known.get(data.target) or earlier.get(data.target)
                 found = self._about(candidate, data, target)
                 if isinstance(data, RecordErased) and target is not None:
@@ -220,9 +242,13 @@ class Door:
             candidate.command.stream = stream
         if candidate.command.stream != stream:
             return [Fault("/stream", "other_stream", f"the target is on {stream}: so must be what is said of it")]
-        if isinstance(data, RecordAmended) and data.patch.place is not None:
-            return self._resolve_patch(candidate, data, target)
-        return []
+        if not isinstance(data, RecordAmended):
+            return []
+        faults = [] if data.patch.place is None else self._resolve_patch(candidate, data, target)
+        zone = (data.patch.occurred or {}).get("tz")
+        if isinstance(zone, str) and not is_zone(by(zone, self._zone_data)):
+            faults.append(Fault("/data/patch/occurred/tz", "unknown_code", f"unknown time zone '{zone[:64]}'"))
+        return faults
 
     def _resolve_patch(self, candidate: Candidate, data: RecordAmended, target: Recorded | Candidate) -> list[Fault]:
         """Resolve the place that an amendment makes of its target's, and keep it with the amendment."""
@@ -361,6 +387,43 @@ def _nul_faults(sent: Mapping[str, Any]) -> Iterable[Fault]:
     return islice(found, FAULTS)
 
 
+_STARTS: Final = {
+    "until": "from",
+    "to": "from",
+    "end": "start",
+    "effective_until": "effective_from",
+    "stated_until": "stated_from",
+    "field_to": "field_from",
+}
+"""What ends, and what begins it, in one object."""
+_ENDS: Final = re.compile(rb'"(until|to|end|effective_until|stated_until|field_to)"')
+
+
+def _backward_faults(data: Any, zone: str) -> Iterable[Fault]:
+    """Where something ends before it starts, in an event's data or in a patch; what is no time is told elsewhere."""
+    for path, value in walk(data):
+        if not isinstance(value, dict):
+            continue
+        for end, start in _STARTS.items():
+            begins, ends = _time(value.get(start)), _time(value.get(end))
+            if begins is not None and ends is not None and start_instant(ends, zone) < start_instant(begins, zone):
+                yield Fault(_joined(("data", *path, end)), "ends_before_start", f"{end} is before {start}")
+
+
+def _time(value: Any) -> date | datetime | None:
+    return parse_when(value) if isinstance(value, str) else None
+
+
+_LIKE_A_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII)
+
+
+def _patch_faults(patch: Any) -> Iterable[Fault]:
+    """A patch is read as data only when it is applied: a date or a time in it that is none is told here."""
+    for path, value in walk(patch):
+        if isinstance(value, str) and _LIKE_A_TIME.fullmatch(value) and _time(value) is None:
+            yield Fault(_joined(("data", "patch", *path)), "not_a_time", "there is no such date, time or offset")
+
+
 def _stream_faults(stream: Any, event_type: EventType) -> Iterable[Fault]:
     if stream is None and len(event_type.categories) > 1:
         choice = " or ".join(event_type.categories)
@@ -371,14 +434,6 @@ def _stream_faults(stream: Any, event_type: EventType) -> Iterable[Fault]:
     if event_type.categories and category not in event_type.categories:
         choice = " or ".join(event_type.categories)
         yield Fault("/stream", "wrong_category", f"{event_type.name} stands on a {choice}, not on a {category}")
-
-
-def _occurred(raw: Any) -> Occurred | None:
-    """The time of an event that has other faults, so that its own are told with them."""
-    try:
-        return Occurred.model_validate(raw)
-    except ValidationError:
-        return None
 
 
 def _merged(data: RecordMerged) -> Iterable[str]:

@@ -387,7 +387,7 @@ class Hub:
             del known[followed.name]
 
     def _feed(self, asked: Subscribe, reader: Reader) -> Feed:
-        wanted = parse_event_filter(_lists(asked.filter), self._log.zone, under="/filter")
+        wanted = parse_event_filter(_lists(asked.filter), self._log.calendar, under="/filter")
         name = _name(EVENTS, [wanted, reader.clearance])
         feed = self._feeds.get(name)
         if feed is None:

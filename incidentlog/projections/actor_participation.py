@@ -43,7 +43,7 @@ class ActorParticipation(Tally):
         if held is None:
             return
         occurred, everyone = held
-        at, buckets, seated = counts_from(subject, occurred), occurred.buckets(subject.zone), _seated(everyone)
+        at, buckets, seated = counts_from(subject, occurred), subject.buckets(occurred), _seated(everyone)
         for actor in everyone if len(seated) < len(everyone) else ():
             if actor not in seated:
                 yield Contribution(at, _who(subject, actor, None, buckets), {"unpaired": 1})

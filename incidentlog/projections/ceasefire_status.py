@@ -15,7 +15,7 @@ from incidentlog.subjects.ceasefire import Ceasefire, Position
 from incidentlog.subjects.lifecycle import Reading, Standing, course
 from incidentlog.subjects.subject import Ignored, Subject
 from incidentlog.subjects.terms import Lifecycle
-from incidentlog.subjects.values import KYIV, Model, local_date
+from incidentlog.subjects.values import KYIV, Model, Zone, local_date
 
 SCOPES: Final = ("general", "aerial", "energy_infrastructure", "maritime", "humanitarian", "local")
 """Widest first."""
@@ -37,7 +37,7 @@ class AccordBody(Model):
     positions: dict[str, Position]
     ignored: tuple[Ignored, ...]
     absorbed: tuple[str, ...]
-    zone: str = KYIV
+    zone: Zone = KYIV
 
 
 @projection("ceasefire_status", version=2)

@@ -9,7 +9,7 @@ from incidentlog.projections.local_days import days_between, next_change, next_m
 from incidentlog.projections.shapes import Cell, Document, Known, Row, projection
 from incidentlog.subjects.commitment import CLOSED, Commitment, Step
 from incidentlog.subjects.subject import Ignored, Subject
-from incidentlog.subjects.values import KYIV, Model, add_days
+from incidentlog.subjects.values import KYIV, Model, Zone, add_days
 
 BELOW_INTERMEDIATE: Final = frozenset({None, "not_initiated", "minimum"})
 TOLD: Final = (
@@ -42,7 +42,7 @@ class Promise(Model):
     closed: datetime | None
     breach_claimed_by: str | None
     ignored: tuple[Ignored, ...]
-    zone: str = KYIV
+    zone: Zone = KYIV
 
     def instants(self, at_risk_days: int) -> Iterator[datetime | None]:
         """Every instant from which something else holds; the midnights while it is overdue aside."""

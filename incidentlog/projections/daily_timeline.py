@@ -26,7 +26,7 @@ class DailyTimeline(Tally):
         """One line for each event, also of a subject of which nothing is left."""
         unfit = {i.event for i in subject.ignored}
         for entry in subject.entries:
-            at, buckets = counts_from(subject, entry.occurred), entry.occurred.buckets(subject.zone)
+            at, buckets = counts_from(subject, entry.occurred), subject.buckets(entry.occurred)
             struck = entry.status == "retracted"
             yield Contribution(
                 at=at,

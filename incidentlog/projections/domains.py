@@ -10,12 +10,10 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, get_args
 from uuid import UUID
 
-from pydantic import TypeAdapter, ValidationError
-
 from incidentlog.places import normalise
 from incidentlog.subjects.registry import EVENTS
 from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Verification, When
+from incidentlog.subjects.values import Verification, parse_when
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,6 @@ def joined(part: Domain) -> Domain:
 
 # ------------------------------------------------------------------------------------------------ instants
 
-_WHEN: TypeAdapter[date | datetime] = TypeAdapter(When)
 _OFFSET = re.compile(r" (?=\d\d:\d\d$)", re.ASCII)
 NOT_A_TIME: Final = "give a date (2025-11-19) or a time (2025-11-19T04:00+02:00)"
 
@@ -69,10 +66,7 @@ def read_when(text: str) -> date | datetime | None:
     A plus sign in a query is a blank unless it was escaped, and nobody escapes an offset by hand: a blank before an
     offset is taken for its plus sign.
     """
-    try:
-        return _WHEN.validate_python(_OFFSET.sub("+", text))
-    except ValidationError:
-        return None
+    return parse_when(_OFFSET.sub("+", text))
 
 
 def instant_text(instant: datetime) -> str:

@@ -71,7 +71,7 @@ class EscalationIndex(Tally):
             cameo, tenths = weights()[label]
             score = tenths * FACTORS[subject.verification]
             at = counts_from(subject, entry.occurred)
-            buckets = entry.occurred.buckets(subject.zone)
+            buckets = subject.buckets(entry.occurred)
             days = {"day": buckets.day, "week": buckets.week, "month": buckets.month}
             what = {
                 "category": subject.stream.partition(":")[0],
@@ -122,7 +122,7 @@ def happened(subject: Subject) -> Iterator[tuple[Entry, str]]:
         if label is None:
             continue
         if entry.type in ONE_OFF or subject.absorbed:
-            once = entry.type, None if entry.type in ONE_OFF else entry.occurred.buckets(subject.zone).day
+            once = entry.type, None if entry.type in ONE_OFF else subject.buckets(entry.occurred).day
             if once in told:
                 continue
             told.add(once)

@@ -174,7 +174,7 @@ def _progress(exchange: Exchange) -> Iterator[Contribution]:
 
 
 def _where(subject: Subject, side: str, kind: str, occurred: Occurred) -> dict[str, str | None]:
-    buckets = occurred.buckets(subject.zone)
+    buckets = subject.buckets(occurred)
     mediators = {a.code for a in subject.actors if a.role == "mediator"}
     formula = None
     if isinstance(subject, Exchange):

@@ -53,7 +53,7 @@ class Implementations(Tally):
                         "stream": subject.stream,
                         "kind": kind,
                         "side": side,
-                        **_calendar(occurred, subject.zone),
+                        **subject.buckets(occurred).model_dump(),
                         "verification": subject.verification,
                     },
                     measures={"steps": 1, "told": int(amount is not None), "amount": amount or 0},
@@ -62,8 +62,3 @@ class Implementations(Tally):
 
 MAIN: Final = {"exchange": "released", "detainees": "released", "children": "children", "remains": "remains"}
 """The figure that says how many, by kind."""
-
-
-def _calendar(occurred: Occurred, zone: str) -> dict[str, str | None]:
-    buckets = occurred.buckets(zone)
-    return {"day": buckets.day, "week": buckets.week, "month": buckets.month}

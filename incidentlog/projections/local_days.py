@@ -7,6 +7,7 @@ from typing import Final
 
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Buckets, Occurred, local_date, start_instant
+from incidentlog.zones import by, data_of
 
 FINE: Final = frozenset({"minute", "hour", "day"})
 """Precisions that name a day."""
@@ -30,7 +31,7 @@ def days_of(occurred: Occurred, log_zone: str) -> tuple[date, date] | None:
     """
     if occurred.precision not in FINE:
         return None
-    zone = occurred.tz if occurred.precision == "day" else log_zone
+    zone = occurred.tz if occurred.precision == "day" else by(log_zone, data_of(occurred.tz))
     last = max(occurred.since, occurred.until - INSTANT)
     return local_date(occurred.since, zone), local_date(last, zone)
 

@@ -10,7 +10,7 @@ from incidentlog.subjects.ceasefire import Ceasefire
 from incidentlog.subjects.proposal import Proposal
 from incidentlog.subjects.statement import Statement
 from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import KYIV, Model
+from incidentlog.subjects.values import KYIV, Model, Zone
 
 
 class Stated(Model):
@@ -34,7 +34,7 @@ class Board(Model):
     party: str
     topic: str
     stated: tuple[Stated, ...]
-    zone: str = KYIV
+    zone: Zone = KYIV
 
 
 @projection("positions_board", version=1)

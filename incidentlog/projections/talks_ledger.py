@@ -14,7 +14,7 @@ from incidentlog.projections.shapes import Document, Known, Row, projection
 from incidentlog.subjects.envelope import Actor
 from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.talk import Talk
-from incidentlog.subjects.values import KYIV, Model, Occurred, local_date, start_instant
+from incidentlog.subjects.values import KYIV, Model, Occurred, Zone, local_date, start_instant
 
 SHOWN: Final = ("round_no", "format", "level", "direct_ua_ru", "venue", "outcome", "verification")
 """What a round says of itself, beside when it was and who took part."""
@@ -67,7 +67,7 @@ class Track(Model):
     """The talks of a track, in order of their time."""
 
     meetings: tuple[Meeting, ...]
-    zone: str = KYIV
+    zone: Zone = KYIV
 
 
 @projection("talks_ledger", version=1)

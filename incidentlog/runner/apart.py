@@ -20,7 +20,7 @@ from incidentlog.runner.rebuilder import Rebuilder
 from incidentlog.runner.runner import RETRY_SECONDS, Runner
 from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.builds import read_builds
-from incidentlog.store.connect import Access, Pool, lost, told
+from incidentlog.store.connect import Access, Pool, heed_cancelling, lost, told
 from incidentlog.subjects.registry import ALWAYS_CLEAR
 
 NICENESS: Final = 5
@@ -58,6 +58,7 @@ class RunnerApart(Progress):
             try:
                 await self._converse(process)
             except Exception as error:
+                heed_cancelling()
                 if not lost(error):
                     raise
                 log.warning("learning_interrupted", error=told(error))
@@ -106,6 +107,7 @@ class RebuilderApart:
                 if not any(b.state == "building" and b.wanted for b in await read_builds(self._pool)):
                     continue
             except Exception as error:
+                heed_cancelling()
                 if not lost(error):
                     raise
                 log.warning("looking_interrupted", error=told(error))

@@ -12,7 +12,7 @@ import structlog
 from incidentlog.projections.shapes import PROJECTIONS, Projection, Tally
 from incidentlog.projections.steps import DocumentStep, TallyStep, concerning, touched_keys
 from incidentlog.store.builds import Build, Parked
-from incidentlog.store.connect import Connection
+from incidentlog.store.connect import Connection, heed_cancelling
 from incidentlog.store.derive import Batch, Derived, read_links, read_members, write_batch
 from incidentlog.store.parked import booked, keys_of, read_parked, read_variants, still_parked
 from incidentlog.store.read import read_streams
@@ -211,6 +211,7 @@ class Lane:
                 await self._load(build, step, {*before, *step.keys(after)})
                 step.restate(change, before)
         except Exception as error:  # noqa: BLE001 - whatever it is, the stream stays where it is
+            heed_cancelling()
             await still_parked(connection, build.build, stream, _reason(error))
             return
         self._parked[build.build].discard(stream)

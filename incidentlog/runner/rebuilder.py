@@ -20,7 +20,7 @@ from incidentlog.store.builds import (
     read_builds,
     release,
 )
-from incidentlog.store.connect import Access, Connection, lost, told
+from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
 from incidentlog.store.read import read_after, read_head, read_log
 from incidentlog.subjects.recorded import Recorded
 
@@ -53,6 +53,7 @@ class Rebuilder:
                     if await self._build(connection, reading, until_done=until_done):
                         return
             except Exception as error:
+                heed_cancelling()
                 self.failure = told(error)
                 if lost(error) or isinstance(error, SupersededError):
                     self._portion.shrink()

@@ -14,7 +14,7 @@ from incidentlog.projections.shapes import PROJECTIONS, Document
 from incidentlog.runner.lane import Lane
 from incidentlog.runner.portion import Portion
 from incidentlog.store.builds import SUBJECTS, Build, active_builds, begin_builds
-from incidentlog.store.connect import Access, Connection, lost, told
+from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
 from incidentlog.store.read import read_after, read_log
 from incidentlog.store.replay_check import Compared, Side, analyze_scratch, compare, make_scratch
 
@@ -63,6 +63,7 @@ async def replay(
         try:
             return await _replay(access, names, to, portion, progress)
         except Exception as error:
+            heed_cancelling()
             if not lost(error) or not left:
                 raise
             portion.shrink()

@@ -13,7 +13,7 @@ from incidentlog.runner.portion import Portion
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.builds import Build, SupersededError, active_builds, begin_builds, lease, release
-from incidentlog.store.connect import Access, Connection, lost, told
+from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
 from incidentlog.store.read import read_after, read_log
 from incidentlog.subjects.change import Change
 
@@ -62,6 +62,7 @@ class Runner(Progress):
                 finally:
                     await self._leave(connection)
             except Exception as error:
+                heed_cancelling()
                 self.failure = told(error)
                 if isinstance(error, SupersededError):
                     log.info("runner_superseded", position=self.position, error=repr(error))

@@ -47,6 +47,8 @@ class Append:
     body: str
     occurred_raw: dict[str, Any]
     """`occurred` as it goes into `meta`."""
+    zone_data: str
+    """By which zone data its dates are meant."""
     expected_version: int | None = None
     reported_at: datetime | None = None
     place: ResolvedPlace | None = None
@@ -169,7 +171,7 @@ def _metas(commands: Sequence[Append]) -> tuple[list[str], list[str]]:
         if place is None:
             del head["place"]
         heads.append(orjson.dumps(head, option=orjson.OPT_SORT_KEYS)[:-1].decode() + ',"stream_version":')
-        tails.append(f',"tlp":{c.tlp},"type":"{c.type}"}}')
+        tails.append(f',"tlp":{c.tlp},"type":"{c.type}","zone_data":"{c.zone_data}"}}')
     return heads, tails
 
 

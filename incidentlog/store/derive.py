@@ -14,7 +14,7 @@ from incidentlog.store.connect import Connection, Pool
 from incidentlog.subjects.change import Change
 from incidentlog.subjects.fold import Variants
 from incidentlog.subjects.subject import Absorbed, Subject
-from incidentlog.subjects.values import Model
+from incidentlog.subjects.values import STORED, Model
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ def read_booking(row: asyncpg.Record) -> Booking:
 
 def write_model(model: Model) -> str:
     """The text in which a subject or a document's body is stored."""
-    return model.model_dump_json(exclude_defaults=True)
+    return model.model_dump_json(exclude_defaults=True, context=STORED)
 
 
 async def write_batch(connection: Connection, builds: Sequence[Build], batch: Batch) -> list[Build]:

@@ -56,6 +56,11 @@ def parse_event_filter(params: Mapping[str, Sequence[str]], zone: str, *, under:
         when = read_when(params[name][0]) if name in params else None
         return None if when is None else start_instant(when, zone)
 
+    since, until = instant("since"), instant("until")
+    if since is not None and until is not None and until < since:
+        fault = Fault(f"{under}/until", "ends_before_start", "until is before since")
+        raise BadRequest("the events cannot be narrowed so", errors=[fault])
+
     return EventFilter(
         types=several("type"),
         streams=several("stream"),
@@ -65,8 +70,8 @@ def parse_event_filter(params: Mapping[str, Sequence[str]], zone: str, *, under:
         countries=several("country"),
         actors=several("actor"),
         verifications=several("verification"),
-        since=instant("since"),
-        until=instant("until"),
+        since=since,
+        until=until,
         recorded_since=instant("recorded_since"),
         bbox=_box(params["bbox"][0]) if "bbox" in params else None,
     )

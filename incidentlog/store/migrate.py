@@ -10,7 +10,9 @@ import structlog
 
 from incidentlog.sqlfiles import query, sql_root
 from incidentlog.store.connect import OWNER, ROLES, Access, Connection
+from incidentlog.store.zones import keep_zone_data
 from incidentlog.subjects.values import KYIV
+from incidentlog.zones import packaged
 
 LOCK: Final = 7241904
 OLDEST: Final = 18
@@ -53,8 +55,9 @@ async def migrate(access: Access, zone: str = KYIV) -> list[Migration]:
     """Bring the schema up to this build, in one transaction under one lock; answers what was applied.
 
     While another session holds that lock it waits, and says so, at once and again and again.
-    `zone` is the zone whose days a new log is counted in; an existing log keeps its own. Raises MigrationError when
-    the database is newer than this build, or holds another text of a migration.
+    `zone` is the zone whose days a new log is counted in; an existing log keeps its own. The zone data of this build
+    hold from then on, unless the log goes by a later release. Raises MigrationError when the database is newer than
+    this build, or holds another text of a migration.
     """
     connection = await access.connect()
     try:
@@ -70,6 +73,7 @@ async def migrate(access: Access, zone: str = KYIV) -> list[Migration]:
                 await connection.execute(path.read_text("utf-8"))
             await connection.execute((sql_root() / "grants.sql").read_text("utf-8"))
             await connection.execute(query("migrate", "make_log"), uuid4(), zone)
+            await keep_zone_data(connection, packaged())
         return applied
     finally:
         await connection.close()

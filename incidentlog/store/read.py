@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
-
-import asyncpg
 
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.zones import first_zone_data, learn_zone_data
 from incidentlog.subjects.recorded import Recorded
+from incidentlog.zones import by
 
 STRETCH: Final = 20_000
 """How much of the log one filtered read looks through before it answers with where it got."""
@@ -26,6 +26,13 @@ class LogIdentity:
     zone: str
     fork: int
     generation: int
+    zone_data: str | None = None
+    """The zone data that hold for what is appended, and asked, now; None are those of the locked package."""
+
+    @property
+    def calendar(self) -> str:
+        """The log's zone by the zone data that hold now: what dates in questions are meant in."""
+        return by(self.zone, self.zone_data)
 
     @property
     def epoch(self) -> str:
@@ -67,10 +74,11 @@ class EventFilter:
 
 
 async def read_log(pool: Pool | Connection) -> LogIdentity:
-    """Which log this is."""
+    """Which log this is; all zone data that it goes by are known from then on."""
     row = await pool.fetchrow(query("read", "log"))
     assert row is not None  # noqa: S101 - made by the migration
-    return LogIdentity(*row)
+    await learn_zone_data(pool, row["zone_data"])
+    return LogIdentity(row["id"], row["zone"], row["fork"], row["generation"], next(reversed(row["zone_data"]), None))
 
 
 async def read_head(pool: Pool | Connection) -> Head:
@@ -87,31 +95,33 @@ async def position_at(pool: Pool | Connection, instant: datetime) -> int:
 
 async def read_after(connection: Pool | Connection, after: int, limit: int) -> list[Recorded]:
     """The next events after a position, in position order; dense, whatever commits meanwhile."""
-    return _events(await connection.fetch(query("read", "after"), after, limit))
+    return await recorded(connection, await connection.fetch(query("read", "after"), after, limit))
 
 
 async def read_streams(connection: Pool | Connection, streams: Iterable[str], upto: int) -> list[Recorded]:
     """All events of some streams up to a position, in position order."""
-    return _events(await connection.fetch(query("read", "of_streams"), list(streams), upto))
+    return await recorded(connection, await connection.fetch(query("read", "of_streams"), list(streams), upto))
 
 
 async def read_stream(
     pool: Pool | Connection, stream: str, *, after_version: int, upto: int, clearance: int, limit: int
 ) -> list[Recorded]:
     """One stream's events, oldest first, from just after a stream version."""
-    return _events(await pool.fetch(query("read", "stream"), stream, after_version, upto, clearance, limit))
+    return await recorded(
+        pool, await pool.fetch(query("read", "stream"), stream, after_version, upto, clearance, limit)
+    )
 
 
 async def read_ids(pool: Pool | Connection, ids: Iterable[UUID]) -> list[Recorded]:
     """Events by their ids, in position order; ids that are not there are left out."""
-    return _events(await pool.fetch(query("read", "by_ids"), list(ids)))
+    return await recorded(pool, await pool.fetch(query("read", "by_ids"), list(ids)))
 
 
 async def read_record_events(
     pool: Pool | Connection, streams: Iterable[str], upto: int, clearance: int
 ) -> list[Recorded]:
     """What was said about the records of some streams: what decides whether their events count."""
-    return _events(await pool.fetch(query("read", "record_events"), list(streams), upto, clearance))
+    return await recorded(pool, await pool.fetch(query("read", "record_events"), list(streams), upto, clearance))
 
 
 async def existing_streams(pool: Pool | Connection, streams: Iterable[str], clearance: int) -> set[str]:
@@ -157,7 +167,7 @@ async def search_events(
         wanted.recorded_since,
         *(wanted.bbox or (None,) * 4),
     )  # fmt: skip
-    events = _events(rows)
+    events = await recorded(pool, rows)
     return events, events[-1].position if len(events) == limit else reach
 
 
@@ -165,20 +175,30 @@ async def read_reported(
     pool: Pool | Connection, *, upto: int, reported_by: datetime, clearance: int, limit: int
 ) -> list[Recorded]:
     """Events up to a position that a source had reported by an instant, in position order."""
-    return _events(await pool.fetch(query("read", "reported_by"), upto, reported_by, clearance, limit))
+    return await recorded(pool, await pool.fetch(query("read", "reported_by"), upto, reported_by, clearance, limit))
 
 
 async def read_reported_of(
     pool: Pool | Connection, streams: Iterable[str], *, upto: int, reported_by: datetime, limit: int
 ) -> list[Recorded]:
     """Events of some streams, of any marking, likewise."""
-    return _events(await pool.fetch(query("read", "reported_of"), list(streams), upto, reported_by, limit))
+    return await recorded(pool, await pool.fetch(query("read", "reported_of"), list(streams), upto, reported_by, limit))
 
 
 async def read_categories(pool: Pool | Connection, categories: Iterable[str]) -> list[Recorded]:
     """All events of some categories, in position order; for those of which there are few."""
-    return _events(await pool.fetch(query("read", "of_categories"), sorted(categories)))
+    return await recorded(pool, await pool.fetch(query("read", "of_categories"), sorted(categories)))
 
 
-def _events(rows: Iterable[asyncpg.Record]) -> list[Recorded]:
-    return [Recorded(*row) for row in rows]
+async def recorded(pool: Pool | Connection, rows: Iterable[Iterable[Any]]) -> list[Recorded]:
+    """Rows as events, once the zone data by which their dates are meant are known here.
+
+    What was appended before events named them is read by the first that the log had: the same on every machine.
+    """
+    events = [Recorded(*row) for row in rows]
+    if older := [e for e in events if e.zone_data is None]:
+        first = await first_zone_data(pool)
+        for event in older:
+            event.zone_data = first
+    await learn_zone_data(pool, {e.zone_data for e in events})
+    return events

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.read import recorded
 from incidentlog.subjects.recorded import Recorded
 
 
@@ -23,7 +24,8 @@ async def read_occurred(
 ) -> list[Happened]:
     """Events after (`since`, `after`) and before `until`, as first told, up to a position; of every marking."""
     rows = await pool.fetch(query("replay", "occurred"), since, after, until, upto, limit)
-    return [Happened(row[0], Recorded(*row[1:])) for row in rows]
+    events = await recorded(pool, [row[1:] for row in rows])
+    return [Happened(row[0], event) for row, event in zip(rows, events, strict=True)]
 
 
 async def occurred_at(pool: Pool | Connection, position: int) -> datetime | None:

@@ -23,7 +23,7 @@ import structlog
 
 from incidentlog.errors import Internal, Overloaded, Problem, Unavailable
 from incidentlog.store.append import Append, Appended, Outcome, append
-from incidentlog.store.connect import Access, Connection, lost, told, why
+from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told, why
 
 QUEUE: Final = 20_000
 """The most commands that wait; past it a request is refused, and told when to come back."""
@@ -214,6 +214,7 @@ class Writer:
                 finally:
                     giving_up.cancel()
             except Exception as error:
+                heed_cancelling()
                 pause = min(PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
                 if not lost(error) or (_too_much(error) and len(commands) > 1) or loop.time() + pause > deadline:
                     raise
@@ -246,6 +247,7 @@ class Writer:
             try:
                 await self._append((), atomic=False, deadline=loop.time() + self._seconds)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be appended while it lasts
+                heed_cancelling()
                 self.failure = why(error) or self.failure
                 log.warning("appends_fail_still", error=told(error))
                 await asyncio.sleep(LONGEST_PAUSE_SECONDS)

@@ -1,7 +1,7 @@
 """What ceasefires and agreements share: terms, an entry into force, an end, and parties who see it differently."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,6 +14,8 @@ from incidentlog.subjects.terms import Lifecycle, Move, Span, Statement, What
 from incidentlog.subjects.values import ActorCode, Text, When, start_instant
 
 Days = Annotated[int, Field(ge=1, le=36_525)]
+ONCE: Final = frozenset({"proposed", "agreed", "entered_into_force", "terminated"})
+"""Moves that a life makes once."""
 HAVE_A_VIEW = frozenset({"party", "declarer", "signatory"})
 """The roles of those whose view is shown, beside whoever is named, answers or states something."""
 
@@ -76,6 +78,8 @@ class Resumed(EventData):
 class Accord(Subject):
     """A ceasefire or an agreement: the life that the machine runs through, and the terms as they were given."""
 
+    selective = True
+
     life: Lifecycle = Lifecycle()
     given: dict[str, dict[str, Any]] = {}
     """The terms that an event gave, by the event's id; dates are as they were written."""
@@ -133,9 +137,9 @@ class Accord(Subject):
 
     def complete(self) -> Self:
         """List what does not fit."""
-        # Two records of one accord both tell its terms: the survivor's own hold, whichever came first.
-        own = {move.what for move in self.life.moves if not move.absorbed}
-        twice = [m for m in self.life.moves if m.absorbed and m.what in own and m.what in {"proposed", "agreed"}]
+        # Two records of one accord both tell its terms, and its end: the survivor's own hold, whichever came first.
+        own = {move.what for move in self.life.moves if not move.absorbed} & ONCE
+        twice = [m for m in self.life.moves if m.absorbed and m.what in own]
         life = self.life.model_copy(update={"moves": tuple(m for m in self.life.moves if m not in twice)})
         unfit = [(move, "told by the surviving record itself") for move in twice]
         unfit += [(misfit.move, misfit.reason) for misfit in course(life).misfits]

@@ -26,6 +26,9 @@ class AlertLifted(EventData):
 class Alert(Subject, category="alert"):
     """One alert, `[declared, lifted)`; a new one needs a new stream."""
 
+    once = frozenset({"alert.declared", "alert.lifted"})
+    selective = True
+
     level: str | None = None
     declared: datetime | None = None
     lifted: datetime | None = None

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from incidentlog.subjects.envelope import EventData
 from incidentlog.subjects.recorded import Effective
 from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.subject import Subject, of_one_record
 from incidentlog.subjects.values import ActorCode, Slug, Word
 
 Amount = Annotated[int, Field(ge=0, le=10**15)] | Annotated[float, Field(ge=0, le=1e15)]
@@ -65,6 +65,8 @@ class Assistance(Subject, category="assistance"):
     period: str | None = None
     pledged: dict[str, int | float] = Field(default_factory=dict)
     delivered: dict[str, int | float] = Field(default_factory=dict)
+    sums: dict[str, dict[str, dict[str, int | float]]] = Field(default_factory=dict, exclude=True)
+    """What was pledged and delivered, by the stream that told it."""
     status_since: datetime | None = None
     """Since when it stands as its status says."""
 
@@ -73,22 +75,22 @@ class Assistance(Subject, category="assistance"):
         match event.data:
             case AssistanceTerms() as said:
                 told = said.model_dump(exclude={"amount", "currency"})
-                line = self.learn(event, **told)
+                status = event.recorded.type.partition(".")[2]
+                line = self.learn(event, **told).but(sums=self._counted(event, status, said))
                 if event.absorbed and self.status_since is not None:
                     return line
-                status = event.recorded.type.partition(".")[2]
-                return line.but(status=status, status_since=event.since, **self._count(said))
+                return line.but(status=status, status_since=event.since)
             case _:
                 return self
 
-    def _count(self, said: AssistanceTerms) -> dict[str, Any]:
-        match said:
-            case AssistancePledged():
-                return {"pledged": _add(self.pledged, said.sums())}
-            case AssistanceDelivered():
-                return {"delivered": _add(self.delivered, said.sums())}
-            case _:
-                return {}
+    def _counted(self, event: Effective[Any], what: str, said: AssistanceTerms) -> dict[str, Any]:
+        by_stream, stream = self.sums.get(what, {}), event.recorded.stream
+        return {**self.sums, what: {**by_stream, stream: _add(by_stream.get(stream, {}), said.sums())}}
+
+    def complete(self) -> Self:
+        """The sums of one record."""
+        sums = {what: of_one_record(self.sums.get(what, {}), self.stream, {}) for what in ("pledged", "delivered")}
+        return self.but(**sums, sums={})
 
 
 def _add(sums: Mapping[str, int | float], more: Mapping[str, int | float]) -> dict[str, int | float]:

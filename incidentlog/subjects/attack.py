@@ -10,7 +10,7 @@ from incidentlog.subjects.envelope import EventData
 from incidentlog.subjects.recorded import Effective
 from incidentlog.subjects.registry import event
 from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import ActorCode, Casualties, Text, When, end_of_day_instant
+from incidentlog.subjects.values import ActorCode, Casualties, Text, When
 
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
@@ -44,8 +44,10 @@ class AttackFacts(EventData):
 class Attack(Subject):
     """What the reports, assessments, claims and attributions of one attack add up to.
 
-    Figures follow R5 over every claim, those of absorbed reports among them; all other fields are the latest
-    `as_of`'s, field by field, and an absorbed report only fills what the survivor left open.
+    Figures follow R5 over every claim, those of absorbed reports among them. Every other field is the latest as-of's,
+    field by field: that of a report or an assessment is its `as_of`, that of a claim or an attribution when it was
+    made; at the same instant the later in the order of events has it. What is absorbed replaces what the survivor's own
+    record tells only if it states a later as-of, and else fills what that left open.
     """
 
     reported: ClassVar[type[AttackFacts]]
@@ -57,7 +59,7 @@ class Attack(Subject):
     casualties: Casualties = Casualties()
     claims: tuple[Claim, ...] = ()
     told: dict[str, datetime] = Field(default_factory=dict)
-    """As of when each field was last told; what an absorbed report fills counts as older than anything."""
+    """As of when each field was last told: see `_counts_as_of`."""
 
     def evolve(self, event: Effective[Any]) -> Self:
         """Take a report, an assessment, a claim or an attribution."""
@@ -65,32 +67,45 @@ class Attack(Subject):
             case AttackFacts() as facts:
                 return self._learn(event, facts)
             case AttackClaimed(by=by):
-                return self.but(claimed_by=by)
+                return self.but(**self._told(_counts_as_of(event, event.envelope.occurred.until), claimed_by=by))
             case AttackAttributed(to=to):
-                return self.but(attributed_to=to)
+                return self.but(**self._told(_counts_as_of(event, event.envelope.occurred.until), attributed_to=to))
             case _:
                 return self
 
-    def _learn(self, event: Effective[Any], facts: AttackFacts) -> Self:
-        stated = facts.as_of or event.envelope.reported_at
-        as_of = event.recorded.recorded_at if stated is None else end_of_day_instant(stated, event.tz)
-        if event.absorbed:
-            as_of = BEFORE_ALL
-        changes: dict[str, Any] = {"reports": self.reports + isinstance(facts, self.reported)}
+    def _told(self, as_of: datetime, **facts: Any) -> dict[str, Any]:
+        """What changes by facts as of an instant, of which None tells nothing."""
+        changes: dict[str, Any] = {}
         told = dict(self.told)
-        for name, value in vars(facts).items():
-            if value is not None and name not in APART and (name not in told or as_of >= told[name]):
+        for name, value in facts.items():
+            if value is not None and (name not in told or as_of >= told[name]):
                 changes[name] = tuple(value) if isinstance(value, list) else value
                 told[name] = as_of
+        return {**changes, "told": told}
+
+    def _learn(self, event: Effective[Any], facts: AttackFacts) -> Self:
+        as_of = _counts_as_of(event, event.as_of(facts.as_of), stated=facts.as_of is not None)
+        changes = self._told(as_of, **{name: value for name, value in vars(facts).items() if name not in APART})
+        changes["reports"] = self.reports + isinstance(facts, self.reported)
         if facts.casualties is not None:
             claimed_by = changes.get("claimed_by", self.claimed_by)
             own = claimed_by is not None and claimed_by == changes.get("attributed_to", self.attributed_to)
             changes["claims"] = (*self.claims, claim(event, facts.casualties, facts.as_of, self_serving=own))
-        return self.but(**changes, told=told)
+        return self.but(**changes)
 
     def complete(self) -> Self:
         """Say which figures stand."""
         return self.but(casualties=standing(self.claims)) if self.claims else self
+
+
+def _counts_as_of(event: Effective[Any], as_of: datetime, *, stated: bool = True) -> datetime:
+    """As of when the word of an event counts: an absorbed one just before the survivor's own of the same instant.
+
+    One that states no as-of is then older than anything: it was another record's, and only fills.
+    """
+    if not event.absorbed:
+        return as_of
+    return as_of - datetime.resolution if stated else BEFORE_ALL
 
 
 APART = frozenset({"casualties", "as_of"})

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from incidentlog.subjects.envelope import Source
 from incidentlog.subjects.recorded import AnyEffective
-from incidentlog.subjects.values import Casualties, Estimate, Model, When, end_of_day_instant
+from incidentlog.subjects.values import Casualties, Estimate, Model, When
 
 BANDS = {"A": 0, "B": 0, "C": 1, "D": 1, "E": 2, "F": 2}
 """Reliability letters in bands; the best band that is not empty decides."""
@@ -30,9 +30,8 @@ def claim(event: AnyEffective, casualties: Casualties, as_of: When | None, *, se
     letter, credibility = ("F", 6) if best is None else (best.reliability, best.credibility)
     if self_serving and not (event.corroborated or event.envelope.verification in {"corroborated", "verified"}):
         letter = max(letter, "E")
-    stated = as_of or event.envelope.reported_at
     return Claim(
-        as_of=event.recorded.recorded_at if stated is None else end_of_day_instant(stated, event.tz),
+        as_of=event.as_of(as_of),
         letter=letter,
         credibility=credibility,
         position=event.position,

@@ -86,6 +86,9 @@ class Step(Model):
 class Commitment(Subject, category="commitment"):
     """One promise. Whether it is overdue or at risk depends on the clock, and is said where it is read."""
 
+    once = frozenset(f"commitment.{said}" for said in ("made", "fulfilled", "breached", "withdrawn"))
+    selective = True
+
     status: Status = "none"
     obligor: str | None = None
     beneficiary: str | None = None
@@ -127,8 +130,11 @@ class Commitment(Subject, category="commitment"):
             case CommitmentWithdrawn():
                 return self._close(event, "withdrawn")
             case CommitmentRescheduled(new_due=new):
+                due = start_instant(new, event.tz)
+                if due == self.due:  # told twice, as two merged records do
+                    return self
                 dues = self.earlier_dues if self.due is None else (*self.earlier_dues, self.due)
-                return self.but(due=start_instant(new, event.tz), earlier_dues=dues)
+                return self.but(due=due, earlier_dues=dues)
             case _:
                 return self
 

@@ -27,6 +27,8 @@ class ContactHeld(EventData):
 class Contact(Subject, category="contact"):
     """What the reports of one contact add up to; who took part is in `actors`."""
 
+    lasting = True
+
     mode: Mode | None = None
     level: Level | None = None
     duration_min: int | None = None

@@ -37,6 +37,9 @@ class Opening(Model):
 class Corridor(Subject, category="corridor"):
     """One corridor, which may open more than once."""
 
+    once = frozenset({"corridor.opened", "corridor.closed"})
+    selective = True
+
     open: bool = False
     openings: tuple[Opening, ...] = ()
     route: str | None = None
@@ -53,7 +56,7 @@ class Corridor(Subject, category="corridor"):
                     return told
                 return told.but(open=True, openings=(*self.openings, Opening(since=event.since)))
             case CorridorClosed() if not self.open:
-                return self.ignore(event, "the corridor was not open")
+                return self if event.absorbed else self.ignore(event, "the corridor was not open")
             case CorridorClosed():
                 last = Opening(since=self.openings[-1].since, until=event.since)
                 return self.but(open=False, openings=(*self.openings[:-1], last))

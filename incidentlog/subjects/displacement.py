@@ -32,7 +32,10 @@ class Figure(Model):
 
 
 class Displacement(Subject, category="displacement"):
-    """The latest figures, each by its own `as_of`; a later report of an older day does not replace them."""
+    """The latest figures, each by its own `as_of`; a later report of an older day does not replace them.
+
+    An absorbed record's is taken if it is of a later day, or where the survivor tells none.
+    """
 
     idps: Figure | None = None
     refugees: Figure | None = None
@@ -50,9 +53,10 @@ class Displacement(Subject, category="displacement"):
         changes = {}
         for name in FIGURES:
             count: int | None = getattr(said, name)
-            stated = (said.idps_as_of if name == "idps" else None) or said.as_of or event.envelope.occurred.start
-            as_of = end_of_day_instant(stated, event.tz)
+            stated = (said.idps_as_of if name == "idps" else None) or said.as_of
+            as_of = event.envelope.occurred.until if stated is None else end_of_day_instant(stated, event.tz)
             before: Figure | None = getattr(self, name)
-            if count is not None and (before is None or as_of >= before.as_of):
+            outdated = before is None or before.as_of < as_of or (before.as_of == as_of and not event.absorbed)
+            if count is not None and outdated:
                 changes[name] = Figure(count=count, as_of=as_of)
-        return self.learn(event, **changes)
+        return self.but(**changes)

@@ -8,8 +8,8 @@ from pydantic import Field
 from incidentlog.subjects.envelope import Actor, EventData, Fault
 from incidentlog.subjects.recorded import Effective
 from incidentlog.subjects.registry import event
-from incidentlog.subjects.repatriation import Counts, Handover, add_counts
-from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.repatriation import Counts, Handover, with_counts
+from incidentlog.subjects.subject import Subject, of_one_record
 from incidentlog.subjects.values import ActorCode, Codes, Count, Key, Model, Occurred, Slug, Slugs, Text, Word
 
 Ordinal = Annotated[int, Field(ge=1, le=10_000)]
@@ -92,6 +92,8 @@ class Stage(Model):
     occurred: Occurred
     released: dict[str, Release]
     absorbed: bool
+    stream: str
+    """Whose record tells it."""
 
 
 class Returned(Model):
@@ -108,6 +110,9 @@ class Returned(Model):
 
 class Exchange(Subject, category="exchange"):
     """What one exchange adds up to, per side. Figures of an absorbed record never add to the survivor's."""
+
+    lasting = True
+    selective = True
 
     status: Literal["none", "agreed", "in_progress", "completed"] = "none"
     formula: str | None = None
@@ -126,6 +131,8 @@ class Exchange(Subject, category="exchange"):
     check_holds: bool | None = None
     """Whether the stated totals equal the sums; null where there is nothing to compare."""
     stated_cumulative: dict[str, int] = Field(default_factory=dict)
+    handed: dict[str, dict[str, Counts]] = Field(default_factory=dict, exclude=True)
+    """What was handed over with it, by kind, as each record tells it."""
     detainees: Counts = Field(default_factory=dict)
     children: Counts = Field(default_factory=dict)
     remains: Counts = Field(default_factory=dict)
@@ -135,26 +142,33 @@ class Exchange(Subject, category="exchange"):
         match event.data:
             case ExchangeAgreed() as said:
                 status = "agreed" if self.status == "none" else self.status
-                return self.learn(event, **said.model_dump()).but(status=status, **self._mediated(event))
+                agreed = self.learn(event, **said.model_dump(exclude={"target_operator"}))
+                if said.target is not None and not (event.absorbed and self.target):
+                    agreed = agreed.but(target_operator=said.target_operator or "=")
+                return agreed.but(status=status, **self._mediated(event))
             case ExchangeStageCompleted() as said:
                 return self._take_stage(event, said)
             case ExchangeCompleted() as said:
                 return self._finish(event, said)
-            case Handover() as said if not event.absorbed:
+            case Handover() as said:
                 kind = event.recorded.type.partition(".")[0]
-                return self.but(**{kind: add_counts(getattr(self, kind), said.counts())})
+                return self.but(handed={**self.handed, kind: with_counts(self.handed.get(kind, {}), event, said)})
             case _:
                 return self
 
     def _take_stage(self, event: Effective[Any], said: ExchangeStageCompleted) -> Self:
         if not event.absorbed and any(s.stage == said.stage and not s.absorbed for s in self.stages):
             return self.ignore(event, f"stage {said.stage} is recorded already")
+        others = any(s.absorbed and s.stream != event.recorded.stream for s in self.stages)
+        if event.absorbed and others:  # two records beside the survivor's: the first one's stages stand in, and no sum
+            return self.learn(event, ordinal=said.ordinal).but(**self._mediated(event))
         stage = Stage(
             stage=said.stage,
             category=said.category,
             occurred=event.envelope.occurred,
             released=said.released,
             absorbed=event.absorbed,
+            stream=event.recorded.stream,
         )
         status = "completed" if self.status == "completed" else "in_progress"
         exchange = self.learn(event, ordinal=said.ordinal)
@@ -184,7 +198,8 @@ class Exchange(Subject, category="exchange"):
         released = {side: _sum(side, told) for side in sorted({s for r in told for s in r})}
         stated = {s: n for s, n in self.check.items() if n is not None and s in released}
         holds = all(released[s].total == n for s, n in stated.items()) if stated else None
-        return self.but(released=released, check_holds=holds)
+        handed = {kind: of_one_record(told, self.stream, {}) for kind, told in self.handed.items()}
+        return self.but(released=released, check_holds=holds, handed={}, **handed)
 
 
 def _sum(side: str, told: Iterable[Mapping[str, Release]]) -> Returned:

@@ -5,7 +5,7 @@ and listed in the subject's `ignored`, and nothing that is in the log can make i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -23,8 +23,9 @@ from incidentlog.subjects.record import (
 from incidentlog.subjects.recorded import AnyEffective, Effective, Recorded, read_envelope
 from incidentlog.subjects.subject import Absorbed, Entry, Ignored, Status, Subject
 from incidentlog.subjects.values import Tlp, tlp_level
+from incidentlog.zones import by
 
-SUBJECT_VERSION: Final = 4
+SUBJECT_VERSION: Final = 5
 """Raised when a fold changes its answers: subjects, and what hangs on them, are then rebuilt."""
 
 Variants = Mapping[int, Subject | Absorbed]
@@ -88,7 +89,7 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     envelope = e.envelope
     if envelope is None or is_record_event(e.type):
         return None
-    order = envelope.occurred.since, e.position
+    order, zone = (envelope.occurred.since, e.position), by(zone, e.zone_data)
     if grown is not None and (e.stream != grown.subject.stream or e.tlp != grown.level or order < grown.latest):
         return None  # another stream is in the family when a merge named it that counts no more
     body = Effective(e, envelope, e.place, absorbed=False)
@@ -100,8 +101,10 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     rank, said = confirmed(grown.rank, subject.verification, envelope.verification)
     entry = Entry(event=e.event_id, type=e.type, position=e.position, occurred=envelope.occurred, status="effective")
     common: dict[str, Any] = {"verification": said, "entries": (*subject.entries, entry)}
+    if subject.zone != zone:
+        common["zone"] = zone
     if not subject.is_current:
-        common |= _begin(body, zone)
+        common |= _begin(body, zone, subject)
     if e.place is not None and (subject.place is None or subject.place.place_id is None):
         common["place"] = e.place if subject.place is None or e.place.place_id is not None else subject.place
     if envelope.actors:
@@ -111,14 +114,14 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     return Grown(subject.but(**common).evolve(body), e.tlp, rank, order)
 
 
-def _begin(first: AnyEffective, zone: str) -> dict[str, Any]:
+def _begin(first: AnyEffective, zone: str, kind: Subject | type[Subject]) -> dict[str, Any]:
     """When the subject began, by the first event that counts."""
     occurred = first.envelope.occurred
     return {
         "is_current": True,
         "occurred": occurred,
         "since": min(occurred.since, first.recorded.recorded_at),
-        "calendar": occurred.buckets(zone),
+        "calendar": occurred.buckets(zone, lasting=kind.lasting),
     }
 
 
@@ -151,6 +154,10 @@ class _Family:
     """Each absorbed stream's survivor, one step on."""
     open: dict[str, tuple[Subject, int]] = field(default_factory=dict)
     """Each subject before it was completed, and how well it is confirmed."""
+
+    def __post_init__(self) -> None:
+        if self.events:
+            self.zone = by(self.zone, self.events[-1].zone_data)
 
     def subjects(self) -> dict[str, Subject | Absorbed]:
         self.correct()
@@ -189,15 +196,17 @@ class _Family:
         envelope, place = e.envelope, e.place
         if envelope is None:
             return None
-        raw = e.raw if patches else {}
+        raw, zone_data = e.raw if patches else {}, e.zone_data
         for amendment, said in reversed(patches):  # gathered newest first, applied in position order
             patch = said.patch.model_dump(mode="json", exclude_unset=True)
             merged = {**raw, **{k: merge_patch(raw.get(k), v) for k, v in patch.items()}}
-            changed = read_envelope(e.type, merged, e.registry)
+            # Dates are meant by the zone data of what said them last: a patch of `occurred` or `data` says them all.
+            now = amendment.zone_data if patch.keys() & {"occurred", "data"} else zone_data
+            changed = read_envelope(e.type, merged, e.registry, now)
             if changed is None:
                 self._ignore(amendment, "the amended event would not be valid")
                 continue
-            raw, envelope = merged, changed
+            raw, envelope, zone_data = merged, changed, now
             self.amended.add(e.event_id)
             if "place" in patch:
                 place = amendment.place if envelope.place is not None else None
@@ -241,10 +250,11 @@ class _Family:
         standing = [b for b in counting if not is_record_event(b.recorded.type)]
         if len(standing) > 1:
             standing.sort(key=lambda b: b.order)
+            _own_first(standing, kind.once)
         notes = [b for b in counting if is_record_event(b.recorded.type)]
         confirmed = {b.data.target for b in notes if isinstance(b.data, RecordCorroborated)}
         rank, verification = _verification(standing, notes)
-        common = self._common(stream, standing, events)
+        common = self._common(kind, stream, standing, events)
         subject = kind(stream=stream, zone=self.zone, **{**common, "verification": verification})
         for body in standing:
             body.corroborated = body.recorded.event_id in confirmed
@@ -257,7 +267,8 @@ class _Family:
         if len(levels) != 1 or len(self.open) != 1 or self.into or any(e.tlp != levels[0] for e in self.events):
             return None
         known = {e.event_id for e in self.events}
-        if any(isinstance(b.data, Targeting) and b.data.target not in known for b in self.bodies.values()):
+        spoken_of = (b.data.target for b in self.bodies.values() if isinstance(b.data, Targeting))
+        if any(target is not None and target not in known for target in spoken_of):
             return None  # it speaks of what is yet to come
         [(subject, rank)] = self.open.values()
         spoken = [e for e in self.events if e.envelope is not None and not is_record_event(e.type)]
@@ -270,6 +281,7 @@ class _Family:
 
     def _common(
         self,
+        kind: type[Subject],
         stream: str,
         standing: Sequence[AnyEffective],
         events: Sequence[Recorded],
@@ -279,12 +291,13 @@ class _Family:
         first = own[0] if own else None
         places = [b.place for b in (*own, *standing) if b.place is not None]
         found = [p for p in places if p.place_id is not None]
-        actors = {(a.code, a.role): a for b in standing for a in b.envelope.actors}
+        # Each where it was named first, and as the survivor's own record calls it.
+        actors = {(a.code, a.role): a for bs in (standing, own) for b in bs for a in b.envelope.actors}
         links = {(li.rel, li.target): li for b in standing for li in b.envelope.links}
         streams = dict.fromkeys(e.stream for e in events)
         return {
             "absorbed": tuple(s for s in streams if s != stream),
-            **({} if first is None else _begin(first, self.zone)),
+            **({} if first is None else _begin(first, self.zone, kind)),
             "place": next(iter(found or places), None),
             "actors": tuple(actors.values()),
             "links": tuple(links.values()),
@@ -306,6 +319,18 @@ class _Family:
 
     def _ignore(self, e: Recorded, reason: str) -> None:
         self.ignored[e.stream].append(Ignored(event=e.event_id, type=e.type, reason=reason))
+
+
+def _own_first(standing: list[AnyEffective], once: Collection[str]) -> None:
+    """Put what is absorbed, of types that count once, after the survivor's own events of its type."""
+    if not once or not any(b.absorbed for b in standing):
+        return
+    last = {b.recorded.type: b.order for b in standing if not b.absorbed and b.recorded.type in once}
+
+    def taken(b: AnyEffective) -> tuple[tuple[datetime, int], bool]:
+        return max(b.order, last.get(b.recorded.type, b.order)) if b.absorbed else b.order, b.absorbed
+
+    standing.sort(key=taken)
 
 
 RANKS: Final = {"unverified": 0, "single_source": 1, "corroborated": 2, "verified": 3}
@@ -353,6 +378,12 @@ def started(events: Iterable[Recorded]) -> dict[UUID, datetime]:
         for event_id in family.amended
         if event_id in family.bodies and family.bodies[event_id].since != told[event_id]
     }
+
+
+def skipped(events: Sequence[Recorded], zone: str) -> dict[UUID, str]:
+    """Of events, in position order, those that a reader of all of them sees ignored, each with its reason."""
+    subjects = _Family(events, zone).subjects().values()
+    return {i.event: i.reason for subject in subjects if isinstance(subject, Subject) for i in subject.ignored}
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

@@ -69,6 +69,8 @@ class Threshold(Model):
 class Policy(Subject, category="policy"):
     """One policy's thresholds, those that were never changed at their defaults."""
 
+    selective = True
+
     policy: str | None = None
     values: dict[str, int | float] = Field(default_factory=dict)
     changed: dict[str, Threshold] = Field(default_factory=dict)

@@ -116,5 +116,13 @@ class RecordErased(EventData):
     ground: Text
 
 
-Targeting = RecordAmended | RecordRetracted | RecordCorroborated | RecordDisputed | RecordRemarked | RecordErased
-"""Record events that speak of one earlier event."""
+Targeting = (
+    RecordAmended
+    | RecordRetracted
+    | RecordCorroborated
+    | RecordDisputed
+    | RecordRemarked
+    | RecordErased
+    | EvidenceAttached
+)
+"""Record events that speak of one earlier event; evidence may have no `target`."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from typing import Any, Generic
+from typing import Any, Final, Generic
 from uuid import UUID
 
 import orjson
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from incidentlog.subjects.envelope import E, Envelope, ResolvedPlace
 from incidentlog.subjects.registry import EVENTS, Registry
-from incidentlog.subjects.values import end_of_day_instant
+from incidentlog.subjects.values import Reading, When, end_of_day_instant
 
 
 @dataclass(eq=False)
@@ -60,16 +60,21 @@ class Recorded:
         return meta
 
     @cached_property
+    def zone_data(self) -> str | None:
+        """By which zone data its dates are meant; None where it does not say, being older, and nobody set them."""
+        return zone_data_of(self.meta)
+
+    @cached_property
     def envelope(self) -> Envelope[Any] | None:
         """The event in its newest shape; None when it was erased, or today's rules no longer accept it."""
         if self.body is None:
             return None
         if self.schema_version == self.registry.newest.get(self.type):
             # Nearly every event: its own text is read once. What left `occurred` to the server takes the other way.
-            envelope = _parse(self.type, self.body, self.registry)
+            envelope = _parse(self.type, self.body, self.registry, self.zone_data)
             if envelope is not None:
                 return envelope
-        return read_envelope(self.type, self.raw, self.registry)
+        return read_envelope(self.type, self.raw, self.registry, self.zone_data)
 
     @cached_property
     def place(self) -> ResolvedPlace | None:
@@ -85,19 +90,36 @@ def _resolved(text: bytes) -> ResolvedPlace:
     return ResolvedPlace.model_validate_json(text)
 
 
-def read_envelope(type_name: str, raw: dict[str, Any], registry: Registry = EVENTS) -> Envelope[Any] | None:
+_ZONE_DATA: Final = ',"zone_data":"'
+
+
+def zone_data_of(meta: str) -> str | None:
+    """By which zone data the dates of an event are meant, from the text of its meta; None where it does not say."""
+    # A quote within a text is written with a backslash: so this is never a part of one, and need not be parsed.
+    _, found, rest = meta.rpartition(_ZONE_DATA)
+    return rest.partition('"')[0] if found else None
+
+
+def read_envelope(
+    type_name: str, raw: dict[str, Any], registry: Registry = EVENTS, zone_data: str | None = None
+) -> Envelope[Any] | None:
     """Validate a body as the newest version of its type; None when it is not valid."""
-    return _parse(type_name, orjson.dumps(raw), registry)
+    return _parse(type_name, orjson.dumps(raw), registry, zone_data)
 
 
-def _parse(type_name: str, text: str | bytes, registry: Registry) -> Envelope[Any] | None:
+def _parse(type_name: str, text: str | bytes, registry: Registry, zone_data: str | None) -> Envelope[Any] | None:
     event_type = registry.find(type_name)
     if event_type is None:
         return None
     try:
-        return event_type.envelope.model_validate_json(text)
+        return event_type.envelope.model_validate_json(text, context=_reading(zone_data))
     except ValidationError:
         return None
+
+
+@lru_cache(maxsize=100)
+def _reading(zone_data: str | None) -> Reading:
+    return Reading(zone_data)
 
 
 @dataclass(slots=True)
@@ -124,13 +146,21 @@ class Effective(Generic[E]):
 
     @property
     def tz(self) -> str:
-        """The zone in which its dates are meant."""
+        """The zone in which its dates are meant, with the zone data by which they are."""
         return self.envelope.occurred.tz
 
     @property
     def since(self) -> datetime:
         """When it began, in the world."""
         return self.envelope.occurred.since
+
+    def as_of(self, stated: When | None) -> datetime:
+        """As of when something is told: as the event states, else when a source first said so, else when it was.
+
+        Never when it was recorded: an old report that is imported today would outdate what was learned after it.
+        """
+        said = self.envelope.reported_at if stated is None else stated
+        return self.envelope.occurred.until if said is None else end_of_day_instant(said, self.tz)
 
     @property
     def order(self) -> tuple[datetime, int]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from incidentlog.subjects.envelope import Actor, EventData, Fault
 from incidentlog.subjects.recorded import Effective
 from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.subject import Subject, of_one_record
 from incidentlog.subjects.values import ActorCode, Count, Model, Occurred, Text
 
 CounterpartyCounts = Annotated[
@@ -85,14 +85,23 @@ def add_counts(counts: Counts, more: Mapping[str, int | None]) -> Counts:
     return added
 
 
+def with_counts(by_stream: Mapping[str, Counts], event: Effective[Any], said: Handover) -> dict[str, Counts]:
+    """Each record's counts, with one handover more in that of the event."""
+    stream = event.recorded.stream
+    return {**by_stream, stream: add_counts(by_stream.get(stream, {}), said.counts())}
+
+
 class Repatriation(Subject):
     """What one handover adds up to; figures of an absorbed record only stand in for missing ones."""
+
+    lasting = True
 
     to: str | None = None
     count: int | None = None
     """How many went to `to`."""
     counts: Counts = Field(default_factory=dict)
-    absorbed_counts: Counts = Field(default_factory=dict)
+    by_stream: dict[str, Counts] = Field(default_factory=dict, exclude=True)
+    """As each record tells it."""
     stated_cumulative: dict[str, int | None] = Field(default_factory=dict)
     """The counterparty's sum so far, as stated."""
     occasions: tuple[Occurred, ...] = ()
@@ -101,11 +110,10 @@ class Repatriation(Subject):
         """Take a handover."""
         match event.data:
             case Handover() as said:
-                pot = "absorbed_counts" if event.absorbed else "counts"
                 stated = said.counterparty if said.is_cumulative else None
                 changed = self.learn(event, to=said.to, stated_cumulative=stated)
                 return changed.but(
-                    **{pot: add_counts(getattr(self, pot), said.counts())},
+                    by_stream=with_counts(self.by_stream, event, said),
                     occasions=(*self.occasions, event.envelope.occurred),
                 )
             case _:
@@ -113,9 +121,9 @@ class Repatriation(Subject):
 
     def complete(self) -> Self:
         """The figures that stand."""
-        counts = self.counts or self.absorbed_counts
+        counts = of_one_record(self.by_stream, self.stream, {})
         own = counts.get(self.to or "")
-        return self.but(counts=counts, absorbed_counts={}, count=own and own.total)
+        return self.but(counts=counts, by_stream={}, count=own and own.total)
 
 
 class Detainees(Repatriation, category="detainees"):

@@ -44,6 +44,8 @@ class Poll(Model):
 class Sentiment(Subject, category="sentiment"):
     """One poll: its reports in order, of which the last one stands."""
 
+    once = frozenset({"sentiment.reported"})
+
     pollster: str | None = None
     question: str | None = None
     polls: tuple[Poll, ...] = ()

@@ -1,15 +1,16 @@
 """What a stream's events add up to: the base of every subject."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import ConfigDict
 
 from incidentlog.subjects.envelope import Actor, Link, ResolvedPlace
 from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.values import KYIV, Buckets, Model, Occurred, Verification
+from incidentlog.subjects.values import KYIV, Buckets, Model, Occurred, Verification, Zone
 
 OPEN: Final[tuple[Any, ...]] = (None, (), {})
 """What a field holds of which nothing was told."""
@@ -36,6 +37,14 @@ class Ignored(Model):
     reason: str
 
 
+T = TypeVar("T")
+
+
+def of_one_record(figures: Mapping[str, T], stream: str, nothing: T) -> T:
+    """Figures by the stream that told them: the survivor's own, else the first absorbed one's. Never their sum."""
+    return figures[stream] if stream in figures else next(iter(figures.values()), nothing)
+
+
 class Absorbed(Model):
     """What is left of a stream that a merge made part of another: where it went (R4)."""
 
@@ -53,6 +62,13 @@ class Subject(Model):
 
     category: ClassVar[str] = ""
     families: ClassVar[dict[str, type["Subject"]]] = {}
+    once: ClassVar[frozenset[str]] = frozenset()
+    """Types that tell of one thing: what is absorbed is taken after the survivor's own, and only fills what is open."""
+    selective: ClassVar[bool] = False
+    """Whether `evolve` or `complete` may ignore an event that fits the rules of its type."""
+    lasting: ClassVar[bool] = False
+    """Whether a start and an end of several days are how long it took: it is then counted on the first one. Else it
+    happened on one of them, nobody knows on which."""
 
     stream: str
     is_current: bool = False
@@ -65,8 +81,8 @@ class Subject(Model):
     """From when it counts: the start, or when it was recorded, should a clock have been ahead (DOMAIN §3)."""
     calendar: Buckets | None = None
     """Its day, week and month in the log's zone."""
-    zone: str = KYIV
-    """The log's zone, in whose local days it is counted."""
+    zone: Zone = KYIV
+    """The log's zone, in whose local days it is counted, by the zone data of the last event that it is made of."""
     place: ResolvedPlace | None = None
     """The first place that was found in the gazetteer, else the first that was given."""
     actors: tuple[Actor, ...] = ()
@@ -90,6 +106,10 @@ class Subject(Model):
     def evolve(self, event: Effective[Any]) -> Self:  # noqa: ARG002 - the base has nothing to learn
         """What this event changes. Total: what does not fit is `ignore`d, nothing is raised."""
         return self
+
+    def buckets(self, occurred: Occurred) -> Buckets:
+        """The day, week and month in which something of it is counted."""
+        return occurred.buckets(self.zone, lasting=self.lasting)
 
     def complete(self) -> Self:
         """What can only be said once all events are in."""

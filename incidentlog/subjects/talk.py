@@ -124,6 +124,10 @@ class TalkResumed(EventData):
 class Talk(Subject, category="talk"):
     """What one round of talks adds up to. Held and cancelled are final: the next round is another stream."""
 
+    once = frozenset({"talk.held", "talk.cancelled"})
+    lasting = True
+    selective = True
+
     status: Status = "none"
     track: str | None = None
     round_no: int | None = None

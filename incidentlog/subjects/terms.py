@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from incidentlog.subjects.values import Model, add_days, begins_a_day, local_date
+from incidentlog.subjects.values import Model, Zone, add_days, begins_a_day, local_date
+from incidentlog.zones import zone_named
 
 Response = Literal["accepted", "accepted_conditionally", "reciprocated", "rejected"]
 Mode = Literal[
@@ -48,7 +48,7 @@ class Move(Model):
     type: str
     at: datetime
     position: int
-    tz: str
+    tz: Zone
     what: What
     span: Span = Span()
     own: dict[str, Span] = {}
@@ -140,7 +140,7 @@ def _as_long(start: datetime, begin: datetime, end: datetime, tz: str) -> dateti
     """As long after `start` as `end` is after `begin`: in local days where it is whole days, else in hours."""
     if begins_a_day(begin, tz) and begins_a_day(end, tz):
         return add_days(start, (local_date(end, tz) - local_date(begin, tz)).days, tz)
-    zone = ZoneInfo(tz)
+    zone = zone_named(tz)
     local = end.astimezone(zone).replace(tzinfo=None) - begin.astimezone(zone).replace(tzinfo=None)
     for length in (local, end - begin):
         if length % timedelta(days=1) == timedelta(0):

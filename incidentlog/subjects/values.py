@@ -1,12 +1,12 @@
 """The values that events are made of: codes, instants, estimates, gradings (DOMAIN §2, §3)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Final, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -15,12 +15,17 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    SerializationInfo,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from incidentlog.zones import by, data_of, is_zone, plain_name, zone_named
 
 KYIV: Final = "Europe/Kyiv"
 """In whose days a log is counted that was not given another zone when it was made (DOMAIN §2)."""
@@ -102,9 +107,21 @@ Slugs = Annotated[list[Slug], Field(max_length=100)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How an event of a client's, or of the log's, is read: the context of its validation."""
+
+    zone_data: str | None
+    """By which zone data its dates are meant; None are those of the locked package."""
+    knows_actor: Callable[[str], bool] | None = None
+    """A fold reads what the door accepted, with whatever codes were known then; only the door asks."""
+    is_new: bool = False
+    """Whether a client says it now. What the door once let in is read for ever, even where it would not any more."""
+
+
 def _known_actor(code: str, info: ValidationInfo) -> str:
-    # A fold reads what the door accepted, with whatever codes were known then; only the door asks.
-    if info.context is not None and not info.context.knows_actor(code):
+    reading: Reading | None = info.context
+    if reading is not None and reading.knows_actor is not None and not reading.knows_actor(code):
         raise PydanticCustomError("unknown_code", "unknown actor code '{code}'", {"code": code})
     return code
 
@@ -115,34 +132,44 @@ ActorCode = Annotated[NewActorCode, AfterValidator(_known_actor)]
 """ISO 3166-1 alpha-3 for states, own codes for organisations, dotted sub-actors (`RUS.MOD`)."""
 
 
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+STORED: Final = "stored"
+"""The context in which what is derived is written to be read again: with the zone data by which its zones go."""
 
 
-def _zone_name(name: str) -> str:
-    if name not in _zones():
+def _write_zone(zone: str, info: SerializationInfo) -> str:
+    return zone if info.context == STORED else plain_name(zone)
+
+
+Zone = Annotated[str, PlainSerializer(_write_zone, return_type=str)]
+"""A zone and the zone data by which it goes; shown as its name."""
+
+
+def _zone_name(name: str, info: ValidationInfo) -> str:
+    # An event says a name, and its reading by which data; what is derived from it has both.
+    reading: Reading | None = info.context
+    zone = name if reading is None else by(name, reading.zone_data)
+    if not is_zone(zone) or (reading is not None and "@" in name):
         raise PydanticCustomError("unknown_code", "unknown time zone '{tz}'", {"tz": name})
-    return name
+    return zone
 
 
-@cache
-def zone_named(name: str) -> ZoneInfo:
-    """The zone of a name that was validated; ZoneInfo's own cache keeps only eight."""
-    return ZoneInfo(name)
-
-
-ZoneName = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone_name)]
-"""An IANA time zone."""
+ZoneName = Annotated[Zone, StringConstraints(max_length=64), AfterValidator(_zone_name)]
+"""A zone of the world, by its name of IANA's."""
 
 _DATE = re.compile(r"^\d{4}-\d\d-\d\d$", re.ASCII)
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]\d\d:\d\d)?$", re.ASCII)
 YEARS = range(1900, 2201)
 
 
-def _parse_when(value: Any) -> date | datetime:
+_NO_OFFSET = re.compile(r"[+-]\d\d:[6-9]\d$", re.ASCII)
+"""An offset of more than 59 minutes, which Python reads as the next hour (RFC 3339 §5.6)."""
+
+
+def _parse_when(value: Any, info: ValidationInfo) -> date | datetime:
     parsed = _parse_text(value) if isinstance(value, str) else value if isinstance(value, date) else None
-    if parsed is None:
+    reading: Reading | None = info.context
+    is_new = reading is not None and reading.is_new
+    if parsed is None or (is_new and isinstance(value, str) and _NO_OFFSET.search(value)):
         raise PydanticCustomError(
             "not_a_time", "give a date (2025-11-19) or a time (2025-11-19T04:00+02:00), years 1900 to 2200"
         )
@@ -175,6 +202,18 @@ When = Annotated[
     WithJsonSchema({"type": "string", "examples": ["2025-11-19", "2025-11-19T04:00:00+02:00"]}),
 ]
 """A local date, or an instant (RFC 3339; without an offset it is in the event's zone)."""
+
+
+_WHEN: TypeAdapter[Any] = TypeAdapter(When)
+
+
+def parse_when(text: str) -> date | datetime | None:
+    """A date or a time as somebody gives it now; None where it is none."""
+    try:
+        when: date | datetime = _WHEN.validate_python(text, context=Reading(None, is_new=True))
+    except ValidationError:
+        return None
+    return when
 
 
 class Period(Model):
@@ -243,7 +282,9 @@ class Occurred(Model):
             raise PydanticCustomError("needs_a_time", "precision {p} needs a time", {"p": self.precision})
         timed = self.precision in {"minute", "hour"}  # then it may end at once; a day may not end the day before
         if self.end is not None and (self.until < self.since or (self.until == self.since and not timed)):
-            raise PydanticCustomError("ends_before_start", "end is before start")
+            before = PydanticCustomError("ends_before_start", "end is before start")
+            fault = InitErrorDetails(type=before, loc=("end",), input=self.end)
+            raise ValidationError.from_exception_data("Occurred", [fault])
         return self
 
     @cached_property
@@ -275,19 +316,42 @@ class Occurred(Model):
             case _:
                 return day, day + timedelta(days=1)
 
-    def buckets(self, zone: str) -> "Buckets":
-        """Its day, ISO week and month in a zone; null where it is not known that precisely (E12)."""
-        known: tuple[str, Buckets] | None = self.__dict__.get("_known_buckets")
-        if known is None or known[0] != zone:  # nearly every projection asks, and nearly always in one zone
-            known = self.__dict__["_known_buckets"] = zone, self._buckets_in(zone)
+    def buckets(self, zone: str, *, lasting: bool = False) -> "Buckets":
+        """The day, ISO week and month in a zone in which the whole of it lies; null where it lies in no single one.
+
+        A time is of the day on which it began, however long it took; and so are days, if it is `lasting`. Else it may
+        have been on any of the days, so that a week that lies in two months is in neither, and what is known to the
+        month is in no week (E12).
+        """
+        asked = zone, lasting
+        known: tuple[tuple[str, bool], Buckets] | None = self.__dict__.get("_known_buckets")
+        if known is None or known[0] != asked:  # nearly every projection asks, and nearly always in one zone
+            first, last = self.dates(zone) or (None, None)
+            last = first if lasting and self.precision == "day" else last
+            known = self.__dict__["_known_buckets"] = asked, _buckets(first, last)
         return known[1]
 
-    def _buckets_in(self, zone: str) -> "Buckets":
-        if self.precision in {"minute", "hour"}:
-            day = local_date(start_instant(self.start, self.tz), zone)
-        else:
-            day = local_date(self.start, self.tz)
-        return _buckets(day, self.precision)
+    def dates(self, zone: str) -> tuple[date, date] | None:
+        """The first and the last local date on which it may have begun; None where that is unknown.
+
+        A time is of its day in the zone that is asked about, by its own zone data. A date is a date, in whichever zone.
+        """
+        match self.precision:
+            case "unknown":
+                return None
+            case "minute" | "hour":
+                day = local_date(start_instant(self.start, self.tz), by(zone, data_of(self.tz)))
+                return day, day
+            case _:
+                first, last = (local_date(when, self.tz) for when in (self.start, self.end or self.start))
+                return self._unit(first)[0], self._unit(last)[1] - timedelta(days=1)
+
+    def times(self, zone: str) -> tuple[datetime, datetime | None] | None:
+        """Its start and end as times in a zone, with its offsets then; None where only dates are known."""
+        if self.precision not in {"minute", "hour"}:
+            return None
+        local = zone_named(by(zone, data_of(self.tz)))
+        return self.since.astimezone(local), None if self.end is None else self.until.astimezone(local)
 
 
 class Buckets(Model):
@@ -299,13 +363,14 @@ class Buckets(Model):
 
 
 @lru_cache(maxsize=10_000)
-def _buckets(day: date, precision: Precision) -> Buckets:
-    fine = ("minute", "hour", "day")
-    iso = day.isocalendar()
+def _buckets(first: date | None, last: date | None) -> Buckets:
+    if first is None or last is None:
+        return Buckets(day=None, week=None, month=None)
+    iso = first.isocalendar()
     return Buckets(
-        day=day.isoformat() if precision in fine else None,
-        week=f"{iso.year}-W{iso.week:02}" if precision in (*fine, "week") else None,
-        month=f"{day.year}-{day.month:02}" if precision in (*fine, "week", "month") else None,
+        day=first.isoformat() if first == last else None,
+        week=f"{iso.year}-W{iso.week:02}" if iso[:2] == last.isocalendar()[:2] else None,
+        month=f"{first.year}-{first.month:02}" if (first.year, first.month) == (last.year, last.month) else None,
     )
 
 

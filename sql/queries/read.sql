@@ -1,6 +1,6 @@
 -- name: log
--- Which log this is.
-SELECT id, zone, fork, generation FROM log
+-- Which log this is, and the zone data that it goes by: the last of them hold now.
+SELECT id, zone, fork, generation, ARRAY(SELECT id FROM zone_data ORDER BY release, added_at) AS zone_data FROM log
 
 -- name: head
 -- The last commit; no row in an empty log.

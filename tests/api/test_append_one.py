@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 import asyncpg
+import pytest
 
 from incidentlog.clock import SystemClock
 from tests.api.serving import Served, serving
@@ -194,6 +195,17 @@ async def test_an_amended_place_that_nobody_knows_is_refused(service: Served):
     patch = {"place": {"place_id": "geonames:1"}}
     answer = await service.post(about("amended", event["id"], patch=patch, reason="another place"))
     assert answer.faults == {"/data/patch/place/place_id": "unknown_place"}
+
+
+@pytest.mark.parametrize("tz", ["localtime", "Factory", "posixrules", "right/Europe/Kyiv", "Mars/Base"])
+async def test_an_event_is_not_amended_into_a_zone_that_is_none_of_the_world(service: Served, tz: str):
+    event = strike()
+    answer = await service.bulk(event, about("amended", event["id"], patch={"occurred": {"tz": tz}}, reason="there"))
+    assert answer.slug == "refused-lines"
+    await service.add(event)
+    refused = await service.post(about("amended", event["id"], patch={"occurred": {"tz": tz}}, reason="there"))
+    assert refused.faults == {"/data/patch/occurred/tz": "unknown_code"}
+    assert f"unknown time zone '{tz}'" in refused.raw.decode()
 
 
 async def test_a_full_stream_says_so(service: Served):

@@ -26,6 +26,22 @@ def of_data(**data: Any) -> dict[str, Any]:
     return event | {"data": {**event["data"], **data}}
 
 
+def amended(**patch: Any) -> dict[str, Any]:
+    return retraction(strike()["id"]) | {
+        "type": "record.amended",
+        "data": {"target": strike()["id"], "patch": patch, "reason": "r"},
+    }
+
+
+SOURCE = strike()["sources"][0]
+BACK = {"from": "2025-02-02", "to": "2025-02-01"}
+VIOLATION = {"ceasefires": ["ceasefire:x"], "accused": ["RUS"], "claimed_by": "UKR", "severity": "minor"}
+BACKWARDS = [
+    ("ceasefire.declared", "effective_from", "effective_until", {"scope": ["general"]}),
+    ("ceasefire.extended", "from", "until", {}),
+    ("ceasefire.position_stated", "stated_from", "stated_until", {"party": "RUS", "stated_status": "over"}),
+    ("sentiment.reported", "field_from", "field_to", {"pollster": "KIIS", "n": 1, "results": {"yes": 1}}),
+]
 EVENTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("no type", without("type"), {"/type": "missing"}),
     ("another type", strike(type="strike.reportet"), {"/type": "unknown_type"}),
@@ -91,7 +107,29 @@ EVENTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("Arabic digits", strike(occurred={"start": "٢٠٢٥-٠١-٠١", "precision": "day", "tz": "UTC"}),
      {"/occurred/start": "not_a_time"}),
     ("before its start", strike(occurred={"start": "2025-02-02", "end": "2025-02-01", "precision": "day", "tz": "UTC"}),
-     {"/occurred": "ends_before_start"}),
+     {"/occurred/end": "ends_before_start"}),
+    ("an offset of sixty minutes", strike(occurred={"start": "2025-01-01T00:00+00:60", "precision": "minute", "tz": "UTC"}),
+     {"/occurred/start": "not_a_time"}),
+    ("an offset of a day", strike(reported_at="2025-01-01T00:00-24:00"), {"/reported_at": "not_a_time"}),
+    ("no such offset in the data", of_data(as_of="2025-01-01T00:00-01:75"), {"/data/as_of": "not_a_time"}),
+    ("no such offset in a source", strike(sources=[{**SOURCE, "published_at": "2025-01-01T00:00+02:99"}]),
+     {"/sources/0/published_at": "not_a_time"}),
+    ("no such offset in a patch", amended(data={"effective_until": "2025-01-01T00:00+00:60"}),
+     {"/data/patch/data/effective_until": "not_a_time"}),
+    ("no such day in a patch", amended(occurred={"start": "2025-02-30"}), {"/data/patch/occurred/start": "not_a_time"}),
+    *(
+        (f"a {type_name} that ends before it starts",
+         {**strike(type=type_name, stream=None), "data": {**more, start: "2025-02-02", end: "2025-02-01T23:00"}},
+         {f"/data/{end}": "ends_before_start"})
+        for type_name, start, end, more in BACKWARDS
+    ),
+    ("a period that ends before it starts", strike(type="violation.reported", stream=None, data={**VIOLATION, "period": BACK}),
+     {"/data/period/to": "ends_before_start"}),
+    ("an interval of a party's own", strike(type="agreement.reached", stream=None, data={
+        "form": "verbal", "scope": ["grain"], "stated": [{"party": "RUS", "from": "2025-02-02", "until": "2025-02-01"}]}),
+     {"/data/stated/0/until": "ends_before_start"}),
+    ("a patch that ends before it starts", amended(data={"effective_from": "2025-02-02", "effective_until": "2025-02-01"}),
+     {"/data/patch/data/effective_until": "ends_before_start"}),
     ("the future", strike(occurred={"start": "2026-03-03", "precision": "day", "tz": "UTC"}),
      {"/occurred/start": "in_the_future"}),
     ("the far future", strike(occurred={"start": "9999-12-31", "precision": "day", "tz": "UTC"}),
@@ -495,3 +533,52 @@ async def test_a_stream_in_the_path_is_held_to_its_form(attacked: Served):
         answer = await attacked.post(strike(), path=f"/v1/streams/{stream}/events?x%2D=1"[:-7])
         assert answer.status in {404, 422}, answer
         assert answer.slug in {"invalid-event", "not-found"}
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/v1/events", ("since", "until", "recorded_since", "at", "known_at")),
+        ("/v1/replay", ("from", "to")),
+        ("/v1/projections/ceasefire_status", ("at", "known_at")),
+    ],
+)
+async def test_no_parameter_takes_an_offset_of_sixty_minutes(attacked: Served, path: str, names: tuple[str, ...]):
+    for name in names:
+        answer = await attacked.ask("GET", path, params={name: "2025-01-01T00:00+00:60"})
+        assert (answer.status, answer.faults) == (400, {f"/{name}": "not_a_time"}), name
+        if path != "/v1/replay":  # which would begin
+            assert (await attacked.ask("GET", path, params={name: "2025-01-01T00:00+00:59"})).status == 200
+
+
+@pytest.mark.parametrize(("path", "start", "end"), [("/v1/events", "since", "until"), ("/v1/replay", "from", "to")])
+async def test_no_parameters_end_before_they_start(attacked: Served, path: str, start: str, end: str):
+    answer = await attacked.ask("GET", path, params={start: "2025-02-02", end: "2025-02-01"})
+    assert (answer.status, answer.faults) == (400, {f"/{end}": "ends_before_start"})
+
+
+async def test_evidence_of_an_event_that_is_not_there_is_refused(service: Served):
+    shows = {
+        "sha256": "0" * 64,
+        "media_type": "image/png",
+        "captured_at": "2025-01-01",
+        "collector": "c",
+        "method": "m",
+    }
+    event, missing = strike(), "00000000-0000-4000-8000-000000000000"
+
+    def evidence(**more: Any) -> dict[str, Any]:
+        stream = {"stream": more.pop("stream")} if "stream" in more else {}
+        return {"type": "evidence.attached", **stream, "data": {**shows, **more}}
+
+    refused = await service.post(evidence(target=missing, stream="strike:x"))
+    assert (refused.status, refused.faults) == (422, {"/data/target": "unknown_target"})
+    told = (await service.bulk(evidence(target=missing), mode="partial")).raw.splitlines()
+    assert orjson.loads(told[0])["problem"]["errors"][0]["code"] == "unknown_target"
+    both = await service.bulk(event, evidence(target=event["id"]))
+    assert both.status == 201
+    elsewhere = await service.post(evidence(target=event["id"], stream="strike:elsewhere"))
+    assert elsewhere.faults == {"/stream": "other_stream"}
+    on_a_stream = await service.post(evidence(stream="strike:x"))
+    assert on_a_stream.json["stream"] == "strike:x"
+    assert (await service.post(evidence())).faults == {"/stream": "missing"}

@@ -353,6 +353,28 @@ async def test_an_event_is_a_row_with_its_dates_place_and_figures(service: Serve
     assert third["location"] == third["latitude"] == third["actors"] == ""
 
 
+async def test_an_event_has_the_day_of_the_tallies_in_every_format_and_its_offset_shown(service: Served):
+    late = {"start": "2025-11-19T22:30:00Z", "precision": "minute", "tz": "UTC"}
+    summer = {"start": "2025-07-19T20:30-01:00", "end": "2025-07-19T23:00-01:00", "precision": "hour", "tz": "UTC"}
+    abroad = {"start": "2025-11-18", "precision": "day", "tz": "America/New_York"}
+    await service.add(strike(occurred=late), strike(occurred=summer), strike(occurred=abroad))
+    told = [
+        ("2025-11-20", "2025-11-20", "2025-11-20T00:30:00+02:00", None),
+        ("2025-07-20", "2025-07-20", "2025-07-20T00:30:00+03:00", "2025-07-20T03:00:00+03:00"),
+        ("2025-11-18", "2025-11-18", None, None),
+    ]
+    tallied = table(await service.get(CITIES, group_by="day", format="csv"))
+    assert {row["day"] for row in tallied} == {first for first, *_ in told}
+    rows = table(await service.get("/v1/events", format="csv"))
+    columns = ("date_start", "date_end", "local_start", "local_end")
+    assert [tuple(row[name] or None for name in columns) for row in rows] == told
+    features = (await service.get("/v1/events", format="geojson")).json["features"]
+    lines = (await service.get("/v1/events", format="ndjson")).raw.splitlines()
+    plain = (await service.get("/v1/events")).json["events"]
+    for events in ([f["properties"] for f in features], [orjson.loads(line) for line in lines], plain):
+        assert [tuple(e["local"].values()) for e in events] == told
+
+
 async def test_an_event_without_a_place_is_on_no_map_and_not_left_out(timeline: Served):
     features = (await timeline.get("/v1/events", format="geojson", limit=1000)).json["features"]
     assert len(features) == 110

@@ -15,6 +15,7 @@ from incidentlog.embedded import Server
 from incidentlog.store import connect
 from incidentlog.store.connect import Access
 from incidentlog.store.doctor import ahead
+from incidentlog.zones import packaged
 from tests.api.serving import ADMIN, Served, serving
 from tests.commands import strike
 from tests.conftest import run_admin
@@ -31,6 +32,7 @@ async def test_a_service_in_order_says_so(service: Served):
     assert (told["head"], told["position"], told["lag_events"]) == (1, 1, 0)
     assert (told["lag_seconds"], told["still_seconds"]) == (0, 0)
     assert (told["roles"], told["zone"]) == ("separate", "Europe/Kyiv")
+    assert told["zone_data"] == packaged().id
     assert told["log"] == str(service.service.log.id)
 
 

@@ -214,7 +214,7 @@ async def test_an_event_is_shown_as_it_was_sent_with_what_became_of_it(service: 
     assert {name: shown[name] for name in event} == event
     assert shown.keys() - event.keys() == {
         "position", "stream", "stream_version", "schema_version", "recorded_at", "recorded_by", "status",
-        "patched_place",
+        "local", "patched_place",
     }  # fmt: skip
     assert (shown["recorded_by"], shown["schema_version"], shown["status"]) == ("admin", 1, "effective")
 

@@ -20,7 +20,7 @@ from incidentlog.store.connect import Access, Connection
 from tests.commands import command, strike
 
 ORIGIN = "log.example/incidents"
-TABLES = ("events", "event_private", "commits", "tiles", "tree_heads", "log_keys")
+TABLES = ("events", "event_private", "commits", "tiles", "tree_heads", "log_keys", "zone_data")
 """What the log and its seals are kept in."""
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -15,6 +15,7 @@ from incidentlog.audit.offline import Checked, VerificationError, verify_export
 from incidentlog.errors import NotFound, NotSealed, Tampered
 from incidentlog.store.connect import Access
 from incidentlog.store.read import EventFilter
+from incidentlog.zones import packaged
 from tests.audit.sealing import SIZE, Sealing
 from tests.commands import command, strike
 
@@ -64,6 +65,8 @@ async def test_an_export_is_what_the_format_says(filled: Sealing, tmp_path: Path
     assert orjson.loads(second["leaf"])["position"] == 100
     manifest = orjson.loads((folder / "manifest.json").read_bytes())
     assert manifest["counts"] == {"leaves": 2, "opened": 2, "withheld": 0}
+    assert (manifest["zone"], manifest["zone_data"]) == ("Europe/Kyiv", packaged().id)
+    assert all(packaged().id in line["parts"]["meta"]["text"] for line in (first, second))
     assert (manifest["clearance"], manifest["filters"], manifest["private"]) == ("CLEAR", {}, True)
 
 

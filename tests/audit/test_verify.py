@@ -151,6 +151,9 @@ TAMPERINGS = {
     "a tile": Tampering(("UPDATE tiles SET hashes = substr(hashes, 33) || substr(hashes, 1, 32) WHERE index = 0",), 1),
     "the first tile, deleted": Tampering(("DELETE FROM tiles WHERE index = 0",), 1),
     "the last tile, deleted": Tampering(("DELETE FROM tiles WHERE index = 1",), 257),
+    "the zone data": Tampering(("UPDATE zone_data SET packed = substr(packed, 1, length(packed) - 9)",), 1, notary=False),
+    "the zone data, by others": Tampering(("UPDATE zone_data SET id = '2025b' || substr(id, 6)",), 1, notary=False),
+    "the zone data, gone": Tampering(("TRUNCATE zone_data",), 1, notary=False),
     "a commit moved": Tampering(
         ("UPDATE commits SET recorded_at = recorded_at - interval '1 hour' WHERE last_position = 300",), 201, notary=False
     ),

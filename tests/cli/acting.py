@@ -19,6 +19,7 @@ from uuid import uuid4
 from typer.testing import CliRunner
 
 from incidentlog.cli.app import app
+from tests.quiet import logging_put_back
 
 LIMIT_SECONDS = 60
 
@@ -95,7 +96,8 @@ class Inside:
 
     def run(self, *words: str, given: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, in the directory where the process is."""
-        done = CliRunner().invoke(app, words, input=given, env=self._variables | variables)
+        with logging_put_back():
+            done = CliRunner().invoke(app, words, input=given, env=self._variables | variables)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)

@@ -3,6 +3,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+from incidentlog.zones import packaged
 from tests.cli.acting import Demo, Terminal
 
 
@@ -21,6 +22,8 @@ def test_a_service_that_runs_is_well(demo: Demo, terminal: Terminal):
     assert code == 0, found
     assert found["service"]["detail"].startswith(f"answers at {demo.url}")
     assert {"python", "gazetteer", "postgresql", "database", "clock", "migrations", "recorded", "roles"} <= set(found)
+    assert found["zone data"]["detail"].startswith(packaged().id)
+    assert found["days"]["detail"] == f"the log counts them in Europe/Kyiv, by the zone data {packaged().id}"
     assert {check["status"] for check in found.values()} == {"ok"}
 
 

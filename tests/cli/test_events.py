@@ -3,6 +3,7 @@ import io
 import json
 from pathlib import Path
 
+from incidentlog.cli.events import occurred_text
 from tests.cli.acting import Demo, Terminal, interrupted, ndjson, strike, told
 
 
@@ -30,6 +31,15 @@ def test_csv_is_read_back(terminal: Terminal):
     rows = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
     assert [row["position"] for row in rows] == ["1", "2", "3"]
     assert rows[0]["occurred_start"] == "2022-02-28"
+
+
+def test_a_table_shows_a_time_on_the_logs_day_with_its_offset_and_a_date_as_a_date():
+    timed = {"date_start": "2025-11-20", "date_end": "2025-11-20", "start": "2025-11-20T00:30:00+02:00", "end": None}
+    days = {"date_start": "2025-12-14", "date_end": "2025-12-15", "start": None, "end": None}
+    unknown = dict.fromkeys(timed)
+    sent = {"start": "2025-11-19T22:30:00Z"}
+    shown = [occurred_text({"occurred": sent, "local": local}) for local in (timed, days, unknown)]
+    assert shown == ["2025-11-20T00:30:00+02:00", "2025-12-14 to 2025-12-15", "2025-11-19T22:30:00Z"]
 
 
 def test_one_event_is_shown_whole(demo: Demo, terminal: Terminal):

@@ -39,6 +39,16 @@ def test_a_line_that_leans_on_a_refused_one_is_refused_too(terminal: Terminal):
     assert "1 appended, 2 refused" in done.stderr
 
 
+def test_a_line_that_will_be_ignored_is_appended_and_told_on_stderr(terminal: Terminal):
+    lifted = {**strike(), "type": "alert.lifted", "stream": "alert:never-declared", "data": {}}
+    lifted.pop("place", None)
+    done = terminal.run("ingest", "-", given=ndjson(strike(), lifted))
+    assert done.returncode == 0
+    assert "line 2: warning: " in done.stderr
+    assert "the alert was not declared" in done.stderr
+    assert "2 appended" in done.stderr
+
+
 def test_a_line_that_is_too_long_does_not_keep_the_others_out(terminal: Terminal):
     done = terminal.run("ingest", "-", given=ndjson(strike(notes="x" * 300_000), strike()))
     assert done.returncode == 6

@@ -158,6 +158,19 @@ def test_a_refusal_of_a_newer_service_is_a_problem_too():
     assert (made.slug, made.status, made.detail) == ("on-strike", 418, "not today")
 
 
+async def test_what_will_be_ignored_is_told_beside_where_it_is(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incidentlog.client.bulk.PART_LINES", 2)
+
+    def lifted(n: int) -> dict[str, Any]:
+        return {**strike(), "type": "alert.lifted", "stream": f"alert:{n}", "data": {}}
+
+    assert [(w.code, w.line) for w in (await client.append(lifted(1))).warnings] == [("ignored", None)]
+    assert (await client.append(strike())).warnings == ()
+    for mode in ("atomic", "partial"):
+        done = await client.append_many([strike(), strike(), lifted(2), strike(), lifted(3)], mode=mode)
+        assert (done.appended, [(w.code, w.line) for w in done.warnings]) == (5, [("ignored", 3), ("ignored", 5)])
+
+
 async def test_of_many_events_each_is_appended_for_itself(client: Client, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("incidentlog.client.bulk.PART_LINES", 4)
     there = await client.append(strike())

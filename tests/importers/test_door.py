@@ -12,7 +12,9 @@ from incidentlog.errors import BadRequest, InvalidEvent, TooLarge
 from incidentlog.ids import uuid7
 from incidentlog.importers import Door, Known
 from incidentlog.importers.door import FAULTS, LINE, canonical
+from incidentlog.zones import by, packaged
 from tests.commands import retraction, strike
+from tests.zone_data import FORMER, altered
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -124,3 +126,28 @@ def test_a_long_name_over_many_values_is_told_in_a_few_words(door: Door, spoilt:
         tracemalloc.stop()
     assert len(refused.value.errors) <= 100
     assert sum(len(fault.pointer) for fault in refused.value.errors) < 60_000
+
+
+NO_ZONES = ["localtime", "Factory", "posixrules", "posix/Europe/Kyiv", "right/UTC", "Mars/Base", "europe/kyiv"]
+
+
+@pytest.mark.parametrize("tz", [*NO_ZONES, "", by("Europe/Kyiv", packaged().id)])
+def test_what_is_no_zone_of_the_world_is_refused(door: Door, tz: str):
+    event = strike(occurred={"start": "2025-11-19", "precision": "day", "tz": tz})
+    with pytest.raises(InvalidEvent) as refused:
+        read(door, event)
+    assert [(f.pointer, f.code) for f in refused.value.errors] == [("/occurred/tz", "unknown_code")]
+
+
+def test_an_event_is_read_by_the_zone_data_of_the_log_and_its_meta_says_by_which():
+    """Kyiv is an hour ahead by the former rules: so its days begin at 21:00Z in winter."""
+    former = altered("2025b", FORMER)
+    event = strike(reported_at="2025-11-19")
+    for data, hour in ((former, 21), (packaged(), 22)):
+        zoned = Door(Known(), ManualClock(NOW), by("Europe/Kyiv", data.id))
+        command = read(zoned, event).command
+        assert command.zone_data == data.id
+        assert command.occurred.since == datetime(2025, 11, 18, hour, tzinfo=UTC)
+        assert command.reported_at == datetime(2025, 11, 19, hour, tzinfo=UTC)
+        assert "Europe/Kyiv@" not in command.body
+    assert read(zoned, retraction(event["id"])).command.occurred_raw["tz"] == "Europe/Kyiv"

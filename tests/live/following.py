@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -116,7 +117,13 @@ async def following(
     pool = await access.pool("reader")
     grown = Wakeup()
     writer, runner = Writer(access, grown=lambda _: grown.ring()), Runner(access, grown)
-    hub = Hub(pool, await read_log(pool), runner, clock, **{"encode_event": encode_event, **options})
+    hub = Hub(
+        pool,
+        await read_log(pool),
+        runner,
+        clock,
+        **{"encode_event": partial(encode_event, zone="Europe/Kyiv"), **options},
+    )
     node = Node(access, pool, writer, runner, hub, clock)
 
     @web.middleware

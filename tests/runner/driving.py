@@ -131,6 +131,14 @@ async def cut_while_copying(log: Log) -> None:
             await asyncio.sleep(0.01)
 
 
+async def copying(log: Log) -> None:
+    """Wait for a session that waits to write the ledger; at most 20 s."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ledger'::regclass"
+    async with asyncio.timeout(20):
+        while not await log.connection.fetchval(waiting):
+            await asyncio.sleep(0.01)
+
+
 def strikes(number: int) -> list[dict[str, Any]]:
     """Strikes whose lines of the ledger are more than fits into any buffer."""
     figures = {name: {"best": 1} for name in ("killed", "injured")}

@@ -8,14 +8,24 @@ from typing import Any
 import asyncpg
 import pytest
 
-from incidentlog.runner import Wakeup
+from incidentlog.runner import Runner, Wakeup
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import runner as runner_module
 from incidentlog.store import connect, derive
 from incidentlog.store.connect import Access, lost
 from tests.api.serving import Served, serving
 from tests.commands import retraction, strike
-from tests.runner.driving import Log, caught_up, check, copies_held_up, cut_while_copying, following, log_at, strikes
+from tests.runner.driving import (
+    Log,
+    caught_up,
+    check,
+    copies_held_up,
+    copying,
+    cut_while_copying,
+    following,
+    log_at,
+    strikes,
+)
 from tests.subjects.given import day, event, merge, retract
 
 AT = [datetime(2026, 1, 1, tzinfo=UTC)]
@@ -210,6 +220,19 @@ async def test_a_runner_that_loses_its_connection_while_it_copies_begins_again(l
     finally:
         await following_.__aexit__(None, None, None)
     assert await incidents(log) == 1_000
+
+
+async def test_a_runner_that_is_told_to_stop_while_it_copies_stops(log: Log):
+    """Its rollback fails on the connection that was given up, which must not hide that it was told to stop."""
+    await log.add(*strikes(1_000))
+    async with copies_held_up(log):
+        task = asyncio.create_task(Runner(log.access, log.grown).run())
+        await copying(log)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=10)
+        task.cancel()  # once more, lest the test go on for ever where it does not
+    assert done
+    assert task.cancelled()
 
 
 async def test_a_runner_whose_batches_take_too_long_makes_them_smaller(log: Log, monkeypatch: pytest.MonkeyPatch):

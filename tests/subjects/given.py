@@ -1,7 +1,7 @@
 """Rows of the log from plain dicts, without a database: positions, versions and times as the store would give them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,8 +83,17 @@ def merge(survivor: str, *absorbed: str, name: str | None = None, tlp: str = "CL
     return said | ({"id": id_of(name)} if name else {})
 
 
-def given(*events: Event, start: datetime = START, registry: Registry = EVENTS, valid: bool = True) -> list[Recorded]:
-    """The rows of these events, a second apart; `valid`: each is one that the door would let in."""
+def given(
+    *events: Event,
+    start: datetime = START,
+    registry: Registry = EVENTS,
+    valid: bool = True,
+    zone_data: Sequence[str | None] = (),
+) -> list[Recorded]:
+    """The rows of these events, a second apart; `valid`: each is one that the door would let in.
+
+    `zone_data` are those by which the dates of each are meant; None, or fewer, as in a log from before this was kept.
+    """
     rows: list[Recorded] = []
     versions: Counter[str] = Counter()
     streams: dict[str, str] = {}
@@ -95,6 +104,8 @@ def given(*events: Event, start: datetime = START, registry: Registry = EVENTS, 
         versions[stream] += 1
         recorded_at = start + timedelta(seconds=position)
         meta = {"event_id": body["id"], "occurred": body.get("occurred") or _now(recorded_at), "place": _found(body)}
+        if position <= len(zone_data) and zone_data[position - 1] is not None:
+            meta["zone_data"] = zone_data[position - 1]
         rows.append(
             Recorded(
                 position=position,

@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from incidentlog.subjects.registry import EVENTS
+from incidentlog.subjects.values import Reading
 from tests.subjects.given import Event, event, source
 
 UKR, RUS, USA = ({"code": code, "role": "party"} for code in ("UKR", "RUS", "USA"))
@@ -121,17 +122,14 @@ def test_an_estimate_is_in_order_and_not_below_zero(figures: Event):
 
 
 def test_an_unknown_actor_is_refused_where_the_door_asks():
-    class Nobody:
-        def knows_actor(self, code: str) -> bool:
-            return code != "XYZ"
-
+    door = Reading(None, lambda code: code != "XYZ", is_new=True)
     found = EVENTS.find("actor.registered")
     assert found is not None
     registered = event("actor.registered", "actor:xyz", code="XYZ", name="Xyz")
-    found.envelope.model_validate_json(orjson.dumps(registered), context=Nobody())
+    found.envelope.model_validate_json(orjson.dumps(registered), context=door)
     found = EVENTS.find("statement.made")
     assert found is not None
     statement = event("statement.made", "statement:1", speaker="XYZ", stance="support", topic="ceasefire")
     with pytest.raises(ValidationError, match="unknown actor code 'XYZ'"):
-        found.envelope.model_validate_json(orjson.dumps(statement), context=Nobody())
+        found.envelope.model_validate_json(orjson.dumps(statement), context=door)
     found.envelope.model_validate_json(orjson.dumps(statement))  # a fold does not ask

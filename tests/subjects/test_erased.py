@@ -55,4 +55,4 @@ def test_every_event_of_the_timeline_may_be_erased():
     afresh = Afresh(all_gone, KYIV)
     for name in ("city_incidents", "exchange_tally", "daily_timeline"):
         assert afresh.rows(PROJECTIONS[name], START) == {}, name
-    assert {encode_event(e, "effective")["status"] for e in all_gone} == {"erased"}
+    assert {encode_event(e, "effective", KYIV)["status"] for e in all_gone} == {"erased"}
