@@ -19,7 +19,7 @@ PLACES: Final = {
     "/v1/projections": "What can be asked, and by what it is grouped",
     "/log/checkpoint": "The signed head of the log",
     "/asyncapi.json": "The live protocol, for tools",
-    "/readyz?verbose": "How the service is",
+    "/readyz": "How the service is",
 }
 
 
