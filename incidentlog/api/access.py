@@ -7,6 +7,7 @@ from aiohttp import web
 
 from incidentlog.api.answers import answer
 from incidentlog.api.errors import POSITION, Handler
+from incidentlog.api.redacting import redacted
 from incidentlog.api.requests import ASKED_ABOUT, READER, SERVICE, limit_of, number_of, reader_of, refuse_unknown
 from incidentlog.errors import Forbidden
 from incidentlog.store.access import Entry
@@ -44,10 +45,10 @@ def note_access(request: web.Request, status: int = 200) -> None:
         Entry(
             service.clock.now(),
             reader.name,
-            _stored(f"{request.method} {request.rel_url.raw_path_qs}", LONGEST_ROUTE),
+            _stored(f"{request.method} {redacted(request.rel_url.raw_path_qs)}", LONGEST_ROUTE),
             status,
             _basis(request),
-            None if purpose is None else _stored(purpose, LONGEST_PURPOSE),
+            None if purpose is None else _stored(redacted(purpose), LONGEST_PURPOSE),
         )
     )
 

@@ -13,6 +13,7 @@ from incidentlog.api import (
     diff,
     events,
     health,
+    keyring,
     live,
     pages,
     places,
@@ -29,7 +30,7 @@ from incidentlog.api.service import Service
 from incidentlog.importers.door import LINE
 
 MODULES: Final = (
-    sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, health, verify,
+    sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, keyring, health, verify,
     asyncapi, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
