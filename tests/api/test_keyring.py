@@ -42,8 +42,8 @@ async def revoke(service: Served, name: str = "reader") -> None:
 
 
 async def refused(service: Served, key: str = READER) -> None:
-    """Ask until the key opens nothing any more, at most 10 s."""
-    async with asyncio.timeout(10):
+    """Ask until the key opens nothing any more, at most 5 s."""
+    async with asyncio.timeout(5):
         while (await service.by(key).get("/v1/events")).status != 401:
             await asyncio.sleep(0.02)
 
