@@ -78,6 +78,11 @@ class Settings(BaseSettings):
     """For how long the projections may make no progress, with events waiting, before it says so."""
     notify: bool = True
     """Whether processes on one log tell each other with NOTIFY; without it they find out by looking, twice a second."""
+    hosts: Annotated[list[str], NoDecode, Field(max_length=100)] = []
+    """Names by which the service is asked, besides those of this machine; in the environment separated by commas.
+
+    Where others reach it, and none are given, it may be asked by any.
+    """
     origins: Annotated[list[str], NoDecode, Field(max_length=100)] = []
     """Origins whose pages may open a WebSocket, besides the service's own; in the environment separated by commas."""
 
@@ -117,7 +122,15 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("origins", "witnesses", mode="before")
+    @field_validator("hosts")
+    @classmethod
+    def _are_names(cls, value: list[str]) -> list[str]:
+        wrong = [name for name in value if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", name)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no name; give it without a scheme and a port: log.example.org")
+        return value
+
+    @field_validator("hosts", "origins", "witnesses", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

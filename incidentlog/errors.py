@@ -143,6 +143,12 @@ class UnsupportedEncoding(Problem):
     slug, status, title = "unsupported-encoding", 415, "The content coding is not read here"
 
 
+class Misdirected(Problem):
+    """The service is asked by a name that is none of its own: `INCIDENTLOG_HOSTS` says which are."""
+
+    slug, status, title = "misdirected", 421, "This is not the service's name"
+
+
 class StreamFull(Problem):
     """The stream holds 10,000 events."""
 
@@ -203,7 +209,7 @@ class Internal(Problem):
 
 PROBLEMS: tuple[type[Problem], ...] = (
     BadRequest, InvalidEvent, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout,
-    IdConflict, Erased, VersionRetired, WrongVersion, TooLarge, UnsupportedMediaType, UnsupportedEncoding, StreamFull,
-    RefusedLines, Overloaded, Unavailable, ProjectionLagging, NotSealed, Tampered, Internal,
+    IdConflict, Erased, VersionRetired, WrongVersion, TooLarge, UnsupportedMediaType, UnsupportedEncoding, Misdirected,
+    StreamFull, RefusedLines, Overloaded, Unavailable, ProjectionLagging, NotSealed, Tampered, Internal,
 )  # fmt: skip
 """All of them, for the pages at `/problems/<slug>`."""

@@ -7,8 +7,11 @@ from aiohttp import web
 
 from incidentlog.api.answers import answer
 from incidentlog.api.errors import POSITION, Handler
+from incidentlog.api.redacting import redacted
 from incidentlog.api.requests import ASKED_ABOUT, READER, SERVICE, limit_of, number_of, reader_of, refuse_unknown
+from incidentlog.errors import Forbidden
 from incidentlog.store.access import Entry
+from incidentlog.subjects.values import Tlp
 
 PURPOSE: Final = "Access-Purpose"
 """The header in which a reader says why it asks."""
@@ -42,10 +45,10 @@ def note_access(request: web.Request, status: int = 200) -> None:
         Entry(
             service.clock.now(),
             reader.name,
-            _stored(f"{request.method} {request.rel_url.raw_path_qs}", LONGEST_ROUTE),
+            _stored(f"{request.method} {redacted(request.rel_url.raw_path_qs)}", LONGEST_ROUTE),
             status,
             _basis(request),
-            None if purpose is None else _stored(purpose, LONGEST_PURPOSE),
+            None if purpose is None else _stored(redacted(purpose), LONGEST_PURPOSE),
         )
     )
 
@@ -68,9 +71,11 @@ def _basis(request: web.Request) -> str | None:
 
 @routes.get("/v1/access")
 async def list_access(request: web.Request) -> web.Response:
-    """Who read what, in the order in which it was written; for auditors."""
+    """Who read what, in the order in which it was written; for auditors from whom nothing is hidden."""
     service = request.app[SERVICE]
-    await reader_of(request, "audit")
+    reader = await reader_of(request, "audit")
+    if reader.clearance < Tlp.RED:  # what others asked for is named in it, and a part of it proves no digest
+        raise Forbidden(f"the key {reader.name} is not cleared for RED, and what was asked for may be named so")
     refuse_unknown(request, {"after", "limit"})
     after = number_of(request, "after", default=0, most=2**53 - 1)
     limit = limit_of(request, default=100, most=1_000)

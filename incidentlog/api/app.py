@@ -13,6 +13,7 @@ from incidentlog.api import (
     diff,
     events,
     health,
+    keyring,
     live,
     pages,
     places,
@@ -22,14 +23,14 @@ from incidentlog.api import (
     sse,
     verify,
 )
-from incidentlog.api.errors import guarded
+from incidentlog.api.errors import HOSTS, guarded
 from incidentlog.api.generations import in_one_generation
 from incidentlog.api.requests import SERVICE
 from incidentlog.api.service import Service
 from incidentlog.importers.door import LINE
 
 MODULES: Final = (
-    sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, health, verify,
+    sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, keyring, health, verify,
     asyncapi, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
@@ -41,6 +42,7 @@ def make_app(service: Service) -> web.Application:
     """The routes on a running service."""
     app = web.Application(client_max_size=LINE + 1)
     app[SERVICE] = service
+    app[HOSTS] = service.hosts
     replay.add_replays(app)
     app.on_shutdown.append(_stop_waiting)
     # Each handler is wrapped, instead of one middleware before them all: that costs a tenth of an append's time.

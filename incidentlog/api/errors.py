@@ -11,12 +11,16 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 
 from incidentlog.api.answers import problem
+from incidentlog.api.hosts import Hosts
+from incidentlog.api.redacting import redacted
 from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge, Unavailable
 from incidentlog.store.connect import lost, told, why
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 POSITION: Final = web.RequestKey("position", int)
 """Set by a route: the position that its answer is about, for the line in the log."""
+HOSTS: Final = web.AppKey("hosts", Hosts)
+"""The names by which the application may be asked."""
 REFUSED = 400
 GONE: Final = 499
 """As nginx has it: whoever asked closed the connection before there was an answer."""
@@ -45,6 +49,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     started = time.perf_counter()
     trace = trace_id(request)
     try:
+        request.app[HOSTS].admit(request)
         response = await handler(request)
     except Problem as refusal:
         response = problem(refusal, instance=request.path, trace_id=trace)
@@ -54,13 +59,13 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             response.headers["Allow"] = error.headers["Allow"]
     except Exception as error:
         if _is_gone(request, error):
-            log.info("gone", request_id=trace, method=request.method, path=request.path)
+            log.info("gone", request_id=trace, method=request.method, path=redacted(request.path))
             return web.Response(status=GONE)  # which nobody gets
         if lost(error):
-            log.warning("database_away", request_id=trace, path=request.path, error=told(error))
+            log.warning("database_away", request_id=trace, path=redacted(request.path), error=told(error))
             response = problem(Unavailable(why(error)), instance=request.path, trace_id=trace)
         else:
-            log.exception("failed", request_id=trace, method=request.method, path=request.path)
+            log.exception("failed", request_id=trace, method=request.method, path=redacted(request.path))
             response = problem(Internal(), instance=request.path, trace_id=trace)
     if not response.prepared:
         response.headers["X-Request-Id"] = trace
@@ -76,7 +81,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         "request",
         request_id=trace,
         method=request.method,
-        path=request.path,
+        path=redacted(request.path),
         status=response.status,
         position=request.get(POSITION),
         milliseconds=round(took * 1000, 2),

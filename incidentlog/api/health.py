@@ -29,9 +29,10 @@ async def live(_: web.Request) -> web.Response:
 async def ready(request: web.Request) -> web.Response:
     """The database answers, appends go through, the projections keep up and can be followed here.
 
-    `verbose` tells each check.
+    `verbose` tells each check, and how long the log is: to those who may read it.
     """
     service = request.app[SERVICE]
+    verbose = await _is_verbose(request)
     checks: dict[str, Any] = {"database": "ok", "appends": _appends(service.writer), "projections": "ok"}
     head, lagging = service.runner.position, list[Lag]()
     warning: str | None = None
@@ -42,7 +43,7 @@ async def ready(request: web.Request) -> web.Response:
             builds = await active_builds(service.pool)
             if not (built(builds) and await service.hub.follows_all()):
                 checks["projections"] = "not built yet"
-            if "verbose" in request.query:
+            if verbose:
                 lagging = await lags(service.pool, builds.values())
                 warning = await service.ahead.look()
     except Exception as error:  # noqa: BLE001 - whatever it is, the database does not answer
@@ -60,7 +61,7 @@ async def ready(request: web.Request) -> web.Response:
         checks["sealing"] = service.notary.status
     good = all(value == "ok" for value in checks.values())
     body: dict[str, Any] = {"status": "ok" if good else "not ready"}
-    if "verbose" in request.query:
+    if verbose:
         body |= {
             "checks": checks,
             "warnings": [warning] if warning else [],
@@ -89,6 +90,15 @@ async def ready(request: web.Request) -> web.Response:
             "version": __version__,
         }
     return answer(body, status=200 if good else 503)
+
+
+async def _is_verbose(request: web.Request) -> bool:
+    """Whether each check is asked for. Raises Unauthenticated or Forbidden where that is not for who asks."""
+    if "verbose" not in request.query:
+        return False
+    reader = await request.app[SERVICE].keys.reader(request.headers.get("Authorization"))
+    reader.may("read")
+    return True
 
 
 def _appends(writer: Writer) -> str:

@@ -1,5 +1,6 @@
 """Who asks: bearer keys with scopes and a clearance, and browsers that signed in with one."""
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
@@ -8,20 +9,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from incidentlog.clock import Clock
+import structlog
+
+from incidentlog.audit.keys import put_key
+from incidentlog.clock import Clock, SystemClock
 from incidentlog.errors import Forbidden, Unauthenticated
-from incidentlog.store.connect import Access, Pool
-from incidentlog.store.keys import find_key, has_keys, insert_key
-from incidentlog.store.sessions import find_session
+from incidentlog.runner import Wakeup
+from incidentlog.store.connect import Access, Pool, heed_cancelling, lost
+from incidentlog.store.keys import StoredKey, find_key, has_keys, known_keys
+from incidentlog.store.sessions import StoredSession, find_session, known_sessions
 from incidentlog.subjects.values import Tlp
 
 SCOPES: Final = ("read", "report", "edit", "audit", "admin")
 SESSION: Final = "ils_"
 """How the token of a browser's session begins; a key that is made here never does."""
 SESSION_FOR: Final = timedelta(hours=12)
+NAME: Final = r"[a-z0-9._-]{1,80}"
+"""What a key may be called."""
 REMEMBERED: Final = 10_000
 REMEMBERED_FOR: Final = timedelta(seconds=10)
-"""After which time a key is looked up again: so long a revoked one may still open."""
+"""For how long a key that was seen is taken for good while the database does not say whether it is."""
+LOOK_SECONDS: Final = 0.5
+"""How often it is looked whether the keys that are remembered still are what they were."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +72,47 @@ def token_of(authorization: str) -> str:
 
 
 class Keys:
-    """Knows keys by their digest, and remembers those it has seen."""
+    """Knows keys by their digest, and remembers those it has seen, while nothing has become of them."""
 
     def __init__(self, pool: Pool, clock: Clock, *, open_read: bool) -> None:
         """`open_read` lets requests without a key read what is CLEAR."""
         self._pool, self._clock = pool, clock
         self._open = Reader(OPEN, frozenset({"read"} if open_read else ()), int(Tlp.CLEAR))
-        self._seen: dict[tuple[str, bytes], tuple[Reader, datetime]] = {}
+        self._seen: dict[_Known, tuple[Reader, datetime]] = {}
+        self.changed = Wakeup()
+        """Rung when what somebody was let in by has been revoked, or allows something else by now."""
+
+    async def run(self) -> None:
+        """Forget what was revoked or changed, on whichever node, until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except Exception as error:
+                heed_cancelling()
+                if not lost(error):
+                    raise
+                log.warning("keys_not_looked_up", error=repr(error))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Look up what is remembered: all of it in a query for keys and one for sessions."""
+        before = {known: reader for known, (reader, _) in self._seen.items()}
+        digests: dict[str, list[bytes]] = {"key": [], "session": []}
+        for kind, digest_ in before:
+            digests[kind].append(digest_)
+        now = self._clock.now()
+        found: dict[_Known, Reader] = {}
+        if digests["key"]:
+            found |= {("key", d): _of_key(key) for d, key in (await known_keys(self._pool, digests["key"])).items()}
+        if digests["session"]:
+            sessions = await known_sessions(self._pool, digests["session"])
+            found |= {("session", d): _of_session(session) for d, session in sessions.items()}
+        for known in found.keys() & self._seen.keys():  # what was forgotten meanwhile stays so
+            self._seen[known] = found[known], now
+        for known in before.keys() - found.keys():
+            self._seen.pop(known, None)
+        if found != before:
+            self.changed.ring()
 
     async def reader(self, authorization: str | None) -> Reader:
         """Whoever presents this `Authorization`; raises Unauthenticated for a key that is not known."""
@@ -81,6 +126,12 @@ class Keys:
             with suppress(Unauthenticated):  # a key that was given, and not made here, may begin so
                 return await self.by_session(token)
         return await self.by_key(token)
+
+    async def follower(self, token: str) -> Reader:
+        """Whose token it is; raises Unauthenticated for one that is not known, and Forbidden for one that reads not."""
+        reader = await self.by_token(token)
+        reader.may("read")
+        return reader
 
     async def by_key(self, key: str) -> Reader:
         """The owner of a key; raises Unauthenticated for one that is not known."""
@@ -104,7 +155,7 @@ class Keys:
             self._seen.pop(known, None)
             reader = await find(known[1])
             if len(self._seen) >= REMEMBERED:
-                self._seen.clear()
+                del self._seen[next(iter(self._seen))]  # whoever shows it again is looked up again
             self._seen[known] = reader, self._clock.now()
         return reader
 
@@ -112,14 +163,31 @@ class Keys:
         found = await find_key(self._pool, known)
         if found is None:
             raise Unauthenticated("the key is not known")
-        return Reader(found.key_id, frozenset(found.scopes), found.clearance)
+        return _of_key(found)
 
     async def _find_session(self, known: bytes) -> Reader:
         found = await find_session(self._pool, known)
         if found is None:
             raise Unauthenticated("the session is not known any more; sign in again")
-        scopes = frozenset(found.key.scopes) & {"read"}
-        return Reader(found.key.key_id, scopes, found.key.clearance, found.expires_at)
+        return _of_session(found)
+
+
+_Known = tuple[str, bytes]
+"""Whether it is a `key` or a `session`, and its digest."""
+
+
+def _of_key(found: StoredKey) -> Reader:
+    return Reader(found.key_id, frozenset(found.scopes), found.clearance)
+
+
+def _of_session(found: StoredSession) -> Reader:
+    scopes = frozenset(found.key.scopes) & {"read"}
+    return Reader(found.key.key_id, scopes, found.key.clearance, found.expires_at)
+
+
+def new_key() -> str:
+    """A key of 256 random bits."""
+    return "il_" + secrets.token_urlsafe(32)
 
 
 def new_session_token() -> str:
@@ -130,14 +198,15 @@ def new_session_token() -> str:
 async def first_key(access: Access, given: str | None) -> str | None:
     """Make the admin key of a log that has none; answers it when it was made here, and is not `given`."""
     connection = await access.connect()
+    now = SystemClock().now()
     try:
         if given is not None:
-            await insert_key(connection, "admin", digest(given), SCOPES, Tlp.RED)
+            await put_key(connection, "admin", digest(given), SCOPES, Tlp.RED, now=now)
             return None
         if await has_keys(connection):
             return None
-        made = "il_" + secrets.token_urlsafe(32)
-        await insert_key(connection, "admin", digest(made), SCOPES, Tlp.RED)
+        made = new_key()
+        await put_key(connection, "admin", digest(made), SCOPES, Tlp.RED, now=now)
         return made
     finally:
         await connection.close()

@@ -11,7 +11,7 @@ from incidentlog.live import Reader as Following
 routes = web.RouteTableDef()
 
 
-@routes.get("/v1/live")
+@routes.get("/v1/live", allow_head=False)
 async def follow(request: web.Request) -> web.StreamResponse:
     """Follow the log and its projections; without a key, where reading is not open, the first message is `auth`."""
     service = request.app[SERVICE]

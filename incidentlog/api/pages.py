@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from incidentlog import __version__
+from incidentlog.api.static import page_headers
 from incidentlog.errors import PROBLEMS, NotFound
 
 routes = web.RouteTableDef()
@@ -18,7 +19,7 @@ PLACES: Final = {
     "/v1/projections": "What can be asked, and by what it is grouped",
     "/log/checkpoint": "The signed head of the log",
     "/asyncapi.json": "The live protocol, for tools",
-    "/readyz?verbose": "How the service is",
+    "/readyz": "How the service is",
 }
 
 
@@ -48,5 +49,4 @@ def _html(title: str, body: str) -> web.Response:
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{escape(title)}</title><body><h1>{escape(title)}</h1>{body}</body></html>"
     )
-    headers = {"Content-Security-Policy": "default-src 'none'"}
-    return web.Response(text=html, content_type="text/html", headers=headers)
+    return web.Response(text=html, content_type="text/html", headers=page_headers())

@@ -15,13 +15,16 @@ from incidentlog.api.access import note_access
 from incidentlog.api.answers import dumps
 from incidentlog.api.errors import POSITION
 from incidentlog.api.events import encode_event
+from incidentlog.api.keys import token_of
 from incidentlog.api.moment import parse_int
 from incidentlog.api.requests import SERVICE, reader_of, refuse_unknown
 from incidentlog.api.service import Service
 from incidentlog.audit.replay import By, Pace, Span, Told, pages
-from incidentlog.errors import BadRequest, Fault, NotAcceptable, Overloaded
+from incidentlog.errors import BadRequest, Fault, NotAcceptable, Overloaded, Problem
+from incidentlog.live.passes import Pass
 from incidentlog.projections.domains import NOT_A_TIME, read_when
-from incidentlog.store.connect import lost
+from incidentlog.runner import Wakeup
+from incidentlog.store.connect import heed_cancelling, lost
 from incidentlog.store.read import LogIdentity, read_head
 from incidentlog.subjects.values import start_instant
 
@@ -35,6 +38,8 @@ SEND_SECONDS: Final = 20.0
 """How long a piece may take to go; then the client has stopped reading, and is cut off."""
 HEARTBEAT_SECONDS: Final = 15.0
 """How often a client that waits for the next event is told that the service is there; a client that went is noticed."""
+LOOK_AGAIN_SECONDS: Final = 10.0
+"""How often its key is looked up again, though nobody says that it was revoked."""
 RETRY_MS: Final = 2_000
 
 Form = Literal["sse", "ndjson"]
@@ -96,7 +101,7 @@ class Asked:
     form: Form
 
 
-@routes.get("/v1/replay")
+@routes.get("/v1/replay", allow_head=False)
 async def replay(request: web.Request) -> web.StreamResponse:
     """Stream history up to the head as it is now, spaced as it was, `speed` times faster; 0 does not wait.
 
@@ -117,7 +122,9 @@ async def replay(request: web.Request) -> web.StreamResponse:
     async with request.app[KEY].place():
         request[POSITION] = upto
         note_access(request)
-        return await _Stream(request, service, asked, span).run(reader.clearance)
+        given = request.headers.get("Authorization")
+        pass_ = Pass(reader, None if given is None else token_of(given), service.keys.follower)
+        return await _Stream(request, service, asked, span).run(pass_)
 
 
 class _Stream:
@@ -135,7 +142,42 @@ class _Stream:
         self._buffered = 0
         self._position, self._events = span.after, 0
 
-    async def run(self, clearance: int) -> web.StreamResponse:
+    async def run(self, pass_: Pass) -> web.StreamResponse:
+        """Tell it to its end, or until its key opens nothing any more: then it is cut off, without an end.
+
+        Raises what is wrong before the first byte.
+        """
+        telling = asyncio.ensure_future(self._tell(pass_.reader.clearance))
+        watching = asyncio.ensure_future(self._ended(pass_))
+        try:
+            await asyncio.wait({telling, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if telling.done():
+                return telling.result()
+            if not self._response.prepared:
+                raise watching.result()
+            log.info("replay_ended", reader=pass_.reader.name, position=self._position)
+            self._abort()
+            return self._response
+        finally:
+            for task in (telling, watching):
+                task.cancel()
+            await asyncio.wait({telling, watching})
+
+    async def _ended(self, pass_: Pass) -> Problem:
+        """What stands against going on, once something does."""
+        changed = self._service.keys.changed
+        while True:
+            ticket = changed.ticket()
+            try:
+                if (problem := await pass_.ended()) is not None:
+                    return problem
+            except Exception as error:
+                heed_cancelling()
+                if not lost(error):
+                    raise
+            await Wakeup.wait(ticket, LOOK_AGAIN_SECONDS)
+
+    async def _tell(self, clearance: int) -> web.StreamResponse:
         told = pages(self._service.pool, self._span, clearance)
         first = await _next(told)  # what fails in the first read is still answered as a problem
         if not first and self._asked.resumed:

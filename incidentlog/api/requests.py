@@ -19,6 +19,7 @@ from incidentlog.errors import (
     ProjectionLagging,
     RequestTimeout,
     TooLarge,
+    Unauthenticated,
     UnsupportedEncoding,
 )
 from incidentlog.importers.door import STREAM
@@ -112,13 +113,16 @@ async def body_of(request: web.Request) -> bytes:
         return await request.read()
     with _arriving():
         async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
+            body = await request.read()
+    await _refuse_revoked(request)
+    return body
 
 
 async def pieces_of(request: web.Request, *, most: int) -> AsyncIterator[bytes]:
     """The body as it arrives, unpacked.
 
-    Raises TooLarge past so many bytes, RequestTimeout, BadRequest for a broken one, and UnsupportedEncoding.
+    Raises TooLarge past so many bytes, RequestTimeout, BadRequest for a broken one, UnsupportedEncoding, and
+    Unauthenticated where the key was revoked meanwhile.
     """
     _refuse_coding(request)
     clock = asyncio.get_running_loop().time
@@ -127,12 +131,22 @@ async def pieces_of(request: web.Request, *, most: int) -> AsyncIterator[bytes]:
         with _arriving():
             async with asyncio.timeout_at(min(deadline, clock() + BODY_SECONDS)):
                 piece = await request.content.readany()
+        await _refuse_revoked(request)
         if not piece:
             return
         total += len(piece)
         if total > most:
             raise TooLarge(f"a request may have {most} bytes")
         yield piece
+
+
+async def _refuse_revoked(request: web.Request) -> None:
+    """What takes minutes to arrive is appended by a key that is good when it has, and not only when it began."""
+    if READER not in request:
+        return
+    reader = await request.app[SERVICE].keys.reader(request.headers.get("Authorization"))
+    if reader != request[READER]:
+        raise Unauthenticated("the key has been changed while the body came")
 
 
 def _refuse_coding(request: web.Request) -> None:

@@ -18,7 +18,8 @@ from aiohttp import web
 
 from incidentlog.addresses import listening
 from incidentlog.api.ahead import Ahead
-from incidentlog.api.keys import Keys, Reader, first_key
+from incidentlog.api.hosts import Hosts
+from incidentlog.api.keys import Keys, first_key
 from incidentlog.api.nodes import Nodes
 from incidentlog.api.wire import Runner as WebRunner
 from incidentlog.audit.access import AccessLog
@@ -44,7 +45,7 @@ from incidentlog.store.builds import (
     read_builds,
     rebuild,
 )
-from incidentlog.store.connect import Access, Pool
+from incidentlog.store.connect import Access, Connection, Pool
 from incidentlog.store.migrate import migrate
 from incidentlog.store.pooler import check_pooler
 from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
@@ -79,6 +80,7 @@ class Service:
     writer: Writer
     runner: Runner | RunnerApart
     grown: Wakeup
+    hosts: Hosts
     keys: Keys
     hub: Hub
     nodes: Nodes
@@ -95,9 +97,19 @@ class Service:
     folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """How many requests may fold at once what was reported: each takes a core."""
     keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-    """How many requests may at once open or end a session: each takes a connection of its own."""
+    """How many requests may at once open or end a session, or revoke a key: each takes a connection of its own."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service stops."""
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[Connection]:
+        """A connection of the role that keeps what is kept for a limited time; one at a time, whoever asks."""
+        async with self.keeping:
+            connection = await self.access.connect("eraser")
+            try:
+                yield connection
+            finally:
+                connection.terminate()
 
     async def unless_it_stops(self, waiting: Coroutine[Any, Any, bool]) -> bool:
         """What a wait comes to; False once the service stops: a wait for what may never come holds up no stop."""
@@ -137,11 +149,6 @@ async def running(
     runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
     keys = Keys(pool, clock, open_read=settings.open_read)
 
-    async def authenticate(token: str) -> Reader:
-        reader = await keys.by_token(token)
-        reader.may("read")
-        return reader
-
     hub = Hub(
         pool,
         identity,
@@ -149,7 +156,8 @@ async def running(
         clock,
         origins=settings.origins,
         encode_event=partial(encode_event, zone=identity.zone),
-        authenticate=authenticate,
+        authenticate=keys.follower,
+        changed=keys.changed.ticket,
     )
     door = Door(known, clock, identity.calendar)
 
@@ -188,6 +196,7 @@ async def running(
         writer=writer,
         runner=runner,
         grown=grown,
+        hosts=Hosts.of(settings.host, settings.hosts),
         keys=keys,
         hub=hub,
         nodes=nodes,
@@ -204,7 +213,7 @@ async def running(
         async with asyncio.TaskGroup() as parts:
             tasks = [
                 parts.create_task(part.run())
-                for part in (writer, runner, rebuilder, hub, eraser, accesses, notary, nodes, ahead)
+                for part in (writer, runner, rebuilder, keys, hub, eraser, accesses, notary, nodes, ahead)
             ]
             try:
                 yield service
@@ -342,6 +351,8 @@ async def _serve(
         with listening(settings.host, settings.port):
             await site.start()
         url = f"http://{settings.host}:{server.addresses[0][1]}"
+        if service.hosts.any:
+            log.warning("asked_by_any_name", detail="set INCIDENTLOG_HOSTS to the names by which this service is asked")
         log.info("serving", url=url, log=str(service.log.id), position=service.runner.position)
         spare_the_collector()
         if ready is not None:

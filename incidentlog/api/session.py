@@ -4,8 +4,7 @@ The cookie opens nothing but following, for the key's clearance and for half a d
 this service's own pages only (RFC 6265bis: HttpOnly, SameSite=Strict), and what it holds is not the key.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -14,10 +13,8 @@ from aiohttp import web
 from incidentlog.api.answers import answer
 from incidentlog.api.keys import SESSION_FOR, Reader, digest, new_session_token, token_of
 from incidentlog.api.requests import SERVICE, refuse_unknown
-from incidentlog.api.service import Service
 from incidentlog.errors import Forbidden, Unauthenticated
 from incidentlog.live.passes import own_origins
-from incidentlog.store.connect import Connection
 from incidentlog.store.sessions import close_session, open_session
 
 PATH: Final = "/v1"
@@ -64,7 +61,7 @@ async def sign_in(request: web.Request) -> web.Response:
     if given is None:
         raise Unauthenticated("signing in needs a key: Authorization: Bearer ...")
     token, now = new_session_token(), service.clock.now()
-    async with _keeping(service) as connection:
+    async with service.kept() as connection:
         await open_session(connection, digest(token), digest(token_of(given)), now=now, expires_at=now + SESSION_FOR)
     response = answer({"session": _told(await service.keys.by_session(token))}, headers={"Cache-Control": "no-store"})
     response.set_cookie(
@@ -82,7 +79,7 @@ async def sign_out(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     token = request.cookies.get(_cookie(request))
     if token is not None and await _session_of(request) is not None:
-        async with _keeping(service) as connection:
+        async with service.kept() as connection:
             await close_session(connection, digest(token))
         service.keys.forget_session(token)
     response = web.Response(status=204)
@@ -97,17 +94,6 @@ async def _session_of(request: web.Request) -> Reader | None:
         with suppress(Unauthenticated):
             return await request.app[SERVICE].keys.by_session(token)
     return None
-
-
-@asynccontextmanager
-async def _keeping(service: Service) -> AsyncIterator[Connection]:
-    """A connection of the role that keeps what is kept for a limited time; one at a time, whoever asks."""
-    async with service.keeping:
-        connection = await service.access.connect("eraser")
-        try:
-            yield connection
-        finally:
-            connection.terminate()
 
 
 def _told(reader: Reader) -> dict[str, Any]:

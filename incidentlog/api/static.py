@@ -29,20 +29,24 @@ def page_files(folder: str) -> Mapping[str, tuple[bytes, str, str]]:
     return found
 
 
-def page_file(request: web.Request, folder: str, name: str, *, connect: str = "'none'") -> web.Response:
-    """One file of a page, which may connect to nothing, or to what `connect` says. Raises NotFound."""
-    if name not in page_files(folder):
-        raise NotFound(f"the page has no file '{name[:80]}'")
-    content, kind, etag = page_files(folder)[name]
-    headers = {
+def page_headers(connect: str = "'none'") -> dict[str, str]:
+    """What every page comes with; it may connect to nothing, or to what `connect` says."""
+    return {
         "Content-Security-Policy": POLICY.format(connect=connect),
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Cache-Control": "no-cache",
-        "ETag": etag,
     }
+
+
+def page_file(request: web.Request, folder: str, name: str, *, connect: str = "'none'") -> web.Response:
+    """One file of a page, which may connect to nothing, or to what `connect` says. Raises NotFound."""
+    if name not in page_files(folder):
+        raise NotFound(f"the page has no file '{name[:80]}'")
+    content, kind, etag = page_files(folder)[name]
+    headers = {**page_headers(connect), "ETag": etag}
     if etag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
     return web.Response(body=content, content_type=kind, charset="utf-8", headers=headers)

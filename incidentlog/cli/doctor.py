@@ -30,15 +30,18 @@ class Check(NamedTuple):
     detail: str
 
 
-def doctor(output: options.Form = None) -> None:
-    """Check what the service needs, a line for each thing; exit code 1 when something is missing."""
+def doctor(key: options.Key = None, output: options.Form = None) -> None:
+    """Check what the service needs, a line for each thing; exit code 1 when something is missing.
+
+    With a key that may read, the service also says what keeps it from being ready.
+    """
     with ending():
         from incidentlog.cli.settings import load_settings
 
         form = options.form(output)
         settings = load_settings()
         checks: list[Check] = []
-        for check in _checks(settings):
+        for check in _checks(settings, key):
             checks.append(check)
             if form is Output.TABLE:
                 typer.secho(f"{check.status:<5}", fg=COLOURS[check.status], nl=False)
@@ -51,7 +54,7 @@ def doctor(output: options.Form = None) -> None:
             raise typer.Exit(Code.FAILURE)
 
 
-def _checks(settings: "Settings") -> Iterator[Check]:
+def _checks(settings: "Settings", key: str | None) -> Iterator[Check]:
     """Every check, each as soon as it is made. One that fails does not keep the others from being made."""
     yield _python()
     yield _guarded("gazetteer", _gazetteer)
@@ -59,7 +62,7 @@ def _checks(settings: "Settings") -> Iterator[Check]:
     if settings.dsn is None:
         yield _guarded("postgresql", lambda: _binaries(settings))
         yield _guarded("data directory", lambda: _data_directory(settings))
-    yield _guarded("service", lambda: _service(settings))
+    yield _guarded("service", lambda: _service(settings, key))
     yield from _database(settings)
 
 
@@ -116,7 +119,7 @@ def _data_directory(settings: "Settings") -> Check:
     return Check("data directory", "ok" if free >= ROOM_BYTES else "warn", detail)
 
 
-def _service(settings: "Settings") -> Check:
+def _service(settings: "Settings", key: str | None) -> Check:
     """What answers at the address of the settings; if nothing does, whether the service could listen there."""
     import asyncio
     import socket
@@ -125,7 +128,7 @@ def _service(settings: "Settings") -> Check:
     if settings.port == 0:
         return Check("service", "ok", "will take a free port")
     try:
-        return asyncio.run(_ask_service(settings))
+        return asyncio.run(_ask_service(settings, key))
     except Failed as failed:
         if failed.code is Code.USAGE:
             return Check("service", "fail", str(failed))
@@ -146,24 +149,26 @@ def _family(host: str) -> Any:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-async def _ask_service(settings: "Settings") -> Check:
+async def _ask_service(settings: "Settings", key: str | None) -> Check:
     from incidentlog.cli.asking import Service
     from incidentlog.cli.ending import Refused
 
     anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
     host = anywhere.get(settings.host, settings.host)
     url = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-    async with Service(url, None) as service:
+    async with Service(url, key) as service:
         try:
-            told = await service.get("/readyz", [("verbose", "1")])
+            told = await service.get("/readyz", [] if key is None else [("verbose", "1")])
         except Refused as refused:
             told = refused.problem
-            if "checks" not in told:
+            if told.get("status") != "not ready":
                 raise Failed(str(refused)) from refused
     if told.get("status") == "ok":
-        return Check("service", "ok", f"answers at {url}, {told.get('version')}, at position {told.get('position')}")
-    broken = (f"{name}: {state}" for name, state in told["checks"].items() if state != "ok")
-    return Check("service", "fail", f"answers at {url} and is not ready: {', '.join(broken)}")
+        more = f", {told.get('version')}, at position {told.get('position')}" if "version" in told else ""
+        return Check("service", "ok", f"answers at {url}{more}")
+    broken = [f"{name}: {state}" for name, state in told.get("checks", {}).items() if state != "ok"]
+    why = ", ".join(broken) or "with a key that may read (--key) it says why"
+    return Check("service", "fail", f"answers at {url} and is not ready: {why}")
 
 
 def _database(settings: "Settings") -> Iterator[Check]:

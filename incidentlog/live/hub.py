@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -66,7 +66,7 @@ ACQUIRE_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 1.0
 """How often it looks whose token expires."""
 CHECK_SECONDS: Final = 10.0
-"""How often tokens are looked up again: so long a revoked one may go on, and as long as it is remembered."""
+"""How often tokens are looked up again, though nobody says that one was revoked."""
 BUILD_SECONDS: Final = 0.2
 """How often it looks whether the projections of this version are there, until they are."""
 RETRY_MS: Final = (500, 30_000)
@@ -94,11 +94,12 @@ class Hub:
         check_seconds: float = CHECK_SECONDS,
         key_connections: int = KEY_CONNECTIONS,
         authenticate: Authenticate | None = None,
+        changed: Callable[[], asyncio.Event] = asyncio.Event,
     ) -> None:
         """`origins` are those whose pages may open a socket, besides the service's own.
 
         `authenticate` answers `auth` messages, and says of tokens whether they still hold; without it every reader
-        has to be known at the handshake.
+        has to be known at the handshake. `changed` answers what is set when a token may not be what it was any more.
         """
         self.heartbeat_seconds = heartbeat_seconds
         self._look_seconds = look_seconds
@@ -113,6 +114,7 @@ class Hub:
         self._encode_event = encode_event
         self._origins = frozenset(origins)
         self._authenticate = authenticate
+        self._changed = changed
         self._builds: Mapping[str, Build] = {}
         self._switched: dict[str, int] = {}
         """Where another build of a projection was seen to answer."""
@@ -153,12 +155,16 @@ class Hub:
         """End the sessions of those who may not follow any more."""
         loop = asyncio.get_running_loop()
         check_at = loop.time() + self._check_seconds
+        changed = self._changed()
         while True:
-            await asyncio.sleep(min(self._look_seconds, self._check_seconds))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(self._look_seconds, self._check_seconds)):
+                    await changed.wait()
             now = self.now()
             for session in self._sessions:
                 session.look(now)
-            if loop.time() >= check_at:
+            if changed.is_set() or loop.time() >= check_at:
+                changed = self._changed()  # before looking: what changes meanwhile is looked up once more
                 check_at = loop.time() + self._check_seconds
                 await self._check(tuple(self._sessions))
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
@@ -16,10 +18,43 @@ class StoredKey:
     clearance: int
 
 
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    """A key as operators see it."""
+
+    key_id: str
+    scopes: tuple[str, ...]
+    clearance: int
+    created_at: datetime
+    revoked_at: datetime | None
+    """Since when it opens nothing; None for one that does."""
+
+
 async def find_key(pool: Pool | Connection, digest: bytes) -> StoredKey | None:
     """The key with this SHA-256, unless it is revoked."""
     row = await pool.fetchrow(query("keys", "find"), digest)
     return None if row is None else StoredKey(row["key_id"], tuple(row["scopes"]), row["clearance"])
+
+
+async def known_keys(pool: Pool | Connection, digests: Sequence[bytes]) -> dict[bytes, StoredKey]:
+    """Of these SHA-256 those whose keys are not revoked."""
+    rows = await pool.fetch(query("keys", "known"), digests)
+    return {row["digest"]: StoredKey(row["key_id"], tuple(row["scopes"]), row["clearance"]) for row in rows}
+
+
+async def list_keys(connection: Pool | Connection, after: str, limit: int) -> list[ListedKey]:
+    """Keys by name, after a name, revoked ones too."""
+    return [_listed(row) for row in await connection.fetch(query("keys", "list"), after, limit)]
+
+
+async def read_key(connection: Pool | Connection, key_id: str) -> ListedKey | None:
+    """A key by its name."""
+    row = await connection.fetchrow(query("keys", "one"), key_id)
+    return None if row is None else _listed(row)
+
+
+def _listed(row: Any) -> ListedKey:
+    return ListedKey(row["key_id"], tuple(row["scopes"]), row["clearance"], row["created_at"], row["revoked_at"])
 
 
 async def has_keys(connection: Connection) -> bool:
@@ -27,6 +62,17 @@ async def has_keys(connection: Connection) -> bool:
     return bool(await connection.fetchval(query("keys", "any")))
 
 
-async def insert_key(connection: Connection, key_id: str, digest: bytes, scopes: Sequence[str], clearance: int) -> None:
-    """Add a key, or give the one of this name another secret."""
-    await connection.execute(query("keys", "put"), key_id, digest, list(scopes), int(clearance))
+async def insert_key(
+    connection: Connection, key_id: str, digest: bytes, scopes: Sequence[str], clearance: int
+) -> bool | None:
+    """Add a key, or give the one of this name another secret; whether it was added, None when it is so already.
+
+    A secret that was revoked stays so.
+    """
+    added: bool | None = await connection.fetchval(query("keys", "put"), key_id, digest, list(scopes), int(clearance))
+    return added
+
+
+async def end_key(connection: Connection, key_id: str) -> bool:
+    """Revoke a key; whether there was one of this name that was not."""
+    return await connection.fetchval(query("keys", "revoke"), key_id) is not None

@@ -1,5 +1,6 @@
 """Browsers that have signed in: of their tokens, too, only the digests are stored."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,17 @@ async def find_session(pool: Pool | Connection, digest: bytes) -> StoredSession 
     if row is None:
         return None
     return StoredSession(StoredKey(row["key_id"], tuple(row["scopes"]), row["clearance"]), row["expires_at"])
+
+
+async def known_sessions(pool: Pool | Connection, digests: Sequence[bytes]) -> dict[bytes, StoredSession]:
+    """Of these SHA-256 of tokens those of sessions whose keys are not revoked."""
+    rows = await pool.fetch(query("sessions", "known"), digests)
+    return {
+        row["digest"]: StoredSession(
+            StoredKey(row["key_id"], tuple(row["scopes"]), row["clearance"]), row["expires_at"]
+        )
+        for row in rows
+    }
 
 
 async def open_session(

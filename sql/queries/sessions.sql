@@ -18,3 +18,10 @@ INSERT INTO sessions (digest, key_digest, expires_at) VALUES ($1, $2, $4)
 -- End a session.
 -- $1 digest bytea
 DELETE FROM sessions WHERE digest = $1
+
+-- name: known
+-- Those of some tokens' digests that stand for a session, with what its key may do by now.
+-- $1 digests bytea[]
+SELECT s.digest, k.key_id, k.scopes, k.clearance, s.expires_at
+FROM sessions s JOIN api_keys k ON k.digest = s.key_digest AND k.revoked_at IS NULL
+WHERE s.digest = ANY($1)

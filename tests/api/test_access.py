@@ -17,6 +17,7 @@ from incidentlog.config import Settings
 from incidentlog.store.access import Entry
 from incidentlog.store.connect import Access
 from incidentlog.store.read import read_log
+from incidentlog.subjects.values import Tlp
 from tests.api.serving import ADMIN, NOW, Served, make_key, serving
 from tests.commands import strike
 
@@ -79,6 +80,20 @@ async def test_only_auditors_see_it(service: Served):
     await make_key(service.access, "editor", "a-key-of-an-editor", scopes=["read", "report", "edit"])
     assert (await service.by("a-key-of-an-editor").get("/v1/access")).status == 403
     assert (await service.by(None).get("/v1/access")).status == 401
+
+
+@pytest.mark.parametrize("clearance", [Tlp.CLEAR, Tlp.GREEN, Tlp.AMBER, Tlp.AMBER_STRICT])
+async def test_an_auditor_from_whom_something_is_hidden_is_told_of_no_name_in_it(service: Served, clearance: Tlp):
+    await service.add(strike(stream="strike:hidden", tlp="RED"))
+    await service.get("/v1/streams/strike:hidden")
+    await entries(service, 1)
+    await make_key(service.access, "auditor", "a-key-of-an-auditor", scopes=["read", "audit"], clearance=clearance)
+    refused = await service.by("a-key-of-an-auditor").get("/v1/access")
+    assert (refused.status, refused.slug) == (403, "forbidden")
+    assert b"strike" not in refused.raw
+    await make_key(service.access, "cleared", "a-key-of-another-auditor", scopes=["audit"], clearance=Tlp.RED)
+    told = await service.by("a-key-of-another-auditor").get("/v1/access")
+    assert told.json["entries"][0]["route"] == "GET /v1/streams/strike:hidden"
 
 
 async def test_it_is_paged(service: Served):

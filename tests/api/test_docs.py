@@ -36,7 +36,7 @@ def asked(what: str, event: str) -> tuple[str, str, Any]:
     method, path = what.split(" ")
     bodies = {"/v1/events": strike(), "/v1/streams/{stream}/events": strike(), "/v1/events/bulk": strike()}
     body = bodies.get(path, {} if method == "POST" else None)
-    return method, path.format(stream="strike:x", id=event), body
+    return method, path.format(stream="strike:x", id=event, name="nobody"), body
 
 
 def about_of(kind: str, event: str) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def about_of(kind: str, event: str) -> dict[str, Any]:
 async def test_what_a_scope_allows_needs_it_and_nothing_that_is_not_told(service: Served, scope: str):
     event = strike()
     await service.add(event)
-    named = re.findall(r"`((?:GET|POST) /[^`]+|(?:record|audit)\.[a-z_]+)`", ALLOWS[scope])
+    named = re.findall(r"`((?:GET|POST|DELETE) /[^`]+|(?:record|audit)\.[a-z_]+)`", ALLOWS[scope])
     assert named
     with_ = {"read", "report"} | {scope}
     for keys, scopes in {"has": with_, "lacks": {*SCOPES} - {scope}}.items():

@@ -16,7 +16,7 @@ from incidentlog.store import connect
 from incidentlog.store.connect import Access
 from incidentlog.store.doctor import ahead
 from incidentlog.zones import packaged
-from tests.api.serving import ADMIN, Served, serving
+from tests.api.serving import ADMIN, Served, make_key, serving
 from tests.commands import strike
 from tests.conftest import run_admin
 from tests.live.following import client
@@ -27,13 +27,27 @@ async def test_a_service_in_order_says_so(service: Served):
     await service.settled()
     assert (await service.by(None).get("/livez")).json == {"status": "ok"}
     assert (await service.by(None).get("/readyz")).json == {"status": "ok"}
-    told = (await service.by(None).get("/readyz?verbose")).json
+    told = (await service.get("/readyz?verbose")).json
     assert told["checks"] == {"database": "ok", "appends": "ok", "projections": "ok"}
     assert (told["head"], told["position"], told["lag_events"]) == (1, 1, 0)
     assert (told["lag_seconds"], told["still_seconds"]) == (0, 0)
     assert (told["roles"], told["zone"]) == ("separate", "Europe/Kyiv")
     assert told["zone_data"] == packaged().id
     assert told["log"] == str(service.service.log.id)
+
+
+async def test_how_long_the_log_is_is_told_to_those_who_may_read_it(access: Access):
+    """Whether the service is ready is told to anybody, and nothing else is."""
+    await make_key(access, "reporter", "a-key-that-reports-only", scopes=("report",))
+    for open_read, statuses in ((False, (401, 403, 200)), (True, (200, 403, 200))):
+        settings = Settings(open_read=open_read)
+        async with serving(access, settings=settings, again=open_read) as service:
+            await service.ready()
+            for key, status in zip((None, "a-key-that-reports-only", ADMIN), statuses, strict=True):
+                asked = service.by(key)
+                assert (await asked.get("/readyz?verbose")).status == status, (open_read, key)
+                assert (await asked.get("/readyz")).json == {"status": "ok"}
+            assert (await service.by("nobodys-key").get("/readyz?verbose")).status == 401
 
 
 async def test_a_node_that_says_it_is_ready_can_be_followed_at_once(access: Access, monkeypatch: pytest.MonkeyPatch):

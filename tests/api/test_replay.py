@@ -288,7 +288,7 @@ async def test_a_reader_that_stopped_is_cut_off(service: Served):
     replays.send_seconds = 0.3
     _, writer = await asyncio.open_connection("127.0.0.1", service.port, limit=1024)
     writer.write(
-        b"GET /v1/replay?speed=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+        b"GET /v1/replay?speed=0 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
         + str(service.key).encode()
         + b"\r\n\r\n"
     )

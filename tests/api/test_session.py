@@ -1,6 +1,6 @@
 """A browser signs in and follows by its cookie, which opens nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from http.cookies import Morsel, SimpleCookie
 from typing import Any
@@ -17,6 +17,13 @@ from tests.api.serving import ADMIN, NOW, Answer, Served, make_key, serving
 from tests.commands import strike
 
 READER = "a-key-that-reads-only"
+
+
+@pytest.fixture
+async def service(access: Access) -> AsyncIterator[Served]:
+    """The service, which is asked by a name of its own, too."""
+    async with serving(access, settings=Settings(hosts=["log.example.org"])) as served:
+        yield served
 
 
 def cookie_of(answer: Answer) -> Morsel[str]:

@@ -224,7 +224,7 @@ async def test_a_stream_that_nobody_reads_is_cut_off(service: Served, monkeypatc
         await loop.sock_connect(deaf, ("127.0.0.1", service.port))
         await loop.sock_sendall(
             deaf,
-            f"GET /v1/events/stream?after=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN}\r\n\r\n".encode(),
+            f"GET /v1/events/stream?after=0 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {ADMIN}\r\n\r\n".encode(),
         )
         async with asyncio.timeout(SECONDS):
             while not service.service.hub._sessions:

@@ -24,7 +24,8 @@ print("LOADED", *sys.modules)
 COMMANDS = [
     (), ("serve",), ("demo",), ("ingest",), ("doctor",), ("events",), ("events", "list"), ("events", "show"),
     ("events", "tail"), ("projection",), ("projection", "list"), ("projection", "show"), ("projection", "watch"),
-    ("db", "migrate"), ("db", "status"), ("key", "create"),
+    ("db", "migrate"), ("db", "status"), ("key", "create"), ("key", "list"),
+    ("key", "revoke"), ("key", "show"),
 ]  # fmt: skip
 
 

@@ -167,7 +167,7 @@ async def test_killed_at_any_point_every_head_is_consistent_with_all_later_ones(
                 ) as answer:
                     proof = [b64decode(h) for h in (await answer.json())["proof"]]
                 check_consistency(old, seen.heads[old].root, new, seen.heads[new].root, proof)
-            async with session.get(f"{url}/readyz", params={"verbose": ""}) as answer:
+            async with session.get(f"{url}/readyz", params={"verbose": ""}, headers=HEADERS) as answer:
                 ready = await answer.json()
         assert ready["sealing"] == "sealing", ready
         assert len(sizes) >= KILLS

@@ -169,7 +169,7 @@ class Chaos:
 
 async def is_ready(session: aiohttp.ClientSession, url: str) -> bool:
     try:
-        async with session.get(f"{url}/readyz?verbose", timeout=aiohttp.ClientTimeout(5)) as answer:
+        async with session.get(f"{url}/readyz", timeout=aiohttp.ClientTimeout(5)) as answer:
             return answer.status == 200
     except (aiohttp.ClientError, TimeoutError):
         return False
@@ -251,7 +251,9 @@ async def projected(session: aiohttp.ClientSession, url: str, began: float) -> t
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with suppress(aiohttp.ClientError, TimeoutError):
-            async with session.get(f"{url}/readyz?verbose", timeout=aiohttp.ClientTimeout(5)) as answer:
+            async with session.get(
+                f"{url}/readyz?verbose", headers=HEADERS, timeout=aiohttp.ClientTimeout(5)
+            ) as answer:
                 ready = await answer.json()
             if answer.status == 200 and ready["lag_events"] == 0:
                 return ready["head"], time.monotonic() - began
