@@ -23,14 +23,15 @@ from pydantic_core import ErrorDetails
 from incidentlog.clock import Clock
 from incidentlog.errors import BadRequest, Fault, InvalidEvent, TooLarge
 from incidentlog.ids import uuid7
-from incidentlog.importers.known import Known
+from incidentlog.importers.known import Known, knows_of_old
 from incidentlog.nesting import DEPTH, too_deep, walk
 from incidentlog.places import PlaceError, PlaceQuery
 from incidentlog.store.append import Append
 from incidentlog.store.connect import Pool
 from incidentlog.store.erase import with_private
 from incidentlog.store.read import existing_streams, read_ids
-from incidentlog.subjects.envelope import Envelope, PlaceRef
+from incidentlog.subjects.actor import ActorRegistered
+from incidentlog.subjects.envelope import Envelope, PlaceRef, ResolvedPlace
 from incidentlog.subjects.fold import RED, is_record_event, merge_patch
 from incidentlog.subjects.place import PlaceRegistered
 from incidentlog.subjects.record import RecordAmended, RecordErased, RecordMerged, Targeting
@@ -101,19 +102,16 @@ class Door:
         faults += self._more_faults(sent, event_type, envelope)
         if b"\\u0000" in raw:
             faults += _nul_faults(sent)
-        resolved = None
-        if envelope is not None and envelope.place is not None and not faults:
-            try:
-                external = [(x.scheme, x.id) for x in envelope.external_ids]
-                resolved = self._known.resolve(envelope.place, external)
-            except PlaceError as wrong:
-                faults.append(Fault(wrong.pointer, wrong.code, str(wrong)))
+        resolved = None if envelope is None or faults else self._resolve(envelope, faults)
         if faults or envelope is None:
             raise InvalidEvent(_summary(faults), errors=faults[:FAULTS])
         event_id = envelope.id or default_id or uuid7(self._clock.now())
+        on = envelope.stream or f"{event_type.name.partition('.')[0]}:{event_id}"
+        if taken := self._taken(on, envelope.data, "/data"):
+            raise InvalidEvent(_summary(taken), errors=taken)
         command = Append(
             event_id=event_id,
-            stream=envelope.stream or f"{event_type.name.partition('.')[0]}:{event_id}",
+            stream=on,
             type=event_type.name,
             schema_version=event_type.version,
             recorded_by=recorded_by,
@@ -131,6 +129,16 @@ class Door:
             private=None if envelope.private is None else canonical(envelope.private),
         )
         return Candidate(command, envelope, envelope.stream is not None)
+
+    def _resolve(self, envelope: Envelope[Any], faults: list[Fault]) -> ResolvedPlace | None:
+        """The event's place; a fault is added where it cannot be as it is told."""
+        if envelope.place is None:
+            return None
+        try:
+            return self._known.resolve(envelope.place, [(x.scheme, x.id) for x in envelope.external_ids])
+        except PlaceError as wrong:
+            faults.append(Fault(wrong.pointer, wrong.code, str(wrong)))
+            return None
 
     def _type(self, sent: Mapping[str, Any]) -> EventType:
         name, version = sent.get("type"), sent.get("schema_version")
@@ -166,15 +174,30 @@ class Door:
             if reported is not None and start_instant(reported, occurred.tz) > latest:
                 yield Fault("/reported_at", "in_the_future", "it has not been reported yet")
         if envelope is not None and isinstance(envelope.data, PlaceRegistered):
-            yield from self._registered_faults(envelope.data)
+            yield from self._swapped(envelope.data)
 
-    def _registered_faults(self, place: PlaceRegistered) -> Iterable[Fault]:
+    def _swapped(self, place: PlaceRegistered) -> Iterable[Fault]:
         try:
             self._known.resolver.refuse_swapped(
                 PlaceQuery(place.name, country=place.country, lat=place.lat, lon=place.lon)
             )
         except PlaceError as wrong:
             yield Fault("/data/lat", wrong.code, str(wrong))
+
+    def _taken(self, stream: str, data: Any, pointer: str) -> list[Fault]:
+        """Whether what is registered on a stream is another's: a slug and a code belong to the first to name them."""
+        match data:
+            case PlaceRegistered(slug=name):
+                field, owner = "slug", self._known.owner_of_place(name)
+            case ActorRegistered(code=name):
+                field, owner = "code", self._known.owner_of_actor(name)
+                if knows_of_old(name):
+                    return [Fault(f"{pointer}/code", "taken", f"{name} is a state's or an organisation's: it is known")]
+            case _:
+                return []
+        if owner in {None, stream}:
+            return []
+        return [Fault(f"{pointer}/{field}", "taken", f"{name} is registered on {owner}: say there what is new of it")]
 
     async def admit(
         self, pool: Pool, candidates: Sequence[Candidate], *, clearance: int = RED
@@ -222,6 +245,8 @@ class Door:
             return [Fault("/stream", "other_stream", f"the target is on {stream}: so must be what is said of it")]
         if isinstance(data, RecordAmended) and data.patch.place is not None:
             return self._resolve_patch(candidate, data, target)
+        if isinstance(data, RecordAmended) and (names := _named(data)) and target.envelope is not None:
+            return self._taken(stream, target.envelope.data.model_copy(update=names), "/data/patch/data")
         return []
 
     def _resolve_patch(self, candidate: Candidate, data: RecordAmended, target: Recorded | Candidate) -> list[Fault]:
@@ -383,6 +408,12 @@ def _occurred(raw: Any) -> Occurred | None:
 
 def _merged(data: RecordMerged) -> Iterable[str]:
     return (data.survivor, *data.absorbed)
+
+
+def _named(data: RecordAmended) -> dict[str, str]:
+    """What an amendment makes of the names by which something may be registered."""
+    patch = data.patch.data or {}
+    return {name: value for name in ("slug", "code") if isinstance(value := patch.get(name), str)}
 
 
 def _about_merge(candidate: Candidate, data: RecordMerged, streams: set[str]) -> list[Fault]:
