@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails
 
 from incidentlog.clock import Clock
 from incidentlog.errors import BadRequest, Fault, InvalidEvent, TooLarge
-from incidentlog.ids import uuid7
+from incidentlog.ids import is_own, uuid7
 from incidentlog.importers.known import Known, knows_of_old
 from incidentlog.nesting import DEPTH, too_deep, walk
 from incidentlog.places import PlaceError, PlaceQuery
@@ -69,9 +69,12 @@ class Candidate:
 class Door:
     """Judges events one by one."""
 
-    def __init__(self, known: Known, clock: Clock, zone: str, registry: Registry = EVENTS) -> None:
-        """`zone` is the log's, for the times that the server fills in."""
+    def __init__(
+        self, known: Known, clock: Clock, zone: str, registry: Registry = EVENTS, *, log: UUID | None = None
+    ) -> None:
+        """`zone` is the log's, for the times that the server fills in; `log` its id, which its own events' ids tell."""
         self._known, self._clock, self._zone, self._registry = known, clock, zone, registry
+        self._log = log
 
     def read(
         self, raw: bytes, *, recorded_by: str, default_id: UUID | None = None, stream: str | None = None
@@ -158,7 +161,14 @@ class Door:
     def _more_faults(
         self, sent: Mapping[str, Any], event_type: EventType, envelope: Envelope[Any] | None
     ) -> Iterable[Fault]:
-        """What the models cannot say: the stream's category, the clock, markings."""
+        """What the models cannot say: whose ids are, the stream's category, the clock, markings."""
+        if (
+            envelope is not None
+            and envelope.id is not None
+            and self._log is not None
+            and is_own(self._log, envelope.id)
+        ):
+            yield Fault("/id", "reserved", "ids of this form are for events that the log itself makes")
         yield from _stream_faults(sent.get("stream"), event_type)
         if event_type.name.partition(".")[0] in ALWAYS_CLEAR and sent.get("tlp", "CLEAR") != "CLEAR":
             yield Fault("/tlp", "always_clear", f"{event_type.name} is always CLEAR")
