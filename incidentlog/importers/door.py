@@ -29,15 +29,16 @@ from incidentlog.places import PlaceError, PlaceQuery
 from incidentlog.store.append import Append
 from incidentlog.store.connect import Pool
 from incidentlog.store.erase import with_private
-from incidentlog.store.read import existing_streams, read_ids
+from incidentlog.store.read import existing_streams, read_ids, read_record_events
 from incidentlog.subjects.actor import ActorRegistered
 from incidentlog.subjects.envelope import Envelope, PlaceRef, ResolvedPlace
-from incidentlog.subjects.fold import RED, is_record_event, merge_patch
+from incidentlog.subjects.fold import CLEAR, RED, is_record_event, markings, merge_patch
 from incidentlog.subjects.place import PlaceRegistered
-from incidentlog.subjects.record import RecordAmended, RecordErased, RecordMerged, Targeting
+from incidentlog.subjects.record import RecordAmended, RecordErased, RecordMerged, RecordRemarked, Targeting
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.registry import ALWAYS_CLEAR, EVENTS, EventType, Registry
 from incidentlog.subjects.values import (
+    MAX_INT,
     TLP_LABELS,
     Occurred,
     end_of_day_instant,
@@ -222,8 +223,10 @@ class Door:
             return {}
         wanted = {c.envelope.data.target for c in candidates if isinstance(c.envelope.data, Targeting)}
         named = {s for c in candidates if isinstance(c.envelope.data, RecordMerged) for s in _merged(c.envelope.data)}
+        named |= {c.command.stream for c in candidates if _of_stream(c)}
         known = {e.event_id: e for e in await read_ids(pool, wanted) if e.tlp <= clearance} if wanted else {}
-        streams = await existing_streams(pool, named, clearance) if named else set()
+        marks = await _marks(pool, known.values()) if known else {}
+        streams = await existing_streams(pool, named, clearance) if named else {}
         hidden = await _with_private(pool, candidates, known)
         faults: dict[int, list[Fault]] = {}
         earlier: dict[UUID, Candidate] = {}
@@ -239,10 +242,14 @@ class Door:
                 found = _about_merge(candidate, data, streams)
             elif is_record_event(candidate.command.type) and not candidate.names_stream:
                 found = [Fault("/stream", "missing", "name the stream of what this is about")]
+            if is_record_event(candidate.command.type) and not found:
+                found = _mark(candidate, _least(candidate, marks, streams))
             if found:
                 faults[n] = found
             earlier[candidate.command.event_id] = candidate
-            streams.add(candidate.command.stream)
+            command = candidate.command
+            marks[command.event_id] = command.tlp
+            streams[command.stream] = min(command.tlp, streams.get(command.stream, RED))
         return faults
 
     def _about(self, candidate: Candidate, data: Targeting, target: Recorded | Candidate | None) -> list[Fault]:
@@ -272,6 +279,44 @@ class Door:
         except PlaceError as wrong:
             return [Fault(f"/data/patch{wrong.pointer}", wrong.code, str(wrong))]
         return []
+
+
+async def _marks(pool: Pool, targets: Collection[Recorded]) -> dict[UUID, int]:
+    """The markings of some events as they are at the head of the log, whatever they were reported with."""
+    about = await read_record_events(pool, {e.stream for e in targets}, MAX_INT, RED)
+    events = {e.position: e for e in (*targets, *about)}
+    return markings([events[position] for position in sorted(events)])
+
+
+def _of_stream(candidate: Candidate) -> bool:
+    """Whether it is said of what is on its stream, and of no event there."""
+    data = candidate.envelope.data
+    return is_record_event(candidate.command.type) and not isinstance(data, Targeting | RecordMerged)
+
+
+def _least(candidate: Candidate, marks: Mapping[UUID, int], streams: Mapping[str, int]) -> int:
+    """The least that what is said may be marked: as its target, or as what it speaks of is known to anybody."""
+    data = candidate.envelope.data
+    if isinstance(data, Targeting):
+        return marks[data.target]
+    if isinstance(data, RecordMerged):
+        return max(streams.get(stream, CLEAR) for stream in _merged(data))
+    return streams.get(candidate.command.stream, CLEAR)
+
+
+def _mark(candidate: Candidate, least: int) -> list[Fault]:
+    """Mark what is said of an event as that is marked, unless the client said higher; lower is refused.
+
+    What lowers a marking may be as low as that.
+    """
+    command, data = candidate.command, candidate.envelope.data
+    if "tlp" not in candidate.envelope.model_fields_set:
+        command.tlp = least
+    if isinstance(data, RecordRemarked):
+        least = min(least, TLP_LABELS.index(data.tlp))
+    if command.tlp >= least:
+        return []
+    return [Fault("/tlp", "below_target", f"what this is about is {TLP_LABELS[least]}: so must this be, or higher")]
 
 
 async def _with_private(pool: Pool, candidates: Iterable[Candidate], known: Mapping[UUID, Recorded]) -> set[int]:
@@ -426,7 +471,7 @@ def _named(data: RecordAmended) -> dict[str, str]:
     return {name: value for name in ("slug", "code") if isinstance(value := patch.get(name), str)}
 
 
-def _about_merge(candidate: Candidate, data: RecordMerged, streams: set[str]) -> list[Fault]:
+def _about_merge(candidate: Candidate, data: RecordMerged, streams: Collection[str]) -> list[Fault]:
     faults = []
     if not candidate.names_stream:
         candidate.command.stream = data.survivor

@@ -288,3 +288,31 @@ async def test_a_registry_is_not_for_whoever_reports_by_whatever_road(service: S
         each = await reporter.bulk(strike(), said, mode="partial")
         assert [orjson.loads(line).get("status") for line in each.raw.splitlines()] == [201, 403, None]
     assert (await service.post(retraction(event["id"]))).status == 201
+
+
+async def test_what_is_said_of_an_event_is_marked_as_that_is_unless_higher(service: Served):
+    one, two = strike(tlp="AMBER", stream="strike:one"), strike(stream="strike:two")
+    await service.add(one, two)
+
+    async def marking(event: dict[str, Any]) -> str:
+        return str((await service.get(f"/v1/events/{event['id']}")).json["tlp"])
+
+    merged = {k: v for k, v in merge("strike:two", "strike:one", name="marked").items() if k != "tlp"}
+    for said in (about("disputed", one["id"]), about("corroborated", one["id"]), merged):
+        assert (await service.post(said | {"tlp": "GREEN"})).faults == {"/tlp": "below_target"}
+        assert (await service.bulk(said | {"tlp": "CLEAR"})).faults == {"/tlp": "below_target"}
+        await service.add(said)
+        assert await marking(said) == "AMBER"
+        assert (await service.post(said)).status == 200  # the body is what was sent: nothing was put into it
+    higher = about("disputed", one["id"]) | {"tlp": "RED"}
+    await service.add(higher)
+    assert await marking(higher) == "RED"
+    await service.add(about("remarked", two["id"], tlp="RED", reason="raised"))
+    late = about("disputed", two["id"])
+    assert (await service.post(late | {"tlp": "AMBER"})).faults == {"/tlp": "below_target"}
+    await service.add(late)
+    assert await marking(late) == "RED"
+    await service.add(about("remarked", two["id"], tlp="CLEAR", reason="lowered") | {"tlp": "CLEAR"})
+    free = about("disputed", two["id"])
+    await service.add(free)
+    assert await marking(free) == "CLEAR"
