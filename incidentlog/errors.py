@@ -207,9 +207,5 @@ class Internal(Problem):
     """A fault of ours; the trace id finds it in the log."""
 
 
-PROBLEMS: tuple[type[Problem], ...] = (
-    BadRequest, InvalidEvent, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout,
-    IdConflict, Erased, VersionRetired, WrongVersion, TooLarge, UnsupportedMediaType, UnsupportedEncoding, Misdirected,
-    StreamFull, RefusedLines, Overloaded, Unavailable, ProjectionLagging, NotSealed, Tampered, Internal,
-)  # fmt: skip
-"""All of them, for the pages at `/problems/<slug>`."""
+PROBLEMS: tuple[type[Problem], ...] = tuple(Problem.__subclasses__())
+"""All of them, for the pages at `/problems/<slug>` and for clients."""

@@ -1,5 +1,6 @@
 """Ids of events, as clients and the door make them."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from datetime import datetime
@@ -12,3 +13,17 @@ def uuid7(now: datetime, entropy: Callable[[int], bytes] = os.urandom) -> UUID:
     random = int.from_bytes(entropy(10), "big")
     value = (milliseconds & (1 << 48) - 1) << 80 | random & (1 << 80) - 1
     return UUID(int=value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
+
+
+def own_id(log: UUID, name: str) -> UUID:
+    """The id of an event that the log itself makes: the same for the same name, and of a form that no client may send.
+
+    A UUIDv8 (RFC 9562 §5.8) that ends as the log's id does.
+    """
+    value = int.from_bytes(hashlib.sha256(f"{log}/{name}".encode()).digest()[:10] + log.bytes[10:], "big")
+    return UUID(int=value & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62)
+
+
+def is_own(log: UUID, event_id: UUID) -> bool:
+    """Whether an id is of the form of those that the log itself makes."""
+    return event_id.version == 8 and event_id.node == log.node  # noqa: PLR2004 (RFC 9562 §5.8)

@@ -22,6 +22,7 @@ from incidentlog.api.service import Service
 from incidentlog.errors import (
     BadRequest,
     Fault,
+    Forbidden,
     Internal,
     InvalidEvent,
     Overloaded,
@@ -130,6 +131,8 @@ async def _append_all(request: web.Request, service: Service, reader: Reader) ->
         bad.add(lines[n], found)
     _only_first_expects(candidates, lines, bad)  # only now do record events have their targets' streams
     bad.refuse()
+    for candidate in candidates:
+        may_append(reader, candidate)
     warnings = await warnings_of(service, reader, candidates)
     outcomes = await service.writer.append_atomic([c.command for c in candidates])
     _told_against(candidates, lines, outcomes, bad)
@@ -286,7 +289,9 @@ async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "
         return
     try:
         faults = await service.door.admit(service.pool, piece.candidates, clearance=reader.clearance)
-        good = [n for n in range(len(piece.candidates)) if n not in faults]
+        refused: dict[int, Problem] = {n: InvalidEvent(errors=found) for n, found in faults.items()}
+        refused |= _forbidden(reader, piece.candidates)
+        good = [n for n in range(len(piece.candidates)) if n not in refused]
         warnings = await warnings_of(service, reader, [piece.candidates[n] for n in good])
         outcomes = await service.writer.append_each([piece.candidates[n].command for n in good])
     except Exception as error:
@@ -297,12 +302,23 @@ async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "
             for line in piece.lines:
                 told.refused(line, Internal())
         return
-    for n, found in faults.items():
-        told.refused(piece.lines[n], InvalidEvent(errors=found))
+    for n, refusal in refused.items():
+        told.refused(piece.lines[n], refusal)
     for nth, (n, outcome) in enumerate(zip(good, outcomes, strict=True)):
         told.came_of(piece.lines[n], piece.candidates[n].command, outcome, warnings.get(nth, ()))
     if any(c.command.type == "record.erased" for c in piece.candidates):
         await service.eraser.carry_out()
+
+
+def _forbidden(reader: Reader, candidates: Sequence[Candidate]) -> dict[int, Problem]:
+    """Those that the key may not append on the streams that they turned out to be on, by their numbers."""
+    found: dict[int, Problem] = {}
+    for n, candidate in enumerate(candidates):
+        try:
+            may_append(reader, candidate)
+        except Forbidden as refusal:
+            found[n] = refusal
+    return found
 
 
 class _Told(_Taken):

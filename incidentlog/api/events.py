@@ -94,6 +94,7 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     faults = await service.door.admit(service.pool, [candidate], clearance=reader.clearance)
     if faults:
         raise InvalidEvent(errors=faults[0])
+    may_append(reader, candidate)
     warnings = await warnings_of(service, reader, [candidate])
     outcome = await service.writer.append(candidate.command)
     if candidate.command.type == "record.erased":
@@ -110,18 +111,28 @@ async def warnings_of(service: Service, reader: Reader, candidates: Sequence[Can
     )
 
 
-EDITING: Final = frozenset({"record.amended", "record.retracted", "record.merged", "record.remarked"})
-"""What changes how others' events count: it needs the scope `edit`. Erasing needs `admin`, and `audit.*` `audit`."""
+SCOPE_OF_TYPE: Final = {
+    "record.amended": "edit",
+    "record.retracted": "edit",
+    "record.merged": "edit",
+    "record.remarked": "edit",
+    "record.erased": "admin",
+}
+"""The scope, with `report`, for what changes how others' events count."""
+SCOPE_OF_CATEGORY: Final = {"place": "edit", "actor": "edit", "source": "edit", "policy": "admin", "audit": "audit"}
+"""The scope, with `report`, for what goes on the streams on which everybody's answers depend, whatever its type."""
 
 
 def may_append(reader: Reader, candidate: Candidate) -> None:
-    """Raises Forbidden where reporting is not enough."""
-    if candidate.command.type in EDITING:
-        reader.may("edit")
-    elif candidate.command.type == "record.erased":
-        reader.may("admin")
-    elif candidate.command.type.startswith("audit."):
-        reader.may("audit")
+    """Raises Forbidden where reporting is not enough.
+
+    To be asked before the log is, and again once a record event that named no stream has its target's.
+    """
+    command = candidate.command
+    category = command.stream.partition(":")[0]
+    for scope in (SCOPE_OF_TYPE.get(command.type), SCOPE_OF_CATEGORY.get(category)):
+        if scope is not None:
+            reader.may(scope)
 
 
 def _id_of(request: web.Request, reader: Reader) -> UUID | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
 from typing import Any, Final, Literal
+from uuid import UUID
 
 import orjson
 import structlog
@@ -159,7 +160,7 @@ async def running(
         authenticate=keys.follower,
         changed=keys.changed.ticket,
     )
-    door = Door(known, clock, identity.calendar)
+    door = Door(known, clock, identity.calendar, log=identity.id)
 
     async def rebuild() -> None:
         await _build_anew(access, pool)
@@ -176,10 +177,13 @@ async def running(
     writer = Writer(access, grown=nodes.appended, seconds=settings.append_seconds)
     eraser = Eraser(access, rebuild, refresh, partial(_forget_ignorant, access, pool))
 
-    async def append_digest(event: dict[str, Any]) -> None:
-        outcome = await writer.append(door.read(orjson.dumps(event), recorded_by="access-log").command)
-        if not isinstance(outcome, Appended | Duplicate):
+    async def append_digest(event_id: UUID, event: dict[str, Any]) -> bool:
+        outcome = await writer.append(
+            door.read(orjson.dumps(event), recorded_by="access-log", default_id=event_id).command
+        )
+        if not (there := isinstance(outcome, Appended | Duplicate)):
             log.error("access_digest_refused", day=event["data"]["day"], outcome=repr(outcome))
+        return there
 
     accesses = AccessLog(access, identity, clock, append_digest, keep_days=settings.access_days)
     witnesses = [Witness.parse(text) for text in settings.witnesses]

@@ -2,8 +2,8 @@
 
 It is written beside the reads, in batches, and never holds one up. What was not written yet when the service is killed,
 half a second's worth, is lost; what does not fit into the queue is lost too, and the log says how many that were. Once
-a local day is over its digest is appended as an event, whose id is made of the log's and the day: exactly once,
-whatever is restarted.
+a local day is over its digest is appended as an event, whose id is made of the log's and the day and is none that a
+client may send: exactly once, whatever is restarted. Until it is in the log the day's entries are kept.
 """
 
 import asyncio
@@ -13,13 +13,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import orjson
 import structlog
 
 from incidentlog.clock import Clock
 from incidentlog.errors import Overloaded, Unavailable
+from incidentlog.ids import own_id
 from incidentlog.store.access import (
     Entry,
     Kept,
@@ -45,12 +46,10 @@ LAST_SECONDS: Final = 2.0
 GRACE: Final = timedelta(minutes=5)
 """How long after midnight a day's digest is made: other nodes write theirs till then."""
 PAGE: Final = 5_000
-DIGESTS: Final = UUID("0c9e5c5b-0f5e-5a63-8f6b-1d3a4e9b7c21")
-"""The namespace of the digests' ids (RFC 9562 §5.5)."""
 NOBODY: Final = "-"
 
-AppendDigest = Callable[[dict[str, Any]], Awaitable[None]]
-"""Appends an event as a client would send it; one that is there already does no harm."""
+AppendDigest = Callable[[UUID, dict[str, Any]], Awaitable[bool]]
+"""Appends an event under an id of the log's own; answers whether it is in the log now, or was already."""
 
 log = structlog.get_logger(__name__)
 
@@ -163,7 +162,10 @@ class AccessLog:
         await close_days(connection, today)
         while (day := await undigested_day(connection)) is not None:
             entries, digest = await digest_of(connection, day)
-            await self._append(self._event(day, entries, digest))
+            if not await self._append(
+                own_id(self._log.id, f"access/{day.isoformat()}"), self._event(day, entries, digest)
+            ):
+                break  # tried again at the next start, and when the next day is over
             await note_digest(connection, day, entries, digest)
             log.info("access_digest_appended", day=day.isoformat(), entries=entries)
         while await drop_days(connection, today - self._keep, PAGE):
@@ -173,7 +175,6 @@ class AccessLog:
     def _event(self, day: date, entries: int, digest: bytes) -> dict[str, Any]:
         """The event, the same whenever it is made."""
         return {
-            "id": str(uuid5(DIGESTS, f"{self._log.id}/{day.isoformat()}")),
             "type": "audit.access_digest",
             "stream": f"audit:access-{day.year}",
             "occurred": {"start": day.isoformat(), "precision": "day", "tz": self._log.zone},

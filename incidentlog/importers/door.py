@@ -22,21 +22,23 @@ from pydantic_core import ErrorDetails
 
 from incidentlog.clock import Clock
 from incidentlog.errors import BadRequest, Fault, InvalidEvent, TooLarge
-from incidentlog.ids import uuid7
-from incidentlog.importers.known import Known
+from incidentlog.ids import is_own, uuid7
+from incidentlog.importers.known import Known, knows_of_old
 from incidentlog.nesting import DEPTH, too_deep, walk
 from incidentlog.places import PlaceError, PlaceQuery
 from incidentlog.store.append import Append
 from incidentlog.store.connect import Pool
 from incidentlog.store.erase import with_private
-from incidentlog.store.read import existing_streams, read_ids
-from incidentlog.subjects.envelope import Envelope, PlaceRef
-from incidentlog.subjects.fold import RED, is_record_event, merge_patch
+from incidentlog.store.read import existing_streams, read_ids, read_record_events
+from incidentlog.subjects.actor import ActorRegistered
+from incidentlog.subjects.envelope import Envelope, PlaceRef, ResolvedPlace
+from incidentlog.subjects.fold import CLEAR, RED, is_record_event, markings, merge_patch
 from incidentlog.subjects.place import PlaceRegistered
-from incidentlog.subjects.record import RecordAmended, RecordErased, RecordMerged, Targeting
+from incidentlog.subjects.record import RecordAmended, RecordErased, RecordMerged, RecordRemarked, Targeting
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.registry import ALWAYS_CLEAR, EVENTS, EventType, Registry
 from incidentlog.subjects.values import (
+    MAX_INT,
     TLP_LABELS,
     Occurred,
     Reading,
@@ -71,9 +73,15 @@ class Candidate:
 class Door:
     """Judges events one by one."""
 
-    def __init__(self, known: Known, clock: Clock, zone: str, registry: Registry = EVENTS) -> None:
-        """`zone` is the log's, for the times that the server fills in; by its zone data all dates are read."""
+    def __init__(
+        self, known: Known, clock: Clock, zone: str, registry: Registry = EVENTS, *, log: UUID | None = None
+    ) -> None:
+        """`zone` is the log's, for the times that the server fills in; by its zone data all dates are read.
+
+        `log` is the log's id, which its own events' ids tell.
+        """
         self._known, self._clock, self._zone, self._registry = known, clock, plain_name(zone), registry
+        self._log = log
         self._zone_data = data_of(zone) or packaged().id
         self._reading = Reading(self._zone_data, known.knows_actor, is_new=True)
 
@@ -105,19 +113,16 @@ class Door:
             faults += _faults(invalid.errors(include_url=False, include_input=False), sent)
         faults += self._more_faults(sent, event_type, envelope)
         faults += self._faults_within(raw, sent, envelope)
-        resolved = None
-        if envelope is not None and envelope.place is not None and not faults:
-            try:
-                external = [(x.scheme, x.id) for x in envelope.external_ids]
-                resolved = self._known.resolve(envelope.place, external)
-            except PlaceError as wrong:
-                faults.append(Fault(wrong.pointer, wrong.code, str(wrong)))
+        resolved = None if envelope is None or faults else self._resolve(envelope, faults)
         if faults or envelope is None:
             raise InvalidEvent(_summary(faults), errors=faults[:FAULTS])
         event_id = envelope.id or default_id or uuid7(self._clock.now())
+        on = envelope.stream or f"{event_type.name.partition('.')[0]}:{event_id}"
+        if taken := self._taken(on, envelope.data, "/data"):
+            raise InvalidEvent(_summary(taken), errors=taken)
         command = Append(
             event_id=event_id,
-            stream=envelope.stream or f"{event_type.name.partition('.')[0]}:{event_id}",
+            stream=on,
             type=event_type.name,
             schema_version=event_type.version,
             recorded_by=recorded_by,
@@ -137,6 +142,16 @@ class Door:
         )
         return Candidate(command, envelope, envelope.stream is not None)
 
+    def _resolve(self, envelope: Envelope[Any], faults: list[Fault]) -> ResolvedPlace | None:
+        """The event's place; a fault is added where it cannot be as it is told."""
+        if envelope.place is None:
+            return None
+        try:
+            return self._known.resolve(envelope.place, [(x.scheme, x.id) for x in envelope.external_ids])
+        except PlaceError as wrong:
+            faults.append(Fault(wrong.pointer, wrong.code, str(wrong)))
+            return None
+
     def _type(self, sent: Mapping[str, Any]) -> EventType:
         name, version = sent.get("type"), sent.get("schema_version")
         if not isinstance(name, str):
@@ -155,7 +170,14 @@ class Door:
     def _more_faults(
         self, sent: Mapping[str, Any], event_type: EventType, envelope: Envelope[Any] | None
     ) -> Iterable[Fault]:
-        """What the models cannot say: the stream's category, the clock, markings."""
+        """What the models cannot say: whose ids are, the stream's category, the clock, markings."""
+        if (
+            envelope is not None
+            and envelope.id is not None
+            and self._log is not None
+            and is_own(self._log, envelope.id)
+        ):
+            yield Fault("/id", "reserved", "ids of this form are for events that the log itself makes")
         yield from _stream_faults(sent.get("stream"), event_type)
         if event_type.name.partition(".")[0] in ALWAYS_CLEAR and sent.get("tlp", "CLEAR") != "CLEAR":
             yield Fault("/tlp", "always_clear", f"{event_type.name} is always CLEAR")
@@ -171,9 +193,9 @@ class Door:
             if reported is not None and start_instant(reported, occurred.tz) > latest:
                 yield Fault("/reported_at", "in_the_future", "it has not been reported yet")
         if envelope is not None and isinstance(envelope.data, PlaceRegistered):
-            yield from self._registered_faults(envelope.data)
+            yield from self._swapped(envelope.data)
 
-    def _registered_faults(self, place: PlaceRegistered) -> Iterable[Fault]:
+    def _swapped(self, place: PlaceRegistered) -> Iterable[Fault]:
         try:
             self._known.resolver.refuse_swapped(
                 PlaceQuery(place.name, country=place.country, lat=place.lat, lon=place.lon)
@@ -197,6 +219,21 @@ class Door:
         except ValidationError:
             return None
 
+    def _taken(self, stream: str, data: Any, pointer: str) -> list[Fault]:
+        """Whether what is registered on a stream is another's: a slug and a code belong to the first to name them."""
+        match data:
+            case PlaceRegistered(slug=name):
+                field, owner = "slug", self._known.owner_of_place(name)
+            case ActorRegistered(code=name):
+                field, owner = "code", self._known.owner_of_actor(name)
+                if knows_of_old(name):
+                    return [Fault(f"{pointer}/code", "taken", f"{name} is a state's or an organisation's: it is known")]
+            case _:
+                return []
+        if owner in {None, stream}:
+            return []
+        return [Fault(f"{pointer}/{field}", "taken", f"{name} is registered on {owner}: say there what is new of it")]
+
     async def admit(
         self, pool: Pool, candidates: Sequence[Candidate], *, clearance: int = RED
     ) -> dict[int, list[Fault]]:
@@ -211,8 +248,10 @@ class Door:
         targets = (c.envelope.data.target for c in candidates if isinstance(c.envelope.data, Targeting))
         wanted = {target for target in targets if target is not None}
         named = {s for c in candidates if isinstance(c.envelope.data, RecordMerged) for s in _merged(c.envelope.data)}
+        named |= {c.command.stream for c in candidates if _of_stream(c)}
         known = {e.event_id: e for e in await read_ids(pool, wanted) if e.tlp <= clearance} if wanted else {}
-        streams = await existing_streams(pool, named, clearance) if named else set()
+        marks = await _marks(pool, known.values()) if known else {}
+        streams = await existing_streams(pool, named, clearance) if named else {}
         hidden = await _with_private(pool, candidates, known)
         faults: dict[int, list[Fault]] = {}
         earlier: dict[UUID, Candidate] = {}
@@ -228,10 +267,14 @@ class Door:
                 found = _about_merge(candidate, data, streams)
             elif is_record_event(candidate.command.type) and not candidate.names_stream:
                 found = [Fault("/stream", "missing", "name the stream of what this is about")]
+            if is_record_event(candidate.command.type) and not found:
+                found = _mark(candidate, _least(candidate, marks, streams))
             if found:
                 faults[n] = found
             earlier[candidate.command.event_id] = candidate
-            streams.add(candidate.command.stream)
+            command = candidate.command
+            marks[command.event_id] = command.tlp
+            streams[command.stream] = min(command.tlp, streams.get(command.stream, RED))
         return faults
 
     def _about(self, candidate: Candidate, data: Targeting, target: Recorded | Candidate | None) -> list[Fault]:
@@ -248,6 +291,8 @@ class Door:
         zone = (data.patch.occurred or {}).get("tz")
         if isinstance(zone, str) and not is_zone(by(zone, self._zone_data)):
             faults.append(Fault("/data/patch/occurred/tz", "unknown_code", f"unknown time zone '{zone[:64]}'"))
+        if (names := _named(data)) and target.envelope is not None:
+            faults += self._taken(stream, target.envelope.data.model_copy(update=names), "/data/patch/data")
         return faults
 
     def _resolve_patch(self, candidate: Candidate, data: RecordAmended, target: Recorded | Candidate) -> list[Fault]:
@@ -263,6 +308,46 @@ class Door:
         except PlaceError as wrong:
             return [Fault(f"/data/patch{wrong.pointer}", wrong.code, str(wrong))]
         return []
+
+
+async def _marks(pool: Pool, targets: Collection[Recorded]) -> dict[UUID, int]:
+    """The markings of some events as they are at the head of the log, whatever they were reported with."""
+    about = await read_record_events(pool, {e.stream for e in targets}, MAX_INT, RED)
+    events = {e.position: e for e in (*targets, *about)}
+    return markings([events[position] for position in sorted(events)])
+
+
+def _of_stream(candidate: Candidate) -> bool:
+    """Whether it is said of what is on its stream, and of no event there."""
+    data = candidate.envelope.data
+    if isinstance(data, Targeting):
+        return data.target is None
+    return is_record_event(candidate.command.type) and not isinstance(data, RecordMerged)
+
+
+def _least(candidate: Candidate, marks: Mapping[UUID, int], streams: Mapping[str, int]) -> int:
+    """The least that what is said may be marked: as its target, or as what it speaks of is known to anybody."""
+    data = candidate.envelope.data
+    if isinstance(data, Targeting) and data.target is not None:
+        return marks[data.target]
+    if isinstance(data, RecordMerged):
+        return max(streams.get(stream, CLEAR) for stream in _merged(data))
+    return streams.get(candidate.command.stream, CLEAR)
+
+
+def _mark(candidate: Candidate, least: int) -> list[Fault]:
+    """Mark what is said of an event as that is marked, unless the client said higher; lower is refused.
+
+    What lowers a marking may be as low as that.
+    """
+    command, data = candidate.command, candidate.envelope.data
+    if "tlp" not in candidate.envelope.model_fields_set:
+        command.tlp = least
+    if isinstance(data, RecordRemarked):
+        least = min(least, TLP_LABELS.index(data.tlp))
+    if command.tlp >= least:
+        return []
+    return [Fault("/tlp", "below_target", f"what this is about is {TLP_LABELS[least]}: so must this be, or higher")]
 
 
 async def _with_private(pool: Pool, candidates: Iterable[Candidate], known: Mapping[UUID, Recorded]) -> set[int]:
@@ -440,7 +525,13 @@ def _merged(data: RecordMerged) -> Iterable[str]:
     return (data.survivor, *data.absorbed)
 
 
-def _about_merge(candidate: Candidate, data: RecordMerged, streams: set[str]) -> list[Fault]:
+def _named(data: RecordAmended) -> dict[str, str]:
+    """What an amendment makes of the names by which something may be registered."""
+    patch = data.patch.data or {}
+    return {name: value for name in ("slug", "code") if isinstance(value := patch.get(name), str)}
+
+
+def _about_merge(candidate: Candidate, data: RecordMerged, streams: Collection[str]) -> list[Fault]:
     faults = []
     if not candidate.names_stream:
         candidate.command.stream = data.survivor

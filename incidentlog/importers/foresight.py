@@ -79,7 +79,7 @@ async def _uncited(pool: Pool, candidates: Sequence[Candidate], clearance: int) 
     cited = {n: c.envelope.data for n, c in enumerate(candidates) if isinstance(c.envelope.data, ViolationReported)}
     if not cited:
         return []
-    there = await existing_streams(pool, {s for data in cited.values() for s in data.ceasefires}, clearance)
+    there = set(await existing_streams(pool, {s for data in cited.values() for s in data.ceasefires}, clearance))
     there |= {c.command.stream for c in candidates}
     return [
         (

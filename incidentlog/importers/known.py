@@ -24,8 +24,10 @@ class Known:
     """Codes and places in use; it learns from the log's own registry events."""
 
     def __init__(self) -> None:
-        self._actors: dict[str, str] = {}
-        self._places: dict[str, str] = {}
+        self._actors = _Claims()
+        self._places = _Claims()
+        self._registered: dict[str, RegisteredPlace] = {}
+        """By the stream."""
         self._overlay = Overlay()
         self.resolver = Resolver(bundled(), self._overlay)
         self._resolved: dict[PlaceQuery, ResolvedPlace] = {}
@@ -34,8 +36,15 @@ class Known:
     def knows_actor(self, code: str) -> bool:
         """Whether the code is a state's (ISO 3166-1 alpha-3), an organisation's or registered, or a part of one."""
         root = code.partition(".")[0]
-        registered = self._actors.values()
-        return root in countries_by_alpha3 or root in ORGANISATIONS or root in registered or code in registered
+        return knows_of_old(root) or root in self._actors or code in self._actors
+
+    def owner_of_actor(self, code: str) -> str | None:
+        """The stream on which a code was registered; None where it is free."""
+        return self._actors.owner(code)
+
+    def owner_of_place(self, slug: str) -> str | None:
+        """The stream on which a slug was registered; None where it is free."""
+        return self._places.owner(slug)
 
     @staticmethod
     def knows_country(code: str) -> bool:
@@ -66,41 +75,69 @@ class Known:
     def learn(self, changes: Iterable[Change]) -> None:
         """Take in what registry events in the log now say."""
         for change in changes:
-            self.learn_subject(change.stream, seen_at(change.after, RED))
+            self._learn(change.stream, seen_at(change.after, RED), change.position)
 
-    def learn_subject(self, stream: str, subject: Subject | None) -> None:
-        """Take in one registry subject; others are none of its business."""
+    def _learn(self, stream: str, subject: Subject | None, position: int) -> None:
+        """Take in one registry subject as of a position; others are none of its business.
+
+        A slug, and a code, belong to the stream that was the first to register them, for as long as it does: what
+        others say of them counts for nothing meanwhile.
+        """
         match subject:
-            case RegisteredPlace(slug=str(slug)) if subject.is_current:
-                self._forget_place(stream)
-                self._places[stream] = f"place:{slug}"
-                self._add_place(subject)
-            case RegisteredPlace():
-                self._forget_place(stream)
+            case RegisteredPlace(slug=slug):
+                self._registered[stream] = subject
+                for each in self._places.claim(stream, slug if subject.is_current else None, position):
+                    self._show_place(each)
             case RegisteredActor(code=code):
-                self._actors.pop(stream, None)
-                if code is not None and subject.is_current:
-                    self._actors[stream] = code
+                self._actors.claim(stream, code if subject.is_current else None, position)
 
-    def _forget_place(self, stream: str) -> None:
-        if stream in self._places:
-            self._overlay.discard(self._places.pop(stream))
-
-    def _add_place(self, place: RegisteredPlace) -> None:
-        if place.name is None or place.lat is None or place.lon is None:
+    def _show_place(self, slug: str) -> None:
+        """Let a slug be what its owner says."""
+        owner = self._places.owner(slug)
+        place = None if owner is None else self._registered[owner]
+        if place is None or place.name is None or place.lat is None or place.lon is None:
+            self._overlay.discard(f"place:{slug}")
             return
+        # Without its population: whoever registers a place claims it, and by it one name is taken before another.
         self._overlay.add(
-            Place(
-                place_id=f"place:{place.slug}",
-                name=place.name,
-                country=place.country,
-                admin1=place.admin1,
-                lat=place.lat,
-                lon=place.lon,
-                population=place.population or 0,
-            ),
-            place.names,
+            Place(f"place:{slug}", place.name, place.country, place.admin1, place.lat, place.lon), place.names
         )
+
+
+def knows_of_old(code: str) -> bool:
+    """Whether a code is a state's or an organisation's, and so not to be registered."""
+    return code in countries_by_alpha3 or code in ORGANISATIONS
+
+
+class _Claims:
+    """Which stream names what, and whose a name is: the stream's that has named it for longest.
+
+    That goes by positions, so that the log may be told again from its beginning.
+    """
+
+    def __init__(self) -> None:
+        self._named: dict[str, str] = {}
+        self._since: dict[str, dict[str, int]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._since
+
+    def owner(self, name: str) -> str | None:
+        """The stream whose the name is."""
+        since = self._since.get(name)
+        return None if since is None else min(since, key=since.__getitem__)
+
+    def claim(self, stream: str, name: str | None, position: int) -> list[str]:
+        """From a position on a stream names this, and nothing else; answers the names of which something may be new."""
+        before = self._named.pop(stream, None)
+        if before is not None and before != name:
+            del self._since[before][stream]
+            if not self._since[before]:
+                del self._since[before]
+        if name is not None:
+            self._named[stream] = name
+            self._since.setdefault(name, {}).setdefault(stream, position)
+        return [each for each in dict.fromkeys((before, name)) if each is not None]
 
 
 def _resolved(found: Resolution) -> ResolvedPlace:

@@ -123,9 +123,9 @@ async def read_record_events(
     return await recorded(pool, await pool.fetch(query("read", "record_events"), list(streams), upto, clearance))
 
 
-async def existing_streams(pool: Pool | Connection, streams: Iterable[str], clearance: int) -> set[str]:
-    """Which of these streams have an event that a clearance covers."""
-    return {r["stream"] for r in await pool.fetch(query("read", "existing_streams"), list(streams), clearance)}
+async def existing_streams(pool: Pool | Connection, streams: Iterable[str], clearance: int) -> dict[str, int]:
+    """Which of these streams have an event that a clearance covers, with the lowest marking of their events."""
+    return {r[0]: r[1] for r in await pool.fetch(query("read", "existing_streams"), list(streams), clearance)}
 
 
 async def version_of(pool: Pool | Connection, stream: str) -> int:

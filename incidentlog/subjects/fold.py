@@ -64,7 +64,7 @@ def fold_family(events: Sequence[Recorded], zone: str) -> dict[str, Variants]:
 
 def fold_open(events: Sequence[Recorded], zone: str) -> tuple[dict[str, Variants], Grown | None]:
     """As `fold_family`, and what the next event may be taken into; None where it takes a fold."""
-    marks = _markings(events)
+    marks = markings(events)
     levels = sorted(set(marks.values()))
     answer: dict[str, dict[int, Subject | Absorbed]] = defaultdict(dict)
     family = _Family(events, zone)
@@ -125,7 +125,7 @@ def _begin(first: AnyEffective, zone: str, kind: Subject | type[Subject]) -> dic
     }
 
 
-def _markings(events: Sequence[Recorded]) -> dict[UUID, int]:
+def markings(events: Sequence[Recorded]) -> dict[UUID, int]:
     """Each event's marking: its own, or what the latest `record.remarked` that counts said."""
     marks = {e.event_id: e.tlp for e in events}
     if any(e.type == "record.remarked" for e in events):

@@ -54,11 +54,10 @@ WHERE stream = ANY($1) AND type LIKE 'record.%' AND position <= $2 AND tlp <= $3
 ORDER BY position
 
 -- name: existing_streams
--- Which of these streams have an event that a clearance covers.
+-- Which of these streams have an event that a clearance covers, and from which marking on.
 -- $1 streams text[]
 -- $2 clearance smallint
-SELECT s.stream FROM unnest($1::text[]) AS s (stream)
-WHERE EXISTS (SELECT FROM events e WHERE e.stream = s.stream AND e.tlp <= $2)
+SELECT e.stream, min(e.tlp) FROM events e WHERE e.stream = ANY($1) AND e.tlp <= $2 GROUP BY e.stream
 
 -- name: version_of
 -- A stream's version: the number of its events.

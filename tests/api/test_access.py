@@ -5,6 +5,7 @@ import hashlib
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid5
 
 import asyncpg
 import orjson
@@ -14,6 +15,7 @@ from incidentlog.audit import access as access_module
 from incidentlog.audit.access import QUEUE, AccessLog
 from incidentlog.clock import ManualClock
 from incidentlog.config import Settings
+from incidentlog.ids import own_id
 from incidentlog.store.access import Entry
 from incidentlog.store.connect import Access
 from incidentlog.store.read import read_log
@@ -157,6 +159,50 @@ async def test_a_digest_is_appended_once_whatever_is_restarted(access: Access):
         assert await digests(service, 1) == [first]
 
 
+async def test_nobody_keeps_a_days_digest_out_by_an_event_under_its_id(service: Served):
+    log = service.service.log.id
+    predicted = uuid5(UUID("0c9e5c5b-0f5e-5a63-8f6b-1d3a4e9b7c21"), f"{log}/2026-03-01")
+    taken = own_id(log, "access/2026-03-01")
+    assert (await service.post(strike(id=str(predicted)))).status == 201
+    squat = strike(id=str(taken))
+    assert (await service.post(squat)).faults == {"/id": "reserved"}
+    assert (await service.post(squat, path="/v1/streams/strike:one/events")).faults == {"/id": "reserved"}
+    assert (await service.bulk(squat)).faults == {"/id": "reserved"}
+    each = await service.bulk(squat, mode="partial")
+    assert orjson.loads(each.raw.splitlines()[0])["status"] == 422
+    await service.get("/v1/events")
+    await entries(service, 1)
+    await service.clock.advance(AFTER_GRACE)
+    (event,) = await digests(service, 1)
+    assert (event["id"], event["recorded_by"]) == (str(taken), "access-log")
+
+
+async def test_entries_are_kept_until_their_digest_is_in_the_log(access: Access):
+    tried: list[UUID] = []
+
+    async def refuse(event_id: UUID, _: dict[str, Any]) -> bool:
+        tried.append(event_id)
+        return False
+
+    async with serving(access) as service:
+        await service.get("/v1/events")
+        await entries(service, 1)
+        identity = service.service.log
+    accesses = AccessLog(access, identity, ManualClock(AFTER_GRACE + timedelta(days=400)), refuse, keep_days=1)
+    task = asyncio.create_task(accesses.run())
+    async with asyncio.timeout(10):
+        while not tried:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.1)
+    task.cancel()
+    await asyncio.wait([task])
+    connection = await asyncpg.connect(access.admin)
+    assert await connection.fetchval("SELECT count(*) FROM incidentlog.access_digests") == 0
+    assert await connection.fetchval("SELECT count(*) FROM incidentlog.access_log WHERE day = '2026-03-01'") > 0
+    await connection.close()
+    assert tried == [own_id(identity.id, "access/2026-03-01")]
+
+
 async def settled(service: Served) -> None:
     """Wait until the day's digest is noted; at most 10 s."""
     connection = await asyncpg.connect(service.access.admin)
@@ -206,7 +252,7 @@ async def not_running(access: Access):
     identity = await read_log(connection)
     await connection.close()
 
-    async def append(_: dict[str, Any]) -> None:
+    async def append(_: UUID, __: dict[str, Any]) -> bool:
         raise AssertionError
 
     yield AccessLog(access, identity, ManualClock(NOW), append, keep_days=1)

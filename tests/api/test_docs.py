@@ -9,9 +9,10 @@ import orjson
 import pytest
 
 from incidentlog.api.access import PURPOSE
-from incidentlog.api.events import EDITING
+from incidentlog.api.events import SCOPE_OF_CATEGORY, SCOPE_OF_TYPE
 from incidentlog.api.keys import SCOPES
 from incidentlog.cli.key import Clearance, Scope
+from incidentlog.subjects.registry import EVENTS
 from incidentlog.subjects.values import TLP_LABELS
 from tests.api.serving import NDJSON, Served, make_key
 from tests.commands import about, retraction, strike
@@ -26,7 +27,14 @@ def test_every_scope_and_clearance_is_told():
     assert list(ALLOWS) == list(SCOPES) == [str(scope) for scope in Scope]
     told = re.findall(r"^\| `([A-Z+]+)` \|", ACCESS, re.MULTILINE)
     assert told == list(TLP_LABELS) == [str(clearance) for clearance in Clearance]
-    assert set(re.findall(r"`(record\.[a-z]+)`", ALLOWS["edit"])) == EDITING
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_every_type_of_event_that_needs_more_than_reporting_is_told(scope: str):
+    told = set(re.findall(r"`([a-z]+\.[a-z_]+)`", ALLOWS[scope]))
+    needing = {kind for kind, needed in SCOPE_OF_TYPE.items() if needed == scope}
+    of = {category for category, needed in SCOPE_OF_CATEGORY.items() if needed == scope}
+    assert told == needing | {kind for kind in EVENTS.newest if kind.partition(".")[0] in of}
 
 
 def asked(what: str, event: str) -> tuple[str, str, Any]:
@@ -52,6 +60,14 @@ def about_of(kind: str, event: str) -> dict[str, Any]:
             return about("erased", event, part="private", ground="x")
         case "record.merged":
             data: dict[str, Any] = {"survivor": "strike:a", "absorbed": ["strike:b"], "reason": "x"}
+        case "place.registered":
+            data = {"slug": "x", "name": "X", "lat": 46.4, "lon": 30.2}
+        case "actor.registered":
+            data = {"code": "ZZZ", "name": "Z"}
+        case "source.graded":
+            return {"type": kind, "stream": "source:x", "data": {"old": None, "new": "C"}}
+        case "policy.changed":
+            data = {"policy": "compliance", "values": {"window_hours": 48}}
         case "audit.exported":
             data = {"to_position": 1}
         case _:
@@ -63,7 +79,7 @@ def about_of(kind: str, event: str) -> dict[str, Any]:
 async def test_what_a_scope_allows_needs_it_and_nothing_that_is_not_told(service: Served, scope: str):
     event = strike()
     await service.add(event)
-    named = re.findall(r"`((?:GET|POST|DELETE) /[^`]+|(?:record|audit)\.[a-z_]+)`", ALLOWS[scope])
+    named = re.findall(r"`((?:GET|POST|DELETE) /[^`]+|[a-z]+\.[a-z_]+)`", ALLOWS[scope])
     assert named
     with_ = {"read", "report"} | {scope}
     for keys, scopes in {"has": with_, "lacks": {*SCOPES} - {scope}}.items():

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import orjson
 import pytest
 
+from incidentlog.api.keys import SCOPES
 from incidentlog.config import Settings
 from incidentlog.projections.shapes import PROJECTIONS
 from incidentlog.store.connect import Access
@@ -253,3 +255,64 @@ async def test_reporting_is_not_correcting_and_nobody_corrects_what_they_may_not
         == (refused.json["errors"][0]["detail"])
     )
     assert (await service.post(retraction(shown["id"]), headers={"Authorization": f"Bearer {READER}"})).status == 201
+
+
+REGISTRIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "place.registered": ("edit", {"slug": "kyiv", "name": "Kyiv", "lat": 46.4, "lon": 30.2, "country": "UA"}),
+    "actor.registered": ("edit", {"code": "ZZZ", "name": "Z"}),
+    "source.graded": ("edit", {"old": None, "new": "F"}),
+    "policy.changed": ("admin", {"policy": "compliance", "values": {"strained_corroborated": 100_000}}),
+    "audit.exported": ("audit", {"to_position": 0}),
+}
+"""What everybody's answers depend on: the scope that it needs, and an event's data."""
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+async def test_a_registry_is_not_for_whoever_reports_by_whatever_road(service: Served, kind: str):
+    scope, data = REGISTRIES[kind]
+    event = {"id": strike()["id"], "type": kind, "stream": f"{kind.partition('.')[0]}:x", "data": data}
+    await make_key(service.access, "reporter", REPORTER, scopes=[s for s in SCOPES if s != scope], clearance=Tlp.RED)
+    reporter = service.by(REPORTER)
+    assert (await reporter.post(event)).status == 403
+    assert (await reporter.post(event, path=f"/v1/streams/{event['stream']}/events")).status == 403
+    assert (await reporter.bulk(strike(), event)).status == 403
+    assert await service.head() == 0
+    each = await reporter.bulk(strike(), event, mode="partial")
+    told = [orjson.loads(line) for line in each.raw.splitlines()]
+    assert [line.get("status") for line in told] == [201, 403, None]
+    await service.add(event)
+    # Nor by what is said about it: a correction that names no stream is on its target's all the same.
+    for said in (about("disputed", event["id"]), retraction(event["id"])):
+        assert (await reporter.post(said)).status == 403
+        assert (await reporter.bulk(strike(), said)).status == 403
+        each = await reporter.bulk(strike(), said, mode="partial")
+        assert [orjson.loads(line).get("status") for line in each.raw.splitlines()] == [201, 403, None]
+    assert (await service.post(retraction(event["id"]))).status == 201
+
+
+async def test_what_is_said_of_an_event_is_marked_as_that_is_unless_higher(service: Served):
+    one, two = strike(tlp="AMBER", stream="strike:one"), strike(stream="strike:two")
+    await service.add(one, two)
+
+    async def marking(event: dict[str, Any]) -> str:
+        return str((await service.get(f"/v1/events/{event['id']}")).json["tlp"])
+
+    merged = {k: v for k, v in merge("strike:two", "strike:one", name="marked").items() if k != "tlp"}
+    for said in (about("disputed", one["id"]), about("corroborated", one["id"]), merged):
+        assert (await service.post(said | {"tlp": "GREEN"})).faults == {"/tlp": "below_target"}
+        assert (await service.bulk(said | {"tlp": "CLEAR"})).faults == {"/tlp": "below_target"}
+        await service.add(said)
+        assert await marking(said) == "AMBER"
+        assert (await service.post(said)).status == 200  # the body is what was sent: nothing was put into it
+    higher = about("disputed", one["id"]) | {"tlp": "RED"}
+    await service.add(higher)
+    assert await marking(higher) == "RED"
+    await service.add(about("remarked", two["id"], tlp="RED", reason="raised"))
+    late = about("disputed", two["id"])
+    assert (await service.post(late | {"tlp": "AMBER"})).faults == {"/tlp": "below_target"}
+    await service.add(late)
+    assert await marking(late) == "RED"
+    await service.add(about("remarked", two["id"], tlp="CLEAR", reason="lowered") | {"tlp": "CLEAR"})
+    free = about("disputed", two["id"])
+    await service.add(free)
+    assert await marking(free) == "CLEAR"

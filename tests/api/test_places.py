@@ -1,11 +1,14 @@
 """How a name would resolve, asked over HTTP."""
 
+from typing import Any
+
 import pytest
 
 from tests.api.serving import Served
-from tests.commands import strike
+from tests.commands import about, strike
 
 ODESA = "geonames:698740"
+KYIV = "geonames:703448"
 
 
 @pytest.mark.parametrize("name", ["Odessa", "Odesa", "Одеса", "Одесса"])
@@ -64,3 +67,53 @@ async def test_a_question_about_places_that_cannot_be_read_is_refused(timeline: 
     answer = await timeline.get(f"/v1/places{query}")
     assert (answer.status, answer.slug) == (400, "bad-request")
     assert list(answer.faults) == [pointer]
+
+
+def registered(stream: str, slug: str = "kyiv", **data: Any) -> dict[str, Any]:
+    """A place that calls itself Kyiv and Odesa, and has a billion inhabitants."""
+    told = {"slug": slug, "name": "Kyiv", "names": ["Odesa", "Одеса"], "country": "UA", "lat": 48.0, "lon": 31.0}
+    return {"type": "place.registered", "stream": stream, "data": {**told, "population": 1_000_000_000, **data}}
+
+
+async def test_a_registered_place_beats_none_by_the_population_that_it_claims(service: Served):
+    asked = [{"q": name, **more} for name in ("Kyiv", "Odesa", "Одеса", "Ky") for more in ({"country": "UA"}, {})]
+
+    async def answers() -> list[tuple[str | None, str]]:
+        found = [(await service.get("/v1/places", **each)).json for each in asked]
+        return [(f["resolution"]["place_id"], f["suggestions"][0]["place_id"]) for f in found]
+
+    before = await answers()
+    assert before[0] == before[1] == (KYIV, KYIV)
+    await service.add(registered("place:kyiv"))
+    await service.settled()
+    assert await answers() == before
+    suggested = (await service.get("/v1/places", q="Kyiv", country="UA", limit=50)).json["suggestions"]
+    assert "place:kyiv" in [s["place_id"] for s in suggested]
+    for name in ("Kyiv", "Odesa"):
+        await service.add(strike(place={"name": name, "country": "UA", "precision": "settlement"}))
+    assert (await service.rows("city_incidents", group_by="place")).keys() == {KYIV, ODESA}
+
+
+async def test_a_slug_belongs_to_the_stream_that_registered_it(service: Served):
+    await service.add(registered("place:one", "mayaky", name="Mayaky", names=["Маяки"]))
+    await service.settled()
+    other = registered("place:two", "mayaky", name="Elsewhere", lat=50.0)
+    for refused in (await service.post(other), await service.post(other | {"stream": None})):
+        assert (refused.status, refused.faults) == (422, {"/data/slug": "taken"})
+    assert "place:one" in refused.json["errors"][0]["detail"]
+    mine = registered("place:two", "elsewhere") | {"id": strike()["id"]}
+    await service.add(mine)
+    amended = await service.post(about("amended", mine["id"], patch={"data": {"slug": "mayaky"}}, reason="mine now"))
+    assert (amended.status, amended.faults) == (422, {"/data/patch/data/slug": "taken"})
+    await service.add(registered("place:one", "mayaky", name="Mayaky", lat=46.4, lon=30.3))
+    await service.settled()
+    found = (await service.get("/v1/places", q="Mayaky", country="UA")).json
+    assert [s["lat"] for s in found["suggestions"] if s["place_id"] == "place:mayaky"] == [46.4]
+
+
+@pytest.mark.parametrize("code", ["UKR", "USA", "NATO"])
+async def test_a_code_that_everybody_knows_is_not_registered(service: Served, code: str):
+    event = {"type": "actor.registered", "stream": "actor:x", "data": {"code": code, "name": "Somebody else"}}
+    refused = await service.post(event)
+    assert (refused.status, refused.faults) == (422, {"/data/code": "taken"})
+    await service.add({**event, "data": {"code": f"{code}.X", "name": "A part of it"}})

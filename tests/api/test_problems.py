@@ -1,15 +1,19 @@
 """Refusals in the usual form, and what they mean in words; routes and methods that are not there."""
 
+import importlib
+import pkgutil
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 from aiohttp.web import RouteDef
 
+import incidentlog
 from incidentlog.api import live, replay, sse
 from incidentlog.api.app import MODULES
 from incidentlog.api.static import POLICY
-from incidentlog.errors import PROBLEMS
+from incidentlog.errors import PROBLEMS, Problem
 from tests.api.serving import ADMIN, Served
 
 ROUTES = {
@@ -40,6 +44,23 @@ async def test_a_page_of_a_problem_that_is_none_is_not_there(timeline: Served):
     answer = await timeline.get("/problems/%3Cscript%3Ealert(1)%3C%2Fscript%3E")
     assert (answer.status, answer.slug) == (404, "not-found")
     assert b"<script>" not in answer.raw or answer.headers["Content-Type"].startswith("application/problem+json")
+
+
+def kinds(of: type[Problem] = Problem) -> Iterator[type[Problem]]:
+    """Every class of refusal in the package."""
+    for kind in of.__subclasses__():
+        if kind.__module__.startswith("incidentlog.") and kind.__name__ != "UnknownProblem":
+            yield kind
+            yield from kinds(kind)
+
+
+def test_every_refusal_that_the_package_can_make_is_one_that_is_told_of():
+    for module in pkgutil.walk_packages(incidentlog.__path__, "incidentlog."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    assert {"too-many-connections", "no-way-back"} <= {p.slug for p in PROBLEMS}
+    assert {kind.slug for kind in kinds()} == {p.slug for p in PROBLEMS}
+    assert len(set(kinds())) >= len(PROBLEMS) > 20
 
 
 def test_slugs_are_unique_and_statuses_are_errors():

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import RFC_4122
 
 import orjson
@@ -111,6 +112,36 @@ def test_what_was_learnt_is_known_and_what_was_unlearnt_is_not():
     known.learn(Families({}).changes(given(registered, gone), "UTC"))
     with pytest.raises(InvalidEvent):
         read(door, event)
+
+
+def test_what_two_streams_register_is_the_firsts_until_it_is_retracted_however_often_it_is_told():
+    from incidentlog.subjects.change import Families
+    from tests.subjects.given import given, retract
+
+    def place(stream: str, slug: str, lat: float) -> dict[str, Any]:
+        data = {"slug": slug, "name": "X", "lat": lat, "lon": 30.0}
+        return {"id": strike()["id"], "type": "place.registered", "stream": stream, "data": data}
+
+    known = Known()
+
+    def lat() -> float | None:
+        found = known.resolver.find("place:b")
+        return None if found is None else found.lat
+
+    def learn(*events: dict[str, Any]) -> None:
+        known.learn(Families({}).changes(given(*events), "UTC"))
+
+    story = [place("place:1", "a", 41), place("place:1", "b", 42), place("place:2", "b", 50)]
+    assert known.owner_of_place("b") is None
+    for _ in range(2):
+        learn(*story)
+        assert (lat(), known.owner_of_place("b"), known.owner_of_place("a")) == (42, "place:1", None)
+    story += [
+        retract("x") | {"stream": "place:1", "data": {"target": e["id"], "reason": "wrong"}, "id": strike()["id"]}
+        for e in story[:2]
+    ]
+    learn(*story)
+    assert (lat(), known.owner_of_place("b")) == (50, "place:2")
 
 
 @pytest.mark.parametrize("spoilt", ['"\\u0000"', '{"twice": 1, "twice": 2}'], ids=["nul", "repeated"])
