@@ -10,11 +10,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 import incidentlog.projections  # noqa: F401 - registers every event and projection
 from incidentlog.embedded import Server, start
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("untimed")
 
 TEMPLATE = "migrated"
 _numbers = count(1)

@@ -101,7 +101,7 @@ async def door(server: Server) -> AsyncIterator[Served]:
         yield served
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(event=mutants())
 async def test_it_is_taken_as_it_is_or_refused_with_its_place(door: Served, event: dict[str, Any]):
     event.setdefault("id", str(uuid4()))  # so that what is tried again is the same

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given as for_all
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from incidentlog.projections.ceasefire_status import AccordBody
@@ -374,7 +373,6 @@ def logs(draw: st.DrawFn) -> Given:
     return given(*events)
 
 
-@settings(deadline=None)
 @for_all(logs())
 def test_kept_up_change_by_change_it_shows_what_folding_at_one_go_shows(log: Given):
     subjects = subjects_of(log)
@@ -383,7 +381,6 @@ def test_kept_up_change_by_change_it_shows_what_folding_at_one_go_shows(log: Giv
         assert unmarked(shown) == unmarked(folded("ceasefire_status", subjects, at, {}))
 
 
-@settings(deadline=None)
 @for_all(logs(), DAYS)
 def test_no_row_changes_by_itself_before_its_next_transition_and_it_does_then(log: Given, on: str):
     subjects, at = subjects_of(log), local(on)

@@ -393,7 +393,7 @@ def meets(claim: Violation, start: datetime, end: datetime | None) -> bool:
     return (end is None or claim.begins < end) and (claim.ends > start or claim.begins >= start)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @for_all(histories(), TIMES)
 def test_it_is_what_looking_at_every_claim_gives(log: Given, on: str):
     subjects, at = subjects_of(log), local(on)
@@ -415,7 +415,7 @@ def test_it_is_what_looking_at_every_claim_gives(log: Given, on: str):
         assert row["compliance"]["in_window"] == dict(window)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @for_all(histories(), TIMES)
 def test_nothing_changes_by_itself_before_the_next_transition_and_something_does_then(log: Given, on: str):
     subjects, at = subjects_of(log), local(on)

@@ -108,7 +108,7 @@ def test_every_value_that_the_timeline_gives_can_be_asked_for():
     check_values(given(*timeline()))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @for_all(logs())
 def test_every_value_of_any_row_can_be_asked_for(log: Given):
     check_values(log)

@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 import pytest
 from hypothesis import given as for_all
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from incidentlog.projections.afresh import group_bookings
@@ -117,7 +116,6 @@ def unmarked(rows: dict[str, Row]) -> dict[str, Row]:
 
 
 @pytest.mark.parametrize("name", PROJECTIONS)
-@settings(deadline=None)
 @for_all(log=logs(), at=DATES)
 def test_kept_up_it_shows_what_folding_at_one_go_shows(name: str, log: Given, at: str):
     subjects = subjects_of(log)
@@ -131,7 +129,6 @@ DOCUMENTS = [name for name, p in PROJECTIONS.items() if isinstance(p, Document)]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@settings(deadline=None)
 @for_all(log=logs(), at=DATES)
 def test_no_row_changes_by_itself_before_its_next_transition_and_it_does_then(name: str, log: Given, at: str):
     document: Document[Any] = PROJECTIONS[name]  # type: ignore[assignment]

@@ -247,7 +247,5 @@ def test_live_rebuilt_and_folded_afresh_are_the_same_and_no_answer_changes(
     Histories.loop, Histories.log = used_log
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Histories,
-        settings=settings(
-            max_examples=HISTORIES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=HISTORIES, stateful_step_count=STEPS, suppress_health_check=list(HealthCheck)),
     )

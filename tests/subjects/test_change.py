@@ -15,7 +15,7 @@ from tests.projections.test_kept_up import logs
 from tests.subjects.given import KYIV, Event, about, amend, event, given, merge, remark, retract
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @for_all(log=logs(), marks=st.lists(st.sampled_from([0, 0, 0, 0, 2]), min_size=12, max_size=12))
 def test_what_grows_event_by_event_is_what_is_folded_at_one_go(log: Given, marks: list[int]):
     events = [replace(e, tlp=mark) for e, mark in zip(log.log, marks, strict=False)]
@@ -33,7 +33,7 @@ def folded(events: list[Recorded]) -> dict[str, object]:
     return {s: v for own in categories.values() for s, v in fold_family(own, KYIV).items()}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @for_all(log=logs())
 def test_what_is_forgotten_between_batches_is_read_again_and_gives_the_same(log: Given):
     kept, forgetful = Families(), Families()
@@ -72,7 +72,7 @@ def test_an_event_that_comes_late_or_speaks_of_a_record_is_not_simply_added():
     """Else the test above would show nothing: both ways must be taken."""
     ways = {"grown": 0, "folded": 0}
 
-    @settings(max_examples=100, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=100, database=None, derandomize=True)
     @for_all(log=logs())
     def count(log: Given) -> None:
         grown = None

@@ -309,7 +309,7 @@ def _unique(events: list[Event]) -> list[Event]:
     return list(seen.values())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @for_all(st.lists(RECORDS, max_size=9))
 def test_no_sequence_of_corrections_makes_the_fold_fail(corrections: list[Event]):
     talk = event("talk.proposed", "talk:x", track="leaders")
@@ -324,7 +324,7 @@ def test_no_sequence_of_corrections_makes_the_fold_fail(corrections: list[Event]
     assert fold_family(rows, KYIV) == answer
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @for_all(st.lists(RECORDS, max_size=6), st.permutations([A, B, C]))
 def test_what_the_reader_of_one_level_sees_does_not_depend_on_what_is_marked_above(
     corrections: list[Event], order: list[str]
@@ -349,7 +349,7 @@ def test_what_does_not_fit_the_rules_of_today_is_listed_and_harms_nothing(data: 
 REAL = [e for e in timeline() if not e["type"].startswith("record.")]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @for_all(st.sampled_from(REAL), st.lists(RECORDS, max_size=3), st.data())
 def test_no_order_of_real_events_on_one_stream_makes_a_fold_fail(
     one: Event, corrections: list[Event], data: st.DataObject
