@@ -192,7 +192,7 @@ def _base64(value: bytes) -> str:
 
 
 def exported_event(done: Exported, *, by: str, purpose: str | None) -> dict[str, Any]:
-    """What the log is told of it."""
+    """What the log is told of it: RED, as the access log, for it says who took what and what for."""
     data: dict[str, Any] = {
         "after": done.after,
         "to_position": done.to,
@@ -203,4 +203,4 @@ def exported_event(done: Exported, *, by: str, purpose: str | None) -> dict[str,
     }
     if purpose is not None:
         data["purpose"] = purpose
-    return {"type": "audit.exported", "stream": "audit:exports", "data": data}
+    return {"type": "audit.exported", "stream": "audit:exports", "tlp": "RED", "data": data}

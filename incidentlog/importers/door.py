@@ -338,9 +338,11 @@ def _least(candidate: Candidate, marks: Mapping[UUID, int], streams: Mapping[str
 def _mark(candidate: Candidate, least: int) -> list[Fault]:
     """Mark what is said of an event as that is marked, unless the client said higher; lower is refused.
 
-    What lowers a marking may be as low as that.
+    What lowers a marking may be as low as that. Of a registry nothing is said but to everybody.
     """
     command, data = candidate.command, candidate.envelope.data
+    if command.stream.partition(":")[0] in ALWAYS_CLEAR:
+        return list(_hiding(command, data))
     if "tlp" not in candidate.envelope.model_fields_set:
         command.tlp = least
     if isinstance(data, RecordRemarked):
@@ -348,6 +350,14 @@ def _mark(candidate: Candidate, least: int) -> list[Fault]:
     if command.tlp >= least:
         return []
     return [Fault("/tlp", "below_target", f"what this is about is {TLP_LABELS[least]}: so must this be, or higher")]
+
+
+def _hiding(command: Append, data: Any) -> Iterable[Fault]:
+    """What would be told of a registry to some, and hidden from others who depend on it."""
+    if command.tlp != CLEAR:
+        yield Fault("/tlp", "always_clear", f"what is said on {command.stream} is always CLEAR")
+    if isinstance(data, RecordRemarked) and data.tlp != TLP_LABELS[CLEAR]:
+        yield Fault("/data/tlp", "always_clear", f"what is on {command.stream} is always CLEAR")
 
 
 async def _with_private(pool: Pool, candidates: Iterable[Candidate], known: Mapping[UUID, Recorded]) -> set[int]:

@@ -9,7 +9,7 @@ from incidentlog.places import Overlay, Place, PlaceQuery, Resolution, Resolver,
 from incidentlog.subjects.actor import RegisteredActor
 from incidentlog.subjects.change import Change, seen_at
 from incidentlog.subjects.envelope import PlaceRef, ResolvedPlace
-from incidentlog.subjects.fold import RED
+from incidentlog.subjects.fold import CLEAR
 from incidentlog.subjects.place import RegisteredPlace
 from incidentlog.subjects.subject import Subject
 
@@ -75,7 +75,7 @@ class Known:
     def learn(self, changes: Iterable[Change]) -> None:
         """Take in what registry events in the log now say."""
         for change in changes:
-            self._learn(change.stream, seen_at(change.after, RED), change.position)
+            self._learn(change.stream, seen_at(change.after, CLEAR), change.position)
 
     def _learn(self, stream: str, subject: Subject | None, position: int) -> None:
         """Take in one registry subject as of a position; others are none of its business.

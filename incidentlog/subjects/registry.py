@@ -9,8 +9,8 @@ from incidentlog.subjects.envelope import Envelope, EventData
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
-ALWAYS_CLEAR: Final = frozenset({"place", "actor", "source", "policy", "audit"})
-"""Categories whose events carry no other marking: everybody's answers depend on them (DOMAIN §4)."""
+ALWAYS_CLEAR: Final = frozenset({"place", "actor", "source", "policy"})
+"""Categories on whose streams nothing carries another marking: everybody's answers depend on them (DOMAIN §4)."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
 """How a name would resolve, asked over HTTP."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from tests.api.serving import Served
-from tests.commands import about, strike
+from incidentlog.store.append import append
+from incidentlog.store.connect import Access
+from tests.api.serving import Served, serving
+from tests.commands import about, command, strike
 
 ODESA = "geonames:698740"
 KYIV = "geonames:703448"
@@ -48,6 +51,39 @@ async def test_a_place_that_was_registered_is_found_from_then_on(service: Served
     assert found["resolution"]["place_id"] == "place:nova-vyhadka"
     await service.add(strike(place={"name": "Nova Vyhadka", "country": "UA", "precision": "settlement"}))
     assert "place:nova-vyhadka" in await service.rows("city_incidents")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "slug"),
+    [
+        ("amended", {"patch": {"data": {"lat": 50.0}}, "reason": "surveyed"}, "/tlp"),
+        ("retracted", {"reason": "no such place"}, "/tlp"),
+        ("disputed", {}, "/tlp"),
+        ("remarked", {"tlp": "RED", "reason": "hide"}, "/data/tlp"),
+    ],
+)
+async def test_nothing_is_said_of_a_registry_but_to_everybody(
+    service: Served, kind: str, data: dict[str, Any], slug: str
+):
+    """On what is registered there everybody's answers depend."""
+    place = registered("place:vyhadka", "vyhadka") | {"id": str(uuid4())}
+    await service.add(place)
+    hidden = about(kind, place["id"], **data) | ({} if kind == "remarked" else {"tlp": "RED"})
+    for refused in (await service.post(hidden), await service.bulk(strike(), hidden)):
+        assert set(refused.faults.values()) == {"always_clear"}
+        assert all(pointer.endswith(slug) for pointer in refused.faults)
+
+
+async def test_what_is_hidden_of_a_registry_moves_nobody(access: Access):
+    """As an older log may hold it, from before it was refused."""
+    place = registered("place:vyhadka", "vyhadka", name="Vyhadka", names=[]) | {"id": str(uuid4())}
+    hidden = about("amended", place["id"], patch={"data": {"lat": 51.0}}, reason="x") | {"tlp": "RED"}
+    connection = await access.connect()
+    await append(connection, [command(place), command(hidden, stream="place:vyhadka")])
+    await connection.close()
+    async with serving(access) as served:
+        found = (await served.get("/v1/places", q="Vyhadka")).json["resolution"]
+        assert (found["place_id"], found["lat"]) == ("place:vyhadka", place["data"]["lat"])
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,7 @@ async def test_the_log_is_told_of_an_export_in_an_event_that_passes_the_door(fil
     event = exported_event(done, by="tester", purpose="a report")
     assert await filled.append(commands=[command(event)]) == SIZE + 1
     assert event["data"]["sha256"] == done.sha256
+    assert event["tlp"] == "RED"  # who took what, and what for, is no more for everybody than the access log
 
 
 async def test_an_export_does_not_write_into_what_is_there(filled: Sealing, tmp_path: Path):
