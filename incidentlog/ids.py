@@ -1,9 +1,10 @@
 """Ids of events, as clients and the door make them."""
 
-import hashlib
+import hmac
 import os
 from collections.abc import Callable
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
 
@@ -20,10 +21,19 @@ def own_id(log: UUID, name: str) -> UUID:
 
     A UUIDv8 (RFC 9562 §5.8) that ends as the log's id does.
     """
-    value = int.from_bytes(hashlib.sha256(f"{log}/{name}".encode()).digest()[:10] + log.bytes[10:], "big")
-    return UUID(int=value & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62)
+    return _uuid8(sha256(f"{log}/{name}".encode()).digest()[:10] + log.bytes[10:])
+
+
+def secret_id(secret: bytes, *words: str) -> UUID:
+    """The id that words stand for under a secret (HMAC-SHA256, in a UUIDv8): nobody can tell it without."""
+    digest = hmac.digest(secret, b"".join(sha256(word.encode()).digest() for word in words), "sha256")
+    return _uuid8(digest[:16])
 
 
 def is_own(log: UUID, event_id: UUID) -> bool:
     """Whether an id is of the form of those that the log itself makes."""
     return event_id.version == 8 and event_id.node == log.node  # noqa: PLR2004 (RFC 9562 §5.8)
+
+
+def _uuid8(raw: bytes) -> UUID:
+    return UUID(int=int.from_bytes(raw, "big") & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62)

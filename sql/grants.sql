@@ -9,7 +9,7 @@ BEGIN
                    ' incidentlog_eraser, incidentlog_reader', current_schema());
     REVOKE ALL ON FUNCTION append_events FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION append_events TO incidentlog_appender;
-    GRANT SELECT ON log, commits, events, zone_data TO incidentlog_appender;
+    GRANT SELECT ON log, commits, events, zone_data, idempotency TO incidentlog_appender;
     REVOKE SELECT ON event_private FROM incidentlog_appender; -- the append reads it as its owner
     GRANT SELECT ON log, commits, events, zone_data TO incidentlog_runner, incidentlog_notary, incidentlog_reader;
     -- Who may see that there is a private part, and its digest, without seeing it.

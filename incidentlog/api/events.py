@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import orjson
 from aiohttp import web
@@ -41,6 +41,7 @@ from incidentlog.errors import (
     UnsupportedMediaType,
     WrongVersion,
 )
+from incidentlog.ids import secret_id
 from incidentlog.importers.door import Candidate
 from incidentlog.importers.foresight import foresee
 from incidentlog.projections.asking import LONGEST, fits
@@ -53,9 +54,6 @@ from incidentlog.store.read import read_ids, read_record_events, read_stream, se
 from incidentlog.subjects.fold import statuses
 from incidentlog.subjects.recorded import Recorded, reading_by
 from incidentlog.subjects.values import TLP_LABELS, Occurred
-
-IDEMPOTENCY: Final = UUID("6f1f9a4e-7d0c-5a3e-9f0e-2f7a1f8f6c51")
-"""The namespace of ids made from `Idempotency-Key` headers (RFC 9562 §5.5)."""
 
 STRETCHES: Final = 500
 """How often one answer looks further while it finds nothing: through ten million positions, a few seconds of them."""
@@ -136,13 +134,13 @@ def may_append(reader: Reader, candidate: Candidate) -> None:
 
 
 def _id_of(request: web.Request, reader: Reader) -> UUID | None:
-    """The id that an `Idempotency-Key` stands for, under this key of ours."""
+    """The id that an `Idempotency-Key` stands for under this key of ours: on every node the same."""
     given = request.headers.get("Idempotency-Key")
     if given is None:
         return None
     if not fits(given):
         raise BadRequest(errors=[Fault("/Idempotency-Key", "not_text", f"give 1 to {LONGEST} characters")])
-    return uuid5(IDEMPOTENCY, f"{reader.name}\0{given}")
+    return secret_id(request.app[SERVICE].secret, reader.name, given)
 
 
 def _condition(request: web.Request, candidate: Candidate) -> None:

@@ -36,7 +36,7 @@ from incidentlog.embedded import Running, Server, data_root, start
 from incidentlog.importers import Door, Known
 from incidentlog.live import Hub
 from incidentlog.runner import Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
-from incidentlog.store.append import Appended, Duplicate
+from incidentlog.store.append import Appended, Duplicate, read_secret
 from incidentlog.store.builds import (
     SUBJECTS,
     active_builds,
@@ -78,6 +78,8 @@ class Service:
     clock: Clock
     known: Known
     door: Door
+    secret: bytes = field(repr=False)
+    """What ids are derived under that stand for an `Idempotency-Key`."""
     writer: Writer
     runner: Runner | RunnerApart
     grown: Wakeup
@@ -161,6 +163,7 @@ async def running(
         changed=keys.changed.ticket,
     )
     door = Door(known, clock, identity.calendar, log=identity.id)
+    secret = await _secret(access)
 
     async def rebuild() -> None:
         await _build_anew(access, pool)
@@ -197,6 +200,7 @@ async def running(
         clock=clock,
         known=known,
         door=door,
+        secret=secret,
         writer=writer,
         runner=runner,
         grown=grown,
@@ -230,6 +234,14 @@ async def running(
                 await pool.close()
         except TimeoutError:
             pool.terminate()
+
+
+async def _secret(access: Access) -> bytes:
+    connection = await access.connect("appender")
+    try:
+        return await read_secret(connection)
+    finally:
+        connection.terminate()
 
 
 def _within(access: Access, grown: Wakeup, known: Known) -> tuple[Runner | RunnerApart, Rebuilder | RebuilderApart]:

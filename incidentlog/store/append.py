@@ -28,6 +28,12 @@ def _salts() -> Iterator[bytes]:
 _SALTS: Final = _salts()
 
 
+async def read_secret(connection: Connection) -> bytes:
+    """What ids are derived under that stand for a client's words: 32 bytes of the log's own, and of no reader's."""
+    secret: bytes = await connection.fetchval(query("append", "secret"))
+    return secret
+
+
 @dataclass(slots=True)
 class Append:
     """One command: an event that passed the door, with all that the log keeps of it.

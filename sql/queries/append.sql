@@ -1,3 +1,7 @@
+-- name: secret
+-- What ids are derived under.
+SELECT secret FROM idempotency
+
 -- name: append
 -- Append commands in one transaction; see sql/functions/append.sql.
 -- $1 atomic boolean

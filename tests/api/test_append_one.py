@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from incidentlog.clock import SystemClock
+from incidentlog.store.connect import Access
 from tests.api.serving import Served, serving
 from tests.commands import about, retraction, strike
 
@@ -97,6 +98,28 @@ async def test_an_idempotency_key_means_another_id_under_another_key(service: Se
     theirs = await service.by("another-key-for-tests").post(event, headers=headers)
     assert theirs.status == 201
     assert theirs.json["id"] != ours.json["id"]
+
+
+async def test_an_idempotency_key_stands_for_the_same_id_on_every_node(access: Access):
+    event = strike(id=None)
+    headers = {"Idempotency-Key": "import 7, line 3"}
+    async with serving(access) as one, serving(access) as other:
+        assert (await one.post(event, headers=headers)).status == 201
+        assert (await other.post(event, headers=headers)).status == 200
+
+
+async def test_nobody_can_tell_the_id_of_an_idempotency_key_by_the_names_alone(access: Access):
+    """For whoever takes an id before it is used takes the event's place."""
+    ids = set()
+    for _ in range(2):
+        async with serving(access) as served:
+            ids.add((await served.post(strike(id=None), headers={"Idempotency-Key": "one"})).json["id"])
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await served.service.pool.fetchval("SELECT secret FROM idempotency")
+        connection = await access.connect()
+        await connection.execute("UPDATE idempotency SET secret = sha256(secret)")
+        await connection.close()
+    assert len(ids) == 2
 
 
 async def test_an_events_own_id_goes_before_the_idempotency_key(service: Served):
