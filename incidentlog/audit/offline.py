@@ -4,8 +4,8 @@ The file is read once, line by line; memory stays flat whatever its size. The ke
 """
 
 import binascii
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -25,6 +25,8 @@ VERSION: Final = 1
 LINE: Final = 4 * 1024 * 1024
 SMALL: Final = 1024 * 1024
 """The most bytes of a line, and of the other files."""
+PROVEN: Final = frozenset({"format", "version", "origin", "after", "to", "counts", "files", "frontier", "consistency"})
+"""The words of a manifest that are held against what was signed. All others are the exporter's: nothing proves them."""
 _PARTS: Final = tuple((name, name.encode()) for name in PARTS)
 
 
@@ -48,6 +50,8 @@ class Checked:
     opened: int = 0
     """Events of which at least the body was there, and was what the leaf commits to."""
     withheld: int = 0
+    said: Mapping[str, Any] = field(default_factory=dict)
+    """What the manifest says beside that, and only whoever made the export answers for."""
     first: str | None = None
     last: str | None = None
     """When the first and the last of them were recorded."""
@@ -73,7 +77,10 @@ def verify_export(
         consistency = [unbase64(h) for h in manifest["consistency"]]
     except (NoteError, ValueError, TypeError) as error:
         raise VerificationError(f"checkpoint: {error}") from error
-    checked = Checked(head, manifest["after"], manifest["to"])
+    if manifest.get("origin") != head.origin:
+        raise VerificationError(f"the manifest is of {manifest.get('origin')}, the tree head of {head.origin}")
+    said = {word: value for word, value in manifest.items() if word not in PROVEN}
+    checked = Checked(head, manifest["after"], manifest["to"], said=said)
     if previous is not None:
         checked.previous = _previous(previous, keys, checked)
     walk = _Walk(frontier, checked)

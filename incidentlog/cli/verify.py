@@ -32,7 +32,8 @@ def verify(
 ) -> None:
     """Check the log, or an export of it, against everything that was signed; exit code 7 when something is not so.
 
-    What is stored is hashed again, and compared with every tree head there is and with those that you kept.
+    What is stored is hashed again, and compared with every tree head there is and with those that you kept. Of an
+    export `said_by_the_exporter` is what its manifest says and nothing proves, such as why an event is withheld.
     """
     with ending():
         keys = [_key(path) for path in vkey or []]
@@ -82,6 +83,7 @@ def _export(export: Path, keys: Sequence["Verifier"], heads: Sequence[bytes]) ->
         "withheld": checked.withheld,
         "recorded": [checked.first, checked.last],
         "previous": [_size(head) for head in heads],
+        "said_by_the_exporter": dict(checked.said),
     }
 
 

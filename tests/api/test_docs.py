@@ -61,9 +61,10 @@ def about_of(kind: str, event: str) -> dict[str, Any]:
         case "record.merged":
             data: dict[str, Any] = {"survivor": "strike:a", "absorbed": ["strike:b"], "reason": "x"}
         case "place.registered":
-            data = {"slug": "x", "name": "X", "lat": 46.4, "lon": 30.2}
+            place = {"slug": "x", "name": "X", "lat": 46.4, "lon": 30.2}
+            return {"type": kind, "stream": "place:x", "data": place}
         case "actor.registered":
-            data = {"code": "ZZZ", "name": "Z"}
+            return {"type": kind, "stream": "actor:ZZZ", "data": {"code": "ZZZ", "name": "Z"}}
         case "source.graded":
             return {"type": kind, "stream": "source:x", "data": {"old": None, "new": "C"}}
         case "policy.changed":

@@ -259,6 +259,40 @@ async def test_what_is_not_what_was_signed_is_not_exported(filled: Sealing, tmp_
         await exported(filled, tmp_path, name="again")
 
 
+async def test_the_exporters_words_are_told_apart_from_those_that_are_proven(
+    filled: Sealing, key: Verifier, tmp_path: Path
+):
+    """All that may be changed in the manifest without being found is told as the exporter's, and nothing else is."""
+    folder = await exported(filled, tmp_path)
+    path = folder / "manifest.json"
+    manifest = orjson.loads(path.read_bytes())
+    said = verify_export(folder, [key]).said
+    for word, value in manifest.items():
+        path.write_bytes(orjson.dumps({**manifest, word: _other(value)}))
+        if word in said:
+            assert verify_export(folder, [key]).said[word] != said[word]
+            continue
+        with pytest.raises(VerificationError):
+            verify_export(folder, [key])
+    assert {"clearance", "filters", "exporter"} <= said.keys()
+
+
+def _other(value: object) -> object:
+    match value:
+        case str():
+            return value + "x"
+        case bool():
+            return not value
+        case int():
+            return value + 1
+        case list():
+            return [*value, "AAAA"]
+        case dict():
+            return {name: _other(each) for name, each in value.items()} or {"x": 1}
+        case _:
+            return "x"
+
+
 async def test_what_is_not_sealed_is_not_exported(filled: Sealing, access: Access, tmp_path: Path):
     await filled.append(1)
     with pytest.raises(NotSealed):

@@ -22,7 +22,9 @@ def test_an_export_and_the_log_itself_are_verified(demo: Demo, terminal: Termina
     done = terminal.run("verify", "taken", "--vkey", "log.vkey", "--previous", "kept", "-o", "json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["leaves"] == exported["counts"]["leaves"]
-    last = demo.get("/v1/events?category=audit")["events"][-1]
+    assert json.loads(done.stdout)["said_by_the_exporter"]["exporter"]["purpose"] == "a test"
+    told = terminal.run("events", "list", "--category", "audit", "-o", "json")
+    last = json.loads(told.stdout)["events"][-1]
     assert (last["type"], last["data"]["purpose"], last["recorded_by"]) == ("audit.exported", "a test", "export")
     # What is changed is found, by position, with its own exit code.
     lines = (folder / "taken/events.ndjson").read_bytes().splitlines(keepends=True)

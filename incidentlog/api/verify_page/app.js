@@ -208,7 +208,7 @@ function show({ report, events, total = 0 }) {
   at("sign").textContent = SIGNS[report.verdict];
   at("verdict").textContent = report.title;
   at("lead").textContent = report.lead;
-  for (const name of ["wrong", "proven", "open"]) {
+  for (const name of ["wrong", "proven", "open", "said"]) {
     at(name).replaceChildren(...report[name].map((text) => made("li", text)));
     at(`${name}-box`).hidden = !report[name].length;
   }

@@ -41,7 +41,7 @@ function finish(report, words) {
   return report;
 }
 
-const blank = () => ({ proven: [], open: [], wrong: [], facts: [] });
+const blank = () => ({ proven: [], open: [], wrong: [], said: [], facts: [] });
 
 /** The report on an export. */
 export function onExport({ head, key, signature, earlier, first, counts, fault, rootFits, complete, latest, files, manifest }) {
@@ -54,6 +54,7 @@ export function onExport({ head, key, signature, earlier, first, counts, fault, 
     if (state === "missing") report.open.push(`What is in ${name}: the manifest tells of it, and it is not among the files.`);
     if (state === "unread") report.open.push(`Whether ${name} is the file that the manifest tells of: it is too large for a browser.`);
   }
+  if (manifest.origin !== head.origin) report.wrong.push("The manifest tells of another log than the one that was signed.");
   if (rootFits === false) {
     report.wrong.push(
       "The events do not add up to what was signed: at least one was changed, left out, added or moved, or the files are of two exports.",
@@ -80,16 +81,25 @@ export function onExport({ head, key, signature, earlier, first, counts, fault, 
   report.open.push("Anything recorded later than this was made.", ...ALWAYS_OPEN);
   if (earlier?.state !== "same") report.open.push(RESIGNED);
   report.facts.push(["Log", head.origin], ["Events in the signed log", head.size.toLocaleString("en-GB")], ["Root", head.rootText]);
-  const { exporter, filters, clearance } = manifest;
-  if (exporter?.by) report.facts.push(["Exported by", [exporter.by, exporter.at].filter(Boolean).join(", ")]);
-  if (exporter?.purpose) report.facts.push(["Purpose", String(exporter.purpose)]);
-  if (filters && Object.keys(filters).length) report.facts.push(["Opened only", JSON.stringify(filters)]);
-  if (clearance) report.facts.push(["Opened up to the marking", String(clearance)]);
+  report.said = saidOf(manifest);
   return finish(report, {
     good: ["This is what was recorded", "Every event fits its place in the signed history. Nothing in this export was changed since."],
     care: ["It fits together, but nobody vouches for it yet", "The files agree with each other. Whether they are the log’s, only its key can say."],
     bad: ["This is not what was recorded", "Do not rely on it before somebody has explained what is listed here."],
   });
+}
+
+/** What the manifest says and nothing proves: only whoever made the export answers for it. */
+function saidOf({ exporter, filters, clearance, private: hidden, zone }) {
+  const said = [];
+  if (exporter?.by) said.push(`It was made by ${[exporter.by, exporter.at].filter(Boolean).join(", ")}.`);
+  if (exporter?.purpose) said.push(`The purpose: ${exporter.purpose}.`);
+  if (clearance === "RED") said.push("No event was left out for its marking.");
+  else if (clearance) said.push(`Events marked higher than ${clearance} were left out, and no others for their marking.`);
+  if (filters && Object.keys(filters).length) said.push(`All events were opened that match ${JSON.stringify(filters)}, and no others.`);
+  if (hidden === false) said.push("Private parts were left out.");
+  if (zone) said.push(`The log counts its days in ${zone}.`);
+  return said;
 }
 
 /** The report on a proof of one event. */
