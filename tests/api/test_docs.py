@@ -64,7 +64,7 @@ def about_of(kind: str, event: str) -> dict[str, Any]:
             place = {"slug": "x", "name": "X", "lat": 46.4, "lon": 30.2}
             return {"type": kind, "stream": "place:x", "data": place}
         case "actor.registered":
-            return {"type": kind, "stream": "actor:ZZZ", "data": {"code": "ZZZ", "name": "Z"}}
+            return {"type": kind, "stream": "actor:zzz", "data": {"code": "ZZZ", "name": "Z"}}
         case "source.graded":
             return {"type": kind, "stream": "source:x", "data": {"old": None, "new": "C"}}
         case "policy.changed":
