@@ -168,9 +168,9 @@ class Overloaded(Problem):
 
 
 class TooManyConnections(Problem):
-    """This key holds as many connections as one may; the others are for others."""
+    """This key, or this address without one, has as many at once as one may; the others are for others."""
 
-    slug, status, title, retry_after = "too-many-connections", 429, "Too many connections of one key", 5
+    slug, status, title, retry_after = "too-many-connections", 429, "Too many at once of one key or address", 5
 
 
 class Unavailable(Problem):

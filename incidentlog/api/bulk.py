@@ -25,7 +25,6 @@ from incidentlog.errors import (
     Forbidden,
     Internal,
     InvalidEvent,
-    Overloaded,
     Problem,
     RefusedLines,
     TooLarge,
@@ -69,9 +68,7 @@ async def append_many(request: web.Request) -> web.StreamResponse:
         raise BadRequest(errors=[Fault("/mode", "unknown_value", f"mode is {' or '.join(MODES)}")])
     if request.content_type not in NDJSON.media:
         raise UnsupportedMediaType(f"send application/x-ndjson, not {request.content_type}")
-    if service.files.locked():
-        raise Overloaded("as many files are being taken in as there is memory for")
-    async with service.files:
+    with service.files.place(reader):
         taken = await (_append_each if mode == "partial" else _append_all)(request, service, reader)
     if taken.last is None:
         return await taken.answer({}, {})

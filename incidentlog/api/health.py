@@ -96,7 +96,7 @@ async def _is_verbose(request: web.Request) -> bool:
     """Whether each check is asked for. Raises Unauthenticated or Forbidden where that is not for who asks."""
     if "verbose" not in request.query:
         return False
-    reader = await request.app[SERVICE].keys.reader(request.headers.get("Authorization"))
+    reader = await request.app[SERVICE].keys.reader(request.headers.get("Authorization"), request.remote)
     reader.may("read")
     return True
 

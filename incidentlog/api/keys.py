@@ -5,7 +5,7 @@ import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,6 +15,7 @@ from incidentlog.audit.keys import put_key
 from incidentlog.clock import Clock, SystemClock
 from incidentlog.errors import Forbidden, Unauthenticated
 from incidentlog.runner import Wakeup
+from incidentlog.shares import network_of
 from incidentlog.store.connect import Access, Pool, heed_cancelling, lost
 from incidentlog.store.keys import StoredKey, find_key, has_keys, known_keys
 from incidentlog.store.sessions import StoredSession, find_session, known_sessions
@@ -45,6 +46,8 @@ class Reader:
     clearance: int
     expires_at: datetime | None = None
     """Until when it may: sessions expire; keys do not, they are revoked."""
+    address: str = ""
+    """Where a request without a key comes from (`shares.network_of`); empty with one."""
 
     def may(self, scope: str) -> None:
         """Raises Forbidden, or Unauthenticated where a key would help, when the scope is missing."""
@@ -114,10 +117,10 @@ class Keys:
         if found != before:
             self.changed.ring()
 
-    async def reader(self, authorization: str | None) -> Reader:
-        """Whoever presents this `Authorization`; raises Unauthenticated for a key that is not known."""
+    async def reader(self, authorization: str | None, remote: str | None) -> Reader:
+        """Whoever presents this `Authorization`, from where; raises Unauthenticated for a key that is not known."""
         if authorization is None:
-            return self._open
+            return replace(self._open, address=network_of(remote))
         return await self.by_key(token_of(authorization))
 
     async def by_token(self, token: str) -> Reader:

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -15,7 +15,7 @@ from incidentlog.api.access import note_access
 from incidentlog.api.answers import dumps
 from incidentlog.api.errors import POSITION
 from incidentlog.api.events import encode_event
-from incidentlog.api.keys import token_of
+from incidentlog.api.keys import Reader, token_of
 from incidentlog.api.moment import parse_int
 from incidentlog.api.requests import SERVICE, reader_of, refuse_unknown
 from incidentlog.api.service import Service
@@ -24,12 +24,17 @@ from incidentlog.errors import BadRequest, Fault, NotAcceptable, Overloaded, Pro
 from incidentlog.live.passes import Pass
 from incidentlog.projections.domains import NOT_A_TIME, read_when
 from incidentlog.runner import Wakeup
+from incidentlog.shares import Shares
 from incidentlog.store.connect import heed_cancelling, lost
 from incidentlog.store.read import LogIdentity, read_head
 from incidentlog.subjects.values import start_instant
 
 REPLAYS: Final = 32
 """How many may run at once."""
+EACH: Final = 8
+"""How many of them for one key, or one address without a key."""
+KEPT: Final = 8
+"""How many of them are for keys alone."""
 FASTEST: Final = 1e9
 LONGEST_GAP: Final = 3_600.0
 CHUNK: Final = 32 * 1024
@@ -56,7 +61,7 @@ class Replays:
 
     def __init__(self) -> None:
         self.closing = asyncio.Event()
-        self.running = 0
+        self.shares = Shares("replays", REPLAYS, each=EACH, kept=KEPT)
         self.send_seconds = SEND_SECONDS
         self.heartbeat_seconds = HEARTBEAT_SECONDS
 
@@ -64,16 +69,16 @@ class Replays:
         """Let every one of them end, within moments."""
         self.closing.set()
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """A place for one more; raises Overloaded when there is none."""
-        if self.closing.is_set() or self.running >= REPLAYS:
-            raise Overloaded(f"{REPLAYS} replays run already, or the service stops")
-        self.running += 1
-        try:
-            yield
-        finally:
-            self.running -= 1
+    @property
+    def running(self) -> int:
+        """How many there are."""
+        return self.shares.held.total()
+
+    def place(self, reader: Reader) -> AbstractContextManager[None]:
+        """A place for one more; raises Overloaded when there is none, TooManyConnections for who has many already."""
+        if self.closing.is_set():
+            raise Overloaded("the service stops")
+        return self.shares.place(reader)
 
 
 KEY: Final = web.AppKey("replays", Replays)
@@ -119,7 +124,7 @@ async def replay(request: web.Request) -> web.StreamResponse:
     if asked.by == "occurred" and asked.after > upto:
         raise BadRequest(errors=[Fault("/after", "ahead_of_log", f"nothing is at position {asked.after} then")])
     span = Span(asked.by, asked.since, asked.until, asked.after, upto)
-    async with request.app[KEY].place():
+    with request.app[KEY].place(reader):
         request[POSITION] = upto
         note_access(request)
         given = request.headers.get("Authorization")

@@ -43,7 +43,7 @@ _POSITIONS: Final = ("at_position", "position", "min_position")
 
 async def reader_of(request: web.Request, scope: str) -> Reader:
     """Who asks, if they may do this."""
-    reader = await request.app[SERVICE].keys.reader(request.headers.get("Authorization"))
+    reader = await request.app[SERVICE].keys.reader(request.headers.get("Authorization"), request.remote)
     request[READER] = reader
     reader.may(scope)
     return reader
@@ -144,7 +144,7 @@ async def _refuse_revoked(request: web.Request) -> None:
     """What takes minutes to arrive is appended by a key that is good when it has, and not only when it began."""
     if READER not in request:
         return
-    reader = await request.app[SERVICE].keys.reader(request.headers.get("Authorization"))
+    reader = await request.app[SERVICE].keys.reader(request.headers.get("Authorization"), request.remote)
     if reader != request[READER]:
         raise Unauthenticated("the key has been changed while the body came")
 

@@ -36,6 +36,7 @@ from incidentlog.embedded import Running, Server, data_root, start
 from incidentlog.importers import Door, Known
 from incidentlog.live import Hub
 from incidentlog.runner import Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
+from incidentlog.shares import Shares
 from incidentlog.store.append import Appended, Duplicate, read_secret
 from incidentlog.store.builds import (
     SUBJECTS,
@@ -63,6 +64,8 @@ SHUTDOWN_SECONDS: Final = 5.0
 NOTICE_SECONDS: Final = 1.0
 """How long before its sockets are closed a service that stops says so."""
 FILES: Final = 4
+KEY_FILES: Final = 2
+"""How many of them by one key."""
 BUILD_SECONDS: Final = 10.0
 
 log = structlog.get_logger(__name__)
@@ -95,7 +98,7 @@ class Service:
     lag_seconds: float
     still_seconds: float
     """For how long an event may wait, and the projections stand still, while the service is ready."""
-    files: asyncio.Semaphore
+    files: Shares
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
     folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """How many requests may fold at once what was reported: each takes a core."""
@@ -215,7 +218,7 @@ async def running(
         tree=Tree(pool, identity.fork),
         lag_seconds=settings.lag_seconds,
         still_seconds=settings.still_seconds,
-        files=asyncio.Semaphore(FILES),
+        files=Shares("files on their way in", FILES, each=KEY_FILES),
     )
     try:
         async with asyncio.TaskGroup() as parts:

@@ -31,10 +31,10 @@ async def follower(request: web.Request) -> tuple[Reader, str | None]:
     service = request.app[SERVICE]
     given = request.headers.get("Authorization")
     if given is not None:
-        return await service.keys.reader(given), token_of(given)
+        return await service.keys.reader(given, request.remote), token_of(given)
     token = request.cookies.get(_cookie(request))
     if token is None:
-        return await service.keys.reader(None), None
+        return await service.keys.reader(None, request.remote), None
     # SameSite lets pages of other ports and other names of this site through, and some browsers those without TLS.
     own = own_origins(request) if _on_this_machine(request) else {f"https://{request.host}"}
     if request.headers.get("Origin") not in {None, *own} or request.headers.get("Sec-Fetch-Site") not in OWN_PAGES:
@@ -56,7 +56,7 @@ async def sign_in(request: web.Request) -> web.Response:
     refuse_unknown(request, ())
     service = request.app[SERVICE]
     given = request.headers.get("Authorization")
-    reader = await service.keys.reader(given)
+    reader = await service.keys.reader(given, request.remote)
     reader.may("read")
     if given is None:
         raise Unauthenticated("signing in needs a key: Authorization: Bearer ...")

@@ -25,6 +25,7 @@ LINE_BYTES: Final = 8_190
 """The most of an address, and of a header's value; aiohttp's own bound."""
 HEADERS: Final = 128
 """The most headers of a request; aiohttp's own bound."""
+SILENT_SECONDS: Final = 30.0
 _WHY: Final[Sequence[tuple[type[Exception], str]]] = (
     (LineTooLong, f"an address, and a header, may have {LINE_BYTES} bytes"),
     (
@@ -40,6 +41,10 @@ log = structlog.get_logger(__name__)
 
 class Runner(web.AppRunner):
     """Serves an application, and refuses in its words what does not reach it."""
+
+    def __init__(self, app: web.Application, *, silent_seconds: float = SILENT_SECONDS, **kwargs: Any) -> None:
+        """`silent_seconds`: how long a connection may take for the whole head of a request, the first or the next."""
+        super().__init__(app, keepalive_timeout=silent_seconds, **kwargs)
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()

@@ -2,9 +2,8 @@
 
 import asyncio
 import hashlib
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -22,7 +21,6 @@ from incidentlog.errors import (
     NotFound,
     Overloaded,
     ProjectionLagging,
-    TooManyConnections,
     VersionRetired,
 )
 from incidentlog.live import frames
@@ -47,6 +45,7 @@ from incidentlog.live.views import ROWS, View
 from incidentlog.projections.asking import parse_grouping
 from incidentlog.projections.rows import Grouping
 from incidentlog.projections.shapes import PROJECTIONS, Document, Projection, Tally
+from incidentlog.shares import Shares, Stranger, network_of
 from incidentlog.store.builds import Build, active_builds, built
 from incidentlog.store.connect import Connection, Pool, heed_cancelling, lost
 from incidentlog.store.filters import parse_event_filter
@@ -56,10 +55,14 @@ EVENTS: Final = "events"
 """What a client subscribes to for the log itself."""
 CONNECTIONS: Final = 10_000
 KEY_CONNECTIONS: Final = 5_000
-"""How many of them one key may hold, or all who come without one: nobody alone can shut the others out."""
+"""How many of them one key may hold, or one address without a key: nobody alone can shut the others out."""
+KEPT_CONNECTIONS: Final = 1_000
+"""How many of them are for keys alone."""
 CHANNELS: Final = 500
 KEY_CHANNELS: Final = 125
-"""How many of them may have been begun for one key."""
+"""How many of them may have been begun for one key, or one address without a key."""
+KEPT_CHANNELS: Final = 100
+"""How many of them are for keys alone."""
 READERS: Final = 4
 """How many connections to the database following may hold at a time."""
 ACQUIRE_SECONDS: Final = 10.0
@@ -104,9 +107,7 @@ class Hub:
         self.heartbeat_seconds = heartbeat_seconds
         self._look_seconds = look_seconds
         self._check_seconds = check_seconds
-        self._key_connections = key_connections
-        self._held = Counter[str]()
-        """How many connections each key holds."""
+        self.connections = Shares("connections", CONNECTIONS, each=key_connections, kept=KEPT_CONNECTIONS)
         self._pool = pool
         self._log = identity
         self._progress = progress
@@ -121,8 +122,8 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._feeds: dict[str, Feed] = {}
         self._tasks: dict[Channel | Feed, asyncio.Task[None]] = {}
-        self._begun_for: dict[Channel | Feed, str] = {}
-        """For which key each was begun."""
+        self._begun_for: dict[Channel | Feed, tuple[str, str]] = {}
+        """For which key, or address, each was begun."""
         self._group: asyncio.TaskGroup | None = None
         self._sessions: set[Session | Stream] = set()
         self._readers = asyncio.Semaphore(READERS)
@@ -253,7 +254,7 @@ class Hub:
         self, request: web.Request, reader: Reader, token: str | None, asked: Subscribe
     ) -> web.StreamResponse:
         """Answer with one subscription as server-sent events. Raises, before the first byte, what is wrong with it."""
-        self._room()
+        self._refuse_when_closed()
         stream = Stream(
             request, Pass(reader, token, self._authenticate),
             epoch=self.epoch, beat_seconds=self.heartbeat_seconds, retry_ms=2 * RETRY_MS[0],
@@ -261,7 +262,7 @@ class Hub:
         subscription = self.subscribe(asked, reader, stream.reach)
         self._sessions.add(stream)
         try:
-            with self.holding(reader):
+            with self.connections.place(reader):
                 await subscription.open()
                 return await stream.run(subscription)
         finally:
@@ -277,30 +278,12 @@ class Hub:
             raise Forbidden(f"pages of {origin[:200]} may not follow this log")
         if reader is None and self._authenticate is None:
             raise Forbidden("following needs a key")
-        self._room()
-        self._room_for(reader)
+        self._refuse_when_closed()
+        self.connections.admit(Stranger(network_of(request.remote)) if reader is None else reader)
 
-    def _room(self) -> None:
-        if self._closed or len(self._sessions) >= CONNECTIONS:
-            raise Overloaded(f"at most {CONNECTIONS} connections" if not self._closed else "the service stops")
-
-    def _room_for(self, reader: Reader | None) -> None:
-        if self._held[_holder(reader)] >= self._key_connections:
-            who = "who has not said who it is" if reader is None else reader.name
-            raise TooManyConnections(f"{who} holds {self._key_connections} connections already")
-
-    @contextmanager
-    def holding(self, reader: Reader | None) -> Iterator[None]:
-        """Count a connection to its key while it lasts; None: it is not known yet. Raises TooManyConnections."""
-        self._room_for(reader)
-        holder = _holder(reader)
-        self._held[holder] += 1
-        try:
-            yield
-        finally:
-            self._held[holder] -= 1
-            if not self._held[holder]:
-                del self._held[holder]
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise Overloaded("the service stops")
 
     async def welcome(self, reader: Reader) -> Welcome:
         """What is said first."""
@@ -373,7 +356,7 @@ class Hub:
             self._channels[channel.name] = channel
         if followed not in self._tasks:
             self._tasks[followed] = self._group.create_task(followed.run())
-            self._begun_for[followed] = reader.name
+            self._begun_for[followed] = reader.name, reader.address
         followed.followers.add(subscription)
         return subscription
 
@@ -428,9 +411,9 @@ class Hub:
         )  # fmt: skip
 
     def _limit(self, reader: Reader) -> None:
-        if sum(name == reader.name for name in self._begun_for.values()) >= KEY_CHANNELS:
+        if list(self._begun_for.values()).count((reader.name, reader.address)) >= KEY_CHANNELS:
             raise Overloaded(f"{reader.name} follows {KEY_CHANNELS} different things that nobody else followed before")
-        if len(self._channels) + len(self._feeds) >= CHANNELS:
+        if len(self._channels) + len(self._feeds) >= CHANNELS - (KEPT_CHANNELS if reader.address else 0):
             raise Overloaded(f"{CHANNELS} different things are followed already; ask for one that others follow")
 
     @asynccontextmanager
@@ -442,11 +425,6 @@ class Hub:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield connection  # type: ignore[misc] # a proxy with the same methods
-
-
-def _holder(reader: Reader | None) -> str:
-    """To whom a connection is counted; no key is called so."""
-    return "" if reader is None else reader.name
 
 
 def _bind(

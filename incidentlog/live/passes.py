@@ -21,6 +21,11 @@ class Reader(Protocol):
         ...
 
     @property
+    def address(self) -> str:
+        """Where who has no key comes from; empty for one who has."""
+        ...
+
+    @property
     def clearance(self) -> int:
         """The highest marking it may see."""
         ...

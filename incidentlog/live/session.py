@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -29,6 +28,7 @@ from incidentlog.live.messages import Ack, Auth, Ping, Subscribe, UnreadableErro
 from incidentlog.live.passes import Authenticate, Pass, Reader
 from incidentlog.live.sender import Sender
 from incidentlog.live.subscription import Reach, Subscription
+from incidentlog.shares import Shares, Stranger, network_of
 from incidentlog.store.connect import lost
 
 PROTOCOL: Final = "incidentlog.live.v1"
@@ -62,10 +62,7 @@ class Host(Protocol):
     """What a session asks of its hub."""
 
     heartbeat_seconds: float
-
-    def holding(self, reader: Reader | None) -> AbstractContextManager[None]:
-        """Count a connection to its key while it lasts; None: it is not known yet. Raises TooManyConnections."""
-        ...
+    connections: Shares
 
     async def welcome(self, reader: Reader) -> Welcome:
         """What is said first."""
@@ -116,6 +113,7 @@ class Session:
         self._authenticate = authenticate
         self._token = token
         self._known = known
+        self._stranger = Stranger(network_of(request.remote))
         self._pass: Pass | None = None
         """Whose session it is; None until that is known."""
         self._sender = Sender(self._line, beat_seconds=host.heartbeat_seconds, beat=self._beat, drop=self._drop)
@@ -129,16 +127,16 @@ class Session:
         """Follow until either side closes. Whatever happens, the connection is gone afterwards."""
         try:
             if reader is None:
-                with self._host.holding(None):
+                with self._host.connections.place(self._stranger):
                     self._pass = await self._introduced()
                 if self._pass is not None:
                     self._known(self._pass.reader)
             else:
                 self._pass = Pass(reader, self._token, self._authenticate)
             if self._pass is not None:
-                with self._host.holding(self._pass.reader):
+                with self._host.connections.place(self._pass.reader):
                     await self._serve(self._pass.reader)
-        except TooManyConnections as problem:
+        except (TooManyConnections, Overloaded) as problem:
             self.close(LIMITS, problem.detail)
         except Exception as error:
             if lost(error):

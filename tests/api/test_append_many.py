@@ -1,7 +1,8 @@
 """Append a file: all of it or nothing, and the bad lines are named."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from io import BytesIO
 from typing import Any
 
@@ -9,9 +10,10 @@ import orjson
 import pytest
 
 from incidentlog.api import bulk as bulk_module
-from incidentlog.api.service import FILES
+from incidentlog.api.service import FILES, KEY_FILES
 from incidentlog.importers.door import LINE
-from tests.api.serving import NDJSON, Served
+from incidentlog.shares import Stranger
+from tests.api.serving import NDJSON, Served, make_key
 from tests.commands import retraction, strike
 
 PATH = "/v1/events/bulk"
@@ -230,10 +232,33 @@ async def test_a_client_that_closes_its_sending_side_in_the_middle_writes_nothin
     assert await service.head() == 1
 
 
+async def test_files_of_one_key_that_are_slow_to_come_leave_room_for_those_of_others(service: Served):
+    await make_key(service.access, "other", "another-key-for-tests", scopes=("read", "report"))
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield orjson.dumps(strike()) + b"\n"
+        await gate.wait()
+
+    gate = asyncio.Event()
+    url, headers = f"{service.url}/v1/events/bulk", {"Content-Type": "application/x-ndjson"}
+    async with asyncio.TaskGroup() as slow:
+        for _ in range(KEY_FILES):
+            headers["Authorization"] = f"Bearer {service.key}"
+            slow.create_task(service.session.post(url, data=endless(), headers=headers))
+        async with asyncio.timeout(10):
+            while service.service.files.held.total() < KEY_FILES:
+                await asyncio.sleep(0.01)
+        refused = await service.bulk(strike())
+        assert (refused.status, refused.slug) == (429, "too-many-connections")
+        assert (await service.by("another-key-for-tests").bulk(strike())).status == 201
+        gate.set()
+    assert await service.head() == KEY_FILES + 1
+
+
 async def test_more_files_at_once_than_there_is_memory_for_are_told_to_come_back(service: Served):
-    async with AsyncExitStack() as held:
-        for _ in range(FILES):
-            await held.enter_async_context(service.service.files)
+    with ExitStack() as held:
+        for n in range(FILES):
+            held.enter_context(service.service.files.place(Stranger("", f"key {n}")))
         refused = await service.bulk(strike())
         assert (refused.status, refused.slug, refused.headers["Retry-After"]) == (503, "overloaded", "1")
     assert (await service.bulk(strike())).status == 201

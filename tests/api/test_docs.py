@@ -8,10 +8,13 @@ from uuid import uuid4
 import orjson
 import pytest
 
+from incidentlog.api import replay, wire
+from incidentlog.api import service as parts
 from incidentlog.api.access import PURPOSE
 from incidentlog.api.events import SCOPE_OF_CATEGORY, SCOPE_OF_TYPE
 from incidentlog.api.keys import SCOPES
 from incidentlog.cli.key import Clearance, Scope
+from incidentlog.live import hub
 from incidentlog.subjects.registry import EVENTS
 from incidentlog.subjects.values import TLP_LABELS
 from tests.api.serving import NDJSON, Served, make_key
@@ -120,3 +123,14 @@ async def test_restated_speaks_of_the_last_change_alone(service: Served):
     await service.add(strike(occurred={"start": "2025-11-20", "precision": "day", "tz": "Europe/Kyiv"}))
     assert not await restated()
     assert "sets it to `false` again" in KNOWLEDGE
+
+
+def test_the_shares_are_those_that_the_page_tells():
+    told = re.findall(r"^\| .* \| ([\d,]+) \| ([\d,]+) \| (?:[\d,]+|none) \| ([\d,]+) \|$", ACCESS, re.MULTILINE)
+    assert [tuple(int(figure.replace(",", "")) for figure in row) for row in told] == [
+        (hub.CONNECTIONS, hub.KEY_CONNECTIONS, hub.KEPT_CONNECTIONS),
+        (hub.CHANNELS, hub.KEY_CHANNELS, hub.KEPT_CHANNELS),
+        (replay.REPLAYS, replay.EACH, replay.KEPT),
+        (parts.FILES, parts.KEY_FILES, parts.FILES),
+    ]
+    assert f"within {wire.SILENT_SECONDS:.0f} s" in ACCESS

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,10 @@ import orjson
 import pytest
 
 from incidentlog.api.replay import KEY, REPLAYS, Replays
-from tests.api.serving import NOW, Served, make_key
+from incidentlog.config import Settings
+from incidentlog.shares import Shares, Stranger
+from incidentlog.store.connect import Access
+from tests.api.serving import NOW, Served, make_key, serving
 from tests.commands import about, retraction, strike
 
 DAY = timedelta(days=1)
@@ -303,10 +306,33 @@ async def test_a_reader_that_stopped_is_cut_off(service: Served):
 
 async def test_only_so_many_run_at_once(service: Served):
     await service.add(on(5), on(6))
-    replays_of(service).running = REPLAYS
-    assert (await service.get("/v1/replay", speed=0)).slug == "overloaded"
-    replays_of(service).running = REPLAYS - 1
+    shares = replays_of(service).shares
+    with ExitStack() as held:
+        for n in range(REPLAYS):
+            held.enter_context(shares.place(Stranger("", f"key {n}")))
+        assert (await service.get("/v1/replay", speed=0)).slug == "overloaded"
     assert len(await lines(service)) == 3
+
+
+async def test_who_comes_without_a_key_holds_up_neither_keys_nor_other_addresses(access: Access):
+    async with serving(access, settings=Settings(open_read=True)) as served, AsyncExitStack() as held:
+        await served.add(on(5), on(25))
+        replays_of(served).shares = Shares("replays", 4, each=2, kept=1)
+        one, other, third = [
+            await held.enter_async_context(
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(f"127.0.0.{n}", 0)))
+            )
+            for n in (1, 2, 3)
+        ]
+
+        async def opened(by: aiohttp.ClientSession, **headers: str) -> int:
+            url = f"{served.url}/v1/replay?by=occurred&speed=1"
+            return (await held.enter_async_context(by.get(url, headers=headers))).status
+
+        assert [await opened(one), await opened(one), await opened(one)] == [200, 200, 429]
+        assert [await opened(other), await opened(third)] == [200, 503]
+        assert await opened(one, Authorization=f"Bearer {served.key}") == 200
+        assert await opened(one, Authorization=f"Bearer {served.key}") == 503
 
 
 async def test_those_that_run_end_with_the_service_without_saying_that_it_was_all(service: Served):

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from incidentlog.api import bulk as bulk_module
 from incidentlog.api import requests as requests_module
-from incidentlog.api.app import MODULES
+from incidentlog.api.app import MODULES, make_app
+from incidentlog.api.wire import Runner
 from tests.api.serving import Served
 from tests.commands import strike
 from tests.live.following import until
@@ -267,3 +268,27 @@ async def test_who_is_gone_before_the_handshake_is_answered_is_not_taken_for_the
         await until(lambda: any(line.get("path") == "/v1/live" for line in lines))
     assert [(line["event"], line["log_level"]) for line in lines] == [("gone", "info")]
     await service.unharmed()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /livez HTTP/1.1\r\nHo", b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+async def test_who_sends_no_whole_head_is_cut_off(service: Served, sent: bytes):
+    """Nothing, half a head that goes on arriving byte by byte, and nothing more after an answer."""
+    runner = Runner(make_app(service.service), access_log=None, silent_seconds=0.3)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+        writer.write(sent)
+
+        async def dribble() -> None:
+            while sent and not sent.endswith(b"\r\n\r\n"):
+                writer.write(b"x")
+                await asyncio.sleep(0.05)
+
+        dribbling = asyncio.create_task(dribble())
+        async with asyncio.timeout(20):
+            await reader.read()  # until it is closed
+        dribbling.cancel()
+        writer.transport.abort()
+    finally:
+        await runner.cleanup()

@@ -50,6 +50,7 @@ class Somebody:
     name: str = "somebody"
     clearance: int = 0
     expires_at: datetime | None = None
+    address: str = ""
 
 
 @dataclass

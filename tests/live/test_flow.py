@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
@@ -136,10 +136,10 @@ async def test_one_key_cannot_hold_every_connection(access: Access):
                 pass
             node.reader = Somebody()
             await first.socket.close()
-            await until(lambda: not node.hub._held[Somebody().name] > 1)
+            await until(lambda: node.hub.connections.held[Somebody().name, ""] == 1)
             async with client(node):
                 pass
-        await until(lambda: not node.hub._held)
+        await until(lambda: not node.hub.connections.held)
 
 
 async def test_who_says_its_key_in_the_first_message_is_counted_too(access: Access):
@@ -175,7 +175,7 @@ async def test_who_has_not_said_its_key_is_counted_and_has_ten_seconds_whatever_
                     await asyncio.sleep(0.01)
             assert silent.close_code == 4408
         async with introduced(node):
-            assert dict(node.hub._held) == {Somebody().name: 1}
+            assert dict(node.hub.connections.held) == {(Somebody().name, ""): 1}
 
 
 async def test_an_ack_of_what_was_never_sent_is_counted_as_a_message(access: Access, monkeypatch: pytest.MonkeyPatch):
@@ -186,6 +186,31 @@ async def test_an_ack_of_what_was_never_sent_is_counted_as_a_message(access: Acc
         for n in range(30):
             await c.send(type="ack", channel=held.channel, position=10**12 + n)
         assert await closed_with(c.socket) == 4429
+
+
+async def test_one_address_without_a_key_leaves_room_for_others_and_all_of_them_for_keys(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("incidentlog.live.hub.CHANNELS", 4)
+    monkeypatch.setattr("incidentlog.live.hub.KEY_CHANNELS", 2)
+    monkeypatch.setattr("incidentlog.live.hub.KEPT_CHANNELS", 1)
+    async with following(access) as node, AsyncExitStack() as open_:
+
+        async def followed(reader: Somebody, projection: str) -> bool:
+            node.reader = reader
+            c = await open_.enter_async_context(client(node))
+            await c.send(type="subscribe", id="one", projection=projection)
+            while (answer := await c._read())["type"] not in {"subscribed", "error"}:
+                pass
+            return answer["type"] == "subscribed"
+
+        one, other = Somebody("open", address="192.0.2.1"), Somebody("open", address="192.0.2.2")
+        assert await followed(one, "city_incidents")
+        assert await followed(one, "talks_ledger")
+        assert not await followed(one, "commitments")
+        assert await followed(other, "commitments")
+        assert not await followed(other, "daily_timeline")
+        assert await followed(Somebody("a key"), "daily_timeline")
 
 
 async def test_one_key_cannot_follow_everything_that_may_be_followed(access: Access, monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,86 @@
+"""Places for what only so many of fit at once, shared so that nobody alone holds them all."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Final, Protocol
+
+from incidentlog.errors import Overloaded, TooManyConnections
+
+OWN_NETWORK: Final = 64
+"""The bits of an IPv6 address that one subscriber is given (RFC 6177): the rest is theirs to vary."""
+
+
+class Holder(Protocol):
+    """Who may hold a place."""
+
+    @property
+    def name(self) -> str:
+        """The key's; one for all who come without."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where who has no key comes from, as `network_of` tells it; empty for a key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Whoever has not said yet who it is."""
+
+    address: str
+    name: str = "who has not said who it is"
+
+
+class Shares:
+    """The places for one thing.
+
+    No key has more than its share, and no address of those who come without a key, who all together leave some places
+    to keys.
+    """
+
+    def __init__(self, what: str, places: int, *, each: int, kept: int = 0) -> None:
+        """`what` is the thing in the plural; each holder has at most `each`; `kept` are for keys alone."""
+        self.what, self.places, self.each, self.kept = what, places, each, kept
+        self.held = Counter[tuple[str, str]]()
+        """How many each holder has, by name and address."""
+
+    def admit(self, holder: Holder) -> None:
+        """Raises TooManyConnections for who has a share already, Overloaded where there is no place."""
+        if self.held[holder.name, holder.address] >= self.each:
+            raise TooManyConnections(f"{_told(holder)} has {self.each} {self.what} already")
+        if self.held.total() >= self.places - (self.kept if holder.address else 0):
+            raise Overloaded(f"there are as many {self.what} as there is room for")
+
+    @contextmanager
+    def place(self, holder: Holder) -> Iterator[None]:
+        """A place, for as long as it lasts. Raises as `admit`."""
+        self.admit(holder)
+        key = holder.name, holder.address
+        self.held[key] += 1
+        try:
+            yield
+        finally:
+            self.held[key] -= 1
+            if not self.held[key]:
+                del self.held[key]
+
+
+def network_of(remote: str | None) -> str:
+    """Whose an address is: it alone for IPv4, the subscriber's network for IPv6, `local` for a socket without one."""
+    try:
+        address: IPv4Address | IPv6Address = ip_address((remote or "").partition("%")[0])
+    except ValueError:
+        return "local"
+    if isinstance(address, IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((address, OWN_NETWORK), strict=False))
+
+
+def _told(holder: Holder) -> str:
+    return f"{holder.name} from {holder.address}" if holder.address else holder.name
