@@ -20,7 +20,7 @@ from incidentlog.projections.rows import (
     tally_rows,
 )
 from incidentlog.projections.shapes import Booking, Document, DocumentVersion, Key, Row, Tally, Totals
-from incidentlog.projections.steps import DocumentStep, TallyStep, concerning
+from incidentlog.projections.steps import DocumentStep, TallyStep, concerning, fold_visible, visible
 from incidentlog.subjects.change import Change, Families
 from incidentlog.subjects.fold import RED
 from incidentlog.subjects.recorded import Recorded
@@ -88,7 +88,16 @@ class Afresh:
                 own = seen.setdefault(version.key, {})
                 own.pop(version.level, None) if version.gone else own.update({version.level: version})
         top = [own[max(own)] for own in seen.values() if own]
-        return [Stored(v.key, v.body, v.position, v.restated, v.left_out) for v in top if v.body is not None]
+        latest = {change.stream: change.after for change in self.changes}
+        stored = list[Stored]()
+        for v in top:
+            body = v.body
+            if v.on_read:  # at its marking nothing has changed since
+                members = {stream: latest[stream] for stream in step.members[v.key].shapes}
+                body = fold_visible(document, v.key, visible(members, v.level))
+            if body is not None:
+                stored.append(Stored(v.key, body, v.position, v.restated, v.left_out))
+        return stored
 
 
 def group_bookings(

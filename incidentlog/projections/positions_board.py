@@ -37,7 +37,7 @@ class Board(Model):
     zone: Zone = KYIV
 
 
-@projection("positions_board", version=1)
+@projection("positions_board", version=2)
 class PositionsBoard(Document[Board]):
     """The latest stated position per party and topic, with its age in whole local days.
 

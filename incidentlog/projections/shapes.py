@@ -102,6 +102,8 @@ class DocumentVersion:
     restated: bool
     gone: bool = False
     """The marking is not there any more: the one below is seen again."""
+    on_read: bool = False
+    """Its body is not kept, but folded from its subjects whenever it is asked for."""
     left_out: int = 0
     """How many subjects beyond `MEMBERS` share the key and were not folded: the row says so."""
 
@@ -154,7 +156,10 @@ class Document(Projection, Generic[B]):
         raise NotImplementedError
 
     def fold(self, key: str, subjects: Sequence[Subject]) -> B | None:
-        """The body. `subjects` share the key, in the order of their streams; at most `MEMBERS`."""
+        """The body. `subjects` share the key, in the order of their streams; at most `MEMBERS`.
+
+        Total for some subjects where it is for each of them: of more than `FEW` only the one that changes is tried.
+        """
         raise NotImplementedError
 
     def row(self, body: B, at: datetime, known: Known) -> Row:
@@ -185,6 +190,9 @@ class Document(Projection, Generic[B]):
         return {}
 
 
+FEW: Final = 32
+"""Of how many subjects a document's body is kept with every version. Once more have shared the key, versions only say
+that there is another, and the body is folded from the subjects when it is read: kept, it would grow with the square."""
 MEMBERS: Final = 1_000
 """The most subjects that are folded into a document, the newest ones; what is more numerous should be a Tally."""
 

@@ -1,11 +1,13 @@
 """The one step that live running, rebuild, replay and folding afresh share: from a Change to what is written."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, cast
 
 from incidentlog.projections.shapes import (
+    FEW,
     MEMBERS,
     Booking,
     Document,
@@ -17,6 +19,7 @@ from incidentlog.projections.shapes import (
 from incidentlog.subjects.change import Change, seen_at
 from incidentlog.subjects.fold import Variants
 from incidentlog.subjects.subject import Absorbed, Subject
+from incidentlog.subjects.values import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,10 @@ class TallyStep:
         known = self._last.pop(change.stream, None)
         before = known[1] if known is not None and known[0] is change.before else entries(self.tally, change.before)
         self._take(change, before)
+
+    def forget(self, stream: str) -> None:
+        """Remember no more what was booked of a stream."""
+        self._last.pop(stream, None)
 
     def restate(self, change: Change, booked: Entries) -> None:
         """Book what is, against what a ledger holds of the stream."""
@@ -163,23 +170,63 @@ def _sums(tally: Tally, subject: Subject | None) -> Sums:
     return sums
 
 
+Shape = tuple[tuple[int, bool], ...]
+"""At which markings a stream may be another member of a document than below, lowest first; at which it is none."""
+
+
 @dataclass
 class Members:
-    """Which subjects make a document, at each marking: what a fold is given."""
+    """Which subjects make a document, at each marking: what a fold is given, as long as they are few."""
 
-    streams: dict[str, Variants] = field(default_factory=dict)
+    subjects: dict[str, Variants] | None = field(default_factory=dict)
+    """None once they were more than `FEW`: from then on it is folded when it is read."""
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    """Of every stream."""
+    weights: dict[str, int] = field(default_factory=dict)
+    """About how many bytes each of the subjects takes."""
+    _counted: Counter[Shape] = field(default_factory=Counter)
 
-    def put(self, stream: str, variants: Variants | None) -> None:
-        """Take a stream in as it is now, or out."""
-        if variants is None:
-            self.streams.pop(stream, None)
-        else:
-            self.streams[stream] = variants
+    def put(self, stream: str, shape: Shape, variants: Variants, weight: int = 0) -> None:
+        """Take a stream in as it is now, or, without a shape, out."""
+        if (old := self.shapes.pop(stream, None)) is not None:
+            self._counted[old] -= 1
+        if self.subjects is not None:
+            self.subjects.pop(stream, None)
+            self.weights.pop(stream, None)
+        if not shape:
+            return
+        self.shapes[stream] = shape
+        self._counted[shape] += 1
+        if len(self.shapes) > FEW:
+            self.subjects = None
+            self.weights.clear()
+        if self.subjects is not None:
+            self.subjects[stream], self.weights[stream] = variants, weight
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes to remember them."""
+        return sum(self.weights.values()) + SHAPE_BYTES * len(self.shapes)
+
+    def count(self, level: int) -> int:
+        """How many are part of it for a reader of a marking."""
+        return sum(number for shape, number in self._counted.items() if number and _is_part(shape, level))
 
     @property
     def levels(self) -> list[int]:
         """The markings at which the document may differ."""
-        return sorted({level for variants in self.streams.values() for level in variants})
+        return sorted({level for shape, number in self._counted.items() if number for level, _ in shape})
+
+
+SHAPE_BYTES: Final = 200
+
+
+def _is_part(shape: Shape, level: int) -> bool:
+    part = False
+    for own, there in shape:
+        if own <= level:
+            part = there
+    return part
 
 
 @dataclass
@@ -201,6 +248,10 @@ class DocumentStep:
     versions: list[DocumentVersion] = field(default_factory=list)
     memberships: list[Membership] = field(default_factory=list)
 
+    def know(self, key: str, stream: str, variants: Variants, weight: int) -> None:
+        """Take in a member of a document, as it is where the step begins."""
+        self.members.setdefault(key, Members()).put(stream, self._shape(key, variants), variants, weight)
+
     def apply(self, change: Change) -> None:
         """Fold again every document that the change touches, and note the versions and memberships.
 
@@ -212,30 +263,37 @@ class DocumentStep:
         """The same, given the documents that the stream is part of so far."""
         after = self.keys(change.after)
         noted = len(self.versions), len(self.memberships)
-        undone: list[tuple[Members, Variants | None]] = []
+        undone: list[tuple[Members, dict[str, Variants] | None, Shape]] = []
         try:
             for key in sorted({*before, *after}):
                 members = self.members.setdefault(key, Members())
                 stood = set(members.levels)
-                undone.append((members, members.streams.get(change.stream)))
-                members.put(change.stream, change.after if key in after else None)
+                kept = None if members.subjects is None else dict(members.subjects)
+                undone.append((members, kept, members.shapes.get(change.stream, ())))
+                shape = self._shape(key, change.after) if key in after else ()
+                members.put(change.stream, shape, change.after, change.weight)
                 if (key in before) != (key in after):
                     self.memberships.append(Membership(change.position, key, change.stream, key in after))
                 self._fold(key, members, change, stood)
         except Exception:
-            for members, variants in undone:
-                members.put(change.stream, variants)
+            for members, kept, shape in undone:
+                members.put(change.stream, shape, {})
+                members.subjects = kept
             del self.versions[noted[0] :], self.memberships[noted[1] :]
             raise
 
     def leave_out(self, stream: str) -> None:
         """Fold without a stream from now on."""
         for members in self.members.values():
-            members.put(stream, None)
+            members.put(stream, (), {})
 
     def keys(self, variants: Variants) -> set[str]:
         """The documents that any variant of a stream is part of."""
         return {key for level in variants if (s := seen_at(variants, level)) for key in self.document.keys(s)}
+
+    def _shape(self, key: str, variants: Variants) -> Shape:
+        seen = ((level, seen_at(variants, level)) for level in sorted(variants))
+        return tuple((level, s is not None and key in self.document.keys(s)) for level, s in seen)
 
     def _fold(self, key: str, members: Members, change: Change, stood: set[int]) -> None:
         present = set(members.levels)
@@ -243,23 +301,38 @@ class DocumentStep:
             # What is marked higher must not show by the position of a change either.
             if level in stood and seen_at(change.before, level) == seen_at(change.after, level):
                 continue
-            visible = [seen_at(v, level) for _, v in sorted(members.streams.items())]
-            subjects = [s for s in visible if s is not None and key in self.document.keys(s)]
-            left_out = max(0, len(subjects) - MEMBERS)
-            if left_out:
-                subjects = _newest(subjects)
-            body = self.document.fold(key, subjects) if subjects else None
+            body, left_out, on_read = None, max(0, members.count(level) - MEMBERS), False
+            if members.subjects is None:
+                own = seen_at(change.after, level)
+                fold_visible(self.document, key, [] if own is None else [own])  # what cannot be folded shows here
+                on_read = members.count(level) > 0
+            else:
+                body = fold_visible(self.document, key, visible(members.subjects, level))
+            restated = change.restated(level)
             self.versions.append(
-                DocumentVersion(change.position, level, key, body, change.restated(level), left_out=left_out)
+                DocumentVersion(change.position, level, key, body, restated, left_out=left_out, on_read=on_read)
             )
         for level in sorted(set(change.levels) - present):
             self.versions.append(DocumentVersion(change.position, level, key, None, change.restated(level), gone=True))
 
 
-def _newest(subjects: Sequence[Subject]) -> list[Subject]:
-    """As many as may share a document: those that began last, in the order of their streams."""
-    began = sorted(subjects, key=lambda s: (s.since.timestamp() if s.since else float("-inf"), s.stream))
-    return sorted(began[-MEMBERS:], key=lambda s: s.stream)
+def visible(subjects: Mapping[str, Variants], level: int) -> list[Subject]:
+    """What a reader cleared for `level` sees of some streams, in their order."""
+    seen = (seen_at(variants, level) for _, variants in sorted(subjects.items()))
+    return [subject for subject in seen if subject is not None]
+
+
+def fold_visible(document: Document[Any], key: str, subjects: Iterable[Subject]) -> Model | None:
+    """A document's body from what is visible of its members, in the order of their streams; None where there is none.
+
+    At most MEMBERS are folded: those that began last.
+    """
+    ours = [s for s in subjects if key in document.keys(s)]
+    if len(ours) > MEMBERS:
+        began = sorted(ours, key=lambda s: (s.since.timestamp() if s.since else float("-inf"), s.stream))
+        ours = sorted(began[-MEMBERS:], key=lambda s: s.stream)
+    body: Model | None = document.fold(key, ours) if ours else None
+    return body
 
 
 def touched_keys(document: Document[Any], changes: Sequence[Change]) -> set[str]:

@@ -70,7 +70,7 @@ class Track(Model):
     zone: Zone = KYIV
 
 
-@projection("talks_ledger", version=1)
+@projection("talks_ledger", version=2)
 class TalksLedger(Document[Track]):
     """Rounds in order per track: participants, format, outcome, the gap before each, and the days since the last.
 

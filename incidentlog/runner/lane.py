@@ -1,6 +1,7 @@
 """A lane: builds that share a checkpoint and go through the log together. Live running and rebuilding are this."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -10,10 +11,10 @@ import asyncpg
 import structlog
 
 from incidentlog.projections.shapes import PROJECTIONS, Projection, Tally
-from incidentlog.projections.steps import DocumentStep, TallyStep, concerning, touched_keys
+from incidentlog.projections.steps import DocumentStep, Members, TallyStep, concerning, touched_keys
 from incidentlog.store.builds import Build, Parked
 from incidentlog.store.connect import Connection, heed_cancelling
-from incidentlog.store.derive import Batch, Derived, read_links, read_members, write_batch
+from incidentlog.store.derive import Batch, Derived, read_links, read_members, read_on_read, write_batch
 from incidentlog.store.parked import booked, keys_of, read_parked, read_variants, still_parked
 from incidentlog.store.read import read_streams
 from incidentlog.store.snapshots import EVERY, take_snapshots
@@ -22,12 +23,18 @@ from incidentlog.subjects.recorded import Recorded
 
 STREAMS: Final = 10_000
 """Of how many streams the events are remembered, lest they be read again when one more comes."""
-MEMBERS: Final = 20_000
-"""How many members of documents are remembered, likewise."""
+STREAMS_BYTES: Final = 96 * 2**20
+"""And about how many bytes these may take: ordinary events of so many streams take less."""
+MEMBERS_BYTES: Final = 32 * 2**20
+"""About how many bytes the remembered members of documents may take, likewise."""
+BATCH_BYTES: Final = 24 * 2**20
+"""About how many bytes the events of a batch may take, and with them what is made of them."""
+BATCH_WORK: Final = 50_000
+"""How many events may be folded for a batch: each is an entry of a version, and may be a line of a ledger."""
 REASON: Final = 500
 """The most characters of why a stream was parked."""
 TIDY: Final = 64
-"""After how many batches it looks whether too many members are remembered."""
+"""After how many batches, or sooner when much was taken in, it looks whether too many members are remembered."""
 NOBODY, NEVER = UUID(int=0), datetime.min.replace(tzinfo=UTC)
 """What a change that no event made says of its event."""
 
@@ -57,7 +64,7 @@ class Lane:
             if (p := PROJECTIONS.get(b.projection)) is not None
         }
         self._parked: dict[int, set[str]] | None = None
-        self._taken = 0
+        self._taken, self._heard = 0, 0
         self._summarised: dict[int, int] = {}
 
     @property
@@ -66,12 +73,17 @@ class Lane:
         return self.builds[0].position
 
     async def take(self, events: Sequence[Recorded]) -> Sequence[Change]:
-        """Fold the next events and write what they change, with the checkpoint, in one transaction."""
+        """Fold the next events and write what they change, with the checkpoint, in one transaction.
+
+        As many of them as a batch holds, and at least one: how many, the position tells.
+        """
         started = time.perf_counter()
         expected = range(self.position + 1, self.position + 1 + len(events))
         if [e.position for e in events] != list(expected):
             raise GapError(f"after position {self.position} come {[e.position for e in events[:3]]}")
+        events = _as_heavy_as(events, BATCH_BYTES)
         await self._remember(events)
+        events = self._as_much_work_as(events, BATCH_WORK)
         changes = list(self._families.changes(events, self._zone))
         batch = Batch(
             first=events[0].position,
@@ -101,17 +113,37 @@ class Lane:
 
     def _forget(self, events: Sequence[Recorded]) -> None:
         """Keep what is remembered within its bounds."""
-        self._families.forget(touched=dict.fromkeys(e.stream for e in events), keep=STREAMS)
+        touched = dict.fromkeys(e.stream for e in events)
+        forgotten = self._families.forget(touched=touched, keep=STREAMS, weight=STREAMS_BYTES)
+        for step in self._steps.values():
+            if isinstance(step, TallyStep):
+                for stream in forgotten:
+                    step.forget(stream)
         self._taken += 1
-        if self._taken % TIDY:
+        self._heard += sum(e.weight for e in events)
+        if self._taken % TIDY and self._heard < MEMBERS_BYTES:
             return
+        self._heard = 0
         for step in self._steps.values():
             if isinstance(step, DocumentStep):
-                count = sum(len(members.streams) for members in step.members.values())
-                for key in list(step.members):
-                    if count <= MEMBERS:
+                weights = {key: members.weight for key, members in step.members.items()}
+                total = sum(weights.values())
+                for key, weight in weights.items():
+                    if total <= MEMBERS_BYTES:
                         break
-                    count -= len(step.members.pop(key).streams)
+                    total -= weight
+                    del step.members[key]
+
+    def _as_much_work_as(self, events: Sequence[Recorded], most: int) -> Sequence[Recorded]:
+        """The first of some events, those that take no more work than a batch may; at least one."""
+        work, before = 0, Counter[str]()
+        for number, e in enumerate(events):
+            own = self._families.work(e)
+            work += own if own == 1 else own + before[e.stream]
+            if work > most and number:
+                return events[:number]
+            before[e.stream] += 1
+        return events
 
     async def _remember(self, events: Sequence[Recorded]) -> None:
         """Read the history of the streams that are touched and not known, and of those merged with them."""
@@ -157,7 +189,11 @@ class Lane:
         """The members of documents that are not remembered, but for those that are parked."""
         missing = set(keys) - step.members.keys()
         if missing:
-            step.members |= await read_members(self._connection, build, missing)
+            for key in await read_on_read(self._connection, build, missing):
+                step.members[key] = Members(subjects=None)
+            async for key, stream, variants, weight in read_members(self._connection, build, missing):
+                step.know(key, stream, variants, weight)
+                self._heard += weight
             assert self._parked is not None  # noqa: S101 - read before
             for stream in self._parked[build.build]:
                 step.leave_out(stream)
@@ -216,6 +252,16 @@ class Lane:
             return
         self._parked[build.build].discard(stream)
         made.unparked.append(stream)
+
+
+def _as_heavy_as(events: Sequence[Recorded], most: int) -> Sequence[Recorded]:
+    """The first of some events, those that are no heavier together; at least one."""
+    weight = 0
+    for number, e in enumerate(events):
+        weight += e.weight
+        if weight > most and number:
+            return events[:number]
+    return events
 
 
 def _reason(error: Exception) -> str:

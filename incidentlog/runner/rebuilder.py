@@ -21,7 +21,7 @@ from incidentlog.store.builds import (
     release,
 )
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
-from incidentlog.store.read import read_after, read_head, read_log
+from incidentlog.store.read import read_batch, read_head, read_log
 from incidentlog.subjects.recorded import Recorded
 
 PAGE: Final = 2_000
@@ -115,7 +115,7 @@ class Rebuilder:
             goal = await _goal(connection, await lock_active(connection))
             if not 0 <= goal - lane.position <= self._portion.size:
                 return False
-            if goal > lane.position:
+            while goal > lane.position:
                 await lane.take(await self._next(reading, lane, goal))
             await activate(connection, lane.builds)
         log.info("switched", builds=[b.projection for b in lane.builds], position=lane.position)
@@ -123,7 +123,7 @@ class Rebuilder:
 
     async def _next(self, reading: Connection, lane: Lane, upto: int) -> Sequence[Recorded]:
         """The next batch, at most up to a position."""
-        return await read_after(reading, lane.position, min(self._portion.size, upto - lane.position))
+        return await read_batch(reading, lane.position, min(self._portion.size, upto - lane.position))
 
 
 async def _goal(connection: Connection, active: Iterable[Build]) -> int:

@@ -14,7 +14,7 @@ from incidentlog.runner.progress import Progress
 from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.builds import Build, SupersededError, active_builds, begin_builds, lease, release
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
-from incidentlog.store.read import read_after, read_log
+from incidentlog.store.read import read_batch, read_log
 from incidentlog.subjects.change import Change
 
 __all__ = ["GapError", "Runner"]
@@ -103,7 +103,7 @@ class Runner(Progress):
                 await Wakeup.wait(ticket, POLL_SECONDS)
                 continue
             size = self._portion.size
-            batch = await read_after(connection, lane.position, size)
+            batch = await read_batch(connection, lane.position, size)
             started = time.monotonic()
             if batch:
                 changes = await lane.take(batch)
@@ -115,9 +115,10 @@ class Runner(Progress):
             self.failure = None
             if len(batch) == size or (not batch and await lane.summarise()):
                 continue
-            await Wakeup.wait(ticket, POLL_SECONDS)
-            if len(batch) > 1:
+            if len(batch) > 1:  # there may be more than was read, or taken in
                 await asyncio.sleep(started + PACE_SECONDS - time.monotonic())
+                continue
+            await Wakeup.wait(ticket, POLL_SECONDS)
             if not batch and await self._switched(connection, lane):
                 lane = None
 

@@ -1,5 +1,6 @@
 """Answers as of a position: subjects with their history, and the groups and bodies that rows are made of."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,14 +20,18 @@ from incidentlog.projections.rows import (
     document_grouping,
 )
 from incidentlog.projections.shapes import Document, Key, Projection, Tally, Totals
+from incidentlog.projections.steps import fold_visible
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.derive import read_variant
 from incidentlog.store.snapshots import find_snapshot, read_late, read_totals, rollup_of
 from incidentlog.subjects.subject import Absorbed, Subject
+from incidentlog.subjects.values import Model
 
 S = TypeVar("S", bound=Subject)
+SLICE: Final = 50
+"""How many subjects are read at a stretch, before others get their turn."""
 AROUND: Final = 5_000
 """The most subjects that are read to be compared with one."""
 
@@ -205,17 +210,31 @@ async def read_documents(
     """The bodies of documents as of a position: all, or those of some keys."""
     wanted = None if keys is None else list(keys)
     rows = await pool.fetch(query("answer", "documents"), build.build, clearance, upto, wanted)
-    return [
-        Stored(
-            r["key"],
-            document.body.model_validate_json(r["body"]),
-            r["from_position"],
-            r["restated"],
-            r["left_out"],
-        )
-        for r in rows
-        if r["body"] is not None
-    ]
+    stored = list[Stored]()
+    for r in rows:
+        body: Model | None = None
+        if r["on_read"]:
+            body = await _fold_on_read(pool, document, build, r["key"], level=r["level"], upto=r["from_position"])
+        elif r["body"] is not None:
+            body = document.body.model_validate_json(r["body"])
+        if body is not None:
+            stored.append(Stored(r["key"], body, r["from_position"], r["restated"], r["left_out"]))
+    return stored
+
+
+async def _fold_on_read(
+    pool: Pool | Connection, document: Document[Any], build: Build, key: str, *, level: int, upto: int
+) -> Model | None:
+    """A body that is not kept, from the subjects that made it; others get their turn meanwhile."""
+    subjects = list[Subject]()
+    rows = await pool.fetch(query("answer", "members"), build.build, build.base, key, level, upto)
+    for number, row in enumerate(rows):
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+        state = read_variant(row["stream"], row["body"])
+        if isinstance(state, Subject):
+            subjects.append(state)
+    return fold_visible(document, key, subjects)
 
 
 BuildOf = Callable[[Projection], Build]

@@ -1,20 +1,24 @@
 """Writing what is derived from the log: subjects, ledgers, documents and the checkpoint, in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
 from incidentlog.projections.shapes import Booking, DocumentVersion
-from incidentlog.projections.steps import Members, Membership, Name
+from incidentlog.projections.steps import Membership, Name
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import SUBJECTS, Build, Parked, SupersededError
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.subjects.change import Change
 from incidentlog.subjects.fold import Variants
+from incidentlog.subjects.recorded import weigh
 from incidentlog.subjects.subject import Absorbed, Subject
 from incidentlog.subjects.values import STORED, Model
+
+MEMBERS_AT_ONCE: Final = 50
+"""How many members of documents are read at a time, each as large as a subject is."""
 
 
 @dataclass(slots=True)
@@ -62,13 +66,34 @@ async def folded_upto(connection: Connection) -> int:
     return position
 
 
-async def read_members(connection: Connection, build: Build, keys: Iterable[str]) -> dict[str, Members]:
-    """The subjects that make some documents where the build stands."""
-    found: dict[str, dict[str, dict[int, Subject | Absorbed]]] = {}
-    rows = await connection.fetch(query("derive", "members"), build.build, list(keys), build.base, build.position)
-    for key, stream, level, body in rows:
-        found.setdefault(key, {}).setdefault(stream, {})[level] = read_variant(stream, body)
-    return {key: Members(dict[str, Variants](streams)) for key, streams in found.items()}
+async def read_members(
+    connection: Connection, build: Build, keys: Iterable[str]
+) -> AsyncIterator[tuple[str, str, Variants, int]]:
+    """The subjects that make some documents where the build stands, by key and stream: one after the other.
+
+    Each with about how many bytes it takes.
+    """
+    last: tuple[str, str] | None = None
+    variants: dict[int, Subject | Absorbed] = {}
+    weight = 0
+    async with connection.transaction():
+        rows = connection.cursor(
+            query("derive", "members"), build.build, list(keys), build.base, build.position, prefetch=MEMBERS_AT_ONCE
+        )
+        async for key, stream, level, body in rows:
+            if last is not None and last != (key, stream):
+                yield *last, variants, weight
+                variants, weight = {}, 0
+            last = (key, stream)
+            variants[level] = read_variant(stream, body)
+            weight += weigh(body)
+    if last is not None:
+        yield *last, variants, weight
+
+
+async def read_on_read(connection: Connection, build: Build, keys: Iterable[str]) -> set[str]:
+    """Those of some documents whose bodies are not kept."""
+    return {row["key"] for row in await connection.fetch(query("derive", "on_read"), build.build, list(keys))}
 
 
 def read_variant(stream: str, body: str) -> Subject | Absorbed:
@@ -95,6 +120,11 @@ def read_booking(row: asyncpg.Record) -> Booking:
 def write_model(model: Model) -> str:
     """The text in which a subject or a document's body is stored."""
     return model.model_dump_json(exclude_defaults=True, context=STORED)
+
+
+def _text(model: Model | None) -> str | None:
+    """Made when its row is written, one after the other: all texts of a batch are more than all that it is made of."""
+    return None if model is None else write_model(model)
 
 
 async def write_batch(connection: Connection, builds: Sequence[Build], batch: Batch) -> list[Build]:
@@ -126,17 +156,17 @@ async def _write_subjects(connection: Connection, build: int, changes: Sequence[
             after = change.after.get(level)
             if after == change.before.get(level):
                 continue
-            text = None if after is None else write_model(after)
             key, first = (change.stream, level), level not in change.before
-            said = change.restated(level), text
+            said = change.restated(level), after
             standing.put(key, change.position, said, gone=after is None, first=first)
     if standing.ended:
         ends = [(*key, position) for key, position in standing.ended.items()]
         await connection.execute(query("derive", "end_subjects"), build, *columns(ends, 3))
-    if standing.rows:
-        rows = [
-            (stream, level, a, b, restated, text, build) for (stream, level), a, b, (restated, text) in standing.rows
-        ]
+    if standing:
+        rows = (
+            (stream, level, start, end, restated, _text(after), build)
+            for (stream, level), start, end, (restated, after) in standing.rows
+        )
         await connection.copy_records_to_table("subjects", records=rows)
 
 
@@ -172,13 +202,14 @@ async def _write_documents(connection: Connection, derived: Sequence[Derived]) -
     standing = _Versions()
     for d in derived:
         for v in d.versions:
-            text = None if v.body is None else write_model(v.body)
-            standing.put((d.build, v.key, v.level), v.position, (v.restated, text, v.left_out), gone=v.gone)
+            standing.put((d.build, v.key, v.level), v.position, v, gone=v.gone)
     if standing.ended:
         ends = [(*key, position) for key, position in standing.ended.items()]
         await connection.execute(query("derive", "end_documents"), *columns(ends, 4))
-    if standing.rows:
-        rows = [(*key, start, end, *value) for key, start, end, value in standing.rows]
+    if standing:
+        rows = (
+            (*key, start, end, v.restated, _text(v.body), v.left_out, v.on_read) for key, start, end, v in standing.rows
+        )
         await connection.copy_records_to_table("documents", records=rows)
     joined = [(d.build, m.key, m.stream, m.position) for d in derived for m in d.memberships if m.joined]
     left = [(d.build, m.key, m.stream, m.position) for d in derived for m in d.memberships if not m.joined]
@@ -198,9 +229,12 @@ class _Versions:
     _last: dict[Any, int] = field(default_factory=dict)
 
     @property
-    def rows(self) -> list[tuple[Any, int, int | None, Any]]:
+    def rows(self) -> Iterator[tuple[Any, int, int | None, Any]]:
         """Each version: its key, from where and up to where it stands, and what it is."""
-        return [(key, start, *standing) for (key, start), standing in self._rows.items()]
+        return ((key, start, *standing) for (key, start), standing in self._rows.items())
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
 
     def put(self, key: Any, position: int, value: Any, *, gone: bool, first: bool = False) -> None:
         """A version from a position on; `gone` ends the last one and begins none; before the `first` there is none.

@@ -13,6 +13,8 @@ from incidentlog.store.zones import first_zone_data, learn_zone_data
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.zones import by
 
+BATCH_OCTETS: Final = 4 * 2**20
+"""How much text of the log is read for one batch of the projections."""
 STRETCH: Final = 20_000
 """How much of the log one filtered read looks through before it answers with where it got."""
 
@@ -95,6 +97,11 @@ async def position_at(pool: Pool | Connection, instant: datetime) -> int:
 async def read_after(connection: Pool | Connection, after: int, limit: int) -> list[Recorded]:
     """The next events after a position, in position order; dense, whatever commits meanwhile."""
     return await recorded(connection, await connection.fetch(query("read", "after"), after, limit))
+
+
+async def read_batch(connection: Pool | Connection, after: int, limit: int) -> list[Recorded]:
+    """The same, no more than BATCH_OCTETS of text; at least one where there is one."""
+    return await recorded(connection, await connection.fetch(query("read", "batch"), after, limit, BATCH_OCTETS))
 
 
 async def read_streams(connection: Pool | Connection, streams: Iterable[str], upto: int) -> list[Recorded]:

@@ -38,6 +38,8 @@ class Change:
     after: Variants
     restates: bool | None
     """Whether it changes the past: a correction does. None where that hangs on which events a reader sees."""
+    weight: int = 0
+    """About how many bytes the events take that the subject is made of."""
 
     def restated(self, level: int) -> bool:
         """Whether the past is another one for a reader of a marking: by a correction, or a late event (DOMAIN §5)."""
@@ -61,6 +63,11 @@ class Family:
     variants: dict[str, Variants] | None = None
     """The subjects they add up to; folded when first asked for."""
     grown: Grown | None = None
+    weight: int = 0
+    """Of the events, in about bytes."""
+
+    def __post_init__(self) -> None:
+        self.weight = sum(e.weight for e in self.events)
 
     def current(self, zone: str) -> dict[str, Variants]:
         """The subjects that the events so far add up to."""
@@ -74,6 +81,7 @@ class Family:
         # Nearly every event comes last in its stream and in the world: the others need not be folded again.
         grown = grow(self.grown, e, zone) if self.grown is not None or not self.events else None
         self.events.append(e)
+        self.weight += e.weight
         if grown is None:
             self.variants, self.grown = fold_open(self.events, zone)
             return before, self.variants, True if is_record_event(e.type) else None
@@ -89,6 +97,7 @@ class Families:
     ) -> None:
         """As if `take` had been called with these."""
         self._of: OrderedDict[str, Family] = OrderedDict()
+        self._weight = 0
         self.take(histories or {}, links)
 
     def __contains__(self, stream: str) -> bool:
@@ -97,7 +106,8 @@ class Families:
     def take(self, histories: Mapping[str, Sequence[Recorded]], links: Sequence[tuple[str, str]]) -> None:
         """Take in whole families: each stream's events before the batch, and the merges that named them so far."""
         for stream, events in histories.items():
-            self._of[stream] = Family({stream}, list(events))
+            self._of[stream] = family = Family({stream}, list(events))
+            self._weight += family.weight
         for survivor, absorbed in links:
             self._join(survivor, absorbed)
 
@@ -108,20 +118,34 @@ class Families:
                 self._join(e.stream, absorbed, zone)
             family = self._family(e.stream)
             before, after, restates = family.add(e, zone)
+            self._weight += e.weight
             for stream in sorted({*before, *after}) if len(after) > 1 else after:
                 old, new = before.get(stream, {}), after.get(stream, {})
                 if stream == e.stream or old != new:
-                    yield Change(e.position, e.event_id, e.recorded_at, stream, old, new, restates)
+                    yield Change(e.position, e.event_id, e.recorded_at, stream, old, new, restates, family.weight)
 
-    def forget(self, *, touched: Iterable[str], keep: int) -> None:
-        """Forget those that were not touched for longest, until at most `keep` streams are known."""
+    def work(self, e: Recorded) -> int:
+        """How many events are folded to take in one more, as far as can be told before: its family's, or it alone."""
+        family = self._of.get(e.stream)
+        alone = family is None or (family.grown is not None and not is_record_event(e.type))
+        return 1 if family is None or alone else len(family.events) + 1
+
+    def forget(self, *, touched: Iterable[str], keep: int, weight: int) -> Sequence[str]:
+        """Forget those that were not touched for longest, until at most `keep` streams of a weight are known.
+
+        The last one is kept, whatever it weighs. Answers those that were forgotten.
+        """
+        forgotten: list[str] = []
         for stream in touched:
             if stream in self._of:
                 self._of.move_to_end(stream)
-        while len(self._of) > keep:
+        while len(self._of) > keep or (self._weight > weight and len(self._of) > 1):
             stream, family = self._of.popitem(last=False)
             for other in family.streams - {stream}:  # a family is known whole or not at all
                 del self._of[other]
+            self._weight -= family.weight
+            forgotten += family.streams
+        return forgotten
 
     def _join(self, one: str, other: str, zone: str | None = None) -> None:
         a, b = self._family(one), self._family(other)

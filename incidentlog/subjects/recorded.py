@@ -36,6 +36,11 @@ class Recorded:
         """The stream's category."""
         return self.stream.partition(":")[0]
 
+    @cached_property
+    def weight(self) -> int:
+        """About how many bytes it takes in memory once it is read."""
+        return weigh(self.body or "") + len(self.meta)
+
     @property
     def body_as_sent(self) -> dict[str, Any]:
         """The body, parsed, just as it was sent; empty once it was erased."""
@@ -83,6 +88,15 @@ class Recorded:
             return None
         place = self._meta.get("place")
         return None if place is None else _resolved(orjson.dumps(place))
+
+
+OBJECT_BYTES: Final = 600
+"""What an object of a JSON text takes as a model, such as an actor: more than its text where that is short."""
+
+
+def weigh(text: str) -> int:
+    """About how many bytes a JSON text and what is read from it take in memory."""
+    return len(text) + OBJECT_BYTES * text.count("{")
 
 
 @lru_cache(maxsize=10_000)

@@ -72,10 +72,27 @@ ORDER BY from_position LIMIT $5
 -- $2 clearance smallint
 -- $3 position bigint
 -- $4 keys text[]
-SELECT DISTINCT ON (key) key, body, from_position, restated, left_out FROM documents
+SELECT DISTINCT ON (key) key, body, from_position, restated, left_out, on_read, level FROM documents
 WHERE build = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
   AND ($4::text[] IS NULL OR key = ANY($4))
 ORDER BY key, level DESC
+
+-- name: members
+-- The subjects that made a document at a position, for a marking, in the order of their streams.
+-- $1 build smallint
+-- $2 base smallint
+-- $3 key text
+-- $4 level smallint
+-- $5 position bigint
+SELECT DISTINCT ON (s.stream) s.stream, s.body
+FROM document_members m
+JOIN subjects s ON s.build = $2 AND s.stream = m.stream AND s.level <= $4
+    AND s.from_position <= $5 AND (s.to_position IS NULL OR s.to_position > $5)
+WHERE m.build = $1 AND m.key = $3 AND m.from_position <= $5 AND (m.to_position IS NULL OR m.to_position > $5)
+  AND NOT EXISTS (SELECT FROM parked p
+                  WHERE p.build = $1 AND p.stream = m.stream AND p.level <= s.level
+                    AND p.from_position <= $5 AND (p.to_position IS NULL OR p.to_position > $5))
+ORDER BY s.stream, s.level DESC
 
 -- name: touched_documents
 -- The keys of documents that changed between two positions (exclusive, inclusive), with the last change of each.

@@ -94,6 +94,13 @@ FROM document_members m
 JOIN subjects s ON s.build = $3 AND s.stream = m.stream AND s.from_position <= $4
     AND (s.to_position IS NULL OR s.to_position > $4)
 WHERE m.build = $1 AND m.key = ANY($2) AND m.to_position IS NULL
+ORDER BY m.key, s.stream
+
+-- name: on_read
+-- Those of some documents whose bodies are not kept any more.
+-- $1 build smallint
+-- $2 keys text[]
+SELECT DISTINCT key FROM documents WHERE build = $1 AND key = ANY($2) AND on_read
 
 -- name: keys_of
 -- The documents that a stream is part of.

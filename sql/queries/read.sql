@@ -18,6 +18,19 @@ SELECT last_position FROM commits WHERE recorded_at <= $1 ORDER BY recorded_at D
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
 FROM events WHERE position > $1 ORDER BY position LIMIT $2
 
+-- name: batch
+-- The next events, as many as fit into some bytes, and at least one. What is not read is not taken out of its storage.
+-- $1 after bigint
+-- $2 limit bigint
+-- $3 octets bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+FROM (
+    SELECT *, sum(coalesce(octet_length(body), 0) + octet_length(meta)) OVER (ORDER BY position) AS upto,
+           row_number() OVER (ORDER BY position) AS number
+    FROM (SELECT * FROM events WHERE position > $1 ORDER BY position LIMIT $2) AS following
+) AS counted
+WHERE upto <= $3 OR number = 1 ORDER BY position
+
 -- name: of_streams
 -- All events of some streams up to a position, in position order.
 -- $1 streams text[]

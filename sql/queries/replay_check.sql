@@ -68,8 +68,8 @@ ORDER BY dimension, value, level LIMIT $6
 -- $5 from_position bigint
 -- $6 limit bigint
 SELECT key, level, from_position,
-       ROW(key, level, from_position, CASE WHEN to_position <= $2 THEN to_position END, restated, body, left_out)::text
-           AS row
+       ROW(key, level, from_position, CASE WHEN to_position <= $2 THEN to_position END, restated, body, left_out,
+           on_read)::text AS row
 FROM documents
 WHERE build = $1 AND from_position <= $2 AND (key, level, from_position) > ($3, $4, $5)
 ORDER BY key, level, from_position LIMIT $6

@@ -71,15 +71,15 @@ async def test_it_looks_without_being_woken(log: Log, monkeypatch: pytest.Monkey
 async def test_a_wake_up_while_it_reads_is_not_missed(log: Log, monkeypatch: pytest.MonkeyPatch):
     """What lands between the read and the wait is seen at once: the poll is set to never."""
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 60.0)
-    read_after, landed = runner_module.read_after, []
+    read_batch, landed = runner_module.read_batch, []
 
     async def and_then_something_lands(*args: Any) -> Any:
-        batch = await read_after(*args)
+        batch = await read_batch(*args)
         if not landed:
             landed.append(await log.add(strike()))
         return batch
 
-    monkeypatch.setattr(runner_module, "read_after", and_then_something_lands)
+    monkeypatch.setattr(runner_module, "read_batch", and_then_something_lands)
     async with following(log) as runner:
         assert await runner.reached(1, 5)
 
@@ -284,13 +284,13 @@ async def test_a_hole_in_the_log_stops_it_loudly_and_readiness_says_so(access: A
 
 async def hole_at(log: Log, service: Served, position: int) -> int:
     """Add events up to one past the position, with a hole there before the runner comes by; the head then."""
-    reading, original = asyncio.Event(), runner_module.read_after
+    reading, original = asyncio.Event(), runner_module.read_batch
 
     async def wait_first(*args: Any) -> Any:
         await reading.wait()
         return await original(*args)
 
-    runner_module.read_after = wait_first
+    runner_module.read_batch = wait_first
     try:
         head = 0
         while head <= position:
@@ -307,7 +307,7 @@ async def hole_at(log: Log, service: Served, position: int) -> int:
                 await asyncio.sleep(0.01)
     finally:
         reading.set()
-        runner_module.read_after = original
+        runner_module.read_batch = original
     return head
 
 
