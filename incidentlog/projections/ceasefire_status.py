@@ -40,7 +40,7 @@ class AccordBody(Model):
     zone: Zone = KYIV
 
 
-@projection("ceasefire_status", version=2)
+@projection("ceasefire_status", version=3)
 class CeasefireStatus(Document[AccordBody]):
     """How every ceasefire and agreement stands, in whose view, with the violations claimed; and the headline."""
 

@@ -52,7 +52,7 @@ class Promise(Model):
                 yield from (due, add_days(due, -at_risk_days, self.zone))
 
 
-@projection("commitments", version=2)
+@projection("commitments", version=3)
 class Commitments(Document[Promise]):
     """State, due, days over and progress of every commitment; and the rate at which they are followed through.
 

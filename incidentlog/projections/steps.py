@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import dropwhile
 from typing import Any, Final, cast
 
 from incidentlog.projections.shapes import (
@@ -171,7 +172,7 @@ def _sums(tally: Tally, subject: Subject | None) -> Sums:
 
 
 Shape = tuple[tuple[int, bool], ...]
-"""At which markings a stream may be another member of a document than below, lowest first; at which it is none."""
+"""At which markings a stream may be another member of a document than below, lowest first, and whether it is one."""
 
 
 @dataclass
@@ -292,19 +293,24 @@ class DocumentStep:
         return {key for level in variants if (s := seen_at(variants, level)) for key in self.document.keys(s)}
 
     def _shape(self, key: str, variants: Variants) -> Shape:
-        seen = ((level, seen_at(variants, level)) for level in sorted(variants))
-        return tuple((level, s is not None and key in self.document.keys(s)) for level, s in seen)
+        parts = ((level, self._is_part(key, seen_at(variants, level))) for level in sorted(variants))
+        return tuple(dropwhile(lambda part: not part[1], parts))
+
+    def _is_part(self, key: str, subject: Subject | None) -> bool:
+        return subject is not None and key in self.document.keys(subject)
 
     def _fold(self, key: str, members: Members, change: Change, stood: set[int]) -> None:
         present = set(members.levels)
         for level in sorted(present):
-            # What is marked higher must not show by the position of a change either.
-            if level in stood and seen_at(change.before, level) == seen_at(change.after, level):
+            # What is marked higher must not show by the position of a change either, nor what is no part of it there.
+            before, after = seen_at(change.before, level), seen_at(change.after, level)
+            if not (self._is_part(key, before) or self._is_part(key, after)):
+                continue
+            if level in stood and before == after:
                 continue
             body, left_out, on_read = None, max(0, members.count(level) - MEMBERS), False
             if members.subjects is None:
-                own = seen_at(change.after, level)
-                fold_visible(self.document, key, [] if own is None else [own])  # what cannot be folded shows here
+                fold_visible(self.document, key, [] if after is None else [after])  # what cannot be folded shows here
                 on_read = members.count(level) > 0
             else:
                 body = fold_visible(self.document, key, visible(members.subjects, level))
@@ -312,7 +318,7 @@ class DocumentStep:
             self.versions.append(
                 DocumentVersion(change.position, level, key, body, restated, left_out=left_out, on_read=on_read)
             )
-        for level in sorted(set(change.levels) - present):
+        for level in sorted(stood - present):
             self.versions.append(DocumentVersion(change.position, level, key, None, change.restated(level), gone=True))
 
 

@@ -48,7 +48,7 @@ async def names_of(
     return {(r["dimension"], r["value"]): r["name"] for r in rows}
 
 
-async def event_id_at(pool: Pool | Connection, position: int) -> UUID | None:
-    """Which event is at a position."""
-    found: UUID | None = await pool.fetchval(query("live", "event_id"), position)
+async def event_id_at(pool: Pool | Connection, position: int, clearance: int) -> UUID | None:
+    """Which event is at a position; None where the clearance does not cover it."""
+    found: UUID | None = await pool.fetchval(query("live", "event_id"), position, clearance)
     return found

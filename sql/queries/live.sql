@@ -35,6 +35,7 @@ WHERE build = $1 AND dimension = ANY($2) AND value = ANY($3) AND level <= $4 AND
 ORDER BY dimension, value, position, level
 
 -- name: event_id
--- The event at a position.
+-- The event at a position, if a clearance covers it.
 -- $1 position bigint
-SELECT event_id FROM events WHERE position = $1
+-- $2 clearance smallint
+SELECT event_id FROM events WHERE position = $1 AND tlp <= $2
