@@ -15,11 +15,11 @@ from typing import Any, Final, NoReturn
 import orjson
 import structlog
 
+from incidentlog.runner.portion import NEVER, Ends
 from incidentlog.runner.progress import Progress
-from incidentlog.runner.rebuilder import Rebuilder
+from incidentlog.runner.rebuilder import Rebuilder, read_under_way
 from incidentlog.runner.runner import RETRY_SECONDS, Runner
 from incidentlog.runner.wakeup import Wakeup
-from incidentlog.store.builds import read_builds
 from incidentlog.store.connect import Access, Pool, heed_cancelling, lost, told
 from incidentlog.subjects.registry import ALWAYS_CLEAR
 
@@ -31,6 +31,7 @@ STOP_SECONDS: Final = 5.0
 GC_THRESHOLDS: Final = (200_000, 50, 100)
 """What is folded is remembered, and has no cycles: by default the collector looks through all of it again and again,
 which took three times as long as the folding."""
+PROGRAM: Final = "incidentlog.runner"
 LOOK_SECONDS: Final = 0.5
 """How often it looks whether something is to be built."""
 
@@ -49,7 +50,8 @@ class RunnerApart(Progress):
         """
         super().__init__()
         self._grown, self._learn = grown, learn
-        self._start = _start_line(access, log_level, "live")
+        self._access, self._log_level = access, log_level
+        self._ends = NEVER
 
     async def run(self) -> None:
         """Keep a runner at work until cancelled."""
@@ -64,21 +66,30 @@ class RunnerApart(Progress):
                 log.warning("learning_interrupted", error=told(error))
             finally:
                 await _end(process)
-            self.failure = f"the runner ended with {process.returncode}"
-            log.error("runner_ended", exit_code=process.returncode)
+            self._ends = self._ends.again(self.position)
+            self.failure = self._ending or f"the runner ended with {process.returncode}"
+            log.error("runner_ended", exit_code=process.returncode, position=self.position, times=self._ends.times)
             await asyncio.sleep(RETRY_SECONDS)
+
+    @property
+    def _ending(self) -> str | None:
+        """That it keeps ending, where it does: until it gets on, one that was just started is no better."""
+        times, position = self._ends.times, self._ends.position
+        return f"the runner keeps ending: {times} times at position {position}" if times > 1 else None
 
     async def _converse(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
-        process.stdin.write(self._start + b"\n")
+        process.stdin.write(_start_line(self._access, self._log_level, "live", self._ends))
         await self._learn()  # what one that died had no time to tell
         telling = asyncio.create_task(self._tell(process.stdin))
         try:
             async for line in process.stdout:
                 told = orjson.loads(line)
-                self.failure = told["failure"]
                 if told["registered"]:
                     await self._learn()
+                if told["position"] > self._ends.position or told["idle"]:
+                    self._ends = NEVER
+                self.failure = told["failure"] or self._ending
                 self.move(told["position"])
         finally:
             telling.cancel()
@@ -97,40 +108,54 @@ class RebuilderApart:
 
     def __init__(self, access: Access, pool: Pool, *, log_level: str = "info") -> None:
         self._pool = pool
-        self._start = _start_line(access, log_level, "building")
+        self._access, self._log_level = access, log_level
+        self._ends = NEVER
 
     async def run(self) -> None:
         """Look now and then whether there is something to build, and see to it, until cancelled."""
+        failed = False
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                if not any(b.state == "building" and b.wanted for b in await read_builds(self._pool)):
-                    continue
+                position = await self._position()
             except Exception as error:
                 heed_cancelling()
                 if not lost(error):
                     raise
                 log.warning("looking_interrupted", error=told(error))
                 continue
+            if position is None:
+                self._ends = NEVER
+                continue
+            if failed:
+                self._ends = self._ends.again(position)
+                log.error("rebuilder_ended", position=position, times=self._ends.times)
             process = await _spawn()
             try:
                 assert process.stdin is not None  # noqa: S101 - it is a pipe
-                process.stdin.write(self._start + b"\n")
+                process.stdin.write(_start_line(self._access, self._log_level, "building", self._ends))
                 await process.wait()
             finally:
                 await _end(process)
+            failed = process.returncode != 0
+
+    async def _position(self) -> int | None:
+        """Where the rebuilder goes on; None where nothing is to be built."""
+        under_way = await read_under_way(self._pool)
+        return under_way[0].position if under_way else None
 
 
-def _start_line(access: Access, log_level: str, work: str) -> bytes:
+def _start_line(access: Access, log_level: str, work: str, ends: Ends) -> bytes:
     where = {"dsn": access.dsn("runner"), "schema": access.schema, "pooled": access.pooled}
-    return orjson.dumps({**where, "log_level": log_level, "work": work})
+    how = {"log_level": log_level, "work": work, "ended_at": ends.position, "ended": ends.times}
+    return orjson.dumps({**where, **how}) + b"\n"
 
 
 async def _spawn() -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "incidentlog.runner",
+        PROGRAM,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is the service's to answer
@@ -159,14 +184,15 @@ async def serve_apart(configure_logging: Callable[[str], None]) -> None:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     access = Access(start["dsn"], schema=start["schema"], pooled=start["pooled"])
+    ends = Ends(start["ended_at"], start["ended"])
     if start["work"] == "building":
-        await _rebuild(access, down)
+        await _rebuild(access, down, ends)
     grown, registered = Wakeup(), [False]
 
     def changed(changes: Any) -> None:
         registered[0] = registered[0] or any(c.stream.partition(":")[0] in ALWAYS_CLEAR for c in changes)
 
-    runner = Runner(access, grown, changed)
+    runner = Runner(access, grown, changed, ends=ends)
     async with asyncio.TaskGroup() as work:
         work.create_task(runner.run())
         work.create_task(_report(runner, registered))
@@ -177,8 +203,8 @@ async def serve_apart(configure_logging: Callable[[str], None]) -> None:
             _leave()
 
 
-async def _rebuild(access: Access, down: asyncio.StreamReader) -> NoReturn:
-    done = asyncio.create_task(Rebuilder(access).run(until_done=True))
+async def _rebuild(access: Access, down: asyncio.StreamReader, ends: Ends) -> NoReturn:
+    done = asyncio.create_task(Rebuilder(access, ends=ends).run(until_done=True))
     gone = asyncio.create_task(down.read())
     await asyncio.wait([done, gone], return_when=asyncio.FIRST_COMPLETED)
     _leave()
@@ -196,7 +222,9 @@ def _leave() -> NoReturn:
 async def _report(runner: Runner, registered: list[bool]) -> None:
     while True:
         ticket = runner.progressed.ticket()
-        said = {"position": runner.position, "failure": runner.failure, "registered": registered[0]}
+        said = {
+            "position": runner.position, "failure": runner.failure, "idle": runner.idle, "registered": registered[0],
+        }  # fmt: skip
         registered[0] = False
         try:
             sys.stdout.buffer.write(orjson.dumps(said) + b"\n")

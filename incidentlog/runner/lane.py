@@ -45,18 +45,28 @@ class GapError(AssertionError):
     """The log is not dense after the checkpoint. This cannot happen; going on would give wrong numbers."""
 
 
+class DoomedError(RuntimeError):
+    """The process ended each time that this was taken in."""
+
+
 class Lane:
     """Takes in batches of the log, each in one transaction.
 
     To be dropped when one fails: what it remembers may be ahead of what is written.
     """
 
-    def __init__(self, connection: Connection, builds: Sequence[Build], zone: str) -> None:
-        """`builds` share a position, a state and the subjects that they are made of."""
+    def __init__(
+        self, connection: Connection, builds: Sequence[Build], zone: str, *, doomed: int | None = None
+    ) -> None:
+        """`builds` share a position, a state and the subjects that they are made of.
+
+        `doomed` is the position of an event with which the process ended time and again: the projections do without.
+        """
         assert len({(b.position, b.state, b.base) for b in builds}) == 1, builds  # noqa: S101 - chosen so
         self.builds = list(builds)
         self._connection = connection
         self._zone = zone
+        self._doomed = doomed
         self._families = Families()
         self._steps: dict[int, TallyStep | DocumentStep] = {
             b.build: TallyStep(p) if isinstance(p, Tally) else DocumentStep(p, {})
@@ -81,7 +91,7 @@ class Lane:
         expected = range(self.position + 1, self.position + 1 + len(events))
         if [e.position for e in events] != list(expected):
             raise GapError(f"after position {self.position} come {[e.position for e in events[:3]]}")
-        events = _as_heavy_as(events, BATCH_BYTES)
+        events = events[:1] if events[0].position == self._doomed else _as_heavy_as(events, BATCH_BYTES)
         await self._remember(events)
         events = self._as_much_work_as(events, BATCH_WORK)
         changes = list(self._families.changes(events, self._zone))
@@ -178,6 +188,7 @@ class Lane:
                 step.bookings, step.names = made.bookings, made.names
             else:
                 step.versions, step.memberships = made.versions, made.memberships
+            if isinstance(step, DocumentStep) and first != self._doomed:
                 await self._load(build, step, touched_keys(step.document, ours))
             for parked in retried.get(build.build, ()):
                 await self._retry(build, step, parked, first, made)
@@ -213,7 +224,7 @@ class Lane:
             if change.stream in aside:
                 continue
             try:
-                step.apply(change)
+                self._apply(step, change)
             except Exception as error:
                 if projection.poison == "stop":
                     raise
@@ -223,6 +234,11 @@ class Lane:
                 made.parked.append(Parked(build.build, change.stream, change.position, None, level, _reason(error)))
                 if isinstance(step, DocumentStep):
                     step.leave_out(change.stream)
+
+    def _apply(self, step: TallyStep | DocumentStep, change: Change) -> None:
+        if change.position == self._doomed:
+            raise DoomedError("the process ended with it time and again")
+        step.apply(change)
 
     async def _retried(self) -> Mapping[int, Sequence[Parked]]:
         wished: dict[int, list[Parked]] = {}

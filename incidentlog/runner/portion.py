@@ -1,5 +1,13 @@
 """How much is taken in at once."""
 
+from dataclasses import dataclass
+from typing import Final
+
+SHARE: Final = 32
+"""By how much less is taken in at once after the process ended, each time."""
+ENDS: Final = 3
+"""After how many ends of the process at one position the event that follows is not taken in as others are."""
+
 
 class Portion:
     """A number of events that is halved after a batch that did not go through, and grows with those that do.
@@ -8,10 +16,10 @@ class Portion:
     is doubled, to catch up soon; a large one grows by tenths: doubled it would be too much again at once.
     """
 
-    def __init__(self, most: int) -> None:
-        """`most` is the number to begin with, and the largest."""
+    def __init__(self, most: int, size: int | None = None) -> None:
+        """`most` is the largest; `size` the number to begin with, the largest where none is given."""
         self._most = most
-        self.size = most
+        self.size = most if size is None else max(1, min(most, size))
 
     def shrink(self) -> None:
         """A batch did not go through: less next time, at least one."""
@@ -21,3 +29,27 @@ class Portion:
         """A batch went through: more next time."""
         more = self.size if self.size < self._most // 4 else max(1, self.size // 10)
         self.size = min(self._most, self.size + more)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """How often in a row a process ended at one position, and how it is to go on from there."""
+
+    position: int = 0
+    times: int = 0
+
+    def again(self, position: int) -> "Ends":
+        """It ended once more, at a position."""
+        return Ends(position, self.times + 1 if position == self.position else 1)
+
+    def portion(self, most: int) -> int:
+        """How many events to begin with: after two ends with one, so that it shows which one it is."""
+        return int(max(1, most // SHARE**self.times))
+
+    @property
+    def doomed(self) -> int | None:
+        """The position of the event with which it ended time and again; None while that is not known."""
+        return self.position + 1 if self.times >= ENDS else None
+
+
+NEVER: Final = Ends()

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from incidentlog.runner.lane import Lane
-from incidentlog.runner.portion import Portion
+from incidentlog.runner.portion import NEVER, Ends, Portion
 from incidentlog.store.builds import (
     Build,
     SupersededError,
@@ -20,7 +20,7 @@ from incidentlog.store.builds import (
     read_builds,
     release,
 )
-from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
+from incidentlog.store.connect import Access, Connection, Pool, heed_cancelling, lost, told
 from incidentlog.store.read import read_batch, read_head, read_log
 from incidentlog.subjects.recorded import Recorded
 
@@ -39,11 +39,13 @@ log = structlog.get_logger(__name__)
 class Rebuilder:
     """Brings builds that are under way to the head, and switches to them there. It can be killed at any point."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, *, ends: Ends = NEVER) -> None:
+        """`ends` says how often the process ended where this one begins."""
         self._access = access
         self._node: UUID = uuid4()
         self.failure: str | None = None
-        self._portion = Portion(PAGE)
+        self._portion = Portion(PAGE, ends.portion(PAGE))
+        self._doomed = ends.doomed
 
     async def run(self, *, until_done: bool = False) -> None:
         """Build whatever is to be built; for ever, or until nothing is."""
@@ -76,7 +78,7 @@ class Rebuilder:
         lane: Lane | None = None
         loop = asyncio.get_running_loop()
         while True:
-            under_way = await _under_way(reading)
+            under_way = await read_under_way(reading)
             self.failure = None
             if not under_way and until_done:
                 return True
@@ -88,7 +90,7 @@ class Rebuilder:
                 lane = None
                 continue
             if lane is None:
-                lane = Lane(connection, under_way, zone)
+                lane = Lane(connection, under_way, zone, doomed=self._doomed)
                 log.info("building", builds=[b.projection for b in under_way], position=lane.position)
             started = loop.time()
             switched = await self._step(connection, reading, lane)
@@ -132,7 +134,7 @@ async def _goal(connection: Connection, active: Iterable[Build]) -> int:
     return max(followed) if followed else (await read_head(connection)).position
 
 
-async def _under_way(connection: Connection) -> Sequence[Build]:
+async def read_under_way(connection: Pool | Connection) -> Sequence[Build]:
     """The builds to take on: those that are least far, on the oldest subjects."""
     building = [b for b in await read_builds(connection) if b.state == "building" and b.wanted]
     if not building:

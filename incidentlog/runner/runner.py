@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from incidentlog.runner.lane import GapError, Lane
-from incidentlog.runner.portion import Portion
+from incidentlog.runner.portion import NEVER, Ends, Portion
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.builds import Build, SupersededError, active_builds, begin_builds, lease, release
@@ -41,16 +41,27 @@ class Runner(Progress):
     """
 
     def __init__(
-        self, access: Access, grown: Wakeup, on_changes: Callable[[Sequence[Change]], None] | None = None
+        self,
+        access: Access,
+        grown: Wakeup,
+        on_changes: Callable[[Sequence[Change]], None] | None = None,
+        *,
+        ends: Ends = NEVER,
     ) -> None:
-        """`grown` rings when the log may have grown; `on_changes` is told what each committed batch changed."""
+        """`grown` rings when the log may have grown; `on_changes` is told what each committed batch changed.
+
+        `ends` says how often the process ended where this one begins.
+        """
         super().__init__()
         self._access = access
         self._grown = grown
         self._on_changes = on_changes
         self._node: UUID = uuid4()
         self._renewed = 0.0
-        self._portion = Portion(PAGE)
+        self._portion = Portion(PAGE, ends.portion(PAGE))
+        self._doomed = ends.doomed
+        self.idle = False
+        """Whether there was nothing to take in when it looked last."""
 
     async def run(self) -> None:
         """Keep up until cancelled; what fails is said in `failure`, and tried again."""
@@ -104,7 +115,7 @@ class Runner(Progress):
                 continue
             size = self._portion.size
             batch = await read_batch(connection, lane.position, size)
-            started = time.monotonic()
+            started, self.idle = time.monotonic(), not batch
             if batch:
                 changes = await lane.take(batch)
                 self._portion.grow()
@@ -137,7 +148,7 @@ class Runner(Progress):
         builds = await _ours(connection)
         if not builds:
             return None
-        lane = Lane(connection, builds, zone)
+        lane = Lane(connection, builds, zone, doomed=self._doomed)
         self.move(lane.position)
         return lane
 

@@ -27,9 +27,11 @@ from hypothesis.stateful import (
 
 from incidentlog.embedded import Server
 from incidentlog.errors import Problem
+from incidentlog.projections import steps as steps_module
 from incidentlog.projections.afresh import Afresh
 from incidentlog.projections.shapes import PROJECTIONS, Tally
 from incidentlog.runner import Runner
+from incidentlog.runner import lane as lane_module
 from incidentlog.runner import runner as runner_module
 from incidentlog.store.derive import read_variant
 from incidentlog.subjects.fold import RED
@@ -45,6 +47,9 @@ INSTANTS = st.sampled_from([datetime(2025, 5, 10, 9, tzinfo=UTC), datetime(2025,
 LEVELS = st.sampled_from([0, 2, RED])
 MARKS = st.sampled_from(["CLEAR", "CLEAR", "CLEAR", "AMBER", "RED"])
 PICKS = st.integers(0, 10_000)
+BOUNDS = [
+    (steps_module, "FEW"), *((lane_module, name) for name in ("BATCH_WORK", "STREAMS_BYTES", "MEMBERS_BYTES"))
+]  # fmt: skip
 CLEAR = {"policy", "place", "actor", "source", "audit"}
 
 
@@ -70,10 +75,13 @@ class Histories(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------------------------------ what happens
 
-    @initialize(page=st.integers(1, 9), said=EVENTS)
-    def begin(self, page: int, said: Event) -> None:
-        """An empty log, read a few events at a time."""
+    @initialize(page=st.integers(1, 9), few=st.integers(0, 4), small=st.booleans(), said=EVENTS)
+    def begin(self, page: int, few: int, said: Event, *, small: bool) -> None:
+        """An empty log, read a few events at a time; with little remembered, and documents folded on read."""
         runner_module.PAGE = page  # type: ignore[misc] # the test's own
+        steps_module.FEW = few  # type: ignore[misc]
+        lane_module.BATCH_WORK = 3 if small else 50_000  # type: ignore[misc]
+        lane_module.STREAMS_BYTES = lane_module.MEMBERS_BYTES = 10_000 if small else 2**20  # type: ignore[misc]
         self.run(self.log.clear(*LOG, *DERIVED))
         self.following = following(self.log)
         self.runner = self.run(self.following.__aenter__())
@@ -244,6 +252,8 @@ def test_live_rebuilt_and_folded_afresh_are_the_same_and_no_answer_changes(
     used_log: tuple[asyncio.AbstractEventLoop, Log], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(runner_module, "PAGE", 1_000)
+    for module, name in BOUNDS:  # what each history sets is taken back
+        monkeypatch.setattr(module, name, getattr(module, name))
     Histories.loop, Histories.log = used_log
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Histories,

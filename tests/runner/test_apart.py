@@ -131,3 +131,40 @@ async def answering(service: Served, builds: set[int]) -> bool:
     """Whether these builds are what answers."""
     told = (await service.get("/v1/builds")).json["builds"]
     return builds <= {b["build"] for b in told if b["state"] == "active"}
+
+
+@pytest.fixture
+async def dying(access: Access, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest):
+    """A service whose runner and rebuilder are killed by what they take in."""
+    monkeypatch.setattr(apart, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(apart, "PROGRAM", "tests.runner.dying")
+    monkeypatch.setenv("DYING", request.param)
+    async with serving(access, settings=Settings(log_level="error"), runner_apart=True) as served:
+        yield served
+
+
+@pytest.mark.parametrize("dying", ["stream"], indirect=True)
+async def test_what_ends_it_three_times_is_set_aside_and_until_then_readiness_says_that_it_keeps_ending(dying: Served):
+    told = set[str]()
+
+    async def watch() -> None:
+        while True:
+            told.add((await dying.get("/readyz?verbose")).json["checks"]["projections"])
+            await asyncio.sleep(0.01)
+
+    watching = asyncio.create_task(watch())
+    await dying.bulk(*(strike() for _ in range(2)), strike(stream="strike:deadly"), *(strike() for _ in range(3)))
+    assert await seen(dying, 6) == 5
+    watching.cancel()
+    assert "the runner keeps ending: 2 times at position 2" in told
+    answer = await dying.get("/v1/projections/city_incidents")
+    assert answer.json["incomplete"] == 1
+    assert (await dying.get("/v1/subjects/strike:deadly")).status == 200
+    assert (await dying.get("/readyz?verbose")).json["checks"]["projections"] == "ok"
+
+
+@pytest.mark.parametrize("dying", ["many"], indirect=True)
+async def test_after_an_end_it_takes_in_less_at_once(dying: Served):
+    await dying.bulk(*(strike() for _ in range(60)))
+    assert await seen(dying, 60) == 60
+    assert "incomplete" not in (await dying.get("/v1/projections/city_incidents")).json
