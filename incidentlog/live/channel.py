@@ -244,7 +244,7 @@ class Channel:
                 return
             plan = await self._view.read(connection, start.position, upto, at)
             mark = plan.mark
-            event_id = None if mark is None else await event_id_at(connection, mark.position)
+            event_id = None if mark is None else await event_id_at(connection, mark.position, self._view.clearance)
         to = Cursor(upto, max(at, self.cursor.at))
         delta = self._view.apply(plan, to.at)
         cause = Cause(upto, "clock") if mark is None else _cause(mark, event_id)
@@ -419,7 +419,7 @@ class Channel:
                     continue
                 missed = await self._view.missed(connection, since, now)
                 mark = missed.mark
-                event_id = None if mark is None else await event_id_at(connection, mark.position)
+                event_id = None if mark is None else await event_id_at(connection, mark.position, self._view.clearance)
                 break
         else:
             raise ProjectionLagging(f"{self.name} moves too fast to come back to")

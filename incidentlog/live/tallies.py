@@ -41,6 +41,11 @@ class TallyView:
         """A view that has read nothing yet."""
         return cls(Sums(tally, build, grouping, clearance))
 
+    @property
+    def clearance(self) -> int:
+        """Up to which marking its readers see."""
+        return self.sums.clearance
+
     async def load(self, connection: Connection, upto: int, at: datetime) -> None:
         """All groups as of a cursor."""
         self.apply(await self.read(connection, 0, upto, at), at)

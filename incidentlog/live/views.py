@@ -47,6 +47,11 @@ class View(Protocol):
 
     rows: dict[str, Row]
 
+    @property
+    def clearance(self) -> int:
+        """Up to which marking its readers see."""
+        ...
+
     async def load(self, connection: Connection, upto: int, at: datetime) -> None:
         """Read everything as of a cursor. Raises TooLarge past ROWS."""
         ...

@@ -1,6 +1,6 @@
 """The one step that live running, rebuild, replay and folding afresh share: from a Change to what is written."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, cast
@@ -163,23 +163,38 @@ def _sums(tally: Tally, subject: Subject | None) -> Sums:
     return sums
 
 
+Part = Mapping[int, Subject | None]
+"""What a stream is in a document, at each marking at which it may be another than below; None where it is no part."""
+
+
 @dataclass
 class Members:
     """Which subjects make a document, at each marking: what a fold is given."""
 
-    streams: dict[str, Variants] = field(default_factory=dict)
+    streams: dict[str, Part] = field(default_factory=dict)
 
-    def put(self, stream: str, variants: Variants | None) -> None:
-        """Take a stream in as it is now, or out."""
-        if variants is None:
-            self.streams.pop(stream, None)
+    def put(self, stream: str, part: Part) -> None:
+        """Take a stream in as it is now, or, with no part at any marking, out."""
+        if part:
+            self.streams[stream] = part
         else:
-            self.streams[stream] = variants
+            self.streams.pop(stream, None)
+
+    def seen_at(self, level: int) -> list[Subject]:
+        """What a reader cleared for `level` sees of it, in the order of the streams."""
+        seen = (part_at(part, level) for _, part in sorted(self.streams.items()))
+        return [subject for subject in seen if subject is not None]
 
     @property
-    def levels(self) -> list[int]:
-        """The markings at which the document may differ."""
-        return sorted({level for variants in self.streams.values() for level in variants})
+    def levels(self) -> set[int]:
+        """The markings at which the document may differ from the one below."""
+        return {level for part in self.streams.values() for level in part}
+
+
+def part_at(part: Part, level: int) -> Subject | None:
+    """What a reader cleared for `level` sees of a stream in a document."""
+    own = max((own for own in part if own <= level), default=None)
+    return None if own is None else part[own]
 
 
 @dataclass
@@ -197,54 +212,87 @@ class DocumentStep:
     """Keeps documents up with changes, given the members of every key that they touch."""
 
     document: Document[Any]
-    members: dict[str, Members]
+    members: dict[str, Members] = field(default_factory=dict)
     versions: list[DocumentVersion] = field(default_factory=list)
     memberships: list[Membership] = field(default_factory=list)
+
+    def know(self, subjects: Mapping[str, Mapping[str, Variants]]) -> None:
+        """Take in the members of some documents where the step begins: by key and stream."""
+        for key, streams in subjects.items():
+            members = self.members[key] = Members()
+            for stream, variants in streams.items():
+                members.put(stream, self._part(key, variants))
 
     def apply(self, change: Change) -> None:
         """Fold again every document that the change touches, and note the versions and memberships.
 
         What raises has changed nothing.
         """
-        self.restate(change, self.keys(change.before))
+        self._take(change, self.keys(change.before), None)
 
-    def restate(self, change: Change, before: Collection[str]) -> None:
-        """The same, given the documents that the stream is part of so far."""
+    def restate(self, change: Change, before: Collection[str], level: int) -> None:
+        """The same, given the documents that the stream is part of so far: as what, from a marking on, nobody knows."""
+        self._take(change, before, level)
+
+    def _take(self, change: Change, before: Collection[str], unknown: int | None) -> None:
         after = self.keys(change.after)
         noted = len(self.versions), len(self.memberships)
-        undone: list[tuple[Members, Variants | None]] = []
+        undone: list[tuple[Members, Part]] = []
         try:
             for key in sorted({*before, *after}):
                 members = self.members.setdefault(key, Members())
-                stood = set(members.levels)
-                undone.append((members, members.streams.get(change.stream)))
-                members.put(change.stream, change.after if key in after else None)
+                stood, was, now = members.levels, members.streams.get(change.stream, {}), self._part(key, change.after)
+                undone.append((members, was))
+                members.put(change.stream, now)
                 if (key in before) != (key in after):
                     self.memberships.append(Membership(change.position, key, change.stream, key in after))
-                self._fold(key, members, change, stood)
+                levels = stood | members.levels
+                if unknown is None:
+                    # A reader is told of a change only where the document has another part for it (P5): not where
+                    # something marked higher, or marked for another document, moved the stream.
+                    touched = {n for n in levels if part_at(was, n) != part_at(now, n)}
+                    touched |= stood ^ members.levels
+                else:
+                    touched = {n for n in {*levels, *change.levels} if n >= unknown}
+                self._fold(key, members, change, touched)
         except Exception:
-            for members, variants in undone:
-                members.put(change.stream, variants)
+            for members, part in undone:
+                members.put(change.stream, part)
             del self.versions[noted[0] :], self.memberships[noted[1] :]
             raise
 
-    def leave_out(self, stream: str) -> None:
-        """Fold without a stream from now on."""
+    def leave_out(self, stream: str, level: int) -> None:
+        """Fold from now on without what a stream is from a marking on."""
         for members in self.members.values():
-            members.put(stream, None)
+            if (part := members.streams.get(stream)) is not None:
+                members.put(stream, {own: subject for own, subject in part.items() if own < level})
 
     def keys(self, variants: Variants) -> set[str]:
         """The documents that any variant of a stream is part of."""
         return {key for level in variants if (s := seen_at(variants, level)) for key in self.document.keys(s)}
 
-    def _fold(self, key: str, members: Members, change: Change, stood: set[int]) -> None:
-        present = set(members.levels)
-        for level in sorted(present):
-            # What is marked higher must not show by the position of a change either.
-            if level in stood and seen_at(change.before, level) == seen_at(change.after, level):
+    def _part(self, key: str, variants: Variants) -> Part:
+        """What a stream is in a document. What it is at a marking hangs on nothing that is marked higher."""
+        part: dict[int, Subject | None] = {}
+        below: Subject | None = None
+        for level in sorted(variants):
+            subject = seen_at(variants, level)
+            if subject is not None and key not in self.document.keys(subject):
+                subject = None
+            if subject is not None or below is not None:
+                part[level] = subject
+            below = subject
+        return part
+
+    def _fold(self, key: str, members: Members, change: Change, levels: Iterable[int]) -> None:
+        """Note the document's versions at some markings; where a marking is there no more, that it is gone."""
+        present = members.levels
+        for level in sorted(levels):
+            if level not in present:
+                gone = DocumentVersion(change.position, level, key, None, change.restated(level), gone=True)
+                self.versions.append(gone)
                 continue
-            visible = [seen_at(v, level) for _, v in sorted(members.streams.items())]
-            subjects = [s for s in visible if s is not None and key in self.document.keys(s)]
+            subjects = members.seen_at(level)
             left_out = max(0, len(subjects) - MEMBERS)
             if left_out:
                 subjects = _newest(subjects)
@@ -252,8 +300,6 @@ class DocumentStep:
             self.versions.append(
                 DocumentVersion(change.position, level, key, body, change.restated(level), left_out=left_out)
             )
-        for level in sorted(set(change.levels) - present):
-            self.versions.append(DocumentVersion(change.position, level, key, None, change.restated(level), gone=True))
 
 
 def _newest(subjects: Sequence[Subject]) -> list[Subject]:
@@ -264,5 +310,5 @@ def _newest(subjects: Sequence[Subject]) -> list[Subject]:
 
 def touched_keys(document: Document[Any], changes: Sequence[Change]) -> set[str]:
     """The keys whose members must be loaded before `changes` are applied."""
-    step = DocumentStep(document, {})
+    step = DocumentStep(document)
     return {k for c in changes for k in step.keys(c.before) | step.keys(c.after)}

@@ -1,13 +1,13 @@
 """Writing what is derived from the log: subjects, ledgers, documents and the checkpoint, in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
 
 from incidentlog.projections.shapes import Booking, DocumentVersion
-from incidentlog.projections.steps import Members, Membership, Name
+from incidentlog.projections.steps import Membership, Name
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import SUBJECTS, Build, Parked, SupersededError
 from incidentlog.store.connect import Connection, Pool
@@ -62,13 +62,15 @@ async def folded_upto(connection: Connection) -> int:
     return position
 
 
-async def read_members(connection: Connection, build: Build, keys: Iterable[str]) -> dict[str, Members]:
-    """The subjects that make some documents where the build stands."""
+async def read_members(
+    connection: Connection, build: Build, keys: Iterable[str]
+) -> Mapping[str, Mapping[str, Variants]]:
+    """The subjects that make some documents where the build stands, by key and stream, each at every marking."""
     found: dict[str, dict[str, dict[int, Subject | Absorbed]]] = {}
     rows = await connection.fetch(query("derive", "members"), build.build, list(keys), build.base, build.position)
     for key, stream, level, body in rows:
         found.setdefault(key, {}).setdefault(stream, {})[level] = read_variant(stream, body)
-    return {key: Members(dict[str, Variants](streams)) for key, streams in found.items()}
+    return found
 
 
 def read_variant(stream: str, body: str) -> Subject | Absorbed:
