@@ -64,13 +64,13 @@ def fold_family(events: Sequence[Recorded], zone: str) -> dict[str, Variants]:
 
 def fold_open(events: Sequence[Recorded], zone: str) -> tuple[dict[str, Variants], Grown | None]:
     """As `fold_family`, and what the next event may be taken into; None where it takes a fold."""
-    marks = _markings(events)
+    marks = markings(events)
     levels = sorted(set(marks.values()))
     answer: dict[str, dict[int, Subject | Absorbed]] = defaultdict(dict)
     families = list[_Family]()
     for level in levels:
         present = {e.stream for e in events if marks[e.event_id] == level}
-        families = [_Family(own, zone) for own in _apart([e for e in events if marks[e.event_id] <= level])]
+        families = [_Family(own, zone) for own in families_of([e for e in events if marks[e.event_id] <= level])]
         for stream, subject in (found for family in families for found in family.subjects().items()):
             # A stream has a variant at this level where one of its own events is marked so, or where a merge that
             # is visible from here on makes its subject another one than the level below shows.
@@ -87,7 +87,7 @@ def merged_streams(e: Recorded) -> Sequence[str]:
     return [s for s in e.envelope.data.absorbed if s != e.stream]
 
 
-def _apart(events: Sequence[Recorded]) -> list[list[Recorded]]:
+def families_of(events: Sequence[Recorded]) -> list[list[Recorded]]:
     """Events by the families that merges among them make.
 
     Streams that only a merge marked higher names together have nothing to do with each other for who may not see it.
@@ -150,7 +150,7 @@ def _begin(first: AnyEffective, zone: str, kind: Subject | type[Subject]) -> dic
     }
 
 
-def _markings(events: Sequence[Recorded]) -> dict[UUID, int]:
+def markings(events: Sequence[Recorded]) -> dict[UUID, int]:
     """Each event's marking: its own, or what the latest `record.remarked` that counts said."""
     marks = {e.event_id: e.tlp for e in events}
     if any(e.type == "record.remarked" for e in events):
@@ -163,6 +163,22 @@ def _markings(events: Sequence[Recorded]) -> dict[UUID, int]:
             if body.data.target in marks:
                 marks[body.data.target] = tlp_level(body.data.tlp)
     return marks
+
+
+def covered(events: Sequence[Recorded], level: int) -> list[Recorded]:
+    """Of events, in position order, those that a reader cleared for `level` sees once all of them are known."""
+    marks = markings(events)
+    return [e for e in events if marks[e.event_id] <= level]
+
+
+def marking(events: Sequence[Recorded]) -> set[UUID]:
+    """Of events, in position order, those that say how others are marked, and what is said of these."""
+    found: set[UUID] = set()
+    for e in events:
+        said = None if e.envelope is None else e.envelope.data
+        if isinstance(said, RecordRemarked) or (isinstance(said, Targeting) and said.target in found):
+            found.add(e.event_id)
+    return found
 
 
 @dataclass
