@@ -27,8 +27,8 @@ OF_THE_LOG: Final = frozenset({"head", "from", "to", "to_position", "position", 
 """Members that say how far a log was read."""
 BASIS: Final = frozenset({"basis", "end"})
 """What says how far a log was read, with the members of the same names."""
-ELSEWHERE: Final = frozenset({"recorded_at", "epoch", "id_of_log", "trace_id", "server", "server_at"})
-"""Members that two logs with the same events do not share."""
+ELSEWHERE: Final = frozenset({"recorded_at", "trace_id", "stream_version"})
+"""Members that two logs with the same events do not share; a stream's versions are as dense as positions."""
 _NAMED: Final = re.compile(r"((?:after|position|from|to)(?:=|%3D| ))(\d+)")
 
 
@@ -82,11 +82,23 @@ class Pair:
     hidden: Side
     plain: Side
 
-    async def get(self, path: str, *, plain_positions: Mapping[str, int] | None = None, **params: Any) -> Any:
-        """The same question to both; fails unless the answers are equal. `plain_positions` are those of events."""
+    async def get(
+        self,
+        path: str,
+        *,
+        plain_positions: Mapping[str, int] | None = None,
+        just_before: Mapping[str, int] | None = None,
+        **params: Any,
+    ) -> Any:
+        """The same question to both; fails unless the answers are equal.
+
+        `plain_positions` are those of events in the plain log; `just_before` are of what comes before such an event:
+        in the other log that may be hidden.
+        """
         answers = []
         for side in (self.hidden, self.plain):
             own = {name: side.at(position) for name, position in (plain_positions or {}).items()}
+            own |= {name: side.at(position) - 1 for name, position in (just_before or {}).items()}
             answers.append((side, await side.get(path, **params, **own)))
         told = [(a.status, side.same(a.json)) for side, a in answers]
         assert told[0] == told[1], (path, params)

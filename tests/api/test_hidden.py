@@ -49,6 +49,8 @@ async def test_a_diff_lists_no_projection_and_no_row_at_a_hidden_position(moved:
     for about in ({}, {"projection": "positions_board"}, {"subject": "statement:b"}):
         for positions in RECORDED:
             await moved.get("/v1/diff", plain_positions=positions, at="2026-01-01", **about)
+        hidden = {"plain_positions": {"from_position": 2}, "just_before": {"to_position": 3}}
+        await moved.get("/v1/diff", at="2026-01-01", **hidden, **about)
         known = {"from_known": "2025-11-19", "to_known": "2026-02-01", "basis": "reported"}
         await moved.get("/v1/diff", at="2026-01-01", **known, **about)
 
