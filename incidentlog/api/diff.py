@@ -319,7 +319,7 @@ async def _of_subject(request: web.Request, service: Service, pair: Pair) -> web
 async def _subject(service: Service, pair: Pair, stream: str) -> tuple[State, State, Positions]:
     """What stood of a stream before and after, and the positions between at which it became another."""
     if pair.later.by == "reported":
-        old, new = [await read_family(service, stream, m) for m in (pair.earlier, pair.later)]
+        old, new = [await read_family(service, stream, m, pair.clearance) for m in (pair.earlier, pair.later)]
         states = [await fold_subjects(service, events) for events in (old, new)]
         before, after = (variant_at(own.get(stream, {}), pair.clearance) for own in states)
         came = {e.position for e in new if e.tlp <= pair.clearance} - {e.position for e in old}
@@ -369,8 +369,8 @@ async def _everything_reported(
     service: Service, pair: Pair, after: str | None, limit: int
 ) -> tuple[Found, dict[str, int]]:
     narrower = "ask about one subject, or about a projection"
-    earlier = await fold_events(service, pair.earlier, narrower)
-    later = await fold_events(service, pair.later, narrower)
+    earlier = await fold_events(service, pair.earlier, narrower, pair.clearance)
+    later = await fold_events(service, pair.later, narrower, pair.clearance)
     came = later.since(earlier)
     changes = [c for c in later.afresh.changes if c.position in came]
     seen = later.since(earlier, pair.clearance)

@@ -27,6 +27,7 @@ from incidentlog.runner import Wakeup
 from incidentlog.shares import Shares
 from incidentlog.store.connect import heed_cancelling, lost
 from incidentlog.store.read import LogIdentity, read_head
+from incidentlog.store.replay import occurred_at
 from incidentlog.subjects.values import start_instant
 
 REPLAYS: Final = 32
@@ -121,8 +122,8 @@ async def replay(request: web.Request) -> web.StreamResponse:
     if upto > head:
         detail = f"the log is at position {head}"
         raise BadRequest(detail, errors=[Fault("/at_position", "ahead_of_log", detail)], position=head)
-    if asked.by == "occurred" and asked.after > upto:
-        raise BadRequest(errors=[Fault("/after", "ahead_of_log", f"nothing is at position {asked.after} then")])
+    if asked.by == "occurred" and asked.after:
+        await _refuse_unseen(service, asked, upto, reader.clearance)
     span = Span(asked.by, asked.since, asked.until, asked.after, upto)
     with request.app[KEY].place(reader):
         request[POSITION] = upto
@@ -130,6 +131,15 @@ async def replay(request: web.Request) -> web.StreamResponse:
         given = request.headers.get("Authorization")
         pass_ = Pass(reader, None if given is None else token_of(given), service.keys.follower)
         return await _Stream(request, service, asked, span).run(pass_)
+
+
+async def _refuse_unseen(service: Service, asked: Asked, upto: int, clearance: int) -> None:
+    """Go on after no event but one that the reader was told: where another is in the order says when it happened."""
+    pointer = "/Last-Event-ID" if asked.resumed else "/after"
+    if asked.after > upto:
+        raise BadRequest(errors=[Fault(pointer, "ahead_of_log", f"nothing is at position {asked.after} then")])
+    if await occurred_at(service.pool, asked.after, clearance) is None:
+        raise BadRequest(errors=[Fault(pointer, "unknown_event", f"no event at position {asked.after} was told")])
 
 
 class _Stream:

@@ -17,7 +17,15 @@ from incidentlog.store.answer import SubjectVersion
 from incidentlog.store.derive import read_links
 from incidentlog.store.read import read_reported, read_reported_of
 from incidentlog.subjects.change import Families
-from incidentlog.subjects.fold import RED, Variants, fold_family
+from incidentlog.subjects.fold import (
+    RED,
+    Variants,
+    covered,
+    families_of,
+    fold_family,
+    marking,
+    merged_streams,
+)
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.subject import Absorbed, Subject
 
@@ -64,29 +72,40 @@ class Folded:
 
 async def fold_reported(service: Service, projection: Tally | Document[Any], moment: Moment, clearance: int) -> Folded:
     """A projection of what was reported by then. Raises as `fold_events`."""
-    fold = await fold_events(service, moment, LOCALLY.format(projection.name))
+    fold = await fold_events(service, moment, LOCALLY.format(projection.name), clearance)
     return Folded(service, fold, projection, moment.at, clearance)
 
 
-async def fold_events(service: Service, moment: Moment, otherwise: str) -> Fold:
-    """The fold of what was reported by then.
+async def fold_events(service: Service, moment: Moment, otherwise: str, clearance: int) -> Fold:
+    """The fold of what was reported by then, as far as a clearance sees it.
 
     Raises TooLarge where it would hold up others for too long, with what to do `otherwise`, and Overloaded where others
-    are folding. All events are read, and the markings applied by the fold: one may be marked otherwise than it was.
+    are folding.
     """
     events = await read_reported(
-        service.pool, upto=moment.position, reported_by=known(moment), clearance=RED, limit=REPORTED + 1
+        service.pool, upto=moment.position, reported_by=known(moment), clearance=clearance, limit=REPORTED + 1
     )
     if len(events) > REPORTED:
         raise TooLarge(f"over {REPORTED} events were reported by then, too many to fold in a request: {otherwise}")
-    if _steps(events) > STEPS:
+    seen = await apart(service, lambda: covered(events, clearance))
+    if _steps(seen) > STEPS:
         raise TooLarge(f"streams of very many events are too much to fold in a request: {otherwise}")
-    return Fold(events, await apart(service, lambda: Afresh(events, service.log.zone)))
+    needed = _needed(events, seen)
+    return Fold(needed, await apart(service, lambda: Afresh(needed, service.log.zone)))
+
+
+def _needed(events: Sequence[Recorded], seen: Sequence[Recorded]) -> list[Recorded]:
+    """Of events what a reader needs folded who sees some of them: these, and what says how they are marked.
+
+    Neither the answer nor its cost, nor that there is none, hangs on anything else that the reader may not see.
+    """
+    ids = {e.event_id for e in seen} | marking(events)
+    return [e for e in events if e.event_id in ids]
 
 
 async def subject_reported(service: Service, stream: str, moment: Moment, clearance: int) -> Subject | None:
     """What a stream's events reported by then add up to; the survivor's, where a merge among them took it (R4)."""
-    variants = await fold_subjects(service, await read_family(service, stream, moment))
+    variants = await fold_subjects(service, await read_family(service, stream, moment, clearance))
     while True:
         state = variant_at(variants.get(stream, {}), clearance)
         if not isinstance(state, Absorbed):
@@ -101,9 +120,10 @@ async def history_reported(
 
     Raises TooLarge for a stream of very many events: each version is a fold of its own.
     """
-    events = await read_family(service, stream, moment)
-    if _steps(events) > STEPS:
-        detail = f"{len(events)} events: too many versions to fold in a request"
+    events = await read_family(service, stream, moment, clearance)
+    seen = await apart(service, lambda: covered(events, clearance))
+    if _steps(seen) > STEPS:
+        detail = f"{len(seen)} events: too many versions to fold in a request"
         raise TooLarge(f"{detail}; ask for the subject itself at the positions that matter, with at_position")
     versions = await apart(service, lambda: list(_versions(events, service.log.zone, stream, clearance)))
     return [v for v in versions if v.from_position > after][:limit]
@@ -141,16 +161,27 @@ def known(moment: Moment) -> datetime:
     return moment.known_at or moment.at
 
 
-async def read_family(service: Service, stream: str, moment: Moment) -> list[Recorded]:
-    """The events reported by then of a stream and of those that merges connect it with. Raises TooLarge."""
+async def read_family(service: Service, stream: str, moment: Moment, clearance: int) -> list[Recorded]:
+    """The events reported by then of a stream and of those that merges connect it with, as far as a clearance sees.
+
+    Among them is what says how they are marked, of any marking. Raises TooLarge.
+    """
     links = await read_links(service.pool, [stream], moment.position)
     streams = {stream, *(s for link in links for s in link)}
     events = await read_reported_of(
-        service.pool, streams, upto=moment.position, reported_by=known(moment), limit=REPORTED + 1
+        service.pool, streams, upto=moment.position, reported_by=known(moment), clearance=clearance, limit=REPORTED + 1
     )
     if len(events) > REPORTED:
         raise TooLarge(f"{stream} and what is merged with it have over {REPORTED} events")
-    return events
+    return await apart(service, lambda: _family_of(stream, events, clearance))
+
+
+def _family_of(stream: str, events: Sequence[Recorded], clearance: int) -> list[Recorded]:
+    """Of events those of a stream's family, as far as a clearance sees, and what says how they are marked."""
+    families = families_of(covered(events, clearance))
+    own = next((family for family in families if any(stream in (e.stream, *merged_streams(e)) for e in family)), [])
+    named = {e.stream for e in own}
+    return _needed([e for e in events if e.stream in named], own)
 
 
 def _steps(events: Sequence[Recorded]) -> int:

@@ -34,7 +34,7 @@ class Span:
     since: datetime | None
     until: datetime | None
     after: int
-    """The position of the last event seen; 0 for none."""
+    """The position of the last event seen; 0 for none. In the order of happening nothing follows what is not there."""
     upto: int
     """What is known: the head when the replay began, or that of the part before."""
 
@@ -66,7 +66,7 @@ async def pages(pool: Pool, span: Span, clearance: int) -> AsyncGenerator[list[T
     order = await known_order(pool, span.upto, clearance)
     reached: Place | None = (span.since or FIRST, 0)
     if span.after:
-        reached = await order.place_of(pool, span.after) or reached
+        reached = await order.place_of(pool, span.after, clearance)
     while reached is not None:
         happened, reached = await order.page(pool, reached, span.until or LAST)
         seen = [h for h in happened if h.event.tlp <= clearance]
@@ -88,9 +88,9 @@ class Order:
     late: Sequence[Place]
     """The same in their order."""
 
-    async def place_of(self, pool: Pool, position: int) -> Place | None:
-        """Where the event at a position is; None where there is none."""
-        instant = self.moved.get(position) or await occurred_at(pool, position)
+    async def place_of(self, pool: Pool, position: int, clearance: int) -> Place | None:
+        """Where the event at a position is; None where there is none that a clearance covers."""
+        instant = self.moved.get(position) or await occurred_at(pool, position, clearance)
         return None if instant is None or position > self.upto else (instant, position)
 
     async def page(self, pool: Pool, reached: Place, until: datetime) -> tuple[list[Happened], Place | None]:

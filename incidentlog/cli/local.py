@@ -30,7 +30,8 @@ from incidentlog.places import code_of
 from incidentlog.projections.shapes import PROJECTIONS, Document, Tally
 from incidentlog.projections.summing import SummingDocument, SummingTally
 from incidentlog.store.read import LogIdentity
-from incidentlog.subjects.change import Change, Families, merged_streams
+from incidentlog.subjects.change import Change, Families
+from incidentlog.subjects.fold import merged_streams
 from incidentlog.subjects.recorded import Recorded, reported_instant
 from incidentlog.subjects.values import tlp_level
 

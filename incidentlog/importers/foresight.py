@@ -17,8 +17,7 @@ from incidentlog.importers.door import Candidate
 from incidentlog.store.connect import Pool
 from incidentlog.store.derive import read_links
 from incidentlog.store.read import existing_streams, read_streams
-from incidentlog.subjects.change import merged_streams
-from incidentlog.subjects.fold import skipped, statuses
+from incidentlog.subjects.fold import merged_streams, skipped, statuses
 from incidentlog.subjects.record import RecordAmended, RecordMerged, RecordRetracted
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.subject import Subject

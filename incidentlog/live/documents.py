@@ -237,8 +237,8 @@ class DocumentView:
     ) -> tuple[set[str], Mark | None]:
         changed = await touched_documents(connection, build, clearance=self.clearance, after=after, upto=upto)
         ended = await ended_documents(connection, build, clearance=self.clearance, after=after, upto=upto)
-        mark = max((Mark(*m) for m in changed.values()), default=None)
-        return {*changed, *ended}, mark if changed or not ended else Mark(upto, restated=True)
+        marks = [Mark(*m) for m in changed.values()] or [Mark(p, restated=True) for p in ended.values()]
+        return {*changed, *ended}, max(marks, default=None)
 
     async def _evaluate(self, connection: Connection, stored: Iterable[Stored], when: Cursor) -> dict[str, Row]:
         """Rows of some documents at another cursor than this view's."""

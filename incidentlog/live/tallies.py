@@ -43,7 +43,7 @@ class TallyView:
 
     @property
     def clearance(self) -> int:
-        """Up to which marking its reader sees."""
+        """Up to which marking its readers see."""
         return self.sums.clearance
 
     async def load(self, connection: Connection, upto: int, at: datetime) -> None:

@@ -49,7 +49,7 @@ class View(Protocol):
 
     @property
     def clearance(self) -> int:
-        """Up to which marking its reader sees."""
+        """Up to which marking its readers see."""
         ...
 
     async def load(self, connection: Connection, upto: int, at: datetime) -> None:

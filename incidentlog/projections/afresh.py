@@ -79,7 +79,7 @@ class Afresh:
         return beside
 
     def _documents(self, document: Document[Any], level: int) -> list[Stored]:
-        step = DocumentStep(document, {})
+        step = DocumentStep(document)
         for change in concerning(document, self.changes):
             step.apply(change)
         seen: dict[str, dict[int, DocumentVersion]] = {}

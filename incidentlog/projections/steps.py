@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import dropwhile
 from typing import Any, Final, cast
 
 from incidentlog.projections.shapes import (
@@ -171,6 +170,8 @@ def _sums(tally: Tally, subject: Subject | None) -> Sums:
     return sums
 
 
+Part = Mapping[int, Subject | None]
+"""What a stream is in a document, at each marking at which it may be another than below; None where it is no part."""
 Shape = tuple[tuple[int, bool], ...]
 """At which markings a stream may be another member of a document than below, lowest first, and whether it is one."""
 
@@ -179,7 +180,7 @@ Shape = tuple[tuple[int, bool], ...]
 class Members:
     """Which subjects make a document, at each marking: what a fold is given, as long as they are few."""
 
-    subjects: dict[str, Variants] | None = field(default_factory=dict)
+    subjects: dict[str, Part] | None = field(default_factory=dict)
     """None once they were more than `FEW`: from then on it is folded when it is read."""
     shapes: dict[str, Shape] = field(default_factory=dict)
     """Of every stream."""
@@ -187,8 +188,28 @@ class Members:
     """About how many bytes each of the subjects takes."""
     _counted: Counter[Shape] = field(default_factory=Counter)
 
-    def put(self, stream: str, shape: Shape, variants: Variants, weight: int = 0) -> None:
-        """Take a stream in as it is now, or, without a shape, out."""
+    def put(self, stream: str, part: Part, weight: int = 0) -> None:
+        """Take a stream in as it is now, or, with no part at any marking, out."""
+        self._put(stream, _shape(part), part, weight)
+
+    def limit(self, stream: str, level: int) -> None:
+        """Leave out what a stream is from a marking on."""
+        shape = tuple((own, there) for own, there in self.shapes.get(stream, ()) if own < level)
+        part = {own: subject for own, subject in (self.subjects or {}).get(stream, {}).items() if own < level}
+        self._put(stream, shape, part, self.weights.get(stream, 0))
+
+    def remembered(self, stream: str) -> "Remembered":
+        """What `restore` needs to undo what is put in of a stream."""
+        subjects = None if self.subjects is None else dict(self.subjects)
+        return self.shapes.get(stream, ()), subjects, dict(self.weights)
+
+    def restore(self, stream: str, remembered: "Remembered") -> None:
+        """Be what they were."""
+        shape, subjects, weights = remembered
+        self._put(stream, shape, {}, 0)
+        self.subjects, self.weights = subjects, weights
+
+    def _put(self, stream: str, shape: Shape, part: Part, weight: int) -> None:
         if (old := self.shapes.pop(stream, None)) is not None:
             self._counted[old] -= 1
         if self.subjects is not None:
@@ -202,7 +223,7 @@ class Members:
             self.subjects = None
             self.weights.clear()
         if self.subjects is not None:
-            self.subjects[stream], self.weights[stream] = variants, weight
+            self.subjects[stream], self.weights[stream] = part, weight
 
     @property
     def weight(self) -> int:
@@ -213,21 +234,37 @@ class Members:
         """How many are part of it for a reader of a marking."""
         return sum(number for shape, number in self._counted.items() if number and _is_part(shape, level))
 
+    def seen_at(self, level: int) -> list[Subject]:
+        """What a reader cleared for `level` sees of it, in the order of the streams, where they are few."""
+        seen = (part_at(part, level) for _, part in sorted((self.subjects or {}).items()))
+        return [subject for subject in seen if subject is not None]
+
     @property
-    def levels(self) -> list[int]:
-        """The markings at which the document may differ."""
-        return sorted({level for shape, number in self._counted.items() if number for level, _ in shape})
+    def levels(self) -> set[int]:
+        """The markings at which the document may differ from the one below."""
+        return {level for shape, number in self._counted.items() if number for level, _ in shape}
 
 
+Remembered = tuple[Shape, dict[str, Part] | None, dict[str, int]]
 SHAPE_BYTES: Final = 200
 
 
+def _shape(part: Part) -> Shape:
+    return tuple((level, subject is not None) for level, subject in sorted(part.items()))
+
+
 def _is_part(shape: Shape, level: int) -> bool:
-    part = False
-    for own, there in shape:
+    there = False
+    for own, is_one in shape:
         if own <= level:
-            part = there
-    return part
+            there = is_one
+    return there
+
+
+def part_at(part: Part, level: int) -> Subject | None:
+    """What a reader cleared for `level` sees of a stream in a document."""
+    own = max((own for own in part if own <= level), default=None)
+    return None if own is None else part[own]
 
 
 @dataclass
@@ -245,81 +282,94 @@ class DocumentStep:
     """Keeps documents up with changes, given the members of every key that they touch."""
 
     document: Document[Any]
-    members: dict[str, Members]
+    members: dict[str, Members] = field(default_factory=dict)
     versions: list[DocumentVersion] = field(default_factory=list)
     memberships: list[Membership] = field(default_factory=list)
 
     def know(self, key: str, stream: str, variants: Variants, weight: int) -> None:
         """Take in a member of a document, as it is where the step begins."""
-        self.members.setdefault(key, Members()).put(stream, self._shape(key, variants), variants, weight)
+        self.members.setdefault(key, Members()).put(stream, self._part(key, variants), weight)
 
     def apply(self, change: Change) -> None:
         """Fold again every document that the change touches, and note the versions and memberships.
 
         What raises has changed nothing.
         """
-        self.restate(change, self.keys(change.before))
+        self._take(change, self.keys(change.before), None)
 
-    def restate(self, change: Change, before: Collection[str]) -> None:
-        """The same, given the documents that the stream is part of so far."""
+    def restate(self, change: Change, before: Collection[str], level: int) -> None:
+        """The same, given the documents that the stream is part of so far: as what, from a marking on, nobody knows."""
+        self._take(change, before, level)
+
+    def _take(self, change: Change, before: Collection[str], unknown: int | None) -> None:
         after = self.keys(change.after)
         noted = len(self.versions), len(self.memberships)
-        undone: list[tuple[Members, dict[str, Variants] | None, Shape]] = []
+        undone: list[tuple[Members, Remembered]] = []
         try:
             for key in sorted({*before, *after}):
                 members = self.members.setdefault(key, Members())
-                stood = set(members.levels)
-                kept = None if members.subjects is None else dict(members.subjects)
-                undone.append((members, kept, members.shapes.get(change.stream, ())))
-                shape = self._shape(key, change.after) if key in after else ()
-                members.put(change.stream, shape, change.after, change.weight)
+                was, now = self._part(key, change.before), self._part(key, change.after)
+                stood = members.levels
+                undone.append((members, members.remembered(change.stream)))
+                members.put(change.stream, now, change.weight)
                 if (key in before) != (key in after):
                     self.memberships.append(Membership(change.position, key, change.stream, key in after))
-                self._fold(key, members, change, stood)
+                levels = stood | members.levels
+                if unknown is None:
+                    # A reader is told of a change only where the document has another part for it (P5): not where
+                    # something marked higher, or marked for another document, moved the stream.
+                    touched = {n for n in levels if part_at(was, n) != part_at(now, n)}
+                    touched |= stood ^ members.levels
+                else:
+                    touched = {n for n in {*levels, *change.levels} if n >= unknown}
+                self._fold(key, members, change, touched)
         except Exception:
-            for members, kept, shape in undone:
-                members.put(change.stream, shape, {})
-                members.subjects = kept
+            for members, remembered in undone:
+                members.restore(change.stream, remembered)
             del self.versions[noted[0] :], self.memberships[noted[1] :]
             raise
 
-    def leave_out(self, stream: str) -> None:
-        """Fold without a stream from now on."""
+    def leave_out(self, stream: str, level: int) -> None:
+        """Fold from now on without what a stream is from a marking on."""
         for members in self.members.values():
-            members.put(stream, (), {})
+            members.limit(stream, level)
 
     def keys(self, variants: Variants) -> set[str]:
         """The documents that any variant of a stream is part of."""
         return {key for level in variants if (s := seen_at(variants, level)) for key in self.document.keys(s)}
 
-    def _shape(self, key: str, variants: Variants) -> Shape:
-        parts = ((level, self._is_part(key, seen_at(variants, level))) for level in sorted(variants))
-        return tuple(dropwhile(lambda part: not part[1], parts))
+    def _part(self, key: str, variants: Variants) -> Part:
+        """What a stream is in a document. What it is at a marking hangs on nothing that is marked higher."""
+        part: dict[int, Subject | None] = {}
+        below: Subject | None = None
+        for level in sorted(variants):
+            subject = seen_at(variants, level)
+            if subject is not None and key not in self.document.keys(subject):
+                subject = None
+            if subject is not None or below is not None:
+                part[level] = subject
+            below = subject
+        return part
 
-    def _is_part(self, key: str, subject: Subject | None) -> bool:
-        return subject is not None and key in self.document.keys(subject)
-
-    def _fold(self, key: str, members: Members, change: Change, stood: set[int]) -> None:
-        present = set(members.levels)
-        for level in sorted(present):
-            # What is marked higher must not show by the position of a change either, nor what is no part of it there.
-            before, after = seen_at(change.before, level), seen_at(change.after, level)
-            if not (self._is_part(key, before) or self._is_part(key, after)):
-                continue
-            if level in stood and before == after:
-                continue
-            body, left_out, on_read = None, max(0, members.count(level) - MEMBERS), False
-            if members.subjects is None:
-                fold_visible(self.document, key, [] if after is None else [after])  # what cannot be folded shows here
-                on_read = members.count(level) > 0
-            else:
-                body = fold_visible(self.document, key, visible(members.subjects, level))
+    def _fold(self, key: str, members: Members, change: Change, levels: Iterable[int]) -> None:
+        """Note the document's versions at some markings; where a marking is there no more, that it is gone."""
+        present = members.levels
+        for level in sorted(levels):
             restated = change.restated(level)
+            if level not in present:
+                self.versions.append(DocumentVersion(change.position, level, key, None, restated, gone=True))
+                continue
+            count, body, on_read = members.count(level), None, False
+            if members.subjects is None:
+                own = seen_at(change.after, level)
+                fold_visible(self.document, key, [] if own is None else [own])  # what cannot be folded shows here
+                on_read = count > 0
+            else:
+                body = fold_visible(self.document, key, members.seen_at(level))
+            left_out = max(0, count - MEMBERS)
             self.versions.append(
                 DocumentVersion(change.position, level, key, body, restated, left_out=left_out, on_read=on_read)
             )
-        for level in sorted(stood - present):
-            self.versions.append(DocumentVersion(change.position, level, key, None, change.restated(level), gone=True))
 
 
 def visible(subjects: Mapping[str, Variants], level: int) -> list[Subject]:
@@ -343,5 +393,5 @@ def fold_visible(document: Document[Any], key: str, subjects: Iterable[Subject])
 
 def touched_keys(document: Document[Any], changes: Sequence[Change]) -> set[str]:
     """The keys whose members must be loaded before `changes` are applied."""
-    step = DocumentStep(document, {})
+    step = DocumentStep(document)
     return {k for c in changes for k in step.keys(c.before) | step.keys(c.after)}

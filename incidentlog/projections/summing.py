@@ -48,7 +48,7 @@ class SummingDocument:
         """`at` is the instant of the world; whoever sees the changes sees all of them."""
         self._document, self._at = document, at
         self._afresh = Afresh([], "UTC")
-        self._step = DocumentStep(document, {})
+        self._step = DocumentStep(document)
         self._tallies = [tally() for tally in (document.tally, document.details) if tally is not None]
 
     def take(self, changes: Iterable[Change]) -> None:

@@ -18,7 +18,8 @@ from incidentlog.store.derive import Batch, Derived, read_links, read_members, r
 from incidentlog.store.parked import booked, keys_of, read_parked, read_variants, still_parked
 from incidentlog.store.read import read_streams
 from incidentlog.store.snapshots import EVERY, take_snapshots
-from incidentlog.subjects.change import Change, Families, merged_streams
+from incidentlog.subjects.change import Change, Families
+from incidentlog.subjects.fold import merged_streams
 from incidentlog.subjects.recorded import Recorded
 
 STREAMS: Final = 10_000
@@ -69,11 +70,12 @@ class Lane:
         self._doomed = doomed
         self._families = Families()
         self._steps: dict[int, TallyStep | DocumentStep] = {
-            b.build: TallyStep(p) if isinstance(p, Tally) else DocumentStep(p, {})
+            b.build: TallyStep(p) if isinstance(p, Tally) else DocumentStep(p)
             for b in builds
             if (p := PROJECTIONS.get(b.projection)) is not None
         }
-        self._parked: dict[int, set[str]] | None = None
+        self._parked: dict[int, dict[str, int]] | None = None
+        """By build and stream, from which marking on it is set aside."""
         self._taken, self._heard = 0, 0
         self._summarised: dict[int, int] = {}
 
@@ -172,10 +174,11 @@ class Lane:
     async def _derive(self, first: int, changes: Sequence[Change]) -> list[Derived]:
         """What every projection makes of the changes; what one cannot take in is set aside."""
         if self._parked is None:
-            self._parked = {b.build: set() for b in self.builds}
+            self._parked = {b.build: {} for b in self.builds}
             for p in await read_parked(self._connection, self.builds):
                 if p.to_position is None:
-                    self._parked[p.build].add(p.stream)
+                    aside = self._parked[p.build]
+                    aside[p.stream] = min(p.level, aside.get(p.stream, p.level))
         retried = await self._retried() if any(self._parked.values()) else {}
         derived = list[Derived]()
         for build in self.builds:
@@ -206,8 +209,8 @@ class Lane:
                 step.know(key, stream, variants, weight)
                 self._heard += weight
             assert self._parked is not None  # noqa: S101 - read before
-            for stream in self._parked[build.build]:
-                step.leave_out(stream)
+            for stream, level in self._parked[build.build].items():
+                step.leave_out(stream, level)
 
     def _each(
         self,
@@ -217,23 +220,24 @@ class Lane:
         step: TallyStep | DocumentStep,
         made: Derived,
     ) -> None:
-        """Apply changes one by one; the stream of one that raises is parked, or everything stops."""
+        """Apply changes one by one; the stream of one that raises is parked, or everything stops.
+
+        It is parked from the marking on at which it raises: those who may not see that far are told what they see.
+        """
         assert self._parked is not None  # noqa: S101 - read before
         aside = self._parked[build.build]
-        for change in changes:
-            if change.stream in aside:
-                continue
+        for whole in changes:
+            change = whole.below(aside[whole.stream]) if whole.stream in aside else whole
             try:
                 self._apply(step, change)
             except Exception as error:
                 if projection.poison == "stop":
                     raise
                 log.exception("parked", projection=build.projection, stream=change.stream, position=change.position)
-                aside.add(change.stream)
-                level = min(change.levels, default=0)
+                aside[change.stream] = level = _apply_below(step, change)
                 made.parked.append(Parked(build.build, change.stream, change.position, None, level, _reason(error)))
                 if isinstance(step, DocumentStep):
-                    step.leave_out(change.stream)
+                    step.leave_out(change.stream, level)
 
     def _apply(self, step: TallyStep | DocumentStep, change: Change) -> None:
         if change.position == self._doomed:
@@ -241,11 +245,12 @@ class Lane:
         step.apply(change)
 
     async def _retried(self) -> Mapping[int, Sequence[Parked]]:
-        wished: dict[int, list[Parked]] = {}
+        """The streams to be tried again, by build; each once, though it was parked from several markings on."""
+        wished: dict[int, dict[str, Parked]] = {}
         for p in await read_parked(self._connection, self.builds):
             if p.wish == "retry" and p.to_position is None:
-                wished.setdefault(p.build, []).append(p)
-        return wished
+                wished.setdefault(p.build, {})[p.stream] = p
+        return {build: list(streams.values()) for build, streams in wished.items()}
 
     async def _retry(
         self, build: Build, step: TallyStep | DocumentStep, parked: Parked, first: int, made: Derived
@@ -261,12 +266,12 @@ class Lane:
             else:
                 before = await keys_of(connection, build.build, stream)
                 await self._load(build, step, {*before, *step.keys(after)})
-                step.restate(change, before)
+                step.restate(change, before, self._parked[build.build][stream])
         except Exception as error:  # noqa: BLE001 - whatever it is, the stream stays where it is
             heed_cancelling()
             await still_parked(connection, build.build, stream, _reason(error))
             return
-        self._parked[build.build].discard(stream)
+        del self._parked[build.build][stream]
         made.unparked.append(stream)
 
 
@@ -278,6 +283,17 @@ def _as_heavy_as(events: Sequence[Recorded], most: int) -> Sequence[Recorded]:
         if weight > most and number:
             return events[:number]
     return events
+
+
+def _apply_below(step: TallyStep | DocumentStep, change: Change) -> int:
+    """Apply a change as far up as it can be taken in; answers the marking at which it cannot."""
+    for level in reversed(change.levels):
+        try:
+            step.apply(change.below(level))
+        except Exception:  # noqa: BLE001, S112 - then at a lower one; below the lowest there is nothing that may raise
+            continue
+        return level
+    return 0
 
 
 def _reason(error: Exception) -> str:

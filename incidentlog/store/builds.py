@@ -57,7 +57,7 @@ class Parked:
     to_position: int | None
     """Exclusive; from it on the stream is taken in again. None while it is not."""
     level: int
-    """The lowest marking of the stream: readers below it are not told."""
+    """From which marking on it could not: readers below it miss nothing, and are not told."""
     reason: str
     wish: Literal["retry", "discard"] | None = None
     note: str | None = None

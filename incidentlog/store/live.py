@@ -28,10 +28,12 @@ async def read_coming(
     return [read_booking(r) for r in rows]
 
 
-async def ended_documents(pool: Pool | Connection, build: Build, *, clearance: int, after: int, upto: int) -> set[str]:
-    """The documents of which a version ended after a position and up to another."""
+async def ended_documents(
+    pool: Pool | Connection, build: Build, *, clearance: int, after: int, upto: int
+) -> dict[str, int]:
+    """The documents of which a version ended after a position and up to another: by key, where the last one did."""
     rows = await pool.fetch(query("live", "ended_documents"), build.build, clearance, after, upto)
-    return {r["key"] for r in rows}
+    return {r["key"]: r["to_position"] for r in rows}
 
 
 async def names_of(
@@ -49,6 +51,6 @@ async def names_of(
 
 
 async def event_id_at(pool: Pool | Connection, position: int, clearance: int) -> UUID | None:
-    """Which event is at a position; None where the clearance does not cover it."""
+    """Which event is at a position; None where a clearance does not cover it: nobody is told of others (P5)."""
     found: UUID | None = await pool.fetchval(query("live", "event_id"), position, clearance)
     return found

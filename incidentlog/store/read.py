@@ -180,15 +180,19 @@ async def search_events(
 async def read_reported(
     pool: Pool | Connection, *, upto: int, reported_by: datetime, clearance: int, limit: int
 ) -> list[Recorded]:
-    """Events up to a position that a source had reported by an instant, in position order."""
+    """Events up to a position that a source had reported by an instant, in position order.
+
+    Those that a clearance covers, and those of any marking on streams on which markings were changed.
+    """
     return await recorded(pool, await pool.fetch(query("read", "reported_by"), upto, reported_by, clearance, limit))
 
 
 async def read_reported_of(
-    pool: Pool | Connection, streams: Iterable[str], *, upto: int, reported_by: datetime, limit: int
+    pool: Pool | Connection, streams: Iterable[str], *, upto: int, reported_by: datetime, clearance: int, limit: int
 ) -> list[Recorded]:
-    """Events of some streams, of any marking, likewise."""
-    return await recorded(pool, await pool.fetch(query("read", "reported_of"), list(streams), upto, reported_by, limit))
+    """Events of some streams, likewise."""
+    rows = await pool.fetch(query("read", "reported_of"), list(streams), upto, reported_by, clearance, limit)
+    return await recorded(pool, rows)
 
 
 async def read_categories(pool: Pool | Connection, categories: Iterable[str]) -> list[Recorded]:

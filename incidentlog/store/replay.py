@@ -28,9 +28,9 @@ async def read_occurred(
     return [Happened(row[0], event) for row, event in zip(rows, events, strict=True)]
 
 
-async def occurred_at(pool: Pool | Connection, position: int) -> datetime | None:
-    """When the event at a position happened, as first told; None where there is none."""
-    instant: datetime | None = await pool.fetchval(query("replay", "occurred_at"), position)
+async def occurred_at(pool: Pool | Connection, position: int, clearance: int) -> datetime | None:
+    """When the event at a position happened, as first told; None where there is none that a clearance covers."""
+    instant: datetime | None = await pool.fetchval(query("replay", "occurred_at"), position, clearance)
     return instant
 
 

@@ -2,13 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from incidentlog.subjects.fold import Grown, Variants, comes_late, fold_open, grow, is_record_event
-from incidentlog.subjects.record import RecordMerged
+from incidentlog.subjects.fold import Grown, Variants, comes_late, fold_open, grow, is_record_event, merged_streams
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.subject import Absorbed, Subject
 
@@ -52,6 +51,11 @@ class Change:
     def levels(self) -> list[int]:
         """Every marking at which the subject was or is another one, lowest first."""
         return sorted({*self.before, *self.after})
+
+    def below(self, level: int) -> "Change":
+        """The change as those see it who may see nothing marked `level` or higher."""
+        before, after = ({n: v for n, v in own.items() if n < level} for own in (self.before, self.after))
+        return replace(self, before=before, after=after)
 
 
 @dataclass(slots=True)
@@ -161,10 +165,3 @@ class Families:
         if family is None:
             family = self._of[stream] = Family({stream})
         return family
-
-
-def merged_streams(e: Recorded) -> Sequence[str]:
-    """The streams that a merge names as absorbed; none for any other event."""
-    if e.type != "record.merged" or e.envelope is None or not isinstance(e.envelope.data, RecordMerged):
-        return ()
-    return [s for s in e.envelope.data.absorbed if s != e.stream]

@@ -25,7 +25,7 @@ from incidentlog.subjects.subject import Absorbed, Entry, Ignored, Status, Subje
 from incidentlog.subjects.values import Tlp, tlp_level
 from incidentlog.zones import by
 
-SUBJECT_VERSION: Final = 5
+SUBJECT_VERSION: Final = 6
 """Raised when a fold changes its answers: subjects, and what hangs on them, are then rebuilt."""
 
 Variants = Mapping[int, Subject | Absorbed]
@@ -67,17 +67,42 @@ def fold_open(events: Sequence[Recorded], zone: str) -> tuple[dict[str, Variants
     marks = markings(events)
     levels = sorted(set(marks.values()))
     answer: dict[str, dict[int, Subject | Absorbed]] = defaultdict(dict)
-    family = _Family(events, zone)
+    families = list[_Family]()
     for level in levels:
-        family = _Family([e for e in events if marks[e.event_id] <= level], zone)
         present = {e.stream for e in events if marks[e.event_id] == level}
-        for stream, subject in family.subjects().items():
+        families = [_Family(own, zone) for own in families_of([e for e in events if marks[e.event_id] <= level])]
+        for stream, subject in (found for family in families for found in family.subjects().items()):
             # A stream has a variant at this level where one of its own events is marked so, or where a merge that
             # is visible from here on makes its subject another one than the level below shows.
             below = answer[stream]
             if stream in present or not below or below[max(below)] != subject:
                 answer[stream][level] = subject
-    return {s: v for s, v in answer.items() if v}, family.grown(levels)
+    return {s: v for s, v in answer.items() if v}, families[0].grown(levels) if len(families) == 1 else None
+
+
+def merged_streams(e: Recorded) -> Sequence[str]:
+    """The streams that a merge names as absorbed; none for any other event."""
+    if e.type != "record.merged" or e.envelope is None or not isinstance(e.envelope.data, RecordMerged):
+        return ()
+    return [s for s in e.envelope.data.absorbed if s != e.stream]
+
+
+def families_of(events: Sequence[Recorded]) -> list[list[Recorded]]:
+    """Events by the families that merges among them make.
+
+    Streams that only a merge marked higher names together have nothing to do with each other for who may not see it.
+    """
+    family = {e.stream: [e.stream] for e in events}
+    for e in events:
+        for absorbed in merged_streams(e):
+            one, other = family[e.stream], family.setdefault(absorbed, [absorbed])
+            if one is not other:
+                one += other
+                family.update(dict.fromkeys(other, one))
+    found: dict[int, list[Recorded]] = {}
+    for e in events:
+        found.setdefault(id(family[e.stream]), []).append(e)
+    return list(found.values())
 
 
 def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
@@ -138,6 +163,22 @@ def markings(events: Sequence[Recorded]) -> dict[UUID, int]:
             if body.data.target in marks:
                 marks[body.data.target] = tlp_level(body.data.tlp)
     return marks
+
+
+def covered(events: Sequence[Recorded], level: int) -> list[Recorded]:
+    """Of events, in position order, those that a reader cleared for `level` sees once all of them are known."""
+    marks = markings(events)
+    return [e for e in events if marks[e.event_id] <= level]
+
+
+def marking(events: Sequence[Recorded]) -> set[UUID]:
+    """Of events, in position order, those that say how others are marked, and what is said of these."""
+    found: set[UUID] = set()
+    for e in events:
+        said = None if e.envelope is None else e.envelope.data
+        if isinstance(said, RecordRemarked) or (isinstance(said, Targeting) and said.target in found):
+            found.add(e.event_id)
+    return found
 
 
 @dataclass

@@ -154,7 +154,7 @@ RETURNING p.build
 -- $1 build smallint
 -- $2 clearance smallint
 -- $3 position bigint
-SELECT (SELECT count(*) FROM parked p
+SELECT (SELECT count(DISTINCT stream) FROM parked p
         WHERE p.build = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
           AND wish IS DISTINCT FROM 'discard')
 FROM builds b WHERE b.build = $1 AND b.state <> 'dropped'
@@ -165,6 +165,6 @@ FROM builds b WHERE b.build = $1 AND b.state <> 'dropped'
 SELECT b.projection, b.version, b.position,
        coalesce((SELECT greatest(extract(epoch FROM clock_timestamp() - c.recorded_at), 0)::double precision
                  FROM commits c WHERE c.last_position > b.position ORDER BY c.last_position LIMIT 1), 0) AS seconds,
-       (SELECT count(*) FROM parked p
+       (SELECT count(DISTINCT stream) FROM parked p
         WHERE p.build = b.build AND p.to_position IS NULL AND p.wish IS DISTINCT FROM 'discard') AS parked
 FROM builds b WHERE b.build = ANY($1) ORDER BY b.projection

@@ -15,13 +15,15 @@ WHERE level <= $2 AND position > $3 AND position <= $4
 ORDER BY position, line LIMIT $7
 
 -- name: ended_documents
--- The keys of documents of which a version ended between two positions (exclusive, inclusive), whatever followed it.
+-- The keys of documents of which a version ended between two positions (exclusive, inclusive), whatever followed it,
+-- and where the last one did.
 -- $1 build smallint
 -- $2 clearance smallint
 -- $3 after bigint
 -- $4 upto bigint
-SELECT DISTINCT key FROM documents
+SELECT key, max(to_position) AS to_position FROM documents
 WHERE build = $1 AND level <= $2 AND to_position > $3 AND to_position <= $4
+GROUP BY key
 
 -- name: names_of
 -- What some values of some dimensions are called, for a clearance, at a position.
@@ -35,7 +37,7 @@ WHERE build = $1 AND dimension = ANY($2) AND value = ANY($3) AND level <= $4 AND
 ORDER BY dimension, value, position, level
 
 -- name: event_id
--- The event at a position, if a clearance covers it.
+-- The event at a position, where a clearance covers it.
 -- $1 position bigint
 -- $2 clearance smallint
 SELECT event_id FROM events WHERE position = $1 AND tlp <= $2

@@ -163,26 +163,31 @@ CROSS JOIN LATERAL (
 ORDER BY position LIMIT $3
 
 -- name: reported_by
--- Events up to a position that a source had reported by an instant, for the basis `reported`.
+-- Events up to a position that a source had reported by an instant, for the basis `reported`: those that a clearance
+-- covers, and all of the streams on which markings were changed.
 -- $1 upto bigint
 -- $2 reported_by timestamptz
 -- $3 clearance smallint
 -- $4 limit bigint
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
 FROM events
-WHERE position <= $1 AND coalesce(reported_at, recorded_at) <= $2 AND tlp <= $3
+WHERE position <= $1 AND coalesce(reported_at, recorded_at) <= $2
+  AND (tlp <= $3 OR stream IN (SELECT r.stream FROM events r WHERE r.type = 'record.remarked'))
 ORDER BY position LIMIT $4
 
 -- name: reported_of
--- Events of some streams up to a position that a source had reported by an instant.
+-- Events of some streams up to a position that a source had reported by an instant: those that a clearance covers, and
+-- all of the streams on which markings were changed.
 -- $1 streams text[]
 -- $2 upto bigint
 -- $3 reported_by timestamptz
--- $4 limit bigint
+-- $4 clearance smallint
+-- $5 limit bigint
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
 FROM events
 WHERE stream = ANY($1) AND position <= $2 AND coalesce(reported_at, recorded_at) <= $3
-ORDER BY position LIMIT $4
+  AND (tlp <= $4 OR stream IN (SELECT r.stream FROM events r WHERE r.type = 'record.remarked' AND r.stream = ANY($1)))
+ORDER BY position LIMIT $5
 
 -- name: of_categories
 -- All events of some categories, in position order; for those of which there are few.

@@ -14,9 +14,10 @@ WHERE (occurred_from, position) > ($1, $2) AND occurred_from < $3 AND position <
 ORDER BY occurred_from, position LIMIT $5
 
 -- name: occurred_at
--- When the event at a position happened, as first told; no row where there is none.
+-- When the event at a position happened, as first told; no row where there is none that a clearance covers.
 -- $1 position bigint
-SELECT occurred_from FROM events WHERE position = $1
+-- $2 clearance smallint
+SELECT occurred_from FROM events WHERE position = $1 AND tlp <= $2
 
 -- name: amended_times
 -- The events of which an amendment up to a position says when they happened, as far as a clearance covers it.

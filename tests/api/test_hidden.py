@@ -1,78 +1,117 @@
-"""What a reader may not see moves nothing that the reader sees (P5)."""
+"""What a reader is answered is the same of a log with what it may not see and of one without (P5), positions aside."""
 
+from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from incidentlog.api.diff import KINDS
-from incidentlog.store.live import event_id_at
+from incidentlog.api import reported
+from incidentlog.embedded import Server
 from tests.api.serving import Served, make_key
-from tests.commands import about, strike
+from tests.api.test_replay import ids, lines, on
+from tests.commands import strike
+from tests.pairs import READER, Pair, pair_of
+from tests.subjects.given import Event, amend, day, event, id_of
 
-READER = "a-key-that-sees-what-is-clear"
+TLP = ("CLEAR", "RED")
 
 
-def said(topic: str, stream: str, stance: str = "demands") -> dict[str, Any]:
-    event = strike() | {"type": "statement.made", "id": str(uuid4()), "stream": stream}
-    del event["place"]
-    return event | {"data": {"speaker": "RUS", "stance": stance, "topic": topic}}
+def said(stream: str, topic: str, name: str, **more: Any) -> Event:
+    data = {"speaker": "UKR", "topic": topic, "stance": "hope"}
+    return event("statement.made", f"statement:{stream}", name, data=data, **{"reported_at": "2025-11-20", **more})
+
+
+MOVED: list[Event] = [
+    said("a", "t2", "a"),
+    said("b", "t1", "b"),
+    amend("b", {"data": {"topic": "t2"}}, "b is on t2", tlp="RED"),
+    said("c", "t1", "c"),
+    said("b", "t1", "b again", occurred=day("2025-11-21")),
+    said("d", "t3", "d", tlp="RED"),
+]
 
 
 @pytest.fixture
-async def moved(service: Served) -> tuple[Served, Served, dict[str, Any]]:
-    """A service, as somebody cleared for CLEAR asks it, and a statement that RED alone has on another topic.
-
-    On both topics others have said something; CLEAR has it on `gas` still.
-    """
-    await make_key(service.access, "reader", READER, scopes=("read",), clearance=0)
-    statement = said("gas", "statement:b")
-    await service.add(said("gas", "statement:a"), said("grain", "statement:c"), statement)
-    await service.add(
-        about("amended", statement["id"], patch={"data": {"topic": "grain"}}, reason="misheard") | {"tlp": "RED"}
-    )
-    return service, service.by(READER), statement
+async def moved(server: Server) -> AsyncIterator[Pair]:
+    async with pair_of(server, MOVED, 0) as pair:
+        yield pair
 
 
-async def test_a_document_is_moved_for_nobody_by_what_is_no_part_of_it_for_them(
-    moved: tuple[Served, Served, dict[str, Any]],
+async def test_a_hidden_amendment_moves_no_row_and_no_later_event_of_its_stream_does(moved: Pair):
+    rows = (await moved.get("/v1/projections/positions_board", at="2026-01-01"))["rows"]
+    assert {key: row["position"] for key, row in rows.items()} == {"UKR|t1": 4, "UKR|t2": 1}
+
+
+RECORDED: tuple[dict[str, int], ...] = ({"from_position": 2}, {"from_position": 3, "to_position": 4})
+
+
+async def test_a_diff_lists_no_projection_and_no_row_at_a_hidden_position(moved: Pair):
+    for about in ({}, {"projection": "positions_board"}, {"subject": "statement:b"}):
+        for positions in RECORDED:
+            await moved.get("/v1/diff", plain_positions=positions, at="2026-01-01", **about)
+        hidden = {"plain_positions": {"from_position": 2}, "just_before": {"to_position": 3}}
+        await moved.get("/v1/diff", at="2026-01-01", **hidden, **about)
+        known = {"from_known": "2025-11-19", "to_known": "2026-02-01", "basis": "reported"}
+        await moved.get("/v1/diff", at="2026-01-01", **known, **about)
+
+
+async def test_a_history_has_no_version_at_a_hidden_position(moved: Pair):
+    for basis in ("recorded", "reported"):
+        for stream in ("statement:a", "statement:b", "statement:d"):
+            await moved.get(f"/v1/subjects/{stream}/history", basis=basis, at="2026-01-01")
+            await moved.get(f"/v1/subjects/{stream}", basis=basis, at="2026-01-01")
+
+
+async def test_what_is_too_much_to_fold_is_counted_without_what_is_hidden(
+    server: Server, monkeypatch: pytest.MonkeyPatch
 ):
-    service, reader, statement = moved
-    before = await reader.rows("positions_board")
-    head = await service.head()
-    await service.add(about("corroborated", statement["id"]))  # it is on `gas` for CLEAR, and on `grain` for RED
-    after = await reader.rows("positions_board")
-    assert after["RUS|grain"] == before["RUS|grain"]
-    diff = (await reader.get("/v1/diff", projection="positions_board", from_position=head)).json
-    assert "RUS|grain" not in {key for kind in KINDS for key in diff[kind]}
-    cleared = await service.rows("positions_board")
-    assert cleared.keys() == {"RUS|gas", "RUS|grain"}
-    assert cleared["RUS|grain"]["position"] > before["RUS|grain"]["position"]
+    monkeypatch.setattr(reported, "STEPS", 6)  # three events on a stream
+    monkeypatch.setattr(reported, "REPORTED", 8)
+    strikes = [strike(stream="strike:one", tlp=mark) for mark in (*TLP, *TLP, *TLP)]
+    many = [strike(stream=f"strike:{n}", tlp="RED") for n in range(9)]
+    async with pair_of(server, [*strikes, *many], 0) as pair:
+        for path in (
+            "/v1/subjects/strike:one/history",
+            "/v1/projections/city_incidents",
+            "/v1/projections/ceasefire_status",
+        ):
+            assert "status" not in await pair.get(path, basis="reported", at="2026-01-01")
+        await pair.get("/v1/diff", from_known="2025-11-18", to_known="2025-12-01", basis="reported", at="2026-01-01")
+        monkeypatch.setattr(reported, "STEPS", 5)
+        refused = await pair.get("/v1/subjects/strike:one/history", basis="reported", at="2026-01-01")
+        assert refused["status"] == 413
+        assert refused["detail"].startswith("3 events")
 
 
-async def test_what_only_some_have_on_a_topic_is_nothing_to_others(service: Served):
-    """A topic that is there for RED alone, and CLEAR events about what is on it."""
-    await make_key(service.access, "reader", READER, scopes=("read",), clearance=0)
-    reader, statement = service.by(READER), said("gas", "statement:b")
-    await service.add(statement)
-    await service.add(
-        about("amended", statement["id"], patch={"data": {"topic": "secret"}}, reason="misheard") | {"tlp": "RED"}
-    )
-    head = await service.head()
-    await service.add(about("corroborated", statement["id"]))
-    assert (await reader.rows("positions_board")).keys() == {"RUS|gas"}
-    told = await reader.get("/v1/diff", projection="positions_board", from_position=head)
-    assert b"secret" not in told.raw
-    connection = await service.access.connect()
-    rows = await connection.fetch(
-        "SELECT DISTINCT key, level FROM documents JOIN builds USING (build) WHERE projection = $1", "positions_board"
-    )
-    await connection.close()
-    assert {tuple(row) for row in rows} == {("RUS|gas", 0), ("RUS|gas", 4), ("RUS|secret", 4)}
+async def test_what_a_lowered_marking_shows_is_folded_on_the_basis_reported_too(service: Served):
+    hidden = strike(stream="strike:one", tlp="RED")
+    lower = {
+        "type": "record.remarked",
+        "tlp": "RED",
+        "data": {"target": hidden["id"], "tlp": "CLEAR", "reason": "told"},
+    }
+    undone = {"type": "record.retracted", "tlp": "RED", "data": {"target": id_of("lower"), "reason": "too early"}}
+    again = {"type": "record.retracted", "tlp": "RED", "data": {"target": id_of("undone"), "reason": "it is told"}}
+    await make_key(service.access, "reader", READER, scopes=["read"])
+    reader, path = service.by(READER), "/v1/subjects/strike:one"
+    seen = []
+    for said in (hidden, lower | {"id": id_of("lower")}, undone | {"id": id_of("undone")}, again):
+        await service.add(said | {"reported_at": "2025-11-20"})
+        await service.settled()
+        seen.append([(await reader.get(path, basis=basis)).status for basis in ("recorded", "reported")])
+    assert seen == [[404, 404], [200, 200], [404, 404], [200, 200]]
 
 
-async def test_the_event_behind_a_change_is_named_to_who_may_see_it(service: Served):
-    await service.add(strike(), strike(tlp="RED"))
-    pool = service.service.pool
-    assert [await event_id_at(pool, 1, level) is None for level in (0, 4)] == [False, False]
-    assert [await event_id_at(pool, 2, level) is None for level in (0, 3, 4)] == [True, True, False]
+async def test_a_replay_by_occurred_does_not_go_on_after_what_is_hidden(service: Served):
+    """Where it is in the order says when it happened."""
+    events = [on(5), on(6, tlp="RED"), on(7), on(8)]
+    await service.add(*events)
+    await make_key(service.access, "reader", READER, scopes=["read"])
+    reader = service.by(READER)
+    assert ids(await lines(reader, by="occurred", after=3, at_position=4)) == [events[3]["id"]]
+    refused = await reader.get("/v1/replay", by="occurred", after=2, at_position=4)
+    assert (refused.status, refused.faults) == (400, {"/after": "unknown_event"})
+    resumed = {"Last-Event-ID": f"{service.service.log.epoch}:2@4", "Accept": "text/event-stream"}
+    refused = await reader.get("/v1/replay", resumed, by="occurred")
+    assert (refused.status, refused.faults) == (400, {"/Last-Event-ID": "unknown_event"})
+    assert ids(await lines(service, by="occurred", after=2, at_position=4)) == [e["id"] for e in events[2:]]

@@ -9,7 +9,7 @@ from incidentlog.store.connect import Access
 from tests.commands import command, retraction, strike
 from tests.live.following import Node, client, following, until
 from tests.runner.driving import DERIVED, LOG
-from tests.subjects.given import amend, day, event, merge, minute
+from tests.subjects.given import amend, day, event, id_of, merge, minute, remark
 
 TRUCE = "ceasefire:truce"
 START, END = "2025-05-08T00:00:00+03:00", "2025-05-11T00:00:00+03:00"
@@ -280,3 +280,36 @@ async def test_nothing_is_written_because_time_passed(access: Access):
         await clock.advance(instant("2025-06-01T00:00:00+03:00"))
         await c.until("update")
         assert await node.pool.fetchval("SELECT count(*) FROM documents") == before
+
+
+def stated(stream: str, topic: str, name: str, **more: Any) -> dict[str, Any]:
+    data = {"speaker": "UKR", "topic": topic, "stance": "hope"}
+    return event("statement.made", f"statement:{stream}", name, data=data, **more)
+
+
+async def test_nobody_is_told_of_a_hidden_move_nor_of_its_event_as_a_cause(access: Access):
+    """A hidden amendment puts a statement under another topic: that one's rows are moved for nobody else (P5)."""
+    async with following(access) as node, client(node) as c:
+        await node.append(stated("a", "t2", "a"), stated("b", "t1", "b"))
+        held = await c.subscribe("positions_board")
+        await node.append(amend("b", {"data": {"topic": "t2"}}, "moved", tlp="RED"), stream="statement:b")
+        (again,) = await node.append(stated("b", "t1", "b again", occurred=day("2025-11-21")))
+        update = await c.until("update")
+        assert update["cause"] == {"position": again, "event_id": id_of("b again"), "kind": "event"}
+        assert set(update["set"]) == {"UKR|t1"}
+        assert held.rows["UKR|t2"]["position"] == 1
+
+
+async def test_a_cause_that_is_hidden_from_a_reader_is_not_named(access: Access):
+    """What a hidden event says of a marking may change what all see; which event it was they are not told."""
+    hidden = stated("a", "t", "a", tlp="RED")
+    async with following(access) as node, client(node) as c:
+        await node.append(hidden)
+        held = await c.subscribe("positions_board")
+        lower, higher = ({**remark("a", mark, f"now {mark}"), "tlp": "RED"} for mark in ("CLEAR", "RED"))
+        (lowered,) = await node.append(lower, stream="statement:a")
+        assert (await c.until("update"))["cause"] == {"position": lowered, "event_id": None, "kind": "restated"}
+        assert set(held.rows) == {"UKR|t"}
+        (raised,) = await node.append(higher, stream="statement:a")
+        assert (await c.until("update"))["cause"] == {"position": raised, "event_id": None, "kind": "restated"}
+        assert not held.rows

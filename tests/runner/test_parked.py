@@ -5,14 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from incidentlog.projections.afresh import Afresh
 from incidentlog.projections.shapes import PROJECTIONS, Document, Tally
 from incidentlog.runner import runner as runner_module
 from incidentlog.store.builds import active_builds
 from incidentlog.store.connect import Access
 from incidentlog.store.parked import incomplete, read_parked, wish
 from tests.commands import strike
-from tests.runner.driving import Log, caught_up, check, following, log_at
+from tests.runner.driving import KYIV, Log, caught_up, check, following, log_at
 
 AT = [datetime(2026, 1, 1, tzinfo=UTC)]
 CITY, TALKS = "city_incidents", "talks_ledger"
@@ -22,6 +24,13 @@ CITY, TALKS = "city_incidents", "talks_ledger"
 async def log(access: Access) -> AsyncIterator[Log]:
     async with log_at(access) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def unprinted() -> Iterator[None]:
+    """What went wrong is not drawn with all its values, which takes seconds."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -191,3 +200,84 @@ async def test_a_document_goes_on_without_the_one_that_it_cannot_fold(log: Log, 
         row = (await log.rows(TALKS, AT[0], head))["ua-ru"]
         assert [r["stream"] for r in row["rounds"]] == ["talk:one", "talk:bad", "talk:two"]
         assert await left_out(log, head, TALKS) == 0
+
+
+async def test_what_only_a_hidden_event_makes_indigestible_is_set_aside_for_those_who_see_it(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    """The others are told all that they may see, and not that anything is missing (P5)."""
+    tally = PROJECTIONS[CITY]
+    assert isinstance(tally, Tally)
+    contributions = tally.contributions
+
+    def choke(subject: Any) -> Iterator[Any]:
+        if any(c.casualties.killed is not None and c.casualties.killed.best == 7 for c in subject.claims):
+            raise ValueError("it cannot be swallowed")
+        return iter(contributions(subject))
+
+    def assessed(killed: int, tlp: str) -> dict[str, Any]:
+        figures = {"as_of": "2025-11-21", "casualties": {"killed": {"best": killed}}}
+        return strike(type="strike.assessed", stream="strike:a", tlp=tlp, data=figures, place=None)
+
+    async def killed(level: int) -> int:
+        return sum(r["killed"]["best"] for r in (await log.rows(CITY, AT[0], await log.head(), level)).values())
+
+    monkeypatch.setattr(tally, "contributions", choke)
+    async with following(log) as runner:
+        await log.add(strike(stream="strike:a", killed=1))
+        await log.add(assessed(7, "RED"))
+        await log.add(assessed(3, "CLEAR"))
+        head = await caught_up(log, runner)
+        assert await killed(0) == 3
+        assert [await left_out(log, head, clearance=level) for level in (0, 3, 4)] == [0, 0, 1]
+        monkeypatch.setattr(tally, "contributions", contributions)
+        assert await wish(log.connection, CITY, "strike:a", "retry", None)
+        await log.add(strike(stream="strike:b", killed=1))
+        await caught_up(log, runner)
+        assert [await killed(level) for level in (0, 4)] == [4, 4]
+        await log.add(assessed(5, "RED"))
+        head = await caught_up(log, runner)
+    for level in (0, 3, 4):
+        rows = await log.rows(CITY, AT[0], head, level)
+        assert rows == Afresh(await log.events(), KYIV).rows(tally, AT[0], level=level)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_document_is_kept_up_below_the_marking_at_which_it_cannot_take_a_stream_in(
+    log: Log, monkeypatch: pytest.MonkeyPatch, restarted: bool
+):
+    board = PROJECTIONS["positions_board"]
+    assert isinstance(board, Document)
+    fold = type(board).fold
+
+    def choke(key: str, subjects: Any) -> Any:
+        if any(s.quote == "poison" for s in subjects):
+            raise ValueError("it cannot be swallowed")
+        return fold(board, key, subjects)
+
+    def stated(stream: str, day: str, tlp: str = "CLEAR", quote: str | None = None) -> dict[str, Any]:
+        data = {"speaker": "UKR", "topic": "t", "stance": "hope", **({"quote": quote} if quote else {})}
+        event = strike(type="statement.made", stream=stream, tlp=tlp, data=data)
+        return event | {"occurred": {"start": day, "precision": "day", "tz": "Europe/Kyiv"}}
+
+    monkeypatch.setattr(board, "fold", choke)
+    async with following(log) as runner:
+        await log.add(stated("statement:a", "2025-11-01"))
+        await log.add(stated("statement:a", "2025-11-02", "RED", "poison"))
+        head = await caught_up(log, runner)
+        assert [await left_out(log, head, "positions_board", level) for level in (0, 4)] == [0, 1]
+        if not restarted:
+            await log.add(stated("statement:a", "2025-11-03"))
+            await caught_up(log, runner)
+    async with following(log) as runner:
+        if restarted:
+            await log.add(stated("statement:a", "2025-11-03"))
+            await caught_up(log, runner)
+        (row,) = (await log.rows("positions_board", AT[0], 3, 0)).values()
+        assert row["since"].date().isoformat() == "2025-11-02"  # local midnight of the 3rd
+        monkeypatch.setattr(board, "fold", fold.__get__(board))
+        assert await wish(log.connection, "positions_board", "statement:a", "retry", None)
+        await log.add(stated("statement:b", "2025-11-01"))
+        await caught_up(log, runner)
+        for level in (0, 4):
+            assert {r["position"] for r in (await log.rows("positions_board", AT[0], 4, level)).values()} == {4}

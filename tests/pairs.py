@@ -1,0 +1,123 @@
+"""Two logs that differ only in what is marked too high for a reader: it must be told the same of both (P5).
+
+Positions are dense, so the reader can count what it may not see; all else is equal. What is at a position is compared
+by the number of events up to it that the reader sees: those of the plain log.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from incidentlog.clock import ManualClock
+from incidentlog.embedded import Server
+from incidentlog.subjects.recorded import Recorded
+from incidentlog.subjects.values import Tlp, tlp_level
+from tests.api.serving import NOW, Answer, Served, log_called, make_key, serving
+from tests.subjects.given import Event
+
+LEVELS: Final = (Tlp.CLEAR, Tlp.GREEN, Tlp.AMBER, Tlp.AMBER_STRICT)
+"""The clearances from which something can be hidden."""
+READER: Final = "a-key-that-does-not-see-all"
+OF_EVENTS: Final = frozenset({"position", "from_position", "first_position", "last_position"})
+"""Members that name the position of an event: outside a basis it must be one that the reader sees."""
+OF_THE_LOG: Final = frozenset({"head", "from", "to", "to_position", "position", "from_position"})
+"""Members that say how far a log was read."""
+BASIS: Final = frozenset({"basis", "end"})
+"""What says how far a log was read, with the members of the same names."""
+ELSEWHERE: Final = frozenset({"recorded_at", "trace_id", "stream_version"})
+"""Members that two logs with the same events do not share; a stream's versions are as dense as positions."""
+_NAMED: Final = re.compile(r"((?:after|position|from|to)(?:=|%3D| ))(\d+)")
+
+
+def seen_of(log: Sequence[Recorded], level: int) -> list[Recorded]:
+    """The events of a log that a clearance covers, where they are: as if the others had never been."""
+    return [e for e in log if e.tlp <= level]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two logs, served, and asked by a reader."""
+
+    served: Served
+    seen: Sequence[int]
+    """The positions of the events that the reader sees."""
+
+    def at(self, plain: int) -> int:
+        """Where an event is here that is at a position of the plain log."""
+        return self.seen[plain - 1] if plain else 0
+
+    def rank(self, position: int) -> int:
+        """How many events the reader sees up to a position."""
+        return bisect_right(self.seen, position)
+
+    async def get(self, path: str, **params: Any) -> Answer:
+        return await self.served.get(path, **params)
+
+    def same(self, said: Any, *, log: bool = False) -> Any:
+        """What was said, with positions as they are in the plain log. An event's must be one that the reader sees."""
+        if isinstance(said, list):
+            return [self.same(own, log=log) for own in said]
+        if not isinstance(said, Mapping):
+            return _NAMED.sub(lambda m: f"{m[1]}{self.rank(int(m[2]))}", said) if isinstance(said, str) else said
+        return {
+            self.same(name): self._member(name, own, log=log) for name, own in said.items() if name not in ELSEWHERE
+        }
+
+    def _member(self, name: str, value: Any, *, log: bool) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if not log and name in OF_EVENTS:
+                assert value == 0 or value in self.seen, f"the position {value} is of an event that is hidden"
+                return self.rank(value)
+            return self.rank(value) if name in OF_THE_LOG else value
+        return self.same(value, log=log or name in BASIS)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same service over a log with hidden events and over one without, for a reader of one clearance."""
+
+    hidden: Side
+    plain: Side
+
+    async def get(
+        self,
+        path: str,
+        *,
+        plain_positions: Mapping[str, int] | None = None,
+        just_before: Mapping[str, int] | None = None,
+        **params: Any,
+    ) -> Any:
+        """The same question to both; fails unless the answers are equal.
+
+        `plain_positions` are those of events in the plain log; `just_before` are of what comes before such an event:
+        in the other log that may be hidden.
+        """
+        answers = []
+        for side in (self.hidden, self.plain):
+            own = {name: side.at(position) for name, position in (plain_positions or {}).items()}
+            own |= {name: side.at(position) - 1 for name, position in (just_before or {}).items()}
+            answers.append((side, await side.get(path, **params, **own)))
+        told = [(a.status, side.same(a.json)) for side, a in answers]
+        assert told[0] == told[1], (path, params)
+        return told[1][1]
+
+
+@asynccontextmanager
+async def pair_of(server: Server, events: Sequence[Event], level: int) -> AsyncIterator[Pair]:
+    """Both logs, filled; what is marked above `level` is only in the first."""
+    async with (
+        log_called("test_hidden", server) as one,
+        log_called("test_plain", server) as other,
+        serving(one, clock=ManualClock(NOW)) as hidden,
+        serving(other, clock=ManualClock(NOW)) as plain,
+    ):
+        seen = [n for n, e in enumerate(events, start=1) if tlp_level(e.get("tlp", "CLEAR")) <= level]
+        await hidden.add(*events)
+        await plain.add(*(events[n - 1] for n in seen))
+        for served in (hidden, plain):
+            await make_key(served.access, "reader", READER, scopes=["read"], clearance=level)
+            await served.settled()
+        yield Pair(Side(hidden.by(READER), seen), Side(plain.by(READER), range(1, len(seen) + 1)))
