@@ -32,7 +32,7 @@ async def copying(
     try:
         async with admin.transaction():
             await admin.execute("LOCK TABLE documents IN SHARE MODE")
-            records = [(1, f"key {n}", 0, 1, None, False, "x" * size, 0) for n in range(ROWS)]
+            records = [(1, f"key {n}", 0, 1, None, False, "x" * size, 0, False) for n in range(ROWS)]
             copy = asyncio.create_task(runner.copy_records_to_table("documents", records=records))
             async with asyncio.timeout(10):
                 while not await admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = $1",
@@ -80,7 +80,7 @@ async def test_a_copy_over_a_line_that_stalls_and_is_cut_ends(server: Server, ac
 async def test_a_copy_that_the_server_refuses_leaves_its_connection_well(access: Access):
     runner = await access.connect("runner")
     with pytest.raises(asyncpg.NotNullViolationError):
-        await runner.copy_records_to_table("documents", records=[(1, None, 0, 1, None, False, "{}", 0)])
+        await runner.copy_records_to_table("documents", records=[(1, None, 0, 1, None, False, "{}", 0, False)])
     assert await runner.fetchval("SELECT 1") == 1
     await runner.close()
 

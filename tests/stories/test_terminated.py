@@ -196,7 +196,7 @@ async def write(session: aiohttp.ClientSession, url: str, seen: Seen, stop: asyn
             if answer.status in {200, 201}:
                 seen.answered |= dict.fromkeys((e["id"] for e in events), told.get("position", 0))
                 break
-            assert answer.status == 503, told
+            assert answer.status in {429, 503}, told
             assert int(answer.headers["Retry-After"])
             seen.refused += 1
             await asyncio.sleep(0.1)
