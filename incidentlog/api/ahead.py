@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from incidentlog.store.connect import Pool, heed_cancelling, lost
+from incidentlog.store.connect import Pool, getting_over
 from incidentlog.store.doctor import ahead
 
 LOOK_SECONDS: Final = 60.0
@@ -23,12 +23,8 @@ class Ahead:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            try:
+            with getting_over():
                 await self.look()
-            except Exception as error:
-                heed_cancelling()
-                if not lost(error):
-                    raise
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> str | None:

@@ -9,14 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-
 from incidentlog.audit.keys import put_key
 from incidentlog.clock import Clock, SystemClock
 from incidentlog.errors import Forbidden, Unauthenticated
 from incidentlog.runner import Wakeup
 from incidentlog.shares import network_of
-from incidentlog.store.connect import Access, Pool, heed_cancelling, lost
+from incidentlog.store.connect import Access, Pool, getting_over
 from incidentlog.store.keys import StoredKey, find_key, has_keys, known_keys
 from incidentlog.store.sessions import StoredSession, find_session, known_sessions
 from incidentlog.subjects.values import Tlp
@@ -32,8 +30,6 @@ REMEMBERED_FOR: Final = timedelta(seconds=10)
 """For how long a key that was seen is taken for good while the database does not say whether it is."""
 LOOK_SECONDS: Final = 0.5
 """How often it is looked whether the keys that are remembered still are what they were."""
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +84,8 @@ class Keys:
     async def run(self) -> None:
         """Forget what was revoked or changed, on whichever node, until cancelled."""
         while True:
-            try:
+            with getting_over("keys_not_looked_up"):
                 await self.look()
-            except Exception as error:
-                heed_cancelling()
-                if not lost(error):
-                    raise
-                log.warning("keys_not_looked_up", error=repr(error))
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:

@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import structlog
-
 from incidentlog.runner import Progress, Wakeup
 from incidentlog.store.builds import active_builds
-from incidentlog.store.connect import Access, Pool, heed_cancelling, lost
+from incidentlog.store.connect import Access, Pool, getting_over
 from incidentlog.store.notify import Hints, Kind
 from incidentlog.store.read import EventFilter, read_head, read_log, search_events
 from incidentlog.subjects.registry import ALWAYS_CLEAR
@@ -16,8 +14,6 @@ from incidentlog.subjects.values import Tlp
 
 POLL_SECONDS: Final = 0.5
 """How long it waits for a hint before it looks all the same: a hint is never relied on."""
-
-log = structlog.get_logger(__name__)
 
 
 class Nodes:
@@ -86,13 +82,8 @@ class Nodes:
     async def _follow(self) -> None:
         while True:
             ticket = self._stirred.ticket()
-            try:
+            with getting_over("following_interrupted"):
                 await self._look()
-            except Exception as error:
-                heed_cancelling()
-                if not lost(error):
-                    raise
-                log.warning("following_interrupted", error=repr(error))
             await Wakeup.wait(ticket, POLL_SECONDS)
 
     async def _look(self) -> None:

@@ -25,7 +25,7 @@ from incidentlog.live.passes import Pass
 from incidentlog.projections.domains import NOT_A_TIME, read_when
 from incidentlog.runner import Wakeup
 from incidentlog.shares import Shares
-from incidentlog.store.connect import heed_cancelling, lost
+from incidentlog.store.connect import getting_over, lost
 from incidentlog.store.read import LogIdentity, read_head
 from incidentlog.store.replay import occurred_at
 from incidentlog.subjects.values import start_instant
@@ -183,13 +183,9 @@ class _Stream:
         changed = self._service.keys.changed
         while True:
             ticket = changed.ticket()
-            try:
+            with getting_over():
                 if (problem := await pass_.ended()) is not None:
                     return problem
-            except Exception as error:
-                heed_cancelling()
-                if not lost(error):
-                    raise
             await Wakeup.wait(ticket, LOOK_AGAIN_SECONDS)
 
     async def _tell(self, clearance: int) -> web.StreamResponse:

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from incidentlog.store.connect import Access, heed_cancelling, lost
+from incidentlog.store.connect import Access, getting_over
 from incidentlog.store.erase import erase, pending_erasures, read_private, rebuild_owed
 
 LOOK_SECONDS: Final = 10.0
@@ -68,15 +68,10 @@ class Eraser:
     async def _look(self) -> None:
         old: set[int] = set()
         while True:
-            try:
+            with getting_over("erasing_interrupted"):
                 await self.carry_out()
                 await self._refresh()
                 old = await self._forget(old)
-            except Exception as error:
-                heed_cancelling()
-                if not lost(error):
-                    raise
-                log.warning("erasing_interrupted", error=repr(error))
             await asyncio.sleep(self.look_seconds)
 
     async def _keep_built(self) -> None:
@@ -84,13 +79,8 @@ class Eraser:
         while True:
             await self._owed.wait()
             self._owed.clear()
-            try:
+            with getting_over("rebuilding_interrupted"):  # it is still owed then: `carry_out` says so again
                 await self._build_anew()
-            except Exception as error:
-                heed_cancelling()
-                if not lost(error):
-                    raise
-                log.warning("rebuilding_interrupted", error=repr(error))  # still owed: `carry_out` says so again
 
     async def _build_anew(self) -> None:
         connection = await self._access.connect("eraser")

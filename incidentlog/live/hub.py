@@ -47,7 +47,7 @@ from incidentlog.projections.rows import Grouping
 from incidentlog.projections.shapes import PROJECTIONS, Document, Projection, Tally
 from incidentlog.shares import Shares, Stranger, network_of
 from incidentlog.store.builds import Build, active_builds, built
-from incidentlog.store.connect import Connection, Pool, heed_cancelling, lost
+from incidentlog.store.connect import Connection, Pool, getting_over
 from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import LogIdentity, read_head, read_log
 
@@ -171,25 +171,15 @@ class Hub:
 
     async def _check(self, sessions: Iterable[Session | Stream]) -> None:
         """Look their tokens up again, one after the other: many sessions of one token ask the database once."""
-        for session in sessions:
-            try:
+        with getting_over():  # nobody is shut out because the database is away
+            for session in sessions:
                 await session.check()
-            except Exception as error:
-                heed_cancelling()
-                if not lost(error):
-                    raise
-                return  # nobody is shut out because the database is away
 
     async def _watch(self) -> None:
         """Look now and then where the log's head is, and whether its positions still mean the same."""
         while True:
-            try:
+            with getting_over("live_interrupted"):
                 await self.look()
-            except Exception as error:
-                heed_cancelling()
-                if not lost(error):
-                    raise
-                log.warning("live_interrupted", error=repr(error))
             await asyncio.sleep(self.heartbeat_seconds if built(self._builds) else BUILD_SECONDS)
 
     async def follows_all(self) -> bool:

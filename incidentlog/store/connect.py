@@ -5,10 +5,12 @@ import hashlib
 import hmac
 import socket
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import asyncpg
+import structlog
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -51,6 +53,8 @@ _TCP: Final = {
     "TCP_USER_TIMEOUT": SILENT_SECONDS * 1000,
 }
 """In seconds, but for the last; what this system does not have is left out."""
+
+log = structlog.get_logger(__name__)
 
 Fate = Literal["again", "fault"]
 SQLSTATES: Final[dict[str, Fate]] = {
@@ -292,6 +296,22 @@ def heed_cancelling() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+@contextmanager
+def getting_over(event: str | None = None) -> Iterator[None]:
+    """What fails because the connection is lost is passed over, with a warning called `event`; all else is raised.
+
+    For loops that look again: each has its own pace, and none may take a cancelling for a lost connection.
+    """
+    try:
+        yield
+    except Exception as error:
+        heed_cancelling()
+        if not lost(error):
+            raise
+        if event is not None:
+            log.warning(event, error=repr(error))
 
 
 def lost(error: BaseException) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from incidentlog.embedded import Server
 from incidentlog.store import connect
@@ -178,3 +179,33 @@ def test_an_error_that_hides_another_is_told_as_that():
     assert told(hiding) == "TimeoutError('a COPY took longer than 120 s')"
     hiding.__context__ = asyncpg.DiskFullError("could not extend file")
     assert why(hiding) == "the database has no room left on its disk"
+
+
+async def test_a_lost_connection_is_got_over_and_nothing_else_is():
+    with capture_logs() as lines:
+        with connect.getting_over("looking_interrupted"):
+            raise OSError("gone")
+        with connect.getting_over():
+            raise OSError("gone, and told by others")
+    assert [(line["event"], line["log_level"]) for line in lines] == [("looking_interrupted", "warning")]
+    with pytest.raises(KeyError), connect.getting_over("looking_interrupted"):
+        raise KeyError("a fault of ours")
+
+
+async def test_who_gets_over_a_lost_connection_heeds_that_it_is_cancelled():
+    """The rollback on the way out fails, too, and hides the cancelling."""
+
+    async def look() -> None:
+        for _ in range(2):
+            with connect.getting_over():
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    raise OSError("the rollback failed")
+
+    looking = asyncio.create_task(look())
+    await asyncio.sleep(0)
+    looking.cancel()
+    done, _ = await asyncio.wait({looking}, timeout=10)
+    assert done
+    assert looking.cancelled()
