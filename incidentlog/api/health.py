@@ -7,7 +7,7 @@ from aiohttp import web
 
 from incidentlog import __version__
 from incidentlog.api.answers import answer
-from incidentlog.api.requests import SERVICE
+from incidentlog.api.requests import SERVICE, sender_of
 from incidentlog.store.builds import Lag, active_builds, built, lags
 from incidentlog.store.connect import why
 from incidentlog.store.read import read_head
@@ -96,8 +96,7 @@ async def _is_verbose(request: web.Request) -> bool:
     """Whether each check is asked for. Raises Unauthenticated or Forbidden where that is not for who asks."""
     if "verbose" not in request.query:
         return False
-    reader = await request.app[SERVICE].keys.reader(request.headers.get("Authorization"), request.remote)
-    reader.may("read")
+    (await sender_of(request)).may("read")
     return True
 
 

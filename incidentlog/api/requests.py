@@ -43,10 +43,14 @@ _POSITIONS: Final = ("at_position", "position", "min_position")
 
 async def reader_of(request: web.Request, scope: str) -> Reader:
     """Who asks, if they may do this."""
-    reader = await request.app[SERVICE].keys.reader(request.headers.get("Authorization"), request.remote)
-    request[READER] = reader
+    request[READER] = reader = await sender_of(request)
     reader.may(scope)
     return reader
+
+
+async def sender_of(request: web.Request) -> Reader:
+    """Whoever sent a request, by its key or without one. Raises Unauthenticated for a key that is not known."""
+    return await request.app[SERVICE].keys.reader(request.headers.get("Authorization"), request.remote)
 
 
 async def moment_of(request: web.Request, *, of_log: bool = False) -> Moment:
@@ -144,8 +148,7 @@ async def _refuse_revoked(request: web.Request) -> None:
     """What takes minutes to arrive is appended by a key that is good when it has, and not only when it began."""
     if READER not in request:
         return
-    reader = await request.app[SERVICE].keys.reader(request.headers.get("Authorization"), request.remote)
-    if reader != request[READER]:
+    if await sender_of(request) != request[READER]:
         raise Unauthenticated("the key has been changed while the body came")
 
 

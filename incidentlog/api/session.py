@@ -12,7 +12,7 @@ from aiohttp import web
 
 from incidentlog.api.answers import answer
 from incidentlog.api.keys import SESSION_FOR, Reader, digest, new_session_token, token_of
-from incidentlog.api.requests import SERVICE, refuse_unknown
+from incidentlog.api.requests import SERVICE, refuse_unknown, sender_of
 from incidentlog.errors import Forbidden, Unauthenticated
 from incidentlog.live.passes import own_origins
 from incidentlog.store.sessions import close_session, open_session
@@ -31,10 +31,10 @@ async def follower(request: web.Request) -> tuple[Reader, str | None]:
     service = request.app[SERVICE]
     given = request.headers.get("Authorization")
     if given is not None:
-        return await service.keys.reader(given, request.remote), token_of(given)
+        return await sender_of(request), token_of(given)
     token = request.cookies.get(_cookie(request))
     if token is None:
-        return await service.keys.reader(None, request.remote), None
+        return await sender_of(request), None
     # SameSite lets pages of other ports and other names of this site through, and some browsers those without TLS.
     own = own_origins(request) if _on_this_machine(request) else {f"https://{request.host}"}
     if request.headers.get("Origin") not in {None, *own} or request.headers.get("Sec-Fetch-Site") not in OWN_PAGES:
@@ -56,8 +56,7 @@ async def sign_in(request: web.Request) -> web.Response:
     refuse_unknown(request, ())
     service = request.app[SERVICE]
     given = request.headers.get("Authorization")
-    reader = await service.keys.reader(given, request.remote)
-    reader.may("read")
+    (await sender_of(request)).may("read")
     if given is None:
         raise Unauthenticated("signing in needs a key: Authorization: Bearer ...")
     token, now = new_session_token(), service.clock.now()

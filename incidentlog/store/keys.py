@@ -32,14 +32,18 @@ class ListedKey:
 
 async def find_key(pool: Pool | Connection, digest: bytes) -> StoredKey | None:
     """The key with this SHA-256, unless it is revoked."""
-    row = await pool.fetchrow(query("keys", "find"), digest)
-    return None if row is None else StoredKey(row["key_id"], tuple(row["scopes"]), row["clearance"])
+    return (await known_keys(pool, [digest])).get(digest)
 
 
 async def known_keys(pool: Pool | Connection, digests: Sequence[bytes]) -> dict[bytes, StoredKey]:
     """Of these SHA-256 those whose keys are not revoked."""
     rows = await pool.fetch(query("keys", "known"), digests)
-    return {row["digest"]: StoredKey(row["key_id"], tuple(row["scopes"]), row["clearance"]) for row in rows}
+    return {row["digest"]: stored_key(row) for row in rows}
+
+
+def stored_key(row: Any) -> StoredKey:
+    """The key in a row that has its columns."""
+    return StoredKey(row["key_id"], tuple(row["scopes"]), row["clearance"])
 
 
 async def list_keys(connection: Pool | Connection, after: str, limit: int) -> list[ListedKey]:

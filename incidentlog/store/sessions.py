@@ -6,7 +6,7 @@ from datetime import datetime
 
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.keys import StoredKey
+from incidentlog.store.keys import StoredKey, stored_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +19,13 @@ class StoredSession:
 
 async def find_session(pool: Pool | Connection, digest: bytes) -> StoredSession | None:
     """The session whose token has this SHA-256, unless its key is revoked or has another secret by now."""
-    row = await pool.fetchrow(query("sessions", "find"), digest)
-    if row is None:
-        return None
-    return StoredSession(StoredKey(row["key_id"], tuple(row["scopes"]), row["clearance"]), row["expires_at"])
+    return (await known_sessions(pool, [digest])).get(digest)
 
 
 async def known_sessions(pool: Pool | Connection, digests: Sequence[bytes]) -> dict[bytes, StoredSession]:
-    """Of these SHA-256 of tokens those of sessions whose keys are not revoked."""
+    """Of these SHA-256 of tokens those of sessions whose keys are not revoked, nor have another secret by now."""
     rows = await pool.fetch(query("sessions", "known"), digests)
-    return {
-        row["digest"]: StoredSession(
-            StoredKey(row["key_id"], tuple(row["scopes"]), row["clearance"]), row["expires_at"]
-        )
-        for row in rows
-    }
+    return {row["digest"]: StoredSession(stored_key(row), row["expires_at"]) for row in rows}
 
 
 async def open_session(

@@ -1,8 +1,3 @@
--- name: find
--- A key by its digest, unless it is revoked.
--- $1 digest bytea
-SELECT key_id, scopes, clearance FROM api_keys WHERE digest = $1 AND revoked_at IS NULL
-
 -- name: any
 -- Whether any key was ever made.
 SELECT EXISTS (SELECT FROM api_keys)

@@ -1,10 +1,3 @@
--- name: find
--- A session by its token's digest, unless its key is revoked or replaced.
--- $1 digest bytea
-SELECT k.key_id, k.scopes, k.clearance, s.expires_at
-FROM sessions s JOIN api_keys k ON k.digest = s.key_digest AND k.revoked_at IS NULL
-WHERE s.digest = $1
-
 -- name: open
 -- Add a session, and forget those that have expired.
 -- $1 digest bytea
@@ -20,7 +13,7 @@ INSERT INTO sessions (digest, key_digest, expires_at) VALUES ($1, $2, $4)
 DELETE FROM sessions WHERE digest = $1
 
 -- name: known
--- Those of some tokens' digests that stand for a session, with what its key may do by now.
+-- Those of some tokens' digests that stand for a session whose key is not revoked or replaced, with what that may do.
 -- $1 digests bytea[]
 SELECT s.digest, k.key_id, k.scopes, k.clearance, s.expires_at
 FROM sessions s JOIN api_keys k ON k.digest = s.key_digest AND k.revoked_at IS NULL
