@@ -234,11 +234,6 @@ class Members:
         """How many are part of it for a reader of a marking."""
         return sum(number for shape, number in self._counted.items() if number and _is_part(shape, level))
 
-    def seen_at(self, level: int) -> list[Subject]:
-        """What a reader cleared for `level` sees of it, in the order of the streams, where they are few."""
-        seen = (part_at(part, level) for _, part in sorted((self.subjects or {}).items()))
-        return [subject for subject in seen if subject is not None]
-
     @property
     def levels(self) -> set[int]:
         """The markings at which the document may differ from the one below."""
@@ -259,12 +254,6 @@ def _is_part(shape: Shape, level: int) -> bool:
         if own <= level:
             there = is_one
     return there
-
-
-def part_at(part: Part, level: int) -> Subject | None:
-    """What a reader cleared for `level` sees of a stream in a document."""
-    own = max((own for own in part if own <= level), default=None)
-    return None if own is None else part[own]
 
 
 @dataclass
@@ -312,17 +301,18 @@ class DocumentStep:
                 stood = members.levels
                 undone.append((members, members.remembered(change.stream)))
                 members.put(change.stream, now, change.weight)
+                present = members.levels
                 if (key in before) != (key in after):
                     self.memberships.append(Membership(change.position, key, change.stream, key in after))
-                levels = stood | members.levels
+                levels = stood | present
                 if unknown is None:
                     # A reader is told of a change only where the document has another part for it (P5): not where
                     # something marked higher, or marked for another document, moved the stream.
-                    touched = {n for n in levels if part_at(was, n) != part_at(now, n)}
-                    touched |= stood ^ members.levels
+                    touched = {n for n in levels if seen_at(was, n) != seen_at(now, n)} | (stood ^ present)
                 else:
                     touched = {n for n in {*levels, *change.levels} if n >= unknown}
-                self._fold(key, members, change, touched)
+                for n in sorted(touched):
+                    self.versions.append(self._version(key, members, change, n, gone=n not in present))
         except Exception:
             for members, remembered in undone:
                 members.restore(change.stream, remembered)
@@ -351,43 +341,42 @@ class DocumentStep:
             below = subject
         return part
 
-    def _fold(self, key: str, members: Members, change: Change, levels: Iterable[int]) -> None:
-        """Note the document's versions at some markings; where a marking is there no more, that it is gone."""
-        present = members.levels
-        for level in sorted(levels):
-            restated = change.restated(level)
-            if level not in present:
-                self.versions.append(DocumentVersion(change.position, level, key, None, restated, gone=True))
-                continue
-            count, body, on_read = members.count(level), None, False
-            if members.subjects is None:
-                own = seen_at(change.after, level)
-                fold_visible(self.document, key, [] if own is None else [own])  # what cannot be folded shows here
-                on_read = count > 0
-            else:
-                body = fold_visible(self.document, key, members.seen_at(level))
-            left_out = max(0, count - MEMBERS)
-            self.versions.append(
-                DocumentVersion(change.position, level, key, body, restated, left_out=left_out, on_read=on_read)
-            )
+    def _version(self, key: str, members: Members, change: Change, level: int, *, gone: bool) -> DocumentVersion:
+        """The document at a marking, or, where the marking is there no more, that it is gone."""
+        restated = change.restated(level)
+        if gone:
+            return DocumentVersion(change.position, level, key, None, restated, gone=True)
+        count, body, on_read = members.count(level), None, False
+        if members.subjects is None:
+            own = seen_at(change.after, level)
+            fold_visible(self.document, key, [] if own is None else [own])  # what cannot be folded shows here
+            on_read = count > 0
+        else:
+            body = _fold(self.document, key, visible(members.subjects, level))
+        left_out = max(0, count - MEMBERS)
+        return DocumentVersion(change.position, level, key, body, restated, left_out=left_out, on_read=on_read)
 
 
-def visible(subjects: Mapping[str, Variants], level: int) -> list[Subject]:
+def visible(subjects: Mapping[str, Part | Variants], level: int) -> list[Subject]:
     """What a reader cleared for `level` sees of some streams, in their order."""
     seen = (seen_at(variants, level) for _, variants in sorted(subjects.items()))
     return [subject for subject in seen if subject is not None]
 
 
 def fold_visible(document: Document[Any], key: str, subjects: Iterable[Subject]) -> Model | None:
-    """A document's body from what is visible of its members, in the order of their streams; None where there is none.
+    """A document's body from those of some visible subjects that are part of it, in the order of their streams.
 
-    At most MEMBERS are folded: those that began last.
+    None where there is none.
     """
-    ours = [s for s in subjects if key in document.keys(s)]
-    if len(ours) > MEMBERS:
-        began = sorted(ours, key=lambda s: (s.since.timestamp() if s.since else float("-inf"), s.stream))
-        ours = sorted(began[-MEMBERS:], key=lambda s: s.stream)
-    body: Model | None = document.fold(key, ours) if ours else None
+    return _fold(document, key, [s for s in subjects if key in document.keys(s)])
+
+
+def _fold(document: Document[Any], key: str, subjects: list[Subject]) -> Model | None:
+    """The body from its subjects; at most MEMBERS are folded: those that began last."""
+    if len(subjects) > MEMBERS:
+        began = sorted(subjects, key=lambda s: (s.since.timestamp() if s.since else float("-inf"), s.stream))
+        subjects = sorted(began[-MEMBERS:], key=lambda s: s.stream)
+    body: Model | None = document.fold(key, subjects) if subjects else None
     return body
 
 

@@ -12,10 +12,10 @@ from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.subject import Absorbed, Subject
 
 
-def seen_at(variants: Variants, level: int) -> Subject | None:
+def seen_at(variants: Mapping[int, Subject | Absorbed | None], level: int) -> Subject | None:
     """What a reader cleared for `level` sees of a stream: the variant of the highest level it may see.
 
-    None when there is none, or when a merge made it part of another.
+    None when there is none, or when it is part of another there: by a merge, or of other documents.
     """
     highest, variant = -1, None
     for own, there in variants.items():
