@@ -8,10 +8,8 @@ import asyncio
 import gc
 import json
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -36,7 +34,7 @@ from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from incidentlog.store.writer import Writer
 from incidentlog.subjects.registry import EVENTS
-from tests.benchmarks.machine import heading, line
+from tests.benchmarks.machine import heading, line, scratch
 from tests.benchmarks.sample import KEY, body
 
 CONNECTIONS = (1, 8, 32, 64, 256)
@@ -245,8 +243,5 @@ async def main(server: Server) -> None:
 if __name__ == "__main__":
     configure_logging("info", as_json=True)
     heading("Append")
-    root = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
-    root.chmod(0o755)
-    with start(root) as embedded:
+    with scratch() as root, start(root) as embedded:
         uvloop.run(main(embedded.server))
-    shutil.rmtree(root)

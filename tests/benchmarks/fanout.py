@@ -37,7 +37,7 @@ from incidentlog.live.frames import Cause, Cursor, Message
 from incidentlog.logging import configure_logging
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
-from tests.benchmarks.machine import heading, percentile
+from tests.benchmarks.machine import heading, percentile, scratch
 from tests.benchmarks.subscribers import Subscribers, allow_sockets
 from tests.commands import strike
 from tests.conftest import access_to, run_admin
@@ -430,14 +430,9 @@ def main() -> None:
             allow_sockets()
             quick = "--quick" in arguments
             numbers = [int(a) for a in arguments if a.isdigit()] or [1_000, 5_000]
-            root = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
-            root.chmod(0o755)
             heading("Fan-out")
-            try:
-                with start(root, durable=False) as running:
-                    asyncio.run(measure(running.server, numbers, quick=quick))
-            finally:
-                shutil.rmtree(root, ignore_errors=True)
+            with scratch() as root, start(root, durable=False) as running:
+                asyncio.run(measure(running.server, numbers, quick=quick))
 
 
 if __name__ == "__main__":

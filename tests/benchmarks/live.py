@@ -4,9 +4,7 @@ python -m tests.benchmarks.live
 """
 
 import asyncio
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ import incidentlog.projections  # noqa: F401 - registers every event and project
 from incidentlog.embedded import start
 from incidentlog.live import PROTOCOL
 from incidentlog.store.migrate import migrate
+from tests.benchmarks.machine import scratch
 from tests.commands import command, strike
 from tests.conftest import access_to, run_admin
 from tests.live.following import Node, following
@@ -74,9 +73,5 @@ async def run(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    folder = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    try:
+    with scratch() as folder:
         asyncio.run(run(folder))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

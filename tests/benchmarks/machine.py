@@ -2,8 +2,12 @@
 
 import os
 import platform
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 
 def heading(title: str) -> None:
@@ -14,6 +18,17 @@ def heading(title: str) -> None:
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {pages / 2**30:.0f} GiB, "
         f"Python {platform.python_version()}"
     )
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for a PostgreSQL, thrown away afterwards; as root the server runs as another user, who passes through."""
+    folder = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -8,10 +8,8 @@ runner is killed at LIMIT, which counts as one of its ends.
 
 import asyncio
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -28,7 +26,7 @@ from incidentlog.store.append import append
 from incidentlog.store.connect import Access, Pool
 from incidentlog.store.migrate import migrate
 from incidentlog.store.read import read_head
-from tests.benchmarks.machine import heading
+from tests.benchmarks.machine import heading, scratch
 from tests.benchmarks.projections import peak_of
 from tests.commands import DOOR, about, retraction, strike
 from tests.conftest import access_to, run_admin
@@ -174,9 +172,5 @@ async def run(root: Path, name: str) -> None:
 if __name__ == "__main__":
     heading("Nasty bulks")
     for chosen in sys.argv[1:] or list(BULKS):
-        folder = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
-        folder.chmod(0o755)
-        try:
+        with scratch() as folder:
             asyncio.run(run(folder, chosen))
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -9,10 +9,8 @@ indexes, and the bare sum over the ledger.
 import asyncio
 import random
 import resource
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
@@ -37,7 +35,7 @@ from incidentlog.store.migrate import migrate
 from incidentlog.store.read import read_head
 from incidentlog.subjects.values import Tlp
 from tests.benchmarks.history import commands
-from tests.benchmarks.machine import heading, percentile
+from tests.benchmarks.machine import heading, percentile, scratch
 from tests.commands import command, strike
 from tests.conftest import access_to, run_admin
 
@@ -245,9 +243,5 @@ async def run(root: Path, total: int) -> None:
 if __name__ == "__main__":
     heading("Projections")
     for number in [int(n) for n in sys.argv[1:]] or [100_000, 1_000_000]:
-        folder = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
-        folder.chmod(0o755)
-        try:
+        with scratch() as folder:
             asyncio.run(run(folder, number))
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)

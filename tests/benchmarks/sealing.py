@@ -11,7 +11,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +33,7 @@ from incidentlog.logging import configure_logging
 from incidentlog.store.append import append
 from incidentlog.store.connect import Access, Connection
 from tests.benchmarks.append import commands, drive, fresh
-from tests.benchmarks.machine import heading, line, percentile
+from tests.benchmarks.machine import heading, line, percentile, scratch
 from tests.benchmarks.sample import KEY
 
 BATCH = 2_000
@@ -176,9 +175,7 @@ if __name__ == "__main__":
     given = parser.parse_args()
     configure_logging("warning")
     heading("Sealing")
-    root = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
-    root.chmod(0o755)
-    (root / "bench").mkdir()
-    with start(root) as embedded:
-        uvloop.run(main(embedded.server, root / "bench", given.parts, given.events))
-    shutil.rmtree(root)
+    with scratch() as root:
+        (root / "bench").mkdir()
+        with start(root) as embedded:
+            uvloop.run(main(embedded.server, root / "bench", given.parts, given.events))

@@ -8,12 +8,9 @@ the receipt, and how much more memory the service holds. At the end the slow one
 
 import asyncio
 import contextlib
-import shutil
 import socket
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -21,7 +18,7 @@ import orjson
 from incidentlog.embedded import Server, start
 from incidentlog.live import PROTOCOL
 from tests.benchmarks.fanout import ODESA, PER_SECOND, SUBSCRIBE, Far, fresh, settle
-from tests.benchmarks.machine import heading, percentile
+from tests.benchmarks.machine import heading, percentile, scratch
 from tests.benchmarks.subscribers import PONG, PONG_SECONDS, Subscribers, allow_sockets
 
 SLOW_BYTES: Final = 1_024
@@ -132,11 +129,6 @@ async def run(server: Server, *, quick: bool) -> None:
 
 if __name__ == "__main__":
     allow_sockets()
-    root = Path(tempfile.mkdtemp(prefix="incidentlog-bench-", dir="/var/tmp"))
-    root.chmod(0o755)
     heading("Stuck and slow subscribers")
-    try:
-        with start(root, durable=False) as running:
-            asyncio.run(run(running.server, quick="--quick" in sys.argv))
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+    with scratch() as root, start(root, durable=False) as running:
+        asyncio.run(run(running.server, quick="--quick" in sys.argv))
