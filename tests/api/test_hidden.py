@@ -9,7 +9,7 @@ from incidentlog.api import reported
 from incidentlog.embedded import Server
 from tests.api.serving import Served, make_key
 from tests.api.test_replay import ids, lines, on
-from tests.commands import strike
+from tests.commands import retraction, strike
 from tests.pairs import READER, Pair, pair_of
 from tests.subjects.given import Event, amend, day, event, id_of
 
@@ -100,6 +100,15 @@ async def test_what_a_lowered_marking_shows_is_folded_on_the_basis_reported_too(
         await service.settled()
         seen.append([(await reader.get(path, basis=basis)).status for basis in ("recorded", "reported")])
     assert seen == [[404, 404], [200, 200], [404, 404], [200, 200]]
+
+
+async def test_nothing_hidden_is_said_of_a_policy(service: Served):
+    changed = {"type": "policy.changed", "stream": "policy:compliance", "id": id_of("policy"), "sources": []}
+    await service.add(changed | {"data": {"policy": "compliance", "values": {"window_hours": 700}}})
+    hidden = retraction(id_of("policy")) | {"tlp": "RED"}
+    for refused in (await service.post(hidden), await service.bulk(hidden)):
+        assert list(refused.faults.values()) == ["always_clear"]
+    await service.add(hidden | {"tlp": "CLEAR"})
 
 
 async def test_a_replay_by_occurred_does_not_go_on_after_what_is_hidden(service: Served):
