@@ -87,7 +87,7 @@ STREAMS: Final = (
 )  # fmt: skip
 SOME: Final = tuple(PROJECTIONS) if DEEP else ("positions_board", "city_incidents", "talks_ledger")
 """Those that are also asked what was reported, and what changed."""
-BASES: Final[tuple[dict[str, str], ...]] = ({}, REPORTED)
+FEW: Final = STREAMS if DEEP else STREAMS[2::3]
 LISTED: Final = ("events", *(f"streams/{s}" for s in STREAMS))
 ASKED: Final[list[tuple[str, dict[str, Any]]]] = [
     *((f"/v1/{path}", {"at": AT}) for path in LISTED),
@@ -100,8 +100,8 @@ ASKED: Final[list[tuple[str, dict[str, Any]]]] = [
     ("/v1/projections/city_incidents", {"at": AT, "format": "geojson"}),
     *(("/v1/projections/city_incidents", {"at": AT, "group_by": by}) for by in ("place,day,side", "day", "stream")),
     *((f"/v1/projections/positions_board/UKR%7C{topic}", {"at": AT}) for topic in ("t1", "t2", "t3")),
-    *((f"/v1/subjects/{s}", {"at": AT, **basis}) for s in STREAMS for basis in BASES),
-    *((f"/v1/subjects/{s}/history", {"at": AT, **basis}) for s in STREAMS for basis in BASES),
+    *((f"/v1/subjects/{s}{part}", {"at": AT}) for s in STREAMS for part in ("", "/history")),
+    *((f"/v1/subjects/{s}{part}", {"at": AT, **REPORTED}) for s in FEW for part in ("", "/history")),
     *((f"/v1/subjects/{s}/candidates", {"at": AT}) for s in STREAMS[::2]),
     *((f"/v1/events/{id_of(name)}", {}) for name in ("on t1", "moved", "on t3", "one", "talk", "never heard of")),
     *((f"/v1/events/{id_of(name)}/proof", {}) for name in ("moved", "on t3", "never heard of")),
