@@ -188,8 +188,11 @@ async def reads(pair: Pair) -> None:
                 tasks.create_task(
                     ask("/v1/replay", {"speed": 0, "by": by, "format": "ndjson"}, plain_positions=positions)
                 )
+        before_hidden = {"at": AT, "after": "statement:b", "limit": 1}
+        tasks.create_task(ask("/v1/diff", before_hidden, plain_positions={"from_position": 1}))
         for asked in CHANGED:
-            tasks.create_task(ask("/v1/diff", {"at": AT, **asked}, plain_positions={"from_position": 1}))
+            for pages in ({}, {"limit": 1}, {"limit": 2}):
+                tasks.create_task(ask("/v1/diff", {"at": AT, **asked, **pages}, plain_positions={"from_position": 1}))
             tasks.create_task(ask("/v1/diff", {"at": AT, **asked, **reported_between()}))
             for start in range(1, count) if DEEP or not asked else ():
                 one = {"plain_positions": {"from_position": start}, "just_before": {"to_position": start + 1}}
