@@ -4,18 +4,23 @@ Positions are dense, so the reader can count what it may not see; all else is eq
 by the number of events up to it that the reader sees: those of the plain log.
 """
 
+import asyncio
+import csv
 import re
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
+
+import orjson
 
 from incidentlog.clock import ManualClock
 from incidentlog.embedded import Server
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.values import Tlp, tlp_level
-from tests.api.serving import NOW, Answer, Served, log_called, make_key, serving
+from tests.api.serving import ADMIN, NDJSON, NOW, Answer, Served, log_called, make_key, serving
 from tests.subjects.given import Event
 
 LEVELS: Final = (Tlp.CLEAR, Tlp.GREEN, Tlp.AMBER, Tlp.AMBER_STRICT)
@@ -27,9 +32,11 @@ OF_THE_LOG: Final = frozenset({"head", "from", "to", "to_position", "position", 
 """Members that say how far a log was read."""
 BASIS: Final = frozenset({"basis", "end"})
 """What says how far a log was read, with the members of the same names."""
-ELSEWHERE: Final = frozenset({"recorded_at", "trace_id", "stream_version"})
+ELSEWHERE: Final = frozenset({"recorded_at", "trace_id", "stream_version", "epoch", "conflated"})
 """Members that two logs with the same events do not share; a stream's versions are as dense as positions."""
+SCOPES: Final = ("read", "report", "edit")
 _NAMED: Final = re.compile(r"((?:after|position|from|to)(?:=|%3D| ))(\d+)")
+_SSE_ID: Final = re.compile(r"id: [0-9a-f-]{36}\.\d+\.\d+:(\d+)(?:@(\d+))?")
 
 
 def seen_of(log: Sequence[Recorded], level: int) -> list[Recorded]:
@@ -42,7 +49,7 @@ class Side:
     """One of the two logs, served, and asked by a reader."""
 
     served: Served
-    seen: Sequence[int]
+    seen: list[int]
     """The positions of the events that the reader sees."""
 
     def at(self, plain: int) -> int:
@@ -53,8 +60,30 @@ class Side:
         """How many events the reader sees up to a position."""
         return bisect_right(self.seen, position)
 
-    async def get(self, path: str, **params: Any) -> Answer:
-        return await self.served.get(path, **params)
+    async def add(self, event: Event) -> int:
+        """One more event, whoever sees it; its position."""
+        (position,) = await self.served.by(ADMIN).add(event)
+        return position
+
+    def told(self, answer: Answer) -> tuple[Any, ...]:
+        """What an answer says, in whatever format it is, with positions as they are in the plain log."""
+        kind, text = answer.headers["Content-Type"].partition(";")[0], answer.raw.decode()
+        said: Any
+        if kind == NDJSON:
+            said = [self.same(orjson.loads(line)) for line in text.splitlines() if line]
+        elif kind == "text/csv":
+            said = [self.same({name: _number(value) for name, value in row.items()}) for row in _table(text)]
+        elif kind == "text/event-stream":
+            said = [self._line(line) for line in text.splitlines()]
+        else:
+            said = self.same(answer.json)
+        return answer.status, kind, self.rank(int(answer.headers.get("Log-Position", 0))), said
+
+    def _line(self, line: str) -> Any:
+        if (named := _SSE_ID.fullmatch(line)) is not None:
+            assert int(named[1]) in self.seen
+            return self.rank(int(named[1])), self.rank(int(named[2] or 0))
+        return self.same(orjson.loads(line[len("data: ") :])) if line.startswith("data: ") else line
 
     def same(self, said: Any, *, log: bool = False) -> Any:
         """What was said, with positions as they are in the plain log. An event's must be one that the reader sees."""
@@ -82,6 +111,11 @@ class Pair:
     hidden: Side
     plain: Side
 
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """The two, in this order."""
+        return self.hidden, self.plain
+
     async def get(
         self,
         path: str,
@@ -95,14 +129,34 @@ class Pair:
         `plain_positions` are those of events in the plain log; `just_before` are of what comes before such an event:
         in the other log that may be hidden.
         """
-        answers = []
-        for side in (self.hidden, self.plain):
+
+        async def asked(side: Side) -> tuple[Any, ...]:
             own = {name: side.at(position) for name, position in (plain_positions or {}).items()}
             own |= {name: side.at(position) - 1 for name, position in (just_before or {}).items()}
-            answers.append((side, await side.get(path, **params, **own)))
-        told = [(a.status, side.same(a.json)) for side, a in answers]
-        assert told[0] == told[1], (path, params)
-        return told[1][1]
+            return side.told(await side.served.get(path, **params, **own))
+
+        return self._equal(await asyncio.gather(*map(asked, self.sides)), path, params)
+
+    async def post(self, event: Event) -> Any:
+        """The same event, sent to both by the reader."""
+        answers = [(side, await side.served.post(event)) for side in self.sides]
+        for side, answer in answers:
+            if answer.status == HTTPStatus.CREATED:
+                side.seen.append(answer.json["position"])
+        return self._equal([side.told(answer) for side, answer in answers], "POST", event)
+
+    def _equal(self, told: Sequence[tuple[Any, ...]], *asked: Any) -> Any:
+        hidden, plain = told
+        assert hidden == plain, asked
+        return plain[-1]
+
+
+def _table(text: str) -> Iterator[dict[str, str]]:
+    yield from csv.DictReader(text.splitlines())
+
+
+def _number(cell: str) -> int | str:
+    return int(cell) if cell.isdecimal() else cell
 
 
 @asynccontextmanager
@@ -115,9 +169,9 @@ async def pair_of(server: Server, events: Sequence[Event], level: int) -> AsyncI
         serving(other, clock=ManualClock(NOW)) as plain,
     ):
         seen = [n for n, e in enumerate(events, start=1) if tlp_level(e.get("tlp", "CLEAR")) <= level]
-        await hidden.add(*events)
-        await plain.add(*(events[n - 1] for n in seen))
-        for served in (hidden, plain):
-            await make_key(served.access, "reader", READER, scopes=["read"], clearance=level)
+        for served, filled in ((hidden, events), (plain, [events[n - 1] for n in seen])):
+            answer = await served.bulk(*filled)
+            assert answer.status == HTTPStatus.CREATED, answer
+            await make_key(served.access, "reader", READER, scopes=SCOPES, clearance=level)
             await served.settled()
-        yield Pair(Side(hidden.by(READER), seen), Side(plain.by(READER), range(1, len(seen) + 1)))
+        yield Pair(Side(hidden.by(READER), seen), Side(plain.by(READER), list(range(1, len(seen) + 1))))

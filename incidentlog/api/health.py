@@ -12,9 +12,11 @@ from incidentlog.store.builds import Lag, active_builds, built, lags
 from incidentlog.store.connect import why
 from incidentlog.store.read import read_head
 from incidentlog.store.writer import Writer
+from incidentlog.subjects.values import Tlp
 
 routes = web.RouteTableDef()
 SEALING_IS_WELL = frozenset({"sealing", "following", "off"})
+FAILS = "they fail: a key that is cleared for RED is told why"
 LAG_EVENTS = 10_000
 """How far the projections may be behind before the service says it is not ready; for how long, the settings say."""
 
@@ -29,10 +31,10 @@ async def live(_: web.Request) -> web.Response:
 async def ready(request: web.Request) -> web.Response:
     """The database answers, appends go through, the projections keep up and can be followed here.
 
-    `verbose` tells each check, and how long the log is: to those who may read it.
+    `verbose` tells each check, and how long the log is: to those who may read it, and no more of it than they may.
     """
     service = request.app[SERVICE]
-    verbose = await _is_verbose(request)
+    clearance = await _verbose_for(request)
     checks: dict[str, Any] = {"database": "ok", "appends": _appends(service.writer), "projections": "ok"}
     head, lagging = service.runner.position, list[Lag]()
     warning: str | None = None
@@ -43,14 +45,15 @@ async def ready(request: web.Request) -> web.Response:
             builds = await active_builds(service.pool)
             if not (built(builds) and await service.hub.follows_all()):
                 checks["projections"] = "not built yet"
-            if verbose:
-                lagging = await lags(service.pool, builds.values())
+            if clearance is not None:
+                lagging = await lags(service.pool, builds.values(), clearance)
                 warning = await service.ahead.look()
     except Exception as error:  # noqa: BLE001 - whatever it is, the database does not answer
         checks["database"] = why(error) or type(error).__name__
     lag = head - service.runner.position
     if service.runner.failure is not None:
-        checks["projections"] = service.runner.failure
+        # It may quote the event that was too much for a projection, whatever that is marked.
+        checks["projections"] = service.runner.failure if clearance == Tlp.RED else FAILS
     elif lag > LAG_EVENTS:
         checks["projections"] = f"{lag} events behind"
     elif service.runner.still_seconds > service.still_seconds:
@@ -61,7 +64,7 @@ async def ready(request: web.Request) -> web.Response:
         checks["sealing"] = service.notary.status
     good = all(value == "ok" for value in checks.values())
     body: dict[str, Any] = {"status": "ok" if good else "not ready"}
-    if verbose:
+    if clearance is not None:
         body |= {
             "checks": checks,
             "warnings": [warning] if warning else [],
@@ -92,12 +95,16 @@ async def ready(request: web.Request) -> web.Response:
     return answer(body, status=200 if good else 503)
 
 
-async def _is_verbose(request: web.Request) -> bool:
-    """Whether each check is asked for. Raises Unauthenticated or Forbidden where that is not for who asks."""
+async def _verbose_for(request: web.Request) -> int | None:
+    """Up to which marking whoever asks for each check may see; None where nobody does.
+
+    Raises Unauthenticated or Forbidden where that is not for who asks.
+    """
     if "verbose" not in request.query:
-        return False
-    (await sender_of(request)).may("read")
-    return True
+        return None
+    reader = await sender_of(request)
+    reader.may("read")
+    return reader.clearance
 
 
 def _appends(writer: Writer) -> str:

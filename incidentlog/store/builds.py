@@ -120,10 +120,10 @@ class Lag:
     """How many streams it could not take in."""
 
 
-async def lags(pool: Pool | Connection, builds: Iterable[Build]) -> list[Lag]:
-    """How far behind some builds are."""
+async def lags(pool: Pool | Connection, builds: Iterable[Build], clearance: int) -> list[Lag]:
+    """How far behind some builds are, and how many streams they could not take in that a clearance covers."""
     numbers = [b.build for b in builds]
-    return [Lag(*row) for row in await pool.fetch(query("builds", "lags"), numbers)]
+    return [Lag(*row) for row in await pool.fetch(query("builds", "lags"), numbers, clearance)]
 
 
 async def lock_active(connection: Connection) -> list[Build]:

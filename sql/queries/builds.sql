@@ -160,11 +160,14 @@ SELECT (SELECT count(DISTINCT stream) FROM parked p
 FROM builds b WHERE b.build = $1 AND b.state <> 'dropped'
 
 -- name: lags
--- Where some builds are, for how long the next event has waited, and how many streams they could not take in.
+-- Where some builds are, for how long the next event has waited, and how many streams they could not take in, for a
+-- clearance.
 -- $1 builds smallint[]
+-- $2 clearance smallint
 SELECT b.projection, b.version, b.position,
        coalesce((SELECT greatest(extract(epoch FROM clock_timestamp() - c.recorded_at), 0)::double precision
                  FROM commits c WHERE c.last_position > b.position ORDER BY c.last_position LIMIT 1), 0) AS seconds,
        (SELECT count(DISTINCT stream) FROM parked p
-        WHERE p.build = b.build AND p.to_position IS NULL AND p.wish IS DISTINCT FROM 'discard') AS parked
+        WHERE p.build = b.build AND p.level <= $2 AND p.to_position IS NULL
+          AND p.wish IS DISTINCT FROM 'discard') AS parked
 FROM builds b WHERE b.build = ANY($1) ORDER BY b.projection

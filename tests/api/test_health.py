@@ -10,11 +10,14 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from incidentlog.api.health import FAILS
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
+from incidentlog.projections.shapes import PROJECTIONS, Projection
 from incidentlog.store import connect
 from incidentlog.store.connect import Access
 from incidentlog.store.doctor import ahead
+from incidentlog.subjects.values import Tlp
 from incidentlog.zones import packaged
 from tests.api.serving import ADMIN, Served, make_key, serving
 from tests.commands import strike
@@ -48,6 +51,48 @@ async def test_how_long_the_log_is_is_told_to_those_who_may_read_it(access: Acce
                 assert (await asked.get("/readyz?verbose")).status == status, (open_read, key)
                 assert (await asked.get("/readyz")).json == {"status": "ok"}
             assert (await service.by("nobodys-key").get("/readyz?verbose")).status == 401
+
+
+def choking(monkeypatch: pytest.MonkeyPatch, tally: Projection) -> None:
+    """Let a tally choke on any strike, and quote it."""
+
+    def contributions(subject: Any) -> Any:
+        raise ValueError(f"{subject.stream} cannot be swallowed")
+
+    monkeypatch.setattr(tally, "contributions", contributions)
+
+
+async def test_what_is_hidden_and_set_aside_is_counted_for_those_who_may_see_it(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    await make_key(service.access, "reader", "a-key-that-reads", scopes=("read",))
+    choking(monkeypatch, PROJECTIONS["city_incidents"])
+    await service.add(strike(tlp="RED"))
+    await service.settled()
+    counted = [
+        (await asked.get("/readyz?verbose")).json["projections"]["city_incidents"]["parked"]
+        for asked in (service, service.by("a-key-that-reads"))
+    ]
+    assert counted == [1, 0]
+
+
+async def test_why_the_projections_fail_quotes_no_event_to_those_who_may_not_see_it(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    await make_key(service.access, "reader", "a-key-that-reads", scopes=("read",), clearance=Tlp.AMBER_STRICT)
+    tally = PROJECTIONS["city_incidents"]
+    choking(monkeypatch, tally)
+    monkeypatch.setattr(tally, "poison", "stop")
+    await service.add(strike(stream="strike:secret", tlp="RED"))
+    async with asyncio.timeout(15):
+        while service.service.runner.failure is None:
+            await asyncio.sleep(0.01)
+    checks = [
+        (await asked.get("/readyz?verbose")).json["checks"]["projections"]
+        for asked in (service, service.by("a-key-that-reads"))
+    ]
+    assert "strike:secret cannot be swallowed" in checks[0]
+    assert checks[1] == FAILS
 
 
 async def test_a_node_that_says_it_is_ready_can_be_followed_at_once(access: Access, monkeypatch: pytest.MonkeyPatch):

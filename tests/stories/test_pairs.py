@@ -1,84 +1,300 @@
 """Two logs that differ only in what a reader may not see: whatever it asks, it is told the same, positions aside (P5).
 
-At four clearances. Begun with documents, subjects, what changed and what was reported. With `PAIRS=deep` in the environment
-every projection is also asked what was reported, and what changed with each event.
+At four clearances: reads in every format, refusals, appends with their warnings, live messages over WebSockets and event
+streams, and those for a reader that comes back. With `PAIRS=deep` in the environment every projection is also asked what was
+reported, and what changed with each event.
 """
 
+import asyncio
 import os
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import ModuleType
 from typing import Any, Final
 
 import pytest
+from aiohttp import web
 
+from incidentlog.api.app import MODULES
 from incidentlog.embedded import Server
+from incidentlog.projections import steps
 from incidentlog.projections.shapes import PROJECTIONS
-from incidentlog.subjects.values import TLP_LABELS
-from tests.commands import strike
-from tests.pairs import LEVELS, pair_of
-from tests.subjects.given import Event, amend, day, event, id_of, merge, retract
+from incidentlog.subjects.values import TLP_LABELS, Tlp
+from tests.api.test_sse import Events, stream
+from tests.api.test_two_logs import ABOVE, HELD, PARTIES, SEEN, TRUCE, claim, struck
+from tests.live.following import Client, Held, client
+from tests.pairs import LEVELS, READER, Pair, Side, pair_of
+from tests.subjects.given import Event, about, amend, day, event, id_of, merge, remark, retract
 
-AT: Final = "2026-01-01"
-REPORTED: Final = {"basis": "reported", "known_at": "2026-02-01"}
+AT: Final = "2026-02-12T12:00"
+REPORTED: Final = {"basis": "reported", "known_at": "2026-02-20"}
+DEEP: Final = "PAIRS" in os.environ
 
 
-def said(stream: str, topic: str, name: str, **more: Any) -> Event:
+def said(on: str, topic: str, name: str, **more: Any) -> Event:
     data = {"speaker": "UKR", "topic": topic, "stance": "hope"}
-    return event("statement.made", f"statement:{stream}", name, data=data, **{"reported_at": "2025-11-20", **more})
+    return event("statement.made", f"statement:{on}", name, data=data, **{"reported_at": "2025-11-20", **more})
 
 
 def history(mark: str) -> list[Event]:
     """What everybody sees, and between it what is marked `mark`: moves, merges, retractions, streams of its own."""
-    hit = {f"strike {n}": strike(id=id_of(f"strike {n}"), stream=f"strike:{n}", killed=n) for n in (1, 2)}
+    mixed: list[Event] = []
+    for n in range(len(SEEN) + 1):
+        mixed += [{**e, "tlp": mark} if e["tlp"] == "RED" else e for e in ABOVE.get(n, ())]
+        mixed += SEEN[n : n + 1]
     events = [
-        said("a", "t2", "a"),
-        said("b", "t1", "b"),
-        amend("b", {"data": {"topic": "t2"}}, "moved", tlp=mark),
-        said("b", "t1", "b again", occurred=day("2025-11-21")),
-        *hit.values(),
-        merge("strike:1", "strike:2", name="merged", tlp=mark),
-        strike(stream="strike:1", killed=5),
-        said("c", "t3", "c", tlp=mark),
-        retract("a", "retracted", tlp=mark),
-        said("c", "t1", "c again", tlp=mark, occurred=day("2025-11-22")),
-        said("a", "t4", "a again"),
-        strike(stream="strike:2", killed=3, tlp=mark),
+        *mixed,
+        said("a", "t2", "on t2"),
+        said("b", "t1", "on t1"),
+        amend("on t1", {"data": {"topic": "t2"}}, "moved", tlp=mark),
+        said("b", "t1", "on t1 again", occurred=day("2025-11-21")),
+        said("c", "t3", "on t3", tlp=mark),
+        amend("talk", {"occurred": day("2026-01-19")}, "held later", tlp=mark),
+        retract("on t2", "not on t2", tlp=mark),
+        said("c", "t1", "c on t1", tlp=mark, occurred=day("2025-11-22")),
+        said("a", "t4", "on t4"),
     ]
-    return [{"reported_at": "2025-11-20", **e} for e in events]
+    return [{"id": id_of(f"event {n}"), "reported_at": "2026-02-10", **e} for n, e in enumerate(events)]
 
 
-DEEP: Final = "PAIRS" in os.environ
-STREAMS: Final = ("statement:a", "statement:b", "statement:c", "strike:1", "strike:2")
-SOME: Final = tuple(PROJECTIONS) if DEEP else ("positions_board", "city_incidents")
+def further(mark: str) -> list[Event]:
+    """What comes while the reader follows."""
+    events = [
+        said("d", "t3", "d on t3", tlp=mark),
+        said("d", "t5", "on t5"),
+        amend("on t5", {"data": {"topic": "t4"}}, "d moved", tlp=mark),
+        about("record.corroborated", "on t5", "so it was"),
+        struck("late", "strike:late", killed=3),
+        merge("strike:late", "strike:low", name="hidden later", tlp=mark),
+        {**struck("later", "strike:low", killed=1), "occurred": day("2025-11-21")},
+        {**claim("d", "2026-02-11T11:00"), "tlp": mark},
+        claim("e", "2026-02-11T12:00"),
+        event("ceasefire.agreed", "ceasefire:secret", "secret", occurred=day("2026-02-01"), tlp=mark,
+              data={"sidedness": "unilateral", "scope": ["general"], "effective_from": "2026-02-01", "parties": ["RUS"]}),
+        {**claim("f", "2026-02-11T13:00"),
+         "data": {"ceasefires": [TRUCE, "ceasefire:secret"], "accused": ["RUS"], "claimed_by": "UKR", "severity": "grave"}},
+        event("talk.held", "talk:three", "talk3", occurred=day("2026-01-21"), actors=PARTIES, data=HELD, tlp=mark),
+        amend("talk", {"occurred": day("2026-01-11")}, "held a day later"),
+        retract("late", "never", tlp=mark),
+        retract("late", "never, all say"),
+        amend("on t5", {"data": {"topic": "t5"}}, "d moved back", tlp=mark),
+    ]  # fmt: skip
+    return [{"id": id_of(f"further {n}"), "tlp": "CLEAR", **e} for n, e in enumerate(events)]
+
+
+STREAMS: Final = (
+    TRUCE, "statement:a", "statement:b", "statement:c", "strike:one", "strike:two", "strike:low", "strike:hidden", "talk:one",
+    "talk:two", "violation:a", "violation:c",
+)  # fmt: skip
+SOME: Final = tuple(PROJECTIONS) if DEEP else ("positions_board", "city_incidents", "talks_ledger")
 """Those that are also asked what was reported, and what changed."""
-BASES: Final[tuple[dict[str, str], ...]] = ({}, REPORTED)
-ASKED: Final[list[tuple[str, dict[str, str]]]] = [
-    ("/v1/events", {}),
-    *((f"/v1/projections/{name}", {}) for name in PROJECTIONS),
-    *((f"/v1/projections/{name}", REPORTED) for name in SOME),
-    *((f"/v1/streams/{s}", {}) for s in STREAMS),
-    *((f"/v1/subjects/{s}/history", basis) for s in STREAMS[:2] for basis in BASES),
-    *((f"/v1/subjects/{s}{part}", {}) for s in STREAMS[::2] for part in ("", "/candidates")),
-    *((f"/v1/events/{id_of(name)}", {}) for name in ("b", "moved", "c")),
+FEW: Final = STREAMS if DEEP else STREAMS[2::3]
+LISTED: Final = ("events", *(f"streams/{s}" for s in STREAMS))
+ASKED: Final[list[tuple[str, dict[str, Any]]]] = [
+    *((f"/v1/{path}", {"at": AT}) for path in LISTED),
+    *(("/v1/events", {"at": AT, "limit": 2, "format": form}) for form in ("json", "ndjson", "csv")),
+    ("/v1/events", {"at": AT, "category": "strike", "city": "geonames:698740"}),
+    ("/v1/projections", {}),
+    *((f"/v1/projections/{name}", {"at": AT}) for name in PROJECTIONS),
+    *((f"/v1/projections/{name}", {"at": AT, **REPORTED}) for name in SOME),
+    *((f"/v1/projections/{name}", {"at": AT, "format": form}) for name in SOME for form in ("ndjson", "csv")),
+    ("/v1/projections/city_incidents", {"at": AT, "format": "geojson"}),
+    *(("/v1/projections/city_incidents", {"at": AT, "group_by": by}) for by in ("place,day,side", "day", "stream")),
+    *((f"/v1/projections/positions_board/UKR%7C{topic}", {"at": AT}) for topic in ("t1", "t2", "t3")),
+    *((f"/v1/subjects/{s}{part}", {"at": AT}) for s in STREAMS for part in ("", "/history")),
+    *((f"/v1/subjects/{s}{part}", {"at": AT, **REPORTED}) for s in FEW for part in ("", "/history")),
+    *((f"/v1/subjects/{s}/candidates", {"at": AT}) for s in STREAMS[::2]),
+    *((f"/v1/events/{id_of(name)}", {}) for name in ("on t1", "moved", "on t3", "one", "talk", "never heard of")),
+    *((f"/v1/events/{id_of(name)}/proof", {}) for name in ("moved", "on t3", "never heard of")),
+    *(("/v1/replay", {"speed": 0, "by": by, "format": form}) for by in ("recorded", "occurred") for form in ("sse", "ndjson")),
+    *(("/v1/places", {"q": name}) for name in ("Nowhere Town", "Odesa", "Kyiv")),
     ("/v1/parked", {}),
-]
-UNTIMED: Final = ("/v1/parked",)
+    ("/v1/access", {}),
+    ("/v1/diff", {"from_position": 0, "subject": "statement:nothing"}),
+]  # fmt: skip
 CHANGED: Final[list[dict[str, str]]] = [
     {},
     *({"projection": name} for name in SOME),
-    *({"subject": stream} for stream in STREAMS[1:4:2]),
+    *({"subject": s} for s in STREAMS[2::4]),
 ]
+REFUSED: Final[list[Event]] = [
+    *(
+        refused
+        for target in ("on t3", "moved", "never heard of")
+        for refused in (amend(target, {"data": {"topic": "t1"}}), retract(target), remark(target, "RED"))
+    ),
+    *(merge("strike:two", stream) for stream in ("strike:hidden", "strike:nowhere")),
+    merge("strike:hidden", "strike:two"),
+]
+"""What speaks of what the reader may not see, and of what is not there."""
+UNASKED: Final = {
+    "of the log as a whole, and proven by positions": (
+        "/log/checkpoint", r"/log/tile/{level:[^/]+}/{index:.+}", r"/log/tile/entries/{index:.+}", "/v1/log/consistency",
+        "/v1/log/heads", "/v1/log/key", "/v1/log/root",
+    ),
+    "of the service, and how long the log is": ("/livez", "/readyz", "/v1/builds", "/v1/session"),
+    "of keys, for `admin`": ("/v1/keys", "/v1/keys/{name}"),
+    "the same for every log": (
+        "/", "/asyncapi.json", "/docs/live", "/docs/live/{name}", "/problems/{slug}", "/verify", "/verify/{name}",
+    ),
+}  # fmt: skip
+
+
+def routes_of(module: ModuleType) -> Iterator[web.RouteDef]:
+    for route in module.routes:
+        if isinstance(route, web.RouteDef) and route.method == "GET":
+            yield route
+
+
+def test_every_route_that_is_read_is_asked():
+    asked = {path for path, _ in ASKED} | {"/v1/diff", "/v1/live", *STREAMED}
+    unasked = {path for paths in UNASKED.values() for path in paths}
+    read = {route.path for module in MODULES for route in routes_of(module)}
+    patterns = {path: re.sub(r"\{[^}]*\}", "[^/]+", path) for path in read - unasked}
+    assert {path for path, pattern in patterns.items() if not any(re.fullmatch(pattern, own) for own in asked)} == set()
+    assert unasked <= read
 
 
 @pytest.mark.parametrize("level", LEVELS, ids=TLP_LABELS[:4])
 async def test_a_reader_is_told_the_same_of_a_log_with_what_it_may_not_see_and_of_one_without(
-    server: Server, level: int
+    server: Server, level: int, monkeypatch: pytest.MonkeyPatch
 ):
-    async with pair_of(server, history(TLP_LABELS[level + 1]), level) as pair:
+    mark = TLP_LABELS[level + 1]
+    if level in {Tlp.GREEN, Tlp.AMBER_STRICT}:
+        monkeypatch.setattr(steps, "FEW", 1)  # what two or more are part of is folded when it is read
+    async with pair_of(server, history(mark), level) as pair:
+        await reads(pair)
+        for refused in REFUSED:
+            assert {fault["code"] for fault in (await pair.post(refused))["errors"]} == {"unknown_target"}, refused
+        await follows(pair, further(mark))
+
+
+async def reads(pair: Pair) -> None:
+    """All that is asked once."""
+    places = asyncio.Semaphore(8)
+
+    async def ask(path: str, params: Mapping[str, Any], **positions: Mapping[str, int]) -> None:
+        async with places:
+            await pair.get(path, **positions, **params)
+
+    count = len(pair.plain.seen)
+    async with asyncio.TaskGroup() as tasks:
         for path, params in ASKED:
-            await pair.get(path, **({} if path in UNTIMED else {"at": AT, **params}))
-        count = len(pair.plain.seen)
+            tasks.create_task(ask(path, params))
+        for after in (1, count // 2, count):
+            for by in ("recorded", "occurred"):
+                positions = {"after": after, "at_position": count}
+                tasks.create_task(
+                    ask("/v1/replay", {"speed": 0, "by": by, "format": "ndjson"}, plain_positions=positions)
+                )
+        before_hidden = {"at": AT, "after": "statement:b", "limit": 1}
+        tasks.create_task(ask("/v1/diff", before_hidden, plain_positions={"from_position": 1}))
         for asked in CHANGED:
+            for pages in ({}, {"limit": 1}, {"limit": 2}):
+                tasks.create_task(ask("/v1/diff", {"at": AT, **asked, **pages}, plain_positions={"from_position": 1}))
+            tasks.create_task(ask("/v1/diff", {"at": AT, **asked, **reported_between()}))
             for start in range(1, count) if DEEP or not asked else ():
-                await pair.get(
-                    "/v1/diff", plain_positions={"from_position": start}, just_before={"to_position": start + 1}, at=AT, **asked
-                )  # fmt: skip
-            await pair.get("/v1/diff", plain_positions={"from_position": 1}, at=AT, **asked)
+                one = {"plain_positions": {"from_position": start}, "just_before": {"to_position": start + 1}}
+                tasks.create_task(ask("/v1/diff", {"at": AT, **asked}, **one))
+
+
+def reported_between() -> dict[str, str]:
+    return {"from_known": "2025-11-19", "to_known": REPORTED["known_at"], "basis": "reported"}
+
+
+# ---------------------------------------------------------------------------------------------------- following
+
+STREAMED: Final = ("/v1/events/stream", "/v1/projections/city_incidents/stream")
+UNLIKE: Final = frozenset({"at", "channel", "server_time"})
+"""Members of messages that say when something was sent, and to whom."""
+
+
+Began = dict[str, tuple[dict[str, Any], dict[str, Any]]]
+"""The cursor and the rows that each subscription begins with."""
+
+
+class Follower:
+    """Somebody who follows everything on one side, over a WebSocket and over event streams."""
+
+    def __init__(self, side: Side, socket: Client, streams: Mapping[str, Events]) -> None:
+        self.side, self.socket, self.streams = side, socket, streams
+        self.held: dict[str, Held] = {}
+        self.began: Began = {}
+
+    async def subscribe(self, began: Began | None = None) -> None:
+        """Follow every projection, and the log; where somebody else began, if one is named."""
+        for name in (*PROJECTIONS, "events"):
+            cursor, rows = (began or {}).get(name, ({}, {}))
+            self.held[name] = held = await self.socket.subscribe(name, name, **cursor)
+            held.rows = held.rows or rows
+            self.began[name] = held.cursor(), held.rows
+
+    async def reach(self, position: int) -> None:
+        """Wait until all of them are told of everything up to a position."""
+        for held in self.held.values():
+            await self.socket.reach(held, position)
+
+    async def streamed(self, position: int) -> dict[str, list[Any]]:
+        """What the event streams tell up to a change at a position."""
+        told: dict[str, list[Any]] = {}
+        for path, events in self.streams.items():
+            messages = told.setdefault(path, [])
+            while not messages or messages[-1].get("to", 0) < position:
+                messages.append(await events.next())
+        return {path: [self.message(own) for own in messages] for path, messages in told.items()}
+
+    def told(self) -> dict[str, Any]:
+        """Everything that the subscriptions were told, by what they follow."""
+        return {
+            name: (self.side.same(held.rows), [self.message(own) for own in held.seen])
+            for name, held in self.held.items()
+        }
+
+    def message(self, message: Mapping[str, Any]) -> Any:
+        """A message as it would be of the plain log."""
+        own = {name: value for name, value in message.items() if name not in UNLIKE}
+        if own["type"] in {"subscribed", "snapshot"}:
+            own["position"] = self.side.rank(own["position"])
+            return own["position"], self.side.same({name: own[name] for name in own.keys() - {"position"}})
+        return self.side.same(own)
+
+
+@asynccontextmanager
+async def following(side: Side) -> AsyncIterator[Follower]:
+    headers = {"Authorization": f"Bearer {READER}"}
+    side.served.service.hub.heartbeat_seconds = 0.05  # so that who is told nothing soon knows it
+    url = side.served.url.replace("http", "ws") + "/v1/live"
+    async with AsyncExitStack() as open_:
+        streams = {path: await open_.enter_async_context(stream(side.served, path)) for path in STREAMED}
+        socket = await open_.enter_async_context(client(url, additional_headers=headers))
+        yield Follower(side, socket, streams)
+
+
+async def follows(pair: Pair, coming: Sequence[Event]) -> None:
+    """What is told of events as they come; and to a reader that comes back after them."""
+    visible = {e["id"] for e in coming if e["tlp"] == "CLEAR"}
+    async with AsyncExitStack() as open_:
+        both = [await open_.enter_async_context(following(side)) for side in pair.sides]
+        await asyncio.gather(*(follower.subscribe() for follower in both))
+        for said in coming:
+            if said["id"] not in visible:
+                await pair.hidden.add(said)
+                continue
+            answer = await pair.post(said)
+            assert answer.get("status", 201) == 201, answer
+            await asyncio.gather(*(f.reach(f.side.seen[-1]) for f in both))
+        hidden, plain = (follower.told() for follower in both)
+        for name in plain:
+            assert hidden[name] == plain[name], name
+        assert all(told[1] for name, told in plain.items() if name in {"events", "positions_board", "violations"})
+        hidden, plain = await asyncio.gather(*(f.streamed(f.side.seen[-1]) for f in both))
+        assert hidden == plain
+        await pair.hidden.served.settled()
+        async with AsyncExitStack() as back:
+            again = [await back.enter_async_context(following(side)) for side in pair.sides]
+            await asyncio.gather(*(new.subscribe(old.began) for new, old in zip(again, both, strict=True)))
+            await asyncio.gather(*(f.reach(f.side.seen[-1]) for f in again))
+            hidden, plain = (follower.told() for follower in again)
+            for name in plain:
+                assert hidden[name] == plain[name], name
