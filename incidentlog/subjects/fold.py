@@ -39,6 +39,11 @@ def is_record_event(type_name: str) -> bool:
     return type_name.startswith(RECORD_PREFIXES)
 
 
+def may_grow(type_name: str) -> bool:
+    """Whether an event of a type may be taken in without folding the others again: see `grow`."""
+    return type_name == "record.disputed" or not is_record_event(type_name)
+
+
 @dataclass(frozen=True, slots=True)
 class Grown:
     """A stream by itself, with one marking, whose next event can be taken in without folding the others again."""
@@ -108,12 +113,14 @@ def families_of(events: Sequence[Recorded]) -> list[list[Recorded]]:
 def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     """A stream with one more event of its own, last in it and in the world, that speaks of the world, with its marking.
 
-    `grown` None: the stream's first event. None is answered where it takes more than that: then it is folded afresh,
-    with the same result.
+    Or one that disputes what is there: that counts from when it is said. `grown` None: the stream's first event. None
+    is answered where it takes more than that: then it is folded afresh, with the same result.
     """
     envelope = e.envelope
-    if envelope is None or is_record_event(e.type):
+    if envelope is None:
         return None
+    if is_record_event(e.type):
+        return None if grown is None else _disputed(grown, e, by(zone, e.zone_data))
     order, zone = (envelope.occurred.since, e.position), by(zone, e.zone_data)
     if grown is not None and (e.stream != grown.subject.stream or e.tlp != grown.level or order < grown.latest):
         return None  # another stream is in the family when a merge named it that counts no more
@@ -137,6 +144,21 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     if envelope.links:
         common["links"] = tuple({(li.rel, li.target): li for li in (*subject.links, *envelope.links)}.values())
     return Grown(subject.but(**common).evolve(body), e.tlp, rank, order)
+
+
+def _disputed(grown: Grown, e: Recorded, zone: str) -> Grown | None:
+    """A stream once one of its events is disputed, as `grow` answers it; None for whatever else is said of a record."""
+    subject, envelope = grown.subject, e.envelope
+    if envelope is None or not isinstance(envelope.data, RecordDisputed):
+        return None
+    if e.stream != subject.stream or e.tlp != grown.level or zone != subject.zone:
+        return None
+    target = envelope.data.target
+    if not any(entry.event == target for entry in subject.entries):
+        return None  # it speaks of what is yet to come
+    rank, said = confirmed(grown.rank, subject.verification, "disputed")
+    entry = Entry(event=e.event_id, type=e.type, position=e.position, occurred=envelope.occurred, status="effective")
+    return Grown(subject.but(verification=said, entries=(*subject.entries, entry)), grown.level, rank, grown.latest)
 
 
 def _begin(first: AnyEffective, zone: str, kind: Subject | type[Subject]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def test_what_is_forgotten_between_batches_is_read_again_and_gives_the_same(log:
             merged = [(o.stream, s) for o in category for s in histories if o.type == "record.merged" and s != o.stream]
             forgetful.take(histories, merged)
         assert list(forgetful.changes([e], KYIV)) == list(kept.changes([e], KYIV))
-        forgetful.forget(touched=[], keep=0)
+        forgetful.forget(touched=[], keep=0, weight=2**30)
         assert e.stream not in forgetful
 
 
