@@ -11,12 +11,13 @@ from incidentlog.projections.daily_timeline import DailyTimeline
 from incidentlog.projections.steps import TallyStep
 from incidentlog.subjects import change as change_module
 from incidentlog.subjects import claims as claims_module
-from incidentlog.subjects.change import Families
+from incidentlog.subjects import fold as fold_module
+from incidentlog.subjects.change import Families, seen_at
 from incidentlog.subjects.claims import Claim
-from incidentlog.subjects.fold import fold_family
+from incidentlog.subjects.fold import RED, fold_family
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.strike import Strike
-from tests.subjects.given import KYIV, Event, about, event, given, retract, source
+from tests.subjects.given import KYIV, Event, about, day, event, given, id_of, retract, source
 
 LONG = 60
 FIRST = event("strike.reported", "strike:a", "first", means=["drone"], target_class="civilian")
@@ -115,3 +116,65 @@ def test_figures_heard_one_by_one_are_those_of_all_claims_at_once(said: list[Eve
         assert isinstance(subject, Strike)
         copies: tuple[Claim, ...] = tuple(c.model_copy() for c in subject.claims)
         assert subject.casualties == claims_module.standing(copies)
+
+
+def test_a_correction_makes_only_those_entries_anew_that_count_otherwise():
+    told: list[Event] = [FIRST, retract("first", "r0")]
+    told += [retract(f"r{n}", f"r{n + 1}") for n in range(LONG)]
+    changes = list(Families().changes(given(*told), KYIV))
+    versions = [change.after[0] for change in changes]
+    entries = {id(entry) for subject in versions if isinstance(subject, Strike) for entry in subject.entries}
+    assert len(entries) <= 2 * len(told)  # as it counts, and as it was taken back
+    assert versions[-1] == fold_family(given(*told), KYIV)["strike:a"][0]
+
+
+def amended(killed: int) -> Event:
+    patch = {"data": {"casualties": {"killed": {"best": killed}}}}
+    return about("record.amended", "first", patch=patch, reason="again")
+
+
+@pytest.mark.parametrize("marks", [["CLEAR"], ["CLEAR", "RED"]])
+def test_an_event_that_is_amended_again_is_read_once_more_and_not_once_for_each_amendment(
+    marks: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    read, reads = fold_module.read_envelope, [0]
+
+    def counted(*given: Any) -> Any:
+        reads[0] += 1
+        return read(*given)
+
+    monkeypatch.setattr(fold_module, "read_envelope", counted)
+    told = [amended(n) | {"tlp": marks[n % len(marks)]} for n in range(LONG)]
+    changes = list(Families().changes(given(FIRST, *told), KYIV))
+    assert LONG <= reads[0] <= LONG * len(marks)
+    subject = seen_at(changes[-1].after, RED)
+    assert isinstance(subject, Strike)
+    assert subject.casualties.killed is not None
+    assert subject.casualties.killed.best == LONG - 1
+
+
+MARKS = st.sampled_from(["CLEAR", "RED"])
+CORRECTIONS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(-1, 9), MARKS), max_size=10)
+
+
+@whatever(CORRECTIONS)
+def test_corrections_of_corrections_come_to_what_they_come_to_when_nothing_was_folded_before(
+    picks: list[tuple[int, int, int, str]],
+):
+    """Events that a fold made something of before are folded again as those that are read for the first time."""
+    told: list[Event] = [FIRST | {"id": id_of("c0")}]
+    for n, (what, pick, killed, mark) in enumerate(picks, start=1):
+        target, called = f"c{pick % n}", f"c{n}"
+        said: Event = {"data": {"casualties": {"killed": {"best": killed}}}}  # fewer than none would not be valid
+        if killed % 2:
+            said["occurred"] = day(f"2025-11-1{abs(killed)}")
+        if what == 2:
+            told.append(retract(target, called, tlp=mark))
+        elif what == 1 and told[pick % n]["type"] == "record.amended":
+            patch = {"data": {"patch": said}}
+            told.append(about("record.amended", target, called, mark, patch=patch, reason="again"))
+        else:
+            told.append(about("record.amended", target, called, mark, patch=said, reason="again"))
+    families = Families()
+    for n, change in enumerate(families.changes(given(*told), KYIV), start=1):
+        assert change.after == fold_family(given(*told[:n]), KYIV)["strike:a"]
