@@ -1,12 +1,12 @@
 """Every event by local day; those that were retracted are struck out, and not gone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from incidentlog.projections.domains import TIME, instant_text
 from incidentlog.projections.local_days import counts_from
 from incidentlog.projections.shapes import Contribution, Row, Tally, projection
 from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
-from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.subject import Entry, Subject
 
 
 @projection("daily_timeline", version=3)
@@ -24,8 +24,21 @@ class DailyTimeline(Tally):
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """One line for each event, also of a subject of which nothing is left."""
+        return self._lines(subject, subject.entries)
+
+    def added(self, before: Subject, after: Subject) -> Iterator[Contribution] | None:
+        """The lines of the events that came last, where those before them are what they were."""
+        known = len(before.entries)
+        same = all(
+            getattr(before, name) == getattr(after, name) for name in ("place", "zone", "since", "occurred", "ignored")
+        )
+        if not same or after.entries[:known] != before.entries:
+            return None
+        return self._lines(after, after.entries[known:])
+
+    def _lines(self, subject: Subject, entries: Iterable[Entry]) -> Iterator[Contribution]:
         unfit = {i.event for i in subject.ignored}
-        for entry in subject.entries:
+        for entry in entries:
             at, buckets = counts_from(subject, entry.occurred), subject.buckets(entry.occurred)
             struck = entry.status == "retracted"
             yield Contribution(

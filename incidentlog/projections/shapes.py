@@ -79,6 +79,13 @@ class Tally(Projection):
         """What the subject adds. Pure; a subject that is not current adds nothing."""
         raise NotImplementedError
 
+    def added(self, before: Subject, after: Subject) -> Iterable[Contribution] | None:  # noqa: ARG002 - for overrides
+        """What a subject adds beyond what it added, where that is all; None where they are to be compared.
+
+        For tallies with a line for each of a subject's events, of which there may be many.
+        """
+        return None
+
     def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:  # noqa: ARG002 - for overrides
         """A row as it is shown: by default the sums under their own names."""
         return dict(sums)

@@ -10,6 +10,7 @@ from incidentlog.projections.shapes import (
     FEW,
     MEMBERS,
     Booking,
+    Contribution,
     Document,
     DocumentVersion,
     Key,
@@ -58,6 +59,12 @@ class TallyStep:
 
     def apply(self, change: Change) -> None:
         """Book the change, and note what it calls things. What raises has booked nothing."""
+        if (added := self._added(change)) is not None:
+            self._last.pop(change.stream, None)
+            named = list(self._name(change)) if self._names else ()
+            self.bookings += added
+            self._note(named)
+            return
         known = self._last.pop(change.stream, None)
         before = known[1] if known is not None and known[0] is change.before else entries(self.tally, change.before)
         self._take(change, before)
@@ -75,12 +82,28 @@ class TallyStep:
         after = entries(self.tally, change.after)
         named = list(self._name(change)) if self._names else ()
         self.bookings += difference(change, before, after)
-        self.names += named
         if len(self._last) >= REMEMBERED or len(self._named) >= NAMED:
             self._last.clear()
             self._named.clear()
         self._last[change.stream] = change.after, after
+        self._note(named)
+
+    def _note(self, named: Sequence[Name]) -> None:
+        self.names += named
         self._named.update((n.dimension, n.value, n.level) for n in named)
+
+    def _added(self, change: Change) -> list[Booking] | None:
+        """The lines that a change adds, where it is one marking's and takes none back; None where that is not known."""
+        if len(change.before) != 1 or change.before.keys() != change.after.keys():
+            return None
+        (level,) = change.after
+        before, after = change.before[level], change.after[level]
+        if type(before) is Absorbed or type(after) is Absorbed:
+            return None
+        lines = self.tally.added(cast("Subject", before), cast("Subject", after))
+        if lines is None:
+            return None
+        return list(difference(change, NOTHING, {level: summed} if (summed := _summed(self.tally, lines)) else NOTHING))
 
     def _name(self, change: Change) -> Iterator[Name]:
         """What the change calls values that had no name, at each marking, lowest first: the first name stays."""
@@ -158,10 +181,12 @@ def _cell_order(cell: Cell) -> tuple[datetime, tuple[str, ...]]:
 
 
 def _sums(tally: Tally, subject: Subject | None) -> Sums:
+    return {} if subject is None else _summed(tally, tally.contributions(subject))
+
+
+def _summed(tally: Tally, contributions: Iterable[Contribution]) -> Sums:
     sums: Sums = {}
-    if subject is None:
-        return sums
-    for contribution in tally.contributions(subject):
+    for contribution in contributions:
         cell = contribution.at, tuple(map(contribution.dimensions.get, tally.dimensions))
         measures = contribution.measures
         amounts = [measures.get(name, 0) for name in tally.measures]

@@ -30,7 +30,7 @@ MEMBERS_BYTES: Final = 32 * 2**20
 """About how many bytes the remembered members of documents may take, likewise."""
 BATCH_BYTES: Final = 24 * 2**20
 """About how many bytes the events of a batch may take, and with them what is made of them."""
-BATCH_WORK: Final = 50_000
+BATCH_WORK: Final = 20_000
 """How many events may be folded for a batch: each is an entry of a version, and may be a line of a ledger."""
 REASON: Final = 500
 """The most characters of why a stream was parked."""
@@ -150,8 +150,7 @@ class Lane:
         """The first of some events, those that take no more work than a batch may; at least one."""
         work, before = 0, Counter[str]()
         for number, e in enumerate(events):
-            own = self._families.work(e)
-            work += own if own == 1 else own + before[e.stream]
+            work += self._families.work(e, before[e.stream])
             if work > most and number:
                 return events[:number]
             before[e.stream] += 1

@@ -7,7 +7,16 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from incidentlog.subjects.fold import Grown, Variants, comes_late, fold_open, grow, is_record_event, merged_streams
+from incidentlog.subjects.fold import (
+    Grown,
+    Variants,
+    comes_late,
+    fold_open,
+    grow,
+    is_record_event,
+    may_grow,
+    merged_streams,
+)
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.subject import Absorbed, Subject
 
@@ -90,7 +99,7 @@ class Family:
             self.variants, self.grown = fold_open(self.events, zone)
             return before, self.variants, True if is_record_event(e.type) else None
         self.variants, self.grown = {e.stream: {grown.level: grown.subject.complete()}}, grown
-        return before, self.variants, False
+        return before, self.variants, is_record_event(e.type)
 
 
 class Families:
@@ -128,11 +137,15 @@ class Families:
                 if stream == e.stream or old != new:
                     yield Change(e.position, e.event_id, e.recorded_at, stream, old, new, restates, family.weight)
 
-    def work(self, e: Recorded) -> int:
-        """How many events are folded to take in one more, as far as can be told before: its family's, or it alone."""
+    def work(self, e: Recorded, waiting: int) -> int:
+        """How many events are folded to take in one more, as far as can be told before: its family's, or it alone.
+
+        `waiting` of its stream are to be taken in before it.
+        """
         family = self._of.get(e.stream)
-        alone = family is None or (family.grown is not None and not is_record_event(e.type))
-        return 1 if family is None or alone else len(family.events) + 1
+        known = 0 if family is None else len(family.events)
+        grows = known == 0 or (family is not None and family.grown is not None)
+        return 1 if grows and may_grow(e.type) else known + waiting + 1
 
     def forget(self, *, touched: Iterable[str], keep: int, weight: int) -> Sequence[str]:
         """Forget those that were not touched for longest, until at most `keep` streams of a weight are known.

@@ -1,7 +1,10 @@
 """Casualties as claims: who said how many, as of when, and which figure stands (R5)."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Lock
+from typing import Final
 
 from incidentlog.subjects.envelope import Source
 from incidentlog.subjects.recorded import AnyEffective
@@ -44,26 +47,63 @@ def _grade(source: Source) -> tuple[str, int]:
     return source.reliability, source.credibility
 
 
-def standing(claims: Iterable[Claim]) -> Casualties:
+def standing(claims: tuple[Claim, ...]) -> Casualties:
     """The figures that stand, each judged by itself: a claim that is silent about one does not speak for it."""
-    told: dict[str, list[tuple[Claim, Estimate]]] = {}
-    for c in claims:
+    with _one:
+        judged = _judged.pop(id(claims[0]), None) if claims else None
+    if judged is None or claims[: len(judged.claims)] != judged.claims:
+        judged = _Judged()
+    for c in claims[len(judged.claims) :]:
         for name, figure in c.casualties.figures():
-            told.setdefault(name, []).append((c, figure))
-    return Casualties(**{name: _stand(figures) for name, figures in told.items()})
+            judged.figures.setdefault(name, _Figure()).hear(c, figure)
+    judged.claims = claims
+    if claims:
+        with _one:
+            _judged[id(claims[0])] = judged
+            while len(_judged) > REMEMBERED:
+                del _judged[next(iter(_judged))]
+    return Casualties(**{name: figure.stand() for name, figure in judged.figures.items()})
 
 
-def _stand(told: list[tuple[Claim, Estimate]]) -> Estimate:
-    if len(told) == 1:  # nearly always
-        return _between(told[0][1], told)
-    band = min(BANDS[c.letter] for c, _ in told)
-    told = [(c, e) for c, e in told if BANDS[c.letter] == band]
-    best, figure = max(told, key=lambda ce: _standing_order(ce[0]))
-    latest: dict[str, tuple[Claim, Estimate]] = {}
-    for c, e in sorted(told, key=lambda ce: (ce[0].as_of, ce[0].position)):
-        latest[c.origin] = (c, e)
-    latest[best.origin] = (best, figure)
-    return _between(figure, [ce for ce in latest.values() if ce[0].as_of >= best.as_of - WINDOW])
+@dataclass(slots=True)
+class _Figure:
+    """What was told of one figure, as far as it counts: the best band's, of each origin the latest."""
+
+    told: dict[str, tuple[Claim, Estimate]] = field(default_factory=dict)
+    best: tuple[Claim, Estimate] | None = None
+
+    def hear(self, c: Claim, figure: Estimate) -> None:
+        if self.best is not None and (band := BANDS[c.letter]) != BANDS[self.best[0].letter]:
+            if band > BANDS[self.best[0].letter]:
+                return
+            self.told.clear()
+            self.best = None
+        if self.best is None or _standing_order(c) > _standing_order(self.best[0]):
+            self.best = c, figure
+        last = self.told.get(c.origin)
+        if last is None or (c.as_of, c.position) >= (last[0].as_of, last[0].position):
+            self.told[c.origin] = c, figure
+
+    def stand(self) -> Estimate:
+        assert self.best is not None  # noqa: S101 - it is made when a claim is heard
+        best, figure = self.best
+        latest = {**self.told, best.origin: self.best}
+        return _between(figure, [ce for ce in latest.values() if ce[0].as_of >= best.as_of - WINDOW])
+
+
+@dataclass(slots=True)
+class _Judged:
+    """The claims of a subject that were judged last: most often another one follows, and the others are the same."""
+
+    claims: tuple[Claim, ...] = ()
+    figures: dict[str, _Figure] = field(default_factory=dict)
+
+
+REMEMBERED: Final = 64
+_judged: Final[dict[int, _Judged]] = {}
+"""By the first claim, which is held by what was judged: no other has its identity."""
+_one: Final = Lock()
+"""Answers are folded in threads beside each other; what is taken out is the taker's alone."""
 
 
 def _between(figure: Estimate, told: Iterable[tuple[Claim, Estimate]]) -> Estimate:

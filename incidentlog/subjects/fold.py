@@ -6,11 +6,12 @@ and listed in the subject's `ignored`, and nothing that is in the log can make i
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import UUID
 
+from incidentlog.subjects.envelope import Envelope, ResolvedPlace
 from incidentlog.subjects.record import (
     RecordAmended,
     RecordCorroborated,
@@ -37,6 +38,11 @@ RECORD_PREFIXES = ("record.", "evidence.", "custody.")
 def is_record_event(type_name: str) -> bool:
     """Whether the event speaks of a record, and not of the world."""
     return type_name.startswith(RECORD_PREFIXES)
+
+
+def may_grow(type_name: str) -> bool:
+    """Whether an event of a type may be taken in without folding the others again: see `grow`."""
+    return type_name == "record.disputed" or not is_record_event(type_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ def fold_open(events: Sequence[Recorded], zone: str) -> tuple[dict[str, Variants
     families = list[_Family]()
     for level in levels:
         present = {e.stream for e in events if marks[e.event_id] == level}
-        families = [_Family(own, zone) for own in families_of([e for e in events if marks[e.event_id] <= level])]
+        families = [_Family(own, zone, level) for own in families_of([e for e in events if marks[e.event_id] <= level])]
         for stream, subject in (found for family in families for found in family.subjects().items()):
             # A stream has a variant at this level where one of its own events is marked so, or where a merge that
             # is visible from here on makes its subject another one than the level below shows.
@@ -108,12 +114,14 @@ def families_of(events: Sequence[Recorded]) -> list[list[Recorded]]:
 def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     """A stream with one more event of its own, last in it and in the world, that speaks of the world, with its marking.
 
-    `grown` None: the stream's first event. None is answered where it takes more than that: then it is folded afresh,
-    with the same result.
+    Or one that disputes what is there: that counts from when it is said. `grown` None: the stream's first event. None
+    is answered where it takes more than that: then it is folded afresh, with the same result.
     """
     envelope = e.envelope
-    if envelope is None or is_record_event(e.type):
+    if envelope is None:
         return None
+    if is_record_event(e.type):
+        return None if grown is None else _disputed(grown, e, by(zone, e.zone_data))
     order, zone = (envelope.occurred.since, e.position), by(zone, e.zone_data)
     if grown is not None and (e.stream != grown.subject.stream or e.tlp != grown.level or order < grown.latest):
         return None  # another stream is in the family when a merge named it that counts no more
@@ -137,6 +145,21 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     if envelope.links:
         common["links"] = tuple({(li.rel, li.target): li for li in (*subject.links, *envelope.links)}.values())
     return Grown(subject.but(**common).evolve(body), e.tlp, rank, order)
+
+
+def _disputed(grown: Grown, e: Recorded, zone: str) -> Grown | None:
+    """A stream once one of its events is disputed, as `grow` answers it; None for whatever else is said of a record."""
+    subject, envelope = grown.subject, e.envelope
+    if envelope is None or not isinstance(envelope.data, RecordDisputed):
+        return None
+    if e.stream != subject.stream or e.tlp != grown.level or zone != subject.zone:
+        return None
+    target = envelope.data.target
+    if not any(entry.event == target for entry in subject.entries):
+        return None  # it speaks of what is yet to come
+    rank, said = confirmed(grown.rank, subject.verification, "disputed")
+    entry = Entry(event=e.event_id, type=e.type, position=e.position, occurred=envelope.occurred, status="effective")
+    return Grown(subject.but(verification=said, entries=(*subject.entries, entry)), grown.level, rank, grown.latest)
 
 
 def _begin(first: AnyEffective, zone: str, kind: Subject | type[Subject]) -> dict[str, Any]:
@@ -187,6 +210,8 @@ class _Family:
 
     events: Sequence[Recorded]
     zone: str
+    level: int | None = None
+    """The marking; None where it is all that is known, whatever its marking."""
     retracted: set[UUID] = field(default_factory=set)
     amended: set[UUID] = field(default_factory=set)
     bodies: dict[UUID, AnyEffective] = field(default_factory=dict)
@@ -234,24 +259,22 @@ class _Family:
                     patches[amendment.target].append((e, amendment))
 
     def _amend(self, e: Recorded, patches: Sequence[tuple[Recorded, RecordAmended]]) -> AnyEffective | None:
-        envelope, place = e.envelope, e.place
-        if envelope is None:
+        if e.envelope is None:
             return None
-        raw, zone_data = e.raw if patches else {}, e.zone_data
-        for amendment, said in reversed(patches):  # gathered newest first, applied in position order
-            patch = said.patch.model_dump(mode="json", exclude_unset=True)
-            merged = {**raw, **{k: merge_patch(raw.get(k), v) for k, v in patch.items()}}
-            # Dates are meant by the zone data of what said them last: a patch of `occurred` or `data` says them all.
-            now = amendment.zone_data if patch.keys() & {"occurred", "data"} else zone_data
-            changed = read_envelope(e.type, merged, e.registry, now)
-            if changed is None:
-                self._ignore(amendment, "the amended event would not be valid")
-                continue
-            raw, envelope, zone_data = merged, changed, now
+        if not patches:
+            return Effective(e, e.envelope, e.place, absorbed=False)
+        told = [(amendment, said) for amendment, said in reversed(patches)]  # gathered newest first
+        patched: _Patched = e.made.get(("patched", self.level)) or _Patched.unpatched(e)
+        if not patched.begins(told):
+            patched = _Patched.unpatched(e)
+        for amendment, said in told[len(patched.told) :]:
+            patched = patched.by(e, amendment, said)
+        e.made["patched", self.level] = patched
+        for amendment in patched.unfit:
+            self._ignore(amendment, "the amended event would not be valid")
+        if len(patched.unfit) < len(told):
             self.amended.add(e.event_id)
-            if "place" in patch:
-                place = amendment.place if envelope.place is not None else None
-        return Effective(e, envelope, place, absorbed=False)
+        return Effective(e, patched.envelope, patched.place, absorbed=False)
 
     # R4: effective merges count in position order.
     def _merge(self) -> None:
@@ -349,8 +372,12 @@ class _Family:
     def _entry(self, e: Recorded) -> Entry:
         body = self.bodies.get(e.event_id)
         assert e.envelope is not None  # noqa: S101 - asked of events that parse
-        occurred = body.envelope.occurred if body else e.envelope.occurred
-        return Entry(event=e.event_id, type=e.type, position=e.position, occurred=occurred, status=self.status(e))
+        occurred, status = body.envelope.occurred if body else e.envelope.occurred, self.status(e)
+        entry: Entry | None = e.made.get(status)
+        if entry is None or entry.occurred is not occurred:
+            entry = Entry(event=e.event_id, type=e.type, position=e.position, occurred=occurred, status=status)
+            e.made[status] = entry
+        return entry
 
     def status(self, e: Recorded) -> Status:
         """Whether an event counts, once corrections were applied."""
@@ -360,6 +387,47 @@ class _Family:
 
     def _ignore(self, e: Recorded, reason: str) -> None:
         self.ignored[e.stream].append(Ignored(event=e.event_id, type=e.type, reason=reason))
+
+
+@dataclass(frozen=True, slots=True)
+class _Patched:
+    """An event by what some amendments make of it, one after the other."""
+
+    told: tuple[tuple[Recorded, RecordAmended], ...]
+    """The amendments, and what each says by those of its own."""
+    unfit: tuple[Recorded, ...]
+    """Those after which it would not be valid: they change nothing."""
+    raw: Mapping[str, Any]
+    envelope: Envelope[Any]
+    zone_data: str | None
+    place: ResolvedPlace | None
+
+    @classmethod
+    def unpatched(cls, e: Recorded) -> Self:
+        """As it was sent. Only of an event that fits today's rules."""
+        assert e.envelope is not None  # noqa: S101 - asked before
+        return cls((), (), e.raw, e.envelope, e.zone_data, e.place)
+
+    def begins(self, told: Sequence[tuple[Recorded, RecordAmended]]) -> bool:
+        """Whether these amendments are its own, and perhaps more."""
+        return len(self.told) <= len(told) and all(
+            a is b and said is now for (a, said), (b, now) in zip(self.told, told, strict=False)
+        )
+
+    def by(self, e: Recorded, amendment: Recorded, said: RecordAmended) -> Self:
+        """The event by one amendment more."""
+        told = (*self.told, (amendment, said))
+        patch = said.patch.model_dump(mode="json", exclude_unset=True)
+        raw = {**self.raw, **{k: merge_patch(self.raw.get(k), v) for k, v in patch.items()}}
+        # Dates are meant by the zone data of what said them last: a patch of `occurred` or `data` says them all.
+        zone_data = amendment.zone_data if patch.keys() & {"occurred", "data"} else self.zone_data
+        envelope = read_envelope(e.type, raw, e.registry, zone_data)
+        if envelope is None:
+            return replace(self, told=told, unfit=(*self.unfit, amendment))
+        place = self.place
+        if "place" in patch:
+            place = amendment.place if envelope.place is not None else None
+        return replace(self, told=told, raw=raw, envelope=envelope, zone_data=zone_data, place=place)
 
 
 def _own_first(standing: list[AnyEffective], once: Collection[str]) -> None:

@@ -30,6 +30,8 @@ class Recorded:
     body: str | None
     meta: str
     registry: Registry = field(default_factory=lambda: EVENTS, repr=False)
+    made: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """What folds made of it and need not make again: a long stream is folded once for every correction."""
 
     @property
     def category(self) -> str:
