@@ -74,9 +74,7 @@ async def fold_events(service: Service, moment: Moment, otherwise: str) -> Fold:
     Raises TooLarge where it would hold up others for too long, with what to do `otherwise`, and Overloaded where others
     are folding. All events are read, and the markings applied by the fold: one may be marked otherwise than it was.
     """
-    events = await read_reported(
-        service.pool, upto=moment.position, reported_by=known(moment), clearance=RED, limit=REPORTED + 1
-    )
+    events = await read_reported(service.pool, upto=moment.position, reported_by=known(moment), limit=REPORTED + 1)
     if len(events) > REPORTED:
         raise TooLarge(f"over {REPORTED} events were reported by then, too many to fold in a request: {otherwise}")
     if _steps(events) > STEPS:

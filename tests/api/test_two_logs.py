@@ -60,7 +60,7 @@ ABOVE: dict[int, list[Event]] = {
     9: [hidden(event("ceasefire.position_stated", TRUCE, "said", occurred=day("2026-02-03"), party="RUS", stated_status="over")),
         hidden(merge("violation:a", "violation:c", name="hidden merge"))],
     11: [hidden(struck("third", "strike:one", place=NOWHERE, killed=40)), hidden(amend("agreed", {"data": {"scope": ["local"]}}))],
-    13: [hidden(retract("policy")), remark("low", "CLEAR", "remarked"), hidden(struck("last", "strike:low", killed=9))],
+    13: [remark("low", "CLEAR", "remarked"), hidden(struck("last", "strike:low", killed=9))],
 }  # fmt: skip
 """What is marked, after so many of those."""
 STREAMS = sorted({e["stream"] for e in [*SEEN, *(e for es in ABOVE.values() for e in es)] if "stream" in e})

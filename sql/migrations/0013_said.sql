@@ -1,0 +1,3 @@
+-- What is said about records, by stream: every reading of events asks for it, to know what counts and who may see it.
+CREATE INDEX said ON events (stream, position) WHERE type ~ '^(record|evidence|custody)[.]';
+CREATE INDEX remarks ON events (stream) WHERE type = 'record.remarked';
