@@ -100,7 +100,7 @@ async def proof(request: web.Request) -> web.Response:
         event_id = UUID(request.match_info["id"])
     except ValueError:
         raise NotFound("an event's id is a UUID") from None
-    found = [e for e in await read_ids(service.pool, [event_id]) if e.tlp <= reader.clearance]
+    found = (await read_ids(service.pool, [event_id], clearance=reader.clearance)).events
     if not found:
         raise NotFound(f"no event {event_id} is in the log")
     text = await proof_of(service, found[0].position)

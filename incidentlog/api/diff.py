@@ -422,7 +422,10 @@ async def _answered(
 ) -> web.Response:
     """The page as an answer: of each difference what was, what is, in what they differ, and the events that did it."""
     causes = await read_causes(
-        service.pool, {p for key in found.differences for p in found.positions.get(key, ())}, pair.clearance
+        service.pool,
+        {p for key in found.differences for p in found.positions.get(key, ())},
+        upto=pair.later.position,
+        clearance=pair.clearance,
     )
     basis = same_basis(request, pair.basis(service, version))
     body: dict[str, Any] = {**head, "version": version, "basis": basis, **{kind: {} for kind in KINDS}}

@@ -15,7 +15,7 @@ from incidentlog.api.errors import POSITION
 from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted, lines
 from incidentlog.api.geojson import events_geojson
 from incidentlog.api.keys import Reader
-from incidentlog.api.moment import MOMENT, Moment
+from incidentlog.api.moment import MOMENT
 from incidentlog.api.requests import (
     SERVICE,
     body_of,
@@ -50,8 +50,7 @@ from incidentlog.projections.whereabouts import shown_place
 from incidentlog.store import append as log
 from incidentlog.store.erase import with_private
 from incidentlog.store.filters import parse_event_filter
-from incidentlog.store.read import read_ids, read_record_events, read_stream, search_events
-from incidentlog.subjects.fold import statuses
+from incidentlog.store.read import Seen, read_ids, read_stream, search_events
 from incidentlog.subjects.recorded import Recorded, reading_by
 from incidentlog.subjects.values import TLP_LABELS, Occurred
 
@@ -205,14 +204,14 @@ async def list_events(request: web.Request) -> web.Response:
     limit = limit_of(request, default=100, most=1_000)
     own = {*MOMENT, "after", "limit", "min_position", "format"}
     wanted = parse_event_filter(several(request, own), service.log.calendar)
-    found, reach = list[Recorded](), after
+    found, reach = Seen(), after
     for _ in range(STRETCHES):
         found, reach = await search_events(
             service.pool, wanted, after=reach, upto=moment.position, clearance=reader.clearance, limit=limit
         )
-        if found or reach >= moment.position:
+        if found.events or reach >= moment.position:
             break
-    events = await _encode(service, reader, found, moment)
+    events = _encode(service, found)
     headers, foreign = {"Log-Position": str(moment.position)}, dict[str, str]()
     if reach < moment.position:
         foreign["next"] = str(request.rel_url.update_query({"after": str(reach)}))
@@ -248,12 +247,12 @@ async def show_event(request: web.Request) -> web.Response:
         event_id = UUID(request.match_info["id"])
     except ValueError:
         raise NotFound("an event's id is a UUID") from None
-    found = [e for e in await read_ids(service.pool, [event_id]) if e.tlp <= reader.clearance]
-    if not found or found[0].position > moment.position:
+    found = await read_ids(service.pool, [event_id], upto=moment.position, clearance=reader.clearance)
+    if not found.events:
         raise NotFound(f"no event {event_id} is in the log")
-    (body,) = await _encode(service, reader, found, moment)
+    (body,) = _encode(service, found)
     if with_it == "true":
-        body |= await _private_of(service, found[0].position)
+        body |= await _private_of(service, found.events[0].position)
     return answer(body, headers={"Log-Position": str(moment.position)})
 
 
@@ -282,21 +281,17 @@ async def show_stream(request: web.Request) -> web.Response:
         clearance=reader.clearance,
         limit=limit,
     )
-    if not found and "after_version" not in request.query:
+    if not found.events and "after_version" not in request.query:
         raise NotFound(f"no stream '{stream[:161]}' is in the log")
-    body: dict[str, Any] = {"stream": stream, "events": await _encode(service, reader, found, moment)}
-    if len(found) == limit:
-        body["next"] = str(request.rel_url.update_query({"after_version": str(found[-1].stream_version)}))
+    body: dict[str, Any] = {"stream": stream, "events": _encode(service, found)}
+    if len(found.events) == limit:
+        body["next"] = str(request.rel_url.update_query({"after_version": str(found.events[-1].stream_version)}))
     return answer(body, headers={"Log-Position": str(moment.position)})
 
 
-async def _encode(service: Service, reader: Reader, events: Sequence[Recorded], moment: Moment) -> list[dict[str, Any]]:
-    if not events:
-        return []
-    about = await read_record_events(service.pool, {e.stream for e in events}, moment.position, reader.clearance)
-    involved = {e.position: e for e in (*about, *events)}
-    told = statuses(involved[position] for position in sorted(involved))
-    return [encode_event(e, told.get(e.event_id, "effective"), service.log.zone) for e in events]
+def _encode(service: Service, found: Seen) -> list[dict[str, Any]]:
+    status = found.statuses()
+    return [encode_event(e, status[e.event_id], service.log.zone) for e in found.events]
 
 
 def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:

@@ -112,4 +112,4 @@ class Nodes:
         """Whether a place or an actor was registered in between, as far as one look can tell: past it, perhaps."""
         wanted = EventFilter(categories=tuple(ALWAYS_CLEAR))
         found, reached = await search_events(self._pool, wanted, after=after, upto=upto, clearance=Tlp.RED, limit=1)
-        return bool(found) or reached < upto
+        return bool(found.events) or reached < upto

@@ -158,9 +158,9 @@ async def _rows(connection: Connection, wanted: Wanted, to: int) -> AsyncIterato
         if [row.position for row in rows] != list(range(after + 1, upto + 1)):
             raise Tampered(f"positions {after + 1} to {upto} are not all there; `incidentlog verify` says more")
         matching, _ = await search_events(
-            connection, wanted.events, after=after, upto=upto, clearance=wanted.clearance, limit=PAGE
+            connection, wanted.events, after=after, upto=upto, known=to, clearance=wanted.clearance, limit=PAGE
         )
-        opened = {event.position for event in matching}
+        opened = {event.position for event in matching.events}
         for row in rows:
             yield row, row.position in opened
         after = upto

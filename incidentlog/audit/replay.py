@@ -13,9 +13,9 @@ from typing import Final, Literal
 from incidentlog.clock import Clock
 from incidentlog.projections.local_days import INSTANT
 from incidentlog.store.connect import Pool
-from incidentlog.store.read import EventFilter, position_at, read_ids, read_record_events, search_events
+from incidentlog.store.read import EventFilter, position_at, read_ids, search_events, seen
 from incidentlog.store.replay import Happened, occurred_at, read_amended_times, read_at, read_occurred
-from incidentlog.subjects.fold import started, statuses
+from incidentlog.subjects.fold import started
 from incidentlog.subjects.recorded import Recorded
 
 PAGE: Final = 200
@@ -59,9 +59,9 @@ async def pages(pool: Pool, span: Span, clearance: int) -> AsyncGenerator[list[T
         upto = span.upto if span.until is None else min(span.upto, await position_at(pool, span.until - INSTANT))
         while after < upto:
             found, after = await search_events(
-                pool, EventFilter(), after=after, upto=upto, clearance=clearance, limit=PAGE
+                pool, EventFilter(), after=after, upto=upto, known=span.upto, clearance=clearance, limit=PAGE
             )
-            yield [Told(e.recorded_at, e, "effective") for e in found]
+            yield [Told(e.recorded_at, e, "effective") for e in found.events]
         return
     order = await known_order(pool, span.upto, clearance)
     reached: Place | None = (span.since or FIRST, 0)
@@ -69,9 +69,9 @@ async def pages(pool: Pool, span: Span, clearance: int) -> AsyncGenerator[list[T
         reached = await order.place_of(pool, span.after, clearance)
     while reached is not None:
         happened, reached = await order.page(pool, reached, span.until or LAST)
-        seen = [h for h in happened if h.event.tlp <= clearance]
-        known = await _statuses(pool, [h.event for h in seen], span.upto, clearance)
-        yield [Told(h.instant, h.event, known.get(h.event.position, "effective")) for h in seen]
+        found = await seen(pool, [h.event for h in happened], upto=span.upto, clearance=clearance)
+        instants, status = {h.event.position: h.instant for h in happened}, found.statuses()
+        yield [Told(instants[e.position], e, status[e.event_id]) for e in found.events]
 
 
 Place = tuple[datetime, int]
@@ -114,24 +114,12 @@ def _place(happened: Happened) -> Place:
 async def known_order(pool: Pool, upto: int, clearance: int) -> Order:
     """The order as known at a position, by the amendments that a clearance covers."""
     moved: dict[int, datetime] = {}
-    targets = await read_amended_times(pool, upto, clearance)
+    targets = await read_amended_times(pool, upto)
     for n in range(0, len(targets), PAGE):
-        events = [e for e in await read_ids(pool, targets[n : n + PAGE]) if e.tlp <= clearance and e.position <= upto]
-        about = await read_record_events(pool, {e.stream for e in events}, upto, clearance)
-        involved = {e.position: e for e in (*about, *events)}
-        dated = started(involved[position] for position in sorted(involved))
-        moved |= {e.position: dated[e.event_id] for e in events if e.event_id in dated}
+        found = await read_ids(pool, targets[n : n + PAGE], upto=upto, clearance=clearance)
+        dated = started(found.involved)
+        moved |= {e.position: dated[e.event_id] for e in found.events if e.event_id in dated}
     return Order(upto, moved, sorted((instant, position) for position, instant in moved.items()))
-
-
-async def _statuses(pool: Pool, events: list[Recorded], upto: int, clearance: int) -> dict[int, str]:
-    """Whether events count, by their positions, by what is known at a position."""
-    if not events:
-        return {}
-    about = await read_record_events(pool, {e.stream for e in events}, upto, clearance)
-    involved = {e.position: e for e in (*about, *events)}
-    told = statuses(involved[position] for position in sorted(involved))
-    return {e.position: told[e.event_id] for e in events}
 
 
 class Pace:

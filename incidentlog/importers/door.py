@@ -29,16 +29,15 @@ from incidentlog.places import PlaceError, PlaceQuery
 from incidentlog.store.append import Append
 from incidentlog.store.connect import Pool
 from incidentlog.store.erase import with_private
-from incidentlog.store.read import existing_streams, read_ids, read_record_events
+from incidentlog.store.read import Seen, existing_streams, read_ids
 from incidentlog.subjects.actor import ActorRegistered
 from incidentlog.subjects.envelope import Envelope, PlaceRef, ResolvedPlace
-from incidentlog.subjects.fold import CLEAR, RED, is_record_event, markings, merge_patch
+from incidentlog.subjects.fold import CLEAR, RED, is_record_event, merge_patch
 from incidentlog.subjects.place import PlaceRegistered
 from incidentlog.subjects.record import RecordAmended, RecordErased, RecordMerged, RecordRemarked, Targeting
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.registry import ALWAYS_CLEAR, EVENTS, EventType, Registry
 from incidentlog.subjects.values import (
-    MAX_INT,
     TLP_LABELS,
     Occurred,
     Reading,
@@ -249,8 +248,8 @@ class Door:
         wanted = {target for target in targets if target is not None}
         named = {s for c in candidates if isinstance(c.envelope.data, RecordMerged) for s in _merged(c.envelope.data)}
         named |= {c.command.stream for c in candidates if _of_stream(c)}
-        known = {e.event_id: e for e in await read_ids(pool, wanted) if e.tlp <= clearance} if wanted else {}
-        marks = await _marks(pool, known.values()) if known else {}
+        there = await read_ids(pool, wanted, clearance=clearance) if wanted else Seen()
+        known, marks = {e.event_id: e for e in there.events}, there.marks
         streams = await existing_streams(pool, named, clearance) if named else {}
         hidden = await _with_private(pool, candidates, known)
         faults: dict[int, list[Fault]] = {}
@@ -308,13 +307,6 @@ class Door:
         except PlaceError as wrong:
             return [Fault(f"/data/patch{wrong.pointer}", wrong.code, str(wrong))]
         return []
-
-
-async def _marks(pool: Pool, targets: Collection[Recorded]) -> dict[UUID, int]:
-    """The markings of some events as they are at the head of the log, whatever they were reported with."""
-    about = await read_record_events(pool, {e.stream for e in targets}, MAX_INT, RED)
-    events = {e.position: e for e in (*targets, *about)}
-    return markings([events[position] for position in sorted(events)])
 
 
 def _of_stream(candidate: Candidate) -> bool:

@@ -17,7 +17,7 @@ from incidentlog.importers.door import Candidate
 from incidentlog.store.connect import Pool
 from incidentlog.store.derive import read_links
 from incidentlog.store.read import existing_streams, read_streams
-from incidentlog.subjects.fold import merged_streams, skipped, statuses
+from incidentlog.subjects.fold import markings, merged_streams, skipped, statuses
 from incidentlog.subjects.record import RecordAmended, RecordMerged, RecordRetracted
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.subject import Subject
@@ -41,7 +41,9 @@ async def foresee(
     streams = {s for c in candidates if _may_be_ignored(c) for s in (c.command.stream, *_absorbed(c))}
     if not streams:
         return told
-    there = [e for e in await _families(pool, streams) if e.tlp <= clearance]
+    families = await _families(pool, streams)
+    marks = markings(families)
+    there = [e for e in families if marks[e.event_id] <= clearance]
     known = {e.event_id for e in there}
     new = [
         _as_recorded(c, MAX_INT + n, now)

@@ -10,8 +10,7 @@ import structlog
 from incidentlog.live import frames
 from incidentlog.live.channel import RETRY_SECONDS, Follower, Progress, Reading, tell
 from incidentlog.store.connect import heed_cancelling, lost
-from incidentlog.store.read import EventFilter, read_record_events, search_events
-from incidentlog.subjects.fold import statuses
+from incidentlog.store.read import EventFilter, search_events
 from incidentlog.subjects.recorded import Recorded
 
 PAGE: Final = 200
@@ -108,9 +107,6 @@ class Feed:
             found, reached = await search_events(
                 connection, self._wanted, after=seen, upto=upto, clearance=self._clearance, limit=PAGE
             )
-            streams = {e.stream for e in found}
-            about = await read_record_events(connection, streams, upto, self._clearance) if streams else []
-        involved = {e.position: e for e in (*about, *found)}
-        status = statuses(involved[position] for position in sorted(involved))
-        items = ((e.position, frames.dumps(self._encode(e, status.get(e.event_id, "effective")))) for e in found)
+        status = found.statuses()
+        items = ((e.position, frames.dumps(self._encode(e, status[e.event_id]))) for e in found.events)
         return Page(frames.packed_events(items), reached)

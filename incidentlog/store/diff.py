@@ -13,6 +13,7 @@ from incidentlog.store.answer import asked
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.derive import read_variant
+from incidentlog.store.read import read_unopened, seen
 from incidentlog.subjects.subject import Absorbed, Subject
 
 CAUSES: Final = 100
@@ -107,7 +108,9 @@ async def read_subjects(
     return {r["stream"]: read_variant(r["stream"], r["body"]) for r in rows}
 
 
-async def read_causes(pool: Pool | Connection, positions: Iterable[int], clearance: int) -> Mapping[int, Cause]:
+async def read_causes(
+    pool: Pool | Connection, positions: Iterable[int], *, upto: int, clearance: int
+) -> Mapping[int, Cause]:
     """The events at some positions that a clearance covers: nobody is told of others (P5)."""
-    rows = await pool.fetch(query("diff", "causes"), sorted(set(positions)), clearance)
-    return {r["position"]: Cause(*r) for r in rows}
+    found = await seen(pool, await read_unopened(pool, positions=set(positions)), upto=upto, clearance=clearance)
+    return {e.position: Cause(e.position, e.event_id, e.type) for e in found.events}

@@ -1,7 +1,11 @@
-"""Reading the log: pages in position order, streams, single events, and which position an instant means."""
+"""Reading the log: pages in position order, streams, single events, and which position an instant means.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+What readers are told of events comes from here, and by one rule, `seen`: an event is there for whoever its marking
+covers, as it is at the head, whatever position is asked about.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -10,13 +14,18 @@ from incidentlog.projections.local_days import INSTANT
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.zones import first_zone_data, learn_zone_data
+from incidentlog.subjects.fold import RED, lowest, markings, merged_streams, spoken_of, statuses
 from incidentlog.subjects.recorded import Recorded
+from incidentlog.subjects.subject import Status
+from incidentlog.subjects.values import MAX_INT
 from incidentlog.zones import by
 
 BATCH_OCTETS: Final = 4 * 2**20
 """How much text of the log is read for one batch of the projections."""
 STRETCH: Final = 20_000
 """How much of the log one filtered read looks through before it answers with where it got."""
+REFILL: Final = 200
+"""The least events that are read to fill up a page of which some were not to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,30 +118,139 @@ async def read_streams(connection: Pool | Connection, streams: Iterable[str], up
     return await recorded(connection, await connection.fetch(query("read", "of_streams"), list(streams), upto))
 
 
-async def read_stream(
-    pool: Pool | Connection, stream: str, *, after_version: int, upto: int, clearance: int, limit: int
-) -> list[Recorded]:
-    """One stream's events, oldest first, from just after a stream version."""
-    return await recorded(
-        pool, await pool.fetch(query("read", "stream"), stream, after_version, upto, clearance, limit)
+@dataclass(slots=True)
+class Seen:
+    """Events that a clearance covers, and what is said of the records of their streams, as far as it covers that."""
+
+    events: list[Recorded] = field(default_factory=list)
+    said: dict[int, Recorded] = field(default_factory=dict)
+    """By the position; up to that of which is asked."""
+    marks: dict[UUID, int] = field(default_factory=dict)
+    """The marking of each event here at the head, or what it was where that is asked about and was higher."""
+
+    @property
+    def involved(self) -> list[Recorded]:
+        """All of them, in position order."""
+        involved = {**self.said, **{e.position: e for e in self.events}}
+        return [involved[position] for position in sorted(involved)]
+
+    def statuses(self) -> dict[UUID, Status]:
+        """Whether each event counts."""
+        return statuses(self.involved) if self.said else {e.event_id: "effective" for e in self.events}
+
+    def add(self, other: "Seen") -> None:
+        """Take in more."""
+        self.events += other.events
+        self.said |= other.said
+        self.marks |= other.marks
+
+
+async def seen(pool: Pool | Connection, events: Iterable[Recorded], *, upto: int, clearance: int) -> Seen:
+    """What a reader sees of some events, as of a position. The one rule for whoever tells of events.
+
+    An event's marking is that of `markings`, at the head: what was marked higher since is hidden at every position.
+    What was marked lower since is there from the position on at which it was (DOMAIN §4). To be asked after the events
+    were read, so that no remark that was committed before them is missed.
+    """
+    there = {e.position: e for e in events if e.position <= upto}
+    said = {e.position: e for e in await _read_said(pool, {e.stream for e in there.values()})}
+    marks = {e.event_id: e.tlp for e in there.values()}
+    if said:
+        beside = await _beside(pool, there, said)
+        marks = markings(beside)
+        if any(position > upto for position in said):
+            earlier = markings([e for e in beside if e.position <= upto])
+            marks |= {event_id: max(mark, marks[event_id]) for event_id, mark in earlier.items()}
+    covered = {event_id: mark for event_id, mark in marks.items() if mark <= clearance}
+    return Seen(
+        # What is said is told with what it says, whether that was read with the events or not.
+        [said.get(position, e) for position, e in there.items() if e.event_id in covered],
+        {position: e for position, e in said.items() if position <= upto and e.event_id in covered},
+        covered,
     )
 
 
-async def read_ids(pool: Pool | Connection, ids: Iterable[UUID]) -> list[Recorded]:
-    """Events by their ids, in position order; ids that are not there are left out."""
-    return await recorded(pool, await pool.fetch(query("read", "by_ids"), list(ids)))
+async def _read_said(pool: Pool | Connection, streams: Iterable[str]) -> list[Recorded]:
+    """All that is said about the records of some streams, by whomever, in position order."""
+    return await recorded(pool, await pool.fetch(query("read", "said"), list(streams)))
 
 
-async def read_record_events(
-    pool: Pool | Connection, streams: Iterable[str], upto: int, clearance: int
+async def _beside(pool: Pool | Connection, there: dict[int, Recorded], said: dict[int, Recorded]) -> list[Recorded]:
+    """Events, what is said of the records of their streams, and what the markings of that hang on; in order."""
+    streams = {e.stream for e in there.values()}
+    merged = {s for e in said.values() for s in merged_streams(e)} - streams
+    beside = {e.position: e for e in await _read_said(pool, merged)} if merged else {}
+    targets = {e.event_id: spoken_of(e) for e in (*said.values(), *beside.values())}
+    whole = merged | {e.stream for e in said.values() if targets[e.event_id] is None}
+    known = {e.event_id for e in (*there.values(), *said.values(), *beside.values())}
+    missing = {target for target in targets.values() if target is not None} - known
+    spoken = await read_unopened(pool, ids=missing, streams=whole) if missing or whole else []
+    involved = {e.position: e for e in spoken} | there | beside | said
+    return [involved[position] for position in sorted(involved)]
+
+
+async def read_unopened(
+    pool: Pool | Connection, *, ids: Iterable[UUID] = (), positions: Iterable[int] = (), streams: Iterable[str] = ()
 ) -> list[Recorded]:
-    """What was said about the records of some streams: what decides whether their events count."""
-    return await recorded(pool, await pool.fetch(query("read", "record_events"), list(streams), upto, clearance))
+    """Events without their bodies, in position order: by ids, at positions, and all of some streams."""
+    return await recorded(pool, await pool.fetch(query("read", "unopened"), list(ids), list(positions), list(streams)))
+
+
+async def _fill(
+    pool: Pool | Connection,
+    read: Callable[[int, int], Awaitable[list[Recorded]]],
+    place: Callable[[Recorded], int],
+    *,
+    after: int,
+    limit: int,
+    upto: int,
+    clearance: int,
+) -> tuple[Seen, bool]:
+    """As many events as are wanted of what is read page by page, and whether there may be more.
+
+    `read` answers events after a place, at most so many; `upto` is the position of which is asked.
+    """
+    found, wanted = Seen(), limit
+    while True:
+        rows = await read(after, wanted)
+        found.add(await seen(pool, rows, upto=upto, clearance=clearance))
+        if len(found.events) >= limit:
+            del found.events[limit:]
+            return found, True
+        if len(rows) < wanted:
+            return found, False
+        after, wanted = place(rows[-1]), max(limit, REFILL)
+
+
+async def read_stream(
+    pool: Pool | Connection, stream: str, *, after_version: int, upto: int, clearance: int, limit: int
+) -> Seen:
+    """One stream's events, oldest first, from just after a stream version."""
+
+    async def read(after: int, most: int) -> list[Recorded]:
+        return await recorded(pool, await pool.fetch(query("read", "stream"), stream, after, upto, clearance, most))
+
+    found, _ = await _fill(
+        pool, read, lambda e: e.stream_version, after=after_version, limit=limit, upto=upto, clearance=clearance
+    )
+    return found
+
+
+async def read_ids(pool: Pool | Connection, ids: Iterable[UUID], *, clearance: int, upto: int = MAX_INT) -> Seen:
+    """Events by their ids, in position order; what is not there, or not covered, is left out."""
+    events = await recorded(pool, await pool.fetch(query("read", "by_ids"), list(ids)))
+    return await seen(pool, events, upto=upto, clearance=clearance)
 
 
 async def existing_streams(pool: Pool | Connection, streams: Iterable[str], clearance: int) -> dict[str, int]:
     """Which of these streams have an event that a clearance covers, with the lowest marking of their events."""
-    return {r[0]: r[1] for r in await pool.fetch(query("read", "existing_streams"), list(streams), clearance)}
+    rows = await pool.fetch(query("read", "existing_streams"), list(streams))
+    lowest_of = {r[0]: r[1] for r in rows}
+    if remarked := [r[0] for r in rows if r[2]]:
+        events = await read_unopened(pool, streams=remarked)
+        there = await seen(pool, events, upto=MAX_INT, clearance=RED)
+        lowest_of |= lowest(there.involved, there.marks)
+    return {stream: mark for stream, mark in lowest_of.items() if mark <= clearance}
 
 
 async def version_of(pool: Pool | Connection, stream: str) -> int:
@@ -142,12 +260,19 @@ async def version_of(pool: Pool | Connection, stream: str) -> int:
 
 
 async def search_events(
-    pool: Pool | Connection, wanted: EventFilter, *, after: int, upto: int, clearance: int, limit: int
-) -> tuple[list[Recorded], int]:
+    pool: Pool | Connection,
+    wanted: EventFilter,
+    *,
+    after: int,
+    upto: int,
+    clearance: int,
+    limit: int,
+    known: int | None = None,
+) -> tuple[Seen, int]:
     """Events that pass a filter, and the position up to which the log was looked through.
 
     At most `limit` events and, unless streams are named, `STRETCH` positions at a time: the caller goes on after the
-    position answered.
+    position answered. `known` is the position of which is asked, where that is not `upto`.
     """
     name, reach = "search", min(upto, after + STRETCH)
     if reach < upto and wanted.recorded_since is not None:
@@ -155,12 +280,7 @@ async def search_events(
         reach = min(upto, after + STRETCH)
     if reach < upto and wanted.streams:
         name, reach = "search_streams", upto
-    rows = await pool.fetch(
-        query("read", name),
-        after,
-        reach,
-        limit,
-        clearance,
+    filters = (
         *(
             list(values) or None
             for values in (
@@ -173,8 +293,20 @@ async def search_events(
         wanted.recorded_since,
         *(wanted.bbox or (None,) * 4),
     )  # fmt: skip
-    events = await recorded(pool, rows)
-    return events, events[-1].position if len(events) == limit else reach
+
+    async def read(after: int, most: int) -> list[Recorded]:
+        return await recorded(pool, await pool.fetch(query("read", name), after, reach, most, clearance, *filters))
+
+    found, more = await _fill(
+        pool,
+        read,
+        lambda e: e.position,
+        after=after,
+        limit=limit,
+        upto=upto if known is None else known,
+        clearance=clearance,
+    )
+    return found, found.events[-1].position if more else reach
 
 
 async def read_reported(

@@ -34,9 +34,9 @@ async def occurred_at(pool: Pool | Connection, position: int, clearance: int) ->
     return instant
 
 
-async def read_amended_times(pool: Pool | Connection, upto: int, clearance: int) -> list[UUID]:
+async def read_amended_times(pool: Pool | Connection, upto: int) -> list[UUID]:
     """The events of which amendments up to a position say when they happened, whether these count or not."""
-    return [row["target"] for row in await pool.fetch(query("replay", "amended_times"), upto, clearance)]
+    return [row["target"] for row in await pool.fetch(query("replay", "amended_times"), upto)]
 
 
 async def read_at(pool: Pool | Connection, positions: Iterable[int]) -> list[Recorded]:

@@ -26,12 +26,13 @@ from incidentlog.subjects.subject import Absorbed, Entry, Ignored, Status, Subje
 from incidentlog.subjects.values import Tlp, tlp_level
 from incidentlog.zones import by
 
-SUBJECT_VERSION: Final = 6
+SUBJECT_VERSION: Final = 7
 """Raised when a fold changes its answers: subjects, and what hangs on them, are then rebuilt."""
 
 Variants = Mapping[int, Subject | Absorbed]
 """A stream's subject at each marking that its events carry, or where a merge took it."""
 
+CLEAR, RED = int(Tlp.CLEAR), int(Tlp.RED)
 RECORD_PREFIXES = ("record.", "evidence.", "custody.")
 
 
@@ -174,17 +175,31 @@ def _begin(first: AnyEffective, zone: str, kind: Subject | type[Subject]) -> dic
 
 
 def markings(events: Sequence[Recorded]) -> dict[UUID, int]:
-    """Each event's marking: its own, or what the latest `record.remarked` that counts said."""
+    """Each event's marking, at the last of them: its own, or what the latest `record.remarked` that counts said.
+
+    What is said of an event is marked as that is, unless higher; what is said of no one event, such as a merge, as what
+    it can have been said of. Of events of the world `body` may be left out.
+    """
     marks = {e.event_id: e.tlp for e in events}
+    shown = dict(marks)
+    """The lowest marking that each event ever had: whoever said something of it saw it then."""
     if any(e.type == "record.remarked" for e in events):
-        family = _Family(events, "UTC")
-        family.correct()
-        for e in events:
-            body = family.bodies.get(e.event_id)
-            if body is None or e.event_id in family.retracted or not isinstance(body.data, RecordRemarked):
-                continue
-            if body.data.target in marks:
-                marks[body.data.target] = tlp_level(body.data.tlp)
+        _remark(events, marks, shown)
+    told: dict[str, dict[int, int]] = defaultdict(dict)
+    """Of what each stream told of the world so far, by the lowest marking that it had: the lowest that it has."""
+    for e in events:
+        mark, was = marks[e.event_id], shown[e.event_id]
+        if not is_record_event(e.type):
+            told[e.stream][was] = min(mark, told[e.stream].get(was, mark))
+            continue
+        # Not as what was always marked higher: who said it did not see that, and nothing there may move them.
+        target = spoken_of(e)
+        if target is None:
+            known = ([now for was, now in told[s].items() if was <= e.tlp] for s in (e.stream, *_absorbed(e)))
+            least = [min(there) for there in known if there]
+        else:
+            least = [marks[target]] if target in shown and shown[target] <= e.tlp else []
+        marks[e.event_id] = max(mark, *least, CLEAR)
     return marks
 
 
@@ -202,6 +217,41 @@ def marking(events: Sequence[Recorded]) -> set[UUID]:
         if isinstance(said, RecordRemarked) or (isinstance(said, Targeting) and said.target in found):
             found.add(e.event_id)
     return found
+
+
+def _remark(events: Sequence[Recorded], marks: dict[UUID, int], shown: dict[UUID, int]) -> None:
+    """Apply what `record.remarked` said: to the markings what counts of it, to the lowest ones all of it."""
+    family = _Family(events, "UTC")
+    family.correct()
+    for e in events:
+        body = family.bodies.get(e.event_id)
+        for said in (e.envelope, None if body is None else body.envelope):
+            if said is not None and isinstance(said.data, RecordRemarked) and said.data.target in shown:
+                shown[said.data.target] = min(shown[said.data.target], tlp_level(said.data.tlp))
+        if body is None or e.event_id in family.retracted or not isinstance(body.data, RecordRemarked):
+            continue
+        if body.data.target in marks:
+            marks[body.data.target] = tlp_level(body.data.tlp)
+
+
+def spoken_of(e: Recorded) -> UUID | None:
+    """The event of which a record event speaks; None where it is of none, or was erased."""
+    data = None if e.envelope is None else e.envelope.data
+    return data.target if isinstance(data, Targeting) else None
+
+
+def _absorbed(e: Recorded) -> Sequence[str]:
+    data = None if e.envelope is None else e.envelope.data
+    return data.absorbed if isinstance(data, RecordMerged) else ()
+
+
+def lowest(events: Iterable[Recorded], marks: Mapping[UUID, int]) -> dict[str, int]:
+    """From which marking on there is something on each stream: of the world, or where there is none, said about it."""
+    least: dict[str, tuple[bool, int]] = {}
+    for e in events:
+        own = is_record_event(e.type), marks[e.event_id]
+        least[e.stream] = min(own, least.get(e.stream, own))
+    return {stream: mark for stream, (_, mark) in least.items()}
 
 
 @dataclass
@@ -513,6 +563,3 @@ def comes_late(entries: Sequence[Entry], event_id: UUID) -> bool:
     order = {e.event: (e.occurred.since, e.position) for e in entries if not is_record_event(e.type)}
     own = order.get(event_id)
     return own is not None and any(other > own for other in order.values())
-
-
-CLEAR, RED = int(Tlp.CLEAR), int(Tlp.RED)

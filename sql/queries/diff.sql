@@ -103,9 +103,3 @@ SELECT DISTINCT ON (stream) stream, body FROM subjects
 WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
   AND stream = ANY($1) AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
 ORDER BY stream, level DESC
-
--- name: causes
--- The events at some positions, those that a clearance covers.
--- $1 positions bigint[]
--- $2 clearance smallint
-SELECT position, event_id, type FROM events WHERE position = ANY($1) AND tlp <= $2 ORDER BY position

@@ -39,15 +39,17 @@ SELECT position, event_id, stream, stream_version, type, schema_version, recorde
 FROM events WHERE stream = ANY($1) AND position <= $2 ORDER BY position
 
 -- name: stream
--- One stream's events, oldest first, from just after a stream version.
+-- One stream's events, oldest first, from just after a stream version: those that a clearance covers or may cover, as a
+-- remark may have marked them lower. Whether it does, and whether what is covered was marked higher, is for the caller.
 -- $1 stream text
 -- $2 after_version integer
 -- $3 upto bigint
 -- $4 clearance smallint
 -- $5 limit bigint
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
-FROM events
-WHERE stream = $1 AND stream_version > $2 AND position <= $3 AND tlp <= $4
+FROM events e
+WHERE stream = $1 AND stream_version > $2 AND position <= $3
+  AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
 ORDER BY stream_version LIMIT $5
 
 -- name: by_ids
@@ -56,21 +58,30 @@ ORDER BY stream_version LIMIT $5
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
 FROM events WHERE event_id = ANY($1) ORDER BY position
 
--- name: record_events
--- What was said about the records of some streams, up to a position.
+-- name: said
+-- What was said about the records of some streams, up to the head and of every marking, in position order.
 -- $1 streams text[]
--- $2 upto bigint
--- $3 clearance smallint
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
 FROM events
-WHERE stream = ANY($1) AND type LIKE 'record.%' AND position <= $2 AND tlp <= $3
+WHERE stream = ANY($1) AND type ~ '^(record|evidence|custody)[.]'
+ORDER BY position
+
+-- name: unopened
+-- Events without what they say, in position order: some by their ids, those at some positions, all of some streams.
+-- $1 event_ids uuid[]
+-- $2 positions bigint[]
+-- $3 streams text[]
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, NULL::text, meta
+FROM events WHERE event_id = ANY($1) OR position = ANY($2) OR stream = ANY($3)
 ORDER BY position
 
 -- name: existing_streams
--- Which of these streams have an event that a clearance covers, and from which marking on.
+-- Which of these streams there are, the lowest marking that an event of the world was given there (where there is none,
+-- what was said about it), and whether any of them was marked otherwise since.
 -- $1 streams text[]
--- $2 clearance smallint
-SELECT e.stream, min(e.tlp) FROM events e WHERE e.stream = ANY($1) AND e.tlp <= $2 GROUP BY e.stream
+SELECT stream, coalesce(min(tlp) FILTER (WHERE type !~ '^(record|evidence|custody)[.]'), min(tlp)),
+       bool_or(type = 'record.remarked')
+FROM events WHERE stream = ANY($1) GROUP BY stream
 
 -- name: version_of
 -- A stream's version: the number of its events.
@@ -80,6 +91,7 @@ SELECT coalesce(max(stream_version), 0) FROM events WHERE stream = $1
 -- name: search
 -- Events that pass the filters, among a bounded stretch of the log; null filters let everything pass. A stretch and
 -- not only a limit, so that a filter that matches little cannot time out: the reader goes on from where it ended.
+-- Who may see them: as in `stream`.
 -- $1 after bigint
 -- $2 upto bigint
 -- $3 limit bigint
@@ -100,8 +112,9 @@ SELECT coalesce(max(stream_version), 0) FROM events WHERE stream = $1
 -- $18 east double precision
 -- $19 north double precision
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
-FROM events
-WHERE position > $1 AND position <= $2 AND tlp <= $4
+FROM events e
+WHERE position > $1 AND position <= $2
+  AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
   AND ($5::text[] IS NULL OR type = ANY($5))
   AND ($6::text[] IS NULL OR stream = ANY($6))
   AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
@@ -120,7 +133,7 @@ ORDER BY position LIMIT $3
 
 -- name: search_streams
 -- Events of some streams that pass the other filters; null filters let everything pass. Each stream is read by itself,
--- so that it costs what the streams hold and not what the log does.
+-- so that it costs what the streams hold and not what the log does. Who may see them: as in `stream`.
 -- $1 after bigint
 -- $2 upto bigint
 -- $3 limit bigint
@@ -143,8 +156,9 @@ ORDER BY position LIMIT $3
 SELECT found.* FROM unnest($6::text[]) AS wanted (stream)
 CROSS JOIN LATERAL (
     SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
-    FROM events
-    WHERE stream = wanted.stream AND position > $1 AND position <= $2 AND tlp <= $4
+    FROM events e
+    WHERE stream = wanted.stream AND position > $1 AND position <= $2
+      AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
       AND ($5::text[] IS NULL OR type = ANY($5))
       AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
       AND ($8::text[] IS NULL OR place_id = ANY($8))

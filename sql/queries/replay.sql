@@ -20,11 +20,10 @@ ORDER BY occurred_from, position LIMIT $5
 SELECT occurred_from FROM events WHERE position = $1 AND tlp <= $2
 
 -- name: amended_times
--- The events of which an amendment up to a position says when they happened, as far as a clearance covers it.
+-- The events of which an amendment up to a position says when they happened, whoever may see that.
 -- $1 upto bigint
--- $2 clearance smallint
 SELECT DISTINCT (body::jsonb #>> '{data,target}')::uuid AS target FROM events
-WHERE type = 'record.amended' AND position <= $1 AND tlp <= $2
+WHERE type = 'record.amended' AND position <= $1
   AND jsonb_exists(body::jsonb #> '{data,patch}', 'occurred')
 
 -- name: at

@@ -17,7 +17,7 @@ from incidentlog.store.connect import Access
 from incidentlog.store.read import EventFilter
 from incidentlog.zones import packaged
 from tests.audit.sealing import SIZE, Sealing
-from tests.commands import command, strike
+from tests.commands import about, command, strike
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALL = Wanted()
@@ -75,6 +75,29 @@ async def test_an_export_is_what_the_format_says(filled: Sealing, tmp_path: Path
 async def test_every_range_is_verified(filled: Sealing, key: Verifier, tmp_path: Path, after: int, to: int):
     checked = verify_export(await exported(filled, tmp_path, Wanted(after=after, to=to)), [key])
     assert (checked.leaves, checked.head.size) == (to - after, SIZE)
+
+
+async def test_what_was_marked_higher_since_is_withheld_with_what_was_said_of_it(
+    filled: Sealing, key: Verifier, tmp_path: Path
+):
+    said = strike(stream="strike:a", notes="secret", private={"victims": ["a secret name"]})
+    disputed = command(about("disputed", said["id"], note="secret"), stream="strike:a")
+    await filled.append(commands=[command(said), disputed, command(strike(notes="shown"))])
+    raised = command(about("remarked", said["id"], tlp="AMBER", reason="secret"), stream="strike:a")
+    await filled.append(commands=[raised])
+    await filled.seal()
+    for clearance, opened in ((0, 1), (1, 1), (2, 4), (4, 4)):
+        # What is asked of a part before the remark is told as the log is now.
+        for to, withheld in ((SIZE + 3, 2), (SIZE + 4, 3)):
+            name = f"export-{clearance}-{to}"
+            wanted = Wanted(after=SIZE, to=to, clearance=clearance, private=True)
+            folder = await exported(filled, tmp_path, wanted, name)
+            checked = verify_export(folder, [key])
+            assert checked.leaves == to - SIZE
+            assert checked.withheld == (withheld if opened == 1 else 0)
+            everything = b"".join(f.read_bytes() for f in folder.iterdir())
+            assert (b"secret" in everything) == (opened == 4)
+            assert b"shown" in everything
 
 
 async def test_what_is_withheld_is_seen_to_be_withheld(filled: Sealing, key: Verifier, tmp_path: Path):

@@ -1,4 +1,6 @@
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given as for_all
@@ -6,10 +8,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from incidentlog.subjects.change import Families
-from incidentlog.subjects.fold import RED, fold_family
+from incidentlog.subjects.fold import RED, fold_family, is_record_event, markings
 from incidentlog.subjects.strike import Strike
 from incidentlog.subjects.subject import Absorbed, Subject
 from incidentlog.subjects.talk import Talk
+from incidentlog.subjects.values import TLP_LABELS
 from tests.subjects.given import (
     KYIV,
     Event,
@@ -234,11 +237,75 @@ def test_a_merge_that_is_marked_hides_the_absorbed_stream_only_from_its_level_on
 
 
 def test_a_remark_changes_the_marking_of_its_event():
-    assert sorted(fold(strike(), remark(A, "RED"))[A]) == [0, 4]
-    clear = fold(strike(), remark(A, "RED"))[A][0]
-    assert isinstance(clear, Subject)
-    assert not clear.is_current
+    assert sorted(fold(strike(), remark(A, "RED"))[A]) == [4]  # and its own: it is said of what is RED
+    later = event("strike.assessed", A, "later", as_of="2025-11-20")
+    clear = fold(strike(), later, remark(A, "RED"))[A][0]
+    assert isinstance(clear, Strike)
+    assert [e.event for e in clear.entries] == [UUID(id_of("later"))]
     assert sorted(fold(strike(tlp="RED"), remark(A, "CLEAR"))[A]) == [0]
+
+
+def marked(*events: Event) -> list[str]:
+    """The marking of each event, in their order."""
+    rows = given(*events)
+    marks = markings(rows)
+    unopened = [e if is_record_event(e.type) else replace(e, body=None) for e in rows]
+    assert markings(unopened) == marks
+    return [TLP_LABELS[marks[e.event_id]] for e in rows]
+
+
+def said(*more: Event) -> list[Event]:
+    """A strike, and what is said of it and of that."""
+    patch = {"data": {"target_class": "port"}}
+    return [strike(), amend(A, patch, "amended"), retract("amended", "taken back"), about("record.disputed", A), *more]
+
+
+def test_what_is_said_of_an_event_is_marked_as_that_is_unless_higher():
+    assert marked(*said()) == ["CLEAR"] * 4
+    assert marked(*said(remark(A, "AMBER"))) == ["AMBER"] * 5
+    assert marked(*said(about("record.disputed", A, tlp="RED"), remark(A, "AMBER")))[-2:] == ["RED", "AMBER"]
+    assert marked(*said(remark(A, "AMBER"), remark("amended", "GREEN")))[1] == "AMBER"
+    assert marked(strike(tlp="RED"), remark(A, "CLEAR"), about("record.disputed", A), remark(A, "RED"))[2] == "RED"
+    assert marked(strike(tlp="RED"), about("record.disputed", A))[1] == "CLEAR"  # by somebody who did not see it
+    assert marked(*said(remark("amended", "RED"))) == ["CLEAR", "RED", "RED", "CLEAR", "RED"]
+
+
+def test_a_marking_is_what_was_said_last_and_counts():
+    up, down = remark(A, "RED", "up"), remark(A, "CLEAR", "down")
+    assert marked(*said(up, down)) == ["CLEAR"] * 6
+    assert marked(*said(up, down, retract("down")))[:4] == ["RED"] * 4
+    assert marked(*said(up, retract("up")))[:4] == ["CLEAR"] * 4
+    assert marked(*said(up, amend("up", {"data": {"tlp": "GREEN"}})))[:4] == ["GREEN"] * 4
+    assert marked(strike(tlp="RED"), about("record.disputed", A, tlp="RED"), remark(A, "CLEAR")) == [
+        "CLEAR",
+        "RED",
+        "CLEAR",
+    ]
+
+
+def test_what_is_said_of_a_stream_is_marked_as_what_it_can_have_been_said_of():
+    shown = event(
+        "evidence.attached",
+        A,
+        sha256="0" * 64,
+        media_type="image/png",
+        captured_at="2025-11-19",
+        collector="c",
+        method="m",
+    )
+    shown |= {"sources": []}
+    later = event("strike.assessed", A, as_of="2025-11-20")
+    assert marked(strike(), shown, remark(A, "RED"))[1] == "RED"
+    assert marked(strike(), later, shown, remark(A, "RED"))[2] == "CLEAR"
+    assert marked(strike(), shown, remark(A, "RED"), later)[1] == "RED"
+    assert marked(strike(tlp="RED"), shown)[1] == "CLEAR"  # by somebody to whom nothing else was there
+    assert marked(strike(A), strike(B), merge(A, B), remark(B, "RED"))[2] == "RED"
+    assert marked(strike(A), strike(B), merge(A, B, name="m"), retract("m"), remark(A, "RED"))[2:4] == ["RED"] * 2
+
+
+def test_what_was_erased_of_what_is_said_is_marked_as_its_stream():
+    strike_, disputed, raised = given(strike(), about("record.disputed", A), remark(A, "RED"))
+    assert markings([strike_, replace(disputed, body=None), raised])[disputed.event_id] == RED
 
 
 # Restated
