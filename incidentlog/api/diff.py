@@ -10,7 +10,7 @@ from aiohttp import web
 from incidentlog.api.answers import answer, pinned, told
 from incidentlog.api.errors import POSITION
 from incidentlog.api.moment import Moment, Names, find_moment, parse_int, read_wanted
-from incidentlog.api.projections import same_basis, shown
+from incidentlog.api.projections import same_basis
 from incidentlog.api.reported import apart, fold_events, fold_reported, fold_subjects, read_family, variant_at
 from incidentlog.api.requests import (
     ASKED_ABOUT,
@@ -24,6 +24,7 @@ from incidentlog.api.requests import (
 )
 from incidentlog.api.rows import Stored, ask, state_at
 from incidentlog.api.service import Service
+from incidentlog.api.states import shown
 from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging
 from incidentlog.importers.door import STREAM
 from incidentlog.projections.asking import FILTERS, GROUPS, LONGEST, SHAPING, fits

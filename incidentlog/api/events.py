@@ -1,7 +1,7 @@
 """Events: append one or many, list, show."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from incidentlog.api.answers import answer, dumps
 from incidentlog.api.audit import seal_of, wants_seal
 from incidentlog.api.errors import POSITION
-from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted, lines
-from incidentlog.api.geojson import events_geojson
+from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted
+from incidentlog.api.geojson import collection, event_feature
 from incidentlog.api.keys import Reader
 from incidentlog.api.moment import MOMENT, Moment
 from incidentlog.api.requests import (
@@ -28,7 +28,7 @@ from incidentlog.api.requests import (
     stream_of,
 )
 from incidentlog.api.service import Service
-from incidentlog.api.tables import events_csv
+from incidentlog.api.tables import EVENTS_HEADER, event_csv
 from incidentlog.errors import (
     BadRequest,
     Erased,
@@ -49,10 +49,10 @@ from incidentlog.projections.whereabouts import shown_place
 from incidentlog.store import append as log
 from incidentlog.store.erase import with_private
 from incidentlog.store.filters import parse_event_filter
-from incidentlog.store.read import read_ids, read_record_events, read_stream, search_events
-from incidentlog.subjects.fold import statuses
+from incidentlog.store.read import read_ids, read_record_events, read_stream, search_events, statuses_of
 from incidentlog.subjects.recorded import Recorded, reading_by
 from incidentlog.subjects.values import TLP_LABELS, Occurred
+from incidentlog.turns import Turns
 
 IDEMPOTENCY: Final = UUID("6f1f9a4e-7d0c-5a3e-9f0e-2f7a1f8f6c51")
 """The namespace of ids made from `Idempotency-Key` headers (RFC 9562 §5.5)."""
@@ -214,24 +214,34 @@ async def list_events(request: web.Request) -> web.Response:
         )
         if found or reach >= moment.position:
             break
-    events = await _encode(service, reader, found, moment)
     headers, foreign = {"Log-Position": str(moment.position)}, dict[str, str]()
     if reach < moment.position:
         foreign["next"] = str(request.rel_url.update_query({"after": str(reach)}))
         headers["Link"] = f'<{foreign["next"]}>; rel="next"'
+    write = {NDJSON: _line, CSV: event_csv, GEOJSON: _feature}.get(format_, dumps)
+    events = await _write(service, reader, found, moment, write)
     body = _written(format_, events, foreign)
     return formatted(request, format_, body, pinned=False, headers=headers, called="events")
 
 
-def _written(format_: Format, events: Sequence[dict[str, Any]], foreign: Mapping[str, Any]) -> bytes:
-    """A page of events in a format."""
+def _written(format_: Format, events: Sequence[bytes], foreign: Mapping[str, Any]) -> bytes:
+    """A page of events in a format, each of which has been written in it."""
     if format_ is NDJSON:
-        return lines(events)
+        return b"".join(events)
     if format_ is CSV:
-        return events_csv(events)
+        return b"".join((EVENTS_HEADER, *events))
+    fragments = [orjson.Fragment(event) for event in events]
     if format_ is GEOJSON:
-        return dumps(events_geojson(events, foreign))
-    return dumps({"events": events, **foreign})
+        return dumps(collection(fragments, foreign))
+    return dumps({"events": fragments, **foreign})
+
+
+def _line(event: dict[str, Any]) -> bytes:
+    return dumps(event) + b"\n"
+
+
+def _feature(event: dict[str, Any]) -> bytes:
+    return dumps(event_feature(event))
 
 
 @routes.get("/v1/events/{id}")
@@ -253,7 +263,8 @@ async def show_event(request: web.Request) -> web.Response:
     found = [e for e in await read_ids(service.pool, [event_id]) if e.tlp <= reader.clearance]
     if not found or found[0].position > moment.position:
         raise NotFound(f"no event {event_id} is in the log")
-    (body,) = await _encode(service, reader, found, moment)
+    ((event, status),) = await _with_status(service, reader, found, moment)
+    body = encode_event(event, status, service.log.zone)
     if with_it == "true":
         body |= await _private_of(service, found[0].position)
     return answer(body, headers={"Log-Position": str(moment.position)})
@@ -276,7 +287,7 @@ async def show_stream(request: web.Request) -> web.Response:
     moment = await moment_of(request, of_log=True)
     stream = stream_of(request)
     limit = limit_of(request, default=100, most=1_000)
-    found = await read_stream(
+    found, more = await read_stream(
         service.pool,
         stream,
         after_version=number_of(request, "after_version", default=0, most=10_000),
@@ -286,19 +297,37 @@ async def show_stream(request: web.Request) -> web.Response:
     )
     if not found and "after_version" not in request.query:
         raise NotFound(f"no stream '{stream[:161]}' is in the log")
-    body: dict[str, Any] = {"stream": stream, "events": await _encode(service, reader, found, moment)}
-    if len(found) == limit:
+    events = [orjson.Fragment(event) for event in await _write(service, reader, found, moment, dumps)]
+    body: dict[str, Any] = {"stream": stream, "events": events}
+    if more:
         body["next"] = str(request.rel_url.update_query({"after_version": str(found[-1].stream_version)}))
     return answer(body, headers={"Log-Position": str(moment.position)})
 
 
-async def _encode(service: Service, reader: Reader, events: Sequence[Recorded], moment: Moment) -> list[dict[str, Any]]:
+async def _write(
+    service: Service,
+    reader: Reader,
+    events: Sequence[Recorded],
+    moment: Moment,
+    write: Callable[[dict[str, Any]], bytes],
+) -> list[bytes]:
+    """Each event by itself, in slices: what is read of it is held no longer than it takes to write it."""
+    turns, written = Turns(), list[bytes]()
+    for event, status in await _with_status(service, reader, events, moment):
+        written.append(write(encode_event(event, status, service.log.zone)))
+        await turns.spend(len(written[-1]))
+    return written
+
+
+async def _with_status(
+    service: Service, reader: Reader, events: Sequence[Recorded], moment: Moment
+) -> list[tuple[Recorded, str]]:
+    """Events, and whether each counts."""
     if not events:
         return []
     about = await read_record_events(service.pool, {e.stream for e in events}, moment.position, reader.clearance)
-    involved = {e.position: e for e in (*about, *events)}
-    told = statuses(involved[position] for position in sorted(involved))
-    return [encode_event(e, told.get(e.event_id, "effective"), service.log.zone) for e in events]
+    told = await statuses_of(events, about)
+    return [(e, told.get(e.event_id, "effective")) for e in events]
 
 
 def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:

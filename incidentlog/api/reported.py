@@ -13,7 +13,6 @@ from incidentlog.errors import Overloaded, TooLarge
 from incidentlog.projections.afresh import Afresh
 from incidentlog.projections.rows import Grouping
 from incidentlog.projections.shapes import Document, Row, Tally
-from incidentlog.store.answer import SubjectVersion
 from incidentlog.store.derive import read_links
 from incidentlog.store.read import read_reported, read_reported_of
 from incidentlog.subjects.change import Families
@@ -23,8 +22,13 @@ from incidentlog.subjects.subject import Absorbed, Subject
 
 REPORTED: Final = 20_000
 """The most events folded in one request: a few seconds of one core."""
+OCTETS: Final = 16 * 2**20
+"""The most text of such events."""
+MOST: Final = f"over {REPORTED} events, or {OCTETS // 2**20} MiB of them,"
 STEPS: Final = 200_000
 """The most events looked at where each event's own change counts: a stream is folded again with every one of them."""
+VERSIONS: Final = 20_000
+"""After so many events in the versions of one page it ends: some four megabytes, as `ANSWER_OCTETS`."""
 FOLD_SECONDS: Final = 10.0
 """How long a fold waits for another one to end."""
 LOCALLY: Final = (
@@ -62,6 +66,16 @@ class Folded:
         return await apart(self.service, lambda: afresh.rows(self.projection, self.at, grouping, self.clearance))
 
 
+@dataclass(frozen=True, slots=True)
+class SubjectVersion:
+    """A subject, and between which positions it was our knowledge; `to_position` is exclusive, None while it is."""
+
+    from_position: int
+    to_position: int | None
+    restated: bool
+    state: Subject | Absorbed
+
+
 async def fold_reported(service: Service, projection: Tally | Document[Any], moment: Moment, clearance: int) -> Folded:
     """A projection of what was reported by then. Raises as `fold_events`."""
     fold = await fold_events(service, moment, LOCALLY.format(projection.name))
@@ -74,11 +88,11 @@ async def fold_events(service: Service, moment: Moment, otherwise: str) -> Fold:
     Raises TooLarge where it would hold up others for too long, with what to do `otherwise`, and Overloaded where others
     are folding. All events are read, and the markings applied by the fold: one may be marked otherwise than it was.
     """
-    events = await read_reported(
-        service.pool, upto=moment.position, reported_by=known(moment), clearance=RED, limit=REPORTED + 1
+    events, whole = await read_reported(
+        service.pool, upto=moment.position, reported_by=known(moment), clearance=RED, limit=REPORTED, octets=OCTETS
     )
-    if len(events) > REPORTED:
-        raise TooLarge(f"over {REPORTED} events were reported by then, too many to fold in a request: {otherwise}")
+    if not whole:
+        raise TooLarge(f"{MOST} were reported by then, too much to fold in a request: {otherwise}")
     if _steps(events) > STEPS:
         raise TooLarge(f"streams of very many events are too much to fold in a request: {otherwise}")
     return Fold(events, await apart(service, lambda: Afresh(events, service.log.zone)))
@@ -96,8 +110,8 @@ async def subject_reported(service: Service, stream: str, moment: Moment, cleara
 
 async def history_reported(
     service: Service, stream: str, moment: Moment, clearance: int, *, after: int, limit: int
-) -> list[SubjectVersion]:
-    """The versions that the events reported by then make, had no others come: as `read_history` answers.
+) -> tuple[list[SubjectVersion], bool]:
+    """The versions that the events reported by then make, had no others come, and whether more: as `read_history`.
 
     Raises TooLarge for a stream of very many events: each version is a fold of its own.
     """
@@ -105,8 +119,20 @@ async def history_reported(
     if _steps(events) > STEPS:
         detail = f"{len(events)} events: too many versions to fold in a request"
         raise TooLarge(f"{detail}; ask for the subject itself at the positions that matter, with at_position")
-    versions = await apart(service, lambda: list(_versions(events, service.log.zone, stream, clearance)))
-    return [v for v in versions if v.from_position > after][:limit]
+    versions = (v for v in _versions(events, service.log.zone, stream, clearance) if v.from_position > after)
+    return await apart(service, lambda: _first(versions, limit))
+
+
+def _first(versions: Iterator[SubjectVersion], limit: int) -> tuple[list[SubjectVersion], bool]:
+    """As many as fit into a page, and whether more follow."""
+    page, told = list[SubjectVersion](), 0
+    for version in versions:
+        # What a version is made of stands for how long it is when it is written: no more are kept than are told.
+        if len(page) == limit or told > VERSIONS:
+            return page, True
+        page.append(version)
+        told += 1 if isinstance(version.state, Absorbed) else len(version.state.entries)
+    return page, False
 
 
 def _versions(events: Sequence[Recorded], zone: str, stream: str, clearance: int) -> Iterator[SubjectVersion]:
@@ -145,11 +171,11 @@ async def read_family(service: Service, stream: str, moment: Moment) -> list[Rec
     """The events reported by then of a stream and of those that merges connect it with. Raises TooLarge."""
     links = await read_links(service.pool, [stream], moment.position)
     streams = {stream, *(s for link in links for s in link)}
-    events = await read_reported_of(
-        service.pool, streams, upto=moment.position, reported_by=known(moment), limit=REPORTED + 1
+    events, whole = await read_reported_of(
+        service.pool, streams, upto=moment.position, reported_by=known(moment), limit=REPORTED, octets=OCTETS
     )
-    if len(events) > REPORTED:
-        raise TooLarge(f"{stream} and what is merged with it have over {REPORTED} events")
+    if not whole:
+        raise TooLarge(f"{stream} and what is merged with it have {MOST}")
     return events
 
 

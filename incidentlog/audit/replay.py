@@ -13,13 +13,15 @@ from typing import Final, Literal
 from incidentlog.clock import Clock
 from incidentlog.projections.local_days import INSTANT
 from incidentlog.store.connect import Pool
-from incidentlog.store.read import EventFilter, position_at, read_ids, read_record_events, search_events
+from incidentlog.store.read import EventFilter, position_at, read_ids, read_record_events, search_events, statuses_of
 from incidentlog.store.replay import Happened, occurred_at, read_amended_times, read_at, read_occurred
-from incidentlog.subjects.fold import started, statuses
+from incidentlog.subjects.fold import started
 from incidentlog.subjects.recorded import Recorded
 
 PAGE: Final = 200
-"""Events read at a time."""
+"""The most events read at a time."""
+AMENDED: Final = 16
+"""The most events read at a time of those that amendments put elsewhere: a page of the largest."""
 FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 LAST: Final = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
@@ -95,16 +97,20 @@ class Order:
 
     async def page(self, pool: Pool, reached: Place, until: datetime) -> tuple[list[Happened], Place | None]:
         """The next events after a place and before an instant, of every marking; and from where more follow."""
-        told = await read_occurred(pool, since=reached[0], after=reached[1], until=until, upto=self.upto, limit=PAGE)
+        told, more = await read_occurred(
+            pool, since=reached[0], after=reached[1], until=until, upto=self.upto, limit=PAGE
+        )
         standing = {_place(h): h for h in told if h.event.position not in self.moved}
-        end = _place(told[-1]) if len(told) == PAGE else (until, 0)
-        late = self.late[bisect_right(self.late, reached) : bisect_left(self.late, end)][:PAGE]
-        places = sorted([*standing, *late])[:PAGE]
+        end = _place(told[-1]) if more else (until, 0)
+        late = self.late[bisect_right(self.late, reached) : bisect_left(self.late, end)][:AMENDED]
+        if len(late) == AMENDED:  # what is beyond the last of them comes with the next page
+            end, more = late[-1], True
+        places = [place for place in sorted([*standing, *late]) if place <= end][:PAGE]
         amended = {e.position: e for e in await read_at(pool, [position for _, position in late])} if late else {}
         found = [standing.get(place) or Happened(place[0], amended[place[1]]) for place in places]
         if len(places) == PAGE:  # whatever is beyond the last of them comes again with the next page
             return found, places[-1]
-        return found, end if len(told) == PAGE else None
+        return found, end if more else None
 
 
 def _place(happened: Happened) -> Place:
@@ -115,11 +121,13 @@ async def known_order(pool: Pool, upto: int, clearance: int) -> Order:
     """The order as known at a position, by the amendments that a clearance covers."""
     moved: dict[int, datetime] = {}
     targets = await read_amended_times(pool, upto, clearance)
-    for n in range(0, len(targets), PAGE):
-        events = [e for e in await read_ids(pool, targets[n : n + PAGE]) if e.tlp <= clearance and e.position <= upto]
+    for n in range(0, len(targets), AMENDED):
+        events = [
+            e for e in await read_ids(pool, targets[n : n + AMENDED]) if e.tlp <= clearance and e.position <= upto
+        ]
         about = await read_record_events(pool, {e.stream for e in events}, upto, clearance)
         involved = {e.position: e for e in (*about, *events)}
-        dated = started(involved[position] for position in sorted(involved))
+        dated = await asyncio.to_thread(started, [involved[position] for position in sorted(involved)])
         moved |= {e.position: dated[e.event_id] for e in events if e.event_id in dated}
     return Order(upto, moved, sorted((instant, position) for position, instant in moved.items()))
 
@@ -129,9 +137,8 @@ async def _statuses(pool: Pool, events: list[Recorded], upto: int, clearance: in
     if not events:
         return {}
     about = await read_record_events(pool, {e.stream for e in events}, upto, clearance)
-    involved = {e.position: e for e in (*about, *events)}
-    told = statuses(involved[position] for position in sorted(involved))
-    return {e.position: told[e.event_id] for e in events}
+    told = await statuses_of(events, about)
+    return {e.position: told.get(e.event_id, "effective") for e in events}
 
 
 class Pace:

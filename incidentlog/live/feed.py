@@ -10,14 +10,16 @@ import structlog
 from incidentlog.live import frames
 from incidentlog.live.channel import RETRY_SECONDS, Follower, Progress, Reading, tell
 from incidentlog.store.connect import heed_cancelling, lost
-from incidentlog.store.read import EventFilter, read_record_events, search_events
-from incidentlog.subjects.fold import statuses
+from incidentlog.store.read import EventFilter, read_record_events, search_events, statuses_of
 from incidentlog.subjects.recorded import Recorded
+from incidentlog.turns import Turns
 
 PAGE: Final = 200
 """Events read at a time."""
 PAGES: Final = 16
-"""How many pages are kept for those who come for the same."""
+"""How many pages are kept for those who come for the same,"""
+KEPT_OCTETS: Final = 16 * 2**20
+"""and how many bytes of them."""
 
 EncodeEvent = Callable[[Recorded, str], dict[str, Any]]
 """REST's JSON of an event, which is `effective`, `amended` or `retracted`."""
@@ -99,9 +101,13 @@ class Feed:
             finally:
                 del self._making[place]
                 made.set()
-            while len(self._pages) > PAGES:
+            while len(self._pages) > PAGES or (len(self._pages) > 1 and self._kept > KEPT_OCTETS):
                 del self._pages[next(iter(self._pages))]
         return page
+
+    @property
+    def _kept(self) -> int:
+        return sum(len(body) for page in self._pages.values() for _, body in page.bodies)
 
     async def _read(self, seen: int, upto: int) -> Page:
         async with self._reading() as connection:
@@ -110,7 +116,9 @@ class Feed:
             )
             streams = {e.stream for e in found}
             about = await read_record_events(connection, streams, upto, self._clearance) if streams else []
-        involved = {e.position: e for e in (*about, *found)}
-        status = statuses(involved[position] for position in sorted(involved))
-        items = ((e.position, frames.dumps(self._encode(e, status.get(e.event_id, "effective")))) for e in found)
+        status = await statuses_of(found, about)
+        turns, items = Turns(), list[tuple[int, bytes]]()
+        for e in found:
+            items.append((e.position, frames.dumps(self._encode(e, status.get(e.event_id, "effective")))))
+            await turns.spend(len(items[-1][1]))
         return Page(frames.packed_events(items), reached)

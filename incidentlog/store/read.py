@@ -1,6 +1,7 @@
 """Reading the log: pages in position order, streams, single events, and which position an instant means."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,8 +10,11 @@ from uuid import UUID
 from incidentlog.projections.local_days import INSTANT
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.pages import fetch_page
 from incidentlog.store.zones import first_zone_data, learn_zone_data
+from incidentlog.subjects.fold import statuses
 from incidentlog.subjects.recorded import Recorded
+from incidentlog.subjects.subject import Status
 from incidentlog.zones import by
 
 STRETCH: Final = 20_000
@@ -104,11 +108,10 @@ async def read_streams(connection: Pool | Connection, streams: Iterable[str], up
 
 async def read_stream(
     pool: Pool | Connection, stream: str, *, after_version: int, upto: int, clearance: int, limit: int
-) -> list[Recorded]:
-    """One stream's events, oldest first, from just after a stream version."""
-    return await recorded(
-        pool, await pool.fetch(query("read", "stream"), stream, after_version, upto, clearance, limit)
-    )
+) -> tuple[list[Recorded], bool]:
+    """One stream's events, oldest first, from just after a stream version, as many as fit into a page; more or not."""
+    rows, beyond = await fetch_page(pool, query("read", "stream"), stream, after_version, upto, clearance, limit)
+    return await recorded(pool, rows), beyond is not None or len(rows) == limit
 
 
 async def read_ids(pool: Pool | Connection, ids: Iterable[UUID]) -> list[Recorded]:
@@ -121,6 +124,18 @@ async def read_record_events(
 ) -> list[Recorded]:
     """What was said about the records of some streams: what decides whether their events count."""
     return await recorded(pool, await pool.fetch(query("read", "record_events"), list(streams), upto, clearance))
+
+
+async def statuses_of(events: Collection[Recorded], about: Iterable[Recorded]) -> Mapping[UUID, Status]:
+    """Which of some events count, by what was said about the records of their streams; all do that are not named.
+
+    They are folded in a thread: a chain of corrections holds up nobody.
+    """
+    involved = {e.position: e for e in about}
+    if not involved:
+        return {}
+    involved |= {e.position: e for e in events}
+    return await asyncio.to_thread(lambda: statuses(involved[position] for position in sorted(involved)))
 
 
 async def existing_streams(pool: Pool | Connection, streams: Iterable[str], clearance: int) -> dict[str, int]:
@@ -139,8 +154,8 @@ async def search_events(
 ) -> tuple[list[Recorded], int]:
     """Events that pass a filter, and the position up to which the log was looked through.
 
-    At most `limit` events and, unless streams are named, `STRETCH` positions at a time: the caller goes on after the
-    position answered.
+    At most `limit` events that fit into a page and, unless streams are named, `STRETCH` positions at a time: the caller
+    goes on after the position answered.
     """
     name, reach = "search", min(upto, after + STRETCH)
     if reach < upto and wanted.recorded_since is not None:
@@ -148,7 +163,8 @@ async def search_events(
         reach = min(upto, after + STRETCH)
     if reach < upto and wanted.streams:
         name, reach = "search_streams", upto
-    rows = await pool.fetch(
+    rows, beyond = await fetch_page(
+        pool,
         query("read", name),
         after,
         reach,
@@ -167,21 +183,28 @@ async def search_events(
         *(wanted.bbox or (None,) * 4),
     )  # fmt: skip
     events = await recorded(pool, rows)
-    return events, events[-1].position if len(events) == limit else reach
+    return events, events[-1].position if beyond is not None or len(events) == limit else reach
 
 
 async def read_reported(
-    pool: Pool | Connection, *, upto: int, reported_by: datetime, clearance: int, limit: int
-) -> list[Recorded]:
-    """Events up to a position that a source had reported by an instant, in position order."""
-    return await recorded(pool, await pool.fetch(query("read", "reported_by"), upto, reported_by, clearance, limit))
+    pool: Pool | Connection, *, upto: int, reported_by: datetime, clearance: int, limit: int, octets: int
+) -> tuple[list[Recorded], bool]:
+    """Events up to a position that a source had reported by an instant, in position order; whether these are all.
+
+    At most `limit`, of so many octets.
+    """
+    sql = query("read", "reported_by")
+    rows, beyond = await fetch_page(pool, sql, upto, reported_by, clearance, limit + 1, octets=octets)
+    return await recorded(pool, rows[:limit]), beyond is None and len(rows) <= limit
 
 
 async def read_reported_of(
-    pool: Pool | Connection, streams: Iterable[str], *, upto: int, reported_by: datetime, limit: int
-) -> list[Recorded]:
+    pool: Pool | Connection, streams: Iterable[str], *, upto: int, reported_by: datetime, limit: int, octets: int
+) -> tuple[list[Recorded], bool]:
     """Events of some streams, of any marking, likewise."""
-    return await recorded(pool, await pool.fetch(query("read", "reported_of"), list(streams), upto, reported_by, limit))
+    sql = query("read", "reported_of")
+    rows, beyond = await fetch_page(pool, sql, list(streams), upto, reported_by, limit + 1, octets=octets)
+    return await recorded(pool, rows[:limit]), beyond is None and len(rows) <= limit
 
 
 async def read_categories(pool: Pool | Connection, categories: Iterable[str]) -> list[Recorded]:
