@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 SLICE_OCTETS: Final = 256 * 1024
 """How much text is read, folded or written between two turns: a few milliseconds of a core."""
-EACH_OCTETS: Final = 512
+EACH_OCTETS: Final = 4 * 1024
 """What an item costs beside its text."""
 
 

@@ -27,7 +27,7 @@ from incidentlog.api.requests import (
 )
 from incidentlog.api.rows import Asked, Stored, answer_of, ask, state_at
 from incidentlog.api.service import Service
-from incidentlog.api.states import write_stored, write_subject
+from incidentlog.api.states import States
 from incidentlog.api.tables import csv_lines, row_csv, tally_columns, tally_members
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound
 from incidentlog.projections.candidates import Candidate, candidates, window
@@ -194,12 +194,12 @@ async def show_subject(request: web.Request) -> web.Response:
     refuse_unknown(request, {*MOMENT, "min_position"})
     moment = await moment_of(request)
     stream = stream_of(request)
-    turns = Turns()
+    states = States()
     if moment.by == "reported":
         found = await subject_reported(service, stream, moment, reader.clearance)
-        written = None if found is None else (found.stream, await write_subject(found, turns))
+        written = None if found is None else (found.stream, await states.write(found))
     else:
-        written = await _standing(service, stream, reader.clearance, moment.position, turns)
+        written = await _standing(service, stream, reader.clearance, moment.position, states)
     if written is None:
         raise _unknown(stream)
     stream, state = written
@@ -213,11 +213,11 @@ async def show_subject(request: web.Request) -> web.Response:
 
 
 async def _standing(
-    service: Service, stream: str, clearance: int, position: int, turns: Turns
+    service: Service, stream: str, clearance: int, position: int, states: States
 ) -> tuple[str, orjson.Fragment] | None:
     """What stood of a stream's subject, and its own stream: the survivor's, where a merge took it (R4)."""
     while (body := await find_subject(service.pool, stream, clearance, position)) is not None:
-        written = await write_stored(stream, body, turns)
+        written = await states.write_stored(stream, body)
         if not isinstance(written, Absorbed):
             return stream, written
         stream = written.into
@@ -241,8 +241,8 @@ async def show_history(request: web.Request) -> web.Response:
         found, more = await read_history(
             service.pool, stream, reader.clearance, moment.position, after=after, limit=limit
         )
-    turns = Turns()
-    versions = [await _version(stream, version, turns) for version in found]
+    states = States()
+    versions = [await _version(stream, version, states) for version in found]
     if not versions and not after:
         raise _unknown(stream)
     body: dict[str, Any] = {"stream": stream, "versions": versions}
@@ -251,10 +251,10 @@ async def show_history(request: web.Request) -> web.Response:
     return answered(request, moment, body)
 
 
-async def _version(stream: str, version: StoredVersion | SubjectVersion, turns: Turns) -> dict[str, Any]:
+async def _version(stream: str, version: StoredVersion | SubjectVersion, states: States) -> dict[str, Any]:
     state: Subject | Absorbed | orjson.Fragment
     if isinstance(version, StoredVersion):
-        state = await write_stored(stream, version.body, turns)
+        state = await states.write_stored(stream, version.body)
     else:
         state = version.state
     known = {
@@ -264,7 +264,7 @@ async def _version(stream: str, version: StoredVersion | SubjectVersion, turns: 
     }
     if isinstance(state, Absorbed):
         return {**known, "state": None, "absorbed_into": state.into}
-    return {**known, "state": await write_subject(state, turns) if isinstance(state, Subject) else state}
+    return {**known, "state": await states.write(state) if isinstance(state, Subject) else state}
 
 
 @routes.get("/v1/subjects/{stream}/candidates")

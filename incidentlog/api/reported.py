@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from incidentlog.api.moment import Moment
+from incidentlog.api.paging import ANSWER_OCTETS
 from incidentlog.api.service import Service
 from incidentlog.errors import Overloaded, TooLarge
 from incidentlog.projections.afresh import Afresh
@@ -27,8 +28,6 @@ OCTETS: Final = 16 * 2**20
 MOST: Final = f"over {REPORTED} events, or {OCTETS // 2**20} MiB of them,"
 STEPS: Final = 200_000
 """The most events looked at where each event's own change counts: a stream is folded again with every one of them."""
-VERSIONS: Final = 20_000
-"""After so many events in the versions of one page it ends: some four megabytes, as `ANSWER_OCTETS`."""
 FOLD_SECONDS: Final = 10.0
 """How long a fold waits for another one to end."""
 LOCALLY: Final = (
@@ -127,11 +126,10 @@ def _first(versions: Iterator[SubjectVersion], limit: int) -> tuple[list[Subject
     """As many as fit into a page, and whether more follow."""
     page, told = list[SubjectVersion](), 0
     for version in versions:
-        # What a version is made of stands for how long it is when it is written: no more are kept than are told.
-        if len(page) == limit or told > VERSIONS:
+        if len(page) == limit or told >= ANSWER_OCTETS:
             return page, True
         page.append(version)
-        told += 1 if isinstance(version.state, Absorbed) else len(version.state.entries)
+        told += len(version.state.model_dump_json())
     return page, False
 
 
