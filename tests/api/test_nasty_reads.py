@@ -166,6 +166,7 @@ async def test_the_pages_of_a_long_history_are_all_of_it_once(nasty: Nasty):
     assert [v["to_position"] for v in told[:-1]] == [v["from_position"] for v in told[1:]]
     whole = (await nasty.served.get(f"/v1/subjects/{LONG}")).json
     assert told[-1]["state"] == whole["state"]
+    assert whole["state"] == (await nasty.served.ask("GET", f"/v1/subjects/{LONG}?{KNOWN}")).json["state"]
     assert told[-1]["to_position"] is None
 
 
