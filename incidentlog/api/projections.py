@@ -13,7 +13,7 @@ from incidentlog.api.errors import POSITION
 from incidentlog.api.formats import CSV, FORMATS, GEOJSON, JSON, NDJSON, Format, blank_line, format_of, formatted
 from incidentlog.api.geojson import collection, coordinates, row_feature
 from incidentlog.api.moment import MOMENT, Moment
-from incidentlog.api.paging import write_page
+from incidentlog.api.paging import waiting, write_page
 from incidentlog.api.reported import SubjectVersion, history_reported, subject_reported
 from incidentlog.api.requests import (
     SERVICE,
@@ -234,21 +234,24 @@ async def show_history(request: web.Request) -> web.Response:
     stream = stream_of(request)
     after = number_of(request, "after", default=0, most=2**53 - 1)
     limit = limit_of(request, default=1_000, most=10_000)
-    found: Sequence[StoredVersion | SubjectVersion]
-    if moment.by == "reported":
-        found, more = await history_reported(service, stream, moment, reader.clearance, after=after, limit=limit)
-    else:
-        found, more = await read_history(
-            service.pool, stream, reader.clearance, moment.position, after=after, limit=limit
-        )
-    states = States()
-    versions = [await _version(stream, version, states) for version in found]
+    async with waiting(service.histories, "others are reading histories"):
+        found, more = await _page_of_history(service, stream, moment, reader.clearance, after=after, limit=limit)
+        states = States()
+        versions = [await _version(stream, version, states) for version in found]
     if not versions and not after:
         raise _unknown(stream)
     body: dict[str, Any] = {"stream": stream, "versions": versions}
     if more:
         body["next"] = str(request.rel_url.update_query({"after": str(found[-1].from_position)}))
     return answered(request, moment, body)
+
+
+async def _page_of_history(
+    service: Service, stream: str, moment: Moment, clearance: int, *, after: int, limit: int
+) -> tuple[Sequence[StoredVersion | SubjectVersion], bool]:
+    if moment.by == "reported":
+        return await history_reported(service, stream, moment, clearance, after=after, limit=limit)
+    return await read_history(service.pool, stream, clearance, moment.position, after=after, limit=limit)
 
 
 async def _version(stream: str, version: StoredVersion | SubjectVersion, states: States) -> dict[str, Any]:

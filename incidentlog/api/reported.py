@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from incidentlog.api.moment import Moment
-from incidentlog.api.paging import ANSWER_OCTETS
+from incidentlog.api.paging import ANSWER_OCTETS, waiting
 from incidentlog.api.service import Service
-from incidentlog.errors import Overloaded, TooLarge
+from incidentlog.errors import TooLarge
 from incidentlog.projections.afresh import Afresh
 from incidentlog.projections.rows import Grouping
 from incidentlog.projections.shapes import Document, Row, Tally
@@ -28,8 +28,6 @@ OCTETS: Final = 16 * 2**20
 MOST: Final = f"over {REPORTED} events, or {OCTETS // 2**20} MiB of them,"
 STEPS: Final = 200_000
 """The most events looked at where each event's own change counts: a stream is folded again with every one of them."""
-FOLD_SECONDS: Final = 10.0
-"""How long a fold waits for another one to end."""
 LOCALLY: Final = (
     "too much to fold in a request. Fold it where you are: incidentlog projection show {} --basis reported --local"
 )
@@ -184,11 +182,5 @@ def _steps(events: Sequence[Recorded]) -> int:
 
 async def apart(service: Service, work: Callable[[], T]) -> T:
     """Do what takes long in a thread, one at a time: the loop serves others meanwhile."""
-    try:
-        await asyncio.wait_for(service.folds.acquire(), FOLD_SECONDS)
-    except TimeoutError:
-        raise Overloaded("others are folding what was reported") from None
-    try:
+    async with waiting(service.folds, "others are folding what was reported"):
         return await asyncio.to_thread(work)
-    finally:
-        service.folds.release()
