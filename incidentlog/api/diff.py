@@ -1,16 +1,20 @@
 """What changed between two states of knowledge, and by which events."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any, Final
 from zlib import crc32
 
+import orjson
 from aiohttp import web
 
-from incidentlog.api.answers import answer, pinned, told
+from incidentlog.api.answers import answer, dumps, pinned, told
 from incidentlog.api.errors import POSITION
 from incidentlog.api.moment import Moment, Names, find_moment, parse_int, read_wanted
-from incidentlog.api.projections import same_basis, shown
+from incidentlog.api.paging import write_page
+from incidentlog.api.projections import same_basis
 from incidentlog.api.reported import apart, fold_events, fold_reported, fold_subjects, read_family, variant_at
 from incidentlog.api.requests import (
     ASKED_ABOUT,
@@ -24,6 +28,7 @@ from incidentlog.api.requests import (
 )
 from incidentlog.api.rows import Stored, ask, state_at
 from incidentlog.api.service import Service
+from incidentlog.api.states import shown
 from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging
 from incidentlog.importers.door import STREAM
 from incidentlog.projections.asking import FILTERS, GROUPS, LONGEST, SHAPING, fits
@@ -46,6 +51,7 @@ from incidentlog.store.diff import (
 from incidentlog.subjects.change import Change
 from incidentlog.subjects.fold import SUBJECT_VERSION, Variants, is_record_event
 from incidentlog.subjects.subject import Absorbed, Subject
+from incidentlog.turns import Turns
 
 FROM: Final = Names("from_known", ("from_position",))
 TO: Final = Names("to_known", ("to_position",))
@@ -217,7 +223,8 @@ async def _tally(
     before, now = (await earlier.rows(only), await later.rows(only)) if page else ({}, {})
     keys = [row_key(key) for key in page]
     positions = {row_key(key): touched[key] for key in page}
-    return Found(differences(before, now, keys), positions, keys[-1] if len(touched) > limit else None)
+    found = await asyncio.to_thread(differences, before, now, keys)
+    return Found(found, positions, keys[-1] if len(touched) > limit else None)
 
 
 def _only(grouping: Grouping, keys: Iterable[Key]) -> Grouping:
@@ -234,7 +241,7 @@ async def _document(
 ) -> Found:
     """All documents before and after: one may change by what it reads beside its own subjects, such as a tally."""
     before, now = [await state.rows(None) for state in states]
-    found = differences(before, now)
+    found = await asyncio.to_thread(differences, before, now)
     positions = await _document_positions(document, pair, states[1], list(found)[:DOCUMENTS])
     page, following = _page(found, after, limit)
     if lone := [key for key in page if not positions.get(key)]:  # it is about other rows
@@ -312,7 +319,7 @@ async def _of_subject(request: web.Request, service: Service, pair: Pair) -> web
         stream = after.into  # it was part of another all along: what is asked about is that one
     if before is None and after is None:
         raise NotFound(f"no subject '{stream[:161]}' was known then")
-    found = _subjects({stream: before}, {stream: after}, {stream: positions})
+    found = await asyncio.to_thread(_subjects, {stream: before}, {stream: after}, {stream: positions})
     return await _answered(request, service, pair, found, version=SUBJECT_VERSION, head={"subject": stream})
 
 
@@ -325,7 +332,7 @@ async def _subject(service: Service, pair: Pair, stream: str) -> tuple[State, St
         came = {e.position for e in new if e.tlp <= pair.clearance} - {e.position for e in old}
         return before, after, _newest(came & {p for own in states for p in _told_by(own, stream, pair.clearance)})
     before, after = [
-        (await read_subjects(service.pool, [stream], clearance=pair.clearance, position=m.position)).get(stream)
+        (await read_subjects(service.pool, [stream], clearance=pair.clearance, position=m.position))[0].get(stream)
         for m in (pair.earlier, pair.later)
     ]
     touched = await touched_subjects(service.pool, pair.between, streams=[stream], limit=1)
@@ -351,12 +358,14 @@ async def _of_everything(
     else:
         touched = await touched_subjects(service.pool, pair.between, after_stream=after, limit=limit + 1)
         streams = list(touched)[:limit]
-        before, now = [
+        (before, cut), (now, cut_now) = [
             await read_subjects(service.pool, streams, clearance=pair.clearance, position=m.position)
             for m in (pair.earlier, pair.later)
         ]
-        found = _subjects(before, now, touched)
-        found.next = streams[-1] if len(touched) > limit else None
+        whole = list(takewhile(lambda stream: stream not in {cut, cut_now}, streams))
+        before, now = ({s: state[s] for s in whole if s in state} for state in (before, now))
+        found = await asyncio.to_thread(_subjects, before, now, touched)
+        found.next = whole[-1] if len(whole) < len(touched) else None
         builds = await active_builds(service.pool)
         moved = await touched_builds(service.pool, [builds[n] for n in PROJECTIONS if n in builds], pair.between)
     head = {"projections": [{"name": name, "position": moved[name]} for name in PROJECTIONS if name in moved]}
@@ -381,7 +390,8 @@ async def _everything_reported(
     before, now = (
         {c.stream: variant_at(c.after, pair.clearance) for c in fold.afresh.changes} for fold in (earlier, later)
     )
-    found = _subjects(before, now, {stream: _newest(own) for stream, own in touched.items()})
+    positions = {stream: _newest(own) for stream, own in touched.items()}
+    found = await apart(service, lambda: _subjects(before, now, positions))
     found.differences, found.next = _page(found.differences, after, limit)
     return found, await apart(service, lambda: dict(_moved(changes, pair)))
 
@@ -428,8 +438,8 @@ async def _answered(
         clearance=pair.clearance,
     )
     basis = same_basis(request, pair.basis(service, version))
-    body: dict[str, Any] = {**head, "version": version, "basis": basis, **{kind: {} for kind in KINDS}}
-    for key, differs in found.differences.items():
+
+    def write(key: str, differs: Difference) -> bytes:
         positions = found.positions.get(key, [])
         entry: dict[str, Any] = {"before": differs.before, "after": differs.after} if states else {}
         entry |= {
@@ -439,10 +449,16 @@ async def _answered(
         }
         if len(positions) > CAUSES:
             entry["more_causes"] = True
-        body[differs.kind][key] = entry
-    if found.next is not None:
+        return dumps(entry)
+
+    written, last = await write_page(found.differences.items(), write, Turns())
+    body: dict[str, Any] = {**head, "version": version, "basis": basis, **{kind: {} for kind in KINDS}}
+    for (key, differs), entry in zip(found.differences.items(), written, strict=False):
+        body[differs.kind][key] = orjson.Fragment(entry)
+    following = found.next if last is None else last
+    if following is not None:
         kept = [(k, v) for k, v in request.query.items() if k not in {*PAIR, "after", "min_position"}]
-        body["next"] = str(request.rel_url.with_query([*told(basis).items(), *kept, ("after", found.next)]))
+        body["next"] = str(request.rel_url.with_query([*told(basis).items(), *kept, ("after", following)]))
     response = pinned(request, body) if pair.pinned else answer(body)
     response.headers["Log-Position"] = str(pair.later.position)
     request[POSITION] = pair.later.position

@@ -1,7 +1,7 @@
 """Events: append one or many, list, show."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from incidentlog.api.answers import answer, dumps
 from incidentlog.api.audit import seal_of, wants_seal
 from incidentlog.api.errors import POSITION
-from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted, lines
-from incidentlog.api.geojson import events_geojson
+from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted
+from incidentlog.api.geojson import collection, event_feature
 from incidentlog.api.keys import Reader
 from incidentlog.api.moment import MOMENT
 from incidentlog.api.requests import (
@@ -28,7 +28,7 @@ from incidentlog.api.requests import (
     stream_of,
 )
 from incidentlog.api.service import Service
-from incidentlog.api.tables import events_csv
+from incidentlog.api.tables import EVENTS_HEADER, event_csv
 from incidentlog.errors import (
     BadRequest,
     Erased,
@@ -53,6 +53,7 @@ from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import Seen, read_ids, read_stream, search_events
 from incidentlog.subjects.recorded import Recorded, reading_by
 from incidentlog.subjects.values import TLP_LABELS, Occurred
+from incidentlog.turns import Turns
 
 STRETCHES: Final = 500
 """How often one answer looks further while it finds nothing: through ten million positions, a few seconds of them."""
@@ -211,24 +212,34 @@ async def list_events(request: web.Request) -> web.Response:
         )
         if found.events or reach >= moment.position:
             break
-    events = _encode(service, found)
     headers, foreign = {"Log-Position": str(moment.position)}, dict[str, str]()
     if reach < moment.position:
         foreign["next"] = str(request.rel_url.update_query({"after": str(reach)}))
         headers["Link"] = f'<{foreign["next"]}>; rel="next"'
+    write = {NDJSON: _line, CSV: event_csv, GEOJSON: _feature}.get(format_, dumps)
+    events = await _write(service, found, write)
     body = _written(format_, events, foreign)
     return formatted(request, format_, body, pinned=False, headers=headers, called="events")
 
 
-def _written(format_: Format, events: Sequence[dict[str, Any]], foreign: Mapping[str, Any]) -> bytes:
-    """A page of events in a format."""
+def _written(format_: Format, events: Sequence[bytes], foreign: Mapping[str, Any]) -> bytes:
+    """A page of events in a format, each of which has been written in it."""
     if format_ is NDJSON:
-        return lines(events)
+        return b"".join(events)
     if format_ is CSV:
-        return events_csv(events)
+        return b"".join((EVENTS_HEADER, *events))
+    fragments = [orjson.Fragment(event) for event in events]
     if format_ is GEOJSON:
-        return dumps(events_geojson(events, foreign))
-    return dumps({"events": events, **foreign})
+        return dumps(collection(fragments, foreign))
+    return dumps({"events": fragments, **foreign})
+
+
+def _line(event: dict[str, Any]) -> bytes:
+    return dumps(event) + b"\n"
+
+
+def _feature(event: dict[str, Any]) -> bytes:
+    return dumps(event_feature(event))
 
 
 @routes.get("/v1/events/{id}")
@@ -250,7 +261,9 @@ async def show_event(request: web.Request) -> web.Response:
     found = await read_ids(service.pool, [event_id], upto=moment.position, clearance=reader.clearance)
     if not found.events:
         raise NotFound(f"no event {event_id} is in the log")
-    (body,) = _encode(service, found)
+    status = await found.statuses()
+    (event,) = found.events
+    body = encode_event(event, status[event.event_id], service.log.zone)
     if with_it == "true":
         body |= await _private_of(service, found.events[0].position)
     return answer(body, headers={"Log-Position": str(moment.position)})
@@ -273,7 +286,7 @@ async def show_stream(request: web.Request) -> web.Response:
     moment = await moment_of(request, of_log=True)
     stream = stream_of(request)
     limit = limit_of(request, default=100, most=1_000)
-    found = await read_stream(
+    found, more = await read_stream(
         service.pool,
         stream,
         after_version=number_of(request, "after_version", default=0, most=10_000),
@@ -283,15 +296,20 @@ async def show_stream(request: web.Request) -> web.Response:
     )
     if not found.events and "after_version" not in request.query:
         raise NotFound(f"no stream '{stream[:161]}' is in the log")
-    body: dict[str, Any] = {"stream": stream, "events": _encode(service, found)}
-    if len(found.events) == limit:
+    events = [orjson.Fragment(event) for event in await _write(service, found, dumps)]
+    body: dict[str, Any] = {"stream": stream, "events": events}
+    if more:
         body["next"] = str(request.rel_url.update_query({"after_version": str(found.events[-1].stream_version)}))
     return answer(body, headers={"Log-Position": str(moment.position)})
 
 
-def _encode(service: Service, found: Seen) -> list[dict[str, Any]]:
-    status = found.statuses()
-    return [encode_event(e, status[e.event_id], service.log.zone) for e in found.events]
+async def _write(service: Service, found: Seen, write: Callable[[dict[str, Any]], bytes]) -> list[bytes]:
+    """Each event by itself, in slices: what is read of it is held no longer than it takes to write it."""
+    turns, written, status = Turns(), list[bytes](), await found.statuses()
+    for e in found.events:
+        written.append(write(encode_event(e, status[e.event_id], service.log.zone)))
+        await turns.spend(len(written[-1]))
+    return written
 
 
 def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:

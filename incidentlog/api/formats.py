@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from incidentlog.api.answers import dumps, sealed, told
+from incidentlog.api.answers import sealed, told
 from incidentlog.errors import BadRequest, Fault, NotAcceptable
 
 
@@ -116,12 +116,10 @@ def formatted(
     return response
 
 
-def lines(values: Iterable[Mapping[str, Any]], members: Sequence[str] = ()) -> bytes:
-    """Values as NDJSON: every line has the same members in the same order, null where its value has none.
+def blank_line(values: Iterable[Mapping[str, Any]], members: Iterable[str]) -> dict[str, None]:
+    """What every line of NDJSON begins with: the same members in the same order, null where its value has none.
 
     Readers that learn the members from the first lines would leave out, without a word, one that comes later. `members`
     come first, and are there even where no value has them.
     """
-    values = list(values)
-    blank = dict.fromkeys([*members, *(name for value in values for name in value)])
-    return b"".join(dumps({**blank, **value}) + b"\n" for value in values)
+    return dict.fromkeys([*members, *(name for value in values for name in value)])

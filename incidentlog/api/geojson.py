@@ -1,6 +1,6 @@
 """Answers as GeoJSON (RFC 7946): a point for each row that has a place, longitude first; null where none is known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from incidentlog.places import bundled
@@ -28,26 +28,20 @@ async def coordinates(pool: Pool, place_ids: Iterable[str], *, position: int, cl
     return found
 
 
-def rows_geojson(rows: Mapping[str, Row], points: Mapping[str, Point], foreign: Mapping[str, Any]) -> dict[str, Any]:
-    """Rows that have a `place` as features; `foreign` members say what they are of (RFC 7946 §6.1)."""
-    features = [
-        {
-            "type": "Feature",
-            "id": key,
-            "geometry": _geometry(points.get(row["place"] or "")),
-            "properties": row,
-        }
-        for key, row in rows.items()
-    ]
-    return {"type": "FeatureCollection", **foreign, "features": features}
+def row_feature(key: str, row: Row, points: Mapping[str, Point]) -> dict[str, Any]:
+    """A row that has a `place`."""
+    geometry = _geometry(points.get(row["place"] or ""))
+    return {"type": "Feature", "id": key, "geometry": geometry, "properties": row}
 
 
-def events_geojson(events: Iterable[Mapping[str, Any]], foreign: Mapping[str, Any]) -> dict[str, Any]:
-    """Events as features, each where it was reported or its place is."""
-    features = [
-        {"type": "Feature", "id": event["id"], "geometry": _geometry(_point_of(event["place"])), "properties": event}
-        for event in events
-    ]
+def event_feature(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event where it was reported or its place is."""
+    geometry = _geometry(_point_of(event["place"]))
+    return {"type": "Feature", "id": event["id"], "geometry": geometry, "properties": event}
+
+
+def collection(features: Sequence[Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
+    """Features; `foreign` members say what they are of (RFC 7946 §6.1)."""
     return {"type": "FeatureCollection", **foreign, "features": features}
 
 

@@ -1,17 +1,20 @@
 """Projections and subjects, at any instant of the world and of knowledge."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
+import orjson
 from aiohttp import web
 
-from incidentlog.api.answers import answer, dumps, pinned
+from incidentlog.api.answers import answer, dumps, pinned, told
 from incidentlog.api.errors import POSITION
-from incidentlog.api.formats import CSV, FORMATS, GEOJSON, JSON, NDJSON, Format, format_of, formatted, lines
-from incidentlog.api.geojson import coordinates, rows_geojson
+from incidentlog.api.formats import CSV, FORMATS, GEOJSON, JSON, NDJSON, Format, blank_line, format_of, formatted
+from incidentlog.api.geojson import collection, coordinates, row_feature
 from incidentlog.api.moment import MOMENT, Moment
-from incidentlog.api.reported import history_reported, subject_reported
+from incidentlog.api.paging import waiting, write_page
+from incidentlog.api.reported import SubjectVersion, history_reported, subject_reported
 from incidentlog.api.requests import (
     SERVICE,
     limit_of,
@@ -24,16 +27,17 @@ from incidentlog.api.requests import (
 )
 from incidentlog.api.rows import Asked, Stored, answer_of, ask, state_at
 from incidentlog.api.service import Service
-from incidentlog.api.tables import tally_csv, tally_members
+from incidentlog.api.states import States
+from incidentlog.api.tables import csv_lines, row_csv, tally_columns, tally_members
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound
 from incidentlog.projections.candidates import Candidate, candidates, window
 from incidentlog.projections.figures import figure_names
 from incidentlog.projections.shapes import PROJECTIONS, Row, Tally
-from incidentlog.projections.whereabouts import shown_place
-from incidentlog.store.answer import read_around, read_history, read_subject
+from incidentlog.store.answer import StoredVersion, find_subject, read_around, read_history, read_subject
 from incidentlog.store.builds import active_builds
 from incidentlog.subjects.fold import SUBJECT_VERSION
-from incidentlog.subjects.subject import Subject
+from incidentlog.subjects.subject import Absorbed, Subject
+from incidentlog.turns import Turns
 
 routes = web.RouteTableDef()
 
@@ -85,59 +89,93 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
         raise NotFound(f"no projection is called '{request.match_info['name'][:80]}'")
     wanted = format_of(request, FORMATS if isinstance(projection, Tally) else (JSON, NDJSON))
     moment = await moment_of(request)
-    asked = ask(projection, several(request, {*MOMENT, "min_position", "format"}))
+    own = {*MOMENT, "min_position", "format", *(() if key else ("after",))}
+    asked = ask(projection, several(request, own))
     if wanted is GEOJSON and (asked.grouping is None or "place" not in asked.grouping.by):
         raise NotAcceptable("geojson is of places: group by place, among others")
     found = await answer_of(service, asked, moment, reader.clearance, key)
     rows, moment = found.rows, found.moment
     if key is not None and key not in rows:
         raise NotFound(f"{projection.name} has no row '{key[:200]}' then")
+    basis = same_basis(request, moment.basis(service.log, found.version))
     head: dict[str, Any] = {
         "projection": projection.name,
         "version": found.version,
-        "basis": same_basis(request, moment.basis(service.log, found.version)),
+        "basis": basis,
         **({"incomplete": found.incomplete} if found.incomplete else {}),
     }
     if asked.question is not None and (periods := asked.question.periods):
         head["compared"] = periods
+    shown: Mapping[str, Row] = _after(rows, request.query.get("after")) if key is None else {key: rows[key]}
+    writing = await _writing(service, wanted, asked, rows, moment=moment, clearance=reader.clearance)
+    pieces, last = await write_page(shown.items(), writing.row, Turns())
+    headers = {
+        "Log-Position": str(moment.position),
+        **({"Log-Incomplete": str(found.incomplete)} if found.incomplete else {}),
+    }
+    if last is not None:
+        kept = [(name, v) for name, v in request.query.items() if name not in {*MOMENT, "min_position", "after"}]
+        head["next"] = str(request.rel_url.with_query([*told(basis).items(), *kept, ("after", last)]))
+        headers["Link"] = f'<{head["next"]}>; rel="next"'
     request[POSITION] = moment.position
     return formatted(
         request,
         wanted,
-        await _written(service, wanted, asked, head, rows, key, moment=moment, clearance=reader.clearance),
+        writing.page(pieces, head) if key is None else writing.one(pieces[0], head, key),
         pinned=moment.pinned,
-        basis=head["basis"],
-        headers={
-            "Log-Position": str(moment.position),
-            **({"Log-Incomplete": str(found.incomplete)} if found.incomplete else {}),
-        },
+        basis=basis,
+        headers=headers,
         called=projection.name,
     )
 
 
-async def _written(
-    service: Service,
-    wanted: Format,
-    asked: Asked,
-    head: Mapping[str, Any],
-    rows: Mapping[str, Row],
-    key: str | None,
-    *,
-    moment: Moment,
-    clearance: int,
-) -> bytes:
-    """The rows, or the one of a key, in a format."""
-    shown = rows if key is None else {key: rows[key]}
+def _after(rows: Mapping[str, Row], key: str | None) -> Mapping[str, Row]:
+    """The rows that come after a key, in their order; all, where none is given. Raises BadRequest where it has none."""
+    if key is None:
+        return rows
+    if key not in rows:
+        raise BadRequest(errors=[Fault("/after", "not_a_key", "give the key that a page ended with, and its basis")])
+    return dict(islice(rows.items(), list(rows).index(key) + 1, None))
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How rows are written in a format: each by itself, and a page of them."""
+
+    row: Callable[[str, Row], bytes]
+    page: Callable[[Sequence[bytes], Mapping[str, Any]], bytes]
+
+    def one(self, row: bytes, head: Mapping[str, Any], key: str) -> bytes:
+        """The row of a key, alone."""
+        if self.page is not _json_rows:
+            return self.page([row], head)
+        return dumps({**head, "key": key, "row": orjson.Fragment(row[len(dumps(key)) + 1 :])})
+
+
+async def _writing(
+    service: Service, wanted: Format, asked: Asked, rows: Mapping[str, Row], *, moment: Moment, clearance: int
+) -> Writing:
+    """How the rows of an answer are written; all of them are given, since each line of NDJSON has every member."""
     if wanted is NDJSON:
-        return lines(({"key": own, **row} for own, row in shown.items()), ["key", *_members(asked)])
+        blank = blank_line(rows.values(), ["key", *_members(asked)])
+        return Writing(lambda key, row: dumps({**blank, "key": key, **row}) + b"\n", lambda rows, _: b"".join(rows))
     if wanted is CSV:
         assert isinstance(asked.projection, Tally) and asked.question is not None  # noqa: S101, PT018 - as offered
-        return tally_csv(asked.projection, asked.question, shown.values())
+        columns = tally_columns(asked.projection, asked.question)
+        header = csv_lines([list(columns.values())])
+        return Writing(lambda _, row: row_csv(columns, row), lambda rows, _: b"".join((header, *rows)))
     if wanted is GEOJSON:
-        ids = {row["place"] for row in shown.values()} - {None}
+        ids = {row["place"] for row in rows.values()} - {None}
         points = await coordinates(service.pool, ids, position=moment.position, clearance=clearance)
-        return dumps(rows_geojson(shown, points, head))
-    return dumps({**head, **({"rows": rows} if key is None else {"key": key, "row": rows[key]})})
+        return Writing(
+            lambda key, row: dumps(row_feature(key, row, points)),
+            lambda rows, head: dumps(collection([orjson.Fragment(row) for row in rows], head)),
+        )
+    return Writing(lambda key, row: dumps(key) + b":" + dumps(row), _json_rows)
+
+
+def _json_rows(rows: Sequence[bytes], head: Mapping[str, Any]) -> bytes:
+    return dumps({**head, "rows": orjson.Fragment(b"{" + b",".join(rows) + b"}")})
 
 
 def _members(asked: Asked) -> Sequence[str]:
@@ -156,25 +194,39 @@ async def show_subject(request: web.Request) -> web.Response:
     refuse_unknown(request, {*MOMENT, "min_position"})
     moment = await moment_of(request)
     stream = stream_of(request)
+    states = States()
     if moment.by == "reported":
         found = await subject_reported(service, stream, moment, reader.clearance)
+        written = None if found is None else (found.stream, await states.write(found))
     else:
-        standing = await read_subject(service.pool, stream, reader.clearance, moment.position)
-        found = None if standing is None else standing.state
-    if found is None:
+        written = await _standing(service, stream, reader.clearance, moment.position, states)
+    if written is None:
         raise _unknown(stream)
+    stream, state = written
     body = {
-        "stream": found.stream,
-        "category": found.category,
+        "stream": stream,
+        "category": stream.partition(":")[0],
         "basis": same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),
-        "state": shown(found),
+        "state": state,
     }
     return answered(request, moment, body)
 
 
+async def _standing(
+    service: Service, stream: str, clearance: int, position: int, states: States
+) -> tuple[str, orjson.Fragment] | None:
+    """What stood of a stream's subject, and its own stream: the survivor's, where a merge took it (R4)."""
+    while (body := await find_subject(service.pool, stream, clearance, position)) is not None:
+        written = await states.write_stored(stream, body)
+        if not isinstance(written, Absorbed):
+            return stream, written
+        stream = written.into
+    return None
+
+
 @routes.get("/v1/subjects/{stream}/history")
 async def show_history(request: web.Request) -> web.Response:
-    """Every version of a subject, and between which positions it was our knowledge."""
+    """Versions of a subject, and between which positions each was our knowledge: a page, of bounded length."""
     service = request.app[SERVICE]
     reader = await reader_of(request, "read")
     refuse_unknown(request, {*MOMENT, "min_position", "after", "limit"})
@@ -182,26 +234,40 @@ async def show_history(request: web.Request) -> web.Response:
     stream = stream_of(request)
     after = number_of(request, "after", default=0, most=2**53 - 1)
     limit = limit_of(request, default=1_000, most=10_000)
-    if moment.by == "reported":
-        found = await history_reported(service, stream, moment, reader.clearance, after=after, limit=limit)
-    else:
-        found = await read_history(service.pool, stream, reader.clearance, moment.position, after=after, limit=limit)
-    if not found and not after:
+    async with waiting(service.histories, "others are reading histories"):
+        found, more = await _page_of_history(service, stream, moment, reader.clearance, after=after, limit=limit)
+        states = States()
+        versions = [await _version(stream, version, states) for version in found]
+    if not versions and not after:
         raise _unknown(stream)
-    versions = [
-        {
-            "from_position": v.from_position,
-            "to_position": v.to_position,
-            "restated": v.restated,
-            "state": shown(v.state) if isinstance(v.state, Subject) else None,
-            **({} if isinstance(v.state, Subject) else {"absorbed_into": v.state.into}),
-        }
-        for v in found
-    ]
     body: dict[str, Any] = {"stream": stream, "versions": versions}
-    if len(found) == limit:
+    if more:
         body["next"] = str(request.rel_url.update_query({"after": str(found[-1].from_position)}))
     return answered(request, moment, body)
+
+
+async def _page_of_history(
+    service: Service, stream: str, moment: Moment, clearance: int, *, after: int, limit: int
+) -> tuple[Sequence[StoredVersion | SubjectVersion], bool]:
+    if moment.by == "reported":
+        return await history_reported(service, stream, moment, clearance, after=after, limit=limit)
+    return await read_history(service.pool, stream, clearance, moment.position, after=after, limit=limit)
+
+
+async def _version(stream: str, version: StoredVersion | SubjectVersion, states: States) -> dict[str, Any]:
+    state: Subject | Absorbed | orjson.Fragment
+    if isinstance(version, StoredVersion):
+        state = await states.write_stored(stream, version.body)
+    else:
+        state = version.state
+    known = {
+        "from_position": version.from_position,
+        "to_position": version.to_position,
+        "restated": version.restated,
+    }
+    if isinstance(state, Absorbed):
+        return {**known, "state": None, "absorbed_into": state.into}
+    return {**known, "state": await states.write(state) if isinstance(state, Subject) else state}
 
 
 @routes.get("/v1/subjects/{stream}/candidates")
@@ -219,10 +285,10 @@ async def show_candidates(request: web.Request) -> web.Response:
     stream = stream_of(request)
     timeline = await state_at(service, PROJECTIONS["daily_timeline"], moment, reader.clearance)
     assert isinstance(timeline, Stored)  # noqa: S101 - only what was reported is folded
-    standing = await read_subject(service.pool, stream, reader.clearance, moment.position)
-    if standing is None:
+    subject = await read_subject(service.pool, stream, reader.clearance, moment.position)
+    if subject is None:
         raise _unknown(stream)
-    subject, found, whole = standing.state, list[Candidate](), True
+    found, whole = list[Candidate](), True
     if (around := window(subject)) is not None:
         others, whole = await read_around(
             service.pool,
@@ -256,13 +322,6 @@ def same_basis(request: web.Request, basis: dict[str, Any]) -> dict[str, Any]:
     if faults:
         raise BadRequest("the basis cannot be given again", errors=faults)
     return basis
-
-
-def shown(subject: Subject) -> dict[str, Any]:
-    """A subject as readers see it."""
-    status = "current" if subject.is_current else "retracted"
-    state = subject.model_dump(mode="json", exclude={"stream", "claims", "told"})
-    return {"status": status, **state, "place": None if subject.place is None else shown_place(subject.place)}
 
 
 def answered(request: web.Request, moment: Moment, body: dict[str, Any]) -> web.Response:

@@ -29,6 +29,7 @@ from incidentlog.store.connect import getting_over, lost
 from incidentlog.store.read import LogIdentity, read_head
 from incidentlog.store.replay import occurred_at
 from incidentlog.subjects.values import start_instant
+from incidentlog.turns import Turns
 
 REPLAYS: Final = 32
 """How many may run at once."""
@@ -153,6 +154,7 @@ class _Stream:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Log-Position": str(span.upto)}
         self._response = web.StreamResponse(headers=headers)
         self._response.content_type = "text/event-stream" if self._sse else "application/x-ndjson"
+        self._turns = Turns()
         self._buffer: list[bytes] = []
         self._buffered = 0
         self._position, self._events = span.after, 0
@@ -223,7 +225,9 @@ class _Stream:
                 await self._wait(due)
             if self._replays.closing.is_set():
                 return
-            self._put(self._event(told))
+            piece = self._event(told)
+            self._put(piece)
+            await self._turns.spend(len(piece))
             self._position, self._events = told.event.position, self._events + 1
             if self._buffered >= CHUNK:
                 await self._flush()

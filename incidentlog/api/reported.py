@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from incidentlog.api.moment import Moment
+from incidentlog.api.paging import ANSWER_OCTETS, waiting
 from incidentlog.api.service import Service
-from incidentlog.errors import Overloaded, TooLarge
+from incidentlog.errors import TooLarge
 from incidentlog.projections.afresh import Afresh
 from incidentlog.projections.rows import Grouping
 from incidentlog.projections.shapes import Document, Row, Tally
-from incidentlog.store.answer import SubjectVersion
 from incidentlog.store.derive import read_links
 from incidentlog.store.read import read_reported, read_reported_of
 from incidentlog.subjects.change import Families
@@ -31,10 +31,11 @@ from incidentlog.subjects.subject import Absorbed, Subject
 
 REPORTED: Final = 20_000
 """The most events folded in one request: a few seconds of one core."""
+OCTETS: Final = 16 * 2**20
+"""The most text of such events."""
+MOST: Final = f"over {REPORTED} events, or {OCTETS // 2**20} MiB of them,"
 STEPS: Final = 200_000
 """The most events looked at where each event's own change counts: a stream is folded again with every one of them."""
-FOLD_SECONDS: Final = 10.0
-"""How long a fold waits for another one to end."""
 LOCALLY: Final = (
     "too much to fold in a request. Fold it where you are: incidentlog projection show {} --basis reported --local"
 )
@@ -70,6 +71,16 @@ class Folded:
         return await apart(self.service, lambda: afresh.rows(self.projection, self.at, grouping, self.clearance))
 
 
+@dataclass(frozen=True, slots=True)
+class SubjectVersion:
+    """A subject, and between which positions it was our knowledge; `to_position` is exclusive, None while it is."""
+
+    from_position: int
+    to_position: int | None
+    restated: bool
+    state: Subject | Absorbed
+
+
 async def fold_reported(service: Service, projection: Tally | Document[Any], moment: Moment, clearance: int) -> Folded:
     """A projection of what was reported by then. Raises as `fold_events`."""
     fold = await fold_events(service, moment, LOCALLY.format(projection.name), clearance)
@@ -82,11 +93,16 @@ async def fold_events(service: Service, moment: Moment, otherwise: str, clearanc
     Raises TooLarge where it would hold up others for too long, with what to do `otherwise`, and Overloaded where others
     are folding.
     """
-    events = await read_reported(
-        service.pool, upto=moment.position, reported_by=known(moment), clearance=clearance, limit=REPORTED + 1
+    events, whole = await read_reported(
+        service.pool,
+        upto=moment.position,
+        reported_by=known(moment),
+        clearance=clearance,
+        limit=REPORTED,
+        octets=OCTETS,
     )
-    if len(events) > REPORTED:
-        raise TooLarge(f"over {REPORTED} events were reported by then, too many to fold in a request: {otherwise}")
+    if not whole:
+        raise TooLarge(f"{MOST} were reported by then, too much to fold in a request: {otherwise}")
     seen = await apart(service, lambda: covered(events, clearance))
     if _steps(seen) > STEPS:
         raise TooLarge(f"streams of very many events are too much to fold in a request: {otherwise}")
@@ -115,8 +131,8 @@ async def subject_reported(service: Service, stream: str, moment: Moment, cleara
 
 async def history_reported(
     service: Service, stream: str, moment: Moment, clearance: int, *, after: int, limit: int
-) -> list[SubjectVersion]:
-    """The versions that the events reported by then make, had no others come: as `read_history` answers.
+) -> tuple[list[SubjectVersion], bool]:
+    """The versions that the events reported by then make, had no others come, and whether more: as `read_history`.
 
     Raises TooLarge for a stream of very many events: each version is a fold of its own.
     """
@@ -125,8 +141,19 @@ async def history_reported(
     if _steps(seen) > STEPS:
         detail = f"{len(seen)} events: too many versions to fold in a request"
         raise TooLarge(f"{detail}; ask for the subject itself at the positions that matter, with at_position")
-    versions = await apart(service, lambda: list(_versions(events, service.log.zone, stream, clearance)))
-    return [v for v in versions if v.from_position > after][:limit]
+    versions = (v for v in _versions(events, service.log.zone, stream, clearance) if v.from_position > after)
+    return await apart(service, lambda: _first(versions, limit))
+
+
+def _first(versions: Iterator[SubjectVersion], limit: int) -> tuple[list[SubjectVersion], bool]:
+    """As many as fit into a page, and whether more follow."""
+    page, told = list[SubjectVersion](), 0
+    for version in versions:
+        if len(page) == limit or told >= ANSWER_OCTETS:
+            return page, True
+        page.append(version)
+        told += len(version.state.model_dump_json())
+    return page, False
 
 
 def _versions(events: Sequence[Recorded], zone: str, stream: str, clearance: int) -> Iterator[SubjectVersion]:
@@ -168,11 +195,17 @@ async def read_family(service: Service, stream: str, moment: Moment, clearance: 
     """
     links = await read_links(service.pool, [stream], moment.position)
     streams = {stream, *(s for link in links for s in link)}
-    events = await read_reported_of(
-        service.pool, streams, upto=moment.position, reported_by=known(moment), clearance=clearance, limit=REPORTED + 1
+    events, whole = await read_reported_of(
+        service.pool,
+        streams,
+        upto=moment.position,
+        reported_by=known(moment),
+        clearance=clearance,
+        limit=REPORTED,
+        octets=OCTETS,
     )
-    if len(events) > REPORTED:
-        raise TooLarge(f"{stream} and what is merged with it have over {REPORTED} events")
+    if not whole:
+        raise TooLarge(f"{stream} and what is merged with it have {MOST}")
     return await apart(service, lambda: _family_of(stream, events, clearance))
 
 
@@ -191,11 +224,5 @@ def _steps(events: Sequence[Recorded]) -> int:
 
 async def apart(service: Service, work: Callable[[], T]) -> T:
     """Do what takes long in a thread, one at a time: the loop serves others meanwhile."""
-    try:
-        await asyncio.wait_for(service.folds.acquire(), FOLD_SECONDS)
-    except TimeoutError:
-        raise Overloaded("others are folding what was reported") from None
-    try:
+    async with waiting(service.folds, "others are folding what was reported"):
         return await asyncio.to_thread(work)
-    finally:
-        service.folds.release()

@@ -16,6 +16,7 @@ from incidentlog.store.answer import read_beside, read_documents, read_groups, r
 from incidentlog.store.builds import Build, active_builds
 from incidentlog.store.live import names_of
 from incidentlog.store.parked import incomplete
+from incidentlog.turns import beside
 
 RETRIES: Final = 3
 """How often a read begins again because what it read was replaced and thrown away meanwhile."""
@@ -94,8 +95,12 @@ async def shaped(asked: Asked, rows_by: Callable[[Grouping | None], Awaitable[di
     shaping = asked.question.shaping
     if shaping.previous is not None:
         before = await rows_by(shaping.previous)
-        rows = compared(asked.projection, asked.question.grouping.by, rows, before)
-    return rows if shaping.order_by is None else ordered(rows, shaping.order_by, shaping.top)
+        tally, by, now = asked.projection, asked.question.grouping.by, rows
+        rows = await beside(len(now) + len(before), lambda: compared(tally, by, now, before))
+    if (order_by := shaping.order_by) is None:
+        return rows
+    found = rows
+    return await beside(len(found), lambda: ordered(found, order_by, shaping.top))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,7 @@ class Stored:
         if len(groups) > ROWS:
             raise TooLarge(f"over {ROWS} groups: narrow {tally.name} with filters, or group it by less")
         names = await self._names(tally, {v for group in groups for v in group.key if v is not None}, grouping)
-        return tally_rows(tally, grouping.by, groups, names)
+        return await beside(len(groups), lambda: tally_rows(tally, grouping.by, groups, names))
 
     async def _names(self, tally: Tally, values: Collection[str], grouping: Grouping) -> Names:
         """What the values in some groups are called."""
@@ -157,8 +162,8 @@ class Stored:
         """The rows of documents and those about all of them; or of some documents alone."""
         pool, at, upto = self.service.pool, self.moment.at, self.moment.position
         stored = await read_documents(pool, document, self.build, clearance=self.clearance, upto=upto, keys=keys)
-        beside = await read_beside(pool, document, self.build_of, stored, clearance=self.clearance, at=at, upto=upto)
-        rows = document_rows(document, stored, beside, at)
+        known = await read_beside(pool, document, self.build_of, stored, clearance=self.clearance, at=at, upto=upto)
+        rows = await beside(len(stored), lambda: document_rows(document, stored, known, at))
         return rows if keys is None else {s.key: rows[s.key] for s in stored}
 
 

@@ -102,6 +102,8 @@ class Service:
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
     folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """How many requests may fold at once what was reported: each takes a core."""
+    histories: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """How many pages of histories may be written at once: each takes some twenty megabytes."""
     keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """How many requests may at once open or end a session, or revoke a key: each takes a connection of its own."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import StringIO
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -31,11 +32,14 @@ _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """A header and rows, with CRLF; text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """A header and rows, as `csv_lines` has them."""
+    return csv_lines(chain([columns], rows))
+
+
+def csv_lines(rows: Iterable[Sequence[Any]]) -> bytes:
+    """Rows, with CRLF; text that a spreadsheet would take for a formula gets an apostrophe before it."""
     text = StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([_cell(name) for name in columns])
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    csv.writer(text, lineterminator="\r\n").writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue().encode()
 
 
@@ -64,8 +68,8 @@ def _is_called(tally: Tally, by: Sequence[str]) -> bool:
     return type(tally).names is not Tally.names and not NAMED.isdisjoint(by)
 
 
-def tally_csv(tally: Tally, question: Question, rows: Iterable[Row]) -> bytes:
-    """The rows of a tally; the columns hang on the question alone, so that they are the same every day."""
+def tally_columns(tally: Tally, question: Question) -> dict[str, str]:
+    """What a row of a tally has, and what that is called in a table: both hang on the question alone."""
     by = question.grouping.by
     columns = {d: RENAMED.get(d, d) for d in by}
     if _is_called(tally, by):
@@ -76,9 +80,13 @@ def tally_csv(tally: Tally, question: Question, rows: Iterable[Row]) -> bytes:
         columns |= {f"previous.{name}": f"previous_{_column(name)}" for name in figures}
         for how in ("absolute", "relative"):
             columns |= {f"change.{name}.{how}": f"change_{_column(name)}_{how}" for name in figures}
-    columns |= {"position": "position", "restated": "restated"}
-    flat = (leaves(row) for row in rows)
-    return write_csv(list(columns.values()), ([row.get(name) for name in columns] for row in flat))
+    return columns | {"position": "position", "restated": "restated"}
+
+
+def row_csv(columns: Iterable[str], row: Row) -> bytes:
+    """A row of a tally as a line of its table."""
+    flat = leaves(row)
+    return csv_lines([[flat.get(name) for name in columns]])
 
 
 def _column(name: str) -> str:
@@ -90,10 +98,10 @@ def _column(name: str) -> str:
 Event = Mapping[str, Any]
 
 
-def events_csv(events: Iterable[Event]) -> bytes:
-    """Events, one a row; what hangs on the type is in `data`, as JSON."""
-    plain = (orjson.loads(dumps(event)) for event in events)
-    return write_csv(list(EVENT_COLUMNS), ([value(event) for value in EVENT_COLUMNS.values()] for event in plain))
+def event_csv(event: Event) -> bytes:
+    """An event as a line of a table; what hangs on the type is in `data`, as JSON."""
+    plain = orjson.loads(dumps(event))
+    return csv_lines([[value(plain) for value in EVENT_COLUMNS.values()]])
 
 
 def _member(*path: str) -> Callable[[Event], Any]:
@@ -141,3 +149,4 @@ EVENT_COLUMNS: Final[Mapping[str, Callable[[Event], Any]]] = {
     "notes": _member("notes"),
     "data": _member("data"),
 }
+EVENTS_HEADER: Final = csv_lines([list(EVENT_COLUMNS)])

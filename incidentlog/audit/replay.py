@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, Literal
 
 from incidentlog.clock import Clock
@@ -17,9 +18,12 @@ from incidentlog.store.read import EventFilter, position_at, read_ids, search_ev
 from incidentlog.store.replay import Happened, occurred_at, read_amended_times, read_at, read_occurred
 from incidentlog.subjects.fold import started
 from incidentlog.subjects.recorded import Recorded
+from incidentlog.turns import beside
 
 PAGE: Final = 200
-"""Events read at a time."""
+"""The most events read at a time."""
+AMENDED: Final = 16
+"""The most events read at a time of those that amendments put elsewhere: a page of the largest."""
 FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 LAST: Final = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
@@ -70,7 +74,7 @@ async def pages(pool: Pool, span: Span, clearance: int) -> AsyncGenerator[list[T
     while reached is not None:
         happened, reached = await order.page(pool, reached, span.until or LAST)
         found = await seen(pool, [h.event for h in happened], upto=span.upto, clearance=clearance)
-        instants, status = {h.event.position: h.instant for h in happened}, found.statuses()
+        instants, status = {h.event.position: h.instant for h in happened}, await found.statuses()
         yield [Told(instants[e.position], e, status[e.event_id]) for e in found.events]
 
 
@@ -95,16 +99,20 @@ class Order:
 
     async def page(self, pool: Pool, reached: Place, until: datetime) -> tuple[list[Happened], Place | None]:
         """The next events after a place and before an instant, of every marking; and from where more follow."""
-        told = await read_occurred(pool, since=reached[0], after=reached[1], until=until, upto=self.upto, limit=PAGE)
+        told, more = await read_occurred(
+            pool, since=reached[0], after=reached[1], until=until, upto=self.upto, limit=PAGE
+        )
         standing = {_place(h): h for h in told if h.event.position not in self.moved}
-        end = _place(told[-1]) if len(told) == PAGE else (until, 0)
-        late = self.late[bisect_right(self.late, reached) : bisect_left(self.late, end)][:PAGE]
-        places = sorted([*standing, *late])[:PAGE]
+        end = _place(told[-1]) if more else (until, 0)
+        late = self.late[bisect_right(self.late, reached) : bisect_left(self.late, end)][:AMENDED]
+        if len(late) == AMENDED:  # what is beyond the last of them comes with the next page
+            end, more = late[-1], True
+        places = [place for place in sorted([*standing, *late]) if place <= end][:PAGE]
         amended = {e.position: e for e in await read_at(pool, [position for _, position in late])} if late else {}
         found = [standing.get(place) or Happened(place[0], amended[place[1]]) for place in places]
         if len(places) == PAGE:  # whatever is beyond the last of them comes again with the next page
             return found, places[-1]
-        return found, end if len(told) == PAGE else None
+        return found, end if more else None
 
 
 def _place(happened: Happened) -> Place:
@@ -115,9 +123,10 @@ async def known_order(pool: Pool, upto: int, clearance: int) -> Order:
     """The order as known at a position, by the amendments that a clearance covers."""
     moved: dict[int, datetime] = {}
     targets = await read_amended_times(pool, upto)
-    for n in range(0, len(targets), PAGE):
-        found = await read_ids(pool, targets[n : n + PAGE], upto=upto, clearance=clearance)
-        dated = started(found.involved)
+    for n in range(0, len(targets), AMENDED):
+        found = await read_ids(pool, targets[n : n + AMENDED], upto=upto, clearance=clearance)
+        involved = found.involved
+        dated = await beside(len(involved), partial(started, involved))
         moved |= {e.position: dated[e.event_id] for e in found.events if e.event_id in dated}
     return Order(upto, moved, sorted((instant, position) for position, instant in moved.items()))
 

@@ -12,11 +12,14 @@ from incidentlog.live.channel import RETRY_SECONDS, Follower, Progress, Reading,
 from incidentlog.store.connect import heed_cancelling, lost
 from incidentlog.store.read import EventFilter, search_events
 from incidentlog.subjects.recorded import Recorded
+from incidentlog.turns import Turns
 
 PAGE: Final = 200
 """Events read at a time."""
 PAGES: Final = 16
-"""How many pages are kept for those who come for the same."""
+"""How many pages are kept for those who come for the same,"""
+KEPT_OCTETS: Final = 16 * 2**20
+"""and how many bytes of them."""
 
 EncodeEvent = Callable[[Recorded, str], dict[str, Any]]
 """REST's JSON of an event, which is `effective`, `amended` or `retracted`."""
@@ -98,15 +101,22 @@ class Feed:
             finally:
                 del self._making[place]
                 made.set()
-            while len(self._pages) > PAGES:
+            while len(self._pages) > PAGES or (len(self._pages) > 1 and self._kept > KEPT_OCTETS):
                 del self._pages[next(iter(self._pages))]
         return page
+
+    @property
+    def _kept(self) -> int:
+        return sum(len(body) for page in self._pages.values() for _, body in page.bodies)
 
     async def _read(self, seen: int, upto: int) -> Page:
         async with self._reading() as connection:
             found, reached = await search_events(
                 connection, self._wanted, after=seen, upto=upto, clearance=self._clearance, limit=PAGE
             )
-        status = found.statuses()
-        items = ((e.position, frames.dumps(self._encode(e, status[e.event_id]))) for e in found.events)
+        status = await found.statuses()
+        turns, items = Turns(), list[tuple[int, bytes]]()
+        for e in found.events:
+            items.append((e.position, frames.dumps(self._encode(e, status[e.event_id]))))
+            await turns.spend(len(items[-1][1]))
         return Page(frames.packed_events(items), reached)

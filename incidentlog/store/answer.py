@@ -1,6 +1,5 @@
 """Answers as of a position: subjects with their history, and the groups and bodies that rows are made of."""
 
-import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,47 +23,43 @@ from incidentlog.projections.steps import fold_visible
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.derive import read_variant
+from incidentlog.store.derive import read_variant, without_events
+from incidentlog.store.pages import fetch_page
 from incidentlog.store.snapshots import find_snapshot, read_late, read_totals, rollup_of
-from incidentlog.subjects.subject import Absorbed, Subject
+from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.values import Model
+from incidentlog.turns import Turns, beside
 
 S = TypeVar("S", bound=Subject)
-SLICE: Final = 50
-"""How many subjects are read at a stretch, before others get their turn."""
 AROUND: Final = 5_000
 """The most subjects that are read to be compared with one."""
 
 
 @dataclass(frozen=True, slots=True)
-class SubjectVersion:
+class StoredVersion:
     """A subject, and between which positions it was our knowledge; `to_position` is exclusive, None while it is."""
 
     from_position: int
     to_position: int | None
     restated: bool
-    state: Subject | Absorbed
+    body: str
+    """As it is stored, for `read_variant`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A subject as it stood, and the change that made it so."""
-
-    from_position: int
-    restated: bool
-    state: Subject
+async def find_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> str | None:
+    """The text of what stood of a stream's subject at a position, for `read_variant`; None where nothing did."""
+    body: str | None = await pool.fetchval(query("answer", "subject"), stream, clearance, position)
+    return body
 
 
-async def read_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> Standing | None:
-    """What stood of a stream's subject at a position; the survivor's, where a merge took it (R4)."""
-    while True:
-        row = await pool.fetchrow(query("answer", "subject"), stream, clearance, position)
-        if row is None:
-            return None
-        state = read_variant(stream, row["body"])
+async def read_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> Subject | None:
+    """What stood of a stream's subject, without its events; the survivor's, where a merge took it (R4)."""
+    while (body := await find_subject(pool, stream, clearance, position)) is not None:
+        state = read_variant(stream, without_events(body))
         if isinstance(state, Subject):
-            return Standing(row["from_position"], row["restated"], state)
+            return state
         stream = state.into
+    return None
 
 
 async def read_category(pool: Pool | Connection, kind: type[S], *, clearance: int, position: int) -> list[S]:
@@ -84,34 +79,46 @@ async def read_around(
     clearance: int,
     position: int,
 ) -> tuple[list[Subject], bool]:
-    """The subjects of a category of which something happened between two instants, at most AROUND; whether all."""
+    """The subjects of a category of which something happened between two instants, without their events; whether all.
+
+    At most AROUND, and no more than fit into a page.
+    """
     found = await pool.fetch(
         query("answer", "around"), timeline.build, category, since, until, clearance, position, AROUND + 1
     )
     streams = [r["stream"] for r in found][:AROUND]
-    rows = await pool.fetch(query("answer", "subjects"), streams, clearance, position)
-    states = (read_variant(r["stream"], r["body"]) for r in rows)
-    return [state for state in states if isinstance(state, Subject)], len(found) <= AROUND
+    rows, beyond = await fetch_page(pool, query("answer", "subjects"), streams, clearance, position)
+    turns, states = Turns(), list[Subject]()
+    for r in rows:
+        state = read_variant(r["stream"], without_events(r["body"]))
+        if isinstance(state, Subject):
+            states.append(state)
+        await turns.spend(len(r["body"]))
+    return states, beyond is None and len(found) <= AROUND
 
 
 async def read_history(
     pool: Pool | Connection, stream: str, clearance: int, position: int, *, after: int, limit: int
-) -> list[SubjectVersion]:
-    """The versions of a stream's subject that a clearance saw, oldest first, one at a position.
+) -> tuple[list[StoredVersion], bool]:
+    """The versions of a stream's subject that a clearance saw, oldest first, one at a position; whether more follow.
 
-    Of several markings the highest covered counts: while it stands, versions of the ones below are not seen.
+    At most `limit`, and no more than fit into a page. Of several markings the highest covered counts: while it stands,
+    versions of the ones below are not seen.
     """
-    rows = await pool.fetch(query("answer", "history"), stream, clearance, position, after, limit + 1)
-    begins = [r["from_position"] for r in rows[1:]]
-    return [
-        SubjectVersion(
+    rows, beyond = await fetch_page(
+        pool, query("answer", "history"), stream, clearance, position, after, limit + 1, at_a_time=1
+    )
+    begins: list[int | None] = [None if n is None else n["from_position"] for n in [*rows, beyond][1:]]
+    versions = [
+        StoredVersion(
             r["from_position"],
             min((p for p in (r["to_position"], following) if p is not None), default=None),
             r["restated"],
-            read_variant(stream, r["body"]),
+            r["body"],
         )
-        for r, following in zip(rows[:limit], [*begins, None], strict=False)
+        for r, following in zip(rows, begins, strict=True)
     ]
+    return versions[:limit], beyond is not None or len(versions) > limit
 
 
 async def read_names(pool: Pool | Connection, build: Build, *, clearance: int, upto: int) -> Names:
@@ -210,13 +217,14 @@ async def read_documents(
     """The bodies of documents as of a position: all, or those of some keys."""
     wanted = None if keys is None else list(keys)
     rows = await pool.fetch(query("answer", "documents"), build.build, clearance, upto, wanted)
-    stored = list[Stored]()
+    turns, stored = Turns(), list[Stored]()
     for r in rows:
         body: Model | None = None
         if r["on_read"]:
             body = await _fold_on_read(pool, document, build, r["key"], level=r["level"], upto=r["from_position"])
         elif r["body"] is not None:
             body = document.body.model_validate_json(r["body"])
+            await turns.spend(len(r["body"]))
         if body is not None:
             stored.append(Stored(r["key"], body, r["from_position"], r["restated"], r["left_out"]))
     return stored
@@ -226,15 +234,14 @@ async def _fold_on_read(
     pool: Pool | Connection, document: Document[Any], build: Build, key: str, *, level: int, upto: int
 ) -> Model | None:
     """A body that is not kept, from the subjects that made it; others get their turn meanwhile."""
-    subjects = list[Subject]()
+    turns, subjects = Turns(), list[Subject]()
     rows = await pool.fetch(query("answer", "members"), build.build, build.base, key, level, upto)
-    for number, row in enumerate(rows):
-        if number % SLICE == 0:
-            await asyncio.sleep(0)
+    for row in rows:
         state = read_variant(row["stream"], row["body"])
+        await turns.spend(len(row["body"]))
         if isinstance(state, Subject):
             subjects.append(state)
-    return fold_visible(document, key, subjects)
+    return await beside(len(subjects), lambda: fold_visible(document, key, subjects))
 
 
 BuildOf = Callable[[Projection], Build]

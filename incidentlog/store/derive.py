@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import asyncpg
+import orjson
 
 from incidentlog.projections.shapes import Booking, DocumentVersion
 from incidentlog.projections.steps import Membership, Name
@@ -17,6 +18,8 @@ from incidentlog.subjects.recorded import weigh
 from incidentlog.subjects.subject import Absorbed, Subject
 from incidentlog.subjects.values import STORED, Model
 
+LONG: Final = 64 * 1024
+"""From so many characters on a subject is mostly the list of its events."""
 MEMBERS_AT_ONCE: Final = 50
 """How many members of documents are read at a time, each as large as a subject is."""
 
@@ -102,6 +105,11 @@ def read_variant(stream: str, body: str) -> Subject | Absorbed:
         return Absorbed.model_validate_json(body)
     kind = Subject.families.get(stream.partition(":")[0], Subject)
     return kind.model_validate_json(body)
+
+
+def without_events(body: str) -> str:
+    """The stored text of a subject without the list of its events: all of it that does not grow with each."""
+    return body if len(body) < LONG else orjson.dumps({**orjson.loads(body), "entries": []}).decode()
 
 
 def read_booking(row: asyncpg.Record) -> Booking:

@@ -13,8 +13,10 @@ from incidentlog.store.answer import asked
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.derive import read_variant
+from incidentlog.store.pages import PAGE_OCTETS, fetch_page
 from incidentlog.store.read import read_unopened, seen
 from incidentlog.subjects.subject import Absorbed, Subject
+from incidentlog.turns import Turns
 
 CAUSES: Final = 100
 """The most positions told of one row, the last ones; one more is read, so that it can be said that there are more."""
@@ -102,10 +104,20 @@ async def touched_subjects(
 
 async def read_subjects(
     pool: Pool | Connection, streams: Iterable[str], *, clearance: int, position: int
-) -> dict[str, Subject | Absorbed]:
-    """What stood of some streams at a position, or where a merge took them; what was not known then is left out."""
-    rows = await pool.fetch(query("diff", "subjects"), list(streams), clearance, position)
-    return {r["stream"]: read_variant(r["stream"], r["body"]) for r in rows}
+) -> tuple[dict[str, Subject | Absorbed], str | None]:
+    """What stood of some streams at a position, or where a merge took them; what was not known then is left out.
+
+    In the order of the streams, as many as fit into half a page: the second part of the answer is the first stream that
+    did not.
+    """
+    rows, beyond = await fetch_page(
+        pool, query("diff", "subjects"), list(streams), clearance, position, octets=PAGE_OCTETS // 2, at_a_time=8
+    )
+    turns, found = Turns(), dict[str, Subject | Absorbed]()
+    for r in rows:
+        found[r["stream"]] = read_variant(r["stream"], r["body"])
+        await turns.spend(len(r["body"]))
+    return found, None if beyond is None else beyond["stream"]
 
 
 async def read_causes(

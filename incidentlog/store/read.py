@@ -4,20 +4,23 @@ What readers are told of events comes from here, and by one rule, `seen`: an eve
 covers, as it is at the head, whatever position is asked about.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, Final
 from uuid import UUID
 
 from incidentlog.projections.local_days import INSTANT
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.pages import PAGE_OCTETS, Page, fetch_page
 from incidentlog.store.zones import first_zone_data, learn_zone_data
 from incidentlog.subjects.fold import RED, lowest, markings, merged_streams, spoken_of, statuses
 from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.subject import Status
 from incidentlog.subjects.values import MAX_INT
+from incidentlog.turns import beside
 from incidentlog.zones import by
 
 BATCH_OCTETS: Final = 4 * 2**20
@@ -134,9 +137,11 @@ class Seen:
         involved = {**self.said, **{e.position: e for e in self.events}}
         return [involved[position] for position in sorted(involved)]
 
-    def statuses(self) -> dict[UUID, Status]:
-        """Whether each event counts."""
-        return statuses(self.involved) if self.said else {e.event_id: "effective" for e in self.events}
+    async def statuses(self) -> dict[UUID, Status]:
+        """Whether each event counts. A chain of corrections is folded in a thread, and holds up nobody."""
+        if not self.said:
+            return {e.event_id: "effective" for e in self.events}
+        return await beside(len(self.said), lambda: statuses(self.involved))
 
     def add(self, other: "Seen") -> None:
         """Take in more."""
@@ -156,10 +161,11 @@ async def seen(pool: Pool | Connection, events: Iterable[Recorded], *, upto: int
     said = {e.position: e for e in await _read_said(pool, {e.stream for e in there.values()})}
     marks = {e.event_id: e.tlp for e in there.values()}
     if said:
-        beside = await _beside(pool, there, said)
-        marks = markings(beside)
+        involved = await _with_spoken(pool, there, said)
+        marks = await beside(len(involved), lambda: markings(involved))
         if any(position > upto for position in said):
-            earlier = markings([e for e in beside if e.position <= upto])
+            known = [e for e in involved if e.position <= upto]
+            earlier = await beside(len(known), lambda: markings(known))
             marks |= {event_id: max(mark, marks[event_id]) for event_id, mark in earlier.items()}
     covered = {event_id: mark for event_id, mark in marks.items() if mark <= clearance}
     return Seen(
@@ -175,17 +181,19 @@ async def _read_said(pool: Pool | Connection, streams: Iterable[str]) -> list[Re
     return await recorded(pool, await pool.fetch(query("read", "said"), list(streams)))
 
 
-async def _beside(pool: Pool | Connection, there: dict[int, Recorded], said: dict[int, Recorded]) -> list[Recorded]:
+async def _with_spoken(
+    pool: Pool | Connection, there: dict[int, Recorded], said: dict[int, Recorded]
+) -> list[Recorded]:
     """Events, what is said of the records of their streams, and what the markings of that hang on; in order."""
     streams = {e.stream for e in there.values()}
     merged = {s for e in said.values() for s in merged_streams(e)} - streams
-    beside = {e.position: e for e in await _read_said(pool, merged)} if merged else {}
-    targets = {e.event_id: spoken_of(e) for e in (*said.values(), *beside.values())}
+    others = {e.position: e for e in await _read_said(pool, merged)} if merged else {}
+    targets = {e.event_id: spoken_of(e) for e in (*said.values(), *others.values())}
     whole = merged | {e.stream for e in said.values() if targets[e.event_id] is None}
-    known = {e.event_id for e in (*there.values(), *said.values(), *beside.values())}
+    known = {e.event_id for e in (*there.values(), *said.values(), *others.values())}
     missing = {target for target in targets.values() if target is not None} - known
     spoken = await read_unopened(pool, ids=missing, streams=whole) if missing or whole else []
-    involved = {e.position: e for e in spoken} | there | beside | said
+    involved = {e.position: e for e in spoken} | there | others | said
     return [involved[position] for position in sorted(involved)]
 
 
@@ -198,7 +206,7 @@ async def read_unopened(
 
 async def _fill(
     pool: Pool | Connection,
-    read: Callable[[int, int], Awaitable[list[Recorded]]],
+    read: Callable[[int, int], Awaitable[Page]],
     place: Callable[[Recorded], int],
     *,
     after: int,
@@ -206,34 +214,42 @@ async def _fill(
     upto: int,
     clearance: int,
 ) -> tuple[Seen, bool]:
-    """As many events as are wanted of what is read page by page, and whether there may be more.
+    """As many events as are wanted and fit into a page, of what is read page by page; and whether there may be more.
 
-    `read` answers events after a place, at most so many; `upto` is the position of which is asked.
+    `read` answers as `fetch_page` the events after a place, at most so many; `upto` is the position of which is asked.
+    Where a page ends goes by what is seen alone.
     """
     found, wanted = Seen(), limit
     while True:
-        rows = await read(after, wanted)
-        found.add(await seen(pool, rows, upto=upto, clearance=clearance))
-        if len(found.events) >= limit:
-            del found.events[limit:]
+        rows, beyond = await read(after, wanted)
+        events = await recorded(pool, rows)
+        found.add(await seen(pool, events, upto=upto, clearance=clearance))
+        fitting = _fitting(found.events, limit)
+        if fitting < len(found.events) or fitting == limit:
+            del found.events[fitting:]
             return found, True
-        if len(rows) < wanted:
+        if beyond is None and len(rows) < wanted:
             return found, False
-        after, wanted = place(rows[-1]), max(limit, REFILL)
+        after, wanted = place(events[-1]), max(limit, REFILL)
+
+
+def _fitting(events: Sequence[Recorded], limit: int) -> int:
+    """How many of some events fit into a page; at least one does."""
+    octets = accumulate(len(e.body or "") + len(e.meta) for e in events[:limit])
+    return max(sum(1 for total in octets if total <= PAGE_OCTETS), min(1, len(events)))
 
 
 async def read_stream(
     pool: Pool | Connection, stream: str, *, after_version: int, upto: int, clearance: int, limit: int
-) -> Seen:
-    """One stream's events, oldest first, from just after a stream version."""
+) -> tuple[Seen, bool]:
+    """One stream's events, oldest first, from just after a stream version, as many as fit into a page; more or not."""
 
-    async def read(after: int, most: int) -> list[Recorded]:
-        return await recorded(pool, await pool.fetch(query("read", "stream"), stream, after, upto, clearance, most))
+    async def read(after: int, most: int) -> Page:
+        return await fetch_page(pool, query("read", "stream"), stream, after, upto, clearance, most)
 
-    found, _ = await _fill(
+    return await _fill(
         pool, read, lambda e: e.stream_version, after=after_version, limit=limit, upto=upto, clearance=clearance
     )
-    return found
 
 
 async def read_ids(pool: Pool | Connection, ids: Iterable[UUID], *, clearance: int, upto: int = MAX_INT) -> Seen:
@@ -294,8 +310,8 @@ async def search_events(
         *(wanted.bbox or (None,) * 4),
     )  # fmt: skip
 
-    async def read(after: int, most: int) -> list[Recorded]:
-        return await recorded(pool, await pool.fetch(query("read", name), after, reach, most, clearance, *filters))
+    async def read(after: int, most: int) -> Page:
+        return await fetch_page(pool, query("read", name), after, reach, most, clearance, *filters)
 
     found, more = await _fill(
         pool,
@@ -310,21 +326,32 @@ async def search_events(
 
 
 async def read_reported(
-    pool: Pool | Connection, *, upto: int, reported_by: datetime, clearance: int, limit: int
-) -> list[Recorded]:
-    """Events up to a position that a source had reported by an instant, in position order.
+    pool: Pool | Connection, *, upto: int, reported_by: datetime, clearance: int, limit: int, octets: int
+) -> tuple[list[Recorded], bool]:
+    """Events up to a position that a source had reported by an instant, in position order; whether these are all.
 
-    Those that a clearance covers, and those of any marking on streams on which markings were changed.
+    Those that a clearance covers, and those of any marking on streams on which markings were changed. At most `limit`,
+    of so many octets.
     """
-    return await recorded(pool, await pool.fetch(query("read", "reported_by"), upto, reported_by, clearance, limit))
+    sql = query("read", "reported_by")
+    rows, beyond = await fetch_page(pool, sql, upto, reported_by, clearance, limit + 1, octets=octets)
+    return await recorded(pool, rows[:limit]), beyond is None and len(rows) <= limit
 
 
 async def read_reported_of(
-    pool: Pool | Connection, streams: Iterable[str], *, upto: int, reported_by: datetime, clearance: int, limit: int
-) -> list[Recorded]:
+    pool: Pool | Connection,
+    streams: Iterable[str],
+    *,
+    upto: int,
+    reported_by: datetime,
+    clearance: int,
+    limit: int,
+    octets: int,
+) -> tuple[list[Recorded], bool]:
     """Events of some streams, likewise."""
-    rows = await pool.fetch(query("read", "reported_of"), list(streams), upto, reported_by, clearance, limit)
-    return await recorded(pool, rows)
+    sql = query("read", "reported_of")
+    rows, beyond = await fetch_page(pool, sql, list(streams), upto, reported_by, clearance, limit + 1, octets=octets)
+    return await recorded(pool, rows[:limit]), beyond is None and len(rows) <= limit
 
 
 async def read_categories(pool: Pool | Connection, categories: Iterable[str]) -> list[Recorded]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.pages import fetch_page
 from incidentlog.store.read import recorded
 from incidentlog.subjects.recorded import Recorded
 
@@ -21,11 +22,15 @@ class Happened:
 
 async def read_occurred(
     pool: Pool | Connection, *, since: datetime, after: int, until: datetime, upto: int, limit: int
-) -> list[Happened]:
-    """Events after (`since`, `after`) and before `until`, as first told, up to a position; of every marking."""
-    rows = await pool.fetch(query("replay", "occurred"), since, after, until, upto, limit)
+) -> tuple[list[Happened], bool]:
+    """Events after (`since`, `after`) and before `until`, as first told, up to a position; of every marking.
+
+    As many as fit into a page, at most `limit`; and whether more may follow.
+    """
+    rows, beyond = await fetch_page(pool, query("replay", "occurred"), since, after, until, upto, limit)
     events = await recorded(pool, [row[1:] for row in rows])
-    return [Happened(row[0], event) for row, event in zip(rows, events, strict=True)]
+    found = [Happened(row[0], event) for row, event in zip(rows, events, strict=True)]
+    return found, beyond is not None or len(found) == limit
 
 
 async def occurred_at(pool: Pool | Connection, position: int, clearance: int) -> datetime | None:

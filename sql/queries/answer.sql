@@ -7,7 +7,7 @@ SELECT build, projection, version, base, position, state, shape FROM builds WHER
 -- $1 stream text
 -- $2 clearance smallint
 -- $3 position bigint
-SELECT from_position, restated, body FROM subjects
+SELECT body FROM subjects
 WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
   AND stream = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
 ORDER BY level DESC LIMIT 1

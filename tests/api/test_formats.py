@@ -9,8 +9,7 @@ from urllib.parse import parse_qsl
 import orjson
 import pytest
 
-from incidentlog.api.tables import EVENT_COLUMNS, tally_csv, write_csv
-from incidentlog.projections.asking import parse_question
+from incidentlog.api.tables import EVENT_COLUMNS, write_csv
 from incidentlog.projections.shapes import PROJECTIONS, Tally
 from tests.api.serving import NOW, Answer, Served
 from tests.commands import about, retraction, strike
@@ -381,17 +380,3 @@ async def test_an_event_without_a_place_is_on_no_map_and_not_left_out(timeline: 
     without = [f for f in features if f["geometry"] is None]
     assert without
     assert all((f["properties"]["place"] or {}).get("resolved", {}).get("lat") is None for f in without)
-
-
-def test_a_hundred_thousand_rows_are_written_in_one_go():
-    tally = PROJECTIONS["city_incidents"]
-    assert isinstance(tally, Tally)
-    question = parse_question(tally, {})
-    row = {
-        "place": "x",
-        "name": "X",
-        **tally.row({"place": "x"}, dict.fromkeys(tally.measures, 1)),
-        "position": 1,
-        "restated": False,
-    }
-    assert tally_csv(tally, question, (row for _ in range(100_000))).count(b"\r\n") == 100_001

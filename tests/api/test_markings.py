@@ -14,6 +14,7 @@ from tests.audit.conftest import sealed
 from tests.audit.sealing import Sealing
 from tests.commands import about, strike
 from tests.live.following import client
+from tests.nasty import heavy
 from tests.subjects.given import Event, id_of, merge
 
 __all__ = ["sealed"]
@@ -303,3 +304,16 @@ async def test_nobody_speaks_of_what_was_hidden_from_them(served: Served):
     assert (await editor.post(free)).faults == {"/data/target": "unknown_target"}
     await served.add(about("remarked", hidden["id"], tlp="CLEAR", reason="it is public by now"))
     await editor.add(free)
+
+
+async def test_where_a_page_ends_does_not_hang_on_how_much_was_marked_higher(service: Served):
+    """Pages are bounded by bytes; what is hidden between two events fills none of them."""
+    hidden = [heavy(f"strike:heavy-{n}", n) for n in range(24)]
+    first, last = strike(stream="strike:light"), strike(stream="strike:light")
+    await service.add(first)
+    await service.add(*hidden)
+    await service.add(last)
+    await service.add(*(about("remarked", e["id"], tlp="RED", reason="r") | {"stream": e["stream"]} for e in hidden))
+    await make_key(service.access, "reader", key_of(CLEAR), scopes=("read",))
+    page = (await service.by(key_of(CLEAR)).get("/v1/events", limit=2)).json
+    assert [e["id"] for e in page["events"]] == [first["id"], last["id"]]

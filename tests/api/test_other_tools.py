@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
-from incidentlog.api.formats import lines
+from incidentlog.api.answers import dumps
+from incidentlog.api.formats import blank_line
 from tests.api.serving import Served
 from tests.commands import about, strike
 
@@ -38,6 +39,11 @@ def kept(tmp_path: Path):
         return file
 
     return keep
+
+
+def lines(values: list[dict[str, Any]]) -> bytes:
+    blank = blank_line(values, ())
+    return b"".join(dumps({**blank, **value}) + b"\n" for value in values)
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:

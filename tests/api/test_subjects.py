@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from incidentlog.api import reported
+from incidentlog.api import paging, reported
 from tests.api.serving import Served
 from tests.commands import retraction, strike
 from tests.subjects.given import merge
@@ -203,7 +203,7 @@ async def test_folds_wait_for_each_other_and_no_longer_than_a_while(service: Ser
     await service.add(strike(stream=ONE))
     await service.settled()
     async with service.service.folds:
-        monkeypatch.setattr(reported, "FOLD_SECONDS", 0.01)
+        monkeypatch.setattr(paging, "WAIT_SECONDS", 0.01)
         answer = await service.get(f"/v1/subjects/{ONE}", basis="reported")
         assert (answer.status, answer.slug) == (503, "overloaded")
     assert (await service.get(f"/v1/subjects/{ONE}", basis="reported")).status == 200

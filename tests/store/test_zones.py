@@ -91,7 +91,7 @@ async def test_what_is_older_than_the_names_is_read_by_the_first_zone_data_of_th
     assert older.envelope is not None
     assert older.envelope.occurred.tz == f"Europe/Kyiv@{FORMERLY.id}"
     by_position = await read_at(connection, [1, 2])
-    happened = await read_occurred(
+    happened, _ = await read_occurred(
         connection,
         since=datetime.min.replace(tzinfo=UTC),
         after=0,

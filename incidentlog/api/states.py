@@ -1,0 +1,99 @@
+"""Subjects as readers see them, written in slices: one of ten thousand events is no more at a stretch than others."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any, Final
+
+import orjson
+from pydantic import TypeAdapter
+
+from incidentlog.api.answers import dumps
+from incidentlog.projections.whereabouts import shown_place
+from incidentlog.store.derive import read_variant
+from incidentlog.subjects.subject import Absorbed, Subject
+from incidentlog.turns import Turns
+
+HIDDEN: Final = frozenset({"claims", "told"})
+"""What of a subject only the fold needs."""
+PORTION: Final = 100
+"""Of a longer list, such as its events, so many items are read and written at a stretch."""
+SHORT: Final = 16 * 1024
+"""What is stored in fewer characters is read whole: it has no long list."""
+REMEMBERED: Final = 256
+
+
+def shown(subject: Subject) -> dict[str, Any]:
+    """A subject as readers see it."""
+    status = "current" if subject.is_current else "retracted"
+    state = subject.model_dump(mode="json", exclude={"stream", *HIDDEN})
+    return {"status": status, **state, "place": None if subject.place is None else shown_place(subject.place)}
+
+
+class States:
+    """Writes the subjects of one answer. What versions of one have in common is read and written once."""
+
+    def __init__(self) -> None:
+        self._turns = Turns()
+        self._known: dict[tuple[type[Subject], str, bytes], bytes] = {}
+
+    async def write(self, subject: Subject) -> orjson.Fragment:
+        """The JSON of a subject."""
+        long = {name: value for name, value in subject if isinstance(value, tuple) and len(value) > PORTION}
+        state = shown(subject.but(**dict.fromkeys(long, ())) if long else subject)
+        for name in long.keys() - HIDDEN:
+            adapter = _adapter(type(subject), name)
+            state[name] = await self._list(long[name], lambda part: _items(adapter, part))  # noqa: B023 - used at once
+        return await self._whole(state)
+
+    async def write_stored(self, stream: str, body: str) -> orjson.Fragment | Absorbed:
+        """The JSON of a subject from the text in which it is stored, or where its stream went."""
+        if len(body) <= SHORT:
+            variant = read_variant(stream, body)
+            return variant if isinstance(variant, Absorbed) else await self.write(variant)
+        raw = {name: value for name, value in orjson.loads(body).items() if name not in HIDDEN}
+        await self._turns.spend(len(body))
+        long = {name: value for name, value in raw.items() if isinstance(value, list) and len(value) > PORTION}
+        light = read_variant(stream, dumps({name: value for name, value in raw.items() if name not in long}).decode())
+        assert isinstance(light, Subject)  # noqa: S101 - what is absorbed says no more than where it went
+        state = shown(light)
+        for name, items in long.items():
+            kind = type(light)
+            state[name] = await self._list(items, lambda part: self._again(kind, name, dumps(part)))  # noqa: B023
+        return await self._whole(state)
+
+    def _again(self, kind: type[Subject], name: str, text: bytes) -> bytes:
+        """Some items of a list, as they are stored, for readers."""
+        written = self._known.get((kind, name, text))
+        if written is None:
+            adapter = _adapter(kind, name)
+            written = self._known[kind, name, text] = _items(adapter, adapter.validate_json(text))
+            if len(self._known) > REMEMBERED:
+                del self._known[next(iter(self._known))]
+        return written
+
+    async def _list(self, items: Sequence[Any], write: Callable[[Sequence[Any]], bytes]) -> orjson.Fragment:
+        pieces = list[bytes]()
+        for portion in _portions(items):
+            pieces.append(write(portion))
+            await self._turns.spend(len(pieces[-1]))
+        return orjson.Fragment(b"[" + b",".join(pieces) + b"]")
+
+    async def _whole(self, state: dict[str, Any]) -> orjson.Fragment:
+        text = dumps(state)
+        await self._turns.spend(len(text))
+        return orjson.Fragment(text)
+
+
+def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (items[n : n + PORTION] for n in range(0, len(items), PORTION))
+
+
+def _items(adapter: TypeAdapter[Any], items: Sequence[Any]) -> bytes:
+    return dumps(adapter.dump_python(items, mode="json"))[1:-1]
+
+
+@cache
+def _adapter(kind: type[Subject], name: str) -> TypeAdapter[Any]:
+    """What reads and writes a member that is a list; of a part of it, too."""
+    annotation: Any = kind.model_fields[name].annotation
+    return TypeAdapter(annotation)
