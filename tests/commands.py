@@ -6,7 +6,7 @@ from uuid import uuid4
 import orjson
 
 from incidentlog.clock import SystemClock
-from incidentlog.importers import Door, Known
+from incidentlog.door import Door, Known
 from incidentlog.store.append import Append
 
 DOOR = Door(Known(), SystemClock(), "Europe/Kyiv")

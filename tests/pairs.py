@@ -18,8 +18,8 @@ import orjson
 
 from incidentlog.clock import ManualClock
 from incidentlog.embedded import Server
-from incidentlog.subjects.recorded import Recorded
-from incidentlog.subjects.values import Tlp, tlp_level
+from incidentlog.events.recorded import Recorded
+from incidentlog.events.values import Tlp, tlp_level
 from tests.api.serving import ADMIN, NDJSON, NOW, Answer, Served, log_called, make_key, serving
 from tests.subjects.given import Event
 

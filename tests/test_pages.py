@@ -18,7 +18,7 @@ RUN = {
         'async with Client("http://127.0.0.1:8080", key) as client:': (
             "tests/client/test_docs.py::test_the_example_of_the_readme_runs"
         ),
-        "from incidentlog.subjects.envelope import EventData": (
+        "from incidentlog.events.envelope import EventData": (
             "tests/cli/test_readme.py::test_a_new_event_type_is_as_little_work_as_it_says"
         ),
         "def evolve(self, event: Effective[Any]) -> Self:": (

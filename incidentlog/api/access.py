@@ -10,8 +10,8 @@ from incidentlog.api.errors import POSITION, Handler
 from incidentlog.api.redacting import redacted
 from incidentlog.api.requests import ASKED_ABOUT, READER, SERVICE, limit_of, number_of, reader_of, refuse_unknown
 from incidentlog.errors import Forbidden
+from incidentlog.events.values import Tlp
 from incidentlog.store.access import Entry
-from incidentlog.subjects.values import Tlp
 
 PURPOSE: Final = "Access-Purpose"
 """The header in which a reader says why it asks."""

@@ -26,8 +26,8 @@ from incidentlog.api import (
 from incidentlog.api.errors import HOSTS, guarded
 from incidentlog.api.generations import in_one_generation
 from incidentlog.api.requests import SERVICE
-from incidentlog.api.service import Service
-from incidentlog.importers.door import LINE
+from incidentlog.door.door import LINE
+from incidentlog.service.service import Service
 
 MODULES: Final = (
     sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, keyring, health, verify,

@@ -12,7 +12,7 @@ from incidentlog.api.static import page_file
 from incidentlog.live import PROTOCOL
 from incidentlog.live.answers import ServerMessage
 from incidentlog.live.messages import ClientMessage
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.projections import PROJECTIONS
 
 routes = web.RouteTableDef()
 

@@ -13,18 +13,18 @@ from aiohttp import web
 
 from incidentlog.api.answers import answer, compressed
 from incidentlog.api.requests import SERVICE, limit_of, number_of, reader_of, refuse_unknown
-from incidentlog.api.service import Service
 from incidentlog.audit.export import part_of
 from incidentlog.audit.leaf import parse_leaf
 from incidentlog.audit.merkle import ProofError, check_inclusion, leaf_hash
 from incidentlog.audit.proofs import MEDIA_TYPE, InclusionProof
 from incidentlog.audit.tiles import LEVELS, WIDTH, Tile, parse_index, reach
 from incidentlog.errors import BadRequest, Fault, NotFound, NotSealed, Tampered
+from incidentlog.events.recorded import Recorded
+from incidentlog.service.service import Service
 from incidentlog.store import append as log
 from incidentlog.store.notary import StoredHead, read_heads
 from incidentlog.store.parts import read_salts
 from incidentlog.store.read import read_ids
-from incidentlog.subjects.recorded import Recorded
 
 SEAL_SECONDS: Final = 10.0
 """How long `wait=sealed` waits."""

@@ -16,9 +16,8 @@ from incidentlog.api.audit import is_sealed, wants_seal
 from incidentlog.api.errors import POSITION
 from incidentlog.api.events import may_append, refusal_of, warnings_of
 from incidentlog.api.formats import NDJSON
-from incidentlog.api.keys import Reader
 from incidentlog.api.requests import BODIES_SECONDS, SERVICE, pieces_of, reader_of, refuse_unknown
-from incidentlog.api.service import Service
+from incidentlog.door.door import LINE, Candidate
 from incidentlog.errors import (
     BadRequest,
     Fault,
@@ -31,10 +30,11 @@ from incidentlog.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from incidentlog.importers.door import LINE, Candidate
+from incidentlog.events.record import RecordMerged, Targeting
+from incidentlog.service.keys import Reader
+from incidentlog.service.service import Service
 from incidentlog.store import append as log
 from incidentlog.store.connect import lost
-from incidentlog.subjects.record import RecordMerged, Targeting
 
 BULK_BYTES: Final = 64 * 1024 * 1024
 BULK_LINES: Final = 100_000

@@ -27,14 +27,18 @@ from incidentlog.api.requests import (
     several,
 )
 from incidentlog.api.rows import Stored, ask, state_at
-from incidentlog.api.service import Service
 from incidentlog.api.states import shown
+from incidentlog.door.door import STREAM
 from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging
-from incidentlog.importers.door import STREAM
-from incidentlog.projections.asking import FILTERS, GROUPS, LONGEST, SHAPING, fits
-from incidentlog.projections.differing import KINDS, Difference, causes_of, difference, differences, touched_by
-from incidentlog.projections.rows import POLICIES, Grouping, row_key
-from incidentlog.projections.shapes import PROJECTIONS, Document, Key, Tally
+from incidentlog.folding.asking import FILTERS, GROUPS, LONGEST, SHAPING, fits
+from incidentlog.folding.change import Change
+from incidentlog.folding.differing import KINDS, Difference, causes_of, difference, differences, touched_by
+from incidentlog.folding.fold import SUBJECT_VERSION, Variants, is_record_event
+from incidentlog.folding.rows import Grouping, row_key
+from incidentlog.folding.shapes import Document, Key, Tally
+from incidentlog.folding.subject import Absorbed, Subject
+from incidentlog.projections import PROJECTIONS
+from incidentlog.service.service import Service
 from incidentlog.store.answer import read_documents
 from incidentlog.store.builds import active_builds, wanted_builds
 from incidentlog.store.diff import (
@@ -48,9 +52,6 @@ from incidentlog.store.diff import (
     touched_groups,
     touched_subjects,
 )
-from incidentlog.subjects.change import Change
-from incidentlog.subjects.fold import SUBJECT_VERSION, Variants, is_record_event
-from incidentlog.subjects.subject import Absorbed, Subject
 from incidentlog.turns import Turns
 
 FROM: Final = Names("from_known", ("from_position",))
@@ -256,8 +257,9 @@ async def _document_positions(
     """When documents became other ones, when something was booked that they read, and when a policy changed."""
     pool = later.service.pool
     positions = await touched_documents(pool, later.build, keys, pair.between)
-    if document.policies:
-        policies = await touched_documents(pool, later.build_of(POLICIES), document.policies, pair.between)
+    if document.thresholds is not None:
+        thresholds = later.build_of(document.thresholds())
+        policies = await touched_documents(pool, thresholds, document.policies, pair.between)
         changes = [position for own in policies.values() for position in own]
         positions |= {key: _newest([*positions.get(key, ()), *changes]) for key in keys}
     if document.tally is None:

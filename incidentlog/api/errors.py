@@ -11,9 +11,9 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 
 from incidentlog.api.answers import problem
-from incidentlog.api.hosts import Hosts
 from incidentlog.api.redacting import redacted
 from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge, Unavailable
+from incidentlog.service.hosts import Hosts
 from incidentlog.store.connect import lost, told, why
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -7,14 +7,12 @@ from uuid import UUID
 
 import orjson
 from aiohttp import web
-from pydantic import ValidationError
 
 from incidentlog.api.answers import answer, dumps
 from incidentlog.api.audit import seal_of, wants_seal
 from incidentlog.api.errors import POSITION
 from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted
 from incidentlog.api.geojson import collection, event_feature
-from incidentlog.api.keys import Reader
 from incidentlog.api.moment import MOMENT
 from incidentlog.api.requests import (
     SERVICE,
@@ -27,8 +25,9 @@ from incidentlog.api.requests import (
     several,
     stream_of,
 )
-from incidentlog.api.service import Service
 from incidentlog.api.tables import EVENTS_HEADER, event_csv
+from incidentlog.door.door import Candidate
+from incidentlog.door.foresight import foresee
 from incidentlog.errors import (
     BadRequest,
     Erased,
@@ -41,23 +40,19 @@ from incidentlog.errors import (
     UnsupportedMediaType,
     WrongVersion,
 )
+from incidentlog.folding.asking import LONGEST, fits
+from incidentlog.folding.encoding import encode_event
 from incidentlog.ids import secret_id
-from incidentlog.importers.door import Candidate
-from incidentlog.importers.foresight import foresee
-from incidentlog.projections.asking import LONGEST, fits
-from incidentlog.projections.local_days import days_of
-from incidentlog.projections.whereabouts import shown_place
+from incidentlog.service.keys import Reader
+from incidentlog.service.service import Service
 from incidentlog.store import append as log
 from incidentlog.store.erase import with_private
 from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import Seen, read_ids, read_stream, search_events
-from incidentlog.subjects.recorded import Recorded, reading_by
-from incidentlog.subjects.values import TLP_LABELS, Occurred
 from incidentlog.turns import Turns
 
 STRETCHES: Final = 500
 """How often one answer looks further while it finds nothing: through ten million positions, a few seconds of them."""
-LOCAL: Final = ("date_start", "date_end", "start", "end")
 """What is told of an event's time in the log's zone."""
 
 _VERSION = re.compile(r'"(\d{1,5})"', re.ASCII)
@@ -310,56 +305,3 @@ async def _write(service: Service, found: Seen, write: Callable[[dict[str, Any]]
         written.append(write(encode_event(e, status[e.event_id], service.log.zone)))
         await turns.spend(len(written[-1]))
     return written
-
-
-def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
-    """An event as it is shown: what the client sent, where the server put it, and whether it counts.
-
-    Of one whose body was erased, what the server added is left. `zone` is the log's, in whose days it is counted.
-    """
-    sent = e.body_as_sent
-    place = sent.get("place")
-    resolved = {} if e.place is None else {k: v for k, v in shown_place(e.place).items() if v is not None}
-    if e.place is not None and (place is not None or e.body is None):
-        place = {**(place or {"name": e.place.name}), "resolved": resolved}
-    # An amendment's own place is what it puts in another's.
-    patched = resolved if place is None and e.place is not None else None
-    return {
-        "id": e.event_id,
-        "position": e.position,
-        "stream": e.stream,
-        "stream_version": e.stream_version,
-        "type": e.type,
-        "schema_version": e.schema_version,
-        "occurred": e.raw["occurred"],
-        "local": _local(e, zone),
-        "reported_at": sent.get("reported_at"),
-        "recorded_at": e.recorded_at,
-        "recorded_by": e.recorded_by,
-        "place": place,
-        "actors": sent.get("actors", []),
-        "sources": sent.get("sources", []),
-        "verification": sent.get("verification", "unverified") if e.body is not None else None,
-        "tlp": TLP_LABELS[e.tlp],
-        "data": sent.get("data"),
-        "links": sent.get("links", []),
-        "external_ids": sent.get("external_ids", []),
-        "notes": sent.get("notes"),
-        "status": status if e.body is not None else "erased",
-        "patched_place": patched,
-    }
-
-
-def _local(e: Recorded, zone: str) -> dict[str, str | None]:
-    """When it was in the log's zone: its first and last day there, and of times the times, with their offset.
-
-    All null where that is unknown, or today's rules do not take what was once recorded.
-    """
-    try:
-        occurred = Occurred.model_validate(e.raw["occurred"], context=reading_by(e.zone_data))
-    except ValidationError:
-        return dict.fromkeys(LOCAL)
-    times = occurred.times(zone)
-    dates = occurred.dates(zone) if times is None else days_of(occurred, zone)
-    told = (*(dates or (None, None)), *(times or (None, None)))
-    return {name: when and when.isoformat() for name, when in zip(LOCAL, told, strict=True)}

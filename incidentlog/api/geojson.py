@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from incidentlog.folding.shapes import Row
 from incidentlog.places import bundled
-from incidentlog.projections.shapes import Row
 from incidentlog.store.answer import read_category
 from incidentlog.store.connect import Pool
 from incidentlog.subjects.place import RegisteredPlace

@@ -8,11 +8,11 @@ from aiohttp import web
 from incidentlog import __version__
 from incidentlog.api.answers import answer
 from incidentlog.api.requests import SERVICE, sender_of
+from incidentlog.events.values import Tlp
 from incidentlog.store.builds import Lag, active_builds, built, lags
 from incidentlog.store.connect import why
 from incidentlog.store.read import read_head
 from incidentlog.store.writer import Writer
-from incidentlog.subjects.values import Tlp
 
 routes = web.RouteTableDef()
 SEALING_IS_WELL = frozenset({"sealing", "following", "off"})

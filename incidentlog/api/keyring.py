@@ -6,12 +6,12 @@ from typing import Any
 from aiohttp import web
 
 from incidentlog.api.answers import answer
-from incidentlog.api.keys import NAME
 from incidentlog.api.requests import SERVICE, limit_of, reader_of, refuse_unknown
 from incidentlog.audit.keys import revoke_key
 from incidentlog.errors import BadRequest, Fault, NotFound
+from incidentlog.events.values import TLP_LABELS
+from incidentlog.service.keys import NAME
 from incidentlog.store.keys import ListedKey, list_keys, read_key
-from incidentlog.subjects.values import TLP_LABELS
 
 routes = web.RouteTableDef()
 

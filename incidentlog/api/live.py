@@ -3,10 +3,10 @@
 from aiohttp import web
 
 from incidentlog.api.access import note_access
-from incidentlog.api.keys import Reader
 from incidentlog.api.requests import READER, SERVICE, refuse_unknown
 from incidentlog.api.session import follower
 from incidentlog.live import Reader as Following
+from incidentlog.service.keys import Reader
 
 routes = web.RouteTableDef()
 

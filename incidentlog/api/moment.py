@@ -7,10 +7,10 @@ from typing import Any, Final, Literal
 
 from incidentlog.clock import Clock
 from incidentlog.errors import BadRequest, Fault
-from incidentlog.projections.domains import NOT_A_TIME, read_when
+from incidentlog.events.values import end_of_day_instant, start_instant
+from incidentlog.folding.domains import NOT_A_TIME, read_when
 from incidentlog.store.connect import Pool
 from incidentlog.store.read import LogIdentity, position_at, read_head
-from incidentlog.subjects.values import end_of_day_instant, start_instant
 
 MOMENT: Final = frozenset({"at", "known_at", "at_position", "basis", "by", "open", "version", "generation", "position"})
 """The parameters read here; the last ones are a basis sent back as it was given."""

@@ -26,17 +26,18 @@ from incidentlog.api.requests import (
     stream_of,
 )
 from incidentlog.api.rows import Asked, Stored, answer_of, ask, state_at
-from incidentlog.api.service import Service
 from incidentlog.api.states import States
 from incidentlog.api.tables import csv_lines, row_csv, tally_columns, tally_members
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound
+from incidentlog.folding.figures import figure_names
+from incidentlog.folding.fold import SUBJECT_VERSION
+from incidentlog.folding.shapes import Row, Tally
+from incidentlog.folding.subject import Absorbed, Subject
+from incidentlog.projections import PROJECTIONS
 from incidentlog.projections.candidates import Candidate, candidates, window
-from incidentlog.projections.figures import figure_names
-from incidentlog.projections.shapes import PROJECTIONS, Row, Tally
+from incidentlog.service.service import Service
 from incidentlog.store.answer import StoredVersion, find_subject, read_around, read_history, read_subject
 from incidentlog.store.builds import active_builds
-from incidentlog.subjects.fold import SUBJECT_VERSION
-from incidentlog.subjects.subject import Absorbed, Subject
 from incidentlog.turns import Turns
 
 routes = web.RouteTableDef()

@@ -14,21 +14,21 @@ from aiohttp import web
 from incidentlog.api.access import note_access
 from incidentlog.api.answers import dumps
 from incidentlog.api.errors import POSITION
-from incidentlog.api.events import encode_event
-from incidentlog.api.keys import Reader, token_of
 from incidentlog.api.moment import parse_int
 from incidentlog.api.requests import SERVICE, reader_of, refuse_unknown
-from incidentlog.api.service import Service
 from incidentlog.audit.replay import By, Pace, Span, Told, pages
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, Overloaded, Problem
+from incidentlog.events.values import start_instant
+from incidentlog.folding.domains import NOT_A_TIME, read_when
+from incidentlog.folding.encoding import encode_event
 from incidentlog.live.passes import Pass
-from incidentlog.projections.domains import NOT_A_TIME, read_when
 from incidentlog.runner import Wakeup
+from incidentlog.service.keys import Reader, token_of
+from incidentlog.service.service import Service
 from incidentlog.shares import Shares
 from incidentlog.store.connect import getting_over, lost
 from incidentlog.store.read import LogIdentity, read_head
 from incidentlog.store.replay import occurred_at
-from incidentlog.subjects.values import start_instant
 from incidentlog.turns import Turns
 
 REPLAYS: Final = 32

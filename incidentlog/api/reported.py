@@ -9,15 +9,11 @@ from typing import Any, Final, TypeVar
 
 from incidentlog.api.moment import Moment
 from incidentlog.api.paging import ANSWER_OCTETS, waiting
-from incidentlog.api.service import Service
 from incidentlog.errors import TooLarge
-from incidentlog.projections.afresh import Afresh
-from incidentlog.projections.rows import Grouping
-from incidentlog.projections.shapes import Document, Row, Tally
-from incidentlog.store.derive import read_links
-from incidentlog.store.read import read_reported, read_reported_of
-from incidentlog.subjects.change import Families
-from incidentlog.subjects.fold import (
+from incidentlog.events.recorded import Recorded
+from incidentlog.folding.afresh import Afresh
+from incidentlog.folding.change import Families
+from incidentlog.folding.fold import (
     RED,
     Variants,
     covered,
@@ -26,8 +22,12 @@ from incidentlog.subjects.fold import (
     marking,
     merged_streams,
 )
-from incidentlog.subjects.recorded import Recorded
-from incidentlog.subjects.subject import Absorbed, Subject
+from incidentlog.folding.rows import Grouping
+from incidentlog.folding.shapes import Document, Row, Tally
+from incidentlog.folding.subject import Absorbed, Subject
+from incidentlog.service.service import Service
+from incidentlog.store.derive import read_links
+from incidentlog.store.read import read_reported, read_reported_of
 
 REPORTED: Final = 20_000
 """The most events folded in one request: a few seconds of one core."""

@@ -9,9 +9,8 @@ from typing import Final
 from aiohttp import web
 
 from incidentlog.api.answers import CODINGS
-from incidentlog.api.keys import Reader
 from incidentlog.api.moment import MOMENT, Moment, parse_int, parse_moment
-from incidentlog.api.service import Service
+from incidentlog.door.door import STREAM
 from incidentlog.errors import (
     BadRequest,
     Fault,
@@ -22,7 +21,8 @@ from incidentlog.errors import (
     Unauthenticated,
     UnsupportedEncoding,
 )
-from incidentlog.importers.door import STREAM
+from incidentlog.service.keys import Reader
+from incidentlog.service.service import Service
 
 BODY_SECONDS: Final = 30.0
 """How long one event may take to arrive, or the next piece of a file."""

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from incidentlog.api.moment import Moment
 from incidentlog.api.reported import Folded, fold_reported
-from incidentlog.api.service import Service
 from incidentlog.errors import BadRequest, Fault, ProjectionLagging, TooLarge
-from incidentlog.projections.asking import Question, fits, parse_question
-from incidentlog.projections.figures import compared, ordered
-from incidentlog.projections.rows import Grouping, Names, document_rows, tally_rows
-from incidentlog.projections.shapes import Document, Projection, Row, Tally
+from incidentlog.folding.asking import Question, fits, parse_question
+from incidentlog.folding.figures import compared, ordered
+from incidentlog.folding.rows import Grouping, Names, document_rows, tally_rows
+from incidentlog.folding.shapes import Document, Projection, Row, Tally
+from incidentlog.service.service import Service
 from incidentlog.store.answer import read_beside, read_documents, read_groups, read_names
 from incidentlog.store.builds import Build, active_builds
 from incidentlog.store.live import names_of

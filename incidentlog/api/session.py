@@ -11,10 +11,10 @@ from typing import Any, Final
 from aiohttp import web
 
 from incidentlog.api.answers import answer
-from incidentlog.api.keys import SESSION_FOR, Reader, digest, new_session_token, token_of
 from incidentlog.api.requests import SERVICE, refuse_unknown, sender_of
 from incidentlog.errors import Forbidden, Unauthenticated
 from incidentlog.live.passes import own_origins
+from incidentlog.service.keys import SESSION_FOR, Reader, digest, new_session_token, token_of
 from incidentlog.store.sessions import close_session, open_session
 
 PATH: Final = "/v1"

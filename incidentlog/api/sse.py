@@ -11,10 +11,10 @@ from incidentlog.api.access import note_access
 from incidentlog.api.requests import READER, SERVICE, number_of, repeated, several
 from incidentlog.api.session import follower
 from incidentlog.errors import BadRequest, Fault
+from incidentlog.events.values import MAX_INT
 from incidentlog.live import Subscribe
 from incidentlog.live.messages import SLOWEST_MS, in_utc
 from incidentlog.live.stream import ID
-from incidentlog.subjects.values import MAX_INT
 
 OWN: Final = frozenset({"after", "last_event_id", "min_interval_ms", "group_by"})
 """What is no filter."""

@@ -8,9 +8,9 @@ import orjson
 from pydantic import TypeAdapter
 
 from incidentlog.api.answers import dumps
-from incidentlog.projections.whereabouts import shown_place
+from incidentlog.folding.subject import Absorbed, Subject
+from incidentlog.folding.whereabouts import shown_place
 from incidentlog.store.derive import read_variant
-from incidentlog.subjects.subject import Absorbed, Subject
 from incidentlog.turns import Turns
 
 HIDDEN: Final = frozenset({"claims", "told"})

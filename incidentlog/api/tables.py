@@ -10,9 +10,9 @@ from typing import Any, Final
 import orjson
 
 from incidentlog.api.answers import dumps
-from incidentlog.projections.asking import Question
-from incidentlog.projections.figures import figure_names, leaves, specimen
-from incidentlog.projections.shapes import Row, Tally
+from incidentlog.folding.asking import Question
+from incidentlog.folding.figures import figure_names, leaves, specimen
+from incidentlog.folding.shapes import Row, Tally
 
 RENAMED: Final = {
     "killed.low": "low",

@@ -7,10 +7,11 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
+from incidentlog.events.recorded import reading_by
+from incidentlog.events.registry import Registry
+from incidentlog.events.values import Occurred, Reading, end_of_day_instant
 from incidentlog.store.parts import Row
-from incidentlog.subjects.recorded import reading_by
-from incidentlog.subjects.registry import EVENTS, Registry
-from incidentlog.subjects.values import Occurred, Reading, end_of_day_instant
+from incidentlog.subjects import EVENTS
 
 _FROM_META: Final = ("stream", "stream_version", "type", "schema_version", "recorded_by", "tlp")
 APART: Final = timedelta(hours=26)

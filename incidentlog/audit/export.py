@@ -26,11 +26,11 @@ from incidentlog.audit.offline import CHECKPOINT, EVENTS, FORMAT, MANIFEST, VERS
 from incidentlog.audit.tree import Tree
 from incidentlog.audit.verify import leaf_of_row
 from incidentlog.errors import NotFound, NotSealed, Tampered
+from incidentlog.events.values import TLP_LABELS
 from incidentlog.store.connect import Connection
 from incidentlog.store.notary import read_last_head
 from incidentlog.store.parts import Row, read_rows
 from incidentlog.store.read import EventFilter, read_log, search_events
-from incidentlog.subjects.values import TLP_LABELS
 
 PAGE: Final = 1_000
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from incidentlog.events.values import TLP_LABELS
 from incidentlog.store.access import Entry, note_entries
 from incidentlog.store.connect import Connection
 from incidentlog.store.keys import end_key, insert_key
 from incidentlog.store.read import read_log
-from incidentlog.subjects.values import TLP_LABELS
 
 OPERATOR: Final = "(operator)"
 """Who works on the database itself, as the access log calls them; no key is called so."""

@@ -12,12 +12,12 @@ from functools import partial
 from typing import Final, Literal
 
 from incidentlog.clock import Clock
-from incidentlog.projections.local_days import INSTANT
+from incidentlog.events.recorded import Recorded
+from incidentlog.folding.fold import started
+from incidentlog.folding.local_days import INSTANT
 from incidentlog.store.connect import Pool
 from incidentlog.store.read import EventFilter, position_at, read_ids, search_events, seen
 from incidentlog.store.replay import Happened, occurred_at, read_amended_times, read_at, read_occurred
-from incidentlog.subjects.fold import started
-from incidentlog.subjects.recorded import Recorded
 from incidentlog.turns import beside
 
 PAGE: Final = 200

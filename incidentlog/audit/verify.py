@@ -19,6 +19,7 @@ from incidentlog.audit.merkle import HASH_BYTES, Frontier, leaf_hash
 from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, parse_note
 from incidentlog.audit.state import State
 from incidentlog.audit.tiles import HEIGHT, WIDTH, Edge, Tile, reach, split
+from incidentlog.events.recorded import zone_data_of
 from incidentlog.store.catalogue import differences, outside
 from incidentlog.store.connect import Connection
 from incidentlog.store.derive import folded_upto, read_all_links
@@ -34,7 +35,6 @@ from incidentlog.store.notary import (
 from incidentlog.store.parts import Row, first_stray, read_commits, read_rows
 from incidentlog.store.read import LogIdentity, read_head, read_log
 from incidentlog.store.zones import true_zone_data
-from incidentlog.subjects.recorded import zone_data_of
 
 PAGE: Final = 4 * WIDTH
 TOLD: Final = 100

@@ -76,7 +76,8 @@ def discard(
 
 async def _list(url: str, key: str | None, path: str, member: str, columns: tuple[str, ...], output: Output) -> None:
     from incidentlog.cli.asking import Service
-    from incidentlog.cli.output import members, write
+    from incidentlog.cli.columns import members
+    from incidentlog.cli.output import write
 
     async with Service(url, key) as service:
         answer = await service.get(path)

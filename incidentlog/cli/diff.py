@@ -11,7 +11,7 @@ from incidentlog.cli.options import Output
 from incidentlog.cli.projection import At, Basis, Filter, GroupBy, given, tally_params
 
 if TYPE_CHECKING:
-    from incidentlog.cli.output import Columns
+    from incidentlog.cli.columns import Columns
 
 KINDS: Final = ("added", "changed", "withdrawn")
 PAGE: Final = 1_000
@@ -123,7 +123,7 @@ def _called(own: Difference) -> str:
 def _what(own: Difference) -> str:
     """What differs: as it was and is, or, of what is on one side only, what it comes to."""
     from incidentlog.cli.tables import cell
-    from incidentlog.projections.figures import leaves
+    from incidentlog.folding.figures import leaves
 
     if "before" not in own:
         shown = [name for name in own["fields"] if name != "entries"] if own["kind"] == "changed" else []

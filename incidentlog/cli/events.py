@@ -14,7 +14,7 @@ from incidentlog.cli.options import Output
 
 if TYPE_CHECKING:
     from incidentlog.cli.asking import Service
-    from incidentlog.cli.output import Columns
+    from incidentlog.cli.columns import Columns
 
 app = typer.Typer(cls=Group, help="The log: list events, show one, follow new ones.", no_args_is_help=True)
 

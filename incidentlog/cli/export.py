@@ -89,8 +89,8 @@ def _export(
 
 def _wanted(which: tuple[int, int | None, list[str]], zone: str, clearance: Clearance, *, private: bool) -> "Wanted":
     from incidentlog.audit.export import Wanted
+    from incidentlog.events.values import TLP_LABELS
     from incidentlog.store.filters import parse_event_filter
-    from incidentlog.subjects.values import TLP_LABELS
 
     after, to, only = which
     told: dict[str, list[str]] = {}
@@ -109,7 +109,7 @@ async def _record(access: "Access", done: "Exported", zone: str, *, by: str, pur
 
     from incidentlog.audit.export import exported_event
     from incidentlog.clock import SystemClock
-    from incidentlog.importers import Door, Known
+    from incidentlog.door import Door, Known
     from incidentlog.store.append import append
 
     door = Door(Known(), SystemClock(), zone)

@@ -66,10 +66,10 @@ def create(
 def _create(settings: "Settings", name: str, scopes: list[str], clearance: Clearance) -> str:
     import re
 
-    from incidentlog.api.keys import NAME, digest, new_key
     from incidentlog.audit.keys import put_key
     from incidentlog.clock import SystemClock
-    from incidentlog.subjects.values import TLP_LABELS
+    from incidentlog.events.values import TLP_LABELS
+    from incidentlog.service.keys import NAME, digest, new_key
 
     if not re.fullmatch(NAME, name):
         raise Failed(f"{name!r} is no name for a key: up to 80 of a-z, 0-9, '.', '_', '-'", Code.USAGE)
@@ -156,7 +156,7 @@ def _name(text: str) -> str:
     """The name of a key. Raises Failed for what is none, of which there is no key."""
     import re
 
-    from incidentlog.api.keys import NAME
+    from incidentlog.service.keys import NAME
 
     if not re.fullmatch(NAME, text):
         raise _no_key(text)

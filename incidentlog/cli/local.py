@@ -26,14 +26,15 @@ from incidentlog.cli.ending import Code, Failed, Refused
 from incidentlog.cli.progress import progress
 from incidentlog.clock import SystemClock
 from incidentlog.errors import Fault
+from incidentlog.events.recorded import Recorded, reported_instant
+from incidentlog.events.values import tlp_level
+from incidentlog.folding.change import Change, Families
+from incidentlog.folding.fold import merged_streams
+from incidentlog.folding.shapes import Document, Tally
+from incidentlog.folding.summing import SummingDocument, SummingTally
 from incidentlog.places import code_of
-from incidentlog.projections.shapes import PROJECTIONS, Document, Tally
-from incidentlog.projections.summing import SummingDocument, SummingTally
+from incidentlog.projections import PROJECTIONS
 from incidentlog.store.read import LogIdentity
-from incidentlog.subjects.change import Change, Families
-from incidentlog.subjects.fold import merged_streams
-from incidentlog.subjects.recorded import Recorded, reported_instant
-from incidentlog.subjects.values import tlp_level
 
 PAGE: Final = 1_000
 """How many events are read, and folded, at a time."""

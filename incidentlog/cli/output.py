@@ -1,28 +1,15 @@
 """Writing rows: a table for people, JSON, NDJSON and CSV for programs."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
+from incidentlog.cli.columns import Columns, Row
 from incidentlog.cli.options import Output
 
-Row = Mapping[str, Any]
-Columns = Mapping[str, Callable[[Row], Any]]
-"""What a table shows: a column's title, and its value in a row."""
-
 PIPE_WIDTH = 200
-
-
-def member(name: str) -> Callable[[Row], Any]:
-    """A column that shows a row's own member, or nothing where there is none."""
-    return lambda row: row.get(name)
-
-
-def members(*names: str) -> Columns:
-    """Columns that show the members of these names, in this order."""
-    return {name: member(name) for name in names}
 
 
 def write(rows: Sequence[Row], output: Output, *, whole: Any = None, columns: Columns | None = None) -> None:
@@ -60,7 +47,7 @@ def line(value: Any, *, indent: bool = False) -> None:
 def _write_csv(rows: Sequence[Row]) -> None:
     """RFC 4180, a column per leaf (`killed.best`); text that a spreadsheet would run is quoted with an apostrophe."""
     from incidentlog.api.tables import write_csv
-    from incidentlog.projections.figures import leaves
+    from incidentlog.folding.figures import leaves
 
     flat = [leaves(row) for row in rows]
     names = list(dict.fromkeys(name for row in flat for name in row))

@@ -43,7 +43,8 @@ def list_(output: options.Form = None, url: options.Url = options.URL, key: opti
 
 async def _list(url: str, key: str | None, output: Output) -> None:
     from incidentlog.cli.asking import Service
-    from incidentlog.cli.output import members, write
+    from incidentlog.cli.columns import members
+    from incidentlog.cli.output import write
 
     async with Service(url, key) as service:
         answer = await service.get("/v1/projections")

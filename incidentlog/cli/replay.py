@@ -136,7 +136,8 @@ def _row(event: dict[str, Any]) -> str:
 
 
 def _check(to: str, projection: str | None, output: Output) -> None:
-    from incidentlog.cli.output import members, write
+    from incidentlog.cli.columns import members
+    from incidentlog.cli.output import write
 
     position = _position(to)
     replayed = _replayed(position, projection)
@@ -164,7 +165,7 @@ def _replayed(position: int | None, projection: str | None) -> "Replayed":
 
     from incidentlog.cli.settings import load_settings, reaching_log
     from incidentlog.logging import configure_logging
-    from incidentlog.projections.shapes import PROJECTIONS
+    from incidentlog.projections import PROJECTIONS
     from incidentlog.runner.replay import ReplayError, replay
 
     if projection is not None and projection not in PROJECTIONS:

@@ -8,7 +8,7 @@ import typer
 from incidentlog.cli.ending import ending, say
 
 if TYPE_CHECKING:
-    from incidentlog.api.service import Ready
+    from incidentlog.api.serve import Ready
     from incidentlog.config import Settings
 
 Host = Annotated[str | None, typer.Option("--host", help="The address to listen on.", show_default="127.0.0.1")]
@@ -52,10 +52,10 @@ def _ready(url: str, admin_key: str | None, _: int) -> None:
 
 
 def _serve(settings: "Settings", level: str, ready: "Ready", *, demo: bool) -> int:
-    from incidentlog.api import service
+    from incidentlog.api.serve import serve
     from incidentlog.cli.settings import database_failures
     from incidentlog.logging import configure_logging
 
     configure_logging(level)
     with database_failures():
-        return service.serve(settings, demo=demo, ready=ready)
+        return serve(settings, demo=demo, ready=ready)

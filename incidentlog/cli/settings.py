@@ -62,8 +62,8 @@ def reaching(settings: "Settings", *, make: bool = False) -> Iterator["Access"]:
     """
     import asyncio
 
-    from incidentlog.api.service import access_of
     from incidentlog.embedded import data_root, has_data, start
+    from incidentlog.service.service import access_of
     from incidentlog.store.pooler import check_pooler
 
     with database_failures():

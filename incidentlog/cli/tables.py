@@ -7,8 +7,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from incidentlog.cli.columns import Columns, Row, member
 from incidentlog.cli.ending import printable
-from incidentlog.cli.output import Columns, Row, member
 
 WIDEST_CELL = 60
 WIDEST_CONTAINER = 40

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field
 from typing_extensions import TypedDict  # on Python 3.11 pydantic reads no other
 
-from incidentlog.projections.shapes import Row
+from incidentlog.folding.shapes import Row
 
 Reason = Literal["epoch_changed", "ahead_of_log", "version_changed", "too_far_behind"]
 Kind = Literal["event", "restated", "clock"]

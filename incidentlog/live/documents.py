@@ -7,11 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from incidentlog.live.frames import Cursor
-from incidentlog.live.sums import Booked, Sums
-from incidentlog.live.views import Delta, Mark, Missed, Plan, differences, limited, put
-from incidentlog.projections.rows import (
-    POLICIES,
+from incidentlog.folding.rows import (
     Beside,
     Group,
     Stored,
@@ -19,7 +15,10 @@ from incidentlog.projections.rows import (
     document_grouping,
     document_rows,
 )
-from incidentlog.projections.shapes import Document, Key, Projection, Row
+from incidentlog.folding.shapes import Document, Key, Projection, Row
+from incidentlog.live.frames import Cursor
+from incidentlog.live.sums import Booked, Sums
+from incidentlog.live.views import Delta, Mark, Missed, Plan, differences, limited, put
 from incidentlog.store.answer import (
     BuildOf,
     read_beside,
@@ -86,8 +85,7 @@ class DocumentView:
     @classmethod
     def of(cls, document: Document[Any], build_of: BuildOf, clearance: int) -> "DocumentView":
         """A view that has read nothing yet."""
-        tallies = [t() for t in (document.tally, document.details) if t is not None]
-        beside = [*tallies, *([POLICIES] if document.policies else [])]
+        beside = [p() for p in (document.tally, document.details, document.thresholds) if p is not None]
         builds = {p.name: build_of(p) for p in (document, *beside)}
         cells = None
         if document.tally is not None:
@@ -225,8 +223,9 @@ class DocumentView:
             detailed = {reader for _, cell, _, _ in lines for reader in self._readers.get(cell, ())}
             marks = [Mark(position, restated) for _, _, position, restated in lines]
             mark = max([*marks, *([mark] if mark else [])], default=None)
-        if self.document.policies:
-            changed, changed_at = await self._touched(connection, self._build_of(POLICIES), after, upto)
+        if self.document.thresholds is not None:
+            thresholds = self._build_of(self.document.thresholds())
+            changed, changed_at = await self._touched(connection, thresholds, after, upto)
             policies = not changed.isdisjoint(self.document.policies)
             if policies:
                 mark = max(m for m in (mark, changed_at) if m is not None)

@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from incidentlog.errors import Problem
+from incidentlog.folding.shapes import Row
 from incidentlog.live.answers import Cause as CauseSaid
 from incidentlog.live.answers import (
     Error,
@@ -22,7 +23,6 @@ from incidentlog.live.answers import (
     Unsubscribed,
     Welcome,
 )
-from incidentlog.projections.shapes import Row
 
 PART_BYTES: Final = 256 * 1024
 """The most bytes of one part of a snapshot, and of one message of the raw feed; one row or item may be larger, and

@@ -23,6 +23,9 @@ from incidentlog.errors import (
     ProjectionLagging,
     VersionRetired,
 )
+from incidentlog.folding.asking import parse_grouping
+from incidentlog.folding.rows import Grouping
+from incidentlog.folding.shapes import Document, Projection, Tally
 from incidentlog.live import frames
 from incidentlog.live.answers import Welcome
 from incidentlog.live.channel import Bound, Channel, Progress
@@ -42,9 +45,7 @@ from incidentlog.live.stream import Stream
 from incidentlog.live.subscription import Following, Reach, Subscription, Tailing
 from incidentlog.live.tallies import TallyView
 from incidentlog.live.views import ROWS, View
-from incidentlog.projections.asking import parse_grouping
-from incidentlog.projections.rows import Grouping
-from incidentlog.projections.shapes import PROJECTIONS, Document, Projection, Tally
+from incidentlog.projections import PROJECTIONS
 from incidentlog.shares import Shares, Stranger, network_of
 from incidentlog.store.builds import Build, active_builds, built
 from incidentlog.store.connect import Connection, Pool, getting_over

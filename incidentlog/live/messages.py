@@ -16,9 +16,9 @@ from pydantic import (
 )
 
 from incidentlog.errors import BadRequest, Fault
+from incidentlog.events.values import MAX_INT
+from incidentlog.folding.asking import escaped
 from incidentlog.nesting import DEPTH, too_deep
-from incidentlog.projections.asking import escaped
-from incidentlog.subjects.values import MAX_INT
 
 MESSAGE_BYTES: Final = 64 * 1024
 """The largest message that is read; a larger one closes the socket with 1009."""

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from incidentlog.errors import TooLarge
-from incidentlog.projections.afresh import group_bookings
-from incidentlog.projections.rows import Group, Grouping
-from incidentlog.projections.shapes import Booking, Key, Tally, Totals
+from incidentlog.folding.afresh import group_bookings
+from incidentlog.folding.rows import Group, Grouping
+from incidentlog.folding.shapes import Booking, Key, Tally, Totals
 from incidentlog.store.answer import read_groups
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from incidentlog.folding.rows import Group, Grouping, row_key, tally_rows
+from incidentlog.folding.shapes import Key, Row, Tally
 from incidentlog.live.frames import Cursor
 from incidentlog.live.sums import Booked, Sums
 from incidentlog.live.views import Delta, Mark, Missed, Plan, limited, put
-from incidentlog.projections.rows import Group, Grouping, row_key, tally_rows
-from incidentlog.projections.shapes import Key, Row, Tally
 from incidentlog.store.answer import read_groups
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
 from incidentlog.errors import TooLarge
+from incidentlog.folding.shapes import Row
 from incidentlog.live.frames import Cursor
-from incidentlog.projections.shapes import Row
 from incidentlog.store.connect import Connection
 
 ROWS: Final = 20_000

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from incidentlog.projections.domains import ACTOR, STATE, literal
-from incidentlog.projections.local_days import counts_from
-from incidentlog.projections.shapes import Contribution, Tally, projection
+from incidentlog.events.envelope import Actor, Role
+from incidentlog.events.values import Buckets, Occurred
+from incidentlog.folding.domains import ACTOR, STATE, literal
+from incidentlog.folding.local_days import counts_from
+from incidentlog.folding.shapes import Contribution, Tally, projection
+from incidentlog.folding.subject import Subject
 from incidentlog.subjects.contact import Contact
-from incidentlog.subjects.envelope import Actor, Role
-from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.talk import PRINCIPALS, Talk, state_of
-from incidentlog.subjects.values import Buckets, Occurred
 
 TABLE: Final = 40
 """The most who are paired at one meeting; of a larger one, only its principals."""

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from incidentlog.events.envelope import ResolvedPlace
+from incidentlog.events.values import Occurred
+from incidentlog.folding.local_days import INSTANT
+from incidentlog.folding.subject import Subject
+from incidentlog.folding.whereabouts import FINE, place_key
 from incidentlog.places import distance_km
-from incidentlog.projections.local_days import INSTANT
-from incidentlog.projections.whereabouts import FINE, place_key
 from incidentlog.subjects.alert import Alert
-from incidentlog.subjects.envelope import ResolvedPlace
-from incidentlog.subjects.subject import Subject
 from incidentlog.subjects.talk import state_of
-from incidentlog.subjects.values import Occurred
 
 NEAR_KM: Final = 15.0
 APART: Final = timedelta(hours=24)

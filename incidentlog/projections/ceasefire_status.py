@@ -5,17 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from incidentlog.events.values import KYIV, Model, Zone, local_date
+from incidentlog.folding.local_days import next_change
+from incidentlog.folding.shapes import Cell, Document, Known, Row, projection
+from incidentlog.folding.subject import Ignored, Subject
 from incidentlog.projections.compliance import Compliance, claims_of, lookback, stretches
-from incidentlog.projections.local_days import next_change
 from incidentlog.projections.phases import Counts, Periods, boundaries, cells_once, count, cut_weeks
-from incidentlog.projections.shapes import Cell, Document, Known, Row, projection
+from incidentlog.projections.policies import Policies
 from incidentlog.projections.violations import Violations, ViolationSheets, days_of_week, sheet, week_of
 from incidentlog.subjects.accord import Accord
 from incidentlog.subjects.ceasefire import Ceasefire, Position
 from incidentlog.subjects.lifecycle import Reading, Standing, course
-from incidentlog.subjects.subject import Ignored, Subject
 from incidentlog.subjects.terms import Lifecycle
-from incidentlog.subjects.values import KYIV, Model, Zone, local_date
 
 SCOPES: Final = ("general", "aerial", "energy_infrastructure", "maritime", "humanitarian", "local")
 """Widest first."""
@@ -49,6 +50,7 @@ class CeasefireStatus(Document[AccordBody]):
     tally = Violations
     tally_by = ("claimant", "from_week", "to_week", "also")
     details = ViolationSheets
+    thresholds = Policies
     policies = ("compliance",)
 
     def keys(self, subject: Subject) -> Iterator[str]:

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Final, get_args
 
-from incidentlog.projections.domains import ACTOR, one_of
-from incidentlog.projections.shapes import Contribution, Row, Tally, projection
-from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
+from incidentlog.events.values import Buckets, Casualties
+from incidentlog.folding.domains import ACTOR, one_of
+from incidentlog.folding.shapes import Contribution, Row, Tally, projection
+from incidentlog.folding.subject import Subject
+from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.alert import Alert
 from incidentlog.subjects.attack import Attack
 from incidentlog.subjects.incident import Incident, Kind
 from incidentlog.subjects.strike import Strike
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Buckets, Casualties
 
 FIGURES: Final = ("killed", "injured", "civilians_killed", "children_killed")
 ENDS: Final = ("low", "best", "high")

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from incidentlog.events.values import KYIV, Model, Zone, add_days
+from incidentlog.folding.local_days import days_between, next_change, next_midnight
+from incidentlog.folding.shapes import Cell, Document, Known, Row, projection
+from incidentlog.folding.subject import Ignored, Subject
 from incidentlog.projections.implementations import Implementations
-from incidentlog.projections.local_days import days_between, next_change, next_midnight
-from incidentlog.projections.shapes import Cell, Document, Known, Row, projection
+from incidentlog.projections.policies import Policies
 from incidentlog.subjects.commitment import CLOSED, Commitment, Step
-from incidentlog.subjects.subject import Ignored, Subject
-from incidentlog.subjects.values import KYIV, Model, Zone, add_days
 
 BELOW_INTERMEDIATE: Final = frozenset({None, "not_initiated", "minimum"})
 TOLD: Final = (
@@ -63,6 +64,7 @@ class Commitments(Document[Promise]):
     body = Promise
     tally = Implementations
     tally_by = ("stream", "kind", "side")
+    thresholds = Policies
     policies = ("commitments",)
 
     def keys(self, subject: Subject) -> Iterator[str]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from incidentlog.projections.shapes import Cell
+from incidentlog.events.envelope import BELLIGERENTS
+from incidentlog.folding.shapes import Cell
 from incidentlog.projections.violations import last_instant
-from incidentlog.subjects.envelope import BELLIGERENTS
 from incidentlog.subjects.lifecycle import Course
 
 CONFIRMED: Final = frozenset({"corroborated", "verified"})

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from incidentlog.projections.domains import TIME, instant_text
-from incidentlog.projections.local_days import counts_from
-from incidentlog.projections.shapes import Contribution, Row, Tally, projection
-from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
-from incidentlog.subjects.subject import Entry, Subject
+from incidentlog.folding.domains import TIME, instant_text
+from incidentlog.folding.local_days import counts_from
+from incidentlog.folding.shapes import Contribution, Row, Tally, projection
+from incidentlog.folding.subject import Entry, Subject
+from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts
 
 
 @projection("daily_timeline", version=3)

@@ -7,23 +7,23 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
-from incidentlog.projections.domains import one_of
-from incidentlog.projections.local_days import buckets_of, counts_from
-from incidentlog.projections.shapes import Contribution, Row, Tally, projection
-from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
+from incidentlog.events.values import start_instant
+from incidentlog.folding.domains import one_of
+from incidentlog.folding.fold import is_record_event
+from incidentlog.folding.local_days import buckets_of, counts_from
+from incidentlog.folding.shapes import Contribution, Row, Tally, projection
+from incidentlog.folding.subject import Entry, Subject
+from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.agreement import Agreement
 from incidentlog.subjects.assistance import Assistance
 from incidentlog.subjects.ceasefire import Ceasefire
 from incidentlog.subjects.contact import Contact
 from incidentlog.subjects.exchange import Exchange
-from incidentlog.subjects.fold import is_record_event
 from incidentlog.subjects.incident import Incident
 from incidentlog.subjects.proposal import Proposal
 from incidentlog.subjects.statement import Statement
 from incidentlog.subjects.strike import Strike
-from incidentlog.subjects.subject import Entry, Subject
 from incidentlog.subjects.talk import Talk
-from incidentlog.subjects.values import start_instant
 
 FACTORS: Final = {
     "verified": 100, "corroborated": 80, "single_source": 50, "unverified": 25, "disputed": 25, "refuted": 0,

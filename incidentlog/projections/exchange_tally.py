@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from incidentlog.projections.domains import ACTOR, ACTORS, Domain, one_of
-from incidentlog.projections.local_days import counts_from
-from incidentlog.projections.once import ONCE, count_of, is_whole, lines_of
-from incidentlog.projections.shapes import Contribution, Row, Tally, projection
+from incidentlog.events.values import Occurred
+from incidentlog.folding.domains import ACTOR, ACTORS, Domain, one_of
+from incidentlog.folding.local_days import counts_from
+from incidentlog.folding.once import ONCE, count_of, is_whole, lines_of
+from incidentlog.folding.shapes import Contribution, Row, Tally, projection
+from incidentlog.folding.subject import Subject
 from incidentlog.subjects.exchange import Exchange, Release
 from incidentlog.subjects.repatriation import Counts, Repatriation
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Occurred
 
 FIGURES: Final = ("released", "civilians", "children", "wounded", "remains")
 BY_KIND: Final = {"detainees": "released", "children": "children", "remains": "remains"}

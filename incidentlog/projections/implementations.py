@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from incidentlog.projections.domains import ACTOR, CATEGORY, of_form
+from incidentlog.events.values import Occurred
+from incidentlog.folding.domains import ACTOR, CATEGORY, of_form
+from incidentlog.folding.shapes import Contribution, Tally, projection
+from incidentlog.folding.subject import Subject
 from incidentlog.projections.exchange_tally import returns_of
-from incidentlog.projections.shapes import Contribution, Tally, projection
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Occurred
 
 COMMITMENT: Final = re.compile(r"commitment:[a-z0-9._-]{1,120}", re.ASCII)
 

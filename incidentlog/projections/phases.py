@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
+from incidentlog.events.values import start_instant
+from incidentlog.folding.local_days import INSTANT
+from incidentlog.folding.shapes import Cell
 from incidentlog.projections.compliance import Claim
-from incidentlog.projections.local_days import INSTANT
-from incidentlog.projections.shapes import Cell
 from incidentlog.projections.violations import week_of
 from incidentlog.subjects.lifecycle import Course
-from incidentlog.subjects.values import start_instant
 
 Periods = tuple[tuple[datetime, datetime | None], ...]
 """When it was in force or suspended, half-open; the end of the last is None while it lasts."""

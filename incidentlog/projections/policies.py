@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from incidentlog.projections.shapes import Document, Known, Row, projection
-from incidentlog.projections.shapes import Policies as InForce
+from incidentlog.events.values import Model
+from incidentlog.folding.shapes import Known, Row, Thresholds, projection
+from incidentlog.folding.shapes import Policies as InForce
+from incidentlog.folding.subject import Subject
 from incidentlog.subjects.policy import DEFAULTS, Policy, Threshold
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Model
 
 
 class PolicyBody(Model):
@@ -18,7 +18,7 @@ class PolicyBody(Model):
 
 
 @projection("policies", version=2)
-class Policies(Document[PolicyBody]):
+class Policies(Thresholds[PolicyBody]):
     """Every policy's thresholds, with the change that set each; those that none did are at their defaults.
 
     They hold by knowledge: for every instant, as known at the position that is read at.
@@ -47,10 +47,9 @@ class Policies(Document[PolicyBody]):
         untouched: Row = {"changed": {}, "next_transition_at": None, "position": 0, "restated": False}
         return {name: {"values": dict(values), **untouched} for name, values in DEFAULTS.items() if name not in rows}
 
-
-def in_force(changed: Mapping[str, PolicyBody]) -> InForce:
-    """Every threshold, given the policies that were changed."""
-    return {name: _values(name, changed.get(name)) for name in {*DEFAULTS, *changed}}
+    def in_force(self, changed: Mapping[str, PolicyBody]) -> InForce:
+        """Every threshold, given the policies that were changed."""
+        return {name: _values(name, changed.get(name)) for name in {*DEFAULTS, *changed}}
 
 
 def _values(policy: str, body: PolicyBody | None) -> Mapping[str, int | float]:

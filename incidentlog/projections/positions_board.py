@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from incidentlog.projections.local_days import days_between, next_change, next_midnight
-from incidentlog.projections.shapes import Document, Known, Row, projection
+from incidentlog.events.values import KYIV, Model, Zone
+from incidentlog.folding.local_days import days_between, next_change, next_midnight
+from incidentlog.folding.shapes import Document, Known, Row, projection
+from incidentlog.folding.subject import Subject
 from incidentlog.subjects.ceasefire import Ceasefire
 from incidentlog.subjects.proposal import Proposal
 from incidentlog.subjects.statement import Statement
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import KYIV, Model, Zone
 
 
 class Stated(Model):

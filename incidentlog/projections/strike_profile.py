@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from incidentlog.projections.domains import ACTOR, literal
-from incidentlog.projections.once import ONCE, count_of, lines_of
-from incidentlog.projections.shapes import Contribution, Row, Tally, projection
-from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
+from incidentlog.events.values import Buckets, Estimate
+from incidentlog.folding.domains import ACTOR, literal
+from incidentlog.folding.once import ONCE, count_of, lines_of
+from incidentlog.folding.shapes import Contribution, Row, Tally, projection
+from incidentlog.folding.subject import Subject
+from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.strike import Means, Strike, TargetClass
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Buckets, Estimate
 
 FIGURES: Final = ("launched", "intercepted", "lost")
 ENDS: Final = ("low", "best", "high")

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from incidentlog.projections.local_days import (
+from incidentlog.events.envelope import Actor
+from incidentlog.events.values import KYIV, Model, Occurred, Zone, local_date, start_instant
+from incidentlog.folding.local_days import (
     counts_from,
     days_of,
     next_change,
     next_midnight,
 )
-from incidentlog.projections.shapes import Document, Known, Row, projection
-from incidentlog.subjects.envelope import Actor
-from incidentlog.subjects.subject import Subject
+from incidentlog.folding.shapes import Document, Known, Row, projection
+from incidentlog.folding.subject import Subject
 from incidentlog.subjects.talk import Talk
-from incidentlog.subjects.values import KYIV, Model, Occurred, Zone, local_date, start_instant
 
 SHOWN: Final = ("round_no", "format", "level", "direct_ua_ru", "venue", "outcome", "verification")
 """What a round says of itself, beside when it was and who took part."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from incidentlog.projections.domains import (
+from incidentlog.events.values import Buckets, local_date
+from incidentlog.folding.domains import (
     ACTOR,
     ACTORS,
     DAY,
@@ -17,11 +18,10 @@ from incidentlog.projections.domains import (
     instant_text,
     literal,
 )
-from incidentlog.projections.local_days import INSTANT
-from incidentlog.projections.shapes import Contribution, Tally, projection
-from incidentlog.projections.whereabouts import WHERE, place_names, whereabouts
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Buckets, local_date
+from incidentlog.folding.local_days import INSTANT
+from incidentlog.folding.shapes import Contribution, Tally, projection
+from incidentlog.folding.subject import Subject
+from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.violation import Severity, Violation
 
 WHO: Final[Mapping[str, Domain]] = {"claimant": ACTOR, "accused": ACTORS, "severity": literal(Severity)}

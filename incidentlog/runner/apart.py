@@ -15,13 +15,13 @@ from typing import Any, Final, NoReturn
 import orjson
 import structlog
 
+from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.runner.portion import NEVER, Ends
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.rebuilder import Rebuilder, read_under_way
 from incidentlog.runner.runner import RETRY_SECONDS, Runner
 from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.connect import Access, Pool, heed_cancelling, lost, told
-from incidentlog.subjects.registry import ALWAYS_CLEAR
 
 NICENESS: Final = 5
 """Projections may wait a moment; appends should not. With less of a share than this they wait a tenth of a second."""

@@ -10,17 +10,18 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from incidentlog.projections.shapes import PROJECTIONS, Projection, Tally
-from incidentlog.projections.steps import DocumentStep, Members, TallyStep, concerning, touched_keys
+from incidentlog.events.recorded import Recorded
+from incidentlog.folding.change import Change, Families
+from incidentlog.folding.fold import merged_streams
+from incidentlog.folding.shapes import Projection, Tally
+from incidentlog.folding.steps import DocumentStep, Members, TallyStep, concerning, touched_keys
+from incidentlog.projections import PROJECTIONS
 from incidentlog.store.builds import Build, Parked
 from incidentlog.store.connect import Connection, heed_cancelling
 from incidentlog.store.derive import Batch, Derived, read_links, read_members, read_on_read, write_batch
 from incidentlog.store.parked import booked, keys_of, read_parked, read_variants, still_parked
 from incidentlog.store.read import read_streams
 from incidentlog.store.snapshots import EVERY, take_snapshots
-from incidentlog.subjects.change import Change, Families
-from incidentlog.subjects.fold import merged_streams
-from incidentlog.subjects.recorded import Recorded
 
 STREAMS: Final = 10_000
 """Of how many streams the events are remembered, lest they be read again when one more comes."""

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from incidentlog.events.recorded import Recorded
 from incidentlog.runner.lane import Lane
 from incidentlog.runner.portion import NEVER, Ends, Portion
 from incidentlog.store.builds import (
@@ -22,7 +23,6 @@ from incidentlog.store.builds import (
 )
 from incidentlog.store.connect import Access, Connection, Pool, heed_cancelling, lost, told
 from incidentlog.store.read import read_batch, read_head, read_log
-from incidentlog.subjects.recorded import Recorded
 
 PAGE: Final = 2_000
 """The most events in one batch: larger than when following, since nobody waits for it."""

@@ -10,7 +10,8 @@ from typing import Final
 
 import structlog
 
-from incidentlog.projections.shapes import PROJECTIONS, Document
+from incidentlog.folding.shapes import Document
+from incidentlog.projections import PROJECTIONS
 from incidentlog.runner.lane import Lane
 from incidentlog.runner.portion import Portion
 from incidentlog.store.builds import SUBJECTS, Build, active_builds, begin_builds

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from incidentlog.folding.change import Change
 from incidentlog.runner.lane import GapError, Lane
 from incidentlog.runner.portion import NEVER, Ends, Portion
 from incidentlog.runner.progress import Progress
@@ -15,7 +16,6 @@ from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.builds import Build, SupersededError, active_builds, begin_builds, lease, release
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
 from incidentlog.store.read import read_batch, read_log
-from incidentlog.subjects.change import Change
 
 __all__ = ["GapError", "Runner"]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from incidentlog.events.values import local_date
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection
-from incidentlog.subjects.values import local_date
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final, TypeVar
 
-from incidentlog.projections.afresh import group_bookings
-from incidentlog.projections.asking import FILTERS, GROUPS
-from incidentlog.projections.rows import (
-    POLICIES,
+from incidentlog.events.values import Model
+from incidentlog.folding.afresh import group_bookings
+from incidentlog.folding.asking import FILTERS, GROUPS
+from incidentlog.folding.rows import (
     Beside,
     Group,
     Grouping,
@@ -18,16 +18,15 @@ from incidentlog.projections.rows import (
     by_document,
     document_grouping,
 )
-from incidentlog.projections.shapes import Document, Key, Projection, Tally, Totals
-from incidentlog.projections.steps import fold_visible
+from incidentlog.folding.shapes import Document, Key, Projection, Tally, Totals
+from incidentlog.folding.steps import fold_visible
+from incidentlog.folding.subject import Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.derive import read_variant, without_events
 from incidentlog.store.pages import fetch_page
 from incidentlog.store.snapshots import find_snapshot, read_late, read_totals, rollup_of
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Model
 from incidentlog.turns import Turns, beside
 
 S = TypeVar("S", bound=Subject)
@@ -279,10 +278,11 @@ async def read_policies(
     pool: Pool | Connection, document: Document[Any], build_of: BuildOf, *, clearance: int, upto: int
 ) -> dict[str, Stored]:
     """The policies that a document hangs on, those that were ever changed."""
-    if not document.policies:
+    if document.thresholds is None:
         return {}
+    thresholds = document.thresholds()
     found = await read_documents(
-        pool, POLICIES, build_of(POLICIES), clearance=clearance, upto=upto, keys=document.policies
+        pool, thresholds, build_of(thresholds), clearance=clearance, upto=upto, keys=document.policies
     )
     return {policy.key: policy for policy in found}
 

@@ -10,10 +10,10 @@ from uuid import UUID
 import orjson
 
 from incidentlog.commitment import SALT_BYTES, commitment
+from incidentlog.events.envelope import ResolvedPlace
+from incidentlog.events.values import Occurred
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection
-from incidentlog.subjects.envelope import ResolvedPlace
-from incidentlog.subjects.values import Occurred
 
 APPEND: Final = query("append", "append")
 

@@ -9,11 +9,12 @@ from uuid import UUID
 
 import orjson
 
-from incidentlog.projections.shapes import PROJECTIONS, Tally
+from incidentlog.folding.fold import SUBJECT_VERSION
+from incidentlog.folding.shapes import Tally
+from incidentlog.folding.subject import Subject
+from incidentlog.projections import PROJECTIONS
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.subjects.fold import SUBJECT_VERSION
-from incidentlog.subjects.subject import Subject
 
 SUBJECTS: Final = "subjects"
 """The name under which the subjects have their build, beside the projections."""

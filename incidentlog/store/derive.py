@@ -7,16 +7,16 @@ from typing import Any, Final
 import asyncpg
 import orjson
 
-from incidentlog.projections.shapes import Booking, DocumentVersion
-from incidentlog.projections.steps import Membership, Name
+from incidentlog.events.recorded import weigh
+from incidentlog.events.values import STORED, Model
+from incidentlog.folding.change import Change
+from incidentlog.folding.fold import Variants
+from incidentlog.folding.shapes import Booking, DocumentVersion
+from incidentlog.folding.steps import Membership, Name
+from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import SUBJECTS, Build, Parked, SupersededError
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.subjects.change import Change
-from incidentlog.subjects.fold import Variants
-from incidentlog.subjects.recorded import weigh
-from incidentlog.subjects.subject import Absorbed, Subject
-from incidentlog.subjects.values import STORED, Model
 
 LONG: Final = 64 * 1024
 """From so many characters on a subject is mostly the list of its events."""

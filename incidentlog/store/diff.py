@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from incidentlog.projections.rows import Grouping
-from incidentlog.projections.shapes import Key, Tally
+from incidentlog.folding.rows import Grouping
+from incidentlog.folding.shapes import Key, Tally
+from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.answer import asked
 from incidentlog.store.builds import Build
@@ -15,7 +16,6 @@ from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.derive import read_variant
 from incidentlog.store.pages import PAGE_OCTETS, fetch_page
 from incidentlog.store.read import read_unopened, seen
-from incidentlog.subjects.subject import Absorbed, Subject
 from incidentlog.turns import Turns
 
 CAUSES: Final = 100

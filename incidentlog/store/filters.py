@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from incidentlog.errors import BadRequest, Fault
-from incidentlog.projections.asking import VALUES, escaped, value_faults, values_of
-from incidentlog.projections.domains import (
+from incidentlog.events.values import start_instant
+from incidentlog.folding.asking import VALUES, escaped, value_faults, values_of
+from incidentlog.folding.domains import (
     ACTOR,
     CATEGORY,
     CITY,
@@ -21,7 +22,6 @@ from incidentlog.projections.domains import (
     read_when,
 )
 from incidentlog.store.read import EventFilter
-from incidentlog.subjects.values import start_instant
 
 NAMES: Final = (
     "type", "stream", "category", "city", "admin1", "country", "actor", "verification",

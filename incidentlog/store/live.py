@@ -4,8 +4,8 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from incidentlog.projections.rows import Names
-from incidentlog.projections.shapes import Booking
+from incidentlog.folding.rows import Names
+from incidentlog.folding.shapes import Booking
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import structlog
 
+from incidentlog.events.values import KYIV
 from incidentlog.sqlfiles import query, sql_root
 from incidentlog.store.connect import OWNER, ROLES, Access, Connection
 from incidentlog.store.zones import keep_zone_data
-from incidentlog.subjects.values import KYIV
 from incidentlog.zones import packaged
 
 LOCK: Final = 7241904

@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from typing import Literal
 
-from incidentlog.projections.steps import Entries
+from incidentlog.folding.fold import Variants
+from incidentlog.folding.steps import Entries
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build, Parked
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.derive import read_variant
-from incidentlog.subjects.fold import Variants
 
 Wish = Literal["retry", "discard"]
 

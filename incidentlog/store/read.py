@@ -7,19 +7,21 @@ covers, as it is at the head, whatever position is asked about.
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import accumulate
 from typing import Any, Final
 from uuid import UUID
 
-from incidentlog.projections.local_days import INSTANT
+from incidentlog.events.recorded import Recorded
+from incidentlog.events.values import MAX_INT
+from incidentlog.folding.fold import RED, lowest, markings, merged_streams, spoken_of, statuses
+from incidentlog.folding.local_days import INSTANT
+from incidentlog.folding.subject import Status
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import PAGE_OCTETS, Page, fetch_page
 from incidentlog.store.zones import first_zone_data, learn_zone_data
-from incidentlog.subjects.fold import RED, lowest, markings, merged_streams, spoken_of, statuses
-from incidentlog.subjects.recorded import Recorded
-from incidentlog.subjects.subject import Status
-from incidentlog.subjects.values import MAX_INT
+from incidentlog.subjects import EVENTS
 from incidentlog.turns import beside
 from incidentlog.zones import by
 
@@ -364,7 +366,8 @@ async def recorded(pool: Pool | Connection, rows: Iterable[Iterable[Any]]) -> li
 
     What was appended before events named them is read by the first that the log had: the same on every machine.
     """
-    events = [Recorded(*row) for row in rows]
+    as_event = partial(Recorded, registry=EVENTS)
+    events = [as_event(*row) for row in rows]
     if older := [e for e in events if e.zone_data is None]:
         first = await first_zone_data(pool)
         for event in older:

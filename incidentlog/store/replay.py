@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from incidentlog.events.recorded import Recorded
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import fetch_page
 from incidentlog.store.read import recorded
-from incidentlog.subjects.recorded import Recorded
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from incidentlog.projections.rows import Grouping
-from incidentlog.projections.shapes import Booking, Tally
+from incidentlog.folding.rows import Grouping
+from incidentlog.folding.shapes import Booking, Tally
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool

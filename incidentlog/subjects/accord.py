@@ -6,12 +6,12 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from incidentlog.subjects.envelope import EventData
+from incidentlog.events.envelope import EventData
+from incidentlog.events.recorded import Effective
+from incidentlog.events.values import ActorCode, Text, When, start_instant
+from incidentlog.folding.subject import Ignored, Subject
 from incidentlog.subjects.lifecycle import course
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.subject import Ignored, Subject
 from incidentlog.subjects.terms import Lifecycle, Move, Span, Statement, What
-from incidentlog.subjects.values import ActorCode, Text, When, start_instant
 
 Days = Annotated[int, Field(ge=1, le=36_525)]
 ONCE: Final = frozenset({"proposed", "agreed", "entered_into_force", "terminated"})

@@ -2,11 +2,11 @@
 
 from typing import Any, Self
 
-from incidentlog.subjects.envelope import EventData
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import NewActorCode, Slug, Word
+from incidentlog.events.envelope import EventData
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import NewActorCode, Slug, Word
+from incidentlog.folding.subject import Subject
 
 
 @event("actor.registered", sourced=False)

@@ -4,12 +4,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
+from incidentlog.events.envelope import EventData
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import ActorCode, Slug
 from incidentlog.subjects.accord import Accord, EnteredIntoForce, Extended, Resumed, Suspended, Terms
-from incidentlog.subjects.envelope import EventData
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
 from incidentlog.subjects.terms import Span
-from incidentlog.subjects.values import ActorCode, Slug
 
 
 @event("agreement.reached")

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any, Self
 
-from incidentlog.subjects.envelope import EventData
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Slug
+from incidentlog.events.envelope import EventData
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import Slug
+from incidentlog.folding.subject import Subject
 
 
 @event("alert.declared")

@@ -5,12 +5,12 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
+from incidentlog.events.envelope import EventData
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import ActorCode, Casualties, Text, When
+from incidentlog.folding.subject import Subject
 from incidentlog.subjects.claims import Claim, claim, standing
-from incidentlog.subjects.envelope import EventData
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import ActorCode, Casualties, Text, When
 
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 

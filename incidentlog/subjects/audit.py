@@ -5,11 +5,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from incidentlog.subjects.envelope import EventData
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import MAX_INT, Count, Sha256, Text, TlpLabel, Word
+from incidentlog.events.envelope import EventData
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import MAX_INT, Count, Sha256, Text, TlpLabel, Word
+from incidentlog.folding.subject import Subject
 
 Position = Annotated[int, Field(ge=0, le=MAX_INT)]
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
-from incidentlog.subjects.envelope import Source
-from incidentlog.subjects.recorded import AnyEffective
-from incidentlog.subjects.values import Casualties, Estimate, Model, When
+from incidentlog.events.envelope import Source
+from incidentlog.events.recorded import AnyEffective
+from incidentlog.events.values import Casualties, Estimate, Model, When
 
 BANDS = {"A": 0, "B": 0, "C": 1, "D": 1, "E": 2, "F": 2}
 """Reliability letters in bands; the best band that is not empty decides."""

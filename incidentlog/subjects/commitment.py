@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from incidentlog.subjects.envelope import Actor, EventData, Fault
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import ActorCode, Model, Number, Stream, Text, When, Word, start_instant
+from incidentlog.events.envelope import Actor, EventData, Fault
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import ActorCode, Model, Number, Stream, Text, When, Word, start_instant
+from incidentlog.folding.subject import Subject
 
 Kind = Literal["goal", "benchmark", "obligation", "deadline"]
 Progress = Literal["not_initiated", "minimum", "intermediate", "complete"]

@@ -4,12 +4,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from incidentlog.subjects.envelope import EventData
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
+from incidentlog.events.envelope import EventData
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import Occurred, Slug
+from incidentlog.folding.subject import Subject
 from incidentlog.subjects.talk import Level
-from incidentlog.subjects.values import Occurred, Slug
 
 Mode = Literal["phone_call", "visit", "video", "message"]
 

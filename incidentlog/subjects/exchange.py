@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from incidentlog.subjects.envelope import Actor, EventData, Fault
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
+from incidentlog.events.envelope import Actor, EventData, Fault
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import ActorCode, Codes, Count, Key, Model, Occurred, Slug, Slugs, Text, Word
+from incidentlog.folding.subject import Subject, of_one_record
 from incidentlog.subjects.repatriation import Counts, Handover, with_counts
-from incidentlog.subjects.subject import Subject, of_one_record
-from incidentlog.subjects.values import ActorCode, Codes, Count, Key, Model, Occurred, Slug, Slugs, Text, Word
 
 Ordinal = Annotated[int, Field(ge=1, le=10_000)]
 Operator = Literal["=", ">=", ">", "<=", "<"]

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
+from incidentlog.events.registry import event
+from incidentlog.events.values import Text, When, Word
 from incidentlog.subjects.attack import Attack, AttackFacts
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.values import Text, When, Word
 
 Kind = Literal["clash", "shelling", "sabotage", "mine", "maritime", "cyber", "environment", "other"]
 

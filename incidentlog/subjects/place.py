@@ -4,11 +4,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints
 
-from incidentlog.subjects.envelope import EventData
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Count, Word, Words
+from incidentlog.events.envelope import EventData
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import Count, Word, Words
+from incidentlog.folding.subject import Subject
 
 PlaceSlug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9._-]{1,120}$")]
 Latitude = Annotated[float, Field(ge=-90, le=90)]

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field
 
-from incidentlog.subjects.envelope import Actor, EventData, Fault
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Model, Number, Slug, Text
+from incidentlog.events.envelope import Actor, EventData, Fault
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import Model, Number, Slug, Text
+from incidentlog.folding.subject import Subject
 
 Values = Annotated[dict[Slug, Number], Field(min_length=1, max_length=100)]
 

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from incidentlog.subjects.envelope import Actor, EventData, Fault
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject, of_one_record
-from incidentlog.subjects.values import ActorCode, Count, Model, Occurred, Text
+from incidentlog.events.envelope import Actor, EventData, Fault
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import ActorCode, Count, Model, Occurred, Text
+from incidentlog.folding.subject import Subject, of_one_record
 
 CounterpartyCounts = Annotated[
     dict[ActorCode | Literal["cumulative"], bool | Count | None], Field(min_length=1, max_length=20)

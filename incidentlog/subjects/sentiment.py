@@ -5,11 +5,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from incidentlog.subjects.envelope import EventData
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Key, Model, Text, When, Word, start_instant
+from incidentlog.events.envelope import EventData
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import Key, Model, Text, When, Word, start_instant
+from incidentlog.folding.subject import Subject
 
 Percent = Annotated[int, Field(ge=0, le=100)] | Annotated[float, Field(ge=0, le=100)]
 

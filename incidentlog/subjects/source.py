@@ -5,11 +5,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import StringConstraints
 
-from incidentlog.subjects.envelope import EventData
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import Model, Text, Word
+from incidentlog.events.envelope import EventData
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import Model, Text, Word
+from incidentlog.folding.subject import Subject
 
 Grade = Annotated[str, StringConstraints(pattern=r"^[A-F][1-6]?$")]
 """Admiralty code: a letter for the source, perhaps a digit for what it says."""

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from incidentlog.events.envelope import Actor, Fault
+from incidentlog.events.registry import event
+from incidentlog.events.values import Estimate, Text, When, Word, Words
 from incidentlog.subjects.attack import Attack, AttackFacts
-from incidentlog.subjects.envelope import Actor, Fault
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.values import Estimate, Text, When, Word, Words
 
 Means = Literal[
     "drone", "missile", "cruise_missile", "ballistic_missile", "guided_bomb", "artillery", "mlrs", "naval_drone",

@@ -6,11 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from incidentlog.subjects.envelope import Actor, EventData, Fault
-from incidentlog.subjects.recorded import Effective
-from incidentlog.subjects.registry import event
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import (
+from incidentlog.events.envelope import Actor, EventData, Fault
+from incidentlog.events.recorded import Effective
+from incidentlog.events.registry import event
+from incidentlog.events.values import (
     ActorCode,
     Codes,
     Occurred,
@@ -22,6 +21,7 @@ from incidentlog.subjects.values import (
     Words,
     start_instant,
 )
+from incidentlog.folding.subject import Subject
 
 Format = Literal["bilateral", "trilateral", "multilateral", "proximity", "online"]
 Level = Literal[

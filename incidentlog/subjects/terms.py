@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from incidentlog.subjects.values import Model, Zone, add_days, begins_a_day, local_date
+from incidentlog.events.values import Model, Zone, add_days, begins_a_day, local_date
 from incidentlog.zones import zone_named
 
 Response = Literal["accepted", "accepted_conditionally", "reciprocated", "rejected"]

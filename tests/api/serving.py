@@ -15,17 +15,17 @@ from aiohttp import web
 from yarl import URL
 
 from incidentlog.api.app import make_app
-from incidentlog.api.keys import SCOPES, digest
-from incidentlog.api.service import Service, running
 from incidentlog.api.wire import Runner
 from incidentlog.audit.state import Folder
 from incidentlog.clock import Clock, ManualClock
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
+from incidentlog.events.values import Tlp
+from incidentlog.service.keys import SCOPES, digest
+from incidentlog.service.service import Service, running
 from incidentlog.store.connect import Access
 from incidentlog.store.keys import insert_key
 from incidentlog.store.read import read_head
-from incidentlog.subjects.values import Tlp
 from tests.commands import strike
 from tests.conftest import TEMPLATE, access_to, run_admin
 

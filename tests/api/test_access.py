@@ -15,11 +15,11 @@ from incidentlog.audit import access as access_module
 from incidentlog.audit.access import QUEUE, AccessLog
 from incidentlog.clock import ManualClock
 from incidentlog.config import Settings
+from incidentlog.events.values import Tlp
 from incidentlog.ids import own_id
 from incidentlog.store.access import Entry
 from incidentlog.store.connect import Access
 from incidentlog.store.read import read_log
-from incidentlog.subjects.values import Tlp
 from tests.api.serving import ADMIN, NOW, Served, make_key, serving
 from tests.commands import strike
 

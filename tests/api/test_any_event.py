@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from incidentlog.embedded import Server
-from incidentlog.projections.afresh import Afresh
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.folding.afresh import Afresh
+from incidentlog.projections import PROJECTIONS
 from incidentlog.store.read import read_after
 from tests.api.serving import NOW, Served, log_called, serving
 from tests.subjects.given import TIMELINE

@@ -9,8 +9,8 @@ from yarl import URL
 
 from incidentlog.api import bulk as bulk_module
 from incidentlog.errors import Internal, Overloaded
+from incidentlog.events.values import Tlp
 from incidentlog.store import writer as writer_module
-from incidentlog.subjects.values import Tlp
 from tests.api.serving import NDJSON, Answer, Served, make_key
 from tests.commands import retraction, strike
 from tests.subjects.given import merge

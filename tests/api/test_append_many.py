@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from incidentlog.api import bulk as bulk_module
-from incidentlog.api.service import FILES, KEY_FILES
-from incidentlog.importers.door import LINE
+from incidentlog.door.door import LINE
+from incidentlog.service.service import FILES, KEY_FILES
 from incidentlog.shares import Stranger
 from tests.api.serving import NDJSON, Served, make_key
 from tests.commands import retraction, strike

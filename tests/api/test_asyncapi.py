@@ -7,7 +7,7 @@ import pytest
 
 from incidentlog.live.answers import ServerMessage
 from incidentlog.live.messages import ClientMessage
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.projections import PROJECTIONS
 from tests.api.serving import Served
 from tests.live.following import SAID
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.projections import PROJECTIONS
 from tests.api.serving import NOW, Answer, Served, make_key
 from tests.commands import about, retraction, strike
 from tests.subjects.given import merge

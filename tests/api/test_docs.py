@@ -9,14 +9,14 @@ import orjson
 import pytest
 
 from incidentlog.api import replay, wire
-from incidentlog.api import service as parts
 from incidentlog.api.access import PURPOSE
 from incidentlog.api.events import SCOPE_OF_CATEGORY, SCOPE_OF_TYPE
-from incidentlog.api.keys import SCOPES
 from incidentlog.cli.key import Clearance, Scope
+from incidentlog.events.values import TLP_LABELS
 from incidentlog.live import hub
-from incidentlog.subjects.registry import EVENTS
-from incidentlog.subjects.values import TLP_LABELS
+from incidentlog.service import service as parts
+from incidentlog.service.keys import SCOPES
+from incidentlog.subjects import EVENTS
 from tests.api.serving import NDJSON, Served, make_key
 from tests.commands import about, retraction, strike
 

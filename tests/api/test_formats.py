@@ -10,7 +10,8 @@ import orjson
 import pytest
 
 from incidentlog.api.tables import EVENT_COLUMNS, write_csv
-from incidentlog.projections.shapes import PROJECTIONS, Tally
+from incidentlog.folding.shapes import Tally
+from incidentlog.projections import PROJECTIONS
 from tests.api.serving import NOW, Answer, Served
 from tests.commands import about, retraction, strike
 

@@ -13,11 +13,12 @@ from structlog.testing import capture_logs
 from incidentlog.api.health import FAILS
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
-from incidentlog.projections.shapes import PROJECTIONS, Projection
+from incidentlog.events.values import Tlp
+from incidentlog.folding.shapes import Projection
+from incidentlog.projections import PROJECTIONS
 from incidentlog.store import connect
 from incidentlog.store.connect import Access
 from incidentlog.store.doctor import ahead
-from incidentlog.subjects.values import Tlp
 from incidentlog.zones import packaged
 from tests.api.serving import ADMIN, Served, make_key, serving
 from tests.commands import strike
@@ -98,7 +99,7 @@ async def test_why_the_projections_fail_quotes_no_event_to_those_who_may_not_see
 async def test_a_node_that_says_it_is_ready_can_be_followed_at_once(access: Access, monkeypatch: pytest.MonkeyPatch):
     """However seldom the hub, and the node, look by themselves what is built."""
     monkeypatch.setattr("incidentlog.live.hub.BUILD_SECONDS", 60.0)
-    monkeypatch.setattr("incidentlog.api.nodes.POLL_SECONDS", 60.0)
+    monkeypatch.setattr("incidentlog.service.nodes.POLL_SECONDS", 60.0)
     async with serving(access, settings=Settings(notify=False)) as service:
         await service.ready()
         url, headers = service.url.replace("http", "ws") + "/v1/live", {"Authorization": f"Bearer {ADMIN}"}

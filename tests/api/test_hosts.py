@@ -6,9 +6,9 @@ import aiohttp
 import pytest
 from pydantic import ValidationError
 
-from incidentlog.api.hosts import Hosts, is_loopback
 from incidentlog.config import Settings
 from incidentlog.live import PROTOCOL
+from incidentlog.service.hosts import Hosts, is_loopback
 from incidentlog.store.connect import Access
 from tests.api.serving import ADMIN, Served, log_called, serving
 from tests.commands import strike

@@ -11,14 +11,14 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from incidentlog.api.keys import Keys, digest, first_key
 from incidentlog.api.redacting import redacted
 from incidentlog.audit.keys import OPERATOR, put_key, revoke_key
 from incidentlog.clock import SystemClock
+from incidentlog.events.values import Tlp
 from incidentlog.live import PROTOCOL
+from incidentlog.service.keys import Keys, digest, first_key
 from incidentlog.store.connect import Access
 from incidentlog.store.keys import find_key
-from incidentlog.subjects.values import Tlp
 from tests.api.serving import ADMIN, NOW, Served, make_key
 from tests.api.test_access import entries
 from tests.api.test_nodes import two
@@ -229,7 +229,7 @@ async def test_making_changing_and_revoking_a_key_is_in_the_access_log(service: 
 async def test_the_keys_that_are_remembered_are_bounded_and_the_oldest_goes_first(
     access: Access, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("incidentlog.api.keys.REMEMBERED", 2)
+    monkeypatch.setattr("incidentlog.service.keys.REMEMBERED", 2)
     pool = await access.pool("reader")
     keys = Keys(pool, SystemClock(), open_read=False)
     for n in range(3):

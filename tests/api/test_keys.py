@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 import pytest
 
-from incidentlog.api.keys import SCOPES
 from incidentlog.config import Settings
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.events.values import Tlp
+from incidentlog.projections import PROJECTIONS
+from incidentlog.service.keys import SCOPES
 from incidentlog.store.connect import Access
-from incidentlog.subjects.values import Tlp
 from tests.api.serving import ADMIN, NDJSON, Served, make_key, serving
 from tests.commands import about, retraction, strike
 from tests.subjects.given import merge

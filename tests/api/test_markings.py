@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from incidentlog.subjects.values import TLP_LABELS
+from incidentlog.events.values import TLP_LABELS
 from tests.api.serving import Served, make_key, serving
 from tests.api.test_sse import stream as event_stream
 from tests.audit.conftest import sealed

@@ -13,7 +13,7 @@ from incidentlog.api.paging import ANSWER_OCTETS
 from incidentlog.embedded import Server
 from incidentlog.live import PROTOCOL
 from incidentlog.live.frames import PART_BYTES
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.projections import PROJECTIONS
 from incidentlog.turns import SLICE_OCTETS, Turns
 from tests.api.serving import Answer, Served, log_called, serving
 from tests.nasty import CHAINED, HEAVY, LONG, MERGED, TRACK, make_nasty

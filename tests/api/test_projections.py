@@ -8,9 +8,10 @@ import pytest
 
 from incidentlog.api import rows as api_rows
 from incidentlog.api.answers import dumps
-from incidentlog.projections.afresh import Afresh
-from incidentlog.projections.asking import parse_grouping
-from incidentlog.projections.shapes import PROJECTIONS, Tally
+from incidentlog.folding.afresh import Afresh
+from incidentlog.folding.asking import parse_grouping
+from incidentlog.folding.shapes import Tally
+from incidentlog.projections import PROJECTIONS
 from incidentlog.store.connect import Access
 from incidentlog.store.read import read_after
 from tests.api.serving import NOW, Served, serving

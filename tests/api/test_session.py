@@ -8,11 +8,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from incidentlog.api.keys import SESSION_FOR
 from incidentlog.config import Settings
+from incidentlog.events.values import Tlp
 from incidentlog.live import PROTOCOL
+from incidentlog.service.keys import SESSION_FOR
 from incidentlog.store.connect import Access, Connection
-from incidentlog.subjects.values import Tlp
 from tests.api.serving import ADMIN, NOW, Answer, Served, make_key, serving
 from tests.commands import strike
 

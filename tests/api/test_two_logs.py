@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from incidentlog.embedded import Server
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.projections import PROJECTIONS
 from tests.api.serving import Served, log_called, make_key, serving
 from tests.commands import strike
 from tests.subjects.given import Event, about, amend, day, event, id_of, merge, minute, remark, retract

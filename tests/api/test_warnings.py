@@ -7,7 +7,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from incidentlog.subjects.subject import Subject
+from incidentlog.folding.subject import Subject
 from tests.api.serving import Answer, Served, make_key
 from tests.commands import retraction, strike
 

@@ -11,7 +11,7 @@ import pytest
 from incidentlog.audit.columns import false_columns
 from incidentlog.audit.verify import verify_log
 from incidentlog.clock import SystemClock
-from incidentlog.importers import Door, Known
+from incidentlog.door import Door, Known
 from incidentlog.store.append import append
 from incidentlog.store.connect import Access, Connection
 from incidentlog.store.parts import Row, read_rows

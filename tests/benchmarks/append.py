@@ -22,18 +22,18 @@ import uvloop
 from aiohttp import web
 
 from incidentlog.api.app import make_app
-from incidentlog.api.keys import first_key
-from incidentlog.api.service import running, spare_the_collector
 from incidentlog.clock import SystemClock
 from incidentlog.config import Settings
+from incidentlog.door import Door, Known
 from incidentlog.embedded import Server, start
-from incidentlog.importers import Door, Known
 from incidentlog.logging import configure_logging
+from incidentlog.service.keys import first_key
+from incidentlog.service.service import running, spare_the_collector
 from incidentlog.store.append import Append, append
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from incidentlog.store.writer import Writer
-from incidentlog.subjects.registry import EVENTS
+from incidentlog.subjects import EVENTS
 from tests.benchmarks.machine import heading, line, scratch
 from tests.benchmarks.sample import KEY, body
 

@@ -30,11 +30,11 @@ from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.asyncio.server import serve as websockets_serve
 
 import incidentlog.projections  # noqa: F401 - registers every event and projection
-from incidentlog.api.service import spare_the_collector
 from incidentlog.embedded import Server, start
 from incidentlog.live import PROTOCOL
 from incidentlog.live.frames import Cause, Cursor, Message
 from incidentlog.logging import configure_logging
+from incidentlog.service.service import spare_the_collector
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from tests.benchmarks.machine import heading, percentile, scratch

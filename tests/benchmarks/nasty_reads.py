@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.projections import PROJECTIONS
 from tests.api.serving import ADMIN, Served
 from tests.benchmarks.filled import filled
 from tests.benchmarks.machine import heading

@@ -23,17 +23,17 @@ import orjson
 import incidentlog.projections  # noqa: F401 - registers every event and projection
 from incidentlog.api.moment import Moment
 from incidentlog.api.rows import ask
-from incidentlog.api.service import spare_the_collector
 from incidentlog.clock import SystemClock
 from incidentlog.embedded import start
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.events.values import Tlp
+from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import RebuilderApart, RunnerApart, Wakeup
+from incidentlog.service.service import spare_the_collector
 from incidentlog.store.append import append
 from incidentlog.store.builds import SUBJECTS, active_builds, read_builds, rebuild
 from incidentlog.store.connect import Access, Connection, Pool
 from incidentlog.store.migrate import migrate
 from incidentlog.store.read import read_head
-from incidentlog.subjects.values import Tlp
 from tests.benchmarks.history import commands
 from tests.benchmarks.machine import heading, percentile, scratch
 from tests.commands import command, strike

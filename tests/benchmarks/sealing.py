@@ -19,8 +19,6 @@ from random import Random
 import uvloop
 
 from incidentlog.api.app import make_app
-from incidentlog.api.keys import first_key
-from incidentlog.api.service import running, spare_the_collector
 from incidentlog.audit.beginning import begin_if_new
 from incidentlog.audit.export import Wanted, export
 from incidentlog.audit.notary import Notary
@@ -30,6 +28,8 @@ from incidentlog.clock import SystemClock
 from incidentlog.config import Settings
 from incidentlog.embedded import Server, start
 from incidentlog.logging import configure_logging
+from incidentlog.service.keys import first_key
+from incidentlog.service.service import running, spare_the_collector
 from incidentlog.store.append import append
 from incidentlog.store.connect import Access, Connection
 from tests.benchmarks.append import commands, drive, fresh

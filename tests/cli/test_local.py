@@ -7,7 +7,7 @@ import pytest
 
 from incidentlog.cli import local
 from incidentlog.cli.asking import Service
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.projections import PROJECTIONS
 from incidentlog.store.connect import Access
 from tests.api.serving import ADMIN, Served, serving
 from tests.commands import about, retraction, strike

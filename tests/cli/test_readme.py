@@ -83,7 +83,7 @@ sent = strike(type="strike.claimed", stream="strike:x", data={"by": "UKR"})
 learned = Learning().evolve(SimpleNamespace(data=StrikeClaimed(by="RUS")))
 print(DOOR.read(orjson.dumps(sent), recorded_by="me").command.type, learned)
 """
-    learning = "from typing import Any, Self\nfrom incidentlog.subjects.subject import Effective\nclass Learning:\n"
+    learning = "from typing import Any, Self\nfrom incidentlog.folding.subject import Effective\nclass Learning:\n"
     but = "    def but(self, **changes):\n        return changes\n"
     assert run(added, learning + evolve + but, door) == "strike.claimed {'claimed_by': 'RUS'}"
 
@@ -94,7 +94,7 @@ def test_a_new_projection_is_as_little_work_as_it_says():
 import json
 from datetime import UTC, datetime
 import incidentlog.projections
-from incidentlog.projections.afresh import Afresh
+from incidentlog.folding.afresh import Afresh
 from tests.subjects.given import KYIV, given, timeline
 rows = Afresh(given(*timeline()), KYIV).rows(StrikesByTarget(), datetime(2026, 6, 1, tzinfo=UTC))
 print(json.dumps({key: row["strikes"] for key, row in rows.items()}))

@@ -25,9 +25,9 @@ from incidentlog.errors import (
     Unauthenticated,
     WrongVersion,
 )
+from incidentlog.events.envelope import Envelope
 from incidentlog.store.append import Append, Outcome
-from incidentlog.subjects.envelope import Envelope
-from incidentlog.subjects.registry import EVENTS
+from incidentlog.subjects import EVENTS
 from tests.api.serving import Served, make_key
 from tests.commands import about, retraction, strike
 from tests.live.following import until

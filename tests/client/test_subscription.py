@@ -20,7 +20,7 @@ from incidentlog.client import (
 )
 from incidentlog.client import follower as follower_module
 from incidentlog.errors import BadRequest, Forbidden, NotFound, Unauthenticated
-from incidentlog.subjects.values import Tlp
+from incidentlog.events.values import Tlp
 from tests.api.serving import ADMIN, Served, make_key
 from tests.client.network import Network, network
 from tests.commands import retraction, strike

@@ -13,13 +13,14 @@ import websockets
 from aiohttp import web
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from incidentlog.api.events import encode_event
 from incidentlog.clock import Clock, SystemClock
 from incidentlog.errors import Problem
+from incidentlog.folding.encoding import encode_event
+from incidentlog.folding.rows import Grouping, document_rows, tally_rows
+from incidentlog.folding.shapes import Tally
 from incidentlog.live import PROTOCOL, Hub, Reader
 from incidentlog.live.answers import ServerMessage
-from incidentlog.projections.rows import Grouping, document_rows, tally_rows
-from incidentlog.projections.shapes import PROJECTIONS, Tally
+from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Runner, Wakeup
 from incidentlog.store.answer import read_beside, read_documents, read_groups, read_names
 from incidentlog.store.append import Appended

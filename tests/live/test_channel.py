@@ -3,7 +3,7 @@ from datetime import datetime
 
 import pytest
 
-from incidentlog.projections.rows import Grouping
+from incidentlog.folding.rows import Grouping
 from incidentlog.store.connect import Access
 from tests.commands import command, retraction, strike
 from tests.live.following import client, following, until

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import websockets
 
+from incidentlog.events.recorded import Recorded
 from incidentlog.live import PROTOCOL, Reader
 from incidentlog.runner.lane import Lane
 from incidentlog.store.connect import Access
-from incidentlog.subjects.recorded import Recorded
 from tests.commands import command, strike
 from tests.live.following import Somebody, client, following, until
 from tests.live.test_session import closed_with

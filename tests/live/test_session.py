@@ -13,7 +13,7 @@ import websockets
 
 from incidentlog.errors import Forbidden
 from incidentlog.live import PROTOCOL, Reader
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.projections import PROJECTIONS
 from incidentlog.store.connect import Access
 from tests.commands import command, strike
 from tests.live.following import Node, Somebody, client, following, until

@@ -9,7 +9,7 @@ import pytest
 import websockets
 
 from incidentlog.clock import ManualClock
-from incidentlog.projections.rows import Grouping
+from incidentlog.folding.rows import Grouping
 from incidentlog.store.connect import Access, Connection
 from tests.commands import command, retraction, strike
 from tests.live.following import Client, Held, client, following, until

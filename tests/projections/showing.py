@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from incidentlog.projections.afresh import Afresh
-from incidentlog.projections.rows import Grouping
-from incidentlog.projections.shapes import PROJECTIONS, Row
-from incidentlog.subjects.recorded import Recorded, reported_instant
-from incidentlog.subjects.values import end_of_day_instant, start_instant
+from incidentlog.events.recorded import Recorded, reported_instant
+from incidentlog.events.values import end_of_day_instant, start_instant
+from incidentlog.folding.afresh import Afresh
+from incidentlog.folding.rows import Grouping
+from incidentlog.folding.shapes import Row
+from incidentlog.projections import PROJECTIONS
 from tests.subjects import given as rows
 
 KYIV = rows.KYIV

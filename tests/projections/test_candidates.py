@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from incidentlog.folding.subject import Subject
 from incidentlog.projections.candidates import candidates, window
-from incidentlog.subjects.subject import Subject
 from tests.subjects.given import Event, day, event, fold, minute, retract
 
 ODESA = {"name": "Odesa", "place_id": "geonames:698740", "country": "UA", "precision": "settlement",

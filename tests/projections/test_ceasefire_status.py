@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
+from incidentlog.folding.shapes import Document, Row
+from incidentlog.projections import PROJECTIONS
 from incidentlog.projections.ceasefire_status import AccordBody
-from incidentlog.projections.shapes import PROJECTIONS, Document, Row
+from tests.folding.test_kept_up import beside_of, bodies, folded, subjects_of, unmarked
 from tests.projections.showing import Given, given, local
-from tests.projections.test_kept_up import beside_of, bodies, folded, subjects_of, unmarked
 from tests.subjects.given import Event, amend, day, event, id_of, merge, minute, retract, timeline
 
 STATUS: Document[AccordBody] = PROJECTIONS["ceasefire_status"]  # type: ignore[assignment]

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from incidentlog.projections.shapes import PROJECTIONS, Row, Tally
-from incidentlog.subjects.change import seen_at
-from incidentlog.subjects.fold import RED, fold_family
+from incidentlog.folding.change import seen_at
+from incidentlog.folding.fold import RED, fold_family
+from incidentlog.folding.shapes import Row, Tally
+from incidentlog.projections import PROJECTIONS
 from tests.projections.showing import KYIV, Given, given
 from tests.subjects.given import Event, amend, day, event, id_of, merge, minute, retract, timeline
 

@@ -10,13 +10,13 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from incidentlog.events.values import local_date
 from incidentlog.subjects.ceasefire import Ceasefire
 from incidentlog.subjects.lifecycle import Course, course
-from incidentlog.subjects.values import local_date
 from incidentlog.subjects.violation import Violation
+from tests.folding.test_kept_up import beside_of, bodies, subjects_of
 from tests.projections.showing import Given, given, local
 from tests.projections.test_ceasefire_status import OTHER, STATUS, TRUCE, declared, of_truce, truce, violation
-from tests.projections.test_kept_up import beside_of, bodies, subjects_of
 from tests.subjects.given import Event, about, amend, event, merge, minute, retract
 
 LONG = declared("2025-05-01", "2025-05-01", "2025-08-01", "declared")

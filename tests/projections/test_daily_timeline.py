@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from incidentlog.projections.shapes import Row
+from incidentlog.folding.shapes import Row
 from tests.projections.showing import Given, given
 from tests.subjects.given import Event, amend, day, event, id_of, merge, minute, retract, timeline
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from incidentlog.folding.shapes import Row
 from incidentlog.projections.escalation_index import FACTORS, weights
-from incidentlog.projections.shapes import Row
-from incidentlog.subjects.registry import EVENTS
+from incidentlog.subjects import EVENTS
 from tests.projections.showing import Given, given
 from tests.subjects.given import Event, day, event, merge, retract, source, timeline
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from incidentlog.folding.shapes import Row
 from incidentlog.projections.exchange_tally import returns_of
-from incidentlog.projections.shapes import Row
 from incidentlog.subjects.exchange import Exchange
 from tests.projections.showing import Given, given
 from tests.subjects.given import Event, day, event, merge, retract, subject_of, timeline

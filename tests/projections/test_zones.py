@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from incidentlog.projections.afresh import Afresh
-from incidentlog.projections.rows import Grouping
-from incidentlog.projections.shapes import PROJECTIONS, Row
-from incidentlog.subjects.values import start_instant
+from incidentlog.events.values import start_instant
+from incidentlog.folding.afresh import Afresh
+from incidentlog.folding.rows import Grouping
+from incidentlog.folding.shapes import Row
+from incidentlog.projections import PROJECTIONS
 from tests.projections.showing import RECORDED, when
 from tests.projections.test_ceasefire_status import TRUCE, declared, violation
 from tests.projections.test_exchange_tally import released

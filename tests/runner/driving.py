@@ -11,14 +11,15 @@ import orjson
 
 from incidentlog.api.moment import Moment
 from incidentlog.api.rows import answer_of, ask
-from incidentlog.projections.afresh import Afresh
-from incidentlog.projections.shapes import PROJECTIONS, Row
+from incidentlog.events.recorded import Recorded
+from incidentlog.folding.afresh import Afresh
+from incidentlog.folding.fold import RED
+from incidentlog.folding.shapes import Row
+from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Runner, Wakeup
 from incidentlog.store.append import Appended, append
 from incidentlog.store.connect import Access, Connection, Pool
 from incidentlog.store.read import read_after, read_head
-from incidentlog.subjects.fold import RED
-from incidentlog.subjects.recorded import Recorded
 from tests.commands import DOOR, strike
 
 KYIV = "Europe/Kyiv"

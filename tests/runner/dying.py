@@ -10,12 +10,12 @@ from typing import Any
 
 import uvloop
 
+from incidentlog.events.recorded import Recorded
+from incidentlog.folding.change import Change
 from incidentlog.logging import configure_logging
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import lane
 from incidentlog.runner.apart import serve_apart
-from incidentlog.subjects.change import Change
-from incidentlog.subjects.recorded import Recorded
 
 MANY = 40
 

@@ -27,15 +27,16 @@ from hypothesis.stateful import (
 
 from incidentlog.embedded import Server
 from incidentlog.errors import Problem
-from incidentlog.projections import steps as steps_module
-from incidentlog.projections.afresh import Afresh
-from incidentlog.projections.shapes import PROJECTIONS, Tally
+from incidentlog.folding import steps as steps_module
+from incidentlog.folding.afresh import Afresh
+from incidentlog.folding.fold import RED
+from incidentlog.folding.shapes import Tally
+from incidentlog.folding.subject import Subject
+from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Runner
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import runner as runner_module
 from incidentlog.store.derive import read_variant
-from incidentlog.subjects.fold import RED
-from incidentlog.subjects.subject import Subject
 from tests.api.serving import log_called
 from tests.runner.driving import DERIVED, KYIV, LOG, Log, caught_up, following, log_at
 from tests.subjects.given import Event, id_of

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from incidentlog.projections import steps as steps_module
+from incidentlog.folding import steps as steps_module
+from incidentlog.folding.change import Change
+from incidentlog.folding.shapes import FEW
 from incidentlog.projections import talks_ledger
-from incidentlog.projections.shapes import FEW
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner.replay import replay
 from incidentlog.store import read as read_module
 from incidentlog.store.connect import Access
 from incidentlog.store.read import read_batch
-from incidentlog.subjects.change import Change
 from tests.commands import about, retraction, strike
 from tests.runner.driving import Log, caught_up, check, following, log_at
 

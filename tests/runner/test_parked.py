@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from incidentlog.projections.afresh import Afresh
-from incidentlog.projections.shapes import PROJECTIONS, Document, Tally
+from incidentlog.folding.afresh import Afresh
+from incidentlog.folding.shapes import Document, Tally
+from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import runner as runner_module
 from incidentlog.store.builds import active_builds
 from incidentlog.store.connect import Access

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Rebuilder
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import rebuilder as rebuilder_module

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from incidentlog.projections.rows import Grouping
-from incidentlog.projections.shapes import PROJECTIONS, Tally
+from incidentlog.folding.rows import Grouping
+from incidentlog.folding.shapes import Tally
+from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import runner as runner_module
 from incidentlog.store import snapshots

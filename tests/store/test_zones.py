@@ -9,7 +9,7 @@ import pytest
 import incidentlog
 from incidentlog import zones
 from incidentlog.clock import SystemClock
-from incidentlog.importers import Door, Known
+from incidentlog.door import Door, Known
 from incidentlog.store.append import append
 from incidentlog.store.connect import Access, Connection
 from incidentlog.store.migrate import migrate

@@ -18,9 +18,9 @@ from aiohttp import web
 
 from incidentlog.api.app import MODULES
 from incidentlog.embedded import Server
-from incidentlog.projections import steps
-from incidentlog.projections.shapes import PROJECTIONS
-from incidentlog.subjects.values import TLP_LABELS, Tlp
+from incidentlog.events.values import TLP_LABELS, Tlp
+from incidentlog.folding import steps
+from incidentlog.projections import PROJECTIONS
 from tests.api.test_sse import Events, stream
 from tests.api.test_two_logs import ABOVE, HELD, PARTIES, SEEN, TRUCE, claim, struck
 from tests.live.following import Client, Held, client

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.projections import PROJECTIONS
 from incidentlog.store.builds import SUBJECTS, read_builds, rebuild
 from incidentlog.store.connect import Access
 from tests.api.serving import Answer, Served, serving

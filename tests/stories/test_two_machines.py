@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from incidentlog.projections.shapes import PROJECTIONS
+from incidentlog.projections import PROJECTIONS
 from incidentlog.store.connect import Access
 from tests.commands import about, strike
 from tests.stories.test_killed import HEADERS, Process, folder  # noqa: F401 - a fixture

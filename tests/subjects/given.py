@@ -9,11 +9,12 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import orjson
 
-from incidentlog.subjects.fold import Variants, fold_family
-from incidentlog.subjects.recorded import Recorded
-from incidentlog.subjects.registry import EVENTS, Registry
-from incidentlog.subjects.subject import Subject
-from incidentlog.subjects.values import tlp_level
+from incidentlog.events.recorded import Recorded
+from incidentlog.events.registry import Registry
+from incidentlog.events.values import tlp_level
+from incidentlog.folding.fold import Variants, fold_family
+from incidentlog.folding.subject import Subject
+from incidentlog.subjects import EVENTS
 
 KYIV = "Europe/Kyiv"
 START = datetime(2026, 1, 1, tzinfo=UTC)

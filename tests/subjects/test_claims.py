@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from incidentlog.events.values import Casualties, Estimate
 from incidentlog.subjects.strike import Strike
-from incidentlog.subjects.values import Casualties, Estimate
 from tests.subjects.given import Event, about, event, merge, source, subject_of, timeline
 
 STRIKE = "strike:x"

@@ -1,8 +1,8 @@
 from typing import Any
 
 from incidentlog.subjects.commitment import Commitment
+from tests.events.test_envelope import faults
 from tests.subjects.given import Event, day, event, subject_of, timeline
-from tests.subjects.test_envelope import faults
 
 C = "commitment:x"
 PROMISE = {"obligor": "RUS", "kind": "deadline", "text": "to withdraw", "due": "2025-03-01"}

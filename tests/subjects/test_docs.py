@@ -10,10 +10,10 @@ import orjson
 import pytest
 
 from incidentlog.errors import BadRequest
+from incidentlog.events.envelope import Envelope, model_of
+from incidentlog.events.record import Patch
 from incidentlog.store.filters import NAMES, parse_event_filter
-from incidentlog.subjects.envelope import Envelope, model_of
-from incidentlog.subjects.record import Patch
-from incidentlog.subjects.registry import EVENTS
+from incidentlog.subjects import EVENTS
 from tests.commands import DOOR
 
 DOCS = (Path(__file__).parents[2] / "docs/events.md").read_text("utf-8")

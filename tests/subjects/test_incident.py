@@ -1,6 +1,6 @@
+from incidentlog.events.values import Estimate
 from incidentlog.subjects.incident import Incident
 from incidentlog.subjects.strike import Strike
-from incidentlog.subjects.values import Estimate
 from tests.subjects.given import day, event, subject_of
 
 CLASH = {"kind": "clash", "casualties": {"killed": {"best": 2}}, "as_of": "2025-11-19"}

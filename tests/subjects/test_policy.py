@@ -5,8 +5,8 @@ from incidentlog.subjects.audit import AuditTrail
 from incidentlog.subjects.place import RegisteredPlace
 from incidentlog.subjects.policy import DEFAULTS, Policy
 from incidentlog.subjects.source import GradedSource
+from tests.events.test_envelope import faults
 from tests.subjects.given import Event, event, subject_of
-from tests.subjects.test_envelope import faults
 
 COMPLIANCE = "policy:compliance"
 

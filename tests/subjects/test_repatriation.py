@@ -1,6 +1,6 @@
 from incidentlog.subjects.repatriation import Children, Counted, Remains
+from tests.events.test_envelope import faults
 from tests.subjects.given import event, merge, subject_of, timeline
-from tests.subjects.test_envelope import faults
 
 R = "remains:x"
 

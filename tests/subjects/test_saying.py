@@ -1,5 +1,5 @@
-from incidentlog.subjects.registry import EVENTS
-from incidentlog.subjects.subject import Subject
+from incidentlog.folding.subject import Subject
+from incidentlog.subjects import EVENTS
 from tests.subjects.saying import TYPES
 
 

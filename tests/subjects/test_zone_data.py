@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from incidentlog.events.recorded import Recorded
+from incidentlog.folding.change import Families
+from incidentlog.folding.fold import fold_family
+from incidentlog.folding.subject import Subject
 from incidentlog.store.derive import read_variant, write_model
 from incidentlog.subjects.ceasefire import Ceasefire
-from incidentlog.subjects.change import Families
-from incidentlog.subjects.fold import fold_family
 from incidentlog.subjects.lifecycle import state
-from incidentlog.subjects.recorded import Recorded
 from incidentlog.subjects.strike import Strike
-from incidentlog.subjects.subject import Subject
 from incidentlog.zones import packaged, unknown
 from tests.subjects.given import KYIV, Event, amend, event, given, retract
 from tests.zone_data import FORMER, VANCOUVER, altered

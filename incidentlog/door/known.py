@@ -1,0 +1,153 @@
+"""What the door knows beside the rules: actor codes and places, the registered ones among them."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from iso3166 import countries_by_alpha2, countries_by_alpha3
+
+from incidentlog.events.envelope import PlaceRef, ResolvedPlace
+from incidentlog.folding.change import Change, seen_at
+from incidentlog.folding.fold import CLEAR
+from incidentlog.folding.subject import Subject
+from incidentlog.places import Overlay, Place, PlaceQuery, Resolution, Resolver, bundled
+from incidentlog.subjects.actor import RegisteredActor
+from incidentlog.subjects.place import RegisteredPlace
+
+ORGANISATIONS: Final = frozenset({"EUU", "UNO", "ICRC", "OSCE", "NATO", "IAEA"})
+"""Codes for who is no state (DOMAIN §3)."""
+
+
+REMEMBERED: Final = 65_536
+
+
+class Known:
+    """Codes and places in use; it learns from the log's own registry events."""
+
+    def __init__(self) -> None:
+        self._actors = _Claims()
+        self._places = _Claims()
+        self._registered: dict[str, RegisteredPlace] = {}
+        """By the stream."""
+        self._overlay = Overlay()
+        self.resolver = Resolver(bundled(), self._overlay)
+        self._resolved: dict[PlaceQuery, ResolvedPlace] = {}
+        self._revision = self._overlay.revision
+
+    def knows_actor(self, code: str) -> bool:
+        """Whether the code is a state's (ISO 3166-1 alpha-3), an organisation's or registered, or a part of one."""
+        root = code.partition(".")[0]
+        return knows_of_old(root) or root in self._actors or code in self._actors
+
+    def owner_of_actor(self, code: str) -> str | None:
+        """The stream on which a code was registered; None where it is free."""
+        return self._actors.owner(code)
+
+    def owner_of_place(self, slug: str) -> str | None:
+        """The stream on which a slug was registered; None where it is free."""
+        return self._places.owner(slug)
+
+    @staticmethod
+    def knows_country(code: str) -> bool:
+        """Whether the code is in ISO 3166-1 alpha-2; `XK` is used for Kosovo, as GeoNames does."""
+        return code in countries_by_alpha2 or code == "XK"
+
+    def resolve(self, place: PlaceRef, external_ids: Iterable[tuple[str, str]] = ()) -> ResolvedPlace:
+        """The place that is meant; raises PlaceError for an id that nobody knows, or lat and lon that are swapped."""
+        wanted = PlaceQuery(
+            place.name,
+            place.precision,
+            place.place_id,
+            place.country,
+            place.admin1,
+            place.lat,
+            place.lon,
+            tuple(external_ids),
+        )
+        if self._revision != self._overlay.revision or len(self._resolved) >= REMEMBERED:
+            self._resolved.clear()
+            self._revision = self._overlay.revision
+        known = self._resolved.get(wanted)
+        if known is None:
+            self.resolver.refuse_swapped(wanted)
+            known = self._resolved[wanted] = _resolved(self.resolver.resolve(wanted))
+        return known
+
+    def learn(self, changes: Iterable[Change]) -> None:
+        """Take in what registry events in the log now say."""
+        for change in changes:
+            self._learn(change.stream, seen_at(change.after, CLEAR), change.position)
+
+    def _learn(self, stream: str, subject: Subject | None, position: int) -> None:
+        """Take in one registry subject as of a position; others are none of its business.
+
+        A slug, and a code, belong to the stream that was the first to register them, for as long as it does: what
+        others say of them counts for nothing meanwhile.
+        """
+        match subject:
+            case RegisteredPlace(slug=slug):
+                self._registered[stream] = subject
+                for each in self._places.claim(stream, slug if subject.is_current else None, position):
+                    self._show_place(each)
+            case RegisteredActor(code=code):
+                self._actors.claim(stream, code if subject.is_current else None, position)
+
+    def _show_place(self, slug: str) -> None:
+        """Let a slug be what its owner says."""
+        owner = self._places.owner(slug)
+        place = None if owner is None else self._registered[owner]
+        if place is None or place.name is None or place.lat is None or place.lon is None:
+            self._overlay.discard(f"place:{slug}")
+            return
+        # Without its population: whoever registers a place claims it, and by it one name is taken before another.
+        self._overlay.add(
+            Place(f"place:{slug}", place.name, place.country, place.admin1, place.lat, place.lon), place.names
+        )
+
+
+def knows_of_old(code: str) -> bool:
+    """Whether a code is a state's or an organisation's, and so not to be registered."""
+    return code in countries_by_alpha3 or code in ORGANISATIONS
+
+
+class _Claims:
+    """Which stream names what, and whose a name is: the stream's that has named it for longest.
+
+    That goes by positions, so that the log may be told again from its beginning.
+    """
+
+    def __init__(self) -> None:
+        self._named: dict[str, str] = {}
+        self._since: dict[str, dict[str, int]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._since
+
+    def owner(self, name: str) -> str | None:
+        """The stream whose the name is."""
+        since = self._since.get(name)
+        return None if since is None else min(since, key=since.__getitem__)
+
+    def claim(self, stream: str, name: str | None, position: int) -> list[str]:
+        """From a position on a stream names this, and nothing else; answers the names of which something may be new."""
+        before = self._named.pop(stream, None)
+        if before is not None and before != name:
+            del self._since[before][stream]
+            if not self._since[before]:
+                del self._since[before]
+        if name is not None:
+            self._named[stream] = name
+            self._since.setdefault(name, {}).setdefault(stream, position)
+        return [each for each in dict.fromkeys((before, name)) if each is not None]
+
+
+def _resolved(found: Resolution) -> ResolvedPlace:
+    return ResolvedPlace(
+        name=found.name,
+        place_id=found.place_id,
+        country=found.country,
+        admin1=found.admin1,
+        lat=found.lat,
+        lon=found.lon,
+        precision=found.precision,
+        how=found.how,
+    )

@@ -1,0 +1,1 @@
+"""What an event is: its envelope and values, which types there are, and an event as the log holds it. Pure."""

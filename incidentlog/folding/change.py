@@ -1,0 +1,180 @@
+"""From events to changes: each event's family is folded again, and what differs is a Change."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from incidentlog.events.recorded import Recorded
+from incidentlog.folding.fold import (
+    Grown,
+    Variants,
+    comes_late,
+    fold_open,
+    grow,
+    is_record_event,
+    may_grow,
+    merged_streams,
+)
+from incidentlog.folding.subject import Absorbed, Subject
+
+
+def seen_at(variants: Mapping[int, Subject | Absorbed | None], level: int) -> Subject | None:
+    """What a reader cleared for `level` sees of a stream: the variant of the highest level it may see.
+
+    None when there is none, or when it is part of another there: by a merge, or of other documents.
+    """
+    highest, variant = -1, None
+    for own, there in variants.items():
+        if highest < own <= level:
+            highest, variant = own, there
+    # Asked of every event by every projection: `isinstance` of a model goes a long way round.
+    return None if variant is None or type(variant) is Absorbed else cast("Subject", variant)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one event changed about one stream's subject."""
+
+    position: int
+    event_id: UUID
+    recorded_at: datetime
+    stream: str
+    before: Variants
+    after: Variants
+    restates: bool | None
+    """Whether it changes the past: a correction does. None where that hangs on which events a reader sees."""
+    weight: int = 0
+    """About how many bytes the events take that the subject is made of."""
+
+    def restated(self, level: int) -> bool:
+        """Whether the past is another one for a reader of a marking: by a correction, or a late event (DOMAIN §5)."""
+        if self.restates is not None:
+            return self.restates
+        subject = seen_at(self.after, level)
+        return subject is not None and comes_late(subject.entries, self.event_id)
+
+    @property
+    def levels(self) -> list[int]:
+        """Every marking at which the subject was or is another one, lowest first."""
+        return sorted({*self.before, *self.after})
+
+    def below(self, level: int) -> "Change":
+        """The change as those see it who may see nothing marked `level` or higher."""
+        before, after = ({n: v for n, v in own.items() if n < level} for own in (self.before, self.after))
+        return replace(self, before=before, after=after)
+
+
+@dataclass(slots=True)
+class Family:
+    """The streams that merges connect, with all their events so far, in position order."""
+
+    streams: set[str]
+    events: list[Recorded] = field(default_factory=list)
+    variants: dict[str, Variants] | None = None
+    """The subjects they add up to; folded when first asked for."""
+    grown: Grown | None = None
+    weight: int = 0
+    """Of the events, in about bytes."""
+
+    def __post_init__(self) -> None:
+        self.weight = sum(e.weight for e in self.events)
+
+    def current(self, zone: str) -> dict[str, Variants]:
+        """The subjects that the events so far add up to."""
+        if self.variants is None:
+            self.variants, self.grown = fold_open(self.events, zone) if self.events else ({}, None)
+        return self.variants
+
+    def add(self, e: Recorded, zone: str) -> tuple[dict[str, Variants], dict[str, Variants], bool | None]:
+        """Take in one more event: the subjects before and after it, and whether it restates, as a Change says it."""
+        before = self.current(zone)
+        # Nearly every event comes last in its stream and in the world: the others need not be folded again.
+        grown = grow(self.grown, e, zone) if self.grown is not None or not self.events else None
+        self.events.append(e)
+        self.weight += e.weight
+        if grown is None:
+            self.variants, self.grown = fold_open(self.events, zone)
+            return before, self.variants, True if is_record_event(e.type) else None
+        self.variants, self.grown = {e.stream: {grown.level: grown.subject.complete()}}, grown
+        return before, self.variants, is_record_event(e.type)
+
+
+class Families:
+    """The families that batches touch: by stream, several streams sharing one. Kept from batch to batch."""
+
+    def __init__(
+        self, histories: Mapping[str, Sequence[Recorded]] | None = None, links: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """As if `take` had been called with these."""
+        self._of: OrderedDict[str, Family] = OrderedDict()
+        self._weight = 0
+        self.take(histories or {}, links)
+
+    def __contains__(self, stream: str) -> bool:
+        return stream in self._of
+
+    def take(self, histories: Mapping[str, Sequence[Recorded]], links: Sequence[tuple[str, str]]) -> None:
+        """Take in whole families: each stream's events before the batch, and the merges that named them so far."""
+        for stream, events in histories.items():
+            self._of[stream] = family = Family({stream}, list(events))
+            self._weight += family.weight
+        for survivor, absorbed in links:
+            self._join(survivor, absorbed)
+
+    def changes(self, batch: Sequence[Recorded], zone: str) -> Iterator[Change]:
+        """What each event of the batch changes, in position order."""
+        for e in batch:
+            for absorbed in merged_streams(e):
+                self._join(e.stream, absorbed, zone)
+            family = self._family(e.stream)
+            before, after, restates = family.add(e, zone)
+            self._weight += e.weight
+            for stream in sorted({*before, *after}) if len(after) > 1 else after:
+                old, new = before.get(stream, {}), after.get(stream, {})
+                if stream == e.stream or old != new:
+                    yield Change(e.position, e.event_id, e.recorded_at, stream, old, new, restates, family.weight)
+
+    def work(self, e: Recorded, waiting: int) -> int:
+        """How many events are folded to take in one more, as far as can be told before: its family's, or it alone.
+
+        `waiting` of its stream are to be taken in before it.
+        """
+        family = self._of.get(e.stream)
+        known = 0 if family is None else len(family.events)
+        grows = known == 0 or (family is not None and family.grown is not None)
+        return 1 if grows and may_grow(e.type) else known + waiting + 1
+
+    def forget(self, *, touched: Iterable[str], keep: int, weight: int) -> Sequence[str]:
+        """Forget those that were not touched for longest, until at most `keep` streams of a weight are known.
+
+        The last one is kept, whatever it weighs. Answers those that were forgotten.
+        """
+        forgotten: list[str] = []
+        for stream in touched:
+            if stream in self._of:
+                self._of.move_to_end(stream)
+        while len(self._of) > keep or (self._weight > weight and len(self._of) > 1):
+            stream, family = self._of.popitem(last=False)
+            for other in family.streams - {stream}:  # a family is known whole or not at all
+                del self._of[other]
+            self._weight -= family.weight
+            forgotten += family.streams
+        return forgotten
+
+    def _join(self, one: str, other: str, zone: str | None = None) -> None:
+        a, b = self._family(one), self._family(other)
+        if a is b:
+            return
+        joined = Family(a.streams | b.streams, sorted((*a.events, *b.events), key=lambda e: e.position))
+        if zone is not None:  # before the merge they were what each was by itself
+            joined.variants = {**a.current(zone), **b.current(zone)}
+        self._of.update(dict.fromkeys(joined.streams, joined))
+
+    def _family(self, stream: str) -> Family:
+        family = self._of.get(stream)
+        if family is None:
+            family = self._of[stream] = Family({stream})
+        return family

@@ -1,0 +1,65 @@
+"""An event as readers are shown it."""
+
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from incidentlog.events.recorded import Recorded, reading_by
+from incidentlog.events.values import TLP_LABELS, Occurred
+from incidentlog.folding.local_days import days_of
+from incidentlog.folding.whereabouts import shown_place
+
+LOCAL: Final = ("date_start", "date_end", "start", "end")
+
+
+def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
+    """An event as it is shown: what the client sent, where the server put it, and whether it counts.
+
+    Of one whose body was erased, what the server added is left. `zone` is the log's, in whose days it is counted.
+    """
+    sent = e.body_as_sent
+    place = sent.get("place")
+    resolved = {} if e.place is None else {k: v for k, v in shown_place(e.place).items() if v is not None}
+    if e.place is not None and (place is not None or e.body is None):
+        place = {**(place or {"name": e.place.name}), "resolved": resolved}
+    # An amendment's own place is what it puts in another's.
+    patched = resolved if place is None and e.place is not None else None
+    return {
+        "id": e.event_id,
+        "position": e.position,
+        "stream": e.stream,
+        "stream_version": e.stream_version,
+        "type": e.type,
+        "schema_version": e.schema_version,
+        "occurred": e.raw["occurred"],
+        "local": _local(e, zone),
+        "reported_at": sent.get("reported_at"),
+        "recorded_at": e.recorded_at,
+        "recorded_by": e.recorded_by,
+        "place": place,
+        "actors": sent.get("actors", []),
+        "sources": sent.get("sources", []),
+        "verification": sent.get("verification", "unverified") if e.body is not None else None,
+        "tlp": TLP_LABELS[e.tlp],
+        "data": sent.get("data"),
+        "links": sent.get("links", []),
+        "external_ids": sent.get("external_ids", []),
+        "notes": sent.get("notes"),
+        "status": status if e.body is not None else "erased",
+        "patched_place": patched,
+    }
+
+
+def _local(e: Recorded, zone: str) -> dict[str, str | None]:
+    """When it was in the log's zone: its first and last day there, and of times the times, with their offset.
+
+    All null where that is unknown, or today's rules do not take what was once recorded.
+    """
+    try:
+        occurred = Occurred.model_validate(e.raw["occurred"], context=reading_by(e.zone_data))
+    except ValidationError:
+        return dict.fromkeys(LOCAL)
+    times = occurred.times(zone)
+    dates = occurred.dates(zone) if times is None else days_of(occurred, zone)
+    told = (*(dates or (None, None)), *(times or (None, None)))
+    return {name: when and when.isoformat() for name, when in zip(LOCAL, told, strict=True)}

@@ -1,0 +1,160 @@
+"""How groups and bodies become the rows that readers see: the same for REST, live and folding afresh."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from incidentlog.events.values import Model
+from incidentlog.folding.shapes import Cell, Document, Key, Known, Policies, Row, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The totals of one group: its key, the sums in the order of the tally's measures, the last booking's mark."""
+
+    key: Key
+    sums: Sequence[int]
+    position: int
+    restated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A document's body as it stands, with the position and mark of the change that made it."""
+
+    key: str
+    body: Model
+    position: int
+    restated: bool
+    left_out: int = 0
+    """How many subjects were too many for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How a tally is asked: grouped by which dimensions, narrowed to which values."""
+
+    by: tuple[str, ...]
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each dimension named, the values to keep."""
+    since: str | None = None
+    until: str | None = None
+    """Days, inclusive and exclusive, of the dimension `day`."""
+
+
+ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
+"""The instant at which everything counts: details are read so, since each says from when it counts."""
+
+
+def document_grouping(document: Document[Any], keys: Iterable[str] | None = None) -> Grouping:
+    """How a document asks its tally: for all documents, or under some values of the tally's first dimension."""
+    assert document.tally is not None  # noqa: S101 - asked of documents with a tally
+    first = document.tally.dimensions[0]
+    return Grouping((first, *document.tally_by), {} if keys is None else {first: tuple(keys)})
+
+
+def detail_grouping(details: type[Tally], keys: Iterable[str]) -> Grouping:
+    """How details are asked: line by line, under some values of their first dimension."""
+    return Grouping(details.dimensions, {details.dimensions[0]: tuple(sorted(keys))})
+
+
+Names = Mapping[tuple[str, str], str]
+"""What values are called: `{(dimension, value): name}`."""
+
+
+def row_key(key: Key) -> str:
+    """A group's values joined by `|`; null is empty."""
+    return "|".join(value or "" for value in key)
+
+
+def tally_rows(tally: Tally, by: tuple[str, ...], groups: Iterable[Group], names: Names) -> dict[str, Row]:
+    """The rows of a tally, by key, in order; a group that has come to nothing has none."""
+    rows: dict[str, Row] = {}
+    for group in sorted(groups, key=lambda g: row_key(g.key)):
+        if not any(group.sums):
+            continue
+        key = dict(zip(by, group.key, strict=True))
+        called = [names[d, v] for d, v in key.items() if v is not None and (d, v) in names]
+        shown = tally.row(key, dict(zip(tally.measures, group.sums, strict=True)))
+        rows[row_key(group.key)] = {
+            **key,
+            **({"name": called[0]} if called else {}),
+            **shown,
+            "position": group.position,
+            "restated": group.restated,
+        }
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What was read beside the bodies of documents, as of the same position: groups by their first dimension."""
+
+    cells: Mapping[str, Sequence[Group]] = field(default_factory=dict)
+    """Of the documents' tally, at least those of `Document.tally_keys`."""
+    details: Mapping[str, Sequence[Group]] = field(default_factory=dict)
+    """Of their details, at least those of `Document.detail_keys`."""
+    policies: Mapping[str, Stored] = field(default_factory=dict)
+    """The policies that were ever changed, of those that the documents hang on."""
+
+    def cells_of(self, document: Document[Any], doc: Stored) -> list[Group]:
+        """The groups of the tally that are a document's."""
+        return [group for key in document.tally_keys(doc.key, doc.body) for group in self.cells.get(key, ())]
+
+    def detail_keys(self, document: Document[Any], doc: Stored, at: datetime) -> Sequence[str]:
+        """The details that a document's row needs."""
+        return document.detail_keys(doc.body, at, self._known(document, self.cells_of(document, doc)))
+
+    def known(self, document: Document[Any], doc: Stored, at: datetime) -> tuple[Known, int, bool]:
+        """What is known beside a document's body; and the last change of it all, its position and mark."""
+        cells = self.cells_of(document, doc)
+        known = self._known(document, cells)
+        details: list[Group] = []
+        if document.details is not None:
+            keys = document.detail_keys(doc.body, at, known)
+            details = [group for key in keys for group in self.details.get(key, ())]
+            known = replace(known, details=_cells(document.details, document.details.dimensions, details))
+        parts: list[Group | Stored] = [doc, *cells, *details, *self.policies.values()]
+        last = max(parts, key=lambda part: part.position)  # the first of several: the body says more than its cells
+        return known, last.position, last.restated
+
+    def _known(self, document: Document[Any], cells: Sequence[Group]) -> Known:
+        policies: Policies = {}
+        if document.thresholds is not None:
+            policies = document.thresholds().in_force({name: s.body for name, s in self.policies.items()})
+        if document.tally is None:
+            return Known(policies=policies)
+        return Known(cells=_cells(document.tally, document_grouping(document).by, cells), policies=policies)
+
+
+def document_rows(document: Document[Any], stored: Iterable[Stored], beside: Beside, at: datetime) -> dict[str, Row]:
+    """The rows of documents at an instant, by key, in order, and the rows that are about all of them.
+
+    A reader of one key takes only that row: a summary is about all rows and needs them all.
+    """
+    rows: dict[str, Row] = {}
+    for doc in sorted(stored, key=lambda d: d.key):
+        known, position, restated = beside.known(document, doc, at)
+        row, upcoming = document.evaluate(doc.body, at, known)
+        rows[doc.key] = {**row, "next_transition_at": upcoming, "position": position, "restated": restated}
+        if doc.left_out:
+            rows[doc.key]["incomplete"] = doc.left_out
+    return {**rows, **document.summary(rows)}
+
+
+def _cells(tally: type[Tally], by: Sequence[str], groups: Iterable[Group]) -> list[Cell]:
+    return [
+        Cell(dict(zip(by, group.key, strict=True)), dict(zip(tally.measures, group.sums, strict=True)))
+        for group in groups
+    ]
+
+
+def by_document(groups: Iterable[Group]) -> dict[str, list[Group]]:
+    """Groups by the value of their first dimension."""
+    found: dict[str, list[Group]] = defaultdict(list)
+    for group in groups:
+        if group.key[0] is not None and any(group.sums):
+            found[group.key[0]].append(group)
+    return found

@@ -1,0 +1,54 @@
+"""Where something was, as far as that is known: the place, its region and its country, and what they are called."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from incidentlog.events.envelope import ResolvedPlace
+from incidentlog.folding.domains import named
+from incidentlog.places import admin1_name, region_key
+
+WHERE: Final = ("place", "admin1", "country")
+"""The dimensions."""
+FINE: Final = frozenset({"exact", "settlement"})
+"""Precisions that name a settlement; what is coarser goes to its region only."""
+
+
+@lru_cache(maxsize=10_000)  # several tallies ask for the place of every event, and there are few places
+def whereabouts(place: ResolvedPlace | None) -> Mapping[str, str | None]:
+    """The dimensions of a place.
+
+    A place is `geonames:<id>`, `place:<slug>` or, where the name is not or not uniquely known, `name:<name>`; a region
+    is the country and GeoNames' code, as GeoNames writes it (`UA.17`; not ISO 3166-2, whose numbers differ).
+    """
+    if place is None:
+        return dict.fromkeys(WHERE)
+    region = region_key(place.country, place.admin1)
+    if region is None and place.precision == "admin1":
+        region = named(place.name)
+    settlement = place_key(place) if place.precision in FINE else None
+    return {"place": settlement, "admin1": region, "country": place.country}
+
+
+@lru_cache(maxsize=10_000)
+def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
+    """What the place and its region are called, as a tally names its values."""
+    if place is None:
+        return {}
+    where = whereabouts(place)
+    region = admin1_name(place.country, place.admin1)
+    if where["admin1"] == named(place.name):
+        region = place.name
+    # A value has a name from its first event on, or never: else an old answer would change when one comes.
+    called = {"place": place.name, "admin1": region}
+    return {(d, v): name for d, name in called.items() if name is not None and (v := where[d]) is not None}
+
+
+def shown_place(place: ResolvedPlace) -> dict[str, Any]:
+    """A place as readers see it: its region in the one form, by which it can be asked for, and not as it is kept."""
+    return {**place.model_dump(mode="json"), "admin1": region_key(place.country, place.admin1)}
+
+
+def place_key(place: ResolvedPlace) -> str:
+    """By what a place is told from others: its id or, where the name is not or not uniquely known, the name."""
+    return place.place_id or named(place.name)

@@ -1,0 +1,1 @@
+"""The parts of a running service, and how they start and stop."""

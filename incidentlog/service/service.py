@@ -1,0 +1,320 @@
+"""The service: its parts, how they start and how they stop."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.resources import files
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+import structlog
+
+from incidentlog.audit.access import AccessLog
+from incidentlog.audit.erase import Eraser
+from incidentlog.audit.notary import Notary
+from incidentlog.audit.state import Folder
+from incidentlog.audit.tree import Tree
+from incidentlog.audit.witness import Witness
+from incidentlog.clock import Clock, SystemClock
+from incidentlog.config import Settings
+from incidentlog.door import Door, Known
+from incidentlog.embedded import Server
+from incidentlog.events.registry import ALWAYS_CLEAR
+from incidentlog.folding.change import Families
+from incidentlog.folding.encoding import encode_event
+from incidentlog.live import Hub
+from incidentlog.runner import Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
+from incidentlog.service.ahead import Ahead
+from incidentlog.service.hosts import Hosts
+from incidentlog.service.keys import Keys
+from incidentlog.service.nodes import Nodes
+from incidentlog.shares import Shares
+from incidentlog.store.append import Appended, Duplicate, read_secret
+from incidentlog.store.builds import (
+    SUBJECTS,
+    active_builds,
+    built,
+    forget_builds,
+    ignorant_builds,
+    read_builds,
+    rebuild,
+)
+from incidentlog.store.connect import Access, Connection, Pool
+from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
+from incidentlog.store.writer import Writer
+
+GC_THRESHOLD: Final = 50_000
+"""The default collects so often that it doubles what validating an event costs."""
+FILES: Final = 4
+KEY_FILES: Final = 2
+"""How many of them by one key."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Service:
+    """What the routes work with."""
+
+    access: Access
+    pool: Pool
+    log: LogIdentity
+    clock: Clock
+    known: Known
+    door: Door
+    secret: bytes = field(repr=False)
+    """What ids are derived under that stand for an `Idempotency-Key`."""
+    writer: Writer
+    runner: Runner | RunnerApart
+    grown: Wakeup
+    hosts: Hosts
+    keys: Keys
+    hub: Hub
+    nodes: Nodes
+    eraser: Eraser
+    accesses: AccessLog
+    notary: Notary
+    ahead: Ahead
+    tree: Tree
+    lag_seconds: float
+    still_seconds: float
+    """For how long an event may wait, and the projections stand still, while the service is ready."""
+    files: Shares
+    """How many files may be taken in at once: each may take a gigabyte until it is appended."""
+    folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """How many requests may fold at once what was reported: each takes a core."""
+    histories: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """How many pages of histories may be written at once: each takes some twenty megabytes."""
+    keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """How many requests may at once open or end a session, or revoke a key: each takes a connection of its own."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the service stops."""
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[Connection]:
+        """A connection of the role that keeps what is kept for a limited time; one at a time, whoever asks."""
+        async with self.keeping:
+            connection = await self.access.connect("eraser")
+            try:
+                yield connection
+            finally:
+                connection.terminate()
+
+    async def unless_it_stops(self, waiting: Coroutine[Any, Any, bool]) -> bool:
+        """What a wait comes to; False once the service stops: a wait for what may never come holds up no stop."""
+        tasks = asyncio.ensure_future(waiting), asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return tasks[0].done() and tasks[0].result()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+@asynccontextmanager
+async def running(
+    access: Access,
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    runner_apart: bool = False,
+    folder: Folder | None = None,
+) -> AsyncIterator[Service]:
+    """A service on a migrated log, with its writer, runner, hub and notary at work; a part that fails ends it.
+
+    `runner_apart` gives the runner a process of its own, as `serve` does. `folder` is where the notary keeps what must
+    not be in the database; without one nothing is sealed.
+    """
+    clock = clock or SystemClock()
+    pool = await access.pool("reader")
+    identity = await read_log(pool)
+    known = Known()
+    await _learn(pool, known, identity)
+    grown = Wakeup()
+    learn = partial(_learn, pool, known, identity)
+    runner, rebuilder = _apart(access, pool, grown, learn, settings) if runner_apart else _within(access, grown, known)
+    runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
+    keys = Keys(pool, clock, open_read=settings.open_read)
+
+    hub = Hub(
+        pool,
+        identity,
+        runner,
+        clock,
+        origins=settings.origins,
+        encode_event=partial(encode_event, zone=identity.zone),
+        authenticate=keys.follower,
+        changed=keys.changed.ticket,
+    )
+    door = Door(known, clock, identity.calendar, log=identity.id)
+    secret = await _secret(access)
+
+    async def rebuild() -> None:
+        await _build_anew(access, pool)
+
+    async def refresh() -> None:
+        service.log = await read_log(pool)
+        await hub.look()
+
+    nodes = Nodes(
+        access, pool, runner, grown,
+        checkpoint=partial(_checkpoint, pool), learn=learn, switched=refresh,
+        notify=settings.notify and access.has_sessions,
+    )  # fmt: skip
+    writer = Writer(access, grown=nodes.appended, seconds=settings.append_seconds)
+    eraser = Eraser(access, rebuild, refresh, partial(_forget_ignorant, access, pool))
+
+    async def append_digest(event_id: UUID, event: dict[str, Any]) -> bool:
+        outcome = await writer.append(
+            door.read(orjson.dumps(event), recorded_by="access-log", default_id=event_id).command
+        )
+        if not (there := isinstance(outcome, Appended | Duplicate)):
+            log.error("access_digest_refused", day=event["data"]["day"], outcome=repr(outcome))
+        return there
+
+    accesses = AccessLog(access, identity, clock, append_digest, keep_days=settings.access_days)
+    witnesses = [Witness.parse(text) for text in settings.witnesses]
+    notary = Notary(access, folder, clock, key=settings.log_key, witnesses=witnesses)
+    ahead = Ahead(pool)
+    await notary.begin()  # before anything is appended to a log that is not the one it was
+    service = Service(
+        access=access,
+        pool=pool,
+        log=identity,
+        clock=clock,
+        known=known,
+        door=door,
+        secret=secret,
+        writer=writer,
+        runner=runner,
+        grown=grown,
+        hosts=Hosts.of(settings.host, settings.hosts),
+        keys=keys,
+        hub=hub,
+        nodes=nodes,
+        eraser=eraser,
+        accesses=accesses,
+        notary=notary,
+        ahead=ahead,
+        tree=Tree(pool, identity.fork),
+        lag_seconds=settings.lag_seconds,
+        still_seconds=settings.still_seconds,
+        files=Shares("files on their way in", FILES, each=KEY_FILES),
+    )
+    try:
+        async with asyncio.TaskGroup() as parts:
+            tasks = [
+                parts.create_task(part.run())
+                for part in (writer, runner, rebuilder, keys, hub, eraser, accesses, notary, nodes, ahead)
+            ]
+            try:
+                yield service
+            finally:
+                for task in tasks:
+                    task.cancel()
+    finally:
+        try:
+            async with asyncio.timeout(10):  # close() can wait for ever for a connection that is in use
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+async def _secret(access: Access) -> bytes:
+    connection = await access.connect("appender")
+    try:
+        return await read_secret(connection)
+    finally:
+        connection.terminate()
+
+
+def _within(access: Access, grown: Wakeup, known: Known) -> tuple[Runner | RunnerApart, Rebuilder | RebuilderApart]:
+    return Runner(access, grown, known.learn), Rebuilder(access)
+
+
+def _apart(
+    access: Access, pool: Pool, grown: Wakeup, learn: Callable[[], Awaitable[None]], settings: Settings
+) -> tuple[Runner | RunnerApart, Rebuilder | RebuilderApart]:
+    level = settings.log_level
+    return RunnerApart(access, grown, learn, log_level=level), RebuilderApart(access, pool, log_level=level)
+
+
+async def _checkpoint(pool: Pool) -> int:
+    """How far an earlier runner got with what this code derives; 0 where it has to begin again."""
+    builds = await active_builds(pool)
+    return min((b.position for b in builds.values() if b.wanted), default=0) if built(builds) else 0
+
+
+async def _build_anew(access: Access, pool: Pool) -> None:
+    """Build everything beside what answers, and switch; builds that know of the last erasure go on where they are."""
+    connection = await access.connect("runner")
+    try:
+        begun = {b.build for b in await rebuild(connection, [SUBJECTS])}
+    finally:
+        await connection.close()
+    # Another process may build them: there is nothing to wait for but what the database says.
+    while any(b.build in begun and b.state == "building" for b in await read_builds(pool)):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+
+async def _forget_ignorant(access: Access, pool: Pool, seen: set[int]) -> set[int]:
+    """Delete what was switched from and may hold what was erased, if it was there to be `seen` before; answers what is.
+
+    Not at once: somebody may still be reading it.
+    """
+    found = await ignorant_builds(pool, "retired")
+    if seen & found:
+        connection = await access.connect("runner")
+        try:
+            await forget_builds(connection, seen & found)
+        finally:
+            await connection.close()
+    return found
+
+
+async def _learn(pool: Pool, known: Known, identity: LogIdentity) -> None:
+    """Take in the actors and places that the log registered so far; there are few."""
+    for change in Families({}).changes(await read_categories(pool, ALWAYS_CLEAR), identity.zone):
+        known.learn([change])
+
+
+def access_of(settings: Settings, server: Server | None) -> Access:
+    """How to reach the log: on the embedded server, with its roles, or on one of the user's with one login."""
+    if server is None:
+        assert settings.dsn is not None  # noqa: S101 - without a DSN there is an embedded server
+        return Access(
+            admin=settings.dsn,
+            schema=settings.schema_name,
+            pooled=settings.pooler == "transaction",
+            direct=settings.direct_dsn,
+        )
+    return Access(
+        admin=server.dsn(),
+        schema=settings.schema_name,
+        secret=server.password,
+        login=lambda user, password: server.dsn(user=user, password=password),
+    )
+
+
+def spare_the_collector() -> None:
+    """Let the garbage collector pass over all there is at the start, and look less often: it held answers up 80 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
+
+
+async def load_timeline(service: Service) -> int:
+    """Append the bundled timeline to an empty log; answers how many events that were."""
+    if (await read_head(service.pool)).position:
+        return 0
+    lines = files("incidentlog").joinpath("demo/timeline.ndjson").read_bytes().splitlines()
+    candidates = [service.door.read(line, recorded_by="demo") for line in lines]
+    faults = await service.door.admit(service.pool, candidates)
+    assert not faults, faults  # noqa: S101 - the bundled timeline keeps the rules
+    await service.writer.append_atomic([c.command for c in candidates])
+    await service.runner.reached(len(lines), 30)
+    return len(lines)

@@ -1,0 +1,100 @@
+"""Event by event a stream grows into just what folding all of it at one go gives."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from incidentlog.events.recorded import Recorded
+from incidentlog.folding.change import Families
+from incidentlog.folding.fold import fold_family, grow
+from tests.folding.test_kept_up import logs
+from tests.projections.showing import Given
+from tests.subjects.given import KYIV, Event, about, amend, event, given, merge, remark, retract
+
+
+@settings(max_examples=200)
+@for_all(log=logs(), marks=st.lists(st.sampled_from([0, 0, 0, 0, 2]), min_size=12, max_size=12))
+def test_what_grows_event_by_event_is_what_is_folded_at_one_go(log: Given, marks: list[int]):
+    events = [replace(e, tlp=mark) for e, mark in zip(log.log, marks, strict=False)]
+    families, seen = Families(), dict[str, object]()
+    for n, e in enumerate(events, start=1):
+        for change in families.changes([e], KYIV):
+            seen[change.stream] = change.after
+        assert seen.items() <= folded(events[:n]).items()
+
+
+def folded(events: list[Recorded]) -> dict[str, object]:
+    categories: dict[str, list[Recorded]] = {}
+    for e in events:  # merges are within a category
+        categories.setdefault(e.category, []).append(e)
+    return {s: v for own in categories.values() for s, v in fold_family(own, KYIV).items()}
+
+
+@settings(max_examples=50)
+@for_all(log=logs())
+def test_what_is_forgotten_between_batches_is_read_again_and_gives_the_same(log: Given):
+    kept, forgetful = Families(), Families()
+    for n, e in enumerate(log.log):
+        if e.stream not in forgetful:
+            category = [o for o in log.log[:n] if o.category == e.category]
+            histories = {s: [o for o in category if o.stream == s] for s in {o.stream for o in category} | {e.stream}}
+            merged = [(o.stream, s) for o in category for s in histories if o.type == "record.merged" and s != o.stream]
+            forgetful.take(histories, merged)
+        assert list(forgetful.changes([e], KYIV)) == list(kept.changes([e], KYIV))
+        forgetful.forget(touched=[], keep=0, weight=0)
+        assert e.stream not in forgetful
+
+
+def test_a_stream_that_a_retracted_merge_named_before_it_began_does_not_grow_into_the_survivor():
+    """The door refuses such a merge; the fold has to be right whatever is in the log."""
+    events = given(
+        strike("a"),
+        merge("strike:a", "strike:c", name="merge"),
+        retract("merge"),
+        strike("a"),
+        strike("c"),
+        strike("a"),
+    )
+    families, seen = Families(), dict[str, object]()
+    for e in events:
+        seen |= {change.stream: change.after for change in families.changes([e], KYIV)}
+    assert seen == folded(events)
+
+
+def strike(name: str) -> Event:
+    return event("strike.reported", f"strike:{name}", means=["drone"], target_class="energy")
+
+
+def test_an_event_that_comes_late_or_speaks_of_a_record_is_not_simply_added():
+    """Else the test above would show nothing: both ways must be taken."""
+    ways = {"grown": 0, "folded": 0}
+
+    @settings(max_examples=100, database=None, derandomize=True)
+    @for_all(log=logs())
+    def count(log: Given) -> None:
+        grown = None
+        for e in log.log:
+            grown = grow(grown if grown is not None and grown.subject.stream == e.stream else None, e, KYIV)
+            ways["folded" if grown is None else "grown"] += 1
+
+    count()
+    assert min(ways.values()) > 20
+
+
+@pytest.mark.parametrize(
+    "said", [retract("later"), amend("later", {"data": {"target_class": "port"}}), remark("later", "RED"),
+             about("record.corroborated", "later"), about("record.disputed", "later")],
+)  # fmt: skip
+def test_what_was_said_of_an_event_before_it_came_counts_when_it_comes(said: Event):
+    """The door refuses that, too."""
+    named = [
+        event("strike.reported", "strike:a", n, means=["drone"], target_class="energy") for n in ("first", "later")
+    ]
+    events = given(named[0], {**said, "stream": "strike:a"}, named[1])
+    families, seen = Families(), dict[str, object]()
+    for e in events:
+        seen |= {change.stream: change.after for change in families.changes([e], KYIV)}
+    assert seen == folded(events)

@@ -1,0 +1,166 @@
+"""Every projection, over histories of every kind: kept up change by change it shows what folding at one go shows (P4).
+
+The histories are retracted, reinstated, amended and merged. Nothing in them may make a fold fail.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from incidentlog.folding.afresh import group_bookings
+from incidentlog.folding.change import seen_at
+from incidentlog.folding.fold import RED, fold_family
+from incidentlog.folding.rows import (
+    Beside,
+    Group,
+    Grouping,
+    Stored,
+    by_document,
+    detail_grouping,
+    document_grouping,
+    document_rows,
+    tally_rows,
+)
+from incidentlog.folding.shapes import Booking, Document, Row, Tally
+from incidentlog.folding.subject import Subject
+from incidentlog.projections import PROJECTIONS
+from incidentlog.projections.policies import Policies
+from tests.projections.showing import KYIV, Given, given, local
+from tests.subjects.given import Event, id_of, merge, retract, timeline
+from tests.subjects.saying import DATES, EVENTS, PATCHES
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> Given:
+    events: list[Event] = []
+    for n in range(draw(st.integers(1, 12))):
+        what, said = draw(st.integers(0, 9)) if events else 9, draw(EVENTS)
+        target = draw(st.integers(0, max(0, n - 1)))
+        if what == 0:
+            said = retract(f"e{target}")
+        elif what == 1:
+            category = said["stream"].partition(":")[0]
+            said = merge(f"{category}:a", f"{category}:b")
+        elif what == 2:
+            patch = draw(PATCHES)
+            said = {
+                "type": "record.amended",
+                "data": {"target": id_of(f"e{target}"), "patch": patch, "reason": "wrong"},
+            }
+        events.append({**said, "id": id_of(f"e{n}")})
+    return given(*events)
+
+
+def subjects_of(log: Given) -> list[Subject]:
+    """Every subject as it stands, by its stream."""
+    families: dict[str, list[Any]] = {}
+    for row in log.log:  # merges are within a category
+        families.setdefault(row.stream.partition(":")[0], []).append(row)
+    variants = {s: v for events in families.values() for s, v in fold_family(events, KYIV).items()}
+    found = (seen_at(variants[stream], RED) for stream in sorted(variants))
+    return [s for s in found if s is not None]
+
+
+def groups_of(tally: Tally, subjects: Sequence[Subject], at: str, grouping: Grouping) -> list[Group]:
+    lines = [
+        Booking(
+            0, 0, s.stream, c.at, tuple(c.dimensions[d] for d in tally.dimensions),
+            tuple(c.measures.get(m, 0) for m in tally.measures), restated=False,
+        )
+        for s in subjects
+        for c in tally.contributions(s)
+    ]  # fmt: skip
+    return group_bookings(tally, lines, local(at), grouping, RED)
+
+
+def folded(name: str, subjects: Sequence[Subject], at: str, names: dict[tuple[str, str], str]) -> dict[str, Row]:
+    """The rows, from the subjects alone."""
+    projection = PROJECTIONS[name]
+    if isinstance(projection, Tally):
+        grouping = Grouping(projection.group_by)
+        return tally_rows(projection, grouping.by, groups_of(projection, subjects, at, grouping), names)
+    stored = bodies(projection, subjects)
+    return document_rows(projection, stored, beside_of(projection, stored, subjects, at), local(at))
+
+
+def beside_of(document: Document[Any], stored: Sequence[Stored], subjects: Sequence[Subject], at: str) -> Beside:
+    policies = {s.key: s for s in bodies(Policies(), subjects) if s.key in document.policies}
+    beside = Beside(policies=policies)
+    if document.tally is not None:
+        beside = replace(
+            beside, cells=by_document(groups_of(document.tally(), subjects, at, document_grouping(document)))
+        )
+    if document.details is not None:
+        keys = {key for doc in stored for key in beside.detail_keys(document, doc, local(at))}
+        asked = detail_grouping(document.details, keys)
+        beside = replace(beside, details=by_document(groups_of(document.details(), subjects, at, asked)))
+    return beside
+
+
+def bodies(document: Document[Any], subjects: Sequence[Subject]) -> list[Stored]:
+    keys = {key for s in subjects for key in document.keys(s)}
+    made = {key: document.fold(key, [s for s in subjects if key in document.keys(s)]) for key in sorted(keys)}
+    return [Stored(key, body, 0, restated=False) for key, body in made.items() if body is not None]
+
+
+def unmarked(rows: dict[str, Row]) -> dict[str, Row]:
+    return {
+        key: {name: value for name, value in row.items() if name not in {"position", "restated", "name"}}
+        for key, row in rows.items()
+    }
+
+
+@pytest.mark.parametrize("name", PROJECTIONS)
+@for_all(log=logs(), at=DATES)
+def test_kept_up_it_shows_what_folding_at_one_go_shows(name: str, log: Given, at: str):
+    subjects = subjects_of(log)
+    for instant in (at, "2028-01-01"):
+        shown = log.shows(name, instant)
+        assert unmarked(shown) == unmarked(folded(name, subjects, instant, {}))
+        assert orjson.dumps(shown)
+
+
+DOCUMENTS = [name for name, p in PROJECTIONS.items() if isinstance(p, Document)]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@for_all(log=logs(), at=DATES)
+def test_no_row_changes_by_itself_before_its_next_transition_and_it_does_then(name: str, log: Given, at: str):
+    document: Document[Any] = PROJECTIONS[name]  # type: ignore[assignment]
+    for stored in bodies(document, subjects_of(log)):
+        body, now = stored.body, local(at)
+        known = beside_of(document, [stored], subjects_of(log), at).known(document, stored, now)[0]
+        upcoming, shown = document.next_transition(body, now, known), document.row(body, now, known)
+        end = upcoming or now + timedelta(days=45)
+        between = [now + timedelta(hours=6 * n) for n in range(4 * 45)]
+        assert all(document.row(body, i, known) == shown for i in between if i < end)
+        assert upcoming is None or document.row(body, upcoming, known) != shown
+        assert type(body).model_validate_json(body.model_dump_json(exclude_defaults=True)) == body
+
+
+@pytest.mark.parametrize("name", PROJECTIONS)
+def test_the_timeline_at_every_position(name: str):
+    log, at = given(*timeline()), "2028-01-01"
+    for position in range(0, 111, 10):
+        part = log.first(position)
+        assert unmarked(part.shows(name, at)) == unmarked(folded(name, subjects_of(part), at, {}))
+
+
+@pytest.mark.parametrize("name", [name for name, p in PROJECTIONS.items() if isinstance(p, Tally)])
+def test_a_tally_keeps_to_what_the_query_has_room_for(name: str):
+    tally: Tally = PROJECTIONS[name]  # type: ignore[assignment]
+    assert len(tally.measures) <= 20
+    assert len(tally.dimensions) <= 16
+    assert len(tally.group_by) <= 8
+    assert {*tally.group_by} <= {*tally.dimensions}
+    for s in subjects_of(given(*timeline())):
+        for c in tally.contributions(s):
+            assert c.dimensions.keys() <= {*tally.dimensions}
+            assert c.measures.keys() <= {*tally.measures}
+            assert all(value is None or 0 < len(value) <= 200 for value in c.dimensions.values())

@@ -1,0 +1,180 @@
+"""How much work one more event of a long stream is, counted in events that are folded and lines that are made."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given as whatever
+from hypothesis import strategies as st
+
+from incidentlog.events.recorded import Recorded
+from incidentlog.folding import change as change_module
+from incidentlog.folding import fold as fold_module
+from incidentlog.folding.change import Families, seen_at
+from incidentlog.folding.fold import RED, fold_family
+from incidentlog.folding.steps import TallyStep
+from incidentlog.projections.daily_timeline import DailyTimeline
+from incidentlog.subjects import claims as claims_module
+from incidentlog.subjects.claims import Claim
+from incidentlog.subjects.strike import Strike
+from tests.subjects.given import KYIV, Event, about, day, event, given, id_of, retract, source
+
+LONG = 60
+FIRST = event("strike.reported", "strike:a", "first", means=["drone"], target_class="civilian")
+
+
+def assessed(killed: int, origin: str = "Paper", grade: str = "B2", as_of: str = "2025-06-01") -> Event:
+    figures = {"killed": {"best": killed}}
+    sources = [source(grade, origin)]
+    return event("strike.assessed", "strike:a", as_of=as_of, casualties=figures, sources=sources)
+
+
+def disputed() -> list[Recorded]:
+    return given(FIRST, *(about("record.disputed", "first") for _ in range(LONG)))
+
+
+def test_a_dispute_of_a_long_stream_folds_none_of_the_others_again(monkeypatch: pytest.MonkeyPatch):
+    folded = list[int]()
+    fold = change_module.fold_open
+
+    def counted(events: Sequence[Recorded], zone: str) -> Any:
+        folded.append(len(events))
+        return fold(events, zone)
+
+    monkeypatch.setattr(change_module, "fold_open", counted)
+    events = disputed()
+    families = Families()
+    changes = list(families.changes(events, KYIV))
+    assert folded == []
+    assert all(change.restates for change in changes[1:])
+    assert families.work(events[-1], 5) == 1
+    assert changes[-1].after == fold_family(events, KYIV)["strike:a"]
+
+
+def test_what_is_not_just_one_more_event_is_as_much_work_as_its_stream_is_long():
+    events = given(FIRST, *(about("record.disputed", "first") for _ in range(9)), retract("first"))
+    families = Families()
+    list(families.changes(events[:-1], KYIV))
+    assert families.work(events[-1], 5) == 10 + 5 + 1
+
+
+def test_a_dispute_of_what_is_yet_to_come_is_folded():
+    late = about("record.disputed", "later") | {"stream": "strike:a"}
+    events = given(FIRST, late, event("attack.claimed", "strike:a", "later", by="RUS"))
+    families = Families()
+    changes = list(families.changes(events, KYIV))
+    assert [c.after for c in changes] == [fold_family(events[:n], KYIV)["strike:a"] for n in (1, 2, 3)]
+
+
+def test_the_timeline_makes_one_line_for_one_more_event(monkeypatch: pytest.MonkeyPatch):
+    made = [0]
+    lines = DailyTimeline._lines
+
+    def counted(self: DailyTimeline, *given: Any) -> Iterator[Any]:
+        for line in lines(self, *given):
+            made[0] += 1
+            yield line
+
+    monkeypatch.setattr(DailyTimeline, "_lines", counted)
+    step = TallyStep(DailyTimeline())
+    for change in Families().changes(disputed(), KYIV):
+        step.apply(change)
+    assert len(step.bookings) == LONG + 1
+    assert made[0] <= 3 * LONG
+
+
+def test_a_claim_is_heard_once_however_many_follow(monkeypatch: pytest.MonkeyPatch):
+    heard = [0]
+    hear = claims_module._Figure.hear
+
+    def counted(self: Any, *given: Any) -> None:
+        heard[0] += 1
+        hear(self, *given)
+
+    monkeypatch.setattr(claims_module._Figure, "hear", counted)
+    list(Families().changes(given(FIRST, *(assessed(n) for n in range(LONG))), KYIV))
+    assert heard[0] == LONG
+
+
+CLAIMS = st.lists(
+    st.builds(
+        assessed,
+        st.integers(0, 9),
+        st.sampled_from(["a", "b", "c"]),
+        st.sampled_from(["A1", "B2", "C3", "E4"]),
+        st.sampled_from(["2025-06-01", "2025-06-02", "2025-06-05"]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@whatever(CLAIMS)
+def test_figures_heard_one_by_one_are_those_of_all_claims_at_once(said: list[Event]):
+    for change in Families().changes(given(FIRST, *said), KYIV):
+        subject = change.after[0]
+        assert isinstance(subject, Strike)
+        copies: tuple[Claim, ...] = tuple(c.model_copy() for c in subject.claims)
+        assert subject.casualties == claims_module.standing(copies)
+
+
+def test_a_correction_makes_only_those_entries_anew_that_count_otherwise():
+    told: list[Event] = [FIRST, retract("first", "r0")]
+    told += [retract(f"r{n}", f"r{n + 1}") for n in range(LONG)]
+    changes = list(Families().changes(given(*told), KYIV))
+    versions = [change.after[0] for change in changes]
+    entries = {id(entry) for subject in versions if isinstance(subject, Strike) for entry in subject.entries}
+    assert len(entries) <= 2 * len(told)  # as it counts, and as it was taken back
+    assert versions[-1] == fold_family(given(*told), KYIV)["strike:a"][0]
+
+
+def amended(killed: int) -> Event:
+    patch = {"data": {"casualties": {"killed": {"best": killed}}}}
+    return about("record.amended", "first", patch=patch, reason="again")
+
+
+@pytest.mark.parametrize("marks", [["CLEAR"], ["CLEAR", "RED"]])
+def test_an_event_that_is_amended_again_is_read_once_more_and_not_once_for_each_amendment(
+    marks: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    read, reads = fold_module.read_envelope, [0]
+
+    def counted(*given: Any) -> Any:
+        reads[0] += 1
+        return read(*given)
+
+    monkeypatch.setattr(fold_module, "read_envelope", counted)
+    told = [amended(n) | {"tlp": marks[n % len(marks)]} for n in range(LONG)]
+    changes = list(Families().changes(given(FIRST, *told), KYIV))
+    assert LONG <= reads[0] <= LONG * len(marks)
+    subject = seen_at(changes[-1].after, RED)
+    assert isinstance(subject, Strike)
+    assert subject.casualties.killed is not None
+    assert subject.casualties.killed.best == LONG - 1
+
+
+MARKS = st.sampled_from(["CLEAR", "RED"])
+CORRECTIONS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(-1, 9), MARKS), max_size=10)
+
+
+@whatever(CORRECTIONS)
+def test_corrections_of_corrections_come_to_what_they_come_to_when_nothing_was_folded_before(
+    picks: list[tuple[int, int, int, str]],
+):
+    """Events that a fold made something of before are folded again as those that are read for the first time."""
+    told: list[Event] = [FIRST | {"id": id_of("c0")}]
+    for n, (what, pick, killed, mark) in enumerate(picks, start=1):
+        target, called = f"c{pick % n}", f"c{n}"
+        said: Event = {"data": {"casualties": {"killed": {"best": killed}}}}  # fewer than none would not be valid
+        if killed % 2:
+            said["occurred"] = day(f"2025-11-1{abs(killed)}")
+        if what == 2:
+            told.append(retract(target, called, tlp=mark))
+        elif what == 1 and told[pick % n]["type"] == "record.amended":
+            patch = {"data": {"patch": said}}
+            told.append(about("record.amended", target, called, mark, patch=patch, reason="again"))
+        else:
+            told.append(about("record.amended", target, called, mark, patch=said, reason="again"))
+    families = Families()
+    for n, change in enumerate(families.changes(given(*told), KYIV), start=1):
+        assert change.after == fold_family(given(*told[:n]), KYIV)["strike:a"]
