@@ -111,11 +111,19 @@ class BoundedConnection(Connection):
 
     asyncpg bounds a query by `command_timeout`. A COPY that waits for room to write is told neither of the time nor of
     the loss of its connection: here it is. The loss itself is noticed by the network's keepalive, whoever waits.
+
+    A query that finds its connection given up (`terminate`) between two round trips is told that it is closed, with an
+    InterfaceError. asyncpg (0.32) takes the protocol away then, and the query fails with an AttributeError.
     """
 
     def __init__(self, protocol: Any, transport: asyncio.Transport, *rest: Any) -> None:
         super().__init__(protocol, transport, *rest)
         _notice_silence(transport.get_extra_info("socket"))
+
+    def _abort(self) -> None:
+        protocol: Any = self._protocol  # type: ignore[has-type]
+        super()._abort()  # type: ignore[misc]
+        self._protocol = protocol  # closed, as it says to whoever asks it for something
 
     async def copy_records_to_table(self, *args: Any, **kwargs: Any) -> str:
         """As asyncpg's, within COPY_SECONDS. Raises TimeoutError, or ConnectionDoesNotExistError (08003)."""

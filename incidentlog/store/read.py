@@ -7,7 +7,6 @@ covers, as it is at the head, whatever position is asked about.
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from itertools import accumulate
 from typing import Any, Final
 from uuid import UUID
@@ -366,8 +365,7 @@ async def recorded(pool: Pool | Connection, rows: Iterable[Iterable[Any]]) -> li
 
     What was appended before events named them is read by the first that the log had: the same on every machine.
     """
-    as_event = partial(Recorded, registry=EVENTS)
-    events = [as_event(*row) for row in rows]
+    events = [Recorded(*row, registry=EVENTS) for row in rows]  # type: ignore[misc]  # a row has eleven columns
     if older := [e for e in events if e.zone_data is None]:
         first = await first_zone_data(pool)
         for event in older:

@@ -128,6 +128,39 @@ async def test_nobody_waits_for_ever_for_one_of_the_pools_connections(access: Ac
     await pool.close()
 
 
+@pytest.mark.parametrize("way", ["fetch", "executemany", "cursor", "prepare"])
+async def test_a_query_whose_connection_is_given_up_at_whatever_step_is_told_that_it_is_lost(access: Access, way: str):
+    """A query takes several round trips when it names a type that is new to the connection."""
+    connection = await access.connect()
+    await connection.execute("CREATE TYPE pair AS (a int, b int)")
+    await connection.close()
+
+    async def ask(connection: Connection) -> Any:
+        query, pair = "SELECT ($1::pair).a", (1, 2)
+        if way == "executemany":
+            return await connection.executemany(query, [(pair,)] * 3)
+        if way == "cursor":
+            async with connection.transaction():
+                return await (await connection.cursor(query, pair)).fetch(1)
+        if way == "prepare":
+            return await (await connection.prepare(query)).fetch(pair)
+        return await connection.fetch(query, pair)
+
+    ended = set[str]()
+    for steps in range(200):
+        connection = await access.connect()
+        asking = asyncio.create_task(ask(connection))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        connection.terminate()
+        (outcome,) = await asyncio.gather(asking, return_exceptions=True)
+        if not isinstance(outcome, BaseException):
+            break
+        assert lost(outcome), repr(outcome)
+        ended.add(type(outcome).__name__)
+    assert ended
+
+
 def test_the_page_says_of_every_sqlstate_what_becomes_of_it():
     assert dict(ROW.findall(PAGE.read_text("utf-8"))) == SQLSTATES
 
