@@ -13,7 +13,7 @@ from incidentlog.api.errors import POSITION
 from incidentlog.api.formats import CSV, FORMATS, GEOJSON, JSON, NDJSON, Format, blank_line, format_of, formatted
 from incidentlog.api.geojson import collection, coordinates, row_feature
 from incidentlog.api.moment import MOMENT, Moment
-from incidentlog.api.paging import waiting, write_page
+from incidentlog.api.paging import ANSWER_OCTETS, waiting, write_page
 from incidentlog.api.reported import SubjectVersion, history_reported, subject_reported
 from incidentlog.api.requests import (
     SERVICE,
@@ -217,8 +217,8 @@ async def _standing(
     service: Service, stream: str, clearance: int, position: int, states: States
 ) -> tuple[str, orjson.Fragment] | None:
     """What stood of a stream's subject, and its own stream: the survivor's, where a merge took it (R4)."""
-    while (body := await find_subject(service.pool, stream, clearance, position)) is not None:
-        written = await states.write_stored(stream, body)
+    while (text := await find_subject(service.pool, stream, clearance, position)) is not None:
+        written = await states.write_stored(text)
         if not isinstance(written, Absorbed):
             return stream, written
         stream = written.into
@@ -238,12 +238,16 @@ async def show_history(request: web.Request) -> web.Response:
     async with waiting(service.histories, "others are reading histories"):
         found, more = await _page_of_history(service, stream, moment, reader.clearance, after=after, limit=limit)
         states = States()
-        versions = [await _version(stream, version, states) for version in found]
+        versions = list[bytes]()
+        for version in found:
+            if sum(map(len, versions)) >= ANSWER_OCTETS:
+                break
+            versions.append(dumps(await _version(version, states)))
     if not versions and not after:
         raise _unknown(stream)
-    body: dict[str, Any] = {"stream": stream, "versions": versions}
-    if more:
-        body["next"] = str(request.rel_url.update_query({"after": str(found[-1].from_position)}))
+    body: dict[str, Any] = {"stream": stream, "versions": [orjson.Fragment(version) for version in versions]}
+    if more or len(versions) < len(found):
+        body["next"] = str(request.rel_url.update_query({"after": str(found[len(versions) - 1].from_position)}))
     return answered(request, moment, body)
 
 
@@ -255,10 +259,10 @@ async def _page_of_history(
     return await read_history(service.pool, stream, clearance, moment.position, after=after, limit=limit)
 
 
-async def _version(stream: str, version: StoredVersion | SubjectVersion, states: States) -> dict[str, Any]:
+async def _version(version: StoredVersion | SubjectVersion, states: States) -> dict[str, Any]:
     state: Subject | Absorbed | orjson.Fragment
     if isinstance(version, StoredVersion):
-        state = await states.write_stored(stream, version.body)
+        state = await states.write_stored(version.text)
     else:
         state = version.state
     known = {

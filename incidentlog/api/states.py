@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from incidentlog.api.answers import dumps
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.folding.whereabouts import shown_place
-from incidentlog.store.derive import read_variant
+from incidentlog.store.versions import Text, joined, read_variant
 from incidentlog.turns import Turns
 
 HIDDEN: Final = frozenset({"claims", "told"})
@@ -45,13 +45,14 @@ class States:
             state[name] = await self._list(long[name], lambda part: _items(adapter, part))  # noqa: B023 - used at once
         return await self._whole(state)
 
-    async def write_stored(self, stream: str, body: str) -> orjson.Fragment | Absorbed:
+    async def write_stored(self, text: Text) -> orjson.Fragment | Absorbed:
         """The JSON of a subject from the text in which it is stored, or where its stream went."""
-        if len(body) <= SHORT:
-            variant = read_variant(stream, body)
+        stream = text.stream
+        if text.octets <= SHORT:
+            variant = read_variant(stream, text.body, text.whole)
             return variant if isinstance(variant, Absorbed) else await self.write(variant)
-        raw = {name: value for name, value in orjson.loads(body).items() if name not in HIDDEN}
-        await self._turns.spend(len(body))
+        raw = {name: value for name, value in joined(text.body, text.whole).items() if name not in HIDDEN}
+        await self._turns.spend(text.octets)
         long = {name: value for name, value in raw.items() if isinstance(value, list) and len(value) > PORTION}
         light = read_variant(stream, dumps({name: value for name, value in raw.items() if name not in long}).decode())
         assert isinstance(light, Subject)  # noqa: S101 - what is absorbed says no more than where it went

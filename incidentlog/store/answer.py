@@ -24,9 +24,9 @@ from incidentlog.folding.subject import Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.derive import read_variant, without_events
 from incidentlog.store.pages import fetch_page
 from incidentlog.store.snapshots import find_snapshot, read_late, read_totals, rollup_of
+from incidentlog.store.versions import Text, read_light, read_variant
 from incidentlog.turns import Turns, beside
 
 S = TypeVar("S", bound=Subject)
@@ -41,20 +41,19 @@ class StoredVersion:
     from_position: int
     to_position: int | None
     restated: bool
-    body: str
-    """As it is stored, for `read_variant`."""
+    text: Text
 
 
-async def find_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> str | None:
-    """The text of what stood of a stream's subject at a position, for `read_variant`; None where nothing did."""
-    body: str | None = await pool.fetchval(query("answer", "subject"), stream, clearance, position)
-    return body
+async def find_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> Text | None:
+    """What stood of a stream's subject at a position, as it is stored; None where nothing did."""
+    row = await pool.fetchrow(query("answer", "subject"), stream, clearance, position)
+    return None if row is None else Text(stream, *row)
 
 
 async def read_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> Subject | None:
     """What stood of a stream's subject, without its events; the survivor's, where a merge took it (R4)."""
-    while (body := await find_subject(pool, stream, clearance, position)) is not None:
-        state = read_variant(stream, without_events(body))
+    while (text := await find_subject(pool, stream, clearance, position)) is not None:
+        state = read_light(text)
         if isinstance(state, Subject):
             return state
         stream = state.into
@@ -64,7 +63,7 @@ async def read_subject(pool: Pool | Connection, stream: str, clearance: int, pos
 async def read_category(pool: Pool | Connection, kind: type[S], *, clearance: int, position: int) -> list[S]:
     """What stood of every subject of a category at a position, the latest last; for those of which there are few."""
     rows = await pool.fetch(query("answer", "category"), kind.category, clearance, position)
-    states = (read_variant(r["stream"], r["body"]) for r in rows)
+    states = (read_variant(r["stream"], r["body"], r["whole"]) for r in rows)
     return [state for state in states if isinstance(state, kind)]
 
 
@@ -89,10 +88,11 @@ async def read_around(
     rows, beyond = await fetch_page(pool, query("answer", "subjects"), streams, clearance, position)
     turns, states = Turns(), list[Subject]()
     for r in rows:
-        state = read_variant(r["stream"], without_events(r["body"]))
+        text = Text(*r)
+        state = read_light(text)
         if isinstance(state, Subject):
             states.append(state)
-        await turns.spend(len(r["body"]))
+        await turns.spend(text.octets)
     return states, beyond is None and len(found) <= AROUND
 
 
@@ -107,13 +107,22 @@ async def read_history(
     rows, beyond = await fetch_page(
         pool, query("answer", "history"), stream, clearance, position, after, limit + 1, at_a_time=1
     )
+    resting = {(r["level"], r["rests_on"]) for r in rows if r["rests_on"] is not None}
+    wholes = (
+        {}
+        if not resting
+        else {
+            (level, at): body
+            for level, at, body in await pool.fetch(query("answer", "wholes"), stream, *zip(*resting, strict=True))
+        }
+    )
     begins: list[int | None] = [None if n is None else n["from_position"] for n in [*rows, beyond][1:]]
     versions = [
         StoredVersion(
             r["from_position"],
             min((p for p in (r["to_position"], following) if p is not None), default=None),
             r["restated"],
-            r["body"],
+            Text(stream, r["body"], wholes.get((r["level"], r["rests_on"]))),
         )
         for r, following in zip(rows, begins, strict=True)
     ]
@@ -236,8 +245,8 @@ async def _fold_on_read(
     turns, subjects = Turns(), list[Subject]()
     rows = await pool.fetch(query("answer", "members"), build.build, build.base, key, level, upto)
     for row in rows:
-        state = read_variant(row["stream"], row["body"])
-        await turns.spend(len(row["body"]))
+        state = read_variant(row["stream"], row["body"], row["whole"])
+        await turns.spend(len(row["body"]) + len(row["whole"] or ""))
         if isinstance(state, Subject):
             subjects.append(state)
     return await beside(len(subjects), lambda: fold_visible(document, key, subjects))

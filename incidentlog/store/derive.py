@@ -5,10 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import asyncpg
-import orjson
 
 from incidentlog.events.recorded import weigh
-from incidentlog.events.values import STORED, Model
+from incidentlog.events.values import Model
 from incidentlog.folding.change import Change
 from incidentlog.folding.fold import Variants
 from incidentlog.folding.shapes import Booking, DocumentVersion
@@ -17,9 +16,8 @@ from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import SUBJECTS, Build, Parked, SupersededError
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.versions import Wholes, read_variant, write_model
 
-LONG: Final = 64 * 1024
-"""From so many characters on a subject is mostly the list of its events."""
 MEMBERS_AT_ONCE: Final = 50
 """How many members of documents are read at a time, each as large as a subject is."""
 
@@ -83,13 +81,13 @@ async def read_members(
         rows = connection.cursor(
             query("derive", "members"), build.build, list(keys), build.base, build.position, prefetch=MEMBERS_AT_ONCE
         )
-        async for key, stream, level, body in rows:
+        async for key, stream, level, body, whole in rows:
             if last is not None and last != (key, stream):
                 yield *last, variants, weight
                 variants, weight = {}, 0
             last = (key, stream)
-            variants[level] = read_variant(stream, body)
-            weight += weigh(body)
+            variants[level] = read_variant(stream, body, whole)
+            weight += weigh(body) + weigh(whole or "")
     if last is not None:
         yield *last, variants, weight
 
@@ -97,19 +95,6 @@ async def read_members(
 async def read_on_read(connection: Connection, build: Build, keys: Iterable[str]) -> set[str]:
     """Those of some documents whose bodies are not kept."""
     return {row["key"] for row in await connection.fetch(query("derive", "on_read"), build.build, list(keys))}
-
-
-def read_variant(stream: str, body: str) -> Subject | Absorbed:
-    """A subject from its stored text, or where its stream went."""
-    if body.startswith('{"into":'):
-        return Absorbed.model_validate_json(body)
-    kind = Subject.families.get(stream.partition(":")[0], Subject)
-    return kind.model_validate_json(body)
-
-
-def without_events(body: str) -> str:
-    """The stored text of a subject without the list of its events: all of it that does not grow with each."""
-    return body if len(body) < LONG else orjson.dumps({**orjson.loads(body), "entries": []}).decode()
 
 
 def read_booking(row: asyncpg.Record) -> Booking:
@@ -125,20 +110,16 @@ def read_booking(row: asyncpg.Record) -> Booking:
     )
 
 
-def write_model(model: Model) -> str:
-    """The text in which a subject or a document's body is stored."""
-    return model.model_dump_json(exclude_defaults=True, context=STORED)
-
-
 def _text(model: Model | None) -> str | None:
     """Made when its row is written, one after the other: all texts of a batch are more than all that it is made of."""
     return None if model is None else write_model(model)
 
 
-async def write_batch(connection: Connection, builds: Sequence[Build], batch: Batch) -> list[Build]:
+async def write_batch(connection: Connection, builds: Sequence[Build], batch: Batch, wholes: Wholes) -> list[Build]:
     """Write what a batch of events changes, and move the checkpoint of all builds, or nothing.
 
-    The builds share a position and a state; the subjects are written where their build is among them. Raises
+    The builds share a position and a state; the subjects are written where their build is among them. `wholes` is what
+    their versions may rest on, and is of use no more when this fails. Raises
     SupersededError when a checkpoint is not where `builds` says, or a build is not what it was.
     """
     numbers, state = [b.build for b in builds], builds[0].state
@@ -150,14 +131,15 @@ async def write_batch(connection: Connection, builds: Sequence[Build], batch: Ba
             await connection.execute(query("derive", "link"), *columns(batch.links, 3))
         for build in builds:
             if build.projection == SUBJECTS:
-                await _write_subjects(connection, build.build, batch.changes)
+                await _write_subjects(connection, build, batch.changes, wholes)
         await _write_bookings(connection, batch.derived)
         await _write_documents(connection, batch.derived)
         await _write_parked(connection, batch)
     return [replace(b, position=batch.upto) for b in builds]
 
 
-async def _write_subjects(connection: Connection, build: int, changes: Sequence[Change]) -> None:
+async def _write_subjects(connection: Connection, build: Build, changes: Sequence[Change], wholes: Wholes) -> None:
+    await _know(connection, build, changes, wholes)
     standing = _Versions()
     for change in changes:
         for level in change.levels:
@@ -165,17 +147,37 @@ async def _write_subjects(connection: Connection, build: int, changes: Sequence[
             if after == change.before.get(level):
                 continue
             key, first = (change.stream, level), level not in change.before
-            said = change.restated(level), after
-            standing.put(key, change.position, said, gone=after is None, first=first)
+            if after is None:
+                wholes.end(key, change.position)
+                standing.put(key, change.position, None, gone=True, first=first)
+            else:
+                said = change.restated(level), wholes.put(key, change.position, after)
+                standing.put(key, change.position, said, gone=False, first=first)
+    wholes.settle()
     if standing.ended:
         ends = [(*key, position) for key, position in standing.ended.items()]
-        await connection.execute(query("derive", "end_subjects"), build, *columns(ends, 3))
+        await connection.execute(query("derive", "end_subjects"), build.build, *columns(ends, 3))
     if standing:
         rows = (
-            (stream, level, start, end, restated, _text(after), build)
-            for (stream, level), start, end, (restated, after) in standing.rows
+            (stream, level, start, end, restated, version.body, build.build, version.rests_on)
+            for (stream, level), start, end, (restated, version) in standing.rows
         )
         await connection.copy_records_to_table("subjects", records=rows)
+
+
+async def _know(connection: Connection, build: Build, changes: Sequence[Change], wholes: Wholes) -> None:
+    """Read the whole versions on which those that follow may rest, where they are not known."""
+    before: dict[tuple[str, int], Subject | Absorbed | None] = {}
+    for change in changes:
+        for level in change.levels:
+            before.setdefault((change.stream, level), change.before.get(level))  # what is stored, and not made here
+    if missing := wholes.missing(before):
+        for stream, level, position, body in await connection.fetch(
+            query("derive", "wholes"), build.build, *columns(list(missing), 2)
+        ):
+            subject = read_variant(stream, body)
+            if isinstance(subject, Subject):
+                wholes.know((stream, level), position, subject)
 
 
 async def _write_parked(connection: Connection, batch: Batch) -> None:

@@ -13,9 +13,9 @@ from incidentlog.sqlfiles import query
 from incidentlog.store.answer import asked
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.derive import read_variant
 from incidentlog.store.pages import PAGE_OCTETS, fetch_page
 from incidentlog.store.read import read_unopened, seen
+from incidentlog.store.versions import read_variant
 from incidentlog.turns import Turns
 
 CAUSES: Final = 100
@@ -115,8 +115,8 @@ async def read_subjects(
     )
     turns, found = Turns(), dict[str, Subject | Absorbed]()
     for r in rows:
-        found[r["stream"]] = read_variant(r["stream"], r["body"])
-        await turns.spend(len(r["body"]))
+        found[r["stream"]] = read_variant(r["stream"], r["body"], r["whole"])
+        await turns.spend(len(r["body"]) + len(r["whole"] or ""))
     return found, None if beyond is None else beyond["stream"]
 
 

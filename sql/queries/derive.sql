@@ -36,6 +36,17 @@ UPDATE subjects s SET to_position = c.to_position
 FROM unnest($2::text[], $3::smallint[], $4::bigint[]) AS c (stream, level, to_position)
 WHERE s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.to_position IS NULL
 
+-- name: wholes
+-- The whole versions of some subjects on which those that stand rest, or which stand themselves.
+-- $1 build smallint
+-- $2 streams text[]
+-- $3 levels smallint[]
+SELECT w.stream, w.level, w.from_position, w.body
+FROM unnest($2::text[], $3::smallint[]) AS c (stream, level)
+JOIN subjects s ON s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.to_position IS NULL
+JOIN subjects w ON w.build = $1 AND w.stream = s.stream AND w.level = s.level
+    AND w.from_position = coalesce(s.rests_on, s.from_position)
+
 -- name: name
 -- Keep what a value is called, once for each marking.
 -- $1 builds smallint[]
@@ -84,12 +95,14 @@ FROM (
 WHERE m.build = c.build AND m.key = c.key AND m.stream = c.stream AND m.from_position = c.from_position
 
 -- name: members
--- The subjects that make some documents as of a position, at every marking.
+-- The subjects that make some documents as of a position, at every marking, each with the version that it rests on.
 -- $1 build smallint
 -- $2 keys text[]
 -- $3 base smallint
 -- $4 position bigint
-SELECT m.key, s.stream, s.level, s.body
+SELECT m.key, s.stream, s.level, s.body,
+       (SELECT w.body FROM subjects w
+        WHERE w.build = s.build AND w.stream = s.stream AND w.level = s.level AND w.from_position = s.rests_on) AS whole
 FROM document_members m
 JOIN subjects s ON s.build = $3 AND s.stream = m.stream AND s.from_position <= $4
     AND (s.to_position IS NULL OR s.to_position > $4)
@@ -113,7 +126,10 @@ SELECT key FROM document_members WHERE build = $1 AND stream = $2 AND to_positio
 -- $1 base smallint
 -- $2 stream text
 -- $3 position bigint
-SELECT level, body FROM subjects
+SELECT level, body,
+       (SELECT w.body FROM subjects w
+        WHERE w.build = s.build AND w.stream = s.stream AND w.level = s.level AND w.from_position = s.rests_on) AS whole
+FROM subjects s
 WHERE build = $1 AND stream = $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
 
 -- name: booked

@@ -36,7 +36,8 @@ from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Runner
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import runner as runner_module
-from incidentlog.store.derive import read_variant
+from incidentlog.store import versions as versions_module
+from incidentlog.store.versions import read_variant
 from tests.api.serving import log_called
 from tests.runner.driving import DERIVED, KYIV, LOG, Log, caught_up, following, log_at
 from tests.subjects.given import Event, id_of
@@ -49,7 +50,8 @@ LEVELS = st.sampled_from([0, 2, RED])
 MARKS = st.sampled_from(["CLEAR", "CLEAR", "CLEAR", "AMBER", "RED"])
 PICKS = st.integers(0, 10_000)
 BOUNDS = [
-    (steps_module, "FEW"), *((lane_module, name) for name in ("BATCH_WORK", "STREAMS_BYTES", "MEMBERS_BYTES"))
+    (steps_module, "FEW"), (versions_module, "LONG"), (versions_module, "STEP"),
+    *((lane_module, name) for name in ("BATCH_WORK", "STREAMS_BYTES", "MEMBERS_BYTES")),
 ]  # fmt: skip
 CLEAR = {"policy", "place", "actor", "source", "audit"}
 
@@ -76,11 +78,12 @@ class Histories(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------------------------------ what happens
 
-    @initialize(page=st.integers(1, 9), few=st.integers(0, 4), small=st.booleans(), said=EVENTS)
-    def begin(self, page: int, few: int, said: Event, *, small: bool) -> None:
-        """An empty log, read a few events at a time; with little remembered, and documents folded on read."""
+    @initialize(page=st.integers(1, 9), few=st.integers(0, 4), long=st.integers(1, 5), small=st.booleans(), said=EVENTS)
+    def begin(self, page: int, few: int, long: int, said: Event, *, small: bool) -> None:
+        """An empty log, read a few events at a time; with little remembered, and little stored whole."""
         runner_module.PAGE = page  # type: ignore[misc] # the test's own
         steps_module.FEW = few  # type: ignore[misc]
+        versions_module.LONG = versions_module.STEP = long  # type: ignore[misc]
         lane_module.BATCH_WORK = 3 if small else 50_000  # type: ignore[misc]
         lane_module.STREAMS_BYTES = lane_module.MEMBERS_BYTES = 10_000 if small else 2**20  # type: ignore[misc]
         self.run(self.log.clear(*LOG, *DERIVED))
@@ -207,9 +210,11 @@ class Histories(RuleBasedStateMachine):
 
     async def _ledgers_are_sums(self) -> None:
         subjects = await self.log.connection.fetch(
-            "SELECT DISTINCT ON (stream) stream, body FROM subjects WHERE to_position IS NULL ORDER BY stream, level DESC"
+            "SELECT DISTINCT ON (s.stream) s.stream, s.body, w.body FROM subjects s LEFT JOIN subjects w"
+            " ON (w.build, w.stream, w.level, w.from_position) = (s.build, s.stream, s.level, s.rests_on)"
+            " WHERE s.to_position IS NULL ORDER BY s.stream, s.level DESC"
         )
-        known = [read_variant(stream, body) for stream, body in subjects]
+        known = [read_variant(*row) for row in subjects]
         for name, projection in PROJECTIONS.items():
             if not isinstance(projection, Tally):
                 continue

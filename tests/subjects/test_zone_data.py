@@ -9,7 +9,7 @@ from incidentlog.events.recorded import Recorded
 from incidentlog.folding.change import Families
 from incidentlog.folding.fold import fold_family
 from incidentlog.folding.subject import Subject
-from incidentlog.store.derive import read_variant, write_model
+from incidentlog.store.versions import read_variant, write_model
 from incidentlog.subjects.ceasefire import Ceasefire
 from incidentlog.subjects.lifecycle import state
 from incidentlog.subjects.strike import Strike
