@@ -38,6 +38,7 @@ from incidentlog.projections.candidates import Candidate, candidates, window
 from incidentlog.service.service import Service
 from incidentlog.store.answer import StoredVersion, find_subject, read_around, read_history, read_subject
 from incidentlog.store.builds import active_builds
+from incidentlog.store.versions import Texts
 from incidentlog.turns import Turns
 
 routes = web.RouteTableDef()
@@ -237,12 +238,12 @@ async def show_history(request: web.Request) -> web.Response:
     limit = limit_of(request, default=1_000, most=10_000)
     async with waiting(service.histories, "others are reading histories"):
         found, more = await _page_of_history(service, stream, moment, reader.clearance, after=after, limit=limit)
-        states = States()
+        texts, states = Texts(service.pool), States()
         versions = list[bytes]()
         for version in found:
             if sum(map(len, versions)) >= ANSWER_OCTETS:
                 break
-            versions.append(dumps(await _version(version, states)))
+            versions.append(dumps(await _version(version, texts, states)))
     if not versions and not after:
         raise _unknown(stream)
     body: dict[str, Any] = {"stream": stream, "versions": [orjson.Fragment(version) for version in versions]}
@@ -259,10 +260,10 @@ async def _page_of_history(
     return await read_history(service.pool, stream, clearance, moment.position, after=after, limit=limit)
 
 
-async def _version(version: StoredVersion | SubjectVersion, states: States) -> dict[str, Any]:
+async def _version(version: StoredVersion | SubjectVersion, texts: Texts, states: States) -> dict[str, Any]:
     state: Subject | Absorbed | orjson.Fragment
     if isinstance(version, StoredVersion):
-        state = await states.write_stored(version.text)
+        state = await states.write_stored(await texts.of(*version.row))
     else:
         state = version.state
     known = {

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from incidentlog.api.answers import dumps
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.folding.whereabouts import shown_place
-from incidentlog.store.versions import Text, joined, read_variant
+from incidentlog.store.versions import Text, read_variant
 from incidentlog.turns import Turns
 
 HIDDEN: Final = frozenset({"claims", "told"})
@@ -49,9 +49,9 @@ class States:
         """The JSON of a subject from the text in which it is stored, or where its stream went."""
         stream = text.stream
         if text.octets <= SHORT:
-            variant = read_variant(stream, text.body, text.whole)
+            variant = text.state
             return variant if isinstance(variant, Absorbed) else await self.write(variant)
-        raw = {name: value for name, value in joined(text.body, text.whole).items() if name not in HIDDEN}
+        raw = {name: value for name, value in text.said.items() if name not in HIDDEN}
         await self._turns.spend(text.octets)
         long = {name: value for name, value in raw.items() if isinstance(value, list) and len(value) > PORTION}
         light = read_variant(stream, dumps({name: value for name, value in raw.items() if name not in long}).decode())

@@ -1,7 +1,7 @@
 """An index of how events lean, conflict below zero and cooperation above: Goldstein's weights, by how sure they are."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -65,9 +65,25 @@ class EscalationIndex(Tally):
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """Each weighted event on its day, and in the means of that day and the six that follow."""
-        if not subject.is_current:
-            return
-        for entry, label in happened(subject):
+        if subject.is_current:
+            yield from self._scored(subject, happened(subject, subject.entries))
+
+    def added(self, before: Subject, after: Subject) -> Iterator[Contribution] | None:
+        """Those of the events that came last, where those before them are what they were."""
+        known = len(before.entries)
+        new = after.entries[known:]
+        if after.absorbed or any(entry.type in ONE_OFF for entry in new) or (meant := _meant(after)) is None:
+            return None
+        same = all(
+            getattr(before, name) == getattr(after, name)
+            for name in ("is_current", "verification", "place", "zone", "since", "occurred", "ignored")
+        )
+        if not (same and after.is_current and meant == _meant(before) and after.entries[:known] == before.entries):
+            return None
+        return self._scored(after, happened(after, new))
+
+    def _scored(self, subject: Subject, told: Iterable[tuple[Entry, str]]) -> Iterator[Contribution]:
+        for entry, label in told:
             cameo, tenths = weights()[label]
             score = tenths * FACTORS[subject.verification]
             at = counts_from(subject, entry.occurred)
@@ -108,14 +124,14 @@ def label_text(label: str) -> str:
     return label.replace("|", "/")
 
 
-def happened(subject: Subject) -> Iterator[tuple[Entry, str]]:
-    """The subject's events that have a weight, each once, with its label in the table.
+def happened(subject: Subject, entries: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
+    """Those of the subject's events that have a weight, each once, with its label in the table.
 
     What two merged records both tell of one day is one event.
     """
     unfit = {i.event for i in subject.ignored}
     told: set[tuple[str, str | None]] = set()
-    for entry in subject.entries:
+    for entry in entries:
         if entry.status == "retracted" or entry.event in unfit or is_record_event(entry.type):
             continue
         label = label_of(subject, entry)
@@ -171,6 +187,29 @@ def _by_subject(subject: Subject, entry: Entry) -> str:
             return _assistance(subject, name)
         case _:
             return name
+
+
+def _meant(subject: Subject) -> object:
+    """What the labels of a subject's events hang on beside their types; None where that is not of the subject alone."""
+    match subject:
+        case Proposal() | Ceasefire() | Agreement():
+            return None
+        case Talk():
+            return any(a.role in {"mediator", "facilitator"} for a in subject.participants)
+        case Contact():
+            return subject.mode, ()
+        case Statement():
+            return subject.stance, ()
+        case Exchange():
+            return bool(subject.stages)
+        case Strike():
+            return subject.means
+        case Incident():
+            return subject.kind, ()
+        case Assistance():
+            return subject.kind
+        case _:
+            return ()
 
 
 def _said(subject: Proposal | Statement | Ceasefire, entry: Entry) -> str:

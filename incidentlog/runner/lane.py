@@ -22,7 +22,7 @@ from incidentlog.store.derive import Batch, Derived, read_links, read_members, r
 from incidentlog.store.parked import booked, keys_of, read_parked, read_variants, still_parked
 from incidentlog.store.read import read_streams
 from incidentlog.store.snapshots import EVERY, take_snapshots
-from incidentlog.store.versions import Wholes
+from incidentlog.store.versions import Bases
 
 STREAMS: Final = 10_000
 """Of how many streams the events are remembered, lest they be read again when one more comes."""
@@ -71,7 +71,7 @@ class Lane:
         self._zone = zone
         self._doomed = doomed
         self._families = Families()
-        self._wholes = Wholes()
+        self._bases = Bases()
         self._steps: dict[int, TallyStep | DocumentStep] = {
             b.build: TallyStep(p) if isinstance(p, Tally) else DocumentStep(p)
             for b in builds
@@ -107,7 +107,7 @@ class Lane:
             links=[(e.stream, absorbed, e.position) for e in events for absorbed in merged_streams(e)],
             derived=await self._derive(events[0].position, changes),
         )
-        self.builds = await write_batch(self._connection, self.builds, batch, self._wholes)
+        self.builds = await write_batch(self._connection, self.builds, batch, self._bases)
         self._forget(events)
         took = round((time.perf_counter() - started) * 1000, 1)
         log.debug("projected", position=self.position, events=len(events), milliseconds=took)
@@ -130,7 +130,7 @@ class Lane:
         """Keep what is remembered within its bounds."""
         touched = dict.fromkeys(e.stream for e in events)
         forgotten = self._families.forget(touched=touched, keep=STREAMS, weight=STREAMS_BYTES)
-        self._wholes.forget(forgotten)
+        self._bases.forget(forgotten)
         for step in self._steps.values():
             if isinstance(step, TallyStep):
                 for stream in forgotten:

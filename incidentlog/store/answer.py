@@ -26,7 +26,7 @@ from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import fetch_page
 from incidentlog.store.snapshots import find_snapshot, read_late, read_totals, rollup_of
-from incidentlog.store.versions import Text, read_light, read_variant
+from incidentlog.store.versions import Text, Texts
 from incidentlog.turns import Turns, beside
 
 S = TypeVar("S", bound=Subject)
@@ -41,19 +41,20 @@ class StoredVersion:
     from_position: int
     to_position: int | None
     restated: bool
-    text: Text
+    row: tuple[str, str, int, int, int | None]
+    """As it is stored, for `Texts.of`."""
 
 
 async def find_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> Text | None:
     """What stood of a stream's subject at a position, as it is stored; None where nothing did."""
     row = await pool.fetchrow(query("answer", "subject"), stream, clearance, position)
-    return None if row is None else Text(stream, *row)
+    return None if row is None else await Texts(pool).of(*row)
 
 
 async def read_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> Subject | None:
     """What stood of a stream's subject, without its events; the survivor's, where a merge took it (R4)."""
     while (text := await find_subject(pool, stream, clearance, position)) is not None:
-        state = read_light(text)
+        state = text.light
         if isinstance(state, Subject):
             return state
         stream = state.into
@@ -63,7 +64,8 @@ async def read_subject(pool: Pool | Connection, stream: str, clearance: int, pos
 async def read_category(pool: Pool | Connection, kind: type[S], *, clearance: int, position: int) -> list[S]:
     """What stood of every subject of a category at a position, the latest last; for those of which there are few."""
     rows = await pool.fetch(query("answer", "category"), kind.category, clearance, position)
-    states = (read_variant(r["stream"], r["body"], r["whole"]) for r in rows)
+    texts = Texts(pool)
+    states = [(await texts.of(*row)).state for row in rows]
     return [state for state in states if isinstance(state, kind)]
 
 
@@ -86,10 +88,10 @@ async def read_around(
     )
     streams = [r["stream"] for r in found][:AROUND]
     rows, beyond = await fetch_page(pool, query("answer", "subjects"), streams, clearance, position)
-    turns, states = Turns(), list[Subject]()
+    turns, texts, states = Turns(), Texts(pool), list[Subject]()
     for r in rows:
-        text = Text(*r)
-        state = read_light(text)
+        text = await texts.of(*r)
+        state = text.light
         if isinstance(state, Subject):
             states.append(state)
         await turns.spend(text.octets)
@@ -107,22 +109,13 @@ async def read_history(
     rows, beyond = await fetch_page(
         pool, query("answer", "history"), stream, clearance, position, after, limit + 1, at_a_time=1
     )
-    resting = {(r["level"], r["rests_on"]) for r in rows if r["rests_on"] is not None}
-    wholes = (
-        {}
-        if not resting
-        else {
-            (level, at): body
-            for level, at, body in await pool.fetch(query("answer", "wholes"), stream, *zip(*resting, strict=True))
-        }
-    )
     begins: list[int | None] = [None if n is None else n["from_position"] for n in [*rows, beyond][1:]]
     versions = [
         StoredVersion(
             r["from_position"],
             min((p for p in (r["to_position"], following) if p is not None), default=None),
             r["restated"],
-            Text(stream, r["body"], wholes.get((r["level"], r["rests_on"]))),
+            tuple(r)[3:],
         )
         for r, following in zip(rows, begins, strict=True)
     ]
@@ -242,11 +235,12 @@ async def _fold_on_read(
     pool: Pool | Connection, document: Document[Any], build: Build, key: str, *, level: int, upto: int
 ) -> Model | None:
     """A body that is not kept, from the subjects that made it; others get their turn meanwhile."""
-    turns, subjects = Turns(), list[Subject]()
+    turns, texts, subjects = Turns(), Texts(pool), list[Subject]()
     rows = await pool.fetch(query("answer", "members"), build.build, build.base, key, level, upto)
     for row in rows:
-        state = read_variant(row["stream"], row["body"], row["whole"])
-        await turns.spend(len(row["body"]) + len(row["whole"] or ""))
+        text = await texts.of(*row)
+        state = text.state
+        await turns.spend(text.octets)
         if isinstance(state, Subject):
             subjects.append(state)
     return await beside(len(subjects), lambda: fold_visible(document, key, subjects))

@@ -16,7 +16,7 @@ from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import SUBJECTS, Build, Parked, SupersededError
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.versions import Wholes, read_variant, write_model
+from incidentlog.store.versions import Bases, Texts, write_model
 
 MEMBERS_AT_ONCE: Final = 50
 """How many members of documents are read at a time, each as large as a subject is."""
@@ -81,13 +81,15 @@ async def read_members(
         rows = connection.cursor(
             query("derive", "members"), build.build, list(keys), build.base, build.position, prefetch=MEMBERS_AT_ONCE
         )
-        async for key, stream, level, body, whole in rows:
+        texts = Texts(connection)
+        async for key, stream, body, numbered, level, rests_on in rows:
             if last is not None and last != (key, stream):
                 yield *last, variants, weight
                 variants, weight = {}, 0
             last = (key, stream)
-            variants[level] = read_variant(stream, body, whole)
-            weight += weigh(body) + weigh(whole or "")
+            text = await texts.of(stream, body, numbered, level, rests_on)
+            variants[level] = text.state
+            weight += weigh(body) + sum(map(weigh, text.earlier))
     if last is not None:
         yield *last, variants, weight
 
@@ -115,10 +117,10 @@ def _text(model: Model | None) -> str | None:
     return None if model is None else write_model(model)
 
 
-async def write_batch(connection: Connection, builds: Sequence[Build], batch: Batch, wholes: Wholes) -> list[Build]:
+async def write_batch(connection: Connection, builds: Sequence[Build], batch: Batch, bases: Bases) -> list[Build]:
     """Write what a batch of events changes, and move the checkpoint of all builds, or nothing.
 
-    The builds share a position and a state; the subjects are written where their build is among them. `wholes` is what
+    The builds share a position and a state; the subjects are written where their build is among them. `bases` is what
     their versions may rest on, and is of use no more when this fails. Raises
     SupersededError when a checkpoint is not where `builds` says, or a build is not what it was.
     """
@@ -131,15 +133,15 @@ async def write_batch(connection: Connection, builds: Sequence[Build], batch: Ba
             await connection.execute(query("derive", "link"), *columns(batch.links, 3))
         for build in builds:
             if build.projection == SUBJECTS:
-                await _write_subjects(connection, build, batch.changes, wholes)
+                await _write_subjects(connection, build, batch.changes, bases)
         await _write_bookings(connection, batch.derived)
         await _write_documents(connection, batch.derived)
         await _write_parked(connection, batch)
     return [replace(b, position=batch.upto) for b in builds]
 
 
-async def _write_subjects(connection: Connection, build: Build, changes: Sequence[Change], wholes: Wholes) -> None:
-    await _know(connection, build, changes, wholes)
+async def _write_subjects(connection: Connection, build: Build, changes: Sequence[Change], bases: Bases) -> None:
+    await _know(connection, build, changes, bases)
     standing = _Versions()
     for change in changes:
         for level in change.levels:
@@ -148,12 +150,12 @@ async def _write_subjects(connection: Connection, build: Build, changes: Sequenc
                 continue
             key, first = (change.stream, level), level not in change.before
             if after is None:
-                wholes.end(key, change.position)
+                bases.end(key, change.position)
                 standing.put(key, change.position, None, gone=True, first=first)
             else:
-                said = change.restated(level), wholes.put(key, change.position, after)
+                said = change.restated(level), bases.put(key, change.position, after)
                 standing.put(key, change.position, said, gone=False, first=first)
-    wholes.settle()
+    bases.settle()
     if standing.ended:
         ends = [(*key, position) for key, position in standing.ended.items()]
         await connection.execute(query("derive", "end_subjects"), build.build, *columns(ends, 3))
@@ -165,19 +167,20 @@ async def _write_subjects(connection: Connection, build: Build, changes: Sequenc
         await connection.copy_records_to_table("subjects", records=rows)
 
 
-async def _know(connection: Connection, build: Build, changes: Sequence[Change], wholes: Wholes) -> None:
-    """Read the whole versions on which those that follow may rest, where they are not known."""
+async def _know(connection: Connection, build: Build, changes: Sequence[Change], bases: Bases) -> None:
+    """Read what the versions that follow may rest on, where it is not known."""
     before: dict[tuple[str, int], Subject | Absorbed | None] = {}
     for change in changes:
         for level in change.levels:
             before.setdefault((change.stream, level), change.before.get(level))  # what is stored, and not made here
-    if missing := wholes.missing(before):
-        for stream, level, position, body in await connection.fetch(
-            query("derive", "wholes"), build.build, *columns(list(missing), 2)
+    if missing := bases.missing(before):
+        texts = Texts(connection)
+        for *row, position in await connection.fetch(
+            query("derive", "standing"), build.build, *columns(list(missing), 2)
         ):
-            subject = read_variant(stream, body)
-            if isinstance(subject, Subject):
-                wholes.know((stream, level), position, subject)
+            text = await texts.of(*row)
+            stream, _, _, level, rests_on = row
+            bases.know((stream, level), position, text, rests_on)
 
 
 async def _write_parked(connection: Connection, batch: Batch) -> None:

@@ -15,7 +15,7 @@ from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import PAGE_OCTETS, fetch_page
 from incidentlog.store.read import read_unopened, seen
-from incidentlog.store.versions import read_variant
+from incidentlog.store.versions import Texts
 from incidentlog.turns import Turns
 
 CAUSES: Final = 100
@@ -113,10 +113,14 @@ async def read_subjects(
     rows, beyond = await fetch_page(
         pool, query("diff", "subjects"), list(streams), clearance, position, octets=PAGE_OCTETS // 2, at_a_time=8
     )
-    turns, found = Turns(), dict[str, Subject | Absorbed]()
-    for r in rows:
-        found[r["stream"]] = read_variant(r["stream"], r["body"], r["whole"])
-        await turns.spend(len(r["body"]) + len(r["whole"] or ""))
+    turns, texts, found, total = Turns(), Texts(pool), dict[str, Subject | Absorbed](), 0
+    for row in rows:
+        text = await texts.of(*row)
+        total += text.octets
+        if found and total > PAGE_OCTETS // 2:
+            return found, text.stream
+        found[text.stream] = text.state
+        await turns.spend(text.octets)
     return found, None if beyond is None else beyond["stream"]
 
 

@@ -8,7 +8,7 @@ from incidentlog.folding.steps import Entries
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build, Parked
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.versions import read_variant
+from incidentlog.store.versions import Texts
 
 Wish = Literal["retry", "discard"]
 
@@ -38,7 +38,8 @@ async def incomplete(pool: Pool | Connection, build: Build, clearance: int, posi
 async def read_variants(connection: Connection, base: int, stream: str, position: int) -> Variants:
     """What stood of a stream's subject as of a position, at every marking."""
     rows = await connection.fetch(query("derive", "variants"), base, stream, position)
-    return {r["level"]: read_variant(stream, r["body"], r["whole"]) for r in rows}
+    texts = Texts(connection)
+    return {row["level"]: (await texts.of(*row)).state for row in rows}
 
 
 async def keys_of(connection: Connection, build: int, stream: str) -> set[str]:

@@ -1,13 +1,14 @@
 """How a version of a subject is stored: whole, or as what it adds to an earlier one.
 
 A subject lists its events, and may list more with each of them. Were every version whole, a stream of n events would
-take n² of these items. So from LONG events on a version rests on an earlier one that is whole: it says with how many
-items of that one's each of its lists begins, and has those that follow. Once these are over STEP, it is whole again.
+take n² of these items. So from LONG events on a version rests on an earlier one: it says with how many items of that
+one's each of its lists begins, and has those that follow. Once these are over STEP, those that come rest on it. So an
+event costs the same, however long its stream.
 
-Which versions are whole hangs on nothing but the versions: kept up and rebuilt, the rows are the same (P4).
+Which rests on which hangs on nothing but the versions: kept up and rebuilt, the rows are the same (P4).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,11 +16,13 @@ import orjson
 
 from incidentlog.events.values import STORED, Model
 from incidentlog.folding.subject import Absorbed, Subject
+from incidentlog.sqlfiles import query
+from incidentlog.store.connect import Connection, Pool
 
-LONG: Final = 64
+LONG: Final = 16
 """From so many events on a version may rest on an earlier one."""
-STEP: Final = 64
-"""The most items of its lists that such a version has itself."""
+STEP: Final = 16
+"""How many items of its lists a version has itself before others rest on it: nearly the most that any has."""
 
 LARGE: Final = 64 * 1024
 """From so many characters on a subject is mostly the list of its events."""
@@ -35,41 +38,67 @@ def write_model(model: Model) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A version as it was read: its text, and that of the version that it rests on, if it does."""
+    """A version as it was read: its text, and those of what it rests on, the nearest first."""
 
     stream: str
     body: str
-    whole: str | None = None
+    earlier: Sequence[str] = ()
 
     @property
     def octets(self) -> int:
         """How much text there is."""
-        return len(self.body) + len(self.whole or "")
+        return len(self.body) + sum(map(len, self.earlier))
+
+    @property
+    def state(self) -> Subject | Absorbed:
+        """The subject, or where its stream went."""
+        return read_variant(self.stream, self.body if not self.earlier else orjson.dumps(self.said).decode())
+
+    @property
+    def light(self) -> Subject | Absorbed:
+        """The same without the list of its events: all of it that does not grow with each."""
+        if self.octets < LARGE:
+            return self.state
+        return read_variant(self.stream, orjson.dumps({**self.said, "entries": []}).decode())
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What it says, as plain JSON."""
+        said: dict[str, Any] = {}
+        for body in (*reversed(self.earlier), self.body):
+            earlier, said = said, orjson.loads(body)
+            for name, count in said.pop("rests", {}).items():
+                items = earlier.get(name, [])
+                del items[count:]
+                items += said.get(name, ())
+                said[name] = items
+        return said
 
 
-def read_light(text: Text) -> Subject | Absorbed:
-    """A subject without the list of its events: all of it that does not grow with each."""
-    if text.octets < LARGE:
-        return read_variant(text.stream, text.body, text.whole)
-    light = {**joined(text.body, text.whole), "entries": []}
-    return read_variant(text.stream, orjson.dumps(light).decode())
+class Texts:
+    """Reads what versions rest on. What several of one answer share is read once."""
+
+    def __init__(self, pool: Pool | Connection) -> None:
+        self._pool = pool
+        self._last: tuple[tuple[Any, ...], Sequence[str]] = (), ()
+
+    async def of(self, stream: str, body: str, build: int, level: int, rests_on: int | None) -> Text:
+        """The text of a version, given its row."""
+        if rests_on is None:
+            return Text(stream, body)
+        wanted = build, stream, level, rests_on
+        if self._last[0] != wanted:
+            rows = await self._pool.fetch(query("derive", "earlier"), *wanted)
+            self._last = wanted, [row["body"] for row in rows]
+        return Text(stream, body, self._last[1])
 
 
-def read_variant(stream: str, body: str, whole: str | None = None) -> Subject | Absorbed:
-    """A subject from its stored text and that of the version that it rests on; or where its stream went."""
+def read_variant(stream: str, body: str) -> Subject | Absorbed:
+    """A subject from a whole text, or where its stream went."""
     if body.startswith('{"into":'):
         return Absorbed.model_validate_json(body)
     kind = Subject.families.get(stream.partition(":")[0], Subject)
-    return kind.model_validate_json(body if whole is None else orjson.dumps(joined(body, whole)))
-
-
-def joined(body: str, whole: str | None) -> dict[str, Any]:
-    """What a version says, as plain JSON: its own text, with the items of the version that it rests on."""
-    said: dict[str, Any] = orjson.loads(body)
-    if whole is not None:
-        rests, earlier = said.pop("rests"), orjson.loads(whole)
-        said |= {name: earlier[name][:count] + said.get(name, []) for name, count in rests.items()}
-    return said
+    return kind.model_validate_json(body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,41 +120,50 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class _Whole:
+class _Base:
     position: int
     subject: Subject
 
 
 @dataclass(slots=True)
-class Wholes:
-    """By stream and marking the whole version that the next one may rest on, where a stream is long."""
+class Bases:
+    """By stream and marking what the next version of a long stream may rest on."""
 
-    _known: dict[Key, _Whole] = field(default_factory=dict)
-    _last: dict[Key, tuple[int, _Whole | None]] = field(default_factory=dict)
+    _known: dict[Key, _Base] = field(default_factory=dict)
+    _last: dict[Key, tuple[int, _Base | None]] = field(default_factory=dict)
     """Where each was put last in this batch, and what was known before: another one there takes its place."""
 
     def missing(self, standing: Mapping[Key, Subject | Absorbed | None]) -> set[Key]:
-        """Of stored versions that others will follow those that are long, and rest on what it does not know."""
+        """Of stored versions that others will follow those that are long, and of which it does not know the base."""
         return {key for key, state in standing.items() if _length(state) >= LONG} - self._known.keys()
 
-    def know(self, key: Key, position: int, subject: Subject) -> None:
-        """Take in a whole version that was read."""
-        self._known[key] = _Whole(position, subject)
+    def know(self, key: Key, position: int, text: Text, rests_on: int | None) -> None:
+        """Take in a version that stands, and what it rests on."""
+        state = text.state
+        assert isinstance(state, Subject)  # noqa: S101 - it is long
+        self._known[key] = _Base(position, state)
+        if rests_on is not None:
+            earlier = Text(text.stream, text.earlier[0], text.earlier[1:]).state
+            assert isinstance(earlier, Subject)  # noqa: S101 - as above
+            if _beyond(state, _shared(earlier, state)) <= STEP:
+                self._known[key] = _Base(rests_on, earlier)
 
     def put(self, key: Key, position: int, state: Subject | Absorbed) -> Version:
         """How a version that begins at a position is stored. In the order of the positions."""
-        known = self._before(key, position)
+        base = self._before(key, position)
         if not isinstance(state, Subject) or len(state.entries) < LONG:
             self._known.pop(key, None)
             return Version(state)
-        shared = {} if known is None else _shared(known.subject, state)
-        if known is None or "entries" not in shared or _beyond(state, shared) > STEP:
-            self._known[key] = _Whole(position, state)
+        shared = {} if base is None else _shared(base.subject, state)
+        if base is None or "entries" not in shared:
+            self._known[key] = _Base(position, state)
             return Version(state)
-        # Items that are the same, and not only equal, are compared at no cost.
-        same = known.subject.but(**{name: getattr(state, name)[:count] for name, count in shared.items()})
-        self._known[key] = _Whole(known.position, same)
-        return Version(state, known.position, shared)
+        if _beyond(state, shared) > STEP:
+            self._known[key] = _Base(position, state)
+        else:  # items that are the same, and not only equal, are compared at no cost
+            same = base.subject.but(**{name: getattr(state, name)[:count] for name, count in shared.items()})
+            self._known[key] = _Base(base.position, same)
+        return Version(state, base.position, shared)
 
     def end(self, key: Key, position: int) -> None:
         """There is none any more from a position on; what follows rests on nothing."""
@@ -142,23 +180,23 @@ class Wholes:
         for key in [key for key in self._known if key[0] in gone]:
             del self._known[key]
 
-    def _before(self, key: Key, position: int) -> _Whole | None:
-        known = self._known.get(key)
+    def _before(self, key: Key, position: int) -> _Base | None:
+        base = self._known.get(key)
         if (last := self._last.get(key)) is not None and last[0] == position:
-            known = last[1]
-        self._last[key] = position, known
-        return known
+            base = last[1]
+        self._last[key] = position, base
+        return base
 
 
 def _length(state: Subject | Absorbed | None) -> int:
     return len(state.entries) if isinstance(state, Subject) else 0
 
 
-def _shared(whole: Subject, state: Subject) -> dict[str, int]:
+def _shared(base: Subject, state: Subject) -> dict[str, int]:
     """The lists of a subject that begin with all that another one's have, and with how many items."""
-    if type(whole) is not type(state):
+    if type(base) is not type(state):
         return {}
-    pairs = ((name, value, getattr(state, name)) for name, value in whole if isinstance(value, tuple) and value)
+    pairs = ((name, value, getattr(state, name)) for name, value in base if isinstance(value, tuple) and value)
     return {name: len(value) for name, value, now in pairs if now[: len(value)] == value}
 
 

@@ -7,9 +7,7 @@ SELECT build, projection, version, base, position, state, shape FROM builds WHER
 -- $1 stream text
 -- $2 clearance smallint
 -- $3 position bigint
-SELECT body,
-       (SELECT w.body FROM subjects w
-        WHERE w.build = s.build AND w.stream = s.stream AND w.level = s.level AND w.from_position = s.rests_on) AS whole
+SELECT s.stream, s.body, s.build, s.level, s.rests_on
 FROM subjects s
 WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
   AND stream = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
@@ -20,16 +18,13 @@ ORDER BY level DESC LIMIT 1
 -- $1 category text
 -- $2 clearance smallint
 -- $3 position bigint
-SELECT stream, body,
-       (SELECT w.body FROM subjects w
-        WHERE w.build = s.build AND w.stream = s.stream AND w.level = s.level AND w.from_position = s.rests_on) AS whole
-FROM (
+SELECT stream, body, build, level, rests_on FROM (
     SELECT DISTINCT ON (stream) * FROM subjects
     WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
       AND stream >= $1 || ':' AND stream < $1 || ';' AND level <= $2
       AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
     ORDER BY stream, level DESC
-) AS s ORDER BY from_position
+) AS standing ORDER BY from_position
 
 -- name: around
 -- Streams of a category of which something happened between two instants (inclusive, exclusive), for a clearance, as of
@@ -51,9 +46,7 @@ LIMIT $7
 -- $1 streams text[]
 -- $2 clearance smallint
 -- $3 position bigint
-SELECT DISTINCT ON (stream) stream, body,
-       (SELECT w.body FROM subjects w
-        WHERE w.build = s.build AND w.stream = s.stream AND w.level = s.level AND w.from_position = s.rests_on) AS whole
+SELECT DISTINCT ON (stream) s.stream, s.body, s.build, s.level, s.rests_on
 FROM subjects s
 WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
   AND stream = ANY($1) AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
@@ -67,7 +60,8 @@ ORDER BY stream, level DESC
 -- $3 position bigint
 -- $4 after bigint
 -- $5 limit bigint
-SELECT from_position, CASE WHEN to_position <= $3 THEN to_position END AS to_position, restated, body, level, rests_on
+SELECT from_position, CASE WHEN to_position <= $3 THEN to_position END AS to_position, restated,
+       stream, body, build, level, rests_on
 FROM subjects s
 WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
   AND stream = $1 AND level <= $2 AND from_position <= $3 AND from_position > $4
@@ -75,15 +69,6 @@ WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state 
                   WHERE h.build = s.build AND h.stream = $1 AND h.level > s.level AND h.level <= $2 AND h.from_position <= s.from_position
                     AND (h.to_position IS NULL OR h.to_position > s.from_position))
 ORDER BY from_position LIMIT $5
-
--- name: wholes
--- The versions of a stream's subject, of a marking each, on which others rest.
--- $1 stream text
--- $2 levels smallint[]
--- $3 positions bigint[]
-SELECT level, from_position, body FROM subjects
-JOIN unnest($2::smallint[], $3::bigint[]) AS c (level, from_position) USING (level, from_position)
-WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active') AND stream = $1
 
 -- name: documents
 -- What stood of documents at a position, for a clearance; all of them, or some keys.
@@ -103,9 +88,7 @@ ORDER BY key, level DESC
 -- $3 key text
 -- $4 level smallint
 -- $5 position bigint
-SELECT DISTINCT ON (s.stream) s.stream, s.body,
-       (SELECT w.body FROM subjects w
-        WHERE w.build = s.build AND w.stream = s.stream AND w.level = s.level AND w.from_position = s.rests_on) AS whole
+SELECT DISTINCT ON (s.stream) s.stream, s.body, s.build, s.level, s.rests_on
 FROM document_members m
 JOIN subjects s ON s.build = $2 AND s.stream = m.stream AND s.level <= $4
     AND s.from_position <= $5 AND (s.to_position IS NULL OR s.to_position > $5)

@@ -36,16 +36,28 @@ UPDATE subjects s SET to_position = c.to_position
 FROM unnest($2::text[], $3::smallint[], $4::bigint[]) AS c (stream, level, to_position)
 WHERE s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.to_position IS NULL
 
--- name: wholes
--- The whole versions of some subjects on which those that stand rest, or which stand themselves.
+-- name: standing
+-- The versions that stand of some subjects.
 -- $1 build smallint
 -- $2 streams text[]
 -- $3 levels smallint[]
-SELECT w.stream, w.level, w.from_position, w.body
+SELECT s.stream, s.body, s.build, s.level, s.rests_on, s.from_position
 FROM unnest($2::text[], $3::smallint[]) AS c (stream, level)
 JOIN subjects s ON s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.to_position IS NULL
-JOIN subjects w ON w.build = $1 AND w.stream = s.stream AND w.level = s.level
-    AND w.from_position = coalesce(s.rests_on, s.from_position)
+
+-- name: earlier
+-- The texts on which a version rests: those of a version, and of what that rests on, the nearest first.
+-- $1 build smallint
+-- $2 stream text
+-- $3 level smallint
+-- $4 from_position bigint
+WITH RECURSIVE earlier (far, rests_on, body) AS (
+    SELECT 0, rests_on, body FROM subjects WHERE build = $1 AND stream = $2 AND level = $3 AND from_position = $4
+    UNION ALL
+    SELECT e.far + 1, s.rests_on, s.body
+    FROM earlier e JOIN subjects s ON s.build = $1 AND s.stream = $2 AND s.level = $3 AND s.from_position = e.rests_on
+)
+SELECT body FROM earlier ORDER BY far
 
 -- name: name
 -- Keep what a value is called, once for each marking.
@@ -95,14 +107,12 @@ FROM (
 WHERE m.build = c.build AND m.key = c.key AND m.stream = c.stream AND m.from_position = c.from_position
 
 -- name: members
--- The subjects that make some documents as of a position, at every marking, each with the version that it rests on.
+-- The subjects that make some documents as of a position, at every marking.
 -- $1 build smallint
 -- $2 keys text[]
 -- $3 base smallint
 -- $4 position bigint
-SELECT m.key, s.stream, s.level, s.body,
-       (SELECT w.body FROM subjects w
-        WHERE w.build = s.build AND w.stream = s.stream AND w.level = s.level AND w.from_position = s.rests_on) AS whole
+SELECT m.key, s.stream, s.body, s.build, s.level, s.rests_on
 FROM document_members m
 JOIN subjects s ON s.build = $3 AND s.stream = m.stream AND s.from_position <= $4
     AND (s.to_position IS NULL OR s.to_position > $4)
@@ -126,9 +136,7 @@ SELECT key FROM document_members WHERE build = $1 AND stream = $2 AND to_positio
 -- $1 base smallint
 -- $2 stream text
 -- $3 position bigint
-SELECT level, body,
-       (SELECT w.body FROM subjects w
-        WHERE w.build = s.build AND w.stream = s.stream AND w.level = s.level AND w.from_position = s.rests_on) AS whole
+SELECT s.stream, s.body, s.build, s.level, s.rests_on
 FROM subjects s
 WHERE build = $1 AND stream = $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
 

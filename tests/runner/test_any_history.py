@@ -37,7 +37,7 @@ from incidentlog.runner import Runner
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import runner as runner_module
 from incidentlog.store import versions as versions_module
-from incidentlog.store.versions import read_variant
+from incidentlog.store.versions import Texts
 from tests.api.serving import log_called
 from tests.runner.driving import DERIVED, KYIV, LOG, Log, caught_up, following, log_at
 from tests.subjects.given import Event, id_of
@@ -210,11 +210,11 @@ class Histories(RuleBasedStateMachine):
 
     async def _ledgers_are_sums(self) -> None:
         subjects = await self.log.connection.fetch(
-            "SELECT DISTINCT ON (s.stream) s.stream, s.body, w.body FROM subjects s LEFT JOIN subjects w"
-            " ON (w.build, w.stream, w.level, w.from_position) = (s.build, s.stream, s.level, s.rests_on)"
-            " WHERE s.to_position IS NULL ORDER BY s.stream, s.level DESC"
+            "SELECT DISTINCT ON (stream) stream, body, build, level, rests_on FROM subjects"
+            " WHERE to_position IS NULL ORDER BY stream, level DESC"
         )
-        known = [read_variant(*row) for row in subjects]
+        texts = Texts(self.log.connection)
+        known = [(await texts.of(*row)).state for row in subjects]
         for name, projection in PROJECTIONS.items():
             if not isinstance(projection, Tally):
                 continue

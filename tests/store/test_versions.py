@@ -1,0 +1,106 @@
+"""How versions of subjects are stored: what is read again is what was written, and a long stream's events cost the same."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given as for_all
+
+from incidentlog.events.recorded import Recorded
+from incidentlog.folding.change import Families
+from incidentlog.folding.subject import Absorbed, Subject
+from incidentlog.store import versions
+from incidentlog.store.versions import Bases, Text, Version
+from tests.folding.test_kept_up import logs
+from tests.folding.test_work import FIRST, assessed
+from tests.projections.showing import Given
+from tests.subjects.given import KYIV, Event, about, given, retract
+
+Key = tuple[str, int]
+
+
+class Stored:
+    """The versions of a log as they are stored, each with where it begins."""
+
+    def __init__(self, events: Sequence[Recorded], *, forgetful: bool = False) -> None:
+        self.rows: dict[tuple[Key, int], tuple[Version, Subject | Absorbed]] = {}
+        bases, standing = Bases(), dict[Key, int]()
+        for change in Families().changes(events, KYIV):
+            for level in change.levels:
+                key, after = (change.stream, level), change.after.get(level)
+                if after == change.before.get(level):
+                    continue
+                if forgetful and key in standing:
+                    bases.forget([change.stream])
+                for missing in bases.missing({key: change.before.get(level)}):
+                    at = standing[missing]
+                    bases.know(missing, at, self.text(missing, at), self.rows[missing, at][0].rests_on)
+                if after is None:
+                    bases.end(key, change.position)
+                    del standing[key]
+                else:
+                    self.rows[key, change.position] = bases.put(key, change.position, after), after
+                    standing[key] = change.position
+            bases.settle()
+
+    def text(self, key: Key, position: int) -> Text:
+        chain = list[str]()
+        at: int | None = position
+        while at is not None:
+            version, _ = self.rows[key, at]
+            chain.append(version.body)
+            at = version.rests_on
+        return Text(key[0], chain[0], chain[1:])
+
+    @property
+    def octets(self) -> list[int]:
+        return [len(version.body) for version, _ in self.rows.values()]
+
+
+def long(number: int) -> Stored:
+    return Stored(given(FIRST, *(assessed(n) for n in range(number))))
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "LONG", 2)
+    monkeypatch.setattr(versions, "STEP", 2)
+
+
+@for_all(logs())
+def test_what_is_read_again_is_what_was_written(log: Given):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(versions, "LONG", 2)
+        patch.setattr(versions, "STEP", 2)
+        kept, forgetful = Stored(log.log), Stored(log.log, forgetful=True)
+        for (key, position), (version, state) in kept.rows.items():
+            assert kept.text(key, position).state == state
+            again, _ = forgetful.rows[key, position]
+            assert (again.body, again.rests_on) == (version.body, version.rests_on)
+
+
+def test_an_event_of_a_long_stream_is_as_much_text_as_one_of_a_short_stream():
+    octets = long(1_000).octets
+    assert max(octets[500:]) < 3 * octets[10]
+    assert sum(octets[-100:]) < 2 * sum(octets[10:110])
+
+
+def test_versions_of_a_long_stream_are_read_as_they_were():
+    stored = long(100)
+    for (key, position), (_, state) in stored.rows.items():
+        text = stored.text(key, position)
+        assert text.state == state
+        assert isinstance(text.light, Subject)
+    assert max(len(stored.text(*row).earlier) for row in stored.rows) > 5
+
+
+@pytest.mark.usefixtures("short")
+def test_a_correction_that_changes_what_was_listed_makes_a_whole_version():
+    told: list[Event] = [
+        FIRST | {"id": FIRST["id"]},
+        *(assessed(n) for n in range(5)),
+        retract("first"),
+        about("record.disputed", "first"),
+    ]
+    stored = Stored(given(*told))
+    rests = [version.rests_on for version, _ in stored.rows.values()]
+    assert rests == [None, None, 2, 2, 4, 4, None, 7]
