@@ -11,7 +11,7 @@ LONG: Final = "strike:long"
 HEAVY: Final = "strike:heavy"
 """One whose events are nearly as large as they may be."""
 CHAINED: Final = "strike:chained"
-"""One in which retractions retract each other, and amendments amend one event again and again."""
+"""One in which an event is retracted and reinstated, and another amended, again and again."""
 MERGED: Final = "strike:merged"
 """One that took in many others."""
 TRACK: Final = "nasty"
@@ -42,7 +42,7 @@ def chain(stream: str, length: int) -> list[dict[str, Any]]:
     events = [strike(stream=stream), strike(stream=stream)]
     undone, amended = events[0]["id"], events[1]["id"]
     for n in range(length):
-        undo = retraction(undone)
+        undo = retraction(undone if n % 2 else events[0]["id"])
         patch = {"data": {"casualties": {"killed": {"best": n}}}}
         events += [undo, about("amended", amended, patch=patch, reason="counted again")]
         undone = undo["id"]

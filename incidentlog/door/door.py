@@ -24,7 +24,14 @@ from incidentlog.clock import Clock
 from incidentlog.door.known import Known, knows_of_old
 from incidentlog.errors import BadRequest, Fault, InvalidEvent, TooLarge
 from incidentlog.events.envelope import Envelope, PlaceRef, ResolvedPlace
-from incidentlog.events.record import RecordAmended, RecordErased, RecordMerged, RecordRemarked, Targeting
+from incidentlog.events.record import (
+    RecordAmended,
+    RecordErased,
+    RecordMerged,
+    RecordRemarked,
+    RecordRetracted,
+    Targeting,
+)
 from incidentlog.events.recorded import Recorded
 from incidentlog.events.registry import ALWAYS_CLEAR, EventType, Registry
 from incidentlog.events.values import (
@@ -251,6 +258,9 @@ class Door:
         named |= {c.command.stream for c in candidates if _of_stream(c)}
         there = await read_ids(pool, wanted, clearance=clearance) if wanted else Seen()
         known, marks = {e.event_id: e for e in there.events}, there.marks
+        retracted = {r for e in there.events if (r := _retracted(e)) is not None} - known.keys()
+        behind = await read_ids(pool, retracted, clearance=clearance) if retracted else Seen()
+        behind_it = {e.event_id: e for e in behind.events}
         streams = await existing_streams(pool, named, clearance) if named else {}
         hidden = await _with_private(pool, candidates, known)
         faults: dict[int, list[Fault]] = {}
@@ -261,6 +271,8 @@ class Door:
             if isinstance(data, Targeting) and data.target is not None:
                 target = known.get(data.target) or earlier.get(data.target)
                 found = self._about(candidate, data, target)
+                if isinstance(data, RecordRetracted) and target is not None:
+                    found += _about_retraction(target, {**behind_it, **known, **earlier})
                 if isinstance(data, RecordErased) and target is not None:
                     found += _about_erasure(data, target, hidden)
             elif isinstance(data, RecordMerged):
@@ -362,6 +374,24 @@ async def _with_private(pool: Pool, candidates: Iterable[Candidate], known: Mapp
 
 _LASTING: Final = frozenset({"record.erased", "record.remarked"})
 """Whose bodies stay: one says what was erased, the other what is to stay hidden."""
+
+
+def _retracted(of: Recorded | Candidate) -> UUID | None:
+    """Which event it retracts, if it does."""
+    data = None if of.envelope is None else of.envelope.data
+    return data.target if isinstance(data, RecordRetracted) else None
+
+
+def _about_retraction(target: Recorded | Candidate, known: Mapping[UUID, Recorded | Candidate]) -> list[Fault]:
+    """Whether it is said of the event itself: what reinstates an event is not retracted, but the event once more.
+
+    Chains of retractions would be work that grows with the square of their length.
+    """
+    undone = _retracted(target)
+    reinstated = None if undone is None or undone not in known else _retracted(known[undone])
+    if reinstated is None:
+        return []
+    return [Fault("/data/target", "reinstatement", f"the target reinstates {reinstated}: retract that event again")]
 
 
 def _about_erasure(data: RecordErased, target: Recorded | Candidate, hidden: Collection[int]) -> list[Fault]:

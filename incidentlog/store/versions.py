@@ -2,14 +2,15 @@
 
 A subject lists its events, and may list more with each of them. Were every version whole, a stream of n events would
 take n² of these items. So from LONG events on a version rests on an earlier one: it says with how many items of that
-one's each of its lists begins, and has those that follow. Once these are over STEP, those that come rest on it. So an
-event costs the same, however long its stream.
+one's each of its lists begins, and has those that follow, or that a correction made other ones. Once these are over
+STEP, those that come rest on it. So an event costs the same, however long its stream.
 
 Which rests on which hangs on nothing but the versions: kept up and rebuilt, the rows are the same (P4).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -67,11 +68,12 @@ class Text:
         said: dict[str, Any] = {}
         for body in (*reversed(self.earlier), self.body):
             earlier, said = said, orjson.loads(body)
-            for name, count in said.pop("rests", {}).items():
-                items = earlier.get(name, [])
+            for name, (count, *instead) in said.pop("rests", {}).items():
+                items, own = earlier.get(name, []), said.get(name, [])
                 del items[count:]
-                items += said.get(name, ())
-                said[name] = items
+                for index, item in zip(instead, own, strict=False):
+                    items[index] = item
+                said[name] = items + own[len(instead) :]
         return said
 
 
@@ -107,16 +109,29 @@ class Version:
 
     state: Subject | Absorbed
     rests_on: int | None = None
-    shared: Mapping[str, int] = field(default_factory=dict)
-    """How many items of the other one's its lists begin with."""
+    shared: Mapping[str, "Shared"] = field(default_factory=dict)
+    """What its lists have of the other one's."""
 
     @property
     def body(self) -> str:
         """Its text; made when its row is written, since all texts of a batch are more than all that it is made of."""
         if self.rests_on is None or not isinstance(self.state, Subject):
             return write_model(self.state)
-        rest = self.state.but(**{name: getattr(self.state, name)[count:] for name, count in self.shared.items()})
-        return f'{{"rests":{orjson.dumps(self.shared).decode()},{write_model(rest)[1:]}'
+        rest = self.state.but(**{name: shared.own(getattr(self.state, name)) for name, shared in self.shared.items()})
+        rests = {name: [shared.count, *shared.instead] for name, shared in self.shared.items()}
+        return f'{{"rests":{orjson.dumps(rests).decode()},{write_model(rest)[1:]}'
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a list has of another one: that many items, but for those at some places, in order."""
+
+    count: int
+    instead: Sequence[int] = ()
+
+    def own(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What is the list's own: the items at those places, and those that follow."""
+        return (*(items[index] for index in self.instead), *items[self.count :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +176,8 @@ class Bases:
         if _beyond(state, shared) > STEP:
             self._known[key] = _Base(position, state)
         else:  # items that are the same, and not only equal, are compared at no cost
-            same = base.subject.but(**{name: getattr(state, name)[:count] for name, count in shared.items()})
+            alike = {name: own.count for name, own in shared.items() if not own.instead}
+            same = base.subject.but(**{name: getattr(state, name)[:count] for name, count in alike.items()})
             self._known[key] = _Base(base.position, same)
         return Version(state, base.position, shared)
 
@@ -192,14 +208,24 @@ def _length(state: Subject | Absorbed | None) -> int:
     return len(state.entries) if isinstance(state, Subject) else 0
 
 
-def _shared(base: Subject, state: Subject) -> dict[str, int]:
-    """The lists of a subject that begin with all that another one's have, and with how many items."""
+def _shared(base: Subject, state: Subject) -> dict[str, Shared]:
+    """The lists of a subject that begin with what another one's have, but for a few items, and what they share."""
     if type(base) is not type(state):
         return {}
     pairs = ((name, value, getattr(state, name)) for name, value in base if isinstance(value, tuple) and value)
-    return {name: len(value) for name, value, now in pairs if now[: len(value)] == value}
+    found = ((name, _of_list(value, now)) for name, value, now in pairs if len(now) >= len(value))
+    return {name: shared for name, shared in found if shared is not None}
 
 
-def _beyond(state: Subject, shared: Mapping[str, int]) -> int:
+def _of_list(items: tuple[Any, ...], now: tuple[Any, ...]) -> Shared | None:
+    count = len(items)
+    if now[:count] == items:
+        return Shared(count)
+    instead = list(islice((n for n, (was, one) in enumerate(zip(items, now, strict=False)) if was != one), STEP + 1))
+    return Shared(count, instead) if len(instead) <= STEP else None
+
+
+def _beyond(state: Subject, shared: Mapping[str, Shared]) -> int:
     """How many items a version would have itself."""
-    return sum(len(value) - shared.get(name, 0) for name, value in state if isinstance(value, tuple))
+    lists = ((name, value) for name, value in state if isinstance(value, tuple))
+    return sum(len(shared[name].own(value) if name in shared else value) for name, value in lists)

@@ -582,3 +582,25 @@ async def test_evidence_of_an_event_that_is_not_there_is_refused(service: Served
     on_a_stream = await service.post(evidence(stream="strike:x"))
     assert on_a_stream.json["stream"] == "strike:x"
     assert (await service.post(evidence())).faults == {"/stream": "missing"}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_reinstates_is_not_retracted_but_the_event_once_more(service: Served, *, at_once: bool):
+    event = strike()
+    undo = retraction(event["id"])
+    reinstate = retraction(undo["id"])
+    back = retraction(reinstate["id"])
+    if at_once:
+        answer = await service.bulk(event, undo, reinstate, back)
+        assert list(answer.faults.values()) == ["reinstatement"]
+        assert await service.head() == 0
+        await service.add(event, undo, reinstate)
+    else:
+        for each in (event, undo, reinstate):
+            await service.add(each)
+        answer = await service.post(back)
+        assert (answer.status, answer.faults) == (422, {"/data/target": "reinstatement"})
+        assert event["id"] in answer.json["errors"][0]["detail"]
+    await service.add(retraction(event["id"]))
+    await service.settled()
+    assert (await service.get(f"/v1/events/{event['id']}")).json["status"] == "retracted"

@@ -13,7 +13,7 @@ from incidentlog.store.versions import Bases, Text, Version
 from tests.folding.test_kept_up import logs
 from tests.folding.test_work import FIRST, assessed
 from tests.projections.showing import Given
-from tests.subjects.given import KYIV, Event, about, given, retract
+from tests.subjects.given import KYIV, Event, given, retract
 
 Key = tuple[str, int]
 
@@ -94,13 +94,16 @@ def test_versions_of_a_long_stream_are_read_as_they_were():
 
 
 @pytest.mark.usefixtures("short")
-def test_a_correction_that_changes_what_was_listed_makes_a_whole_version():
-    told: list[Event] = [
-        FIRST | {"id": FIRST["id"]},
-        *(assessed(n) for n in range(5)),
-        retract("first"),
-        about("record.disputed", "first"),
-    ]
+def test_a_correction_has_what_it_changes_and_no_more():
+    stored = Stored(given(FIRST, *(assessed(n) for n in range(7)), retract("first")))
+    versions = [version for version, _ in stored.rows.values()]
+    assert [version.rests_on for version in versions] == [None, None, 2, 2, 4, 4, 6, 6, 8]
+    assert '"rests":{"entries":[8,0]' in versions[-1].body
+    assert versions[-1].body.count('"event":') == 2
+
+
+@pytest.mark.usefixtures("short")
+def test_a_correction_that_changes_most_of_what_there_was_makes_a_whole_version():
+    told: list[Event] = [FIRST, retract("first", "r0"), *(retract(f"r{n}", f"r{n + 1}") for n in range(9))]
     stored = Stored(given(*told))
-    rests = [version.rests_on for version, _ in stored.rows.values()]
-    assert rests == [None, None, 2, 2, 4, 4, None, 7]
+    assert [version.rests_on for version, _ in stored.rows.values()][-3:] == [None, None, None]
