@@ -204,9 +204,13 @@ WHERE stream = ANY($1) AND position <= $2 AND coalesce(reported_at, recorded_at)
 ORDER BY position LIMIT $5
 
 -- name: of_categories
--- All events of some categories, in position order; for those of which there are few.
+-- All events of some categories, in position order; for those of which there are few. OFFSET 0 skips nothing: with it each
+-- category is looked up in the index of streams, where the planner would else join the whole log with them.
 -- $1 categories text[]
-SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
-FROM events
-JOIN unnest($1::text[]) AS c (category) ON stream COLLATE "C" >= category || ':' AND stream COLLATE "C" < category || ';'
-ORDER BY position
+SELECT e.position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+FROM unnest($1::text[]) AS c (category)
+CROSS JOIN LATERAL (
+    SELECT position FROM events WHERE stream >= c.category || ':' AND stream < c.category || ';' OFFSET 0
+) AS found
+JOIN events e USING (position)
+ORDER BY e.position
