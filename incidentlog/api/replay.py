@@ -139,7 +139,7 @@ async def _refuse_unseen(service: Service, asked: Asked, upto: int, clearance: i
     pointer = "/Last-Event-ID" if asked.resumed else "/after"
     if asked.after > upto:
         raise BadRequest(errors=[Fault(pointer, "ahead_of_log", f"nothing is at position {asked.after} then")])
-    if await occurred_at(service.pool, asked.after, clearance) is None:
+    if await occurred_at(service.pool, asked.after, upto=upto, clearance=clearance) is None:
         raise BadRequest(errors=[Fault(pointer, "unknown_event", f"no event at position {asked.after} was told")])
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -27,7 +27,7 @@ from incidentlog.folding.shapes import Document, Row, Tally
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.service.service import Service
 from incidentlog.store.derive import read_links
-from incidentlog.store.read import read_reported, read_reported_of
+from incidentlog.store.read import read_marking, read_reported, read_reported_of
 
 REPORTED: Final = 20_000
 """The most events folded in one request: a few seconds of one core."""
@@ -96,27 +96,46 @@ async def fold_events(service: Service, moment: Moment, otherwise: str, clearanc
     events, whole = await read_reported(
         service.pool,
         upto=moment.position,
-        reported_by=known(moment),
+        reported_by=known_by(moment),
         clearance=clearance,
         limit=REPORTED,
         octets=OCTETS,
     )
     if not whole:
         raise TooLarge(f"{MOST} were reported by then, too much to fold in a request: {otherwise}")
-    seen = await apart(service, lambda: covered(events, clearance))
+    known = await _with_marking(service, events, None, moment)
+    seen = await apart(service, lambda: _seen(known, events, clearance))
     if _steps(seen) > STEPS:
         raise TooLarge(f"streams of very many events are too much to fold in a request: {otherwise}")
-    needed = _needed(events, seen)
+    needed = _needed(known, seen)
     return Fold(needed, await apart(service, lambda: Afresh(needed, service.log.zone)))
 
 
-def _needed(events: Sequence[Recorded], seen: Sequence[Recorded]) -> list[Recorded]:
-    """Of events what a reader needs folded who sees some of them: these, and what says how they are marked.
+async def _with_marking(
+    service: Service, events: Sequence[Recorded], streams: Collection[str] | None, moment: Moment
+) -> list[Recorded]:
+    """Events reported by then, with what says how they are marked, whenever that was reported. Raises TooLarge."""
+    found = await read_marking(
+        service.pool, streams, upto=moment.position, reported_by=known_by(moment), limit=REPORTED + 1
+    )
+    if len(found) > REPORTED:
+        raise TooLarge("markings were changed too often to be applied in a request")
+    return sorted([*events, *found], key=lambda e: e.position)
+
+
+def _seen(known: Sequence[Recorded], events: Sequence[Recorded], clearance: int) -> list[Recorded]:
+    """Of events those that a reader sees, given all that is known of their markings."""
+    told = {e.event_id for e in events}
+    return [e for e in covered(known, clearance) if e.event_id in told]
+
+
+def _needed(known: Sequence[Recorded], seen: Sequence[Recorded]) -> list[Recorded]:
+    """Of what is known what a reader needs folded who sees some of it: this, and what says how it is marked.
 
     Neither the answer nor its cost, nor that there is none, hangs on anything else that the reader may not see.
     """
-    ids = {e.event_id for e in seen} | marking(events)
-    return [e for e in events if e.event_id in ids]
+    ids = {e.event_id for e in seen} | marking(known)
+    return [e for e in known if e.event_id in ids]
 
 
 async def subject_reported(service: Service, stream: str, moment: Moment, clearance: int) -> Subject | None:
@@ -183,7 +202,7 @@ async def fold_subjects(service: Service, events: Sequence[Recorded]) -> dict[st
     return await apart(service, lambda: fold_family(events, service.log.zone))
 
 
-def known(moment: Moment) -> datetime:
+def known_by(moment: Moment) -> datetime:
     """By when it must have been reported: the instant itself, where no other is named."""
     return moment.known_at or moment.at
 
@@ -199,22 +218,23 @@ async def read_family(service: Service, stream: str, moment: Moment, clearance: 
         service.pool,
         streams,
         upto=moment.position,
-        reported_by=known(moment),
+        reported_by=known_by(moment),
         clearance=clearance,
         limit=REPORTED,
         octets=OCTETS,
     )
     if not whole:
         raise TooLarge(f"{stream} and what is merged with it have {MOST}")
-    return await apart(service, lambda: _family_of(stream, events, clearance))
+    known = await _with_marking(service, events, streams, moment)
+    return await apart(service, lambda: _family_of(stream, known, events, clearance))
 
 
-def _family_of(stream: str, events: Sequence[Recorded], clearance: int) -> list[Recorded]:
+def _family_of(stream: str, known: Sequence[Recorded], events: Sequence[Recorded], clearance: int) -> list[Recorded]:
     """Of events those of a stream's family, as far as a clearance sees, and what says how they are marked."""
-    families = families_of(covered(events, clearance))
+    families = families_of(_seen(known, events, clearance))
     own = next((family for family in families if any(stream in (e.stream, *merged_streams(e)) for e in family)), [])
     named = {e.stream for e in own}
-    return _needed([e for e in events if e.stream in named], own)
+    return _needed([e for e in known if e.stream in named], own)
 
 
 def _steps(events: Sequence[Recorded]) -> int:

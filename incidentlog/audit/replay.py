@@ -24,6 +24,8 @@ PAGE: Final = 200
 """The most events read at a time."""
 AMENDED: Final = 16
 """The most events read at a time of those that amendments put elsewhere: a page of the largest."""
+TOGETHER: Final = 256
+"""The amended events that are read at a time, those of a stream together: all that is said of it is read with them."""
 FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 LAST: Final = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
@@ -94,7 +96,7 @@ class Order:
 
     async def place_of(self, pool: Pool, position: int, clearance: int) -> Place | None:
         """Where the event at a position is; None where there is none that a clearance covers."""
-        instant = self.moved.get(position) or await occurred_at(pool, position, clearance)
+        instant = self.moved.get(position) or await occurred_at(pool, position, upto=self.upto, clearance=clearance)
         return None if instant is None or position > self.upto else (instant, position)
 
     async def page(self, pool: Pool, reached: Place, until: datetime) -> tuple[list[Happened], Place | None]:
@@ -123,8 +125,8 @@ async def known_order(pool: Pool, upto: int, clearance: int) -> Order:
     """The order as known at a position, by the amendments that a clearance covers."""
     moved: dict[int, datetime] = {}
     targets = await read_amended_times(pool, upto)
-    for n in range(0, len(targets), AMENDED):
-        found = await read_ids(pool, targets[n : n + AMENDED], upto=upto, clearance=clearance)
+    for n in range(0, len(targets), TOGETHER):
+        found = await read_ids(pool, targets[n : n + TOGETHER], upto=upto, clearance=clearance)
         involved = found.involved
         dated = await beside(len(involved), partial(started, involved))
         moved |= {e.position: dated[e.event_id] for e in found.events if e.event_id in dated}

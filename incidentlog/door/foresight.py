@@ -5,7 +5,7 @@ Rules across events refuse nothing, since what comes later can change what came 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -24,8 +24,8 @@ from incidentlog.store.derive import read_links
 from incidentlog.store.read import existing_streams, read_streams
 from incidentlog.subjects.violation import ViolationReported
 
-AT_ONCE: Final = 200
-"""So many events are folded without a thread of their own."""
+AT_ONCE: Final = 128 * 1024
+"""So many characters of events are folded without a thread of their own."""
 
 
 async def foresee(
@@ -42,17 +42,19 @@ async def foresee(
     if not streams:
         return told
     families = await _families(pool, streams)
-    marks = markings(families)
-    there = [e for e in families if marks[e.event_id] <= clearance]
-    known = {e.event_id for e in there}
-    new = [
-        _as_recorded(c, MAX_INT + n, now)
-        for n, c in enumerate(candidates)
-        if c.command.stream in streams and c.command.event_id not in known
-    ]
-    events = [*there, *new]
-    reasons = skipped(events, zone) if len(events) <= AT_ONCE else await asyncio.to_thread(skipped, events, zone)
-    gone = dict(_spoken_of_what_is_gone(there, new))
+    asked = {n: c for n, c in enumerate(candidates) if c.command.stream in streams}
+
+    def judge() -> tuple[Mapping[UUID, str], Mapping[UUID, str]]:
+        """Why events will be ignored, and which speak of what is gone."""
+        marks = markings(families)
+        there = [e for e in families if marks[e.event_id] <= clearance]
+        known = {e.event_id for e in there}
+        new = [_as_recorded(c, MAX_INT + n, now) for n, c in asked.items() if c.command.event_id not in known]
+        gone = dict(_spoken_of_what_is_gone(there, new))  # first, as what is there by itself was folded before
+        return skipped([*there, *new], zone), gone
+
+    octets = sum(len(e.body or "") for e in families) + sum(len(c.command.body) for c in asked.values())
+    reasons, gone = judge() if octets <= AT_ONCE else await asyncio.to_thread(judge)
     for n, candidate in enumerate(candidates):
         event_id = candidate.command.event_id
         pointer = "/data/absorbed" if isinstance(candidate.envelope.data, RecordMerged) else ""

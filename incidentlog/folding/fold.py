@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
-from incidentlog.events.envelope import Envelope, ResolvedPlace
+from incidentlog.events.envelope import Actor, Envelope, Link, ResolvedPlace
 from incidentlog.events.record import (
     RecordAmended,
     RecordCorroborated,
@@ -46,6 +46,40 @@ def may_grow(type_name: str) -> bool:
     return type_name == "record.disputed" or not is_record_event(type_name)
 
 
+N = TypeVar("N", Actor, Link)
+
+
+class Named:
+    """What a subject names, such as its actors: each once, where it was named first, as it was named last.
+
+    It knows the ones of the last tuple that it made by what tells them apart, so that one more takes no look at all.
+    """
+
+    __slots__ = ("_known", "_standing")
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], Any] = {}
+        self._standing: tuple[Any, ...] = ()
+
+    def with_(self, standing: tuple[N, ...], more: Iterable[N]) -> tuple[N, ...]:
+        """What was named, and more."""
+        if self._standing is not standing:
+            self._known = {_apart(each): each for each in standing}
+        named = {_apart(each): each for each in more}
+        if any(self._known.get(key, each) != each for key, each in named.items()):
+            self._known |= named
+            self._standing = tuple(self._known.values())
+        else:
+            fresh: dict[tuple[str, ...], N] = {key: each for key, each in named.items() if key not in self._known}
+            self._known |= fresh
+            self._standing = (*standing, *fresh.values()) if fresh else standing
+        return self._standing
+
+
+def _apart(each: Actor | Link) -> tuple[str, ...]:
+    return (each.code, each.role) if isinstance(each, Actor) else (each.rel, str(each.target))
+
+
 @dataclass(frozen=True, slots=True)
 class Grown:
     """A stream by itself, with one marking, whose next event can be taken in without folding the others again."""
@@ -57,6 +91,8 @@ class Grown:
     """How well it is confirmed so far: see `confirmed`."""
     latest: tuple[datetime, int]
     """The order of its last event, and of what an amended one was before."""
+    actors: Named = field(default_factory=Named)
+    links: Named = field(default_factory=Named)
 
 
 def fold_family(events: Sequence[Recorded], zone: str) -> dict[str, Variants]:
@@ -142,10 +178,10 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     if e.place is not None and (subject.place is None or subject.place.place_id is None):
         common["place"] = e.place if subject.place is None or e.place.place_id is not None else subject.place
     if envelope.actors:
-        common["actors"] = tuple({(a.code, a.role): a for a in (*subject.actors, *envelope.actors)}.values())
+        common["actors"] = grown.actors.with_(subject.actors, envelope.actors)
     if envelope.links:
-        common["links"] = tuple({(li.rel, li.target): li for li in (*subject.links, *envelope.links)}.values())
-    return Grown(subject.but(**common).evolve(body), e.tlp, rank, order)
+        common["links"] = grown.links.with_(subject.links, envelope.links)
+    return Grown(subject.but(**common).evolve(body), e.tlp, rank, order, grown.actors, grown.links)
 
 
 def _disputed(grown: Grown, e: Recorded, zone: str) -> Grown | None:
@@ -160,7 +196,14 @@ def _disputed(grown: Grown, e: Recorded, zone: str) -> Grown | None:
         return None  # it speaks of what is yet to come
     rank, said = confirmed(grown.rank, subject.verification, "disputed")
     entry = Entry(event=e.event_id, type=e.type, position=e.position, occurred=envelope.occurred, status="effective")
-    return Grown(subject.but(verification=said, entries=(*subject.entries, entry)), grown.level, rank, grown.latest)
+    return Grown(
+        subject.but(verification=said, entries=(*subject.entries, entry)),
+        grown.level,
+        rank,
+        grown.latest,
+        grown.actors,
+        grown.links,
+    )
 
 
 def _begin(first: AnyEffective, zone: str, kind: Subject | type[Subject]) -> dict[str, Any]:

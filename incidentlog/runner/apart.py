@@ -9,13 +9,14 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NoReturn
 
 import orjson
 import structlog
 
 from incidentlog.events.registry import ALWAYS_CLEAR
+from incidentlog.folding.change import Change
 from incidentlog.runner.portion import NEVER, Ends
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.rebuilder import Rebuilder, read_under_way
@@ -31,6 +32,7 @@ STOP_SECONDS: Final = 5.0
 GC_THRESHOLDS: Final = (200_000, 50, 100)
 """What is folded is remembered, and has no cycles: by default the collector looks through all of it again and again,
 which took three times as long as the folding."""
+COLLECTED: Final = 200_000
 PROGRAM: Final = "incidentlog.runner"
 LOOK_SECONDS: Final = 0.5
 """How often it looks whether something is to be built."""
@@ -180,17 +182,16 @@ async def serve_apart(configure_logging: Callable[[str], None]) -> None:
     start = orjson.loads(await down.readline())
     os.nice(PATIENT_NICENESS if start["work"] == "building" else NICENESS)
     configure_logging(start["log_level"])
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    spared = Spared()
     access = Access(start["dsn"], schema=start["schema"], pooled=start["pooled"])
     ends = Ends(start["ended_at"], start["ended"])
     if start["work"] == "building":
-        await _rebuild(access, down, ends)
+        await _rebuild(access, down, ends, spared)
     grown, registered = Wakeup(), [False]
 
     def changed(changes: Any) -> None:
         registered[0] = registered[0] or any(c.stream.partition(":")[0] in ALWAYS_CLEAR for c in changes)
+        spared(changes)
 
     runner = Runner(access, grown, changed, ends=ends)
     async with asyncio.TaskGroup() as work:
@@ -203,8 +204,30 @@ async def serve_apart(configure_logging: Callable[[str], None]) -> None:
             _leave()
 
 
-async def _rebuild(access: Access, down: asyncio.StreamReader, ends: Ends) -> NoReturn:
-    done = asyncio.create_task(Rebuilder(access, ends=ends).run(until_done=True))
+class Spared:
+    """Spares the garbage collector what is remembered from batch to batch: it has no cycles, and there is much of it.
+
+    What is left of a batch is passed over from then on, and looked through once after COLLECTED changes.
+    """
+
+    def __init__(self) -> None:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        self._since = 0
+
+    def __call__(self, changes: Sequence[Change]) -> None:
+        """A batch is through."""
+        self._since += len(changes)
+        if self._since >= COLLECTED:
+            self._since = 0
+            gc.unfreeze()
+            gc.collect()
+        gc.freeze()
+
+
+async def _rebuild(access: Access, down: asyncio.StreamReader, ends: Ends, spared: Spared) -> NoReturn:
+    done = asyncio.create_task(Rebuilder(access, spared, ends=ends).run(until_done=True))
     gone = asyncio.create_task(down.read())
     await asyncio.wait([done, gone], return_when=asyncio.FIRST_COMPLETED)
     _leave()

@@ -1,14 +1,14 @@
 """Building beside what answers: from position 0, or from where it was left, up to the head, and then one switch."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID, uuid4
 
 import structlog
 
-from incidentlog.events.recorded import Recorded
+from incidentlog.folding.change import Change
 from incidentlog.runner.lane import Lane
 from incidentlog.runner.portion import NEVER, Ends, Portion
 from incidentlog.store.builds import (
@@ -39,9 +39,19 @@ log = structlog.get_logger(__name__)
 class Rebuilder:
     """Brings builds that are under way to the head, and switches to them there. It can be killed at any point."""
 
-    def __init__(self, access: Access, *, ends: Ends = NEVER) -> None:
-        """`ends` says how often the process ended where this one begins."""
+    def __init__(
+        self,
+        access: Access,
+        on_changes: Callable[[Sequence[Change]], None] | None = None,
+        *,
+        ends: Ends = NEVER,
+    ) -> None:
+        """`on_changes` is told what each batch changed.
+
+        `ends` says how often the process ended where this one begins.
+        """
         self._access = access
+        self._on_changes = on_changes
         self._node: UUID = uuid4()
         self.failure: str | None = None
         self._portion = Portion(PAGE, ends.portion(PAGE))
@@ -107,25 +117,28 @@ class Rebuilder:
         """One batch, or, where what answers is near, the last one with the switch; whether it was that."""
         meeting = await _meeting(reading, lane)
         if meeting is not None:
-            await lane.take(await self._next(reading, lane, meeting))
+            await self._take(reading, lane, meeting)
             return False
         goal = await _goal(reading, (await active_builds(reading)).values())
         if goal - lane.position > self._portion.size:
-            await lane.take(await self._next(reading, lane, goal))
+            await self._take(reading, lane, goal)
             return False
         async with connection.transaction():  # what answers stands still up to the commit
             goal = await _goal(connection, await lock_active(connection))
             if not 0 <= goal - lane.position <= self._portion.size:
                 return False
             while goal > lane.position:
-                await lane.take(await self._next(reading, lane, goal))
+                await self._take(reading, lane, goal)
             await activate(connection, lane.builds)
         log.info("switched", builds=[b.projection for b in lane.builds], position=lane.position)
         return True
 
-    async def _next(self, reading: Connection, lane: Lane, upto: int) -> Sequence[Recorded]:
-        """The next batch, at most up to a position."""
-        return await read_batch(reading, lane.position, min(self._portion.size, upto - lane.position))
+    async def _take(self, reading: Connection, lane: Lane, upto: int) -> None:
+        """Take in the next batch, at most up to a position."""
+        batch = await read_batch(reading, lane.position, min(self._portion.size, upto - lane.position))
+        changes = await lane.take(batch)
+        if self._on_changes is not None:
+            self._on_changes(changes)
 
 
 async def _goal(connection: Connection, active: Iterable[Build]) -> int:

@@ -41,7 +41,7 @@ class StoredVersion:
     from_position: int
     to_position: int | None
     restated: bool
-    row: tuple[str, str, int, int, int | None]
+    row: tuple[str, str, int, int, int | None, str | None]
     """As it is stored, for `Texts.of`."""
 
 

@@ -82,14 +82,14 @@ async def read_members(
             query("derive", "members"), build.build, list(keys), build.base, build.position, prefetch=MEMBERS_AT_ONCE
         )
         texts = Texts(connection)
-        async for key, stream, body, numbered, level, rests_on in rows:
+        async for key, stream, body, numbered, level, rests_on, lists in rows:
             if last is not None and last != (key, stream):
                 yield *last, variants, weight
                 variants, weight = {}, 0
             last = (key, stream)
-            text = await texts.of(stream, body, numbered, level, rests_on)
+            text = await texts.of(stream, body, numbered, level, rests_on, lists)
             variants[level] = text.state
-            weight += weigh(body) + sum(map(weigh, text.earlier))
+            weight += weigh(body) + weigh(lists or "") + sum(map(weigh, text.earlier))
     if last is not None:
         yield *last, variants, weight
 
@@ -161,7 +161,7 @@ async def _write_subjects(connection: Connection, build: Build, changes: Sequenc
         await connection.execute(query("derive", "end_subjects"), build.build, *columns(ends, 3))
     if standing:
         rows = (
-            (stream, level, start, end, restated, version.body, build.build, version.rests_on)
+            (stream, level, start, end, restated, version.body, build.build, version.rests_on, version.lists)
             for (stream, level), start, end, (restated, version) in standing.rows
         )
         await connection.copy_records_to_table("subjects", records=rows)
@@ -179,7 +179,7 @@ async def _know(connection: Connection, build: Build, changes: Sequence[Change],
             query("derive", "standing"), build.build, *columns(list(missing), 2)
         ):
             text = await texts.of(*row)
-            stream, _, _, level, rests_on = row
+            stream, _, _, level, rests_on, _ = row
             bases.know((stream, level), position, text, rests_on)
 
 

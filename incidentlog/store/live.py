@@ -10,6 +10,7 @@ from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.derive import read_booking
+from incidentlog.store.read import read_unopened, seen
 
 
 async def read_coming(
@@ -52,5 +53,5 @@ async def names_of(
 
 async def event_id_at(pool: Pool | Connection, position: int, clearance: int) -> UUID | None:
     """Which event is at a position; None where a clearance does not cover it: nobody is told of others (P5)."""
-    found: UUID | None = await pool.fetchval(query("live", "event_id"), position, clearance)
-    return found
+    found = await seen(pool, await read_unopened(pool, positions=[position]), upto=position, clearance=clearance)
+    return found.events[0].event_id if found.events else None

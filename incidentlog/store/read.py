@@ -164,7 +164,7 @@ async def seen(pool: Pool | Connection, events: Iterable[Recorded], *, upto: int
     if said:
         involved = await _with_spoken(pool, there, said)
         marks = await beside(len(involved), lambda: markings(involved))
-        if any(position > upto for position in said):
+        if any(e.position > upto for e in involved):
             known = [e for e in involved if e.position <= upto]
             earlier = await beside(len(known), lambda: markings(known))
             marks |= {event_id: max(mark, marks[event_id]) for event_id, mark in earlier.items()}
@@ -353,6 +353,19 @@ async def read_reported_of(
     sql = query("read", "reported_of")
     rows, beyond = await fetch_page(pool, sql, list(streams), upto, reported_by, clearance, limit + 1, octets=octets)
     return await recorded(pool, rows[:limit]), beyond is None and len(rows) <= limit
+
+
+async def read_marking(
+    pool: Pool | Connection, streams: Iterable[str] | None, *, upto: int, reported_by: datetime, limit: int
+) -> list[Recorded]:
+    """What may say how events are marked, up to a position, and nobody had reported by an instant.
+
+    Of some streams, or (None) of all.
+
+    Who may see what goes by the log, and not by when somebody says that it was reported.
+    """
+    named = None if streams is None else list(streams)
+    return await recorded(pool, await pool.fetch(query("read", "marking"), named, upto, reported_by, limit))
 
 
 async def read_categories(pool: Pool | Connection, categories: Iterable[str]) -> list[Recorded]:

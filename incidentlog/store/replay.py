@@ -9,7 +9,7 @@ from incidentlog.events.recorded import Recorded
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import fetch_page
-from incidentlog.store.read import recorded
+from incidentlog.store.read import read_unopened, recorded, seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,12 @@ async def read_occurred(
     return found, beyond is not None or len(found) == limit
 
 
-async def occurred_at(pool: Pool | Connection, position: int, clearance: int) -> datetime | None:
-    """When the event at a position happened, as first told; None where there is none that a clearance covers."""
-    instant: datetime | None = await pool.fetchval(query("replay", "occurred_at"), position, clearance)
+async def occurred_at(pool: Pool | Connection, position: int, *, upto: int, clearance: int) -> datetime | None:
+    """When the event at a position happened, as first told; None where a clearance covers none there as of `upto`."""
+    found = await seen(pool, await read_unopened(pool, positions=[position]), upto=upto, clearance=clearance)
+    if not found.events:
+        return None
+    instant: datetime = await pool.fetchval(query("replay", "occurred_at"), position)
     return instant
 
 

@@ -2,13 +2,15 @@
 
 A subject lists its events, and may list more with each of them. Were every version whole, a stream of n events would
 take n² of these items. So from LONG events on a version rests on an earlier one: it says with how many items of that
-one's each of its lists begins, and has those that follow, or that a correction made other ones. Once these are over
-STEP, those that come rest on it. So an event costs the same, however long its stream.
+one's its lists begin, and has those that follow, or that a correction made other ones. Once these are over STEP, those
+that come rest on it. So an event that comes last costs the same, however long its stream. A list that changed as a
+whole is not shared, and not by those that rest on such a version either: of what a version rests on only the shared
+lists are read.
 
 Which rests on which hangs on nothing but the versions: kept up and rebuilt, the rows are the same (P4).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -32,28 +34,29 @@ Key = tuple[str, int]
 """A stream and a marking."""
 
 
-def write_model(model: Model) -> str:
-    """The text in which a subject or a document's body is stored."""
-    return model.model_dump_json(exclude_defaults=True, context=STORED)
+def write_model(model: Model, include: set[str] | None = None) -> str:
+    """The text in which a subject or a document's body is stored; or only some of its members."""
+    return model.model_dump_json(exclude_defaults=True, context=STORED, include=include)
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A version as it was read: its text, and those of what it rests on, the nearest first."""
+    """A version as it was read: its text, its lists, and what it rests on, the nearest first."""
 
     stream: str
     body: str
+    lists: str | None = None
     earlier: Sequence[str] = ()
 
     @property
     def octets(self) -> int:
         """How much text there is."""
-        return len(self.body) + sum(map(len, self.earlier))
+        return len(self.body) + len(self.lists or "") + sum(map(len, self.earlier))
 
     @property
     def state(self) -> Subject | Absorbed:
         """The subject, or where its stream went."""
-        return read_variant(self.stream, self.body if not self.earlier else orjson.dumps(self.said).decode())
+        return read_variant(self.stream, self.body if self.lists is None else orjson.dumps(self.said).decode())
 
     @property
     def light(self) -> Subject | Absorbed:
@@ -65,16 +68,30 @@ class Text:
     @property
     def said(self) -> dict[str, Any]:
         """What it says, as plain JSON."""
-        said: dict[str, Any] = {}
-        for body in (*reversed(self.earlier), self.body):
-            earlier, said = said, orjson.loads(body)
-            for name, (count, *instead) in said.pop("rests", {}).items():
-                items, own = earlier.get(name, []), said.get(name, [])
-                del items[count:]
-                for index, item in zip(instead, own, strict=False):
-                    items[index] = item
-                said[name] = items + own[len(instead) :]
-        return said
+        said: dict[str, Any] = orjson.loads(self.body)
+        return said if self.lists is None else said | joined((self.lists, *self.earlier))
+
+
+def joined(texts: Sequence[str]) -> dict[str, list[Any]]:
+    """The lists of a version, given its own and those of what it rests on, the nearest first, the last one whole."""
+    *own, whole = texts
+    lists: dict[str, list[Any]] = orjson.loads(whole)
+    for text in reversed(own):
+        said = orjson.loads(text)
+        lists = {
+            name: _continued(lists.get(name, []), said.get(name, []), count, instead)
+            for name, (count, *instead) in said["rests"].items()
+        }
+    return lists
+
+
+def _continued(items: list[Any], own: list[Any], count: int, instead: Sequence[int]) -> list[Any]:
+    """A list that begins with so many items of another one, has its own in place of some, and goes on with its own."""
+    del items[count:]
+    for index, item in zip(instead, own, strict=False):
+        items[index] = item
+    items += own[len(instead) :]
+    return items
 
 
 class Texts:
@@ -84,15 +101,15 @@ class Texts:
         self._pool = pool
         self._last: tuple[tuple[Any, ...], Sequence[str]] = (), ()
 
-    async def of(self, stream: str, body: str, build: int, level: int, rests_on: int | None) -> Text:
+    async def of(self, stream: str, body: str, build: int, level: int, rests_on: int | None, lists: str | None) -> Text:
         """The text of a version, given its row."""
         if rests_on is None:
             return Text(stream, body)
         wanted = build, stream, level, rests_on
         if self._last[0] != wanted:
             rows = await self._pool.fetch(query("derive", "earlier"), *wanted)
-            self._last = wanted, [row["body"] for row in rows]
-        return Text(stream, body, self._last[1])
+            self._last = wanted, [row["text"] for row in rows]
+        return Text(stream, body, lists, self._last[1])
 
 
 def read_variant(stream: str, body: str) -> Subject | Absorbed:
@@ -105,7 +122,7 @@ def read_variant(stream: str, body: str) -> Subject | Absorbed:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version as it is stored."""
+    """A version as it is stored. Its texts are made when its row is written: all of a batch are more than all else."""
 
     state: Subject | Absorbed
     rests_on: int | None = None
@@ -114,12 +131,20 @@ class Version:
 
     @property
     def body(self) -> str:
-        """Its text; made when its row is written, since all texts of a batch are more than all that it is made of."""
-        if self.rests_on is None or not isinstance(self.state, Subject):
+        """Its text, without the lists that it shares."""
+        if not isinstance(self.state, Subject):
             return write_model(self.state)
-        rest = self.state.but(**{name: shared.own(getattr(self.state, name)) for name, shared in self.shared.items()})
-        rests = {name: [shared.count, *shared.instead] for name, shared in self.shared.items()}
-        return f'{{"rests":{orjson.dumps(rests).decode()},{write_model(rest)[1:]}'
+        return write_model(self.state.but(**dict.fromkeys(self.shared, ())))
+
+    @property
+    def lists(self) -> str | None:
+        """Of the lists that it shares what is its own, and what is not; None where it rests on nothing."""
+        if self.rests_on is None or not isinstance(self.state, Subject):
+            return None
+        own = {name: shared.own(getattr(self.state, name)) for name, shared in self.shared.items()}
+        text = write_model(self.state.but(**own), include=set(own))
+        rests = orjson.dumps({name: [shared.count, *shared.instead] for name, shared in self.shared.items()}).decode()
+        return f'{{"rests":{rests}{text[:-1].replace("{", ",", 1) if len(text) > len("{}") else ""}}}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +162,8 @@ class Shared:
 @dataclass(frozen=True, slots=True)
 class _Base:
     position: int
-    subject: Subject
+    lists: Mapping[str, tuple[Any, ...]]
+    """Those that may be shared: of a whole version all, of another one those that it shares itself."""
 
 
 @dataclass(slots=True)
@@ -156,12 +182,16 @@ class Bases:
         """Take in a version that stands, and what it rests on."""
         state = text.state
         assert isinstance(state, Subject)  # noqa: S101 - it is long
-        self._known[key] = _Base(position, state)
-        if rests_on is not None:
-            earlier = Text(text.stream, text.earlier[0], text.earlier[1:]).state
-            assert isinstance(earlier, Subject)  # noqa: S101 - as above
-            if _beyond(state, _shared(earlier, state)) <= STEP:
-                self._known[key] = _Base(rests_on, earlier)
+        self._known[key] = _Base(position, _lists(state))
+        if text.lists is None or rests_on is None:
+            return
+        said = {**orjson.loads(text.body), **joined(text.earlier)}
+        earlier = read_variant(text.stream, orjson.dumps(said).decode())
+        assert isinstance(earlier, Subject)  # noqa: S101 - as above
+        names = text.earlier[:-1] and orjson.loads(text.earlier[0])["rests"].keys()
+        base = _Base(rests_on, _lists(earlier, names or None))
+        shared = _shared(base, state)
+        self._known[key] = base if _own(state, shared) <= STEP else _Base(position, _lists(state, shared))
 
     def put(self, key: Key, position: int, state: Subject | Absorbed) -> Version:
         """How a version that begins at a position is stored. In the order of the positions."""
@@ -169,16 +199,15 @@ class Bases:
         if not isinstance(state, Subject) or len(state.entries) < LONG:
             self._known.pop(key, None)
             return Version(state)
-        shared = {} if base is None else _shared(base.subject, state)
+        shared = {} if base is None else _shared(base, state)
         if base is None or "entries" not in shared:
-            self._known[key] = _Base(position, state)
+            self._known[key] = _Base(position, _lists(state))
             return Version(state)
-        if _beyond(state, shared) > STEP:
-            self._known[key] = _Base(position, state)
+        if _own(state, shared) > STEP:
+            self._known[key] = _Base(position, _lists(state, shared))
         else:  # items that are the same, and not only equal, are compared at no cost
-            alike = {name: own.count for name, own in shared.items() if not own.instead}
-            same = base.subject.but(**{name: getattr(state, name)[:count] for name, count in alike.items()})
-            self._known[key] = _Base(base.position, same)
+            same = {name: getattr(state, name)[: own.count] for name, own in shared.items() if not own.instead}
+            self._known[key] = _Base(base.position, {**base.lists, **same})
         return Version(state, base.position, shared)
 
     def end(self, key: Key, position: int) -> None:
@@ -208,24 +237,27 @@ def _length(state: Subject | Absorbed | None) -> int:
     return len(state.entries) if isinstance(state, Subject) else 0
 
 
-def _shared(base: Subject, state: Subject) -> dict[str, Shared]:
-    """The lists of a subject that begin with what another one's have, but for a few items, and what they share."""
-    if type(base) is not type(state):
-        return {}
-    pairs = ((name, value, getattr(state, name)) for name, value in base if isinstance(value, tuple) and value)
-    found = ((name, _of_list(value, now)) for name, value, now in pairs if len(now) >= len(value))
+def _lists(state: Subject, names: Collection[str] | None = None) -> dict[str, tuple[Any, ...]]:
+    """A subject's lists: all, or those of some names."""
+    return {n: value for n, value in state if isinstance(value, tuple) and (names is None or n in names)}
+
+
+def _shared(base: _Base, state: Subject) -> dict[str, Shared]:
+    """The lists of a subject that begin with what the base's have, but for a few items, and what they share."""
+    found = ((name, _of_list(items, getattr(state, name))) for name, items in base.lists.items())
     return {name: shared for name, shared in found if shared is not None}
 
 
 def _of_list(items: tuple[Any, ...], now: tuple[Any, ...]) -> Shared | None:
     count = len(items)
+    if len(now) < count:
+        return None
     if now[:count] == items:
         return Shared(count)
     instead = list(islice((n for n, (was, one) in enumerate(zip(items, now, strict=False)) if was != one), STEP + 1))
     return Shared(count, instead) if len(instead) <= STEP else None
 
 
-def _beyond(state: Subject, shared: Mapping[str, Shared]) -> int:
-    """How many items a version would have itself."""
-    lists = ((name, value) for name, value in state if isinstance(value, tuple))
-    return sum(len(shared[name].own(value) if name in shared else value) for name, value in lists)
+def _own(state: Subject, shared: Mapping[str, Shared]) -> int:
+    """How many items a version has itself, of the lists that it shares."""
+    return sum(len(own.own(getattr(state, name))) for name, own in shared.items())

@@ -41,23 +41,23 @@ WHERE s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.to_positi
 -- $1 build smallint
 -- $2 streams text[]
 -- $3 levels smallint[]
-SELECT s.stream, s.body, s.build, s.level, s.rests_on, s.from_position
+SELECT s.stream, s.body, s.build, s.level, s.rests_on, s.lists, s.from_position
 FROM unnest($2::text[], $3::smallint[]) AS c (stream, level)
 JOIN subjects s ON s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.to_position IS NULL
 
 -- name: earlier
--- The texts on which a version rests: those of a version, and of what that rests on, the nearest first.
+-- What a version rests on: the lists of a version, and of what that rests on, the nearest first; the last one whole.
 -- $1 build smallint
 -- $2 stream text
 -- $3 level smallint
 -- $4 from_position bigint
-WITH RECURSIVE earlier (far, rests_on, body) AS (
-    SELECT 0, rests_on, body FROM subjects WHERE build = $1 AND stream = $2 AND level = $3 AND from_position = $4
+WITH RECURSIVE earlier (far, rests_on, text) AS (
+    SELECT 0, rests_on, coalesce(lists, body) FROM subjects WHERE build = $1 AND stream = $2 AND level = $3 AND from_position = $4
     UNION ALL
-    SELECT e.far + 1, s.rests_on, s.body
+    SELECT e.far + 1, s.rests_on, coalesce(s.lists, s.body)
     FROM earlier e JOIN subjects s ON s.build = $1 AND s.stream = $2 AND s.level = $3 AND s.from_position = e.rests_on
 )
-SELECT body FROM earlier ORDER BY far
+SELECT text FROM earlier ORDER BY far
 
 -- name: name
 -- Keep what a value is called, once for each marking.
@@ -112,7 +112,7 @@ WHERE m.build = c.build AND m.key = c.key AND m.stream = c.stream AND m.from_pos
 -- $2 keys text[]
 -- $3 base smallint
 -- $4 position bigint
-SELECT m.key, s.stream, s.body, s.build, s.level, s.rests_on
+SELECT m.key, s.stream, s.body, s.build, s.level, s.rests_on, s.lists
 FROM document_members m
 JOIN subjects s ON s.build = $3 AND s.stream = m.stream AND s.from_position <= $4
     AND (s.to_position IS NULL OR s.to_position > $4)
@@ -136,7 +136,7 @@ SELECT key FROM document_members WHERE build = $1 AND stream = $2 AND to_positio
 -- $1 base smallint
 -- $2 stream text
 -- $3 position bigint
-SELECT s.stream, s.body, s.build, s.level, s.rests_on
+SELECT s.stream, s.body, s.build, s.level, s.rests_on, s.lists
 FROM subjects s
 WHERE build = $1 AND stream = $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
 

@@ -35,9 +35,3 @@ GROUP BY key
 SELECT DISTINCT ON (dimension, value) dimension, value, name FROM names
 WHERE build = $1 AND dimension = ANY($2) AND value = ANY($3) AND level <= $4 AND position <= $5
 ORDER BY dimension, value, position, level
-
--- name: event_id
--- The event at a position, where a clearance covers it.
--- $1 position bigint
--- $2 clearance smallint
-SELECT event_id FROM events WHERE position = $1 AND tlp <= $2

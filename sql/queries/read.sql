@@ -203,6 +203,20 @@ WHERE stream = ANY($1) AND position <= $2 AND coalesce(reported_at, recorded_at)
   AND (tlp <= $4 OR stream IN (SELECT r.stream FROM events r WHERE r.type = 'record.remarked' AND r.stream = ANY($1)))
 ORDER BY position LIMIT $5
 
+-- name: marking
+-- What says how events are marked up to a position, and no source had reported by an instant: remarks, and what amends
+-- or retracts something on their streams. Of some streams, or (null) of all.
+-- $1 streams text[]
+-- $2 upto bigint
+-- $3 reported_by timestamptz
+-- $4 limit bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+FROM events
+WHERE stream IN (SELECT r.stream FROM events r WHERE r.type = 'record.remarked' AND ($1::text[] IS NULL OR r.stream = ANY($1)))
+  AND type IN ('record.remarked', 'record.amended', 'record.retracted')
+  AND position <= $2 AND coalesce(reported_at, recorded_at) > $3
+ORDER BY position LIMIT $4
+
 -- name: of_categories
 -- All events of some categories, in position order; for those of which there are few. OFFSET 0 skips nothing: with it each
 -- category is looked up in the index of streams, where the planner would else join the whole log with them.

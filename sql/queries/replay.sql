@@ -14,17 +14,17 @@ WHERE (occurred_from, position) > ($1, $2) AND occurred_from < $3 AND position <
 ORDER BY occurred_from, position LIMIT $5
 
 -- name: occurred_at
--- When the event at a position happened, as first told; no row where there is none that a clearance covers.
+-- When the event at a position happened, as first told.
 -- $1 position bigint
--- $2 clearance smallint
-SELECT occurred_from FROM events WHERE position = $1 AND tlp <= $2
+SELECT occurred_from FROM events WHERE position = $1
 
 -- name: amended_times
--- The events of which an amendment up to a position says when they happened, whoever may see that.
+-- The events of which an amendment up to a position says when they happened, whoever may see that; by their streams.
 -- $1 upto bigint
-SELECT DISTINCT (body::jsonb #>> '{data,target}')::uuid AS target FROM events
+SELECT DISTINCT stream, (body::jsonb #>> '{data,target}')::uuid AS target FROM events
 WHERE type = 'record.amended' AND position <= $1
   AND jsonb_exists(body::jsonb #> '{data,patch}', 'occurred')
+ORDER BY stream
 
 -- name: at
 -- The events at some positions, in position order.

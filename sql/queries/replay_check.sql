@@ -29,7 +29,7 @@ ANALYZE subjects, merge_links, ledger, names, documents, document_members
 -- $5 from_position bigint
 -- $6 limit bigint
 SELECT stream, level, from_position,
-       ROW(stream, level, from_position, CASE WHEN to_position <= $2 THEN to_position END, restated, body, rests_on)::text AS row
+       ROW(stream, level, from_position, CASE WHEN to_position <= $2 THEN to_position END, restated, body, rests_on, lists)::text AS row
 FROM subjects
 WHERE build = $1 AND from_position <= $2 AND (stream, level, from_position) > ($3, $4, $5)
 ORDER BY stream, level, from_position LIMIT $6

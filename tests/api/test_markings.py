@@ -9,6 +9,7 @@ import pytest
 
 from incidentlog.events.values import TLP_LABELS
 from tests.api.serving import Served, make_key, serving
+from tests.api.test_replay import on
 from tests.api.test_sse import stream as event_stream
 from tests.audit.conftest import sealed
 from tests.audit.sealing import Sealing
@@ -317,3 +318,65 @@ async def test_where_a_page_ends_does_not_hang_on_how_much_was_marked_higher(ser
     await make_key(service.access, "reader", key_of(CLEAR), scopes=("read",))
     page = (await service.by(key_of(CLEAR)).get("/v1/events", limit=2)).json
     assert [e["id"] for e in page["events"]] == [first["id"], last["id"]]
+
+
+@pytest.mark.parametrize("reported", [{}, {"reported_at": "2026-03-01"}])
+@pytest.mark.parametrize("asked", [{}, {"known_at": "2025-12-01"}])
+async def test_what_was_marked_higher_is_hidden_on_the_basis_reported_whenever_that_was_reported(
+    service: Served, reported: Event, asked: Mapping[str, str]
+):
+    event = strike(stream="strike:k", reported_at="2025-11-20")
+    await service.add(event, strike(stream="strike:other", reported_at="2025-11-20"))
+    await make_key(service.access, "reader", key_of(CLEAR), scopes=("read",))
+    reader = service.by(key_of(CLEAR))
+    paths = ["/v1/subjects/strike:k", "/v1/projections/city_incidents"]
+    before = [await reader.get(path, basis="reported", **asked) for path in paths]
+    assert [answer.status for answer in before] == [200, 200]
+    await service.add(about("remarked", event["id"], tlp="RED", reason="x") | reported)
+    subject, rows = [await reader.get(path, basis="reported", **asked) for path in paths]
+    assert subject.status == 404
+    assert [row["incidents"] for row in rows.json["rows"].values()] == [1]
+    assert [row["incidents"] for row in before[1].json["rows"].values()] == [2]
+
+
+async def test_a_replay_by_occurred_goes_on_after_what_is_shown_now_and_nothing_else(service: Served):
+    raised, lowered = on(9), on(6, tlp="RED")
+    await service.add(on(5), raised, on(7), lowered)
+    await service.add(about("remarked", raised["id"], tlp="RED", reason="x"))
+    await service.add(about("remarked", lowered["id"], tlp="CLEAR", reason="x"))
+    await make_key(service.access, "reader", key_of(CLEAR), scopes=("read",))
+    reader = service.by(key_of(CLEAR))
+    asked = {"by": "occurred", "at_position": 6, "speed": "0", "format": "ndjson"}
+    answers = {n: await reader.get("/v1/replay", after=n, **asked) for n in range(1, 6)}
+    assert {n: answer.status for n, answer in answers.items()} == {1: 200, 2: 400, 3: 200, 4: 200, 5: 400}
+    assert answers[2].faults == answers[5].faults == {"/after": "unknown_event"}
+    assert [orjson.loads(line).get("position") for line in answers[4].raw.splitlines()][:1] == [3]
+
+
+async def test_the_cause_of_what_a_raised_marking_takes_away_names_no_event(service: Served):
+    await make_key(service.access, "reader", key_of(CLEAR), scopes=("read",))
+    reader, event = service.by(key_of(CLEAR)), strike(stream="strike:b")
+    await service.add(strike(stream="strike:a"), event)
+    await service.settled()
+    path = "/v1/projections/city_incidents/stream"
+    async with event_stream(reader, path) as followed:
+        await followed.next("snapshot")
+        reached = followed.last_id
+        await service.add(about("remarked", event["id"], tlp="RED", reason="x"))
+        live = await followed.next("update")
+    async with event_stream(reader, path, last_id=reached) as followed:
+        resumed = await followed.next("update")
+    for update in (live, resumed):
+        assert (update["cause"]["kind"], update["cause"]["event_id"]) == ("restated", None)
+
+
+async def test_a_merge_is_not_told_of_where_what_it_absorbed_was_hidden(service: Served):
+    one, other = strike(stream="strike:a"), strike(stream="strike:b")
+    merged = called("merged", {k: v for k, v in merge("strike:a", "strike:b", name="m").items() if k != "tlp"})
+    await service.add(one, other, merged)
+    await service.add(about("remarked", other["id"], tlp="RED", reason="x"))
+    await service.add(about("remarked", other["id"], tlp="CLEAR", reason="x"))
+    await make_key(service.access, "reader", key_of(CLEAR), scopes=("read",))
+    reader = service.by(key_of(CLEAR))
+    told = [(await reader.get(f"/v1/events/{merged['id']}", at_position=n)).status for n in (4, 5)]
+    assert told == [404, 200]

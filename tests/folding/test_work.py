@@ -29,6 +29,33 @@ def assessed(killed: int, origin: str = "Paper", grade: str = "B2", as_of: str =
     return event("strike.assessed", "strike:a", as_of=as_of, casualties=figures, sources=sources)
 
 
+def test_of_what_was_named_before_nothing_is_looked_at_again(monkeypatch: pytest.MonkeyPatch):
+    looked, apart = [0], fold_module._apart
+
+    def counted(each: Any) -> Any:
+        looked[0] += 1
+        return apart(each)
+
+    monkeypatch.setattr(fold_module, "_apart", counted)
+    told = [
+        FIRST,
+        *(
+            assessed(n)
+            | {
+                "links": [{"rel": "part_of", "target": f"strike:{n}-{m}"} for m in range(3)],
+                "actors": [{"code": f"UKR.N{n}", "role": "observer"}],
+            }
+            for n in range(LONG)
+        ),
+    ]
+    changes = list(Families().changes(given(*told), KYIV))
+    assert looked[0] <= 4 * LONG + len(told)
+    subject = changes[-1].after[0]
+    assert subject == fold_family(given(*told), KYIV)["strike:a"][0]
+    assert isinstance(subject, Strike)
+    assert len(subject.links) == 3 * LONG
+
+
 def disputed() -> list[Recorded]:
     return given(FIRST, *(about("record.disputed", "first") for _ in range(LONG)))
 

@@ -210,7 +210,7 @@ class Histories(RuleBasedStateMachine):
 
     async def _ledgers_are_sums(self) -> None:
         subjects = await self.log.connection.fetch(
-            "SELECT DISTINCT ON (stream) stream, body, build, level, rests_on FROM subjects"
+            "SELECT DISTINCT ON (stream) stream, body, build, level, rests_on, lists FROM subjects"
             " WHERE to_position IS NULL ORDER BY stream, level DESC"
         )
         texts = Texts(self.log.connection)
