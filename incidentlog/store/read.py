@@ -170,15 +170,15 @@ async def seen(pool: Pool | Connection, events: Iterable[Recorded], *, upto: int
             marks |= {event_id: max(mark, marks[event_id]) for event_id, mark in earlier.items()}
     covered = {event_id: mark for event_id, mark in marks.items() if mark <= clearance}
     return Seen(
-        # What is said is told with what it says, whether that was read with the events or not.
-        [said.get(position, e) for position, e in there.items() if e.event_id in covered],
+        # What is said speaks of something, whether its body was read with the events or not.
+        [e if e.body is not None else said.get(position, e) for position, e in there.items() if e.event_id in covered],
         {position: e for position, e in said.items() if position <= upto and e.event_id in covered},
         covered,
     )
 
 
 async def _read_said(pool: Pool | Connection, streams: Iterable[str]) -> list[Recorded]:
-    """All that is said about the records of some streams, by whomever, in position order."""
+    """All that is said about the records of some streams, by whomever, in position order; not all of each body."""
     return await recorded(pool, await pool.fetch(query("read", "said"), list(streams)))
 
 

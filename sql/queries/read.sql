@@ -59,9 +59,15 @@ SELECT position, event_id, stream, stream_version, type, schema_version, recorde
 FROM events WHERE event_id = ANY($1) ORDER BY position
 
 -- name: said
--- What was said about the records of some streams, up to the head and of every marking, in position order.
+-- What was said about the records of some streams, up to the head and of every marking, in position order; where that is
+-- long, without what neither corrects nor marks: every reading of these streams reads all of it.
 -- $1 streams text[]
-SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp,
+       CASE WHEN octet_length(body) > 4096
+                 AND type IN ('record.disputed', 'record.corroborated', 'record.retracted', 'record.remarked', 'record.merged')
+            THEN (body::jsonb - '{sources,actors,links,external_ids,place,notes}'::text[])::text
+            ELSE body END,
+       meta
 FROM events
 WHERE stream = ANY($1) AND type ~ '^(record|evidence|custody)[.]'
 ORDER BY position

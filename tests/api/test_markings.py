@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from incidentlog.events.values import TLP_LABELS
+from incidentlog.store.read import _read_said
 from tests.api.serving import Served, make_key, serving
 from tests.api.test_replay import on
 from tests.api.test_sse import stream as event_stream
@@ -380,3 +381,19 @@ async def test_a_merge_is_not_told_of_where_what_it_absorbed_was_hidden(service:
     reader = service.by(key_of(CLEAR))
     told = [(await reader.get(f"/v1/events/{merged['id']}", at_position=n)).status for n in (4, 5)]
     assert told == [404, 200]
+
+
+async def test_what_is_said_at_length_is_told_whole_and_read_in_short_with_all_else(service: Served):
+    """A stream's events are read with all that is said about them: of that only what corrects and marks."""
+    event = strike(stream="strike:k")
+    sources = [{**event["sources"][0], "source_id": f"s{n}", "title": "x" * 200} for n in range(40)]
+    said = about("disputed", event["id"], note="contested") | {"sources": sources, "notes": "n" * 400}
+    await service.add(event, said, about("remarked", said["id"], tlp="GREEN", reason="r") | {"sources": sources})
+    told = (await service.get(f"/v1/events/{said['id']}")).json
+    assert (told["sources"], told["notes"], told["data"]["note"]) == (sources, "n" * 400, "contested")
+    (listed,) = [e for e in (await service.get("/v1/events")).json["events"] if e["id"] == said["id"]]
+    assert listed == told
+    await make_key(service.access, "reader", key_of(CLEAR), scopes=("read",))
+    assert [e["id"] for e in (await service.by(key_of(CLEAR)).get("/v1/events")).json["events"]] == [event["id"]]
+    read = await _read_said(service.service.pool, ["strike:k"])
+    assert [len(e.body or "") < 1_000 for e in read] == [True, True]
