@@ -4,7 +4,7 @@ import hashlib
 from typing import Final
 
 SALT_BYTES: Final = 32
-"""Of a salt: random, one for each part, never derived, or what was erased could be guessed (AUDIT, Leaf)."""
+"""Of a salt: random, one for each part, never derived, or what was erased could be guessed (docs/audit.md)."""
 
 
 def commitment(part: bytes, salt: bytes, text: bytes) -> bytes:

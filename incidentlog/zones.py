@@ -1,4 +1,4 @@
-"""What a zone's name means: by the zone data of the locked package, or by those that a log keeps (DOMAIN §2).
+"""What a zone's name means: by the zone data of the locked package, or by those that a log keeps (docs/events.md).
 
 Rules change from release to release, also for the past, and from machine to machine. So the machine's own zone files
 are never read, and every event says under its hash by which data its dates were read. The log keeps those data; a zone

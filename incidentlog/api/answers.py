@@ -42,7 +42,10 @@ def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = No
 
 
 def pinned(request: web.Request, value: Any) -> web.Response:
-    """An answer that can never be another, as its reader named both instant and position (AUDIT, Replay)."""
+    """An answer that can never be another, as its reader named both instant and position.
+
+    See docs/erasure-and-replay.md.
+    """
     return sealed(request, dumps(value), JSON)
 
 

@@ -1,4 +1,7 @@
-"""An answer and the basis that it names are of one generation, while one gives way to the next too (AUDIT, Erasure)."""
+"""An answer and the basis that it names are of one generation, while one gives way to the next too.
+
+See docs/erasure-and-replay.md.
+"""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Where WebSockets come in (API §2)."""
+"""Where WebSockets come in (docs/live-protocol.md)."""
 
 from aiohttp import web
 

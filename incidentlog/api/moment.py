@@ -1,4 +1,4 @@
-"""Which instant of the world, and which state of knowledge, a request asks about (DOMAIN §2)."""
+"""Which instant of the world, and which state of knowledge, a request asks about (docs/events.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`GET /v1/replay`: history as a stream, with its own spacing (AUDIT, Replay)."""
+"""`GET /v1/replay`: history as a stream, with its own spacing (docs/erasure-and-replay.md)."""
 
 import asyncio
 import re

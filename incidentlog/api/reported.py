@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Events in the order of their positions (DOMAIN §2), and what they add up to."""
+    """Events in the order of their positions (docs/events.md, What a date means), and what they add up to."""
 
     events: Sequence[Recorded]
     afresh: Afresh

@@ -1,4 +1,4 @@
-"""A browser signs in: what its pages cannot put into a WebSocket's handshake, its cookie says (API §2).
+"""A browser signs in: what its pages cannot put into a WebSocket's handshake, its cookie says (docs/live-protocol.md).
 
 The cookie opens nothing but following, for the key's clearance and for half a day. No script sees it, it is sent by
 this service's own pages only (RFC 6265bis: HttpOnly, SameSite=Strict), and what it holds is not the key.

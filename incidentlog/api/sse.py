@@ -1,4 +1,4 @@
-"""Following over plain HTTP: server-sent events with the messages of the live protocol (API §2)."""
+"""Following over plain HTTP: server-sent events with the messages of the live protocol (docs/live-protocol.md)."""
 
 import re
 from dataclasses import replace

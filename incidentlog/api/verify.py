@@ -1,4 +1,7 @@
-"""`/verify`: a page where a person checks an export or a proof, in the browser; nothing is sent anywhere (AUDIT)."""
+"""`/verify`: a page where a person checks an export or a proof, in the browser; nothing is sent anywhere.
+
+See docs/audit.md.
+"""
 
 from aiohttp import web
 

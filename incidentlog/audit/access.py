@@ -1,4 +1,4 @@
-"""The access log: who read what, on which basis and for which purpose (AUDIT, Replay).
+"""The access log: who read what, on which basis and for which purpose (docs/erasure-and-replay.md).
 
 It is written beside the reads, in batches, and never holds one up. What was not written yet when the service is killed,
 half a second's worth, is lost; what does not fit into the queue is lost too, and the log says how many that were. Once

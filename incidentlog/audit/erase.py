@@ -1,4 +1,4 @@
-"""The eraser: carries out what each `record.erased` in the log asks for, once and for all (AUDIT, Erasure).
+"""The eraser: carries out what each `record.erased` in the log asks for, once and for all (docs/erasure-and-replay.md).
 
 The event comes first and the removal after it, so a crash in between leaves something to finish, and it is finished at
 the next start. Erasing a body takes it out of what is derived too: everything is then built anew beside what is

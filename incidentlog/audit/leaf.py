@@ -1,4 +1,7 @@
-"""The leaf of an event: what the Merkle tree holds of it. It commits to everything and shows nothing (AUDIT, Leaf)."""
+"""The leaf of an event: what the Merkle tree holds of it. It commits to everything and shows nothing.
+
+See docs/audit.md.
+"""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,6 @@
-"""History again, with its own spacing: in the order in which it was recorded, or in which it happened (AUDIT, Replay).
+"""History again, with its own spacing: in the order in which it was recorded, or in which it happened.
+
+See docs/erasure-and-replay.md.
 
 It is paged by position, in reads of their own: one long transaction would keep the database from cleaning up.
 """

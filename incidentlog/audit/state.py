@@ -1,6 +1,6 @@
 """What a service keeps outside its database: the log it served, how far that was, what was signed of it, and the key.
 
-A database that is restored, emptied or exchanged does not know that it was; this folder does (AUDIT, The notary).
+A database that is restored, emptied or exchanged does not know that it was; this folder does (docs/audit.md).
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""The chain of what one subscription receives, checked link by link (API §2, promises 1, 2 and 5). Pure.
+"""The chain of what one subscription receives, checked link by link (docs/live-protocol.md). Pure.
 
 Whatever a connection does, what leaves here is whole: a snapshot with all its parts, an update that goes on from where
 the last one ended, and never two epochs in one state.

@@ -57,7 +57,7 @@ class Client:
     async def append(self, event: Event | BaseModel, *, expected_version: int | None = None) -> Appended:
         """Append one event, once, and answer where it is.
 
-        `event` has the members of DOMAIN's envelope, or is an `Envelope`; without an `id` it is given one (UUIDv7).
+        `event` has the members of the envelope, or is an `Envelope`; without an `id` it is given one (UUIDv7).
         `expected_version` makes it conditional: the number of events its stream must have, 0 for a new one.
         Raises InvalidEvent, IdConflict, WrongVersion (`extra["current_version"]`), StreamFull.
         """

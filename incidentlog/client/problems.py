@@ -18,7 +18,10 @@ class NotOursError(Exception):
 
 
 class EndedError(Exception):
-    """The service closed a subscription for good: coming back is of no use. `code` is the close code (API §2)."""
+    """The service closed a subscription for good: coming back is of no use. `code` is the close code.
+
+    See docs/live-protocol.md.
+    """
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"the service ended the subscription ({code}): {reason or 'it does not say why'}")

@@ -1,4 +1,4 @@
-"""What will be ignored of events that are about to be appended, as far as that is known now (DOMAIN §5).
+"""What will be ignored of events that are about to be appended, as far as that is known now (docs/corrections.md).
 
 Rules across events refuse nothing, since what comes later can change what came before: whoever appends is only warned.
 """

@@ -14,7 +14,7 @@ from incidentlog.subjects.actor import RegisteredActor
 from incidentlog.subjects.place import RegisteredPlace
 
 ORGANISATIONS: Final = frozenset({"EUU", "UNO", "ICRC", "OSCE", "NATO", "IAEA"})
-"""Codes for who is no state (DOMAIN §3)."""
+"""Codes for who is no state (docs/events.md, The envelope)."""
 
 
 REMEMBERED: Final = 65_536

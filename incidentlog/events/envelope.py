@@ -1,4 +1,4 @@
-"""The envelope every event comes in (DOMAIN §3)."""
+"""The envelope every event comes in (docs/events.md, The envelope)."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -62,7 +62,7 @@ class PlaceRef(Model):
 
 
 class ResolvedPlace(Model):
-    """The place as it was resolved at append, and kept (DOMAIN §8)."""
+    """The place as it was resolved at append, and kept (docs/places.md)."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -157,7 +157,7 @@ class EventData(Model):
 
 
 BELLIGERENTS = frozenset({"RUS", "UKR"})
-"""Whose spokesmen do not corroborate (DOMAIN §3), in the conflict this log is kept of."""
+"""Whose spokesmen do not corroborate (docs/events.md, The envelope), in the conflict this log is kept of."""
 
 E = TypeVar("E", bound=EventData)
 

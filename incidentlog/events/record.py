@@ -1,4 +1,4 @@
-"""What is said about records: corrections, corroboration, evidence, markings, erasure (DOMAIN §4, §5)."""
+"""What is said about records: corrections, corroboration, evidence, markings, erasure (docs/corrections.md)."""
 
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -109,7 +109,7 @@ class RecordRemarked(EventData):
 
 @event("record.erased", on=(), sourced=False)
 class RecordErased(EventData):
-    """A part of an event is to be erased; its digest stays (AUDIT, Erasure)."""
+    """A part of an event is to be erased; its digest stays (docs/erasure-and-replay.md, Erasing)."""
 
     target: Target
     part: Literal["private", "body"]

@@ -181,7 +181,7 @@ class Effective(Generic[E]):
 
     @property
     def order(self) -> tuple[datetime, int]:
-        """The order of events in a subject: by start, then by position (DOMAIN §6, E9)."""
+        """The order of events in a subject: by start, then by position (docs/ceasefires.md)."""
         return self.since, self.position
 
 

@@ -10,7 +10,7 @@ from incidentlog.events.envelope import Envelope, EventData
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 ALWAYS_CLEAR: Final = frozenset({"place", "actor", "source", "policy"})
-"""Categories on whose streams nothing carries another marking: everybody's answers depend on them (DOMAIN §4)."""
+"""Categories on whose streams nothing carries another marking: everybody's answers depend on them (docs/access.md)."""
 
 
 @dataclass(frozen=True)

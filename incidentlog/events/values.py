@@ -1,4 +1,4 @@
-"""The values that events are made of: codes, instants, estimates, gradings (DOMAIN §2, §3)."""
+"""The values that events are made of: codes, instants, estimates, gradings (docs/events.md)."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from incidentlog.zones import by, data_of, is_zone, plain_name, zone_named
 
 KYIV: Final = "Europe/Kyiv"
-"""In whose days a log is counted that was not given another zone when it was made (DOMAIN §2)."""
+"""In whose days a log is counted that was not given another zone when it was made (docs/events.md)."""
 MAX_INT = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8259 §6)."""
 
@@ -229,7 +229,7 @@ class Period(Model):
 
 @lru_cache(maxsize=10_000)
 def start_instant(when: date | datetime, tz: str) -> datetime:
-    """The instant that a start, or an end in `data`, stands for: a date is its local 00:00 (DOMAIN §2)."""
+    """The instant that a start, or an end in `data`, stands for: a date is its local 00:00 (docs/events.md)."""
     zone = zone_named(tz)
     if isinstance(when, datetime):
         return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
@@ -269,7 +269,7 @@ Precision = Literal["minute", "hour", "day", "week", "month", "year", "unknown"]
 
 
 class Occurred(Model):
-    """When it happened in the world: half-open, as precise as it is known (DOMAIN §2)."""
+    """When it happened in the world: half-open, as precise as it is known (docs/events.md, What a date means)."""
 
     start: When
     end: When | None = None
@@ -401,7 +401,7 @@ class Estimate(Model):
 
     @property
     def point(self) -> int | None:
-        """The figure to sum: best, else low, else high (DOMAIN §3)."""
+        """The figure to sum: best, else low, else high (docs/events.md, The envelope)."""
         return next((n for n in (self.best, self.low, self.high) if n is not None), None)
 
     def spread(self) -> tuple[int, int, int] | None:

@@ -50,7 +50,10 @@ class Change:
     """About how many bytes the events take that the subject is made of."""
 
     def restated(self, level: int) -> bool:
-        """Whether the past is another one for a reader of a marking: by a correction, or a late event (DOMAIN §5)."""
+        """Whether the past is another one for a reader of a marking: by a correction, or a late event.
+
+        See docs/corrections.md.
+        """
         if self.restates is not None:
             return self.restates
         subject = seen_at(self.after, level)

@@ -1,4 +1,4 @@
-"""Corrections, understood here and nowhere else (DOMAIN §5): a family of streams to its subjects.
+"""Corrections, understood here and nowhere else (docs/corrections.md): a family of streams to its subjects.
 
 A family is a stream and whatever merges connect it with. The fold is pure and total: what does not fit is skipped
 and listed in the subject's `ignored`, and nothing that is in the log can make it fail.

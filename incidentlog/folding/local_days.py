@@ -1,4 +1,4 @@
-"""Whole local days of the log's zone: what the clock counts in, and the days that something took (DOMAIN §2)."""
+"""Whole local days of the log's zone: what the clock counts in, and the days that something took (docs/events.md)."""
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta

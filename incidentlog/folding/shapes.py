@@ -1,4 +1,4 @@
-"""The two shapes of projection, and what they are given (DESIGN, idea 3).
+"""The two shapes of projection, and what they are given (docs/design.md, Two shapes of projection).
 
 A projection sees only `Change(before, after)`: corrections are applied before it is asked, so it cannot get them wrong.
 """

@@ -78,7 +78,7 @@ class Subject(Model):
     occurred: Occurred | None = None
     """The first event's time."""
     since: datetime | None = None
-    """From when it counts: the start, or when it was recorded, should a clock have been ahead (DOMAIN §3)."""
+    """From when it counts: the start, or when it was recorded, should a clock have been ahead (docs/events.md)."""
     calendar: Buckets | None = None
     """Its day, week and month in the log's zone."""
     zone: Zone = KYIV

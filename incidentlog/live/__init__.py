@@ -1,4 +1,4 @@
-"""Following: the live protocol (API §2), over WebSockets and as server-sent events."""
+"""Following: the live protocol (docs/live-protocol.md), over WebSockets and as server-sent events."""
 
 from incidentlog.live.hub import Hub
 from incidentlog.live.messages import Subscribe

@@ -1,4 +1,4 @@
-"""One WebSocket: what its client says is read and answered, what concerns it is sent (API §2)."""
+"""One WebSocket: what its client says is read and answered, what concerns it is sent (docs/live-protocol.md)."""
 
 import asyncio
 from collections.abc import Callable, Iterator

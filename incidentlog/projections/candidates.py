@@ -1,4 +1,4 @@
-"""Which subjects may be the same thing told twice (DOMAIN §5, R6): only suggested, a person merges."""
+"""Which subjects may be the same thing told twice (docs/corrections.md): only suggested, a person merges."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

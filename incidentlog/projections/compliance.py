@@ -1,4 +1,4 @@
-"""How far a ceasefire is kept while it is in force, by the violations that are claimed (DOMAIN §6, "Compliance").
+"""How far a ceasefire is kept while it is in force, by the violations that are claimed (docs/ceasefires.md).
 
 A claim is one violation's record; its `count` is summed where it says how many, and what is confirmed is counted by
 records. A claim is in the window while its interval reaches into the last `window_hours`, or since the entry into

@@ -1,4 +1,4 @@
-"""Which claims of violations are of a time in force, and which came before or after it (DOMAIN §6).
+"""Which claims of violations are of a time in force, and which came before or after it (docs/ceasefires.md).
 
 Claims come summed by the weeks in which they begin and end. Where no boundary of a time in force cuts a week, all that
 begins or ends in it is of one phase, and its sum will do; where one does, the claims of that week decide one by one.

@@ -1,4 +1,4 @@
-"""Replay: what is served, folded again from the log beside it and compared row by row (AUDIT, Replay).
+"""Replay: what is served, folded again from the log beside it and compared row by row (docs/erasure-and-replay.md).
 
 The folding is the runner's own step. It writes into tables that only this session sees, and that are gone with it.
 """

@@ -155,7 +155,7 @@ async def seen(pool: Pool | Connection, events: Iterable[Recorded], *, upto: int
     """What a reader sees of some events, as of a position. The one rule for whoever tells of events.
 
     An event's marking is that of `markings`, at the head: what was marked higher since is hidden at every position.
-    What was marked lower since is there from the position on at which it was (DOMAIN §4). To be asked after the events
+    What was marked lower since is there from the position on at which it was. To be asked after the events
     were read, so that no remark that was committed before them is missed.
     """
     there = {e.position: e for e in events if e.position <= upto}

@@ -1,4 +1,4 @@
-"""Agreements: reached, in force, extended, and how they end. The machine is the ceasefires' (DOMAIN §6)."""
+"""Agreements: reached, in force, extended, and how they end. The machine is the ceasefires' (docs/ceasefires.md)."""
 
 from typing import Annotated, Any, Literal, Self
 

@@ -1,4 +1,4 @@
-"""What was done with the log itself: exports, and digests of who read what (AUDIT)."""
+"""What was done with the log itself: exports, and digests of who read what (docs/audit.md)."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Self

@@ -1,4 +1,6 @@
-"""The state machine of ceasefires and agreements (DOMAIN §6), pure: what holds at an instant, and in whose view.
+"""The state machine of ceasefires and agreements, pure: what holds at an instant, and in whose view.
+
+See docs/ceasefires.md.
 
 `TABLE` is the machine. Everything else says which of its rows is meant: what an event amounts to where it finds
 the life (`_meant`), and what the clock does by itself (`_due`). A life runs through once, from its first event to

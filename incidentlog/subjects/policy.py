@@ -28,7 +28,7 @@ DEFAULTS: Final[Mapping[str, Mapping[str, int | float]]] = {
     },
     "commitments": {"at_risk_days": 7},
 }
-"""What holds of each policy until an event changes it (DOMAIN §6)."""
+"""What holds of each policy until an event changes it (docs/ceasefires.md)."""
 MOST: Final = 100_000
 """The most that a threshold may be: so many hours are eleven years."""
 

@@ -1,4 +1,4 @@
-"""Which subjects may be one told twice, as they are asked for (DOMAIN §5, R6)."""
+"""Which subjects may be one told twice, as they are asked for (docs/corrections.md, The rules, R6)."""
 
 from tests.api.serving import Served, make_key
 from tests.commands import strike

@@ -88,7 +88,7 @@ class Network(Line):
 
 
 def _moves(frame: bytes) -> bool:
-    """Whether it is a message whose loss the protocol promises to show: it moves a position (API §2, promise 1)."""
+    """Whether it is a message whose loss the protocol promises to show: it moves a position (docs/live-protocol.md, Promises, 1)."""
     if b'"type":"heartbeat"' in frame:
         return b'"channels":{}' not in frame
     if b'"type":"update"' in frame:

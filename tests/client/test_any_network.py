@@ -1,4 +1,4 @@
-"""Whatever the network does, and whatever happens meanwhile, a reader has what is true where it is (API §2).
+"""Whatever the network does, and whatever happens meanwhile, a reader has what is true where it is (docs/live-protocol.md).
 
 The real service and the real client, through a network that cuts, stalls, delays, drips, refuses, loses and repeats,
 while the log is appended to, corrected, restored and forked, the clock moves, and readers are slow, killed and doubled.

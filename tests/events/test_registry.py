@@ -9,7 +9,7 @@ from incidentlog.subjects import EVENTS
 from tests.subjects.given import KYIV, TIMELINE, given
 from tests.subjects.given import event as said
 
-# Every event type of DOMAIN §4.
+# Every event type of docs/access.md, When a marking changes.
 TYPES = """
 talk.proposed talk.scheduled talk.postponed talk.cancelled talk.held talk.suspended talk.resumed contact.held
 proposal.tabled proposal.revised proposal.responded statement.made agreement.reached agreement.entered_into_force

@@ -1,4 +1,4 @@
-"""The six promises of the protocol (API §2), each by its name; the longer stories of each are in the tests beside."""
+"""The six promises of the protocol (docs/live-protocol.md), each by its name; the longer stories of each are in the tests beside."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

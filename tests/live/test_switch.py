@@ -1,4 +1,4 @@
-"""Another build of a projection begins to answer while it is followed (DESIGN, Following the log)."""
+"""Another build of a projection begins to answer while it is followed (docs/design.md, Following the log)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who took part, as what, and who sat with whom (DOMAIN §7)."""
+"""Who took part, as what, and who sat with whom (docs/projections.md)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which subjects may be one thing told twice (DOMAIN §5, R6)."""
+"""Which subjects may be one thing told twice (docs/corrections.md, The rules, R6)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How ceasefires and agreements stand; the cases E1-E11 of DOMAIN §6 by their names."""
+"""How ceasefires and agreements stand; the cases E1-E11 of docs/ceasefires.md by their names."""
 
 import csv
 from datetime import timedelta

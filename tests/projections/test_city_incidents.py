@@ -1,4 +1,4 @@
-"""Incidents by place, kind and local day (DOMAIN §7), with the cases E6, E12 and E13 that meet here."""
+"""Incidents by place, kind and local day (docs/projections.md), with the cases E6, E12 and E13 that meet here."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Commitments by the clock, what implements them, and how often they are kept (DOMAIN §7)."""
+"""Commitments by the clock, what implements them, and how often they are kept (docs/projections.md)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How far a ceasefire is kept (DOMAIN §6, "Compliance"): the window, the labels, when a collapse is suspected."""
+"""How far a ceasefire is kept (docs/ceasefires.md, Compliance): the window, the labels, when a collapse is suspected."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -335,7 +335,7 @@ def histories(draw: st.DrawFn) -> Given:
 
 @dataclass
 class ByDefinition:
-    """Every claim looked at, at every instant that matters: slow, and as DOMAIN has it."""
+    """Every claim looked at, at every instant that matters: slow, and as docs/ceasefires.md has it."""
 
     life: Course
     claims: list[Violation]

@@ -1,4 +1,4 @@
-"""Every event on its day, and the retracted ones struck out (DOMAIN §7)."""
+"""Every event on its day, and the retracted ones struck out (docs/projections.md)."""
 
 from typing import Any
 

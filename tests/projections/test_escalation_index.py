@@ -1,4 +1,4 @@
-"""Goldstein's weights by how sure the events are, with their number beside them (DOMAIN §7)."""
+"""Goldstein's weights by how sure the events are, with their number beside them (docs/projections.md)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who came home, by side, mediator and month, with what was withheld (DOMAIN §7, E13)."""
+"""Who came home, by side, mediator and month, with what was withheld (docs/projections.md, E13)."""
 
 from typing import Any
 

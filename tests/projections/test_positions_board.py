@@ -1,4 +1,4 @@
-"""The latest stated position per party and topic, with its age (DOMAIN §7)."""
+"""The latest stated position per party and topic, with its age (docs/projections.md)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Launched, intercepted and lost by means and day (DOMAIN §7)."""
+"""Launched, intercepted and lost by means and day (docs/projections.md)."""
 
 from typing import Any
 

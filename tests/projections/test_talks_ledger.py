@@ -1,4 +1,4 @@
-"""Rounds per track, and the hiatus that the clock moves (DOMAIN §7)."""
+"""Rounds per track, and the hiatus that the clock moves (docs/projections.md)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A log counts in the days of its own zone, whatever that is (DOMAIN §2)."""
+"""A log counts in the days of its own zone, whatever that is (docs/events.md, What a date means)."""
 
 from typing import Any
 

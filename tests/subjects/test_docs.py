@@ -28,7 +28,7 @@ def table() -> Iterator[str]:
         named = [(f"`{field.alias or key}`", field.is_required()) for key, field in model.model_fields.items()]
         needed, more = (", ".join(n for n, required in named if required is wanted) for wanted in (True, False))
         says = (inspect.getdoc(model) or "").partition("\n")[0].replace("|", "\\|")
-        says = re.sub(r" \((?:AUDIT|DOMAIN)[^)]*\)", "", says)
+        says = re.sub(r" \(docs/[^)]*\)", "", says)
         yield f"| `{name}` | {says} | {needed} | {more} |"
 
 

@@ -1,4 +1,4 @@
-"""The state machine, row by row of its table (DOMAIN §6). Days are of January 2025, in Kyiv."""
+"""The state machine, row by row of its table (docs/ceasefires.md). Days are of January 2025, in Kyiv."""
 
 from datetime import datetime, timedelta
 from typing import Any
