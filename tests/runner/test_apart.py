@@ -1,13 +1,18 @@
 """The runner in a process of its own: it comes back when it is killed, ends with the service, and tells in order."""
 
 import asyncio
+import gc
 import os
 import signal
+import weakref
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from incidentlog.config import Settings
+from incidentlog.folding.change import Change
 from incidentlog.runner import apart
 from incidentlog.store.connect import Access
 from tests.api.serving import Served, serving
@@ -168,3 +173,27 @@ async def test_after_an_end_it_takes_in_less_at_once(dying: Served):
     await dying.bulk(*(strike() for _ in range(60)))
     assert await seen(dying, 60) == 60
     assert "incomplete" not in (await dying.get("/v1/projections/city_incidents")).json
+
+
+def test_the_collector_passes_over_what_is_remembered_and_finds_garbage_in_the_end(monkeypatch: pytest.MonkeyPatch):
+    class Node:
+        """Refers to itself: only the collector finds it."""
+
+        def __init__(self) -> None:
+            self.own = self
+
+    monkeypatch.setattr(apart, "COLLECTED", 2)
+    change = Change(1, uuid4(), datetime.now(UTC), "strike:a", {}, {}, restates=False)
+    thresholds = gc.get_threshold()
+    spared = apart.Spared()
+    try:
+        garbage = weakref.ref(Node())
+        spared([change])
+        gc.collect()
+        assert garbage() is not None
+        spared([change])
+        assert garbage() is None
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
