@@ -239,11 +239,12 @@ async def show_history(request: web.Request) -> web.Response:
     async with waiting(service.histories, "others are reading histories"):
         found, more = await _page_of_history(service, stream, moment, reader.clearance, after=after, limit=limit)
         texts, states = Texts(service.pool), States()
-        versions = list[bytes]()
+        versions, octets = list[bytes](), 0
         for version in found:
-            if sum(map(len, versions)) >= ANSWER_OCTETS:
+            if octets >= ANSWER_OCTETS:
                 break
             versions.append(dumps(await _version(version, texts, states)))
+            octets += len(versions[-1])
     if not versions and not after:
         raise _unknown(stream)
     body: dict[str, Any] = {"stream": stream, "versions": [orjson.Fragment(version) for version in versions]}

@@ -28,13 +28,8 @@ class DailyTimeline(Tally):
 
     def added(self, before: Subject, after: Subject) -> Iterator[Contribution] | None:
         """The lines of the events that came last, where those before them are what they were."""
-        known = len(before.entries)
-        same = all(
-            getattr(before, name) == getattr(after, name) for name in ("place", "zone", "since", "occurred", "ignored")
-        )
-        if not same or after.entries[:known] != before.entries:
-            return None
-        return self._lines(after, after.entries[known:])
+        new = after.added_to(before, "place", "zone", "since", "occurred", "ignored")
+        return None if new is None else self._lines(after, new)
 
     def _lines(self, subject: Subject, entries: Iterable[Entry]) -> Iterator[Contribution]:
         unfit = {i.event for i in subject.ignored}

@@ -70,15 +70,10 @@ class EscalationIndex(Tally):
 
     def added(self, before: Subject, after: Subject) -> Iterator[Contribution] | None:
         """Those of the events that came last, where those before them are what they were."""
-        known = len(before.entries)
-        new = after.entries[known:]
-        if after.absorbed or any(entry.type in ONE_OFF for entry in new) or (meant := _meant(after)) is None:
+        if not after.is_current or after.absorbed or (meant := _meant(after)) is None or meant != _meant(before):
             return None
-        same = all(
-            getattr(before, name) == getattr(after, name)
-            for name in ("is_current", "verification", "place", "zone", "since", "occurred", "ignored")
-        )
-        if not (same and after.is_current and meant == _meant(before) and after.entries[:known] == before.entries):
+        new = after.added_to(before, "is_current", "verification", "place", "zone", "since", "occurred", "ignored")
+        if new is None or any(entry.type in ONE_OFF for entry in new):
             return None
         return self._scored(after, happened(after, new))
 
