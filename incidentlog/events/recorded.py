@@ -57,9 +57,15 @@ class Recorded:
         if self.schema_version != newest and self.body is not None:
             body["data"] = self.registry.lift(self.type, self.schema_version, body["data"])
             body["schema_version"] = newest
-        if body.get("occurred") is None:  # record and registry events may leave it to the server
-            body["occurred"] = self._meta["occurred"]
+        if body.get("occurred") is None:
+            body["occurred"] = self.occurred_set
         return body
+
+    @property
+    def occurred_set(self) -> dict[str, Any]:
+        """When it happened, as the server set it: record and registry events may leave that out."""
+        occurred: dict[str, Any] = self._meta["occurred"]
+        return occurred
 
     @cached_property
     def _meta(self) -> dict[str, Any]:
@@ -86,10 +92,16 @@ class Recorded:
     @cached_property
     def place(self) -> ResolvedPlace | None:
         """The place as it was resolved at append."""
+        text = self.place_text
+        return None if text is None else _resolved(text)
+
+    @property
+    def place_text(self) -> bytes | None:
+        """The same as JSON, for what is kept of each place."""
         if '"place":' not in self.meta:
             return None
         place = self._meta.get("place")
-        return None if place is None else _resolved(orjson.dumps(place))
+        return None if place is None else orjson.dumps(place)
 
 
 OBJECT_BYTES: Final = 600
