@@ -67,6 +67,7 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
         "/docs/live": ["/docs/live"],
         "/docs/live/{name}": ["/docs/live/app.js"],
         "/livez": ["/livez"],
+        "/metrics": ["/metrics"],
         "/problems/{slug}": ["/problems/not-found"],
         "/readyz": ["/readyz?verbose"],
         "/v1/access": ["/v1/access?limit=1000"],
