@@ -96,12 +96,14 @@ class Recorded:
         return None if text is None else _resolved(text)
 
     @property
-    def place_text(self) -> bytes | None:
+    def place_text(self) -> str | None:
         """The same as JSON, for what is kept of each place."""
-        if '"place":' not in self.meta:
+        # As for the zone data: names that stand between quotes are never a part of a text, and need not be parsed.
+        _, _, rest = self.meta.partition(_PLACE)
+        if not rest.startswith("{"):
             return None
-        place = self._meta.get("place")
-        return None if place is None else orjson.dumps(place)
+        text, found, _ = rest.partition(_AFTER_PLACE)
+        return text if found else orjson.dumps(self._meta["place"]).decode()
 
 
 OBJECT_BYTES: Final = 600
@@ -114,10 +116,13 @@ def weigh(text: str) -> int:
 
 
 @lru_cache(maxsize=10_000)
-def _resolved(text: bytes) -> ResolvedPlace:
+def _resolved(text: str) -> ResolvedPlace:
     return ResolvedPlace.model_validate_json(text)
 
 
+_PLACE: Final = '"place":'
+_AFTER_PLACE: Final = ',"recorded_by":"'
+"""What comes next in a meta of the log's, whose members are sorted; what was never in a log may have it elsewhere."""
 _ZONE_DATA: Final = ',"zone_data":"'
 
 

@@ -56,7 +56,7 @@ def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _resolved(text: bytes | None) -> Mapping[str, Any] | None:
+def _resolved(text: str | None) -> Mapping[str, Any] | None:
     """What is known of a place, as it was resolved at append."""
     if text is None:
         return None
