@@ -222,9 +222,11 @@ class Writer:
     async def _append(self, commands: Sequence[Append], *, atomic: bool, deadline: float) -> list[Outcome]:
         """Append; after a lost connection, whose outcome is unknown, send the same again: ids make it once.
 
-        At the deadline, in the loop's time, the connection is given up. Raises what came last then.
+        At the deadline, in the loop's time, the connection is given up. Raises what came last then, or what the
+        database said last, where it has said anything.
         """
         loop = asyncio.get_running_loop()
+        said: Exception | None = None
         for attempt in count(1):
             try:
                 async with asyncio.timeout_at(deadline):
@@ -237,8 +239,12 @@ class Writer:
             except Exception as error:
                 heed_cancelling()
                 pause = min(PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
-                if not lost(error) or (_too_much(error) and len(commands) > 1) or loop.time() + pause > deadline:
+                said = error if why(error) else said
+                if not lost(error) or (_too_much(error) and len(commands) > 1):
                     raise
+                if loop.time() + pause > deadline:
+                    # The deadline falls into a try: that one has no answer, and those before it had the reason.
+                    raise said or error from error.__cause__
                 log.warning("append_retried", attempt=attempt, events=len(commands), error=told(error))
                 if self._connection is not None:
                     self._connection.terminate()
