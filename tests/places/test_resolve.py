@@ -361,10 +361,10 @@ def test_every_query_without_an_id_has_an_answer_and_always_the_same(resolver: R
 @given(queries.filter(lambda query: query.precision in {"exact", "settlement"}))
 def test_with_coordinates_an_id_taken_from_a_name_is_within_30_km(resolver: Resolver, query: PlaceQuery):
     found = resolver.resolve(query)
-    if found.place_id is not None and query.lat is not None and query.lon is not None:
+    if found.place_id is not None and query.point is not None:
         place = resolver.find(found.place_id)
         assert place is not None
-        assert resolver.gazetteer.is_near(place, query.lat, query.lon, 30)
+        assert resolver.gazetteer.is_near(place, *query.point, 30)
 
 
 @given(st.integers(0, 17_169), st.floats(-1, 1), st.floats(-1, 1))
