@@ -1,12 +1,13 @@
 """`incidentlog places`: how a name would resolve, and places that the gazetteer lacks."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from incidentlog.cli import options
-from incidentlog.cli.ending import Code, Failed, Refused, run, say, told_fault
+from incidentlog.cli.ending import Code, Failed, Refused, ending, run, say, told_fault
 from incidentlog.cli.group import Group
 from incidentlog.cli.options import Output
 
@@ -92,6 +93,58 @@ def register(
     """
     told = {"slug": slug, "name": name, "names": names, "country": country, "admin1": admin1, "lat": lat, "lon": lon}
     run(_register(url, key, _located({k: v for k, v in told.items() if v is not None}), apply=apply))
+
+
+@app.command()
+def load(
+    file: Annotated[Path, typer.Argument(help="GeoNames' dump of a country, such as UA.txt or UA.zip.", exists=True)],
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Where the service keeps everything.", show_default=False)
+    ] = None,
+) -> None:
+    """Load a full dump of GeoNames for a country; a service that is started afterwards knows every settlement of it.
+
+    Of Ukraine it gives coordinates and Russian names to the register's settlements, which keep their ids. Events that
+    were appended before stay as they were. Each machine that appends needs it.
+    """
+    from incidentlog.cli.settings import load_settings
+    from incidentlog.embedded.root import Root, data_root
+    from incidentlog.files import STAGING_PREFIX
+    from incidentlog.places import LOADED, bundled
+    from incidentlog.places.build_gazetteer import pack
+    from incidentlog.places.dump import DumpError, read_dump, with_register
+
+    with ending():
+        root = Root.at(data_root(load_settings(data_dir=data_dir).data_dir))
+        try:
+            dump = read_dump(_lines(file))
+        except (DumpError, UnicodeDecodeError) as wrong:
+            raise Failed(f"{file} is not loaded:\n{wrong}", Code.USAGE) from wrong
+        kept = with_register(dump, bundled())
+        root.prepare()
+        folder = root.path / "places"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{kept.country}{LOADED}"
+        staged = folder / f"{STAGING_PREFIX}{path.name}"
+        staged.write_bytes(pack(kept.text))
+        staged.replace(path)
+    say(f"{path}: {kept.count:,} of {dump.count:,} settlements of {kept.country}; start the service again to use them")
+
+
+def _lines(file: Path) -> Iterator[str]:
+    """The lines of a dump, or of the one in a zip file beside its readme."""
+    from io import TextIOWrapper
+    from zipfile import ZipFile, is_zipfile
+
+    if not is_zipfile(file):
+        with file.open(encoding="utf-8") as lines:
+            yield from lines
+        return
+    with ZipFile(file) as packed:
+        names = [name for name in packed.namelist() if name.endswith(".txt") and "readme" not in name]
+        if len(names) != 1:
+            raise Failed(f"{file} holds {len(names)} dumps: one is needed", Code.USAGE)
+        yield from TextIOWrapper(packed.open(names[0]), encoding="utf-8")
 
 
 def _located(place: dict[str, Any]) -> dict[str, Any]:

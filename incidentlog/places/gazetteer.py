@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from itertools import islice, product
+from pathlib import Path
 
 from incidentlog.places.admin1 import find_admin1, katottg_regions
 from incidentlog.places.normalise import normalise, normalise_lists
@@ -84,29 +85,35 @@ class Gazetteer:
     Rows stay text until a place is asked for, so loading costs little more than normalising the names.
     """
 
-    def __init__(self, text: str, register: Register | None = None) -> None:
-        """Read the tab-separated extract, its header first, and of the register what the extract lacks."""
+    def __init__(self, text: str, register: Register | None = None, loaded: Mapping[str, str] | None = None) -> None:
+        """Read the tab-separated extract, its header first, and what it lacks of the register and of loaded countries.
+
+        `loaded` are whole countries, in the extract's columns; a row whose id is a code of the register gives that
+        settlement its coordinates.
+        """
         self.register = register or Register("")
-        self.whole = frozenset({"UA"} if register else ())
+        self.whole = frozenset({*(("UA",) if register else ()), *(loaded or ())})
         """The countries of which every settlement is known."""
         self._rows: list[str] = []
         self._ids: dict[str, int] = {}
         names: list[str] = []
         places: list[tuple[str, str]] = []
-        for line in text.split("\n")[1:]:
-            if line:
-                number, name, country, admin1, told = line.split("\t", 4)
+        for line in (line for each in (text, *(loaded or {}).values()) for line in each.split("\n")[1:]):
+            number, _, told = line.partition("\t")
+            if number and number not in self._ids:
+                name, country, admin1, told = told.split("\t", 3)
                 told, _, others = told.rpartition("\t")
-                self._ids[number] = len(self._rows)
-                code = self.register.joined.get(number, "")
-                if code:
-                    self._ids[code] = len(self._rows)
+                code = number if number.startswith("UA") else self.register.joined.get(number, "")
+                self._ids |= dict.fromkeys(filter(None, (number, code)), len(self._rows))
                 names.append(f"{name}|{others}")
                 places.append((country, admin1))
                 self._rows.append(f"{number}\t{code}\t{name}\t{country}\t{admin1}\t{told}")
+        self._located = len(self._rows)
+        """So many rows have coordinates; those that follow are codes of the register alone."""
         for code in self.register.alone:
-            self._ids[code] = len(self._rows)
-            self._rows.append(code)
+            if code not in self._ids:
+                self._ids[code] = len(self._rows)
+                self._rows.append(code)
         self.admin1_codes = frozenset(places)
         """Every (country, admin1 code) that has a place."""
         self._named = _index(normalise_lists("\n".join(names)))
@@ -151,7 +158,7 @@ class Gazetteer:
     def around(self, lat: float, lon: float, km: float, country: str | None = None) -> Iterator[Place]:
         """The places known to be within so many kilometres of a point; of one country (ISO alpha-2) if it is given."""
         if not self._cells:
-            for row, told in enumerate(self._rows[: -len(self.register.alone) or None]):
+            for row, told in enumerate(self._rows[: self._located]):
                 north, east = (float(degrees) for degrees in told.split("\t", 7)[5:7])
                 self._cells.setdefault((math.floor(north), math.floor(east)), []).append((row, north, east))
         south, north = (math.floor(lat + degrees) for degrees in (-km / KM_A_DEGREE, km / KM_A_DEGREE))
@@ -186,7 +193,7 @@ class Gazetteer:
     def _place(self, row: int) -> Place:
         if (place := self._places.get(row)) is None:
             told = self._rows[row]
-            place = self._places[row] = _alone(told, self.register) if told[:2] == "UA" else _read(told, self.register)
+            place = self._places[row] = (_alone if row >= self._located else _read)(told, self.register)
         return place
 
 
@@ -217,10 +224,9 @@ def _rows_of(index: Mapping[str, int | list[int]], name: str) -> list[int]:
 
 def _read(told: str, register: Register) -> Place:
     number, code, name, country, admin1, lat, lon, population, timezone = told.split("\t")
-    return Place(
-        f"geonames:{number}", register.name(code) if code else name, country, admin1, float(lat), float(lon),
-        int(population), timezone, code or None,
-    )  # fmt: skip
+    place_id = f"katottg:{code}" if number == code else f"geonames:{number}"
+    shown = register.name(code) if code else name
+    return Place(place_id, shown, country, admin1, float(lat), float(lon), int(population), timezone, code or None)
 
 
 def _alone(code: str, register: Register) -> Place:
@@ -230,8 +236,23 @@ def _alone(code: str, register: Register) -> Place:
 
 @cache
 def bundled() -> Gazetteer:
-    """The gazetteer inside the package, loaded on the first call."""
-    return Gazetteer(bundled_text(), Register(bundled_text("ua_register")))
+    """The gazetteer inside the package, with what was loaded into the folder, read on the first call."""
+    loaded = {}
+    for path in sorted(_folder.glob(f"*{LOADED}")) if _folder is not None else ():
+        loaded[path.name.removesuffix(LOADED)] = gzip.decompress(path.read_bytes()).decode()
+    return Gazetteer(bundled_text(), Register(bundled_text("ua_register")), loaded)
+
+
+LOADED = ".places.tsv.gz"
+"""How the file of a loaded country is called, after its code."""
+_folder: Path | None = None
+
+
+def load_from(folder: Path | None) -> None:
+    """Know also the countries that were loaded into a folder; to be said before anything is resolved."""
+    global _folder  # noqa: PLW0603 - the gazetteer is one for the process, as it is large
+    _folder = folder
+    bundled.cache_clear()
 
 
 def bundled_text(name: str = "places") -> str:

@@ -8,6 +8,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from incidentlog.places.normalise import normalise
 from incidentlog.places.spelling import romanise, skeleton, skeletons
@@ -79,6 +80,11 @@ class Register:
         self.joined[number] = code
         for begins in (code[:RAION], code[:HROMADA]):
             self._located.setdefault(begins, []).append(code)
+
+    @cached_property
+    def settlements(self) -> dict[str, tuple[str, str]]:
+        """Code -> category and Ukrainian name."""
+        return {code: (told.partition("\t")[0], _name(told)) for code, told in self._lines.items()}
 
     def category(self, code: str | None) -> str:
         """K and M are cities, X are settlements and C villages; empty if it is none of the register."""

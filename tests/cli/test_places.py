@@ -1,5 +1,8 @@
 """Places on the command line."""
 
+from pathlib import Path
+from zipfile import ZipFile
+
 from tests.cli.acting import Demo, Terminal, ndjson, strike
 
 PLACE = {"name": "Xyzzivka", "country": "UA", "admin1": "Donetsk oblast", "precision": "settlement"}
@@ -78,3 +81,23 @@ def test_a_place_that_is_none_is_refused(terminal: Terminal):
     assert bad.returncode != 0
     assert "/data/slug" in bad.stderr
     assert terminal.run("places", "register", "x", "--name", "X", "--lat", "91", "--lon", "37").returncode == 2
+
+
+def test_a_dump_of_a_country_is_loaded_and_a_bad_one_refused(terminal: Terminal, tmp_path: Path):
+    told = ["1", "Przewodów", "Przewodow", "", "50.47", "23.93", "P", "PPL", "PL", "", "75", *[""] * 8]
+    dump = tmp_path / "PL.txt"
+    dump.write_text("\t".join(told) + "\n", "utf-8")
+    packed = tmp_path / "PL.zip"
+    with ZipFile(packed, "w") as archive:
+        archive.write(dump, "PL.txt")
+        archive.writestr("readme.txt", "")
+    for file in (dump, packed):
+        done = terminal.run("places", "load", str(file), "--data-dir", str(tmp_path / "data"))
+        assert done.returncode == 0, done.stderr
+        assert "1 of 1 settlements of PL" in done.stderr
+    assert (tmp_path / "data" / "places" / "PL.places.tsv.gz").is_file()
+    dump.write_text("x\n", "utf-8")
+    bad = terminal.run("places", "load", str(dump), "--data-dir", str(tmp_path / "other"))
+    assert bad.returncode == 2
+    assert "line 1: it has 1 columns" in bad.stderr
+    assert not (tmp_path / "other").exists()
