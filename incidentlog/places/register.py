@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from incidentlog.places.normalise import normalise
+from incidentlog.places.normalise import normalise, normalise_lists
 from incidentlog.places.spelling import romanise, skeleton, skeletons
 
 OBLAST, RAION, HROMADA = 4, 6, 9
@@ -108,7 +108,8 @@ class Register:
         for each in names:
             if "сг" in each[0]:  # Petershahen: sh is two letters here
                 each.append(romanise(each[0]))
-        found = iter(skeletons("\n".join(normalise(name) for each in names for name in each)).split("\n"))
+        listed = normalise_lists("\n".join("|".join(each) for each in names)) if names else []
+        found = iter(skeletons("\n".join(name for each in listed for name in each)).split("\n"))
         return {code: [next(found) for _ in each] for code, each in zip(self._lines, names, strict=True)}
 
     def located(self, code: str) -> Sequence[str]:
@@ -156,6 +157,8 @@ def _name(told: str) -> str:
 
 
 def _formers(told: str) -> list[Former]:
+    if told.endswith("\t"):
+        return []
     split = (each.split("~") for each in told.rpartition("\t")[2].split("|") if each)
     return [Former(name, int(last), int(until)) for name, last, until in split]
 

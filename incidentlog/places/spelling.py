@@ -1,7 +1,6 @@
 """Ukrainian names in the field's letters, and what the spellings of one name in the languages around have in common."""
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from incidentlog.places.normalise import APOSTROPHES, normalise
@@ -46,8 +45,18 @@ _ONE_LETTER: Final = str.maketrans(
     | {"a": "а", "я": "а", "u": "у", "ю": "у", "e": "е", "є": "е", "э": "е", "ё": "е", "o": "о", "ь": "", "ъ": ""}
     | dict.fromkeys("iyjиіыј", "и")
 )
-_ENDS: Final = re.compile(r"[аеиоу]+(?=[ \n]|$)")
-_WITHIN: Final = re.compile(r"[аеиоу]+(?![аеиоу \n]|$)")
+_VOWELS: Final = tuple(
+    (re.compile(runs), vowel)
+    for runs, vowel in (
+        ("[еиоу]*а[аеиоу]*", "а"),
+        ("[еио]*у[еио]*", "у"),
+        (r"[еио]*и(?=[ \n]|\Z)", "и"),
+        (r"[еио]*[ео](?=[ \n]|\Z)", "е"),
+        (r"[еио]+(?=[^еио \n])", "о"),
+    )
+)
+"""What a run of vowels becomes: а where it has one, else у; else what the two languages write differently is one letter
+within a word (Харків, Харьков), and at its end и (Піски, Пески; -ий, -ый) or е (Красне, Красное)."""
 _TWICE: Final = re.compile(r"([^ \n])\1+")
 _NAMES: Final = (
     ("алоксан", "олоксан"),
@@ -65,7 +74,9 @@ def skeletons(normalised: str) -> str:
     for written, letter in _DIGRAPHS:
         text = text.replace(written, letter)
     text = text.replace("з г", "зг").translate(_ONE_LETTER)
-    text = _TWICE.sub(r"\1", _ENDS.sub(_final, _WITHIN.sub(_vowel, text)))
+    for runs, vowel in _VOWELS:
+        text = runs.sub(vowel, text)
+    text = _TWICE.sub(r"\1", text)
     for russian, ukrainian in _NAMES:
         text = text.replace(russian, ukrainian)
     return text
@@ -79,18 +90,3 @@ def skeleton(name: str) -> str:
     its kind.
     """
     return skeletons(normalise(name))
-
-
-def _vowel(run: re.Match[str]) -> str:
-    """Within a word, one letter for all that the two languages write differently (Харків, Харьков)."""
-    return "а" if "а" in run[0] else "у" if "у" in run[0] else "о"
-
-
-def _final(run: re.Match[str]) -> str:
-    """At its end: Красне and Красное are one, Дебальцеве and Дебальцево, Піски and Пески; -ий and -ый."""
-    kinds: tuple[tuple[str, Callable[[str], bool]], ...] = (
-        ("а", lambda told: "а" in told),
-        ("у", lambda told: "у" in told),
-        ("и", lambda told: told[-1] == "и"),
-    )
-    return next((kind for kind, fits in kinds if fits(run[0])), "е")
