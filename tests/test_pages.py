@@ -52,6 +52,7 @@ RUN = {
     "docs/events.md": {"{": EVENTS},
     "docs/formats.md": {"import json": "tests/api/test_other_tools.py::test_what_the_document_shows_reads_everything"},
     "docs/knowledge.md": {"incidentlog projection show city_incidents": SHELL},
+    "docs/places.md": {"incidentlog places search": SHELL},
 }
 """Of each page the blocks that are run, by how they begin, each with the test that runs it."""
 NOT_RUN = {
