@@ -16,6 +16,7 @@ LINES = [
     ("audit.md", "incidentlog export REPORT", '"verified"'),
     ("erasure-and-replay.md", "curl -sN", '{"end":'),
     ("erasure-and-replay.md", "incidentlog replay --to head", '"same":true'),
+    ("metrics.md", "incidentlog key create prometheus", "il_"),
     ("places.md", "incidentlog places search", "place:dacha-17"),
     ("knowledge.md", "incidentlog projection show city_incidents", '"geonames:'),
 ]
