@@ -5,6 +5,7 @@ import { dateOf } from "./days.js";
 export const LANGUAGES = { en: "English", uk: "Українська" };
 let texts = {};
 let language = "en";
+let locale = "en"; // the reader's own kind of the language, for dates and numbers
 let plurals = new Intl.PluralRules("en");
 
 export const lang = () => language;
@@ -15,6 +16,7 @@ export async function chooseLanguage() {
   language = liked.find((tag) => tag in LANGUAGES) ?? "en";
   texts = await (await fetch(new URL(`texts/${language}.json`, import.meta.url))).json();
   plurals = new Intl.PluralRules(language);
+  locale = navigator.languages.find((tag) => tag.slice(0, 2) === language) ?? (language === "en" ? "en-GB" : language);
   document.documentElement.lang = language;
 }
 
@@ -31,11 +33,11 @@ export function t(name, values = {}) {
 export const has = (name) => name in texts;
 
 export const UNKNOWN = "–";
-export const number = (value, digits = 0) => (value === null || value === undefined ? t("unknown") : new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value));
-export const share = (value) => (value === null || value === undefined ? t("unknown") : new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(value));
-export const signed = (value) => new Intl.NumberFormat(language, { signDisplay: "exceptZero" }).format(value);
+export const number = (value, digits = 0) => (value === null || value === undefined ? t("unknown") : new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value));
+export const share = (value) => (value === null || value === undefined ? t("unknown") : new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 }).format(value));
+export const signed = (value) => new Intl.NumberFormat(locale, { signDisplay: "exceptZero" }).format(value);
 
-const form = (options) => new Intl.DateTimeFormat(language, options);
+const form = (options) => new Intl.DateTimeFormat(locale, options);
 /** A local day, by its date or number. */
 export function day(date, { year = true, weekday = false } = {}) {
   const at = new Date(`${typeof date === "number" ? dateOf(date) : date.slice(0, 10)}T12:00:00Z`);
