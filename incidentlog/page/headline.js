@@ -55,8 +55,7 @@ function days(from, to) { return numberOf(dayIn(to, log.zone)) - numberOf(dayIn(
 
 function InForce({ row, at }) {
   const from = row.terms.effective_from ?? row.since;
-  return html`<p class="standfirst"><button type="button" class="plain story" onClick=${() => change({ story: row.stream })}>${titleOf(row.stream)}</button>.
-    ${t("headline.day_of", { n: days(from, at) + 1, from: dayOf(from) })}
+  return html`<p class="standfirst"><button type="button" class="plain story" onClick=${() => change({ story: row.stream })}>${titleOf(row.stream)}</button>. ${t("headline.day_of", { n: days(from, at) + 1, from: dayOf(from) })}
     ${row.terms.effective_until ? ` ${t("headline.until", { until: instant(row.terms.effective_until) })}` : ` ${t("headline.no_end")}`}</p>
     ${row.next_transition_at && html`<${Countdown} to=${row.next_transition_at} />`}
     <${Disputed} row=${row} />`;
@@ -97,7 +96,7 @@ function Disputed({ row }) {
 
 function Views({ row }) {
   const views = Object.entries(row.views ?? {});
-  return html`<div class="fact"><h3>${t("headline.views")}</h3>${views.length === 0 ? html`<p class="soft">${t("headline.no_views")}</p>` : html`<ul class="plain views">${views.map(([code, state]) => {
+  return html`<div class="fact"><h3>${t("headline.views")} <span class="of">${titleOf(row.stream)}</span></h3>${views.length === 0 ? html`<p class="soft">${t("headline.no_views")}</p>` : html`<ul class="plain views">${views.map(([code, state]) => {
     const said = row.positions?.[code];
     return html`<li key=${code}><span>${actor(code)}</span> <span><${State} state=${said?.status ?? state} />${said?.note ? html`<br /><span class="small">${said.note}</span>` : ""}</span></li>`;
   })}</ul>`}</div>`;

@@ -11,6 +11,7 @@ import { Keep } from "./keep.js";
 
 const WIDE = 1000; // units of the drawing
 const TALL = 640;
+const LEAST = 6.5; // degrees to each side, so that one place is not shown without what lies around it
 const USUAL_VIEW = [[22, 44], [41, 53]]; // where nothing is known to have happened
 const COUNTRIES = { 804: "UA", 643: "RU", 112: "BY", 616: "PL", 642: "RO", 498: "MD", 792: "TR", 100: "BG", 348: "HU", 703: "SK", 440: "LT", 428: "LV", 233: "EE", 268: "GE", 276: "DE", 840: "US", 682: "SA", 784: "AE", 300: "GR", 398: "KZ", 246: "FI", 752: "SE", 578: "NO" };
 const NAME_AT = { RU: [41.5, 54.5], UA: [32, 48.7], US: [-98, 39], NO: [9, 61] }; // where a country's middle is far from what is shown
@@ -114,8 +115,9 @@ function fitted(places) {
     return [sorted[cut], sorted[sorted.length - 1 - cut]];
   });
   const [[west, south], [east, north]] = within === null ? USUAL_VIEW : [[within[0][0], within[1][0]], [within[0][1], within[1][1]]];
-  const pad = Math.max(2.2, (east - west) * 0.18, (north - south) * 0.25);
-  const box = { type: "MultiPoint", coordinates: [[west - pad, Math.max(-70, south - pad * 0.6)], [east + pad, Math.min(76, north + pad * 0.6)]] };
+  const [across, along] = [Math.max(LEAST, (east - west) * 0.68), Math.max(LEAST * 0.55, (north - south) * 0.7)]; // from the middle
+  const [x, y] = [(west + east) / 2, (south + north) / 2];
+  const box = { type: "MultiPoint", coordinates: [[x - across, Math.max(-70, y - along)], [x + across, Math.min(76, y + along)]] };
   const made = geoMercator().fitSize([WIDE, TALL], box);
   return { scale: Math.max(150, made.scale()), center: [(west + east) / 2, made.invert([WIDE / 2, TALL / 2])[1]] };
 }

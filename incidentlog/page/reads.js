@@ -34,8 +34,14 @@ export async function read(url, signal) {
     kept.set(key, found); // the last one asked for is the last one forgotten
     return found;
   }
-  const response = await fetch(url, { signal, credentials: "same-origin", headers: { Accept: "application/json, application/geo+json" } });
-  const body = await response.json();
+  let response, body;
+  busy(1);
+  try {
+    response = await fetch(url, { signal, credentials: "same-origin", headers: { Accept: "application/json, application/geo+json" } });
+    body = await response.json();
+  } finally {
+    busy(-1);
+  }
   if (!response.ok) {
     if (response.status === 401) for (const told of refused) told();
     throw new Refused(response.status, body);
@@ -43,6 +49,13 @@ export async function read(url, signal) {
   kept.set(key, body);
   if (kept.size > KEPT) kept.delete(kept.keys().next().value);
   return body;
+}
+
+let asking = 0;
+/** How many answers are awaited, for whoever styles or tests the page. */
+function busy(by) {
+  asking += by;
+  document.documentElement.dataset.reading = asking;
 }
 
 export const forget = () => kept.clear();
