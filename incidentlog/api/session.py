@@ -44,10 +44,14 @@ async def follower(request: web.Request) -> tuple[Reader, str | None]:
 
 @routes.get("/v1/session")
 async def tell_session(request: web.Request) -> web.Response:
-    """Who this browser is signed in as; `session` is null where it is not."""
+    """Who this browser is signed in as, null where it is not; `open`: whether one may read without a key."""
     refuse_unknown(request, ())
     reader = await _session_of(request)
-    return answer({"session": None if reader is None else _told(reader)}, headers={"Cache-Control": "no-store"})
+    body = {"session": None if reader is None else _told(reader), "open": request.app[SERVICE].keys.open_read}
+    response = answer(body, headers={"Cache-Control": "no-store"})
+    if reader is None and _cookie(request) in request.cookies:  # one that is refused where reading is open to all
+        _take_back(request, response)
+    return response
 
 
 @routes.post("/v1/session")
@@ -82,7 +86,7 @@ async def sign_out(request: web.Request) -> web.Response:
             await close_session(connection, digest(token))
         service.keys.forget_session(token)
     response = web.Response(status=204)
-    response.del_cookie(_cookie(request), path=PATH, httponly=True, samesite="Strict")
+    _take_back(request, response)
     return response
 
 
@@ -93,6 +97,11 @@ async def _session_of(request: web.Request) -> Reader | None:
         with suppress(Unauthenticated):
             return await request.app[SERVICE].keys.by_session(token)
     return None
+
+
+def _take_back(request: web.Request, response: web.Response) -> None:
+    """Let the browser forget its cookie."""
+    response.del_cookie(_cookie(request), path=PATH, httponly=True, samesite="Strict")
 
 
 def _told(reader: Reader) -> dict[str, Any]:

@@ -121,6 +121,19 @@ async def test_who_signs_out_is_out(service: Served):
     assert (await service.by(None).ask("DELETE", "/v1/session")).status == 204
 
 
+async def test_a_browser_learns_whether_it_needs_a_key_and_its_cookie_is_taken_back_once_it_opens_nothing(
+    access: Access,
+):
+    async with serving(access, settings=Settings(open_read=True)) as service:
+        headers = await signed_in(service)
+        assert "Set-Cookie" not in (await service.by(None).get("/v1/session", headers)).headers
+        await service.by(None).ask("DELETE", "/v1/session", headers=headers)
+        answer = await service.by(None).get("/v1/session", headers)
+        assert (answer.json, cookie_of(answer)["max-age"]) == ({"session": None, "open": True}, "0")
+    async with serving(access, again=True) as closed:
+        assert (await closed.by(None).get("/v1/session")).json == {"session": None, "open": False}
+
+
 async def test_a_session_ends_after_its_time_and_is_forgotten(service: Served):
     headers = await signed_in(service)
     async with service.session.ws_connect(f"{service.url}/v1/live", protocols=[PROTOCOL], headers=headers) as socket:

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from tests.api.serving import ADMIN, Served
-from tests.api.verify.test_page import CHROMIUM, browser  # noqa: F401 - a fixture
+from tests.browser import needs_browser
 from tests.commands import retraction, strike
 
 ODESA = "geonames:698740"
@@ -15,10 +13,10 @@ FIRST_HEARD = """() => new Promise((resolve) => {
     source.onerror = () => { source.close(); resolve("refused"); };
 })"""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to follow with")
+pytestmark = needs_browser
 
 
-async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_comes_back(browser: Any, busy: Served):  # noqa: F811
+async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_comes_back(browser: Any, busy: Served):
     event = strike(stream="strike:seen-by-chromium")
     await busy.add(event)
     await busy.settled()
@@ -51,7 +49,7 @@ async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_co
     await page.close()
 
 
-async def test_chromium_stays_signed_in_and_follows_without_a_key_on_the_page(browser: Any, busy: Served):  # noqa: F811
+async def test_chromium_stays_signed_in_and_follows_without_a_key_on_the_page(browser: Any, busy: Served):
     complaints: list[str] = []
     context = await browser.new_context()
     page = await context.new_page()

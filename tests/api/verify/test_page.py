@@ -3,15 +3,12 @@
 In Debian's Chromium; without it, or without playwright, these are skipped.
 """
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from incidentlog.audit.export import Wanted, export
 from incidentlog.audit.merkle import inclusion_spans, leaf_hash, prove
@@ -22,29 +19,16 @@ from tests.api.serving import Served, serving
 from tests.api.verify.exporting import head_of, write_export
 from tests.api.verify.test_modules import LOG, line, ndjson, node_of
 from tests.audit.sealing import sealing
+from tests.browser import Tab, needs_browser, tab
 from tests.commands import about, strike
-
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to open the page in")
 
 
 @dataclass
 class Page:
-    """The page, open; and every address that it asked for."""
+    """The page, open."""
 
     page: Any
-    asked: list[str]
-    complaints: list[str]
+    tab: Tab
 
     async def drop(self, *files: Path) -> None:
         await self.page.set_input_files("#files", [str(f) for f in files])
@@ -67,28 +51,11 @@ class Page:
         return "\n".join(await self.page.locator(f"#{name} li").all_inner_texts())
 
 
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Any]:
-    playwright = pytest.importorskip("playwright.async_api")
-    async with playwright.async_playwright() as driver:
-        opened = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        await opened.close()
-
-
 @asynccontextmanager
 async def open_page(browser: Any, url: str, **how: Any) -> AsyncIterator[Page]:
-    context = await browser.new_context(**how)
-    page = await context.new_page()
-    opened = Page(page, [], [])
-    page.on("request", lambda request: opened.asked.append(request.url))
-    page.on("console", lambda message: opened.complaints.append(message.text))
-    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    await page.goto(f"{url}/verify")
-    yield opened
-    assert opened.complaints == []
-    assert all(address.startswith(f"{url}/verify") for address in opened.asked), opened.asked
-    await context.close()
+    async with tab(browser, url, "/verify", **how) as opened:
+        yield Page(opened.page, opened)
+        assert not [address for address in opened.asked if "/v1/" in address]
 
 
 LINES = [line(n, private="Олена К." if n % 3 == 0 else None, closed=("private",)) for n in range(1, 13)]
