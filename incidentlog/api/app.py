@@ -8,6 +8,7 @@ from incidentlog.api import (
     access,
     asyncapi,
     audit,
+    board,
     builds,
     bulk,
     diff,
@@ -31,7 +32,7 @@ from incidentlog.service.service import Service
 
 MODULES: Final = (
     sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, keyring, health, verify,
-    asyncapi, pages,
+    asyncapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 DERIVED: Final = (projections, diff)

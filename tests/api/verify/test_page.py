@@ -67,7 +67,7 @@ async def test_it_may_ask_nothing_of_anybody(service: Served):
         ("/verify/app.js", "text/javascript"),
         ("/verify/style.css", "text/css"),
     ):
-        answer = await service.by(None).get(path)
+        answer = await service.by(None).get(path, {"Accept-Encoding": "identity"})
         assert (answer.status, answer.headers["Content-Type"]) == (200, f"{kind}; charset=utf-8")
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
