@@ -62,3 +62,12 @@ async def tab(browser: Any, url: str, path: str, *, complains: bool = False, **h
     assert [c for c in opened.complaints if not complains or c.startswith("error: ")] == []
     assert all(address.startswith((f"{url}/", "blob:", "data:")) for address in opened.asked), opened.asked
     await context.close()
+
+
+async def sign_in(page: Any, key: str) -> None:
+    """Sign in by the form of any page; it stays open where the key is not good."""
+    if await page.locator("dialog[open]").count() == 0:
+        await page.click("text=Sign in")
+    await page.fill("dialog input", key)
+    await page.click("dialog button[type=submit]")
+    await page.wait_for_selector("dialog:not([open]), dialog .fault:not(:empty)", state="attached")

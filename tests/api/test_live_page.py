@@ -8,7 +8,7 @@ import pytest
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
 from tests.api.serving import ADMIN, Served, log_called, serving
-from tests.browser import TELEPHONE, Tab, needs_browser, tab
+from tests.browser import TELEPHONE, Tab, needs_browser, sign_in, tab
 from tests.commands import strike
 
 pytestmark = needs_browser
@@ -63,24 +63,32 @@ async def test_of_a_log_that_grows_it_shows_the_newest_events_first(browser: Any
         assert (await keys(opened))[0] == f"{head:09}"
 
 
-async def test_a_wrong_key_is_told_and_nothing_is_followed_where_all_may_read(browser: Any, open_to_all: Served):
+async def test_a_wrong_key_is_told_and_nothing_is_followed_by_it_where_all_may_read(browser: Any, open_to_all: Served):
     async with tab(browser, open_to_all.url, "/docs/live", complains=True) as opened:
-        await opened.page.fill("#token", "no-such-key")
         await follow(opened, "city_incidents")
-        await opened.said("#state", "the key is not known. Nothing is followed.")
-        assert await keys(opened) == []
-        assert [address for address in opened.asked if address.endswith("/v1/live")] == []
-        assert await opened.page.is_enabled("#follow")
-        await opened.page.fill("#token", ADMIN)
-        await opened.page.click("#follow")
+        await opened.said("#state", "without a key")
+        for wrong, said in (("no-such-key", "the key is not known"), ("ключ", "Give a key"), ("", "Give a key")):
+            await sign_in(opened.page, wrong)
+            await opened.said("dialog .fault", said)
+        await sign_in(opened.page, ADMIN)
         await opened.said("#state", "as admin")
-
-
-async def test_without_a_key_where_one_is_needed_it_says_so_at_once(browser: Any, busy: Served):
-    async with tab(browser, busy.url, "/docs/live") as opened:
-        await follow(opened, "city_incidents")
-        await opened.said("#state", "Reading is not open here: give a key first.")
+        await opened.page.click("text=Sign out")
+        await opened.said("#state", "You are signed out.")
         assert await opened.page.is_enabled("#follow")
+
+
+async def test_where_reading_is_not_open_it_asks_for_a_key_and_follows_by_it(browser: Any, busy: Served):
+    async with tab(browser, busy.url, "/docs/live", complains=True) as opened:
+        await follow(opened, "city_incidents")
+        await opened.said("dialog", "Reading is not open here.")
+        await opened.page.keyboard.press("Escape")
+        await opened.said("#state", "sign in first")
+        await opened.page.click("#follow")
+        await sign_in(opened.page, "no-such-key")
+        await opened.said("dialog .fault", "the key is not known")
+        assert [address for address in opened.asked if address.endswith("/v1/live")] == []
+        await sign_in(opened.page, ADMIN)
+        await opened.said("#state", "as admin")
 
 
 async def test_a_subscription_that_is_refused_is_told_with_each_fault_and_can_be_asked_for_again(
@@ -100,7 +108,7 @@ async def test_who_was_signed_out_elsewhere_is_told_and_is_not_followed_for_as_s
     browser: Any, open_to_all: Served
 ):
     async with tab(browser, open_to_all.url, "/docs/live", complains=True) as opened:
-        await opened.page.fill("#token", ADMIN)
+        await sign_in(opened.page, ADMIN)
         await follow(opened, "city_incidents")
         await opened.said("#state", "as admin")
         await opened.page.click("#stop")
@@ -108,8 +116,8 @@ async def test_who_was_signed_out_elsewhere_is_told_and_is_not_followed_for_as_s
         sent = {"Cookie": f"{cookie['name']}={cookie['value']}"}
         assert (await open_to_all.by(None).ask("DELETE", "/v1/session", headers=sent)).status == 204
         await opened.page.click("#resume")
-        await opened.said("#state", "the session has ended")
-        await opened.page.wait_for_selector("#key", state="visible")
+        await opened.said("#state", "You are signed out.")
+        await opened.page.wait_for_selector("#signing >> text=Sign in")
         await opened.page.click("#follow")
         await opened.said("#state", "without a key")
 

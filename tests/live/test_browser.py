@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.api.serving import ADMIN, Served
-from tests.browser import needs_browser
+from tests.browser import needs_browser, sign_in
 from tests.commands import retraction, strike
 
 ODESA = "geonames:698740"
@@ -29,7 +29,7 @@ async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_co
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await page.goto(f"{busy.url}/docs/live")
     await page.wait_for_selector("#described tr")
-    await page.fill("#token", ADMIN)
+    await sign_in(page, ADMIN)
     await page.select_option("#projection", "city_incidents")
     await page.click("#follow")
     row = page.locator("#rows tbody tr", has_text=ODESA)
@@ -57,20 +57,18 @@ async def test_chromium_stays_signed_in_and_follows_without_a_key_on_the_page(br
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await page.goto(f"{busy.url}/docs/live")
     await page.wait_for_selector("#described tr")
-    await page.fill("#token", ADMIN)
-    await page.click("#sign")
-    await page.wait_for_selector("#key", state="hidden")
+    await sign_in(page, ADMIN)
     assert await page.evaluate("document.cookie") == ""
     await page.reload()
-    await page.wait_for_selector("#key", state="hidden")
+    await page.wait_for_selector("text=Signed in as admin")
     await page.select_option("#projection", "city_incidents")
     await page.click("#follow")
     await page.wait_for_function("() => document.querySelector('#state').innerText.includes('snapshot at position')")
     assert await page.evaluate(FIRST_HEARD) == "subscribed"
     assert complaints == []
     await page.click("#stop")
-    await page.click("#sign")
-    await page.wait_for_selector("#key", state="visible")
+    await page.click("text=Sign out")
+    await page.wait_for_selector("#signing >> text=Sign in")
     assert await context.cookies() == []
     assert await page.evaluate(FIRST_HEARD) == "refused"
     await context.close()

@@ -1,5 +1,7 @@
 // A client of the live protocol in a hundred lines: it keeps the rows, and checks the chain while it does.
 
+import { Refused, WORDS, signing } from "../../page/sign_in.js";
+
 const byId = (id) => document.getElementById(id);
 const KEPT = 50; // messages shown
 const SHOWN = 200; // rows shown
@@ -11,9 +13,7 @@ let held = null; // {channel, epoch, position, at, version, rows, changed, gone}
 let retry = { min_ms: 500, max_ms: 30000 };
 let tried = 0;
 let turn = 0; // counts the messages that changed rows
-let session = null; // who this browser is signed in as: {name, clearance, expires_at}
-let openToAll = false; // whether one may follow without a key
-let who = "";
+let who = ""; // as whom it is followed, in words
 
 function say(text) { byId("state").textContent = text; }
 
@@ -119,27 +119,17 @@ const taken = {
   notice(message) { if (message.code === "draining") retry = { ...retry, min_ms: message.retry_ms }; },
   // A subscription that cannot be, or cannot go on. The socket would stay open, but nothing would come of it.
   error(message) {
-    const refused = problem(message);
+    const refused = new Refused(message).message;
     if (message.retryable) say(refused);
     else stopped(refused);
     socket?.close(1000);
   },
 };
 
-/** A problem as a sentence: its title, what is the matter, and each fault. */
-function problem({ title, detail, errors = [] }) {
-  const faults = errors.map((fault) => `${fault.pointer || "it"}: ${fault.detail}`);
-  return [`${title}: ${detail ?? ""}`, ...faults].join("; ");
-}
-
 async function connect() {
-  if (session !== null) {
-    await asked("GET").catch(() => {}); // a service that is away tells nothing of the session
-    if (wanted === null || socket !== null) return;
-    if (session === null) {
-      stopped("You are signed out: the session has ended. Sign in again, or follow without a key.");
-      return;
-    }
+  if (signed.who !== null) {
+    await signed.look().catch(() => {}); // a service that is away tells nothing of the session
+    if (wanted === null || socket !== null) return; // who was signed out has been told
   }
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   const opened = new WebSocket(`${scheme}//${location.host}/v1/live`, "incidentlog.live.v1");
@@ -157,7 +147,7 @@ async function connect() {
     if (wanted === null) return; // it was said why
     if (NO_WAY_BACK.has(code)) {
       stopped(`Closed: ${code} ${reason}`);
-      if (session !== null) asked("GET").catch(() => {});
+      signed.look().catch(() => {});
       return;
     }
     const wait = Math.random() * Math.min(retry.max_ms, retry.min_ms * 2 ** tried++);
@@ -183,54 +173,17 @@ async function begin() {
     say("The filter is not JSON.");
     return;
   }
+  if (signed.who === null && !signed.open && !(await signed.ask(WORDS.closed))) {
+    say("Reading is not open here: sign in first.");
+    return;
+  }
   byId("follow").disabled = true;
-  // A key that was given is meant: with one that is not good nothing is followed, not even what is open to all.
-  if (session === null && byId("token").value && !(await signIn())) {
-    byId("follow").disabled = false;
-    return;
-  }
-  if (session === null && !openToAll) {
-    stopped("Reading is not open here: give a key first.");
-    return;
-  }
   wanted = { projection: byId("projection").value, filter };
   if (group.length) wanted.group_by = group;
   byId("resume").disabled = true;
   byId("stop").disabled = false;
   connect();
 }
-
-// What a page cannot put into a WebSocket's handshake, a cookie says: a key is exchanged for one that scripts cannot read.
-async function asked(method, headers = {}) {
-  const answer = await fetch("../v1/session", { method, headers });
-  const said = answer.status === 204 ? { session: null } : await answer.json();
-  if (!answer.ok) {
-    say(`${problem(said)}. Nothing is followed.`);
-    return;
-  }
-  session = said.session;
-  if ("open" in said) openToAll = said.open;
-  byId("key").hidden = session !== null;
-  byId("sign").textContent = session === null ? "Sign in with this key" : `Sign out (${session.name})`;
-}
-
-/** Sign in with the key that was given; whether that went well. Else it is said why not. */
-async function signIn() {
-  const key = byId("token").value.trim();
-  try {
-    await asked("POST", { Authorization: `Bearer ${key}` });
-  } catch {
-    say("The service does not answer, or this is no key. Nothing is followed.");
-  }
-  if (session !== null) byId("token").value = "";
-  return session !== null;
-}
-
-byId("sign").addEventListener("click", async () => {
-  if (session !== null) await asked("DELETE");
-  else if (!byId("token").value) say("Give a key first.");
-  else if (await signIn()) say(`Signed in as ${session.name}.`);
-});
 
 byId("ask").addEventListener("submit", (event) => { event.preventDefault(); held = null; begin(); });
 byId("resume").addEventListener("click", begin);
@@ -240,7 +193,19 @@ byId("stop").addEventListener("click", () => {
   socket = null;
 });
 
-await asked("GET");
+// Rows of one reader are not gone on with as another.
+const signed = signing(byId("signing"), {
+  root: "../",
+  changed({ who: now }) {
+    const following = wanted !== null;
+    held = null;
+    stopped(now === null ? "You are signed out." : `Signed in as ${now.name}.`);
+    socket?.close(1000);
+    socket = null;
+    if (following && now !== null) begin();
+  },
+});
+await signed.look().catch(() => say(WORDS.unreachable));
 for (const here of document.querySelectorAll(".here")) here.textContent = location.origin;
 
 // What is said, and what can be followed, come from the description of the protocol: nothing is written down twice.

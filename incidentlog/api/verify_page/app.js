@@ -268,7 +268,7 @@ function row({ leaf, opened, fault }) {
   what.append(made("small", [meta?.stream, `${leaf.recordedAt.slice(0, 16).replace("T", " ")} UTC`].filter(Boolean).join(" · ")));
   head.append(made("span", `No. ${leaf.position}`, "at"), what);
   const tag = fault ? "does not fit" : body === null ? "not opened" : "private" in leaf.parts && hidden === null ? "private part closed" : null;
-  if (tag) head.append(made("span", tag, "tag"));
+  if (tag) head.append(made("span", tag, "tag care"));
   const said = Object.fromEntries(Object.entries({ body, private: hidden, meta }).filter(([, value]) => value !== null));
   item.append(head);
   // Made when it is opened: five hundred of them would take their time.
