@@ -15,7 +15,7 @@ routes = web.RouteTableDef()
 @routes.get("/")
 async def show_page(request: web.Request) -> web.Response:
     """The board. It asks this service, and no other."""
-    return page_file(request, FOLDER, "index.html", connect="'self'", images=IMAGES)
+    return await page_file(request, FOLDER, "index.html", connect="'self'", images=IMAGES)
 
 
 @routes.get("/embed")
@@ -24,10 +24,10 @@ async def show_embedded(request: web.Request) -> web.Response:
 
     It sees what needs no key: the session's cookie is not sent into frames of other sites (SameSite=Strict).
     """
-    return page_file(request, FOLDER, "index.html", connect="'self'", images=IMAGES, framed="*")
+    return await page_file(request, FOLDER, "index.html", connect="'self'", images=IMAGES, framed="*")
 
 
 @routes.get("/page/{name:.+}")
 async def show_file(request: web.Request) -> web.Response:
     """What the page is made of, and what other pages take from it: the header's style, and the fonts."""
-    return page_file(request, FOLDER, request.match_info["name"], connect="'self'")
+    return await page_file(request, FOLDER, request.match_info["name"], connect="'self'")

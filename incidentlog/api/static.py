@@ -1,5 +1,6 @@
 """Pages for people, of files in the package: nothing of another host, and a policy that says so to the browser."""
 
+import asyncio
 import gzip
 import hashlib
 import re
@@ -86,7 +87,7 @@ def page_headers(
     }
 
 
-def page_file(
+async def page_file(
     request: web.Request,
     folder: str,
     name: str,
@@ -99,7 +100,8 @@ def page_file(
 
     `images`: from where it may take images. `framed`: who may show it in a frame.
     """
-    if (file := page_files(folder).get(name)) is None:
+    # Away from the loop: the first who asks packs the whole folder.
+    if (file := (await asyncio.to_thread(page_files, folder)).get(name)) is None:
         raise NotFound(f"the page has no file '{name[:80]}'")
     headers = {
         **page_headers(connect, images=images, framed=framed, scripts=file.scripts),
