@@ -9,7 +9,6 @@ export const WORDS = {
   title: "Sign in with a key",
   why: "The key stays here no longer than it takes to sign in. The cookie it is exchanged for reads what the key may read, for twelve hours, and can do nothing else.",
   closed: "Reading is not open here.",
-  ended: "The session has ended: sign in again.",
   key: "Key",
   cancel: "Cancel",
   none: "Give a key.",
@@ -22,11 +21,12 @@ const NO_KEY = /[^\x21-\x7e]/;
  * The way in and out, put into `place`; `root` is where the service begins, such as "../".
  *
  * Answers {who, open, look, ask, signOut}: `who` is {name, clearance, expires_at} or null, `open` says whether one may
- * read without a key. `changed` is called when `who` is somebody else than before.
+ * read without a key. `changed` is called when `who` is somebody else than at the first look.
  */
 export function signing(place, { root = "", words = WORDS, changed = () => {} } = {}) {
   const said = (name, given = {}) => words[name].replace(/\{(\w+)\}/g, (_, each) => given[each]);
   const framed = self !== top; // nobody is asked for a key in another's page
+  document.querySelector("dialog.sign-in")?.remove(); // of before, in another language
   const dialog = made("dialog", { className: "sign-in" });
   const why = made("p", { className: "note", hidden: true });
   const input = made("input", { className: "secret", type: "text", autocomplete: "off", spellcheck: false, autocapitalize: "off" });
@@ -73,11 +73,13 @@ export function signing(place, { root = "", words = WORDS, changed = () => {} } 
     },
   };
 
+  let looked = false;
   function become(session) {
-    const before = here.who?.name;
+    const other = looked && here.who?.name !== session?.name;
+    looked = true;
     here.who = session;
     paint();
-    if (before !== session?.name) changed(here);
+    if (other) changed(here);
   }
 
   function paint() {
