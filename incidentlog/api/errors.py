@@ -11,6 +11,7 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 
 from incidentlog.api.answers import problem
+from incidentlog.api.cookie import BY_COOKIE, kept_nowhere
 from incidentlog.api.redacting import redacted
 from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge, Unavailable
 from incidentlog.service.hosts import Hosts
@@ -69,6 +70,8 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             response = problem(Internal(), instance=request.path, trace_id=trace)
     if not response.prepared:
         response.headers["X-Request-Id"] = trace
+        if BY_COOKIE in request:
+            kept_nowhere(response)
         _end_body(request, response)
     took = time.perf_counter() - started
     # A line for each of thousands of appends a second would cost a twentieth of their time: what went well is told

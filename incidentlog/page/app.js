@@ -1,13 +1,13 @@
 // The board: what happened, and what was known, on any day. Each part is a module named by what it shows.
 import { html, render, useEffect, useState } from "./html.js";
-import { LANGUAGES, chooseLanguage, instant, lang, number, t } from "./words.js";
+import { LANGUAGES, chooseLanguage, has, instant, lang, number, t } from "./words.js";
 import { readNames } from "./names.js";
-import { address, onRefused, read } from "./reads.js";
+import { address, forget, onRefused, read } from "./reads.js";
 import { change, current, log, isLive, isPinned, useStore } from "./state.js";
 import { dateOf, dayIn, numberOf } from "./days.js";
 import { usePlaces } from "./places.js";
 import { useFollowing, useLive } from "./live.js";
-import { SignIn, SignOut, session } from "./signin.js";
+import { WORDS, signing } from "./sign_in.js";
 import { TimeBar, reach, useWeeks } from "./timebar.js";
 import { Knowledge } from "./knowledge.js";
 import { Headline } from "./headline.js";
@@ -21,15 +21,14 @@ import { Story } from "./story.js";
 import { Links } from "./links.js";
 
 const EMBEDDED = /\/embed$/.test(location.pathname);
+let signed = null; // the way in and out, which has its place in the status
+const place = Object.assign(document.createElement("span"), { id: "signing" });
 
 function Board() {
   const s = useStore();
   const [known, know] = useState(null); // null until the log has answered, "closed" where a key is needed
-  const [who, tellWho] = useState(null);
   useLive();
   const begin = async () => {
-    const signedIn = await session();
-    tellWho(signedIn);
     try {
       const { zone } = await read(address("projections", {}));
       log.zone = zone;
@@ -41,15 +40,28 @@ function Board() {
       know(fault.status === 401 || fault.status === 403 ? "closed" : fault.message);
     }
   };
-  useEffect(() => { onRefused(() => know("closed")); begin(); }, []);
+  useEffect(() => {
+    onRefused(() => know("closed"));
+    signed = signing(place, { words: words(), changed: () => { forget(); know(null); begin(); } });
+    signed.look().catch(() => {});
+    begin();
+  }, []);
   useEffect(() => {
     document.documentElement.dataset.theme = s.theme ?? "";
     if (!s.theme) delete document.documentElement.dataset.theme;
   }, [s.theme]);
   if (known === null) return html`<p class="boot soft">${t("waiting")}</p>`;
-  if (known === "closed") return EMBEDDED ? html`<p class="note">${t("signin.embedded")}</p>` : html`<${SignIn} done=${begin} />`;
+  if (known === "closed") return EMBEDDED ? html`<p class="note">${t("signin.embedded")}</p>` : html`<${Closed} />`;
   if (known !== "open") return html`<p class="note bad">${known} <button type="button" onClick=${begin}>${t("again")}</button></p>`;
-  return html`<${Open} who=${who} again=${begin} />`;
+  return html`<${Open} />`;
+}
+
+/** What the form to sign in says, in the reader's language. */
+const words = () => Object.fromEntries(Object.keys(WORDS).map((name) => [name, has(`signin.${name}`) ? t(`signin.${name}`) : WORDS[name]]));
+
+function Closed() {
+  const ask = () => signed.ask(t("signin.closed"));
+  return html`<section class="signin card"><h1>${t("signin.closed")}</h1><p class="lead">${t("signin.needed")}</p><button type="button" class="primary" onClick=${ask}>${t("signin.sign_in")}</button></section>`;
 }
 
 /** The period that is shown unless the URL names one: as much of the latest time as there is something to see in. */
@@ -70,7 +82,7 @@ async function settle() {
   }
 }
 
-function Open({ who, again }) {
+function Open() {
   const s = useStore();
   useFollowing();
   const weeks = useWeeks();
@@ -79,7 +91,7 @@ function Open({ who, again }) {
   const difference = useDifference();
   const empty = weeks !== null && weeks.length === 0;
   return html`
-    <${Status} who=${who} again=${again} />
+    <${Status} />
     <div class="times" id="times"><${TimeBar} weeks=${weeks} /><${Knowledge} first=${first} last=${last} /></div>
     ${empty && html`<p class="note">${t("nothing.log")}</p>`}
     <${Headline} />
@@ -93,7 +105,7 @@ function Open({ who, again }) {
 }
 
 /** Whether it is live, and what is done with the page as a whole. */
-function Status({ who, again }) {
+function Status() {
   const s = useStore();
   const link = useLive();
   const state = isPinned(s) || !isLive(s) ? "then" : link.state;
@@ -101,7 +113,7 @@ function Status({ who, again }) {
     <span class=${`pulse ${state}`} role="status">${state === "then" ? t(isPinned(s) ? "live.pinned" : "live.then") : t(`live.${state}`)}${state === "live" && log.position ? html` <span class="num soft">№ ${number(log.position)}</span>` : ""}${state === "stale" ? html` <span>${t("live.since", { at: instant(new Date(link.since).toISOString()) })}</span>` : ""}</span>
     ${!EMBEDDED && html`<${Links} />`}
     <select class="quiet" aria-label=${t("language")} value=${lang()} onChange=${async (e) => { change({ lang: e.target.value }); await begin(); }}>${Object.entries(LANGUAGES).map(([code, name]) => html`<option value=${code}>${name}</option>`)}</select>
-    ${who && html`<${SignOut} who=${who} done=${again} />`}
+    <span ref=${(box) => box?.append(place)} />
   </div>`;
 }
 
