@@ -1,5 +1,5 @@
 // The board: what happened, and what was known, on any day. Each part is a module named by what it shows.
-import { html, render, useEffect, useState } from "./html.js";
+import { Part, html, render, useEffect, useState } from "./html.js";
 import { LANGUAGES, chooseLanguage, has, instant, lang, number, t } from "./words.js";
 import { readNames } from "./names.js";
 import { address, forget, onRefused, read } from "./reads.js";
@@ -95,13 +95,13 @@ function Open() {
     <div class="times" id="times"><${TimeBar} weeks=${weeks} /><${Knowledge} first=${first} last=${last} /></div>
     ${unread.length > 0 && html`<p class="note bad" role="alert">${t("link.unread", { names: unread.join(", ") })}</p>`}
     ${empty && html`<p class="note">${t("nothing.log")}</p>`}
-    <${Headline} />
-    ${difference && html`<${Compared} difference=${difference} />`}
-    <div class="where"><${Map_} ...${places} changed=${difference?.rows ?? null} /><${Cities} changed=${difference?.rows ?? null} /></div>
-    <${Series} />
-    <${Talks} />
-    <${Feed} weeks=${weeks} />
-    ${s.story && html`<${Story} stream=${s.story} />`}
+    <${Part}><${Headline} /></${Part}>
+    ${difference && html`<${Part}><${Compared} difference=${difference} /></${Part}>`}
+    <div class="where"><${Part}><${Map_} ...${places} changed=${difference?.rows ?? null} /></${Part}><${Part}><${Cities} changed=${difference?.rows ?? null} /></${Part}></div>
+    <${Part}><${Series} /></${Part}>
+    <${Part}><${Talks} /></${Part}>
+    <${Part}><${Feed} weeks=${weeks} /></${Part}>
+    ${s.story && html`<${Part}><${Story} key=${s.story} stream=${s.story} /></${Part}>`}
     ${!EMBEDDED && html`<p class="about small">${t("about")}</p>`}`;
 }
 

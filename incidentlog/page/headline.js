@@ -24,7 +24,7 @@ export function Headline() {
   const at = data.basis.at;
   const agreements = Object.entries(rows).filter(([, row]) => row.kind === "agreement" && row.is_current && OPEN.has(row.state));
   const others = Object.entries(rows).filter(([stream, row]) => row.kind === "ceasefire" && row.is_current && OPEN.has(row.state) && stream !== headline?.stream);
-  const stands = headline !== undefined && headline.stream !== undefined;
+  const stands = Boolean(headline?.stream); // with none known, the row names no stream
   return html`<section class="headline" aria-labelledby="headline">
     <div class="lead-story">
       <p class="kicker">${s.to === null ? t("headline.now") : t("headline.on", { day: day(s.to, { weekday: true }) })}</p>

@@ -100,7 +100,7 @@ function Item({ item, x, y, first, end, open, hover }) {
 function Exchanges({ data }) {
   const rows = Object.values(data?.rows ?? {});
   if (rows.length === 0) return "";
-  return html`<div><h3>${t("talks.exchanges")}</h3><div class="scroll"><table><thead><tr><th></th><th class="num">${t("talks.released")}</th><th class="num">${t("talks.civilians")}</th><th class="num">${t("talks.remains")}</th><th class="num">${t("talks.count")}</th></tr></thead>
+  return html`<div><h3>${t("talks.exchanges")}</h3><div class="scroll" tabindex="0" role="region" aria-label=${t("talks.exchanges")}><table><thead><tr><th></th><th class="num">${t("talks.released")}</th><th class="num">${t("talks.civilians")}</th><th class="num">${t("talks.remains")}</th><th class="num">${t("talks.count")}</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${row.side}><th scope="row">${actor(row.side)}</th><td class="num">${known(row.released)}</td><td class="num">${known(row.civilians)}</td><td class="num">${known(row.remains)}</td><td class="num">${number(row.exchanges)}${row.withheld ? html`<br /><span class="range">${t("talks.withheld", { n: row.withheld })}</span>` : ""}</td></tr>`)}</tbody></table></div></div>`;
 }
 const known = (n) => (n === null ? html`<span class="unknown">${t("unknown")}</span>` : number(n));
