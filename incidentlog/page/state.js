@@ -27,7 +27,7 @@ const FORMS = {
   from: DAY, to: DAY, known: DAY, vs: DAY, at: INSTANT,
   basis: form(/^(recorded|reported)$/), pos: form(/^\d{1,15}$/), gen: form(/^\d{1,9}$/), figure: form(/^(incidents|killed|injured)$/),
   kind: form(/^[a-z_]+(,[a-z_]+)*$/), feed: form(/^[a-z_]+$/), lang: form(/^[a-z]{2}$/), theme: form(/^(light|dark)$/),
-  place: form(/^[^\p{C}]{1,300}$/u), story: form(/^[a-z_]+:[^\p{C}/\\]{1,160}$/u),
+  place: form(/^[a-z]+:[^\p{C}]{1,300}$/u), story: form(/^[a-z_]+:[^\p{C}/\\]{1,160}$/u),
 };
 
 /** What a link said that cannot be read: left out, and told, since what is shown is not what was meant. */

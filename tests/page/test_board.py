@@ -183,10 +183,14 @@ async def test_it_is_used_by_the_keyboard_alone(browser: Any, shown: Served):
         await page.focus(".map .frame")
         before = await page.get_attribute(".land", "d")
         await page.keyboard.press("+")
-        await page.wait_for_function("(before) => document.querySelector('.land').getAttribute('d') !== before", arg=before)
+        await page.wait_for_function(
+            "(before) => document.querySelector('.land').getAttribute('d') !== before", arg=before
+        )
 
 
-@pytest.mark.parametrize("how", [{"viewport": TELEPHONE}, {"viewport": {"width": 360, "height": 700}}, {"color_scheme": "dark"}])
+@pytest.mark.parametrize(
+    "how", [{"viewport": TELEPHONE}, {"viewport": {"width": 360, "height": 700}}, {"color_scheme": "dark"}]
+)
 async def test_it_fits(browser: Any, shown: Served, how: dict[str, Any]):
     async with board(browser, shown, "?from=2025-11-01", **how) as opened:
         window = await opened.page.evaluate("innerWidth")

@@ -115,7 +115,7 @@ async def test_a_place_that_is_called_like_markup_is_shown_as_text_and_runs_nowh
     }  # fmt: skip
     events = [
         strike(stream="strike:bad", place={"name": MARKUP, "place_id": "place:bad", "precision": "settlement"}),
-        strike(stream=None, place=place, sources=[source], notes=MARKUP),
+        strike(stream="strike:noted", place=place, sources=[source], notes=MARKUP),
     ]
     async with log_of(server, registered) as served:
         await served.add(*events)
@@ -128,8 +128,10 @@ async def markup_is_text(browser: Any, served: Served) -> None:
         await opened.said(".cities", "<img src=x")
         await opened.page.fill(".cities input[type=search]", "<img")
         await opened.page.hover(".map .spot >> nth=0")
-        await opened.page.click(".feed button.story >> nth=0")
-        await opened.said("dialog.story-panel", MARKUP[:20])
+        for stream in ("strike:bad", "strike:noted"):
+            await opened.page.click(f".feed li[data-stream='{stream}'] button.story")
+            await opened.said("dialog.story-panel", MARKUP[:20])
+            await opened.page.keyboard.press("Escape")
         assert await opened.page.locator("img, b:text-is('Bad')").count() == 0
         assert await opened.page.title() != "1"
         assert "49" not in await opened.page.inner_text(".cities tbody th >> nth=0")
@@ -145,7 +147,7 @@ async def one(server: Server) -> AsyncIterator[Served]:
 @pytest.mark.parametrize(
     ("query", "unread"),
     [
-        ("&place=%3Cscript%3E&story=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&kind=%3Cb%3E", "story, kind"),
+        ("&place=%3Cscript%3E&story=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&kind=%3Cb%3E", "place, story, kind"),
         ("&from=nonsense&to=2025-99-99&known=2025-02-30&vs=never", "from, to, known, vs"),
         ("&pos=-1&at=yesterday&gen=x&basis=1", "pos, at, gen, basis"),
         ("&figure=__proto__&feed=Constructor&theme=%22%3E%3Cscript%3E&lang=../en", "figure, feed, theme, lang"),
