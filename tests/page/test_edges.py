@@ -18,7 +18,8 @@ from tests.page.test_accessibility import violations
 
 pytestmark = needs_browser
 MARKUP = '<img src=x onerror="document.title=1"><b>Bad</b>&amp;</script>{{7*7}}'
-PLACES = 50_000
+PLACES = 2_500
+"""More than the map draws and than the board asks for: of 50,000 it gets no more (`python -m tests.benchmarks.page places`)."""
 CHUNK = 10_000
 
 
@@ -169,19 +170,17 @@ async def test_a_link_to_what_is_not_there_says_so(browser: Any, one: Served):
         await opened.said("main", "No report here")
 
 
-def everywhere() -> Iterator[dict[str, Any]]:
-    """A strike on each of so many places: all of the gazetteer's, and others that only their names tell apart."""
+def everywhere(places: int) -> Iterator[dict[str, Any]]:
+    """A strike on each of so many places: those of the gazetteer, and others that only their names tell apart."""
     text = gzip.decompress(files("incidentlog.places").joinpath("data/places.tsv.gz").read_bytes()).decode()
     known = [f"geonames:{row['geonameid']}" for row in csv.DictReader(text.splitlines(), delimiter="\t")]
-    for n in range(PLACES):
+    for n in range(places):
         name = {"name": f"Place {n}", "precision": "settlement", **({"place_id": known[n]} if n < len(known) else {})}
         yield strike(stream=None, place=name)
 
 
-async def test_fifty_thousand_places_are_drawn_as_many_as_can_be_seen_and_none_is_forgotten(
-    browser: Any, server: Server
-):
-    async with log_of(server, *everywhere()) as served, board(browser, served, "&from=2025-11-01") as opened:
+async def test_of_very_many_places_the_largest_are_drawn_and_the_rest_is_told(browser: Any, server: Server):
+    async with log_of(server, *everywhere(PLACES)) as served, board(browser, served, "&from=2025-11-01") as opened:
         await opened.page.wait_for_selector(".map .spot")
         assert 1 < await opened.page.locator(".map .spot").count() <= 2_000
         await opened.said(".map", "2,000")
