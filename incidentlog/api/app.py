@@ -16,6 +16,7 @@ from incidentlog.api import (
     health,
     keyring,
     live,
+    metrics,
     pages,
     places,
     projections,
@@ -24,15 +25,16 @@ from incidentlog.api import (
     sse,
     verify,
 )
-from incidentlog.api.errors import HOSTS, guarded
+from incidentlog.api.errors import HOSTS, TRAFFIC, guarded
 from incidentlog.api.generations import in_one_generation
 from incidentlog.api.requests import SERVICE
+from incidentlog.api.traffic import Traffic
 from incidentlog.door.door import LINE
 from incidentlog.service.service import Service
 
 MODULES: Final = (
     sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, keyring, health, verify,
-    asyncapi, board, pages,
+    metrics, asyncapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 DERIVED: Final = (projections, diff)
@@ -43,7 +45,7 @@ def make_app(service: Service) -> web.Application:
     """The routes on a running service."""
     app = web.Application(client_max_size=LINE + 1)
     app[SERVICE] = service
-    app[HOSTS] = service.hosts
+    app[HOSTS], app[TRAFFIC] = service.hosts, Traffic()
     replay.add_replays(app)
     app.on_shutdown.append(_stop_waiting)
     # Each handler is wrapped, instead of one middleware before them all: that costs a tenth of an append's time.

@@ -13,6 +13,7 @@ from aiohttp import ClientConnectionResetError, web
 from incidentlog.api.answers import problem
 from incidentlog.api.cookie import BY_COOKIE, kept_nowhere
 from incidentlog.api.redacting import redacted
+from incidentlog.api.traffic import Traffic
 from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge, Unavailable
 from incidentlog.service.hosts import Hosts
 from incidentlog.store.connect import lost, told, why
@@ -22,6 +23,8 @@ POSITION: Final = web.RequestKey("position", int)
 """Set by a route: the position that its answer is about, for the line in the log."""
 HOSTS: Final = web.AppKey("hosts", Hosts)
 """The names by which the application may be asked."""
+TRAFFIC: Final = web.AppKey("traffic", Traffic)
+"""Where the application's requests are counted."""
 REFUSED = 400
 GONE: Final = 499
 """As nginx has it: whoever asked closed the connection before there was an answer."""
@@ -53,9 +56,9 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         request.app[HOSTS].admit(request)
         response = await handler(request)
     except Problem as refusal:
-        response = problem(refusal, instance=request.path, trace_id=trace)
+        response = _refusal(request, refusal, trace)
     except web.HTTPException as error:
-        response = problem(_from_http(error, request), instance=request.path, trace_id=trace)
+        response = _refusal(request, _from_http(error, request), trace)
         if "Allow" in error.headers:  # RFC 9110 §15.5.6 wants it
             response.headers["Allow"] = error.headers["Allow"]
     except Exception as error:
@@ -64,16 +67,17 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             return web.Response(status=GONE)  # which nobody gets
         if lost(error):
             log.warning("database_away", request_id=trace, path=redacted(request.path), error=told(error))
-            response = problem(Unavailable(why(error)), instance=request.path, trace_id=trace)
+            response = _refusal(request, Unavailable(why(error)), trace)
         else:
             log.exception("failed", request_id=trace, method=request.method, path=redacted(request.path))
-            response = problem(Internal(), instance=request.path, trace_id=trace)
+            response = _refusal(request, Internal(), trace)
     if not response.prepared:
         response.headers["X-Request-Id"] = trace
         if BY_COOKIE in request:
             kept_nowhere(response)
         _end_body(request, response)
     took = time.perf_counter() - started
+    request.app[TRAFFIC].note(request, response, took)
     # A line for each of thousands of appends a second would cost a twentieth of their time: what went well is told
     # at the level `debug`, what did not, or was slow, always.
     level = logging.DEBUG if response.status < REFUSED and took < SLOW_SECONDS else logging.INFO
@@ -90,6 +94,11 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         milliseconds=round(took * 1000, 2),
     )
     return response
+
+
+def _refusal(request: web.Request, refusal: Problem, trace: str) -> web.Response:
+    request.app[TRAFFIC].refuse(refusal.slug)
+    return problem(refusal, instance=request.path, trace_id=trace)
 
 
 def _is_gone(request: web.Request, error: Exception) -> bool:

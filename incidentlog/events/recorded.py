@@ -57,9 +57,15 @@ class Recorded:
         if self.schema_version != newest and self.body is not None:
             body["data"] = self.registry.lift(self.type, self.schema_version, body["data"])
             body["schema_version"] = newest
-        if body.get("occurred") is None:  # record and registry events may leave it to the server
-            body["occurred"] = self._meta["occurred"]
+        if body.get("occurred") is None:
+            body["occurred"] = self.occurred_set
         return body
+
+    @property
+    def occurred_set(self) -> dict[str, Any]:
+        """When it happened, as the server set it: record and registry events may leave that out."""
+        occurred: dict[str, Any] = self._meta["occurred"]
+        return occurred
 
     @cached_property
     def _meta(self) -> dict[str, Any]:
@@ -86,10 +92,18 @@ class Recorded:
     @cached_property
     def place(self) -> ResolvedPlace | None:
         """The place as it was resolved at append."""
-        if '"place":' not in self.meta:
+        text = self.place_text
+        return None if text is None else _resolved(text)
+
+    @property
+    def place_text(self) -> str | None:
+        """The same as JSON, for what is kept of each place."""
+        # As for the zone data: names that stand between quotes are never a part of a text, and need not be parsed.
+        _, _, rest = self.meta.partition(_PLACE)
+        if not rest.startswith("{"):
             return None
-        place = self._meta.get("place")
-        return None if place is None else _resolved(orjson.dumps(place))
+        text, found, _ = rest.partition(_AFTER_PLACE)
+        return text if found else orjson.dumps(self._meta["place"]).decode()
 
 
 OBJECT_BYTES: Final = 600
@@ -102,10 +116,13 @@ def weigh(text: str) -> int:
 
 
 @lru_cache(maxsize=10_000)
-def _resolved(text: bytes) -> ResolvedPlace:
+def _resolved(text: str) -> ResolvedPlace:
     return ResolvedPlace.model_validate_json(text)
 
 
+_PLACE: Final = '"place":'
+_AFTER_PLACE: Final = ',"recorded_by":"'
+"""What comes next in a meta of the log's, whose members are sorted; what was never in a log may have it elsewhere."""
 _ZONE_DATA: Final = ',"zone_data":"'
 
 

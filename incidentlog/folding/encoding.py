@@ -1,15 +1,21 @@
 """An event as readers are shown it."""
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
+import orjson
 from pydantic import ValidationError
 
+from incidentlog.events.envelope import ResolvedPlace
 from incidentlog.events.recorded import Recorded, reading_by
 from incidentlog.events.values import TLP_LABELS, Occurred
 from incidentlog.folding.local_days import days_of
 from incidentlog.folding.whereabouts import shown_place
 
 LOCAL: Final = ("date_start", "date_end", "start", "end")
+REMEMBERED: Final = 10_000
+"""How many places, and times, are kept as they are shown: most events are of few places and of the same days."""
 
 
 def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
@@ -18,12 +24,10 @@ def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
     Of one whose body was erased, what the server added is left. `zone` is the log's, in whose days it is counted.
     """
     sent = e.body_as_sent
-    place = sent.get("place")
-    resolved = {} if e.place is None else {k: v for k, v in shown_place(e.place).items() if v is not None}
-    if e.place is not None and (place is not None or e.body is None):
-        place = {**(place or {"name": e.place.name}), "resolved": resolved}
-    # An amendment's own place is what it puts in another's.
-    patched = resolved if place is None and e.place is not None else None
+    occurred = sent.get("occurred") or e.occurred_set
+    place, resolved = sent.get("place"), _resolved(e.place_text)
+    if resolved is not None and (place is not None or e.body is None):
+        place = {**(place or {"name": resolved["name"]}), "resolved": resolved}
     return {
         "id": e.event_id,
         "position": e.position,
@@ -31,8 +35,8 @@ def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
         "stream_version": e.stream_version,
         "type": e.type,
         "schema_version": e.schema_version,
-        "occurred": e.raw["occurred"],
-        "local": _local(e, zone),
+        "occurred": occurred,
+        "local": _local(orjson.dumps(occurred), e.zone_data, zone),
         "reported_at": sent.get("reported_at"),
         "recorded_at": e.recorded_at,
         "recorded_by": e.recorded_by,
@@ -46,17 +50,27 @@ def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
         "external_ids": sent.get("external_ids", []),
         "notes": sent.get("notes"),
         "status": status if e.body is not None else "erased",
-        "patched_place": patched,
+        # An amendment's own place is what it puts in another's.
+        "patched_place": resolved if place is None else None,
     }
 
 
-def _local(e: Recorded, zone: str) -> dict[str, str | None]:
+@lru_cache(maxsize=REMEMBERED)
+def _resolved(text: str | None) -> Mapping[str, Any] | None:
+    """What is known of a place, as it was resolved at append."""
+    if text is None:
+        return None
+    return {k: v for k, v in shown_place(ResolvedPlace.model_validate_json(text)).items() if v is not None}
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _local(text: bytes, zone_data: str | None, zone: str) -> Mapping[str, str | None]:
     """When it was in the log's zone: its first and last day there, and of times the times, with their offset.
 
     All null where that is unknown, or today's rules do not take what was once recorded.
     """
     try:
-        occurred = Occurred.model_validate(e.raw["occurred"], context=reading_by(e.zone_data))
+        occurred = Occurred.model_validate_json(text, context=reading_by(zone_data))
     except ValidationError:
         return dict.fromkeys(LOCAL)
     times = occurred.times(zone)

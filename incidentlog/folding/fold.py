@@ -565,15 +565,22 @@ def _verification(standing: Sequence[AnyEffective], notes: Sequence[AnyEffective
 
 def statuses(events: Iterable[Recorded]) -> dict[UUID, Status]:
     """Which of some events count, given, in position order, them and what was said about their records."""
-    family = _Family(list(events), "UTC")
+    events = list(events)
+    family = _corrected(events)
+    return {e.event_id: family.status(e) for e in events}
+
+
+def _corrected(events: Sequence[Recorded]) -> _Family:
+    """Of some events those that speak of others, and those that are spoken of, corrected: no other can be another."""
+    spoken = {spoken_of(e) for e in events if is_record_event(e.type)}
+    family = _Family([e for e in events if e.event_id in spoken or is_record_event(e.type)], "UTC")
     family.correct()
-    return {e.event_id: family.status(e) for e in family.events}
+    return family
 
 
 def started(events: Iterable[Recorded]) -> dict[UUID, datetime]:
     """When events that amendments date otherwise than they did began; given in position order, as for `statuses`."""
-    family = _Family(list(events), "UTC")
-    family.correct()
+    family = _corrected(list(events))
     told = {e.event_id: e.envelope.occurred.since for e in family.events if e.envelope is not None}
     return {
         event_id: family.bodies[event_id].since

@@ -1,6 +1,7 @@
 """A channel: one projection, grouping, filter and clearance, kept at one cursor and shared by all who follow it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -140,8 +141,11 @@ class Channel:
         reading: Reading,
         *,
         born: int = 0,
+        made: Counter[bool] | None = None,
     ) -> None:
+        """`made` counts the updates that are made, by whether they are conflated."""
         self.name = name
+        self._made = Counter[bool]() if made is None else made
         self.version = version
         self.followers: set[Follower] = set()
         self._view = bound.view
@@ -388,12 +392,14 @@ class Channel:
         if body is None:
             rows = self._view.rows
             keys = list(self._keys_after(seen))[::-1]
+            conflated = last.several or last.before > seen
+            self._made[conflated] += 1
             body = self._bodies[seen] = frames.changes(
                 to,
                 last.cause,
                 {key: rows[key] for key in keys if key in rows},
                 [key for key in keys if key not in rows],
-                conflated=last.several or last.before > seen,
+                conflated=conflated,
             )
         return body
 
@@ -441,6 +447,7 @@ class Channel:
         rows = {key: row for key, row in delta.items() if row is not None}
         gone = [key for key, row in delta.items() if row is None]
         several = to.position - start.position > 1
+        self._made[several] += 1
         return frames.update(self.name, start.position, to, frames.changes(to, cause, rows, gone, conflated=several))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -121,6 +122,8 @@ class Hub:
         self._switched: dict[str, int] = {}
         """Where another build of a projection was seen to answer."""
         self._channels: dict[str, Channel] = {}
+        self.made = Counter[bool]()
+        """How many updates channels have made, by whether they are conflated."""
         self._feeds: dict[str, Feed] = {}
         self._tasks: dict[Channel | Feed, asyncio.Task[None]] = {}
         self._begun_for: dict[Channel | Feed, tuple[str, str]] = {}
@@ -317,6 +320,11 @@ class Hub:
         """The last position of the log that this node has heard of."""
         return max(self._head, self._progress.position)
 
+    @property
+    def followed(self) -> int:
+        """How many different things are followed."""
+        return len(self._channels) + len(self._feeds)
+
     def now(self) -> datetime:
         """The instant."""
         return self._clock.now()
@@ -398,7 +406,7 @@ class Hub:
         self._limit(reader)
         return Channel(
             name, version, bound, bind, self._progress, self._clock, self._reading,
-            born=self._switched.get(projection.name, 0),
+            born=self._switched.get(projection.name, 0), made=self.made,
         )  # fmt: skip
 
     def _limit(self, reader: Reader) -> None:

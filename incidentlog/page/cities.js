@@ -52,7 +52,7 @@ function Row({ row, compared, chosen, changed }) {
   return html`<tr class=${`${chosen ? "chosen" : ""}${moved.has(row.place) ? " moved" : ""}${changed ? " differs" : ""}`} data-place=${row.place}>
     <th scope="row">${row.place ? html`<button type="button" class="plain name" aria-pressed=${chosen} onClick=${choose}>${placeName(row)}</button>` : html`<span>${placeName(row)} <span class="soft">${row.admin1 ? t("map.region") : row.country ? t("map.country") : t("map.area")}</span></span>`}
       ${row.restated ? html`<span class="restated" title=${t("restated")}>⟲<span class="unseen"> ${t("restated")}</span></span>` : ""}</th>
-    ${["incidents", "killed", "injured"].map((name) => html`<td class="num" key=${name}><${Figure} of=${row[name]} change=${compared ? changeOf(row, name) : null} was=${changed?.before?.[name]} /></td>`)}
+    ${["incidents", "killed", "injured"].map((name) => html`<td class="num" key=${name}><${Figure} of=${row[name]} change=${compared ? changeOf(row, name) : null} was=${changed?.other?.[name]} /></td>`)}
   </tr>`;
 }
 

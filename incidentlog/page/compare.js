@@ -7,7 +7,7 @@ import { Figure } from "./cities.js";
 import { day, t } from "./words.js";
 import { placeName } from "./names.js";
 
-/** {earlier, later, rows: Map(place -> {before, after, causes})}, or null where nothing is compared. */
+/** {earlier, later, rows: Map(place -> {before, after, other, causes})}, where `other` is what the page does not show; or null where nothing is compared. */
 export function useDifference() {
   const s = useStore();
   const on = s.vs !== null && s.pos === null;
@@ -24,7 +24,7 @@ export function useDifference() {
     for (const difference of Object.values(told ?? {})) {
       const { before = null, after = null } = difference.before || difference.after ? difference : how === "added" ? { after: difference } : { before: difference };
       const row = after ?? before;
-      rows.set(row.place ?? `region:${row.admin1 ?? row.country ?? ""}`, { how, before, after, causes: difference.causes ?? [], row });
+      rows.set(row.place ?? `region:${row.admin1 ?? row.country ?? ""}`, { how, before, after, other: flipped ? after : before, causes: difference.causes ?? [], row });
     }
   }
   return { earlier, later, rows, fault, stale, more: data?.next !== undefined, waiting: data === null };

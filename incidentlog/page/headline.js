@@ -98,7 +98,7 @@ function Views({ row }) {
   const views = Object.entries(row.views ?? {});
   return html`<div class="fact"><h3>${t("headline.views")} <span class="of">${titleOf(row.stream)}</span></h3>${views.length === 0 ? html`<p class="soft">${t("headline.no_views")}</p>` : html`<ul class="plain views">${views.map(([code, state]) => {
     const said = row.positions?.[code];
-    return html`<li key=${code}><span>${actor(code)}</span> <span><${State} state=${said?.status ?? state} />${said?.note ? html`<br /><span class="small">${said.note}</span>` : ""}</span></li>`;
+    return html`<li key=${code}><span>${actor(code)}</span> <span><${State} state=${state} />${said && (said.status !== state || said.note) ? html`<br /><span class="small">${[said.status === state ? "" : t("headline.states", { what: t(`state.${said.status}`) }), said.note].filter(Boolean).join("; ")}</span>` : ""}</span></li>`;
   })}</ul>`}</div>`;
 }
 

@@ -11,6 +11,8 @@ from itertools import accumulate
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
+
 from incidentlog.events.recorded import Recorded
 from incidentlog.events.values import MAX_INT
 from incidentlog.folding.fold import RED, lowest, markings, merged_streams, spoken_of, statuses
@@ -18,7 +20,7 @@ from incidentlog.folding.local_days import INSTANT
 from incidentlog.folding.subject import Status
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.pages import PAGE_OCTETS, Page, fetch_page
+from incidentlog.store.pages import PAGE_OCTETS, fetch_page
 from incidentlog.store.zones import first_zone_data, learn_zone_data
 from incidentlog.subjects import EVENTS
 from incidentlog.turns import beside
@@ -207,7 +209,7 @@ async def read_unopened(
 
 async def _fill(
     pool: Pool | Connection,
-    read: Callable[[int, int], Awaitable[Page]],
+    read: Callable[[int, int], Awaitable[list[asyncpg.Record]]],
     place: Callable[[Recorded], int],
     *,
     after: int,
@@ -217,19 +219,20 @@ async def _fill(
 ) -> tuple[Seen, bool]:
     """As many events as are wanted and fit into a page, of what is read page by page; and whether there may be more.
 
-    `read` answers as `fetch_page` the events after a place, at most so many; `upto` is the position of which is asked.
+    `read` answers the events after a place, at most so many and as many as fit, each with the position that follows
+    among them; `upto` is the position of which is asked.
     Where a page ends goes by what is seen alone.
     """
     found, wanted = Seen(), limit
     while True:
-        rows, beyond = await read(after, wanted)
-        events = await recorded(pool, rows)
+        rows = await read(after, wanted)
+        events = await recorded(pool, (row[:-1] for row in rows))
         found.add(await seen(pool, events, upto=upto, clearance=clearance))
         fitting = _fitting(found.events, limit)
         if fitting < len(found.events) or fitting == limit:
             del found.events[fitting:]
             return found, True
-        if beyond is None and len(rows) < wanted:
+        if len(rows) < wanted and (not rows or rows[-1]["following"] is None):
             return found, False
         after, wanted = place(events[-1]), max(limit, REFILL)
 
@@ -245,8 +248,8 @@ async def read_stream(
 ) -> tuple[Seen, bool]:
     """One stream's events, oldest first, from just after a stream version, as many as fit into a page; more or not."""
 
-    async def read(after: int, most: int) -> Page:
-        return await fetch_page(pool, query("read", "stream"), stream, after, upto, clearance, most)
+    async def read(after: int, most: int) -> list[asyncpg.Record]:
+        return await pool.fetch(query("read", "stream"), stream, after, upto, clearance, most, PAGE_OCTETS)
 
     return await _fill(
         pool, read, lambda e: e.stream_version, after=after_version, limit=limit, upto=upto, clearance=clearance
@@ -311,8 +314,8 @@ async def search_events(
         *(wanted.bbox or (None,) * 4),
     )  # fmt: skip
 
-    async def read(after: int, most: int) -> Page:
-        return await fetch_page(pool, query("read", name), after, reach, most, clearance, *filters)
+    async def read(after: int, most: int) -> list[asyncpg.Record]:
+        return await pool.fetch(query("read", name), after, reach, most, clearance, *filters, PAGE_OCTETS)
 
     found, more = await _fill(
         pool,

@@ -12,7 +12,7 @@ What was given up may have been written; the same id sent again tells.
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -22,7 +22,7 @@ import asyncpg
 import structlog
 
 from incidentlog.errors import Internal, Overloaded, Problem, Unavailable
-from incidentlog.store.append import Append, Appended, Outcome, append
+from incidentlog.store.append import Append, Appended, Duplicate, Outcome, append
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told, why
 
 QUEUE: Final = 20_000
@@ -70,6 +70,10 @@ class Writer:
         self.now = now
         self.failure: str | None = None
         """Why nothing can be appended at the moment; None while it can."""
+        self.batches = 0
+        """How many appends were answered,"""
+        self.outcomes = Counter(appended=0, duplicate=0, refused=0)
+        """and what became of the events in them."""
         self._due: float | None = None
         """When what is being appended should be answered, at half of its time; None while nothing is."""
         self._waiting: deque[_Request] = deque()
@@ -103,6 +107,11 @@ class Writer:
         self._refuse_in_vain(len(commands))
         # A caller that goes away cancels this future, and nothing else: the batch goes on without it.
         return await self._enqueue(commands, atomic=atomic)
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait."""
+        return self._count
 
     @property
     def overdue_seconds(self) -> float:
@@ -188,6 +197,7 @@ class Writer:
             else:
                 _fail(batch, Unavailable(why(error)) if lost(error) else error)
             return
+        self._tally(outcomes)
         written = [o.position for o in outcomes if isinstance(o, Appended)]
         if written:
             self._grown(written[-1])
@@ -198,12 +208,25 @@ class Writer:
                 request.done.set_result(outcomes[start:end])
             start = end
 
+    def _tally(self, outcomes: Sequence[Outcome]) -> None:
+        self.batches += 1
+        for outcome in outcomes:
+            match outcome:
+                case Appended():
+                    self.outcomes["appended"] += 1
+                case Duplicate():
+                    self.outcomes["duplicate"] += 1
+                case _:
+                    self.outcomes["refused"] += 1
+
     async def _append(self, commands: Sequence[Append], *, atomic: bool, deadline: float) -> list[Outcome]:
         """Append; after a lost connection, whose outcome is unknown, send the same again: ids make it once.
 
-        At the deadline, in the loop's time, the connection is given up. Raises what came last then.
+        At the deadline, in the loop's time, the connection is given up. Raises what came last then, or what the
+        database said last, where it has said anything.
         """
         loop = asyncio.get_running_loop()
+        said: Exception | None = None
         for attempt in count(1):
             try:
                 async with asyncio.timeout_at(deadline):
@@ -216,8 +239,12 @@ class Writer:
             except Exception as error:
                 heed_cancelling()
                 pause = min(PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
-                if not lost(error) or (_too_much(error) and len(commands) > 1) or loop.time() + pause > deadline:
+                said = error if why(error) else said
+                if not lost(error) or (_too_much(error) and len(commands) > 1):
                     raise
+                if loop.time() + pause > deadline:
+                    # The deadline falls into a try: that one has no answer, and those before it had the reason.
+                    raise said or error from error.__cause__
                 log.warning("append_retried", attempt=attempt, events=len(commands), error=told(error))
                 if self._connection is not None:
                     self._connection.terminate()

@@ -41,16 +41,27 @@ FROM events WHERE stream = ANY($1) AND position <= $2 ORDER BY position
 -- name: stream
 -- One stream's events, oldest first, from just after a stream version: those that a clearance covers or may cover, as a
 -- remark may have marked them lower. Whether it does, and whether what is covered was marked higher, is for the caller.
+-- As many as fit into some bytes, and at least one; `following` is the position of the next one, null where none was found.
 -- $1 stream text
 -- $2 after_version integer
 -- $3 upto bigint
 -- $4 clearance smallint
 -- $5 limit bigint
-SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
-FROM events e
-WHERE stream = $1 AND stream_version > $2 AND position <= $3
-  AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
-ORDER BY stream_version LIMIT $5
+-- $6 octets bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
+       following
+FROM (
+    SELECT *, sum(coalesce(octet_length(body), 0) + octet_length(meta)) OVER (ORDER BY position) AS octets,
+           row_number() OVER (ORDER BY position) AS number, lead(position) OVER (ORDER BY position) AS following
+    FROM (
+        SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+        FROM events e
+        WHERE stream = $1 AND stream_version > $2 AND position <= $3
+          AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
+        ORDER BY stream_version LIMIT $5
+    ) AS wanted
+) AS counted
+WHERE octets <= $6 OR number = 1 ORDER BY position
 
 -- name: by_ids
 -- Events by their ids, in position order.
@@ -97,7 +108,7 @@ SELECT coalesce(max(stream_version), 0) FROM events WHERE stream = $1
 -- name: search
 -- Events that pass the filters, among a bounded stretch of the log; null filters let everything pass. A stretch and
 -- not only a limit, so that a filter that matches little cannot time out: the reader goes on from where it ended.
--- Who may see them: as in `stream`.
+-- Who may see them, how many, and `following`: as in `stream`.
 -- $1 after bigint
 -- $2 upto bigint
 -- $3 limit bigint
@@ -117,29 +128,40 @@ SELECT coalesce(max(stream_version), 0) FROM events WHERE stream = $1
 -- $17 south double precision
 -- $18 east double precision
 -- $19 north double precision
-SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
-FROM events e
-WHERE position > $1 AND position <= $2
-  AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
-  AND ($5::text[] IS NULL OR type = ANY($5))
-  AND ($6::text[] IS NULL OR stream = ANY($6))
-  AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
-  AND ($8::text[] IS NULL OR place_id = ANY($8))
-  AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
-  AND ($10::text[] IS NULL OR country = ANY($10))
-  AND ($11::text[] IS NULL OR actors && $11)
-  AND ($12::text[] IS NULL OR verification = ANY($12))
-  AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
-  AND ($14::timestamptz IS NULL OR occurred_from < $14)
-  AND ($15::timestamptz IS NULL OR recorded_at >= $15)
-  AND ($16::double precision IS NULL
-       OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
-                                            ELSE lon >= $16 OR lon <= $18 END))
-ORDER BY position LIMIT $3
+-- $20 octets bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
+       following
+FROM (
+    SELECT *, sum(coalesce(octet_length(body), 0) + octet_length(meta)) OVER (ORDER BY position) AS octets,
+           row_number() OVER (ORDER BY position) AS number, lead(position) OVER (ORDER BY position) AS following
+    FROM (
+        SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+        FROM events e
+        WHERE position > $1 AND position <= $2
+          AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
+          AND ($5::text[] IS NULL OR type = ANY($5))
+          AND ($6::text[] IS NULL OR stream = ANY($6))
+          AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
+          AND ($8::text[] IS NULL OR place_id = ANY($8))
+          AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
+          AND ($10::text[] IS NULL OR country = ANY($10))
+          AND ($11::text[] IS NULL OR actors && $11)
+          AND ($12::text[] IS NULL OR verification = ANY($12))
+          AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
+          AND ($14::timestamptz IS NULL OR occurred_from < $14)
+          AND ($15::timestamptz IS NULL OR recorded_at >= $15)
+          AND ($16::double precision IS NULL
+               OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
+                                                    ELSE lon >= $16 OR lon <= $18 END))
+        ORDER BY position LIMIT $3
+    ) AS wanted
+) AS counted
+WHERE octets <= $20 OR number = 1 ORDER BY position
 
 -- name: search_streams
 -- Events of some streams that pass the other filters; null filters let everything pass. Each stream is read by itself,
--- so that it costs what the streams hold and not what the log does. Who may see them: as in `stream`.
+-- so that it costs what the streams hold and not what the log does. Who may see them, how many, and `following`: as in
+-- `stream`.
 -- $1 after bigint
 -- $2 upto bigint
 -- $3 limit bigint
@@ -159,28 +181,38 @@ ORDER BY position LIMIT $3
 -- $17 south double precision
 -- $18 east double precision
 -- $19 north double precision
-SELECT found.* FROM unnest($6::text[]) AS wanted (stream)
-CROSS JOIN LATERAL (
-    SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
-    FROM events e
-    WHERE stream = wanted.stream AND position > $1 AND position <= $2
-      AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
-      AND ($5::text[] IS NULL OR type = ANY($5))
-      AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
-      AND ($8::text[] IS NULL OR place_id = ANY($8))
-      AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
-      AND ($10::text[] IS NULL OR country = ANY($10))
-      AND ($11::text[] IS NULL OR actors && $11)
-      AND ($12::text[] IS NULL OR verification = ANY($12))
-      AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
-      AND ($14::timestamptz IS NULL OR occurred_from < $14)
-      AND ($15::timestamptz IS NULL OR recorded_at >= $15)
-      AND ($16::double precision IS NULL
-           OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
-                                                ELSE lon >= $16 OR lon <= $18 END))
-    ORDER BY stream_version LIMIT $3
-) AS found
-ORDER BY position LIMIT $3
+-- $20 octets bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
+       following
+FROM (
+    SELECT *, sum(coalesce(octet_length(body), 0) + octet_length(meta)) OVER (ORDER BY position) AS octets,
+           row_number() OVER (ORDER BY position) AS number, lead(position) OVER (ORDER BY position) AS following
+    FROM (
+        SELECT found.* FROM unnest($6::text[]) AS wanted (stream)
+        CROSS JOIN LATERAL (
+            SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+            FROM events e
+            WHERE stream = wanted.stream AND position > $1 AND position <= $2
+              AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
+              AND ($5::text[] IS NULL OR type = ANY($5))
+              AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
+              AND ($8::text[] IS NULL OR place_id = ANY($8))
+              AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
+              AND ($10::text[] IS NULL OR country = ANY($10))
+              AND ($11::text[] IS NULL OR actors && $11)
+              AND ($12::text[] IS NULL OR verification = ANY($12))
+              AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
+              AND ($14::timestamptz IS NULL OR occurred_from < $14)
+              AND ($15::timestamptz IS NULL OR recorded_at >= $15)
+              AND ($16::double precision IS NULL
+                   OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
+                                                        ELSE lon >= $16 OR lon <= $18 END))
+            ORDER BY stream_version LIMIT $3
+        ) AS found
+        ORDER BY position LIMIT $3
+    ) AS wanted
+) AS counted
+WHERE octets <= $20 OR number = 1 ORDER BY position
 
 -- name: reported_by
 -- Events up to a position that a source had reported by an instant, for the basis `reported`: those that a clearance

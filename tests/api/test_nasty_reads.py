@@ -68,6 +68,7 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
         "/docs/live/{name}": ["/docs/live/app.js"],
         "/embed": ["/embed"],
         "/livez": ["/livez"],
+        "/metrics": ["/metrics"],
         "/page/{name}": ["/page/shell.css"],
         "/problems/{slug}": ["/problems/not-found"],
         "/readyz": ["/readyz?verbose"],

@@ -1,23 +1,29 @@
 """How much work one more event of a long stream is, counted in events that are folded and lines that are made."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given as whatever
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from incidentlog.events.recorded import Recorded
 from incidentlog.folding import change as change_module
 from incidentlog.folding import fold as fold_module
 from incidentlog.folding.change import Families, seen_at
-from incidentlog.folding.fold import RED, fold_family
+from incidentlog.folding.fold import RED, fold_family, statuses
 from incidentlog.folding.steps import TallyStep
+from incidentlog.folding.subject import Subject
 from incidentlog.projections.daily_timeline import DailyTimeline
 from incidentlog.subjects import claims as claims_module
 from incidentlog.subjects.claims import Claim
 from incidentlog.subjects.strike import Strike
-from tests.subjects.given import KYIV, Event, about, day, event, given, id_of, retract, source
+from tests.folding.test_kept_up import logs
+from tests.projections.showing import Given
+from tests.subjects.given import KYIV, Event, about, amend, day, event, given, id_of, retract, source
 
 LONG = 60
 FIRST = event("strike.reported", "strike:a", "first", means=["drone"], target_class="civilian")
@@ -83,6 +89,27 @@ def test_what_is_not_just_one_more_event_is_as_much_work_as_its_stream_is_long()
     families = Families()
     list(families.changes(events[:-1], KYIV))
     assert families.work(events[-1], 5) == 10 + 5 + 1
+
+
+def test_for_what_counts_only_events_that_speak_of_others_and_those_spoken_of_are_read():
+    """A page of a thousand events with one correction among them is as quick as one without."""
+    told = [event("attack.claimed", "strike:a", f"claim {n}", by="RUS") for n in range(LONG)]
+    # As they come from the log: nothing is known of them yet.
+    events = [replace(e) for e in given(FIRST, *told, retract("claim 1"), amend("claim 2", {"data": {"by": "UKR"}}))]
+    found = statuses(events)
+    assert [e.event_id for e in events if "envelope" in e.__dict__] == [events[n].event_id for n in (3, -2, -1)]
+    assert list(found) == [e.event_id for e in events]
+    assert Counter(found.values()) == {"effective": LONG + 1, "retracted": 1, "amended": 1}
+    assert found[events[2].event_id] == "retracted"
+
+
+@settings(max_examples=200)
+@whatever(log=logs())
+def test_what_counts_is_what_the_subjects_say(log: Given):
+    events = log.log
+    subjects = {s: v[0] for s, v in fold_family([replace(e, tlp=0) for e in events], KYIV).items()}
+    told = {entry.event: entry.status for s in subjects.values() if isinstance(s, Subject) for entry in s.entries}
+    assert statuses(events).items() >= told.items()
 
 
 def test_a_dispute_of_what_is_yet_to_come_is_folded():

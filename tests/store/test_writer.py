@@ -3,7 +3,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from incidentlog.embedded import Server, start
 from incidentlog.errors import Overloaded, Unavailable
 from incidentlog.store import connect
 from incidentlog.store import writer as writer_module
-from incidentlog.store.append import Appended, Duplicate, Unwritten, VersionConflict
+from incidentlog.store.append import Append, Appended, Duplicate, Unwritten, VersionConflict
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from incidentlog.store.read import read_after, read_head
@@ -199,6 +199,28 @@ async def test_the_server_ends_the_wait_for_the_lock_and_whoever_waits_reads_why
         async with lock_held(access):
             with pytest.raises(Unavailable, match="another session holds a lock for too long"):
                 await writer.append(command())
+        await goes_on(writer)
+
+
+async def test_what_the_server_said_is_told_when_the_deadline_cuts_the_next_try(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(connect.LOCK_SECONDS, "appender", 0.1)
+    tries = list[Append]()
+    original = writer_module.append
+
+    async def counted(connection: Any, commands: Sequence[Append], *, atomic: bool) -> Any:
+        tries.extend(commands)
+        if len(tries) == 2:  # from here on the server would wait for longer than we do
+            await connection.execute("SET lock_timeout = 0")
+        return await original(connection, commands, atomic=atomic)
+
+    monkeypatch.setattr(writer_module, "append", counted)
+    async with running(access, seconds=2) as writer:
+        async with lock_held(access):
+            with pytest.raises(Unavailable, match="another session holds a lock for too long"):
+                await writer.append(command())
+            assert len(tries) == 2
         await goes_on(writer)
 
 

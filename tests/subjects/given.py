@@ -104,7 +104,9 @@ def given(
         streams[body["id"]] = stream
         versions[stream] += 1
         recorded_at = start + timedelta(seconds=position)
-        meta = {"event_id": body["id"], "occurred": body.get("occurred") or _now(recorded_at), "place": _found(body)}
+        meta = {"event_id": body["id"], "occurred": body.get("occurred") or _now(recorded_at), "recorded_by": "test"}
+        if (place := _found(body)) is not None:
+            meta["place"] = place
         if position <= len(zone_data) and zone_data[position - 1] is not None:
             meta["zone_data"] = zone_data[position - 1]
         rows.append(
