@@ -40,8 +40,6 @@ class PageFile:
     """A file of a page, as it is sent."""
 
     content: bytes
-    packed: bytes | None
-    """The same as gzip."""
     kind: str
     etag: str
     scripts: str
@@ -52,6 +50,12 @@ class PageFile:
 def page_files(folder: str) -> Mapping[str, PageFile]:
     """The files of one page, a folder of the package, by path in it."""
     return dict(_found(files("incidentlog").joinpath(*folder.split("/")), ""))
+
+
+@cache
+def _packed(folder: str, name: str) -> bytes:
+    """A file of a page as gzip."""
+    return gzip.compress(page_files(folder)[name].content, compresslevel=8, mtime=0)
 
 
 def _found(folder: Traversable, path: str) -> Iterator[tuple[str, PageFile]]:
@@ -66,7 +70,6 @@ def _page_file(content: bytes, kind: str) -> PageFile:
     found = _IMPORT_MAP.search(content) if kind == "text/html" else None
     return PageFile(
         content,
-        gzip.compress(content, mtime=0) if kind in PACKED else None,
         kind,
         f'"{hashlib.sha256(content).hexdigest()[:32]}"',
         "" if found is None else f" 'sha256-{b64encode(hashlib.sha256(found[1]).digest()).decode()}'",
@@ -100,8 +103,7 @@ async def page_file(
 
     `images`: from where it may take images. `framed`: who may show it in a frame.
     """
-    # Away from the loop: the first who asks packs the whole folder.
-    if (file := (await asyncio.to_thread(page_files, folder)).get(name)) is None:
+    if (file := page_files(folder).get(name)) is None:
         raise NotFound(f"the page has no file '{name[:80]}'")
     headers = {
         **page_headers(connect, images=images, framed=framed, scripts=file.scripts),
@@ -111,6 +113,7 @@ async def page_file(
     if file.etag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
     body, charset = file.content, "utf-8" if file.kind in PACKED else None
-    if file.packed is not None and "gzip" in request.headers.get("Accept-Encoding", ""):
-        body, headers["Content-Encoding"] = file.packed, "gzip"
+    if file.kind in PACKED and "gzip" in request.headers.get("Accept-Encoding", ""):
+        # Away from the loop: the shapes of the world take a tenth of a second, once.
+        body, headers["Content-Encoding"] = await asyncio.to_thread(_packed, folder, name), "gzip"
     return web.Response(body=body, content_type=file.kind, charset=charset, headers=headers)

@@ -30,7 +30,8 @@ function Board() {
   useLive();
   const begin = async () => {
     try {
-      const { zone } = await read(address("projections", {}));
+      const { zone, projections } = await read(address("projections", {}));
+      log.position = log.reached = Math.max(log.reached ?? 0, ...projections.map((each) => each.position)); // reads begin where following will
       log.zone = zone;
       log.now = new Date(Math.floor(Date.now() / 60_000) * 60_000).toISOString();
       log.today = dayIn(Date.now(), zone);
@@ -119,6 +120,7 @@ function Status() {
 }
 
 async function begin() {
+  read(address("projections", {})).catch(() => {}); // so that it is there when it is needed
   await chooseLanguage();
   await readNames();
   document.title = t("title");

@@ -28,7 +28,7 @@ export function Headline() {
   return html`<section class="headline" aria-labelledby="headline">
     <div class="lead-story">
       <p class="kicker">${s.to === null ? t("headline.now") : t("headline.on", { day: day(s.to, { weekday: true }) })}</p>
-      <h1 id="headline">${stands ? sentence(headline, rows, at) : t("headline.none")}</h1>
+      <h1 id="headline">${sentence(stands ? headline : null, rows)}</h1>
       ${stands && headline.state === "in_force" ? html`<${InForce} row=${headline} at=${at} />` : html`<${Since} row=${headline} rows=${rows} at=${at} />`}
     </div>
     <div class="facts">
@@ -44,11 +44,11 @@ export const State = ({ state }) => html`<span class=${`tag ${tone(state)}`}>${t
 const scopes = (terms) => (terms?.scope ?? []).map((scope) => t(`scope.${scope}`)).join(", ");
 
 /** The first sentence of the page. */
-function sentence(row, rows, at) {
-  const scope = scopes(row.terms);
-  if (row.state === "in_force") return t("headline.in_force", { scope: scope || t("scope.any") });
-  if (row.state === "suspended") return t("headline.suspended", { scope: scope || t("scope.any") });
-  return t("headline.not_in_force");
+function sentence(row, rows) {
+  const scope = scopes(row?.terms) || t("scope.any");
+  if (row?.state === "in_force") return t("headline.in_force", { scope });
+  if (row?.state === "suspended") return t("headline.suspended", { scope });
+  return t(Object.values(rows).some(({ kind, is_current: current }) => kind === "ceasefire" && current) ? "headline.not_in_force" : "headline.none");
 }
 
 function days(from, to) { return numberOf(dayIn(to, log.zone)) - numberOf(dayIn(from, log.zone)); }

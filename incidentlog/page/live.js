@@ -28,7 +28,7 @@ function grown(position, events) {
     for (const what of [event.place?.resolved?.place_id ?? event.place?.place_id, event.stream, event.id]) if (what) mark(what);
   }
   log.reached = Math.max(log.reached ?? 0, position);
-  if (resting !== null) return;
+  if (resting !== null || log.reached === log.position) return;
   resting = setTimeout(() => { resting = null; log.position = log.reached; tell(); }, log.position === null ? 0 : REST_MS / 2);
 }
 

@@ -34,6 +34,28 @@ export async function read(url, signal) {
     kept.set(key, found); // the last one asked for is the last one forgotten
     return found;
   }
+  const flight = flights.get(key) ?? takeOff(url, key);
+  flight.waiting += 1;
+  const leave = () => { flight.waiting -= 1; if (flight.waiting === 0) flight.given.abort(); }; // the last one who waits
+  signal?.addEventListener("abort", leave, { once: true });
+  try {
+    return await flight.answer;
+  } finally {
+    signal?.removeEventListener("abort", leave);
+  }
+}
+
+const flights = new Map(); // address -> {answer, given, waiting}: two parts that ask the same ask once
+
+function takeOff(url, key) {
+  const flight = { given: new AbortController(), waiting: 0 };
+  flights.set(key, flight);
+  flight.answer = ask(url, key, flight.given.signal).finally(() => { if (flights.get(key) === flight) flights.delete(key); });
+  flight.given.signal.addEventListener("abort", () => { if (flights.get(key) === flight) flights.delete(key); });
+  return flight;
+}
+
+async function ask(url, key, signal) {
   let response, body;
   busy(1);
   try {

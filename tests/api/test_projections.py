@@ -23,7 +23,9 @@ ODESA, KYIV_CITY = "geonames:698740", "geonames:703448"
 
 
 async def test_the_list_says_what_can_be_asked(timeline: Served):
-    listed = {p["name"]: p for p in (await timeline.get("/v1/projections")).json["projections"]}
+    answer = await timeline.get("/v1/projections")
+    assert answer.json["zone"] == "Europe/Kyiv"
+    listed = {p["name"]: p for p in answer.json["projections"]}
     assert listed.keys() == PROJECTIONS.keys()
     assert listed["city_incidents"]["shape"] == "tally"
     assert "place" in listed["city_incidents"]["dimensions"]
