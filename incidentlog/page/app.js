@@ -3,7 +3,7 @@ import { Part, html, render, useEffect, useState } from "./html.js";
 import { LANGUAGES, chooseLanguage, has, instant, lang, number, t } from "./words.js";
 import { readNames } from "./names.js";
 import { address, forget, onRefused, read } from "./reads.js";
-import { change, current, log, isLive, isPinned, useStore } from "./state.js";
+import { change, current, log, isLive, isPinned, unread, useStore } from "./state.js";
 import { dateOf, dayIn, numberOf } from "./days.js";
 import { usePlaces } from "./places.js";
 import { useFollowing, useLive } from "./live.js";
@@ -94,6 +94,7 @@ function Open() {
   return html`
     <${Status} />
     <div class="times" id="times"><${TimeBar} weeks=${weeks} /><${Knowledge} first=${first} last=${last} generation=${places.basis?.generation} /></div>
+    ${unread.length > 0 && html`<p class="note bad" role="alert">${t("link.unread", { names: unread.join(", ") })}</p>`}
     ${empty && html`<p class="note">${t("nothing.log")}</p>`}
     <${Part}><${Headline} /></${Part}>
     ${difference && html`<${Part}><${Compared} difference=${difference} /></${Part}>`}

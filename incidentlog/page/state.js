@@ -20,12 +20,26 @@ const BLANK = {
   theme: null,
 };
 
+const DAY = (text) => /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text) === true;
+const INSTANT = (text) => /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text));
+const form = (pattern) => (text) => pattern.test(text);
+const FORMS = {
+  from: DAY, to: DAY, known: DAY, vs: DAY, at: INSTANT,
+  basis: form(/^(recorded|reported)$/), pos: form(/^\d{1,15}$/), gen: form(/^\d{1,9}$/), figure: form(/^(incidents|killed|injured)$/),
+  kind: form(/^[a-z_]+(,[a-z_]+)*$/), feed: form(/^[a-z_]+$/), lang: form(/^[a-z]{2}$/), theme: form(/^(light|dark)$/),
+  place: form(/^[a-z]+:[^\p{C}]{1,300}$/u), story: form(/^[a-z_]+:[^\p{C}/\\]{1,160}$/u),
+};
+
+/** What a link said that cannot be read: left out, and told, since what is shown is not what was meant. */
+export let unread = [];
+
 let state = { ...BLANK, ...fromUrl() };
 const heard = new Set();
 
 function fromUrl() {
-  const given = Object.fromEntries(new URLSearchParams(location.search));
-  return Object.fromEntries(Object.entries(given).filter(([name]) => name in BLANK));
+  const given = [...new URLSearchParams(location.search)].filter(([name]) => Object.hasOwn(FORMS, name));
+  unread = given.filter(([name, text]) => !FORMS[name](text)).map(([name]) => name);
+  return Object.fromEntries(given.filter(([name]) => !unread.includes(name)));
 }
 
 /** Where a state is found again. */

@@ -1,6 +1,9 @@
 """How quick the board is in Chromium, over a long history: its first picture, what it transfers, and each interaction.
 
 python -m tests.benchmarks.page [EVENTS]
+python -m tests.benchmarks.page places [PLACES]
+
+The second fills the log with one strike on each of so many places, 50,000 unless told otherwise.
 
 Beside each interaction stands its limit: the addresses that it asked for, asked for again by themselves, all at once
 and on connections that are open. What is left over is the page's own.
@@ -10,20 +13,24 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import orjson
 from playwright.async_api import async_playwright
 
 import incidentlog.projections  # noqa: F401 - registers every event and projection
+from incidentlog.store.append import Append
 from tests.api.serving import Served
 from tests.benchmarks.filled import filled
 from tests.benchmarks.history import commands
 from tests.benchmarks.machine import heading, percentile
 from tests.browser import CHROMIUM, FLAGS
+from tests.commands import DOOR
+from tests.page.test_edges import everywhere
 
 ROUNDS: Final = 20
 COLD: Final = 5
@@ -94,10 +101,10 @@ def both(values: Sequence[float]) -> str:
     return f"median {percentile(values, 0.5):6.0f} ms, p95 {percentile(values, 0.95):6.0f} ms"
 
 
-async def run(total: int) -> None:
+async def run(events: Iterator[Append], title: str) -> None:
     """Fill a log, wait for the projections, and use the page."""
-    heading(f"The board over {total:,} events, in Chromium")
-    async with filled(commands(total)) as (served, _), async_playwright() as driver:
+    heading(f"The board over {title}, in Chromium")
+    async with filled(events) as (served, _), async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         await cold(served, browser)
         await interactions(served, browser)
@@ -213,5 +220,15 @@ async def timed(served: Served, page: Any, how: str, values: Sequence[Any]) -> F
     return found
 
 
+def strikes(places: int) -> Iterator[Append]:
+    """One strike on each of so many places, as the door makes them."""
+    for event in everywhere(places):
+        yield DOOR.read(orjson.dumps(event), recorded_by="places").command
+
+
 if __name__ == "__main__":
-    asyncio.run(run(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000))
+    number = int(sys.argv[-1]) if sys.argv[-1].isdigit() else None
+    if "places" in sys.argv:
+        asyncio.run(run(strikes(number or 50_000), f"{number or 50_000:,} places"))
+    else:
+        asyncio.run(run(commands(number or 100_000), f"{number or 100_000:,} events"))

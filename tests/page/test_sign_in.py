@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import AsyncIterator
+from importlib.resources import files
 from typing import Any
 
+import orjson
 import pytest
 
 from incidentlog.embedded import Server
@@ -88,6 +90,15 @@ async def test_the_board_of_a_log_that_is_not_open_asks_for_a_key_and_shows_ever
         await opened.said("main", "The log is empty")
         await opened.page.click("text=Sign out")
         await opened.said("main", "Reading is not open here.")
+
+
+def test_each_language_has_every_text_of_the_form():
+    folder = files("incidentlog") / "page"
+    named = set(re.findall(r"^  (\w+): \"", folder.joinpath("sign_in.js").read_text("utf-8"), re.MULTILINE))
+    assert {"sign_in", "why", "unreachable"} <= named
+    for language in ("en", "uk"):
+        texts = orjson.loads(folder.joinpath(f"texts/{language}.json").read_bytes())
+        assert {f"signin.{name}" for name in named} <= set(texts), language
 
 
 @needs_browser
