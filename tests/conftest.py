@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -16,6 +17,7 @@ import incidentlog.projections  # noqa: F401 - registers every event and project
 from incidentlog.embedded import Server, start
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
+from tests.browser import CHROMIUM, FLAGS
 
 settings.register_profile("untimed", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("untimed")
@@ -71,3 +73,13 @@ async def access(server: Server) -> AsyncIterator[Access]:
 def other_schema(access: Access) -> Access:
     """A second log in the same database, not yet migrated."""
     return replace(access, schema="other_log")
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Any]:
+    """One Chromium for the whole run; each test opens a context of its own in it."""
+    playwright = pytest.importorskip("playwright.async_api")
+    async with playwright.async_playwright() as driver:
+        opened = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        await opened.close()

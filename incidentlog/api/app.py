@@ -8,6 +8,7 @@ from incidentlog.api import (
     access,
     asyncapi,
     audit,
+    board,
     builds,
     bulk,
     diff,
@@ -33,7 +34,7 @@ from incidentlog.service.service import Service
 
 MODULES: Final = (
     sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, keyring, health, verify,
-    metrics, asyncapi, pages,
+    metrics, asyncapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 DERIVED: Final = (projections, diff)

@@ -141,10 +141,10 @@ def _messages(union: Any, mode: Any, schemas: dict[str, Any]) -> dict[str, Any]:
 @routes.get("/docs/live")
 async def show_page(request: web.Request) -> web.Response:
     """A page that explains the protocol and lets one try it on this service, and on no other."""
-    return page_file(request, "live_page", "index.html", connect="'self'")
+    return await page_file(request, "api/live_page", "index.html", connect="'self'", images="'self'")
 
 
 @routes.get("/docs/live/{name}")
 async def show_file(request: web.Request) -> web.Response:
     """What the page is made of."""
-    return page_file(request, "live_page", request.match_info["name"], connect="'self'")
+    return await page_file(request, "api/live_page", request.match_info["name"], connect="'self'")

@@ -11,6 +11,7 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 
 from incidentlog.api.answers import problem
+from incidentlog.api.cookie import BY_COOKIE, kept_nowhere
 from incidentlog.api.redacting import redacted
 from incidentlog.api.traffic import Traffic
 from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge, Unavailable
@@ -72,6 +73,8 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             response = _refusal(request, Internal(), trace)
     if not response.prepared:
         response.headers["X-Request-Id"] = trace
+        if BY_COOKIE in request:
+            kept_nowhere(response)
         _end_body(request, response)
     took = time.perf_counter() - started
     request.app[TRAFFIC].note(request, response, took)

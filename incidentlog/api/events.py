@@ -13,7 +13,7 @@ from incidentlog.api.audit import seal_of, wants_seal
 from incidentlog.api.errors import POSITION
 from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted
 from incidentlog.api.geojson import collection, event_feature
-from incidentlog.api.moment import MOMENT
+from incidentlog.api.moment import MOMENT, Moment
 from incidentlog.api.requests import (
     SERVICE,
     body_of,
@@ -48,12 +48,13 @@ from incidentlog.service.service import Service
 from incidentlog.store import append as log
 from incidentlog.store.erase import with_private
 from incidentlog.store.filters import parse_event_filter
-from incidentlog.store.read import Seen, read_ids, read_stream, search_events
+from incidentlog.store.read import EventFilter, Seen, read_ids, read_stream, search_events
 from incidentlog.turns import Turns
 
 STRETCHES: Final = 500
 """How often one answer looks further while it finds nothing: through ten million positions, a few seconds of them."""
-"""What is told of an event's time in the log's zone."""
+NAMED_MOST: Final = 100
+"""How many events one request may name by their ids."""
 
 _VERSION = re.compile(r'"(\d{1,5})"', re.ASCII)
 routes = web.RouteTableDef()
@@ -194,6 +195,8 @@ def refusal_of(command: log.Append, outcome: log.Outcome) -> Problem:
 async def list_events(request: web.Request) -> web.Response:
     """The log in its order, narrowed by filters, a page at a time; one without events says that none follow.
 
+    Or the events that are named by `id`, which may be repeated.
+
     Filters by place and time go by what an event said when it was sent, and not by its amendments.
     """
     service = request.app[SERVICE]
@@ -203,14 +206,12 @@ async def list_events(request: web.Request) -> web.Response:
     after = number_of(request, "after", default=0, most=2**53 - 1)
     limit = limit_of(request, default=100, most=1_000)
     own = {*MOMENT, "after", "limit", "min_position", "format"}
-    wanted = parse_event_filter(several(request, own), service.log.calendar)
-    found, reach = Seen(), after
-    for _ in range(STRETCHES):
-        found, reach = await search_events(
-            service.pool, wanted, after=reach, upto=moment.position, clearance=reader.clearance, limit=limit
-        )
-        if found.events or reach >= moment.position:
-            break
+    narrowed = several(request, own)
+    if "id" in narrowed:
+        found, reach = await _by_ids(service, narrowed, moment, reader.clearance), moment.position
+    else:
+        wanted = parse_event_filter(narrowed, service.log.calendar)
+        found, reach = await _search(service, wanted, moment, reader.clearance, after=after, limit=limit)
     headers, foreign = {"Log-Position": str(moment.position)}, dict[str, str]()
     if reach < moment.position:
         foreign["next"] = str(request.rel_url.update_query({"after": str(reach)}))
@@ -219,6 +220,38 @@ async def list_events(request: web.Request) -> web.Response:
     events = await _write(service, found, write)
     body = _written(format_, events, foreign)
     return formatted(request, format_, body, pinned=False, headers=headers, called="events")
+
+
+async def _search(
+    service: Service, wanted: EventFilter, moment: Moment, clearance: int, *, after: int, limit: int
+) -> tuple[Seen, int]:
+    """Up to `limit` events after a position that pass, and up to where was looked."""
+    found, reach = Seen(), after
+    for _ in range(STRETCHES):
+        found, reach = await search_events(
+            service.pool, wanted, after=reach, upto=moment.position, clearance=clearance, limit=limit
+        )
+        if found.events or reach >= moment.position:
+            break
+    return found, reach
+
+
+async def _by_ids(service: Service, narrowed: Mapping[str, Sequence[str]], moment: Moment, clearance: int) -> Seen:
+    """The events that are named. Raises BadRequest, naming each that is no id, and what is asked beside them."""
+    faults = [
+        Fault(f"/{name[:80]}", "one_of_two", "ids name the events: leave it out") for name in narrowed if name != "id"
+    ]
+    ids = list[UUID]()
+    for text in narrowed["id"][:NAMED_MOST]:
+        try:
+            ids.append(UUID(text))
+        except ValueError:
+            faults.append(Fault("/id", "not_an_id", "an event's id is a UUID"))
+    if len(narrowed["id"]) > NAMED_MOST:
+        faults.append(Fault("/id", "too_many", f"at most {NAMED_MOST} can be named"))
+    if faults:
+        raise BadRequest("the events cannot be named so", errors=faults)
+    return await read_ids(service.pool, ids, upto=moment.position, clearance=clearance)
 
 
 def _written(format_: Format, events: Sequence[bytes], foreign: Mapping[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from incidentlog.api.answers import sealed, told
+from incidentlog.api.answers import VARY, sealed, told
 from incidentlog.errors import BadRequest, Fault, NotAcceptable
 
 
@@ -106,7 +106,7 @@ def formatted(
     """
     response = sealed(request, body, wanted.sent_as) if pinned else web.Response(body=body)
     response.headers["Content-Type"] = wanted.sent_as
-    response.headers["Vary"] = "Authorization, Accept"
+    response.headers["Vary"] = f"{VARY}, Accept"
     response.headers.update(headers or {})
     if wanted is not JSON and basis is not None:
         response.headers["Log-Basis"] = urlencode(told(basis), safe=":")

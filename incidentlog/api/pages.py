@@ -1,33 +1,14 @@
-"""Small pages for people: where things are, and what each problem means."""
+"""Small pages for people: what each problem means."""
 
 import inspect
 from html import escape
-from typing import Final
 
 from aiohttp import web
 
-from incidentlog import __version__
 from incidentlog.api.static import page_headers
 from incidentlog.errors import PROBLEMS, NotFound
 
 routes = web.RouteTableDef()
-
-
-PLACES: Final = {
-    "/docs/live": "Follow what changes, in this browser",
-    "/verify": "Check a proof or an export; nothing is sent anywhere",
-    "/v1/projections": "What can be asked, and by what it is grouped",
-    "/log/checkpoint": "The signed head of the log",
-    "/asyncapi.json": "The live protocol, for tools",
-    "/readyz": "How the service is",
-}
-
-
-@routes.get("/")
-async def first_page(_: web.Request) -> web.Response:
-    """Where to go from here."""
-    found = "".join(f'<li><a href="{path[1:]}"><code>{path}</code></a> {said}</li>' for path, said in PLACES.items())
-    return _html("incidentlog", f"<p>A log of diplomacy and conflict, version {__version__}.</p><ul>{found}</ul>")
 
 
 @routes.get("/problems/{slug}")

@@ -46,7 +46,7 @@ routes = web.RouteTableDef()
 
 @routes.get("/v1/projections")
 async def list_projections(request: web.Request) -> web.Response:
-    """What can be asked, and how far each has got."""
+    """What can be asked, how far each has got, and the zone whose days are counted."""
     service = request.app[SERVICE]
     await reader_of(request, "read")
     refuse_unknown(request, ())
@@ -62,7 +62,8 @@ async def list_projections(request: web.Request) -> web.Response:
         }
         for p in PROJECTIONS.values()
     ]
-    return answer({"projections": listed}, headers={"Log-Position": str(service.runner.position)})
+    body = {"zone": service.log.zone, "projections": listed}
+    return answer(body, headers={"Log-Position": str(service.runner.position)})
 
 
 def _asked_by(tally: Tally) -> dict[str, Any]:

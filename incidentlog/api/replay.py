@@ -15,7 +15,8 @@ from incidentlog.api.access import note_access
 from incidentlog.api.answers import dumps
 from incidentlog.api.errors import POSITION
 from incidentlog.api.moment import parse_int
-from incidentlog.api.requests import SERVICE, reader_of, refuse_unknown
+from incidentlog.api.requests import READER, SERVICE, refuse_unknown
+from incidentlog.api.session import follower
 from incidentlog.audit.replay import By, Pace, Span, Told, pages
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, Overloaded, Problem
 from incidentlog.events.values import start_instant
@@ -23,7 +24,7 @@ from incidentlog.folding.domains import NOT_A_TIME, read_when
 from incidentlog.folding.encoding import encode_event
 from incidentlog.live.passes import Pass
 from incidentlog.runner import Wakeup
-from incidentlog.service.keys import Reader, token_of
+from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
 from incidentlog.shares import Shares
 from incidentlog.store.connect import getting_over, lost
@@ -116,7 +117,9 @@ async def replay(request: web.Request) -> web.StreamResponse:
     happening it goes on by what was known when it began: by what came since, that event may be elsewhere in the order.
     """
     service = request.app[SERVICE]
-    reader = await reader_of(request, "read")
+    reader, token = await follower(request)
+    request[READER] = reader
+    reader.may("read")
     asked = _parse(request, service.log)
     head = (await read_head(service.pool)).position
     upto = head if asked.upto is None else asked.upto
@@ -129,9 +132,7 @@ async def replay(request: web.Request) -> web.StreamResponse:
     with request.app[KEY].place(reader):
         request[POSITION] = upto
         note_access(request)
-        given = request.headers.get("Authorization")
-        pass_ = Pass(reader, None if given is None else token_of(given), service.keys.follower)
-        return await _Stream(request, service, asked, span).run(pass_)
+        return await _Stream(request, service, asked, span).run(Pass(reader, token, service.keys.follower))
 
 
 async def _refuse_unseen(service: Service, asked: Asked, upto: int, clearance: int) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from incidentlog.api.answers import CODINGS
+from incidentlog.api.cookie import session_token
 from incidentlog.api.moment import MOMENT, Moment, parse_int, parse_moment
 from incidentlog.door.door import STREAM
 from incidentlog.errors import (
@@ -38,6 +39,8 @@ WAIT_SECONDS: Final = 2.0
 WAIT_MOST: Final = 10
 SOON_SECONDS: Final = 0.5
 """How long a read that names no position waits for the projections to reach the head."""
+READS: Final = frozenset({"GET", "HEAD"})
+"""The methods of requests that a browser's cookie counts for."""
 _POSITIONS: Final = ("at_position", "position", "min_position")
 
 
@@ -49,8 +52,17 @@ async def reader_of(request: web.Request, scope: str) -> Reader:
 
 
 async def sender_of(request: web.Request) -> Reader:
-    """Whoever sent a request, by its key or without one. Raises Unauthenticated for a key that is not known."""
-    return await request.app[SERVICE].keys.reader(request.headers.get("Authorization"), request.remote)
+    """Whoever sent a request: by its key, of a read else by the cookie of a browser that signed in, or without one.
+
+    Raises Unauthenticated for a key or a session that is not known, Forbidden for a cookie that is not for this page.
+    """
+    service = request.app[SERVICE]
+    given = request.headers.get("Authorization")
+    if given is None and request.method in READS:
+        token = session_token(request, service.log.id)
+        if token is not None:
+            return await service.keys.by_session(token)
+    return await service.keys.reader(given, request.remote)
 
 
 async def moment_of(request: web.Request, *, of_log: bool = False) -> Moment:

@@ -1,53 +1,48 @@
-"""A browser signs in: what its pages cannot put into a WebSocket's handshake, its cookie says (docs/live-protocol.md).
+"""A browser signs in: what its pages cannot put into a WebSocket's handshake or a link, its cookie says.
 
-The cookie opens nothing but following, for the key's clearance and for half a day. No script sees it, it is sent by
-this service's own pages only (RFC 6265bis: HttpOnly, SameSite=Strict), and what it holds is not the key.
+The cookie reads, for the key's clearance and for half a day, and does nothing else. No script sees it, it is sent by
+this service's own pages only (RFC 6265bis: HttpOnly, SameSite=Strict), and what it holds is not the key. See
+docs/access.md.
 """
 
 from contextlib import suppress
-from ipaddress import ip_address
 from typing import Any, Final
 
 from aiohttp import web
 
 from incidentlog.api.answers import answer
+from incidentlog.api.cookie import cookie_name, on_this_machine, session_token
 from incidentlog.api.requests import SERVICE, refuse_unknown, sender_of
-from incidentlog.errors import Forbidden, Unauthenticated
-from incidentlog.live.passes import own_origins
+from incidentlog.errors import Unauthenticated
 from incidentlog.service.keys import SESSION_FOR, Reader, digest, new_session_token, token_of
 from incidentlog.store.sessions import close_session, open_session
 
 PATH: Final = "/v1"
-OWN_PAGES: Final = {None, "same-origin", "none"}
-"""`Sec-Fetch-Site` of a request that no page of another origin made (W3C Fetch Metadata); None where it is not sent."""
 routes = web.RouteTableDef()
 
 
 async def follower(request: web.Request) -> tuple[Reader, str | None]:
-    """Who wants to follow, and by which token: by `Authorization`, or else by the cookie of a session.
+    """Who wants to follow, and by which token, which is looked up again while they do; None where none was needed.
 
-    Raises Unauthenticated for what is not known, and Forbidden for a cookie that a page of another origin sends along.
+    Raises as `sender_of` does.
     """
-    service = request.app[SERVICE]
+    reader = await sender_of(request)
     given = request.headers.get("Authorization")
     if given is not None:
-        return await sender_of(request), token_of(given)
-    token = request.cookies.get(_cookie(request))
-    if token is None:
-        return await sender_of(request), None
-    # SameSite lets pages of other ports and other names of this site through, and some browsers those without TLS.
-    own = own_origins(request) if _on_this_machine(request) else {f"https://{request.host}"}
-    if request.headers.get("Origin") not in {None, *own} or request.headers.get("Sec-Fetch-Site") not in OWN_PAGES:
-        raise Forbidden("the cookie is for the service's own pages; others give a key")
-    return await service.keys.by_session(token), token
+        return reader, token_of(given)
+    return reader, session_token(request, request.app[SERVICE].log.id)
 
 
 @routes.get("/v1/session")
 async def tell_session(request: web.Request) -> web.Response:
-    """Who this browser is signed in as; `session` is null where it is not."""
+    """Who this browser is signed in as, null where it is not; `open`: whether one may read without a key."""
     refuse_unknown(request, ())
     reader = await _session_of(request)
-    return answer({"session": None if reader is None else _told(reader)}, headers={"Cache-Control": "no-store"})
+    body = {"session": None if reader is None else _told(reader), "open": request.app[SERVICE].keys.open_read}
+    response = answer(body, headers={"Cache-Control": "no-store"})
+    if reader is None and _cookie(request) in request.cookies:  # one that is refused where reading is open to all
+        _take_back(request, response)
+    return response
 
 
 @routes.post("/v1/session")
@@ -66,7 +61,7 @@ async def sign_in(request: web.Request) -> web.Response:
     response.set_cookie(
         _cookie(request), token,
         path=PATH, max_age=round(SESSION_FOR.total_seconds()), httponly=True, samesite="Strict",
-        secure=not _on_this_machine(request),
+        secure=not on_this_machine(request),
     )  # fmt: skip
     return response
 
@@ -82,7 +77,7 @@ async def sign_out(request: web.Request) -> web.Response:
             await close_session(connection, digest(token))
         service.keys.forget_session(token)
     response = web.Response(status=204)
-    response.del_cookie(_cookie(request), path=PATH, httponly=True, samesite="Strict")
+    _take_back(request, response)
     return response
 
 
@@ -95,19 +90,14 @@ async def _session_of(request: web.Request) -> Reader | None:
     return None
 
 
+def _take_back(request: web.Request, response: web.Response) -> None:
+    """Let the browser forget its cookie."""
+    response.del_cookie(_cookie(request), path=PATH, httponly=True, samesite="Strict")
+
+
 def _told(reader: Reader) -> dict[str, Any]:
     return {"name": reader.name, "clearance": reader.clearance, "expires_at": reader.expires_at}
 
 
 def _cookie(request: web.Request) -> str:
-    """The cookie's name: browsers tell hosts apart and not ports, and two logs may be served from one host."""
-    return f"incidentlog_{str(request.app[SERVICE].log.id)[:8]}"
-
-
-def _on_this_machine(request: web.Request) -> bool:
-    """Whether it is asked by a name of this machine: nobody is on the way, and there is no TLS there."""
-    host = request.url.host or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return cookie_name(request.app[SERVICE].log.id)

@@ -13,10 +13,10 @@ routes = web.RouteTableDef()
 @routes.get("/verify")
 async def show_page(request: web.Request) -> web.Response:
     """The page. Not even this host may be asked anything once it is there."""
-    return page_file(request, "verify_page", "index.html")
+    return await page_file(request, "api/verify_page", "index.html")
 
 
 @routes.get("/verify/{name}")
 async def show_file(request: web.Request) -> web.Response:
     """What the page is made of."""
-    return page_file(request, "verify_page", request.match_info["name"])
+    return await page_file(request, "api/verify_page", request.match_info["name"])

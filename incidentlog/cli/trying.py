@@ -57,7 +57,8 @@ def guide(url: str, key: str | None, loaded: int) -> str:
         "Watch the counts move (a WebSocket):",
         f"  {command} projection watch city_incidents --group-by place{elsewhere}",
         "",
-        f"In a browser: {url}/docs/live to follow what changes, {url}/verify to check what the log gave you.",
+        f"In a browser: {url}/ to see what happened, and what was known of it on any day;",
+        f"{url}/docs/live to follow what changes, {url}/verify to check what the log gave you.",
         "",
         "Report a strike on Odesa, and see them move:",
         f"  curl -s -X POST '{url}/v1/events' -H 'Content-Type: application/json' "

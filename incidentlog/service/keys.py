@@ -81,6 +81,11 @@ class Keys:
         self.changed = Wakeup()
         """Rung when what somebody was let in by has been revoked, or allows something else by now."""
 
+    @property
+    def open_read(self) -> bool:
+        """Whether requests without a key may read what is CLEAR."""
+        return "read" in self._open.scopes
+
     async def run(self) -> None:
         """Forget what was revoked or changed, on whichever node, until cancelled."""
         while True:

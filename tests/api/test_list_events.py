@@ -303,3 +303,25 @@ async def test_two_hundred_values_are_enough(timeline: Served):
     assert (await timeline.get(f"/v1/events?{many}")).status == 200
     answer = await timeline.get(f"/v1/events?{many}&stream=strike:more")
     assert (answer.status, answer.faults) == (400, {"/stream": "too_many"})
+
+
+async def test_events_are_named_by_their_ids(timeline: Served):
+    listed = (await timeline.get("/v1/events", limit=5)).json["events"]
+    wanted = [listed[3]["id"], listed[0]["id"]]
+    answer = await timeline.ask("GET", "/v1/events", params=[("id", each) for each in wanted])
+    assert answer.json == {"events": [listed[0], listed[3]]}
+    assert (await timeline.get("/v1/events", id="00000000-0000-7000-8000-000000000000")).json == {"events": []}
+
+
+@pytest.mark.parametrize(
+    ("params", "pointer", "code"),
+    [
+        ([("id", "no-id")], "/id", "not_an_id"),
+        ([("id", "00000000-0000-7000-8000-000000000000")] * 101, "/id", "too_many"),
+        ([("id", "00000000-0000-7000-8000-000000000000"), ("type", "talk.held")], "/type", "one_of_two"),
+    ],
+)
+async def test_ids_that_are_none_are_refused(timeline: Served, params: list[tuple[str, str]], pointer: str, code: str):
+    answer = await timeline.ask("GET", "/v1/events", params=params)
+    assert answer.status == 400
+    assert answer.faults[pointer] == code

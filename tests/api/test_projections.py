@@ -23,7 +23,9 @@ ODESA, KYIV_CITY = "geonames:698740", "geonames:703448"
 
 
 async def test_the_list_says_what_can_be_asked(timeline: Served):
-    listed = {p["name"]: p for p in (await timeline.get("/v1/projections")).json["projections"]}
+    answer = await timeline.get("/v1/projections")
+    assert answer.json["zone"] == "Europe/Kyiv"
+    listed = {p["name"]: p for p in answer.json["projections"]}
     assert listed.keys() == PROJECTIONS.keys()
     assert listed["city_incidents"]["shape"] == "tally"
     assert "place" in listed["city_incidents"]["dimensions"]
@@ -233,7 +235,7 @@ async def test_the_same_basis_gives_the_same_bytes_whatever_comes_after(
     etag = again.headers["ETag"]
     assert etag.startswith('"')
     assert again.headers["Cache-Control"] == "private, immutable, max-age=31536000"
-    assert again.headers["Vary"] == "Authorization, Accept"
+    assert again.headers["Vary"] == "Authorization, Cookie, Accept"
     violation = strike(type="violation.reported", stream="violation:one")
     violation["data"] = {
         "ceasefires": ["ceasefire:one"], "accused": ["RUS"], "claimed_by": "UKR", "severity": "grave", "count": 3,

@@ -1,9 +1,10 @@
-"""A browser signs in and follows by its cookie, which opens nothing else."""
+"""A browser signs in, reads and follows by its cookie, which does nothing else."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from http.cookies import Morsel, SimpleCookie
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -14,6 +15,7 @@ from incidentlog.live import PROTOCOL
 from incidentlog.service.keys import SESSION_FOR
 from incidentlog.store.connect import Access, Connection
 from tests.api.serving import ADMIN, NOW, Answer, Served, make_key, serving
+from tests.api.test_access import entries
 from tests.commands import strike
 
 READER = "a-key-that-reads-only"
@@ -74,12 +76,104 @@ async def test_no_script_sees_the_cookie_and_no_other_site_sends_it(service: Ser
     assert cookie_of(elsewhere)["secure"] is True
 
 
-@pytest.mark.parametrize("path", ["/v1/events", "/v1/projections/city_incidents", "/v1/access"])
-async def test_the_cookie_opens_nothing_but_following(service: Served, path: str):
+READS = (
+    "/v1/events",
+    "/v1/events?format=csv",
+    "/v1/projections",
+    "/v1/projections/city_incidents",
+    "/v1/projections/city_incidents?group_by=place&format=csv",
+    "/v1/projections/city_incidents?group_by=place&format=geojson",
+    "/v1/diff?projection=city_incidents&from_position=0",
+    "/v1/places?q=Odesa",
+    "/v1/replay?speed=0&format=ndjson",
+)
+
+
+@pytest.mark.parametrize("path", READS)
+async def test_the_cookie_opens_what_its_key_may_read_and_no_cache_keeps_it(service: Served, path: str):
+    await make_key(service.access, "reader", READER, scopes=("read",))
+    await service.add(strike(), strike(tlp="RED", stream="strike:hidden"))
+    await service.settled()
+    by_key = await service.by(READER).get(path)
+    answer = await service.by(None).get(path, await signed_in(service, READER))
+    assert (answer.status, answer.raw) == (by_key.status, by_key.raw)
+    assert answer.status == 200, answer
+    assert b"hidden" not in answer.raw
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert (await service.by(None).get(path)).status == 401
+
+
+async def test_what_a_cookie_opened_is_shown_in_no_page_of_another_origin(service: Served):
+    answer = await service.by(None).get("/v1/projections", await signed_in(service))
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_an_answer_for_ever_that_all_may_read_is_not_shown_to_who_signed_in_since(access: Access):
+    async with serving(access, settings=Settings(open_read=True)) as service:
+        await service.add(strike(tlp="RED"))
+        head = await service.settled()
+        path = f"/v1/projections/city_incidents?at_position={head}&at=2026-01-01"
+        for_all = await service.by(None).get(path)
+        assert "immutable" in for_all.headers["Cache-Control"]
+        assert {"Authorization", "Cookie"} <= set(for_all.headers["Vary"].split(", "))
+        signed = await service.by(None).get(path, await signed_in(service))
+        assert signed.raw != for_all.raw
+        assert signed.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_cookie_does_nothing_but_read_whatever_its_key_may(service: Served):
     headers = await signed_in(service)
-    assert (await service.by(None).get(path, headers)).status == 401
     assert (await service.by(None).post(strike(), headers=headers)).status == 401
+    tried = 0
+    for route in service.app.router.routes():
+        path = route.resource.canonical if route.resource else ""
+        if route.method in {"GET", "HEAD", "*"} or path == "/v1/session":
+            continue
+        asked = path.format(stream="strike:x", name="admin", id=str(uuid4()))
+        answer = await service.by(None).ask(route.method, asked, data=b"{}", headers=headers)
+        assert answer.status == 401, (route.method, asked, answer)
+        tried += 1
+    assert tried >= 5
     assert await service.head() == 0
+    assert (await service.get("/v1/keys/admin")).json["revoked_at"] is None
+
+
+@pytest.mark.parametrize("path", ["/v1/access", "/v1/keys"])
+async def test_what_needs_more_than_reading_needs_the_key_itself(service: Served, path: str):
+    assert (await service.by(None).get(path, await signed_in(service))).status == 403
+    assert (await service.get(path)).status == 200
+
+
+async def test_what_is_private_needs_the_key_itself(service: Served):
+    event = strike(private={"witness": "somebody"})
+    await service.add(event)
+    path = f"/v1/events/{event['id']}"
+    headers = await signed_in(service)
+    assert (await service.by(None).get(path, headers)).status == 200
+    refused = await service.by(None).get(path, headers, private="true")
+    assert refused.status == 403
+    assert (await service.get(path, private="true")).json["private"] == event["private"]
+
+
+async def test_what_is_read_by_a_cookie_is_noted_for_its_key(service: Served):
+    await make_key(service.access, "reader", READER, scopes=("read",))
+    await service.by(None).get("/v1/projections", await signed_in(service, READER))
+    assert [(e["key"], e["route"]) for e in await entries(service, 1)] == [("reader", "GET /v1/projections")]
+
+
+async def test_a_key_that_is_given_counts_and_the_cookie_beside_it_does_not(service: Served):
+    headers = await signed_in(service)
+    assert (await service.by("no-such-key").get("/v1/projections", headers)).status == 401
+    assert "Cross-Origin-Resource-Policy" not in (await service.get("/v1/projections", headers)).headers
+
+
+async def test_a_cookie_that_is_not_good_is_told_where_all_may_read(access: Access):
+    async with serving(access, settings=Settings(open_read=True)) as service:
+        headers = await signed_in(service)
+        await service.by(None).ask("DELETE", "/v1/session", headers=headers)
+        answer = await service.by(None).get("/v1/projections", headers)
+        assert (answer.status, answer.headers["Cache-Control"]) == (401, "no-store")
 
 
 async def test_what_the_cookie_holds_is_no_key(service: Served):
@@ -117,8 +211,22 @@ async def test_who_signs_out_is_out(service: Served):
     answer = await service.by(None).ask("DELETE", "/v1/session", headers=headers)
     assert (answer.status, cookie_of(answer)["max-age"]) == (204, "0")
     assert await following(service, headers) == (401, "")
+    assert (await service.by(None).get("/v1/projections", headers)).status == 401
     assert (await service.by(None).get("/v1/session", headers)).json["session"] is None
     assert (await service.by(None).ask("DELETE", "/v1/session")).status == 204
+
+
+async def test_a_browser_learns_whether_it_needs_a_key_and_its_cookie_is_taken_back_once_it_opens_nothing(
+    access: Access,
+):
+    async with serving(access, settings=Settings(open_read=True)) as service:
+        headers = await signed_in(service)
+        assert "Set-Cookie" not in (await service.by(None).get("/v1/session", headers)).headers
+        await service.by(None).ask("DELETE", "/v1/session", headers=headers)
+        answer = await service.by(None).get("/v1/session", headers)
+        assert (answer.json, cookie_of(answer)["max-age"]) == ({"session": None, "open": True}, "0")
+    async with serving(access, again=True) as closed:
+        assert (await closed.by(None).get("/v1/session")).json == {"session": None, "open": False}
 
 
 async def test_a_session_ends_after_its_time_and_is_forgotten(service: Served):
@@ -129,6 +237,7 @@ async def test_a_session_ends_after_its_time_and_is_forgotten(service: Served):
         closed = await socket.receive(timeout=10)
         assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 4401)
     assert await following(service, headers) == (401, "")
+    assert (await service.by(None).get("/v1/projections", headers)).status == 401
     await signed_in(service)
     assert await service.service.pool.fetchval("SELECT count(*) FROM sessions") == 1
 
@@ -148,6 +257,7 @@ async def test_a_session_ends_with_its_key(service: Served, ended: str):
         await connection.close()
     await service.clock.advance(NOW + timedelta(seconds=11))
     assert await following(service, headers) == (401, "")
+    assert (await service.by(None).get("/v1/projections", headers)).status == 401
 
 
 async def test_another_service_on_the_log_knows_the_session(access: Access):
@@ -183,6 +293,7 @@ async def test_ending_a_session_that_is_not_there_costs_the_database_next_to_not
 async def test_a_request_that_another_page_made_is_not_let_in_by_the_cookie(service: Served, sent: dict[str, str]):
     headers = await signed_in(service)
     assert await following(service, {**headers, **sent}) == (403, "")
+    assert (await service.by(None).get("/v1/projections", {**headers, **sent})).slug == "forbidden"
 
 
 async def test_the_services_own_page_behind_tls_is_let_in(service: Served):

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from tests.api.serving import ADMIN, Served
-from tests.api.verify.test_page import CHROMIUM, browser  # noqa: F401 - a fixture
+from tests.browser import needs_browser, sign_in
 from tests.commands import retraction, strike
 
 ODESA = "geonames:698740"
@@ -15,10 +13,10 @@ FIRST_HEARD = """() => new Promise((resolve) => {
     source.onerror = () => { source.close(); resolve("refused"); };
 })"""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to follow with")
+pytestmark = needs_browser
 
 
-async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_comes_back(browser: Any, busy: Served):  # noqa: F811
+async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_comes_back(browser: Any, busy: Served):
     event = strike(stream="strike:seen-by-chromium")
     await busy.add(event)
     await busy.settled()
@@ -31,7 +29,7 @@ async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_co
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await page.goto(f"{busy.url}/docs/live")
     await page.wait_for_selector("#described tr")
-    await page.fill("#token", ADMIN)
+    await sign_in(page, ADMIN)
     await page.select_option("#projection", "city_incidents")
     await page.click("#follow")
     row = page.locator("#rows tbody tr", has_text=ODESA)
@@ -51,7 +49,7 @@ async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_co
     await page.close()
 
 
-async def test_chromium_stays_signed_in_and_follows_without_a_key_on_the_page(browser: Any, busy: Served):  # noqa: F811
+async def test_chromium_stays_signed_in_and_follows_without_a_key_on_the_page(browser: Any, busy: Served):
     complaints: list[str] = []
     context = await browser.new_context()
     page = await context.new_page()
@@ -59,20 +57,18 @@ async def test_chromium_stays_signed_in_and_follows_without_a_key_on_the_page(br
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await page.goto(f"{busy.url}/docs/live")
     await page.wait_for_selector("#described tr")
-    await page.fill("#token", ADMIN)
-    await page.click("#sign")
-    await page.wait_for_selector("#key", state="hidden")
+    await sign_in(page, ADMIN)
     assert await page.evaluate("document.cookie") == ""
     await page.reload()
-    await page.wait_for_selector("#key", state="hidden")
+    await page.wait_for_selector("text=Signed in as admin")
     await page.select_option("#projection", "city_incidents")
     await page.click("#follow")
     await page.wait_for_function("() => document.querySelector('#state').innerText.includes('snapshot at position')")
     assert await page.evaluate(FIRST_HEARD) == "subscribed"
     assert complaints == []
     await page.click("#stop")
-    await page.click("#sign")
-    await page.wait_for_selector("#key", state="visible")
+    await page.click("text=Sign out")
+    await page.wait_for_selector("#signing >> text=Sign in")
     assert await context.cookies() == []
     assert await page.evaluate(FIRST_HEARD) == "refused"
     await context.close()

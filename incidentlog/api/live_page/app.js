@@ -1,16 +1,19 @@
 // A client of the live protocol in a hundred lines: it keeps the rows, and checks the chain while it does.
 
+import { Refused, WORDS, signing } from "../../page/sign_in.js";
+
 const byId = (id) => document.getElementById(id);
 const KEPT = 50; // messages shown
 const SHOWN = 200; // rows shown
-const NO_WAY_BACK = new Set([4400, 4403, 4409, 4410]);
+const NO_WAY_BACK = new Set([4400, 4401, 4403, 4408, 4409, 4410]);
 
 let socket = null;
 let wanted = null; // what is to be followed, or null
-let held = null; // {channel, epoch, position, at, version, rows}
+let held = null; // {channel, epoch, position, at, version, rows, changed, gone}
 let retry = { min_ms: 500, max_ms: 30000 };
 let tried = 0;
-let session = null; // who this browser is signed in as: {name, clearance, expires_at}
+let turn = 0; // counts the messages that changed rows
+let who = ""; // as whom it is followed, in words
 
 function say(text) { byId("state").textContent = text; }
 
@@ -26,15 +29,28 @@ function show(message) {
   while (list.children.length > KEPT) list.lastChild.remove();
 }
 
-function paint(changed) {
-  const body = byId("rows").tBodies[0];
-  const lines = Object.keys(held.rows).sort().slice(0, SHOWN).map((key) => {
+// What changed last comes first; what has not changed since it was sent comes by its key, from the end.
+function newestFirst(a, b) {
+  return (held.changed[b] ?? 0) - (held.changed[a] ?? 0) || (a < b ? 1 : -1);
+}
+
+function paint(now) {
+  const keys = Object.keys(held.rows).sort(newestFirst);
+  const lines = keys.slice(0, SHOWN).map((key) => {
     const line = document.createElement("tr");
-    line.className = changed.has(key) ? "changed" : "";
+    line.className = now !== 0 && held.changed[key] === now ? "changed" : "";
     line.append(cell(key), cell(JSON.stringify(held.rows[key])));
     return line;
   });
-  body.replaceChildren(...lines);
+  byId("rows").tBodies[0].replaceChildren(...lines);
+  const left = keys.length - lines.length + held.gone;
+  byId("left").textContent = left === 0 ? `${keys.length} rows` : `The newest ${lines.length} rows; ${left} older ones are left out.`;
+}
+
+function changed(keys) {
+  turn += 1;
+  for (const key of keys) held.changed[key] = turn;
+  paint(turn);
 }
 
 function chained(from) {
@@ -48,7 +64,7 @@ function chained(from) {
 const taken = {
   welcome(message) {
     retry = message.retry;
-    tried = 0;
+    who = message.auth.name === "open" ? "without a key" : `as ${message.auth.name}`;
     const asked = { type: "subscribe", id: "page", ...wanted };
     if (held !== null) {
       Object.assign(asked, { from: held.position, epoch: held.epoch, channel: held.channel });
@@ -57,34 +73,42 @@ const taken = {
     socket.send(JSON.stringify(asked));
   },
   subscribed(message) {
-    const rows = message.mode === "resume" && held !== null ? held.rows : {};
+    tried = 0;
+    const resumed = message.mode === "resume" && held !== null ? held : { rows: {}, changed: {}, gone: 0 };
     const { channel, epoch, position, at, version } = message;
-    held = { channel, epoch, position, at, version, rows };
-    say(`${message.mode} at position ${position}` + (message.reason ? ` (${message.reason})` : ""));
-    paint(new Set());
+    held = { channel, epoch, position, at, version, rows: resumed.rows, changed: resumed.changed, gone: resumed.gone };
+    say(`${message.mode} at position ${position}, ${who}` + (message.reason ? ` (${message.reason})` : ""));
+    paint(0);
   },
   snapshot(message) {
-    if (message.part === 1) held.rows = {};
+    if (message.part === 1) Object.assign(held, { rows: {}, changed: {} });
     Object.assign(held.rows, message.rows);
     Object.assign(held, { position: message.position, at: message.at });
-    if (message.part === message.parts) paint(new Set());
+    if (message.part === message.parts) paint(0);
   },
   update(message) {
     if (!chained(message.from)) return;
-    for (const key of message.del) delete held.rows[key];
+    for (const key of message.del) {
+      delete held.rows[key];
+      delete held.changed[key];
+    }
     Object.assign(held.rows, message.set);
     Object.assign(held, { position: message.to, at: message.at });
     say(`position ${message.to}, by ${message.cause.kind}`);
-    paint(new Set(Object.keys(message.set)));
+    changed(Object.keys(message.set));
   },
   events(message) {
     if (!chained(message.from)) return;
-    for (const event of message.items) held.rows[String(event.position).padStart(9, "0")] = event;
+    const keys = message.items.map((event) => String(event.position).padStart(9, "0"));
+    message.items.forEach((event, n) => { held.rows[keys[n]] = event; });
     held.position = message.to;
     say(`position ${message.to}`);
-    const keys = Object.keys(held.rows).sort();
-    for (const key of keys.slice(0, -SHOWN)) delete held.rows[key];
-    paint(new Set(message.items.map((event) => String(event.position).padStart(9, "0"))));
+    for (const key of Object.keys(held.rows).sort().slice(0, -SHOWN)) { // the log is long: no more is kept than is shown
+      delete held.rows[key];
+      delete held.changed[key];
+      held.gone += 1;
+    }
+    changed(keys.filter((key) => key in held.rows));
   },
   heartbeat(message) {
     const moved = held === null ? undefined : message.channels[held.channel];
@@ -93,19 +117,26 @@ const taken = {
     if (message.at > held.at) held.at = message.at;
   },
   notice(message) { if (message.code === "draining") retry = { ...retry, min_ms: message.retry_ms }; },
-  error(message) { say(`${message.title}: ${message.detail}`); },
+  // A subscription that cannot be, or cannot go on. The socket would stay open, but nothing would come of it.
+  error(message) {
+    const refused = new Refused(message).message;
+    if (message.retryable) say(refused);
+    else stopped(refused);
+    socket?.close(1000);
+  },
 };
 
-function connect() {
+async function connect() {
+  if (signed.who !== null) {
+    await signed.look().catch(() => {}); // a service that is away tells nothing of the session
+    if (wanted === null || socket !== null) return; // who was signed out has been told
+  }
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   const opened = new WebSocket(`${scheme}//${location.host}/v1/live`, "incidentlog.live.v1");
   socket = opened;
   say("Connecting …");
-  opened.onopen = () => {
-    const token = byId("token").value;
-    if (token && session === null) opened.send(JSON.stringify({ type: "auth", token }));
-  };
   opened.onmessage = ({ data }) => {
+    if (socket !== opened) return;
     const message = JSON.parse(data);
     show(message);
     taken[message.type]?.(message); // what is not known is ignored
@@ -113,8 +144,10 @@ function connect() {
   opened.onclose = ({ code, reason }) => {
     if (socket !== opened) return;
     socket = null;
-    if (wanted === null || NO_WAY_BACK.has(code) || code === 4401 || code === 4408) {
+    if (wanted === null) return; // it was said why
+    if (NO_WAY_BACK.has(code)) {
       stopped(`Closed: ${code} ${reason}`);
+      signed.look().catch(() => {});
       return;
     }
     const wait = Math.random() * Math.min(retry.max_ms, retry.min_ms * 2 ** tried++);
@@ -131,7 +164,7 @@ function stopped(text) {
   say(text);
 }
 
-function begin() {
+async function begin() {
   const group = byId("group").value.split(",").map((part) => part.trim()).filter(Boolean);
   let filter = {};
   try {
@@ -140,37 +173,17 @@ function begin() {
     say("The filter is not JSON.");
     return;
   }
+  if (signed.who === null && !signed.open && !(await signed.ask(WORDS.closed))) {
+    say("Reading is not open here: sign in first.");
+    return;
+  }
+  byId("follow").disabled = true;
   wanted = { projection: byId("projection").value, filter };
   if (group.length) wanted.group_by = group;
-  byId("follow").disabled = true;
   byId("resume").disabled = true;
   byId("stop").disabled = false;
   connect();
 }
-
-// What a page cannot put into a WebSocket's handshake, a cookie says: a key is exchanged for one that scripts cannot read.
-async function asked(method, headers = {}) {
-  const answer = await fetch("../v1/session", { method, headers });
-  const said = answer.status === 204 ? { session: null } : await answer.json();
-  if (!answer.ok) {
-    say(`${said.title}: ${said.detail}`);
-    return;
-  }
-  session = said.session;
-  byId("key").hidden = session !== null;
-  byId("sign").textContent = session === null ? "Stay signed in with this key" : `Sign out (${session.name})`;
-}
-
-byId("sign").addEventListener("click", async () => {
-  if (session !== null) {
-    await asked("DELETE");
-  } else if (byId("token").value) {
-    await asked("POST", { Authorization: `Bearer ${byId("token").value}` });
-    if (session !== null) byId("token").value = "";
-  } else {
-    say("Give a key first.");
-  }
-});
 
 byId("ask").addEventListener("submit", (event) => { event.preventDefault(); held = null; begin(); });
 byId("resume").addEventListener("click", begin);
@@ -180,7 +193,19 @@ byId("stop").addEventListener("click", () => {
   socket = null;
 });
 
-await asked("GET");
+// Rows of one reader are not gone on with as another.
+const signed = signing(byId("signing"), {
+  root: "../",
+  changed({ who: now }) {
+    const following = wanted !== null;
+    held = null;
+    stopped(now === null ? "You are signed out." : `Signed in as ${now.name}.`);
+    socket?.close(1000);
+    socket = null;
+    if (following && now !== null) begin();
+  },
+});
+await signed.look().catch(() => say(WORDS.unreachable));
 for (const here of document.querySelectorAll(".here")) here.textContent = location.origin;
 
 // What is said, and what can be followed, come from the description of the protocol: nothing is written down twice.

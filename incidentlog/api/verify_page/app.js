@@ -1,13 +1,12 @@
 // The page: takes files and a key, runs the checks, and shows the report. It connects to nothing.
 
 import { base64, same } from "./bytes.js";
-import { checkFiles, readEvents, readHead, readManifest } from "./export.js";
+import { PAGE, checkFiles, readEvents, readHead, readManifest, readPage } from "./export.js";
 import { isConsistent } from "./merkle.js";
 import { isSigned, parseHead, parseKey, parseNote } from "./note.js";
 import { HEADER, checkProof, parseProof } from "./proof.js";
 import { onExport, onProof, unreadable } from "./report.js";
 
-const SHOWN = 500;
 const FILES = 64;
 const SMALL = 1_000_000;
 const SIGNS = { good: "✓", care: "!", bad: "✕" };
@@ -21,6 +20,7 @@ const made = (tag, text, className) => {
 };
 
 let files = new Map();
+let list = null; // the events that were read: {file, pages, first, events, page}
 let turn = 0; // the newest question; an older one that is still being answered is dropped
 const told = document.documentElement.dataset; // for whoever waits for the page: which question was asked, and answered
 
@@ -57,6 +57,12 @@ function listen() {
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     const found = entries.length ? (await Promise.all(entries.map(entriesIn))).flat() : [...event.dataTransfer.files];
     if (found.length) take(found);
+  });
+  at("newer").addEventListener("click", () => turnTo(list.page + 1));
+  at("older").addEventListener("click", () => turnTo(list.page - 1));
+  at("pager").addEventListener("submit", (event) => {
+    event.preventDefault();
+    turnTo(Math.floor((at("number").valueAsNumber - list.first) / PAGE));
   });
   for (const id of ["files", "folder"]) at(id).addEventListener("change", (event) => event.target.files.length && take(event.target.files));
   let pause;
@@ -120,11 +126,11 @@ async function check() {
       at("progress-text").textContent = `${events.toLocaleString("en-GB")} events checked …`;
     });
   } catch (error) {
-    answer = { report: unreadable(`${error.message}.`.replace(/\.\.$/, ".")), events: [] };
+    answer = { report: unreadable(`${error.message}.`.replace(/\.\.$/, ".")) };
   }
   if (mine !== turn) return;
   at("working").hidden = true;
-  show(answer);
+  await show(answer);
   told.settled = mine;
 }
 
@@ -159,7 +165,7 @@ async function judgeProof(text, key, earlier) {
   }
   const signature = await signatureOn(proof.note, head, key);
   const before = earlier && { size: earlier.size, state: againstHead(earlier, head) };
-  return { report: onProof({ head, key, signature, earlier: before, leaf, fault }), events: [] };
+  return { report: onProof({ head, key, signature, earlier: before, leaf, fault }) };
 }
 
 function againstHead(earlier, head) {
@@ -173,10 +179,9 @@ async function judgeExport(key, earlier, progress) {
   const head = { ...signedHead, rootText: base64(signedHead.root) };
   const { manifest, edge, consistency } = await readManifest(files.get("manifest.json"));
   at("progress").max = Math.max(manifest.to - manifest.after, 1);
-  const events = [];
-  const read = await readEvents(files.get("events.ndjson"), edge, {
+  const file = files.get("events.ndjson");
+  const read = await readEvents(file, edge, {
     sizes: earlier ? [earlier.size] : [],
-    each: (event) => events.length < SHOWN && event.leaf && events.push(event),
     progress,
   });
   const whole = edge.size === manifest.to;
@@ -189,7 +194,7 @@ async function judgeExport(key, earlier, progress) {
     earlier: earlier && { size: earlier.size, state: earlierIn(earlier, head, manifest, read) },
     files: await checkFiles(manifest.files, files),
   });
-  return { report, events, total: read.counts.events };
+  return { report, read: { file, pages: read.pages, first: read.first, events: read.counts.events, fault: read.fault } };
 }
 
 function earlierIn(earlier, head, manifest, read) {
@@ -203,7 +208,7 @@ function earlierIn(earlier, head, manifest, read) {
 
 // ----------------------------------------------------------------------------------------------------- showing
 
-function show({ report, events, total = 0 }) {
+async function show({ report, read = null }) {
   at("banner").className = `banner ${report.verdict}`;
   at("sign").textContent = SIGNS[report.verdict];
   at("verdict").textContent = report.title;
@@ -214,13 +219,38 @@ function show({ report, events, total = 0 }) {
   }
   at("facts").replaceChildren(...report.facts.flatMap(([name, value]) => [made("dt", name), made("dd", value)]));
   at("facts").parentElement.hidden = !report.facts.length;
-  at("events-box").hidden = !events.length;
-  at("events-note").textContent =
-    total > events.length ? `The first ${events.length} of ${total.toLocaleString("en-GB")}; all of them were checked.` : "";
-  at("events").replaceChildren(...events.map(row));
+  list = read;
+  at("events-box").hidden = !read?.events;
+  // The newest events, unless one of them does not fit: that one.
+  if (read?.events) await turnTo(Math.floor(((read.fault?.position ?? Infinity) - read.first) / PAGE));
   at("result").hidden = false;
   at("result").focus({ preventScroll: true });
   at("result").scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+}
+
+/** Show a page of the events, the newest first; pages are counted from the oldest. One that there is not means the nearest. */
+async function turnTo(page) {
+  const { file, pages, first, events } = list;
+  const mine = (list.page = Math.max(0, Math.min(page || 0, pages.length - 1)));
+  let found = [];
+  let fault = "";
+  try {
+    found = await readPage(file, pages, events, mine);
+  } catch {
+    fault = " They cannot be read any more: the file was moved or changed. Choose it again.";
+  }
+  if (list?.file !== file || list.page !== mine) return;
+  const start = first + mine * PAGE;
+  const numbers = [start, start + Math.min(PAGE, events - mine * PAGE) - 1, events].map((n) => n.toLocaleString("en-GB"));
+  at("events-note").textContent = `Number ${numbers[0]} to ${numbers[1]}, the newest first. ${numbers[2]} were checked.${fault}`;
+  at("events").replaceChildren(...found.reverse().map(row));
+  at("pager").hidden = pages.length === 1;
+  at("number").min = first;
+  at("number").max = first + events - 1;
+  const pressed = document.activeElement;
+  at("newer").disabled = mine === pages.length - 1;
+  at("older").disabled = mine === 0;
+  if (pressed.disabled) at("events-note").focus(); // it leads nowhere now
 }
 
 function row({ leaf, opened, fault }) {
@@ -238,7 +268,7 @@ function row({ leaf, opened, fault }) {
   what.append(made("small", [meta?.stream, `${leaf.recordedAt.slice(0, 16).replace("T", " ")} UTC`].filter(Boolean).join(" · ")));
   head.append(made("span", `No. ${leaf.position}`, "at"), what);
   const tag = fault ? "does not fit" : body === null ? "not opened" : "private" in leaf.parts && hidden === null ? "private part closed" : null;
-  if (tag) head.append(made("span", tag, "tag"));
+  if (tag) head.append(made("span", tag, "tag care"));
   const said = Object.fromEntries(Object.entries({ body, private: hidden, meta }).filter(([, value]) => value !== null));
   item.append(head);
   // Made when it is opened: five hundred of them would take their time.

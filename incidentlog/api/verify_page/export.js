@@ -1,34 +1,42 @@
 // An export: the leaves of a stretch of the log, the parts that are opened, and the tree head that covers them.
 
-import { hex, sha256, unbase64, utf8 } from "./bytes.js";
+import { concat, hex, sha256, unbase64, utf8 } from "./bytes.js";
 import { PARTS, opens, parseLeaf } from "./leaf.js";
 import { Edge, leafHash } from "./merkle.js";
 import { parseHead, parseNote } from "./note.js";
 
 /** Lines hashed side by side; the browser stays usable in between. */
 const BATCH = 512;
-const LINE_CHARS = 4 * 1024 * 1024;
+const LINE_BYTES = 16 * 1024 * 1024;
+/** How many events are read again at a time, to be shown. */
+export const PAGE = 100;
+const LINE_END = 10;
 const FORMAT = "incidentlog-export";
 const VERSION = 1;
 const MANIFEST_BYTES = 1024 * 1024;
 /** Files larger than this are not hashed whole: a browser has to hold them in memory for it. */
 export const HASHED_BYTES = 512 * 1024 * 1024;
 
-/** A file's lines as they are, without their ends; it is never in memory as a whole. */
+/** A file's lines as they are, without their ends, and the byte at which each starts; it is never in memory as a whole. */
 export async function* lines(file) {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const reader = file.stream().getReader();
-  let rest = "";
+  let rest = new Uint8Array();
+  let start = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    rest += done ? decoder.decode() : decoder.decode(value, { stream: true });
-    const whole = rest.split("\n");
-    rest = whole.pop();
-    if (rest.length > LINE_CHARS) throw new Error("a line is too long");
-    yield* whole;
     if (done) break;
+    rest = concat(rest, value);
+    let from = 0;
+    for (let end = rest.indexOf(LINE_END); end !== -1; end = rest.indexOf(LINE_END, from)) {
+      yield { text: decoder.decode(rest.subarray(from, end)), start: start + from };
+      from = end + 1;
+    }
+    rest = rest.subarray(from);
+    start += from;
+    if (rest.length > LINE_BYTES) throw new Error("a line is too long");
   }
-  if (rest) yield rest;
+  if (rest.length) yield { text: decoder.decode(rest), start };
 }
 
 /** What one line holds: its leaf, which of its parts are opened as they were committed to, and what is wrong. */
@@ -63,19 +71,21 @@ async function readLine(line) {
 }
 
 /**
- * Read the events of an export and add them to the tree. `each` is told of every event, `progress` of how many there
- * were. Answers counts, and the first fault with its position.
+ * Read the events of an export and add them to the tree. `progress` is told how many there were. Answers counts, the
+ * first fault with its position, and `pages`: at which byte every so many-th event starts.
  */
-export async function readEvents(file, edge, { sizes = [], each = () => {}, progress = () => {} } = {}) {
+export async function readEvents(file, edge, { sizes = [], progress = () => {} } = {}) {
   const counts = { events: 0, opened: { body: 0, meta: 0, private: 0 }, closed: { body: 0, meta: 0, private: 0 } };
   const roots = new Map();
+  const pages = [];
   const first = edge.size + 1;
   let fault = null;
   let latest = "";
   const wanted = new Set(sizes);
   if (wanted.has(edge.size)) roots.set(edge.size, await edge.root());
   const take = async (batch) => {
-    for (const read of await Promise.all(batch.map(readLine))) {
+    const found = await Promise.all(batch.map(({ text }) => readLine(text)));
+    for (const [n, read] of found.entries()) {
       const position = edge.size + 1;
       const wrong = read.fault ?? (read.leaf.position === position ? null : `says it is number ${read.leaf.position}`);
       if (wrong) fault ??= { position, detail: wrong };
@@ -83,13 +93,13 @@ export async function readEvents(file, edge, { sizes = [], each = () => {}, prog
       if (read.leaf.recordedAt < latest) fault ??= { position, detail: "says it was recorded before the one in front of it" };
       latest = read.leaf.recordedAt;
       await edge.add(read.hash);
+      if (counts.events % PAGE === 0) pages.push(batch[n].start);
       counts.events += 1;
       for (const name of Object.keys(read.leaf.parts)) {
         if (name in read.opened) counts.opened[name] += 1;
         else if (read.closed.includes(name)) counts.closed[name] += 1;
       }
       if (wanted.has(edge.size)) roots.set(edge.size, await edge.root());
-      each(read);
     }
     progress(counts.events);
     return true;
@@ -106,7 +116,18 @@ export async function readEvents(file, edge, { sizes = [], each = () => {}, prog
     }
   }
   if (going) await take(batch);
-  return { first, counts, fault, latest, roots };
+  return { first, counts, fault, latest, roots, pages };
+}
+
+/** The events of one page, read again: `pages` and `events` are what `readEvents` answered. */
+export async function readPage(file, pages, events, page) {
+  const found = [];
+  const most = Math.min(PAGE, events - page * PAGE);
+  for await (const { text } of lines(file.slice(pages[page], pages[page + 1]))) {
+    found.push(await readLine(text));
+    if (found.length === most) break;
+  }
+  return found;
 }
 
 /** Whether each file is the one that the manifest tells of: by name "same", "other", "missing" or "unread". */

@@ -3,15 +3,12 @@
 In Debian's Chromium; without it, or without playwright, these are skipped.
 """
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from incidentlog.audit.export import Wanted, export
 from incidentlog.audit.merkle import inclusion_spans, leaf_hash, prove
@@ -22,29 +19,16 @@ from tests.api.serving import Served, serving
 from tests.api.verify.exporting import head_of, write_export
 from tests.api.verify.test_modules import LOG, line, ndjson, node_of
 from tests.audit.sealing import sealing
+from tests.browser import TELEPHONE, Tab, needs_browser, tab
 from tests.commands import about, strike
-
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to open the page in")
 
 
 @dataclass
 class Page:
-    """The page, open; and every address that it asked for."""
+    """The page, open."""
 
     page: Any
-    asked: list[str]
-    complaints: list[str]
+    tab: Tab
 
     async def drop(self, *files: Path) -> None:
         await self.page.set_input_files("#files", [str(f) for f in files])
@@ -67,28 +51,12 @@ class Page:
         return "\n".join(await self.page.locator(f"#{name} li").all_inner_texts())
 
 
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Any]:
-    playwright = pytest.importorskip("playwright.async_api")
-    async with playwright.async_playwright() as driver:
-        opened = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        await opened.close()
-
-
 @asynccontextmanager
 async def open_page(browser: Any, url: str, **how: Any) -> AsyncIterator[Page]:
-    context = await browser.new_context(**how)
-    page = await context.new_page()
-    opened = Page(page, [], [])
-    page.on("request", lambda request: opened.asked.append(request.url))
-    page.on("console", lambda message: opened.complaints.append(message.text))
-    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    await page.goto(f"{url}/verify")
-    yield opened
-    assert opened.complaints == []
-    assert all(address.startswith(f"{url}/verify") for address in opened.asked), opened.asked
-    await context.close()
+    async with tab(browser, url, "/verify", **how) as opened:
+        yield Page(opened.page, opened)
+        made_of = (f"{url}/verify", f"{url}/page/shell.css", f"{url}/page/vendor/source-s")
+        assert all(address.startswith(made_of) for address in opened.asked), opened.asked
 
 
 LINES = [line(n, private="Олена К." if n % 3 == 0 else None, closed=("private",)) for n in range(1, 13)]
@@ -100,7 +68,7 @@ async def test_it_may_ask_nothing_of_anybody(service: Served):
         ("/verify/app.js", "text/javascript"),
         ("/verify/style.css", "text/css"),
     ):
-        answer = await service.by(None).get(path)
+        answer = await service.by(None).get(path, {"Accept-Encoding": "identity"})
         assert (answer.status, answer.headers["Content-Type"]) == (200, f"{kind}; charset=utf-8")
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
@@ -177,6 +145,42 @@ async def test_a_stretch_of_the_log_is_held_against_the_whole_and_an_earlier_hea
 
 
 @needs_browser
+async def test_every_event_of_a_long_export_can_be_seen_a_page_at_a_time_the_newest_first(
+    service: Served, browser: Any, tmp_path: Path
+):
+    lines = [line(n, private="Олена К." if n % 3 == 0 else None) for n in range(1, 251)]
+    folder = write_export(tmp_path / "export", lines, after=10)
+    changed = write_export(tmp_path / "changed", lines, after=10)
+    other = {**lines[60], "parts": {**lines[60]["parts"], "body": lines[59]["parts"]["body"]}}
+    (changed / "events.ndjson").write_text(ndjson([*lines[10:60], other, *lines[61:]]), "utf-8")
+
+    async def numbers() -> list[int]:
+        shown = await page.page.locator("#events .at").all_inner_texts()
+        return [int(text.removeprefix("No. ")) for text in shown]
+
+    async with open_page(browser, service.url) as page:
+        await page.drop(*folder.iterdir())
+        assert await numbers() == list(range(250, 210, -1))
+        assert "Number 211 to 250, the newest first. 240 were checked." in await page.page.inner_text("#events-note")
+        assert await page.page.is_disabled("#newer")
+        await page.page.focus("#older")
+        await page.page.keyboard.press("Enter")
+        await page.tab.said("#events-note", "Number 111 to 210")
+        assert await numbers() == list(range(210, 110, -1))
+        await page.page.keyboard.press("Enter")
+        await page.tab.said("#events-note", "Number 11 to 110")
+        assert await page.page.evaluate("document.activeElement.id") == "events-note"
+        await page.page.fill("#number", "111")
+        await page.page.keyboard.press("Enter")
+        await page.tab.said("#events-note", "Number 111 to 210")
+        await page.drop(*changed.iterdir())
+        assert "Event number 61" in await page.listed("wrong")
+        assert (
+            await page.page.locator("#events details", has_text="does not fit").locator(".at").inner_text() == "No. 61"
+        )
+
+
+@needs_browser
 async def test_a_proof_of_one_event(service: Served, browser: Any, tmp_path: Path):
     hashes = [leaf_hash(each["leaf"].encode()) for each in LINES]
     path = prove(inclusion_spans(2, 12), node_of(hashes))
@@ -209,12 +213,29 @@ async def test_what_cannot_be_read_is_said_to_be_so(service: Served, browser: An
 async def test_it_can_be_used_without_a_mouse_and_on_a_telephone(service: Served, browser: Any, tmp_path: Path):
     folder = write_export(tmp_path / "export", LINES)
     async with open_page(browser, service.url, viewport={"width": 360, "height": 740}) as page:
+        await page.page.keyboard.press("Tab")
+        await page.page.keyboard.press("Enter")  # past the header
         for wanted in ("files", "folder", "key"):
             await page.page.keyboard.press("Tab")
             assert await page.page.evaluate("document.activeElement.id") == wanted
         await page.drop(*folder.iterdir())
         assert await page.page.evaluate("document.activeElement.id") == "result"
-        assert await page.page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert await page.tab.width() <= 360
+
+
+@needs_browser
+async def test_nothing_is_wider_than_a_telephone(service: Served, browser: Any, tmp_path: Path):
+    name = "aFileWithAVeryLongName" * 9 + ".tlog-proof"
+    (tmp_path / name).write_text("nothing of ours", "utf-8")
+    folder = write_export(tmp_path / "export", [line(n) for n in range(1, 205)])
+    async with open_page(browser, service.url, viewport=TELEPHONE) as page:
+        await page.drop(tmp_path / name)
+        assert await page.tab.width() <= TELEPHONE["width"]
+        await page.type_key(LOG.verifier.vkey)
+        await page.drop(*folder.iterdir())
+        await page.page.click("details.facts summary")
+        await page.page.click("#events details >> nth=0")
+        assert await page.tab.width() <= TELEPHONE["width"]
 
 
 @needs_browser
@@ -247,7 +268,10 @@ async def test_a_real_export_and_a_real_proof_of_a_log_that_is_sealed(access: Ac
             assert await page.verdict() == "This is what was recorded"
             assert "302 events, number 1 to 302" in await page.listed("proven")
             assert "What 1 event says: it has its place" in await page.listed("open")
-            await page.page.click("#events details >> nth=0")
+            assert "Number 301 to 302" in await page.page.inner_text("#events-note")
+            await page.page.fill("#number", "300")
+            await page.page.keyboard.press("Enter")
+            await page.page.click("#events details:has-text('No. 300')")
             assert "strike.reported" in await page.page.inner_text("#events pre")
             assert "made by a newsroom" in await page.listed("said")
             assert "No event was left out for its marking" in await page.listed("said")

@@ -1,0 +1,117 @@
+// What is asked of the service. Answers are kept by their address, so that going back and forth in time asks nothing twice.
+import { useEffect, useRef, useState } from "./html.js";
+import { current, isLive, log } from "./state.js";
+
+const KEPT = 600; // answers
+const kept = new Map(); // address -> {answer} or {asking}
+const refused = new Set(); // who is told when a key is needed
+const base = new URL("..", import.meta.url); // the service may be served under a path
+
+export class Refused extends Error {
+  constructor(status, problem) {
+    super(problem.detail ?? problem.title ?? String(status));
+    Object.assign(this, { status, problem });
+  }
+}
+
+export const onRefused = (told) => refused.add(told);
+
+/** An address of the API. What is live is asked again for each position that the log has reached. */
+export function address(path, params) {
+  const url = new URL(`v1/${path}`, base);
+  for (const [name, value] of Object.entries(params)) {
+    for (const one of [value].flat()) if (one !== null && one !== undefined) url.searchParams.append(name, one);
+  }
+  return url;
+}
+
+/** One answer. Raises Refused, or AbortError where nobody waits for it any more. */
+export async function read(url, signal) {
+  const key = String(url);
+  const found = kept.get(key);
+  if (found) {
+    kept.delete(key);
+    kept.set(key, found); // the last one asked for is the last one forgotten
+    return found;
+  }
+  const flight = flights.get(key) ?? takeOff(url, key);
+  flight.waiting += 1;
+  const leave = () => { flight.waiting -= 1; if (flight.waiting === 0) flight.given.abort(); }; // the last one who waits
+  signal?.addEventListener("abort", leave, { once: true });
+  try {
+    return await flight.answer;
+  } finally {
+    signal?.removeEventListener("abort", leave);
+  }
+}
+
+const flights = new Map(); // address -> {answer, given, waiting}: two parts that ask the same ask once
+
+function takeOff(url, key) {
+  const flight = { given: new AbortController(), waiting: 0 };
+  flights.set(key, flight);
+  flight.answer = ask(url, key, flight.given.signal).finally(() => { if (flights.get(key) === flight) flights.delete(key); });
+  flight.given.signal.addEventListener("abort", () => { if (flights.get(key) === flight) flights.delete(key); });
+  return flight;
+}
+
+async function ask(url, key, signal) {
+  let response, body;
+  busy(1);
+  try {
+    response = await fetch(url, { signal, credentials: "same-origin", headers: { Accept: "application/json, application/geo+json" } });
+    body = await response.json();
+  } finally {
+    busy(-1);
+  }
+  if (!response.ok) {
+    if (response.status === 401) for (const told of refused) told();
+    throw new Refused(response.status, body);
+  }
+  kept.set(key, body);
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value);
+  return body;
+}
+
+let asking = 0;
+/** How many answers are awaited, for whoever styles or tests the page. */
+function busy(by) {
+  asking += by;
+  document.documentElement.dataset.reading = asking;
+}
+
+export const forget = () => kept.clear();
+
+/** All pages of an answer as one; `join` puts a further page to those before. */
+export async function readAll(url, join, signal, most = 20) {
+  let whole = await read(url, signal);
+  for (let next = whole.next, n = 1; next && n < most; n += 1) {
+    const page = await read(new URL(next, url), signal);
+    whole = join(whole, page);
+    next = page.next;
+  }
+  return whole;
+}
+
+export const joinRows = (a, b) => ({ ...a, rows: { ...a.rows, ...b.rows }, next: b.next });
+
+/** An answer for a component: {data, fault, stale}. While another is on its way the one before stays, as `stale`. */
+export function useRead(path, params, { all = false } = {}) {
+  const [held, hold] = useState({ key: null, data: null, fault: null });
+  const asked = path === null ? null : address(path, isLive(current()) && log.position !== null ? { ...params, min_position: log.position } : params);
+  const key = asked === null ? null : String(asked);
+  const latest = useRef(key);
+  latest.current = key;
+  useEffect(() => {
+    if (key === null) return undefined;
+    const given = new AbortController();
+    (all ? readAll(asked, joinRows, given.signal) : read(asked, given.signal)).then(
+      (data) => latest.current === key && hold({ key, data, fault: null }),
+      (fault) => fault.name !== "AbortError" && latest.current === key && hold((before) => ({ key, data: before.data, fault })),
+    );
+    return () => given.abort();
+  }, [key]);
+  const known = key === null ? null : kept.get(key);
+  if (known && held.key !== key && !all) return { data: known, fault: null, stale: false };
+  return { data: key === null ? null : held.data, fault: held.key === key ? held.fault : null, stale: held.key !== key };
+}

@@ -1,0 +1,71 @@
+// Texts in the reader's language, from one catalogue for each; dates and numbers as the language writes them.
+import { current, log } from "./state.js";
+import { dateOf } from "./days.js";
+
+export const LANGUAGES = { en: "English", uk: "Українська" };
+let texts = {};
+let language = "en";
+let locale = "en"; // the reader's own kind of the language, for dates and numbers
+let plurals = new Intl.PluralRules("en");
+
+export const lang = () => language;
+
+/** Read the catalogue of the language that the URL names, or else of the first that the browser likes and that there is. */
+export async function chooseLanguage() {
+  const liked = [current().lang, ...navigator.languages.map((tag) => tag.slice(0, 2))];
+  language = liked.find((tag) => tag in LANGUAGES) ?? "en";
+  texts = await (await fetch(new URL(`texts/${language}.json`, import.meta.url))).json();
+  plurals = new Intl.PluralRules(language);
+  locale = navigator.languages.find((tag) => tag.slice(0, 2) === language) ?? (language === "en" ? "en-GB" : language);
+  document.documentElement.lang = language;
+}
+
+/** A text, with `{name}` filled in; one of several forms where it counts `n`. A name without a text is shown as words. */
+export function t(name, values = {}) {
+  let text = texts[name];
+  if (text === undefined) return name.slice(name.lastIndexOf(".") + 1).replaceAll("_", " ");
+  if (typeof text === "object") text = text[plurals.select(values.n)] ?? text.other;
+  return text.replace(/\{(\w+)\}/g, (whole, key) => {
+    const value = values[key] ?? whole;
+    return typeof value === "number" ? number(value) : value;
+  });
+}
+export const has = (name) => name in texts;
+
+export const UNKNOWN = "–";
+export const number = (value, digits = 0) => (value === null || value === undefined ? t("unknown") : new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value));
+export const share = (value) => (value === null || value === undefined ? t("unknown") : new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 }).format(value));
+export const signed = (value) => new Intl.NumberFormat(locale, { signDisplay: "exceptZero" }).format(value);
+
+const form = (options) => new Intl.DateTimeFormat(locale, options);
+/** A local day, by its date or number. */
+export function day(date, { year = true, weekday = false } = {}) {
+  const at = new Date(`${typeof date === "number" ? dateOf(date) : date.slice(0, 10)}T12:00:00Z`);
+  return form({ timeZone: "UTC", day: "numeric", month: "short", ...(year ? { year: "numeric" } : {}), ...(weekday ? { weekday: "long" } : {}) }).format(at);
+}
+export const month = (number_) => form({ timeZone: "UTC", month: "short", year: "numeric" }).format(new Date(`${dateOf(number_)}T12:00:00Z`));
+/** What an axis says at one of its days. */
+export const tick = ({ at, unit }) => (unit === "day" ? day(at, { year: false }) : unit === "month" ? month(at) : dateOf(at).slice(0, 4));
+/** An instant, in the log's zone. */
+export const instant = (text) => form({ timeZone: log.zone, dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
+export const dayOf = (text) => form({ timeZone: log.zone, day: "numeric", month: "short", year: "numeric" }).format(new Date(text));
+
+/** A figure with its range: its best, and low to high where they differ. */
+export function figure(range) {
+  if (range === null || range === undefined) return { best: null, range: null };
+  if (typeof range === "number") return { best: range, range: null };
+  const { low, best, high } = range;
+  const wide = low !== null && high !== null && low !== high;
+  return { best: best ?? null, range: wide ? `${number(low)}–${number(high)}` : null };
+}
+
+/** Who a code stands for, as the language calls it. */
+export function actor(code) {
+  if (has(`actor.${code}`)) return t(`actor.${code}`);
+  try {
+    const two = { UKR: "UA", RUS: "RU", USA: "US", TUR: "TR", ARE: "AE", SAU: "SA", BLR: "BY", CHE: "CH", DEU: "DE", FRA: "FR", GBR: "GB", POL: "PL", CHN: "CN", QAT: "QA", VAT: "VA", ITA: "IT", FIN: "FI" }[code];
+    return two ? new Intl.DisplayNames(language, { type: "region" }).of(two) : code;
+  } catch {
+    return code;
+  }
+}

@@ -1,0 +1,73 @@
+"""Debian's Chromium, and a page in it that asks nothing of another host and has no complaint."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to open the page in")
+TELEPHONE = {"width": 375, "height": 740}
+
+
+@dataclass
+class Tab:
+    """A page that is open; every address that it asked for, and what the browser complained of."""
+
+    page: Any
+    asked: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    async def said(self, selector: str, text: str) -> None:
+        """Wait, at most 15 s, until an element says this among others."""
+        await self.page.wait_for_function(
+            "([selector, text]) => document.querySelector(selector)?.innerText.includes(text)",
+            arg=[selector, text],
+            timeout=15_000,
+        )
+
+    async def width(self) -> int:
+        """How wide the page is, in CSS pixels: more than its window has means that it is moved sideways."""
+        return int(await self.page.evaluate("document.documentElement.scrollWidth"))
+
+
+@asynccontextmanager
+async def tab(browser: Any, url: str, path: str, *, complains: bool = False, **how: Any) -> AsyncIterator[Tab]:
+    """A page of the service at `url`, in a context of its own.
+
+    `complains`: the browser may write into its console, which it does of each answer that is a refusal.
+    """
+    context = await browser.new_context(**how)
+    page = await context.new_page()
+    opened = Tab(page)
+    page.on("request", lambda request: opened.asked.append(request.url))
+    page.on("websocket", lambda socket: opened.asked.append(socket.url.replace("ws:", "http:")))
+    page.on("console", lambda message: opened.complaints.append(message.text))
+    page.on("pageerror", lambda error: opened.complaints.append(f"error: {error}"))
+    await page.goto(f"{url}{path}")
+    yield opened
+    assert [c for c in opened.complaints if not complains or c.startswith("error: ")] == []
+    assert all(address.startswith((f"{url}/", "blob:", "data:")) for address in opened.asked), opened.asked
+    await context.close()
+
+
+async def sign_in(page: Any, key: str) -> None:
+    """Sign in by the form of any page; it stays open where the key is not good."""
+    if await page.locator("dialog[open]").count() == 0:
+        await page.click("text=Sign in")
+    await page.fill("dialog input", key)
+    await page.click("dialog button[type=submit]")
+    await page.wait_for_selector("dialog:not([open]), dialog .fault:not(:empty)", state="attached")

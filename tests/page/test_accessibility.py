@@ -1,0 +1,104 @@
+"""What `axe-core` finds on the pages: nothing that is serious or critical, in light and in dark, wide and narrow."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from incidentlog.config import Settings
+from incidentlog.embedded import Server
+from tests.api.serving import ADMIN, Served, log_called, serving
+from tests.api.verify.exporting import write_export
+from tests.api.verify.test_modules import LOG, line
+from tests.browser import TELEPHONE, Tab, needs_browser, sign_in, tab
+from tests.subjects.given import TIMELINE
+
+pytestmark = needs_browser
+WIDE = {"width": 1280, "height": 900}
+looks = pytest.mark.parametrize(
+    "how",
+    [{"color_scheme": "light", "viewport": WIDE}, {"color_scheme": "dark", "viewport": TELEPHONE}],
+    ids=["light and wide", "dark on a telephone"],
+)
+
+
+@pytest.fixture(scope="module")
+async def shown(server: Server) -> AsyncIterator[Served]:
+    """The bundled timeline, which is open to all."""
+    settings = Settings(open_read=True)
+    async with log_called("test_accessibility", server) as access, serving(access, settings=settings) as served:
+        await served.bulk(*TIMELINE.read_bytes().splitlines())
+        await served.settled()
+        yield served
+
+
+async def violations(page: Any) -> list[str]:
+    """What is seriously wrong with a page as it stands: rule, what it says, and where."""
+    axe = pytest.importorskip("axe_playwright_python.async_playwright")
+    found = (await axe.Axe().run(page)).response["violations"]
+    return [
+        f"{each['id']}: {each['help']}: {node['target']} {node['failureSummary']}"
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
+
+
+async def test_axe_finds_what_is_wrong(browser: Any, shown: Served):
+    async with tab(browser, shown.url, "/verify") as opened:
+        await opened.page.evaluate("document.querySelector('#key').removeAttribute('aria-labelledby')")
+        await opened.page.evaluate("document.querySelector('h1').style.setProperty('color', '#ddd')")
+        found = "\n".join(await violations(opened.page))
+        assert "color-contrast" in found
+
+
+@looks
+async def test_the_page_that_follows(browser: Any, shown: Served, how: dict[str, Any]):
+    async with tab(browser, shown.url, "/docs/live", **how) as opened:
+        await opened.page.wait_for_selector("#described tr")
+        await opened.page.click("#follow")
+        await opened.said("#left", "rows")
+        assert await violations(opened.page) == []
+
+
+@looks
+async def test_the_form_to_sign_in(browser: Any, shown: Served, how: dict[str, Any]):
+    async with tab(browser, shown.url, "/docs/live", complains=True, **how) as opened:
+        await sign_in(opened.page, "no-such-key")
+        await opened.said("dialog .fault", "not known")
+        assert await violations(opened.page) == []
+        await sign_in(opened.page, ADMIN)
+        await opened.said("#signing", "Signed in as admin")
+        assert await violations(opened.page) == []
+
+
+async def checked(opened: Tab, files: list[Path]) -> None:
+    await opened.page.set_input_files("#files", [str(file) for file in files])
+    await opened.page.wait_for_selector("#result:not([hidden])")
+    await opened.page.wait_for_function("() => document.getAnimations().length === 0")
+
+
+@looks
+async def test_the_page_that_checks(browser: Any, shown: Served, tmp_path: Path, how: dict[str, Any]):
+    folder = write_export(tmp_path / "export", [line(n) for n in range(1, 120)])
+    other = tmp_path / "other"
+    other.write_text("nothing of ours", "utf-8")
+    async with tab(browser, shown.url, "/verify", **how) as opened:
+        assert await violations(opened.page) == []
+        await opened.page.fill("#key", LOG.verifier.vkey)
+        await checked(opened, list(folder.iterdir()))
+        await opened.page.click("#events details >> nth=0")
+        assert await violations(opened.page) == []
+        await opened.page.fill("#key", "nonsense")
+        await opened.said("#key-fault", "three parts")
+        await checked(opened, [other])
+        assert await violations(opened.page) == []
+
+
+@looks
+@pytest.mark.parametrize("path", ["/problems/not-found", "/"])
+async def test_the_other_pages(browser: Any, shown: Served, path: str, how: dict[str, Any]):
+    async with tab(browser, shown.url, path, **how) as opened:
+        await opened.page.wait_for_load_state("networkidle")
+        assert await violations(opened.page) == []

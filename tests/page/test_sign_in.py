@@ -1,0 +1,117 @@
+"""The header that all pages share, and signing in there."""
+
+import re
+from collections.abc import AsyncIterator
+from importlib.resources import files
+from typing import Any
+
+import orjson
+import pytest
+
+from incidentlog.embedded import Server
+from tests.api.serving import ADMIN, Served, log_called, serving
+from tests.browser import needs_browser, sign_in, tab
+
+PAGES = ("/", "/docs/live", "/verify")
+
+
+@pytest.fixture(scope="module")
+async def closed(server: Server) -> AsyncIterator[Served]:
+    """A log that is not open to all."""
+    async with log_called("test_sign_in", server) as access, serving(access) as served:
+        yield served
+
+
+async def test_all_pages_have_the_same_header_and_style(closed: Served):
+    headers = []
+    for path in PAGES:
+        text = (await closed.by(None).get(path, {"Accept-Encoding": "identity"})).raw.decode()
+        assert "page/shell.css" in text
+        header = re.search(r'<header class="masthead">(.*?)(?:<p class="aside"|</header>)', text, re.DOTALL)
+        assert header is not None, path
+        assert header[1].count("aria-current") == 1
+        headers.append(re.sub(r'href="[^"]*"| aria-current="page"| data-text="[^"]*"', "", header[1]).split())
+    assert headers[0] == headers[1] == headers[2]
+
+
+@needs_browser
+async def test_one_signs_in_and_out_by_the_keyboard_alone(browser: Any, closed: Served):
+    async with tab(browser, closed.url, "/docs/live") as opened:
+        page = opened.page
+        await page.wait_for_selector("text=Sign in")
+        for _ in range(6):
+            await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.innerText") == "Sign in"
+        await page.keyboard.press("Enter")
+        await page.keyboard.type(ADMIN)
+        assert await page.evaluate("document.activeElement.closest('dialog') !== null")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("text=Signed in as admin")
+        await page.wait_for_function("() => document.activeElement.innerText === 'Sign out'")
+        assert ADMIN not in await page.content()
+        await page.keyboard.press("Enter")
+        await page.wait_for_function("() => document.activeElement.innerText === 'Sign in'")
+        assert await page.context.cookies() == []
+
+
+@needs_browser
+async def test_who_signed_in_on_one_page_is_on_the_others_and_can_follow_a_link_to_a_download(
+    browser: Any, closed: Served
+):
+    async with tab(browser, closed.url, "/docs/live") as opened:
+        await sign_in(opened.page, ADMIN)
+        await opened.page.goto(f"{closed.url}/docs/live")
+        await opened.said("#signing", "Signed in as admin")
+        await opened.page.evaluate(
+            """() => {
+                const link = document.createElement("a");
+                link.href = "../v1/projections/city_incidents?group_by=place&format=csv";
+                link.textContent = "CSV";
+                document.querySelector("main").prepend(link);
+            }"""
+        )
+        async with opened.page.expect_download() as coming:
+            await opened.page.click("text=CSV")
+        assert (await coming.value).suggested_filename.endswith(".csv")
+
+
+@needs_browser
+async def test_the_board_of_a_log_that_is_not_open_asks_for_a_key_and_shows_everything_then(
+    browser: Any, closed: Served
+):
+    async with tab(browser, closed.url, "/?lang=en", complains=True) as opened:
+        await opened.said("main", "Reading is not open here.")
+        await opened.page.click("main button")
+        await opened.page.fill("dialog input", "no-such-key")
+        await opened.page.keyboard.press("Enter")
+        await opened.said("dialog .fault", "the key is not known")
+        await sign_in(opened.page, ADMIN)
+        await opened.page.wait_for_selector("#times")
+        await opened.said("main", "The log is empty")
+        await opened.page.click("text=Sign out")
+        await opened.said("main", "Reading is not open here.")
+
+
+def test_each_language_has_every_text_of_the_form():
+    folder = files("incidentlog") / "page"
+    named = set(re.findall(r"^  (\w+): \"", folder.joinpath("sign_in.js").read_text("utf-8"), re.MULTILINE))
+    assert {"sign_in", "why", "unreachable"} <= named
+    for language in ("en", "uk"):
+        texts = orjson.loads(folder.joinpath(f"texts/{language}.json").read_bytes())
+        assert {f"signin.{name}" for name in named} <= set(texts), language
+
+
+@needs_browser
+async def test_nobody_is_asked_for_a_key_in_a_frame(browser: Any, closed: Served):
+    async with tab(browser, closed.url, "/docs/live") as opened:
+        seen = await opened.page.evaluate(
+            """async () => {
+                const { signing } = await import("/page/sign_in.js");
+                Object.defineProperty(globalThis, "self", { value: {} });
+                const place = document.createElement("p");
+                const signed = signing(place, { root: "../" });
+                await signed.look();
+                return [await signed.ask("give me a key"), place.childElementCount];
+            }"""
+        )
+        assert seen == [False, 0]
