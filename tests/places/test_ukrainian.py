@@ -1,34 +1,20 @@
-"""Ukrainian names among the gazetteer's alternate ones."""
+"""What the page calls places of Ukraine."""
 
 import json
 from importlib.resources import files
 
-import pytest
-
-from incidentlog.places.ukrainian import catalogue, romanised, ukrainian_name
+from incidentlog.places.ukrainian import catalogue
 
 
-@pytest.mark.parametrize(
-    ("name", "latin"),
-    [
-        ("Миколаїв", "Mykolaiv"), ("Харків", "Kharkiv"), ("Запоріжжя", "Zaporizhzhia"), ("Згурівка", "Zghurivka"),
-        ("Кам'янське", "Kamianske"), ("Єнакієве", "Yenakiieve"), ("Біла Церква", "Bila Tserkva"),
-    ],
-)  # fmt: skip
-def test_a_name_is_romanised_as_the_rule_of_2010_says(name: str, latin: str):
-    assert romanised(name) == latin
+def test_a_place_is_called_as_the_register_has_it_and_in_english_as_the_field_writes_it():
+    told = catalogue()
+    mykolaiv, kharkiv, samar = "geonames:700569", "geonames:706483", "geonames:699445"
+    assert [told["uk"][place] for place in (mykolaiv, kharkiv, samar)] == ["Миколаїв", "Харків", "Самар"]
+    assert told["en"][mykolaiv] == "Mykolaiv"  # GeoNames has Mykolayiv
+    assert kharkiv not in told["en"]  # it has Kharkiv, too
+    assert told["uk"]["UA.17"] == "Одеська область"
 
 
-def test_the_ukrainian_name_is_told_from_the_russian_one():
-    assert ukrainian_name("Kharkiv", ["Kharkov", "Харков", "Харьков", "Харків"]) == "Харків"
-    assert ukrainian_name("Mykolayiv", ["Николаев", "Миколаїв"]) == "Миколаїв"
-
-
-def test_of_several_that_pass_none_is_taken():
-    assert ukrainian_name("Kut", ["Кут", "Куть"]) is None
-    assert ukrainian_name("Kut", ["Кутъ"]) is None
-
-
-def test_the_page_has_what_the_rule_gives():
+def test_the_page_has_what_is_told():
     kept = json.loads((files("incidentlog") / "page" / "texts" / "places.json").read_text("utf-8"))
     assert kept == catalogue()
