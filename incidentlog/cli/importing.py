@@ -303,6 +303,8 @@ def _sum_up(account: "Account", taker: "_Sending | _Trying", report: _Report, se
     for counter, doing in ((account.repairs, "repaired"), (account.skipped, "passed over")):
         for what, n in counter.most_common():
             say(f"  {doing}: {what}: {n:,}")
+    if account.nested:
+        say(f"  {account.nested:,} rows lie within another, and are linked to it as its part")
     if account.shortened:
         say(f"  {account.shortened:,} texts are too long, and were shortened")
     if account.destroyed:

@@ -29,9 +29,9 @@ _CLEAN: Final = {**_INVISIBLE, **_SPACES}
 
 def text_of(cell: Any) -> str:
     """A cell as text: trimmed, without soft hyphens and the like; other spaces are blanks."""
+    if type(cell) is str:  # nearly every cell
+        return cell.strip() if cell.isascii() else cell.translate(_CLEAN).strip()
     match cell:
-        case str():
-            return cell.strip() if cell.isascii() else cell.translate(_CLEAN).strip()
         case None:
             return ""
         case bool():
@@ -44,6 +44,7 @@ def text_of(cell: Any) -> str:
             return str(cell)
 
 
+@lru_cache(maxsize=16_384)
 def normal(text: str) -> str:
     """Text as it is compared: case and spaces do not count."""
     return " ".join(text.split()).casefold()
@@ -54,19 +55,22 @@ def reader_of(value: Value, names: Callable[[str], list[str]], missing: frozense
     marks = missing | {normal(mark) for mark in value.missing}
     if value.as_ == "estimate":
         return _estimate(value, names, marks)
-    take = _taking(value, names, marks)
+    finders = _finders(value, names, marks)
     convert = _converting(value)
     column = _shown(value)
 
     def read(cells: Cells) -> Any:
-        found = take(cells)
-        if found is None:
-            return value.default
-        try:
-            made = convert(found)
-        except ValueError as unclear:
-            raise UnclearError(column, str(unclear)) from None
-        return value.default if made is None else made
+        for find in finders:
+            found = find(cells)
+            if found is None:
+                continue
+            try:
+                made = convert(found)
+            except ValueError as unclear:
+                raise UnclearError(column, str(unclear)) from None
+            if made is not None:
+                return made
+        return value.default
 
     return read
 
@@ -83,10 +87,10 @@ def columns_of(value: Value) -> list[str]:
     return found + ([] if value.template is None else re.findall(r"\{([^{}]+)\}", value.template))
 
 
-def _taking(value: Value, names: Callable[[str], list[str]], marks: frozenset[str]) -> Callable[[Cells], Any]:
-    """What finds the cell; None where it is empty, or marked as missing."""
+def _finders(value: Value, names: Callable[[str], list[str]], marks: frozenset[str]) -> list[Callable[[Cells], Any]]:
+    """What finds the cells, in their order; None where one is empty, or marked as missing."""
     if value.const is not None:
-        return lambda _: value.const
+        return [lambda _: value.const]
     if value.template is not None:
         parts = re.split(r"\{([^{}]+)\}", value.template)
         finders = [_first(names(name), marks) if n % 2 else name for n, name in enumerate(parts)]
@@ -97,26 +101,24 @@ def _taking(value: Value, names: Callable[[str], list[str]], marks: frozenset[st
                 None if None in filled else "".join(each if isinstance(each, str) else text_of(each) for each in filled)
             )
 
-        return fill
+        return [fill]
     if value.group is not None:
-        return _first([f"@{value.group}"], marks)
+        return [_first([f"@{value.group}"], marks)]
     wanted = value.column if isinstance(value.column, list) else [value.column or ""]
-    return _first([column for name in wanted for column in names(name)], marks)
+    columns = [column for name in wanted for column in names(name)]
+    return [_first([column], marks) for column in columns] if value.pattern else [_first(columns, marks)]
 
 
 def _first(columns: list[str], marks: frozenset[str]) -> Callable[[Cells], Any]:
     def find(cells: Cells) -> Any:
         for column in columns:
             cell = cells.get(column)
-            if cell is None or cell == "":
-                continue
-            if isinstance(cell, str):
+            if type(cell) is str:
                 cell = text_of(cell)
-                if not cell or (len(cell) < MARK and normal(cell) in marks):
-                    continue
-            elif not isinstance(cell, list) and normal(text_of(cell)) in marks:
-                continue
-            return cell
+                if cell and not (marks and len(cell) < MARK and normal(cell) in marks):
+                    return cell
+            elif cell is not None and (isinstance(cell, list) or normal(text_of(cell)) not in marks):
+                return cell
         return None
 
     return find
@@ -217,9 +219,10 @@ def _boolean(cell: Any, _: Value) -> bool:
     raise ValueError(f"{said[:80]!r} is neither yes nor no")
 
 
-def _list(cell: Any, value: Value) -> list[str] | None:
+def _list(cell: Any, value: Value) -> list[Any] | None:
+    """The items; of JSON they may be objects."""
     items = cell if isinstance(cell, list) else re.split(value.split, text_of(cell)) if value.split else [cell]
-    return [text for item in items if (text := text_of(item))] or None
+    return [made for item in items if (made := item if isinstance(item, dict) else text_of(item))] or None
 
 
 def _date(cell: Any, value: Value) -> date | datetime:

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from incidentlog.importers.cells import columns_of, text_of
+from incidentlog.importers.cells import columns_of
 from incidentlog.importers.making import Made, Maker, RowFault
 from incidentlog.importers.mapping import Mapping, Value, data_value
+from incidentlog.importers.nesting import Nesting
 from incidentlog.importers.opening import Progress, opened
 from incidentlog.importers.rows import Row, read_rows
 
@@ -30,6 +31,8 @@ class Account:
     """Texts of which only the beginning fits."""
     destroyed: int = 0
     """Rows with characters that were lost before the file came to us."""
+    nested: int = 0
+    """Rows that lie within another, and are linked to it."""
     skipped: Counter[str] = field(default_factory=Counter)
     repairs: Counter[str] = field(default_factory=Counter)
 
@@ -40,21 +43,26 @@ class Account:
         self.refused += bool(made.faults)
         self.shortened += made.shortened
         self.repaired += bool(made.repairs)
+        self.nested += made.within is not None
         self.repairs.update(repair.partition(":")[0] for repair in made.repairs)
         if made.skipped is not None:
             self.skipped[made.skipped] += 1
-        self.destroyed += any(DESTROYED in text_of(cell) for cell in made.row.cells.values() if isinstance(cell, str))
+        self.destroyed += any(DESTROYED in c for c in made.row.cells.values() if type(c) is str and not c.isascii())
 
 
 def made_of(mapping: Mapping, names: list[str], progress: Progress) -> Iterator[Made]:
     """What each row of some files gives, in their order; raises BadRequest for a file that cannot be read so."""
+    nesting = None if mapping.nested is None else Nesting(mapping.nested, mapping.columns)
     with opened(names, progress) as files:
         for file in files:
             maker: Maker | None = None
             for row in read_rows(file, mapping.file):
                 if maker is None:
                     maker = Maker(mapping, _columns(row))
-                yield maker.make(row)
+                made = maker.make(row)
+                if nesting is not None:
+                    nesting.link(made)
+                yield made
 
 
 def _columns(row: Row) -> Iterable[str] | None:

@@ -50,6 +50,8 @@ class Made:
 
     row: Row
     external_id: str = ""
+    stream: str = ""
+    """Its first event's."""
     events: list[dict[str, Any]] = field(default_factory=list)
     faults: list[RowFault] = field(default_factory=list)
     skipped: str | None = None
@@ -57,6 +59,8 @@ class Made:
     repairs: list[str] = field(default_factory=list)
     """What was repaired, each as `kind: what the file had`."""
     shortened: int = 0
+    within: str | None = None
+    """The stream of the row that this one is a part of."""
 
 
 class Maker:
@@ -106,6 +110,7 @@ class Maker:
             stream = streams.setdefault(category, f"{category}:{event_id}")
             said = self._guard(made, partial(data, cells, made)) or {}
             occurred = _at(common["occurred"], spec.at) if "occurred" in common else None
+            made.stream = made.stream or stream
             made.events.append(
                 {"id": str(event_id), "type": spec.type, "stream": stream, **common, "occurred": occurred, "data": said}
             )
@@ -354,6 +359,7 @@ class Maker:
         each = None if spec.each is None else self._read(spec.each.model_copy(update={"as_": "list"}))
         pattern = None if spec.pattern is None else re.compile(spec.pattern)
         published = spec.published_at and spec.published_at.model_copy(update={"as_": "date"})
+        read_reliability, read_credibility = self._read(spec.reliability), self._read(spec.credibility)
         readers = {
             name: self._read(given)
             for name, given in (
@@ -373,7 +379,7 @@ class Maker:
                     continue
                 if value is not None:
                     said[name] = value if name == "url" else _short(text_of(value), made)
-            return {**said, "reliability": spec.reliability, "credibility": spec.credibility}
+            return {**said, "reliability": read_reliability(cells), "credibility": read_credibility(cells)}
 
         def sources(cells: Cells, made: Made) -> list[dict[str, Any]]:
             if each is None:
@@ -484,8 +490,10 @@ def _without_name(admin1: str | None, country: str | None, point: tuple[float, f
     return country, "country"
 
 
-def _groups(pattern: re.Pattern[str] | None, item: str) -> dict[str, Any]:
-    """The named groups of an item of a list; where the pattern does not fit, the whole is the title."""
+def _groups(pattern: re.Pattern[str] | None, item: Any) -> dict[str, Any]:
+    """The named groups of an item of a list, or the members of an object; else the whole is the title."""
+    if isinstance(item, dict):
+        return {f"@{name}": value for name, value in item.items()}
     found = None if pattern is None else pattern.match(item)
     if found is None:
         return {"@title": item}

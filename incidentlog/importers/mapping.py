@@ -47,7 +47,7 @@ class Value(Spec):
     """A value that is read from a row."""
 
     column: Columns | None = None
-    """The column, or several of which the first one that is filled counts."""
+    """The column, or several of which the first one counts that is filled, and that the pattern fits."""
     template: str | None = None
     """Text with `{column}` in it; missing when any of these is."""
     group: str | None = None
@@ -196,8 +196,8 @@ class SourceSpec(Spec):
     origin: Given | None = None
     url: Given | None = None
     published_at: Value | None = None
-    reliability: Literal["A", "B", "C", "D", "E", "F"]
-    credibility: Annotated[int, Field(ge=1, le=6)]
+    reliability: Annotated[Value | Literal["A", "B", "C", "D", "E", "F"], Field(union_mode="left_to_right")]
+    credibility: Annotated[Value | Annotated[int, Field(ge=1, le=6)], Field(union_mode="left_to_right")]
 
     @field_validator("pattern")
     @classmethod
@@ -234,6 +234,16 @@ class SkipSpec(Spec):
 
     if_: Annotated[Conditions, Field(alias="if", min_length=1)]
     reason: str
+
+
+class NestedSpec(Spec):
+    """Rows within others, such as the alert of a raion while its whole oblast has one: linked to them as a part."""
+
+    keys: Annotated[
+        list[Annotated[list[Column], Field(min_length=1, max_length=10)]], Field(min_length=1, max_length=5)
+    ]
+    """From the widest level to the narrowest: the columns that name an area of that level. A row is of the narrowest
+    level all of whose columns are filled."""
 
 
 class UpdateSpec(Spec):
@@ -276,6 +286,7 @@ class Mapping(Spec):
     """Columns that are kept in the notes, each with its name."""
     unmapped: Literal["drop", "notes", "refuse"] = "refuse"
     """What becomes of columns that the mapping does not name."""
+    nested: NestedSpec | None = None
     update: UpdateSpec = UpdateSpec()
 
     @model_validator(mode="after")

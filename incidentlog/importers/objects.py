@@ -60,7 +60,7 @@ def _lines(file: Opened) -> Iterator[Row]:
 def _at(said: Any, path: str, name: str) -> list[Any]:
     for part in path.split(".") if path else ():
         said = said.get(part) if isinstance(said, dict) else None
-    if isinstance(said, dict):  # rows by their keys
+    if path and isinstance(said, dict):  # rows by their keys
         return [{"@key": key, **value} for key, value in said.items() if isinstance(value, dict)]
     if not isinstance(said, list):
         raise BadRequest(f"{name}: there is no list of rows at {path or 'its top'}; say where, as file.path")
