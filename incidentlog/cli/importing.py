@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
@@ -15,11 +17,28 @@ if TYPE_CHECKING:
     from incidentlog.importers.importing import Account, Made
     from incidentlog.importers.mapping import Mapping
     from incidentlog.importers.opening import Progress
+    from incidentlog.importers.updating import Comparison
 
 TOLD: Final = 100
 """How many bad rows are told on stderr; a report has all of them."""
 AHEAD: Final = 2
 """How many batches are made while one is on its way."""
+
+
+class Vanished(StrEnum):
+    """What becomes of events whose rows a release has no more."""
+
+    RETRACT = "retract"
+    LIST = "list"
+
+
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """What is asked of an update."""
+
+    release: str
+    vanished: Vanished | None
+    """None is as the mapping says."""
 
 
 def import_(
@@ -32,6 +51,19 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every row here, and send nothing.")] = False,
     report: Annotated[
         Path | None, typer.Option("--report", dir_okay=False, help="Write every bad and repaired row into this CSV.")
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Compare with what the log has, and append what a new release changed.")
+    ] = False,
+    release: Annotated[
+        str | None,
+        typer.Option("--release", help="What the release is called, in reasons.", show_default="the file's name"),
+    ] = None,
+    vanished: Annotated[
+        Vanished | None,
+        typer.Option(
+            "--vanished", help="What becomes of events whose rows are gone.", show_default="as in the mapping"
+        ),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show a mapping, or which ones come along.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Show the JSON Schema of mappings.")] = False,
@@ -52,7 +84,8 @@ def import_(
             raise Failed("name a mapping and at least one file; --explain lists the mappings", Code.USAGE)
         from incidentlog.importers.mapping import load_mapping
 
-        refused = _import(load_mapping(mapping), files, report, dry_run=dry_run, url=url, key=key)
+        wanted = _Update(release or files[0], vanished) if update else None
+        refused = _import(load_mapping(mapping), files, report, wanted, dry_run=dry_run, url=url, key=key)
     if refused:
         raise typer.Exit(Code.PARTLY_REFUSED)
 
@@ -90,7 +123,14 @@ def _problems() -> Iterator[None]:
 
 
 def _import(
-    mapping: "Mapping", files: list[str], report: Path | None, *, dry_run: bool, url: str, key: str | None
+    mapping: "Mapping",
+    files: list[str],
+    report: Path | None,
+    update: _Update | None,
+    *,
+    dry_run: bool,
+    url: str,
+    key: str | None,
 ) -> int:
     """Import files; how many rows were refused."""
     import asyncio
@@ -101,18 +141,110 @@ def _import(
 
     account, progress, began = Account(), Progress(), time.monotonic()
     with _Report(report) as told, asyncio.Runner() as loop, _bar(progress, account) as advance:
-        taker = _Trying(mapping, told) if dry_run else _Sending(mapping, told, loop, url, key)
+        compared = None if update is None else _compared(mapping, update, loop, url, key)
+        taker = _taker(mapping, told, loop, url, key, dry_run=dry_run, updates=update is not None)
         with taker:
             for batch in _ahead(batches(made_of(mapping, files, progress))):
                 for made in batch:
+                    if compared is not None:
+                        compared.judge(made)
                     account.count(made)
                     told.row(made)
                 taker.take(batch, account)
                 advance()
-    if not account.rows:
-        raise Failed("there is no row in it", Code.USAGE)
+            if not account.rows:
+                raise Failed("there is no row in it", Code.USAGE)
+            if compared is not None and update is not None:
+                _retract(compared, update, taker, account, dry_run=dry_run)
     _sum_up(account, taker, told, time.monotonic() - began)
+    if compared is not None:
+        _tell_changes(compared)
     return account.refused
+
+
+def _taker(
+    mapping: "Mapping", report: "_Report", loop: Any, url: str, key: str | None, *, dry_run: bool, updates: bool
+) -> "_Sending | _Trying | _Counting":
+    """What takes the batches."""
+    if not dry_run:
+        return _Sending(mapping, report, loop, url, key)
+    return _Counting() if updates else _Trying(mapping, report)
+
+
+def _compared(mapping: "Mapping", update: _Update, loop: Any, url: str, key: str | None) -> "Comparison":
+    """What the log has under the scheme, read to its head."""
+    from incidentlog.client.client import Client
+    from incidentlog.importers.updating import Comparison
+
+    compared = Comparison(mapping, update.release)
+    if not compared.scheme:
+        raise Failed("events as they are have no rows to compare: --update needs a mapping with an id", Code.USAGE)
+
+    async def read() -> None:
+        async with Client(url, key) as client:
+            async for event in client.events(filters={"external_id": f"{compared.scheme}:*"}):
+                compared.learn(event)
+
+    loop.run(read())
+    return compared
+
+
+MOST: Final = 0.5
+"""If more than this share of what the log has is gone, it is rather the wrong file."""
+
+
+def _retract(
+    compared: "Comparison",
+    update: _Update,
+    taker: "_Sending | _Trying | _Counting",
+    account: "Account",
+    *,
+    dry_run: bool,
+) -> None:
+    """Retract what the release has no more, where that is wanted."""
+    from incidentlog.importers.importing import BATCH
+    from incidentlog.importers.making import Made
+    from incidentlog.importers.rows import Row
+
+    retract = (update.vanished or Vanished(compared.mapping.update.vanished)) is Vanished.RETRACT
+    if retract and not dry_run and update.vanished is None and compared.missing > MOST * len(compared.held):
+        raise Failed(
+            f"{compared.missing:,} of {len(compared.held):,} events are gone: that looks like another file. "
+            "What it adds and changes was appended. To retract them say --vanished retract"
+        )
+    gone = [Made(Row(update.release, 0, {}), events=[event]) for event in compared.vanished(retract=retract)]
+    for start in range(0, len(gone), BATCH):
+        taker.take(gone[start : start + BATCH], account)
+
+
+def _tell_changes(compared: "Comparison") -> None:
+    """Say the four numbers, with a sample of each."""
+    from incidentlog.importers.updating import KINDS
+
+    say(", ".join(f"{compared.counts[kind]:,} {kind}" for kind in KINDS))
+    for kind in KINDS[1:]:
+        if compared.samples[kind]:
+            say(f"  {kind}: {'; '.join(compared.samples[kind])}")
+
+
+class _Counting:
+    """Takes batches and does nothing with them: what an update would send is counted where it is compared."""
+
+    def __init__(self) -> None:
+        self._events = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def take(self, batch: "list[Made]", account: "Account") -> None:  # noqa: ARG002 - as the others
+        """Count a batch's events."""
+        self._events += sum(len(made.events) for made in batch)
+
+    def told(self) -> str:
+        """What would become of the events."""
+        return f"{self._events:,} events would be sent; nothing was"
 
 
 def _ahead(batches: "Iterator[list[Made]]") -> "Iterator[list[Made]]":
@@ -294,7 +426,7 @@ class _Trying:
         return "\n".join(lines)
 
 
-def _sum_up(account: "Account", taker: "_Sending | _Trying", report: _Report, seconds: float) -> None:
+def _sum_up(account: "Account", taker: "_Sending | _Trying | _Counting", report: _Report, seconds: float) -> None:
     """Say what became of the rows."""
     if report.untold:
         say(f"... and {report.untold:,} more: --report FILE lists all of them")
