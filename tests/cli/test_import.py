@@ -1,3 +1,4 @@
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -118,3 +119,51 @@ def test_ctrl_c_while_it_waits_for_a_pipe_ends_it(terminal: Terminal):
         waiting.send_signal(2)
         waiting.communicate(timeout=LIMIT_SECONDS)
         assert waiting.returncode == 130
+
+
+def test_a_new_release_is_told_by_four_numbers_and_the_old_one_can_be_read_back(terminal: Terminal, own: Path):
+    preset = terminal.run("import", "ucdp-ged", "--explain").stdout
+    scheme = "ged-of-a-test"
+    own.write_text(preset.replace('scheme = "ucdp-ged"', f'scheme = "{scheme}"'))
+    old, new = UCDP, str(SLICES / "ucdp_ged_221_same_ids.csv")
+    assert "60 appended" in terminal.run("import", str(own), old).stderr
+    listed = terminal.data("events", "list", "--external-id", f"{scheme}:*", "--limit", "100")
+    before = max(event["position"] for event in listed["events"])
+
+    dry = terminal.run("import", str(own), new, "--update", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert "43 unchanged, 10 changed, 0 new, 7 vanished" in dry.stderr  # 53 rows, and 60 ids in the log
+    assert head(terminal) == before
+
+    done = terminal.run("import", str(own), new, "--update", "--release", "GED 22.1")
+    assert (done.returncode, "17 appended" in done.stderr) == (0, True), done.stderr
+    again = terminal.run("import", str(own), new, "--update", "--release", "GED 22.1")
+    assert "53 unchanged, 0 changed, 0 new, 0 vanished" in again.stderr
+    assert head(terminal) == before + 17
+
+    said = terminal.data("events", "list", "--external-id", f"{scheme}:155335")["events"]
+    assert [event["type"] for event in said] == ["incident.reported", "record.amended"]
+    stream = f"{said[0]['stream']}"
+    then, now = (figure(terminal, stream, position) for position in (before, before + 17))
+    assert then == said[0]["data"]["casualties"]["killed"]
+    assert now == {**then, **said[1]["data"]["patch"]["data"]["casualties"]["killed"]} != then
+
+
+def figure(terminal: Terminal, stream: str, position: int) -> dict[str, int]:
+    """How many were killed, as known at a position."""
+    url = f"{terminal.variables['INCIDENTLOG_URL']}/v1/subjects/{stream}?at_position={position}"
+    request = Request(url, headers={"Authorization": f"Bearer {terminal.variables['INCIDENTLOG_KEY']}"})
+    with urlopen(request, timeout=10) as answer:
+        killed = json.load(answer)["state"]["casualties"]["killed"]
+    return {name: killed[name] for name in ("low", "best", "high")}
+
+
+def test_a_release_without_most_of_what_the_log_has_is_taken_for_another_file(terminal: Terminal, own: Path):
+    rows = own.with_suffix(".csv")
+    rows.write_text("id,date,place,killed\n" + "".join(f"{n},1.2.2025,Odesa,1\n" for n in range(4)))
+    terminal.run("import", str(own), rows.name)
+    rows.write_text("id,date,place,killed\n1,1.2.2025,Odesa,1\n")
+    done = terminal.run("import", str(own), rows.name, "--update")
+    assert (done.returncode, "that looks like another file" in done.stderr) == (1, True)
+    done = terminal.run("import", str(own), rows.name, "--update", "--vanished", "retract")
+    assert "1 unchanged, 0 changed, 0 new, 3 vanished" in done.stderr
