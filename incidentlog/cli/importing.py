@@ -82,6 +82,8 @@ def import_(
             return
         if not mapping or not files:
             raise Failed("name a mapping and at least one file; --explain lists the mappings", Code.USAGE)
+        if not update and (release or vanished):
+            raise Failed("--release and --vanished are of an --update", Code.USAGE)
         from incidentlog.importers.mapping import load_mapping
 
         wanted = _Update(release or files[0], vanished) if update else None

@@ -107,7 +107,9 @@ def test_what_mappings_there_are_and_what_one_says_and_may_say(terminal: Termina
     assert '"$schema"' in terminal.run("import", "--schema").stdout
 
 
-@pytest.mark.parametrize("words", [(), ("ucdp-ged",), ("ucdp-ged", "nosuch.csv"), ("nosuch", UCDP)])
+@pytest.mark.parametrize(
+    "words", [(), ("ucdp-ged",), ("ucdp-ged", "nosuch.csv"), ("nosuch", UCDP), ("ucdp-ged", UCDP, "--release", "x")]
+)
 def test_mistakes_in_use_are_told(terminal: Terminal, words: tuple[str, ...]):
     done = terminal.run("import", *words)
     assert (done.returncode, bool(done.stderr)) == (2, True)
