@@ -206,7 +206,7 @@ def _retract(
     """Retract what the release has no more, where that is wanted."""
     from incidentlog.importers.importing import BATCH
     from incidentlog.importers.making import Made
-    from incidentlog.importers.rows import Row
+    from incidentlog.importers.row import Row
 
     retract = (update.vanished or Vanished(compared.mapping.update.vanished)) is Vanished.RETRACT
     if retract and not dry_run and update.vanished is None and compared.missing > MOST * len(compared.held):

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from incidentlog.errors import BadRequest
 from incidentlog.importers.mapping import FileSpec
 from incidentlog.importers.opening import Opened
+from incidentlog.importers.row import CELL
 
 
 def lines_of(file: Opened, spec: FileSpec, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Each record with its first line. Quoted cells may hold line ends of any kind."""
-    from incidentlog.importers.rows import CELL  # noqa: PLC0415 - rows imports this file
-
     csv.field_size_limit(CELL)
     try:
         # Bytes that are no text of the encoding become U+FFFD, which is told of the row that has them.

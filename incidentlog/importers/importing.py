@@ -10,7 +10,8 @@ from incidentlog.importers.making import Made, Maker, RowFault
 from incidentlog.importers.mapping import Mapping, Value, data_value
 from incidentlog.importers.nesting import Nesting
 from incidentlog.importers.opening import Progress, opened
-from incidentlog.importers.rows import Row, read_rows
+from incidentlog.importers.row import Row
+from incidentlog.importers.rows import read_rows
 
 BATCH: Final = 1_000
 """How many events are sent together. A row's events are never parted."""

@@ -25,7 +25,7 @@ from incidentlog.importers.cells import (
 )
 from incidentlog.importers.countries import codes
 from incidentlog.importers.mapping import ActorSpec, Condition, EventSpec, Mapping, SourceSpec, Value, data_value
-from incidentlog.importers.rows import Row
+from incidentlog.importers.row import Row
 from incidentlog.zones import is_zone, zone_named
 
 WORD: Final = 200

@@ -8,7 +8,7 @@ import orjson
 from incidentlog.errors import BadRequest
 from incidentlog.importers.mapping import FileSpec
 from incidentlog.importers.opening import Opened
-from incidentlog.importers.rows import Row
+from incidentlog.importers.row import Row
 
 WHOLE: Final = 256 * 1024 * 1024
 """The most bytes of a JSON file, which is read whole; NDJSON is not."""

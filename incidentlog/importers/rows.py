@@ -1,33 +1,17 @@
 """Rows of a file, whatever its format: each with its line, and its cells by column."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from incidentlog.errors import BadRequest
 from incidentlog.importers.mapping import FileSpec
 from incidentlog.importers.opening import Opened
+from incidentlog.importers.row import Row
 
-CELL: Final = 1024 * 1024
-"""The most characters of a cell."""
 FORMATS: Final = {"csv": "csv", "tsv": "tsv", "tab": "tsv", "txt": "csv", "json": "json", "ndjson": "ndjson",
                   "jsonl": "ndjson", "geojson": "geojson", "xlsx": "xlsx", "xlsm": "xlsx", "ods": "ods"}  # fmt: skip
 TAGGED: Final = 0.5
 """A row of HXL tags has tags in more than this share of its filled cells: six headlines of UCDP begin with `#`."""
-
-
-@dataclass(slots=True)
-class Row:
-    """One row."""
-
-    file: str
-    line: int
-    """Its first line in the file, from 1; of JSON its number."""
-    cells: dict[str, Any]
-    problem: str | None = None
-    """Why it cannot be read as a row."""
-    said: dict[str, Any] | None = None
-    """Of JSON the object itself, not flattened."""
 
 
 def read_rows(file: Opened, spec: FileSpec) -> Iterator[Row]:

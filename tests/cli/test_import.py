@@ -1,4 +1,6 @@
 import json
+import shlex
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -169,3 +171,13 @@ def test_a_release_without_most_of_what_the_log_has_is_taken_for_another_file(te
     assert (done.returncode, "that looks like another file" in done.stderr) == (1, True)
     done = terminal.run("import", str(own), rows.name, "--update", "--vanished", "retract")
     assert "1 unchanged, 0 changed, 0 new, 3 vanished" in done.stderr
+
+
+def test_the_lines_of_the_document_run(terminal: Terminal, folder: Path):
+    text = (Path(__file__).parents[2] / "docs" / "import.md").read_text("utf-8")
+    lines = text.partition("```sh\n")[2].partition("```")[0].splitlines()
+    shutil.copy(UCDP, folder / "GEDEvent.csv")
+    assert len(lines) == 5
+    for line in lines:
+        done = terminal.run(*shlex.split(line, comments=True)[1:])
+        assert done.returncode == 0, (line, done.stderr)

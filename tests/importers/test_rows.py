@@ -8,7 +8,8 @@ import pytest
 from incidentlog.errors import BadRequest
 from incidentlog.importers.mapping import FileSpec
 from incidentlog.importers.opening import Progress, opened
-from incidentlog.importers.rows import Row, is_tags, normal_tag, read_rows
+from incidentlog.importers.row import Row
+from incidentlog.importers.rows import is_tags, normal_tag, read_rows
 
 TABLE = "id,place\n1,Odesa\n2,Kyiv\n"
 
