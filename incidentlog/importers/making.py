@@ -304,6 +304,7 @@ class Maker:
             self._read, (spec.name, spec.country, spec.admin1, spec.precision)
         )
         read_lat, read_lon, read_wkt = map(self._read, (_number(spec.lat), _number(spec.lon), spec.wkt))
+        narrower = [(n, self._read(given)) for n in ("admin2", "admin3") if (given := getattr(spec, n)) is not None]
         known = codes(spec.country_codes) if isinstance(spec.country, Value) else {}
         country_column = ", ".join(columns_of(spec.country)) if isinstance(spec.country, Value) else ""
         point_column = ", ".join(c for v in (spec.lat, spec.lon, spec.wkt) if v is not None for c in columns_of(v))
@@ -330,6 +331,7 @@ class Maker:
                 said["country"] = country
             if admin1 is not None:
                 said["admin1"] = _short(admin1, made)
+            said |= {level: _short(text, made) for level, read in narrower if (text := read(cells)) is not None}
             if point is not None:
                 said["lat"], said["lon"] = point
             return said

@@ -174,6 +174,8 @@ class WhereSpec(Spec):
     country_codes: CodeSystem = "iso2"
     """What the country's column holds."""
     admin1: Given | None = None
+    admin2: Given | None = None
+    admin3: Given | None = None
     lat: Value | None = None
     lon: Value | None = None
     wkt: Value | None = None
