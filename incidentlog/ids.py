@@ -5,7 +5,11 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
-from uuid import UUID
+from typing import Final
+from uuid import UUID, uuid5
+
+IMPORTED: Final = UUID("427c5de8-1151-5628-b99f-48afedbfb1a9")
+"""The namespace of the ids of imported events: it must never change, or the same rows would come in twice."""
 
 
 def uuid7(now: datetime, entropy: Callable[[int], bytes] = os.urandom) -> UUID:
@@ -28,6 +32,11 @@ def secret_id(secret: bytes, *words: str) -> UUID:
     """The id that words stand for under a secret (HMAC-SHA256, in a UUIDv8): nobody can tell it without."""
     digest = hmac.digest(secret, b"".join(sha256(word.encode()).digest() for word in words), "sha256")
     return _uuid8(digest[:16])
+
+
+def imported_id(scheme: str, *words: str) -> UUID:
+    """The id of what is imported under a source's own id (UUIDv5): the same however often it comes."""
+    return uuid5(IMPORTED, "\n".join((scheme, *words)))
 
 
 def is_own(log: UUID, event_id: UUID) -> bool:

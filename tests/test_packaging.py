@@ -19,7 +19,9 @@ def name_of(requirement: str) -> str:
 
 
 def test_what_is_imported_is_declared():
-    declared = {name_of(r) for r in PROJECT["project"]["dependencies"]} | {"incidentlog"}
+    project = PROJECT["project"]
+    extras = [r for each in project["optional-dependencies"].values() for r in each]
+    declared = {name_of(r) for r in project["dependencies"] + extras} | {"incidentlog"}
     distributions = packages_distributions()
     for path in (ROOT / "incidentlog").rglob("*.py"):
         modules = {name.partition(".")[0] for name in imported(path)} - sys.stdlib_module_names
@@ -42,7 +44,7 @@ def test_the_lock_has_everything_declared_with_hashes_and_no_address():
 def test_what_is_needed_at_run_time_is_in_the_package_or_beside_it():
     assert (sql_root() / "migrations" / "0001_log.sql").is_file()
     assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {"sql": "incidentlog/sql"}
-    for name in ("places/data/places.tsv.gz", "demo/timeline.ndjson"):
+    for name in ("places/data/places.tsv.gz", "demo/timeline.ndjson", "importers/presets/ucdp-ged.toml"):
         assert (ROOT / "incidentlog" / name).is_file()
 
 

@@ -51,6 +51,11 @@ RUN = {
     },
     "docs/events.md": {"{": EVENTS},
     "docs/formats.md": {"import json": "tests/api/test_other_tools.py::test_what_the_document_shows_reads_everything"},
+    "docs/import.md": {
+        "incidentlog import --explain": "tests/cli/test_import.py::test_the_lines_of_the_document_run",
+        "No;": "tests/importers/test_docs.py::test_the_spreadsheet_goes_in_by_the_mapping_beside_it",
+        "mapping = 1": "tests/importers/test_docs.py::test_the_spreadsheet_goes_in_by_the_mapping_beside_it",
+    },
     "docs/knowledge.md": {"incidentlog projection show city_incidents": SHELL},
     "docs/metrics.md": {"incidentlog key create prometheus": SHELL},
     "docs/places.md": {"incidentlog places search": SHELL},

@@ -12,6 +12,7 @@ from incidentlog.cli import (
     doctor,
     events,
     export,
+    importing,
     ingest,
     key,
     log,
@@ -32,12 +33,13 @@ app = typer.Typer(
     rich_markup_mode=None,  # importing rich would double the time --help takes
     pretty_exceptions_enable=False,  # its tracebacks show local variables, keys among them
     epilog="Settings: INCIDENTLOG_* in the environment, or incidentlog.toml in the working directory. "
-    "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 auth, 5 conflict, 6 part of an ingest refused, "
+    "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 auth, 5 conflict, 6 part of an ingest or import refused, "
     "7 verification failed, 8 unavailable, 130 interrupted.",
 )
 app.command("serve")(serve.serve)
 app.command("demo")(serve.demo)
 app.command("ingest")(ingest.ingest)
+app.command("import")(importing.import_)
 app.add_typer(events.app, name="events")
 projection.app.command("diff")(diff.diff)
 projection.app.command("builds")(builds.builds)

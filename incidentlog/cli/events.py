@@ -32,6 +32,9 @@ Verification = Annotated[list[str] | None, typer.Option("--verification", help="
 Since = Annotated[str | None, typer.Option("--since", help="Occurred from this time on.")]
 Until = Annotated[str | None, typer.Option("--until", help="Occurred before this time.")]
 RecordedSince = Annotated[str | None, typer.Option("--recorded-since", help="Recorded from this time on.")]
+ExternalId = Annotated[
+    list[str] | None, typer.Option("--external-id", help="With this id elsewhere: scheme:id, or scheme:* for all.")
+]
 Bbox = Annotated[str | None, typer.Option("--bbox", help="West,south,east,north in degrees.")]
 
 
@@ -45,6 +48,7 @@ def list_(
     country: Country = None,
     actor: Actor = None,
     verification: Verification = None,
+    external_id: ExternalId = None,
     since: Since = None,
     until: Until = None,
     recorded_since: RecordedSince = None,
@@ -59,7 +63,8 @@ def list_(
     """List events in the order of the log."""
     wanted = _params(
         type=type_, stream=stream, category=category, city=city, admin1=admin1, country=country, actor=actor,
-        verification=verification, since=since, until=until, recorded_since=recorded_since, bbox=bbox,
+        verification=verification, external_id=external_id, since=since, until=until, recorded_since=recorded_since,
+        bbox=bbox,
     )  # fmt: skip
     run(_list(url, key, wanted, after, None if all_ else limit, options.form(output)))
 

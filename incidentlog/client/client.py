@@ -93,7 +93,7 @@ class Client:
         """The log in its order, from after a position to its head, or to `at_position`; read a page at a time.
 
         `filters` are REST's: type, stream, category, city, admin1, country, actor, since, until, recorded_since,
-        verification, bbox.
+        verification, external_id, bbox.
         """
         params = [*_pairs(filters), ("after", str(after)), ("limit", str(page)), *_moment(at_position=at_position)]
         answer = (await self._asking.ask("GET", "/v1/events", params=params)).json

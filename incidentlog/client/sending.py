@@ -13,13 +13,19 @@ from incidentlog.ids import uuid7
 def encoded(event: Mapping[str, Any] | BaseModel, **more: Any) -> bytes:
     """The JSON of one event, with an id (UUIDv7) where it has none. Raises TypeError for what has no JSON.
 
+    One that has `external_ids` is given its id by the service, the same whenever it comes.
     Of a model what was set is sent, and no defaults: the log keeps what was said.
     """
     said = event.model_dump(mode="json", exclude_unset=True) if isinstance(event, BaseModel) else dict(event)
     said |= more
-    if said.get("id") is None:
+    if said.get("id") is None and (not said.get("external_ids") or _about_record(said.get("type"))):
         said["id"] = uuid7(datetime.now(UTC))
     return orjson.dumps(said, default=_written)
+
+
+def _about_record(kind: Any) -> bool:
+    """Whether the type is one of what is said about records, which the ids elsewhere are of."""
+    return str(kind).startswith(("record.", "evidence.", "custody."))
 
 
 def _written(value: Any) -> Any:

@@ -43,7 +43,7 @@ from incidentlog.events.values import (
     start_instant,
 )
 from incidentlog.folding.fold import CLEAR, RED, is_record_event, merge_patch
-from incidentlog.ids import is_own, uuid7
+from incidentlog.ids import is_own, secret_id, uuid7
 from incidentlog.nesting import DEPTH, too_deep, walk
 from incidentlog.places import PlaceError, PlaceQuery
 from incidentlog.store.append import Append
@@ -83,14 +83,21 @@ class Door:
     """Judges events one by one."""
 
     def __init__(
-        self, known: Known, clock: Clock, zone: str, registry: Registry = EVENTS, *, log: UUID | None = None
+        self,
+        known: Known,
+        clock: Clock,
+        zone: str,
+        registry: Registry = EVENTS,
+        *,
+        log: UUID | None = None,
+        secret: bytes = b"",
     ) -> None:
         """`zone` is the log's, for the times that the server fills in; by its zone data all dates are read.
 
-        `log` is the log's id, which its own events' ids tell.
+        `log` is the log's id, which its own events' ids tell. By the `secret` ids are derived from ids elsewhere.
         """
         self._known, self._clock, self._zone, self._registry = known, clock, plain_name(zone), registry
-        self._log = log
+        self._log, self._secret = log, secret
         self._zone_data = data_of(zone) or packaged().id
         self._reading = Reading(self._zone_data, known.knows_actor, is_new=True)
 
@@ -125,7 +132,7 @@ class Door:
         resolved = None if envelope is None or faults else self._resolve(envelope, faults)
         if faults or envelope is None:
             raise InvalidEvent(_summary(faults), errors=faults[:FAULTS])
-        event_id = envelope.id or default_id or uuid7(self._clock.now())
+        event_id = envelope.id or default_id or self._derived(envelope, recorded_by) or uuid7(self._clock.now())
         on = envelope.stream or f"{event_type.name.partition('.')[0]}:{event_id}"
         if taken := self._taken(on, envelope.data, "/data"):
             raise InvalidEvent(_summary(taken), errors=taken)
@@ -150,6 +157,16 @@ class Door:
             private=None if envelope.private is None else canonical(envelope.private),
         )
         return Candidate(command, envelope, envelope.stream is not None, list(resolved.warnings) if resolved else [])
+
+    def _derived(self, envelope: Envelope[Any], recorded_by: str) -> UUID | None:
+        """The id that ids elsewhere stand for under this key: what comes again is the same event.
+
+        Of the key and the log's secret, so that nobody can ask by it what others, or the hidden, have.
+        """
+        if not envelope.external_ids or is_record_event(envelope.type):
+            return None
+        elsewhere = (word for x in envelope.external_ids for word in (x.scheme, x.id))
+        return secret_id(self._secret, "external_ids", recorded_by, envelope.type, envelope.stream or "", *elsewhere)
 
     def _resolve(self, envelope: Envelope[Any], faults: list[Fault]) -> Placed | None:
         """The event's place; a fault is added where it cannot be as it is told."""

@@ -150,8 +150,8 @@ async def running(
         authenticate=keys.follower,
         changed=keys.changed.ticket,
     )
-    door = Door(known, clock, identity.calendar, log=identity.id)
     secret = await _secret(access)
+    door = Door(known, clock, identity.calendar, log=identity.id, secret=secret)
 
     async def rebuild() -> None:
         await _build_anew(access, pool)

@@ -13,6 +13,7 @@ from incidentlog.folding.domains import (
     CATEGORY,
     CITY,
     COUNTRY,
+    EXTERNAL_ID,
     NOT_A_TIME,
     REGION,
     STREAM,
@@ -25,9 +26,9 @@ from incidentlog.store.read import EventFilter
 
 NAMES: Final = (
     "type", "stream", "category", "city", "admin1", "country", "actor", "verification",
-    "since", "until", "recorded_since", "bbox",
+    "external_id", "since", "until", "recorded_since", "bbox",
 )  # fmt: skip
-"""Every parameter; the first eight may be repeated and then mean any of the values."""
+"""Every parameter; the first nine may be repeated and then mean any of the values."""
 
 _DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,15})?")
 _EDGES = 4
@@ -74,6 +75,7 @@ def parse_event_filter(params: Mapping[str, Sequence[str]], zone: str, *, under:
         until=until,
         recorded_since=instant("recorded_since"),
         bbox=_box(params["bbox"][0]) if "bbox" in params else None,
+        external_ids=tuple(map(_external_id, several("external_id"))),
     )
 
 
@@ -84,6 +86,12 @@ def _faults(name: str, values: Sequence[str], under: str) -> list[Fault]:
     if not 0 < len(values) <= VALUES:
         return [Fault(pointer, "too_many" if values else "empty", f"give 1 to {VALUES} values")]
     return list(value_faults(_DOMAINS[name], values, pointer))
+
+
+def _external_id(text: str) -> tuple[str, str | None]:
+    """A scheme and an id in it; None for all of the scheme."""
+    scheme, _, external_id = text.partition(":")
+    return scheme, None if external_id == "*" else external_id
 
 
 def _box(text: str) -> tuple[float, float, float, float] | None:
@@ -109,6 +117,7 @@ _DOMAINS: Final[Mapping[str, Domain]] = {
     "country": COUNTRY,
     "actor": ACTOR,
     "verification": VERIFICATION,
+    "external_id": EXTERNAL_ID,
     "since": _INSTANT,
     "until": _INSTANT,
     "recorded_since": _INSTANT,

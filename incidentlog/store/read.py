@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from incidentlog.events.recorded import Recorded
 from incidentlog.events.values import MAX_INT
@@ -87,6 +88,8 @@ class EventFilter:
     recorded_since: datetime | None = None
     bbox: tuple[float, float, float, float] | None = None
     """West, south, east, north; west > east crosses the antimeridian (RFC 7946 §5.2)."""
+    external_ids: tuple[tuple[str, str | None], ...] = ()
+    """Scheme and id elsewhere; None stands for every id of the scheme."""
 
 
 async def read_log(pool: Pool | Connection) -> LogIdentity:
@@ -291,8 +294,8 @@ async def search_events(
 ) -> tuple[Seen, int]:
     """Events that pass a filter, and the position up to which the log was looked through.
 
-    At most `limit` events and, unless streams are named, `STRETCH` positions at a time: the caller goes on after the
-    position answered. `known` is the position of which is asked, where that is not `upto`.
+    At most `limit` events and, unless streams or external ids are named, `STRETCH` positions at a time: the caller goes
+    on after the position answered. `known` is the position of which is asked, where that is not `upto`.
     """
     name, reach = "search", min(upto, after + STRETCH)
     if reach < upto and wanted.recorded_since is not None:
@@ -300,6 +303,8 @@ async def search_events(
         reach = min(upto, after + STRETCH)
     if reach < upto and wanted.streams:
         name, reach = "search_streams", upto
+    elif reach < upto and wanted.external_ids and all(each is not None for _, each in wanted.external_ids):
+        name, reach = "search_external", upto
     filters = (
         *(
             list(values) or None
@@ -312,6 +317,7 @@ async def search_events(
         wanted.until,
         wanted.recorded_since,
         *(wanted.bbox or (None,) * 4),
+        [_held(scheme, each) for scheme, each in wanted.external_ids] or None,
     )  # fmt: skip
 
     async def read(after: int, most: int) -> list[asyncpg.Record]:
@@ -327,6 +333,11 @@ async def search_events(
         clearance=clearance,
     )
     return found, found.events[-1].position if more else reach
+
+
+def _held(scheme: str, external_id: str | None) -> str:
+    """The JSON that the external ids of an event hold which has this one."""
+    return orjson.dumps([{"scheme": scheme} | ({} if external_id is None else {"id": external_id})]).decode()
 
 
 async def read_reported(

@@ -267,3 +267,18 @@ def assessed(stream: str | None = None, **more: object) -> dict[str, object]:
     event = strike(type="strike.assessed", **more)
     event["data"] = {"as_of": "2025-11-20", "casualties": {"killed": {"best": 3}}}
     return event if stream is None else event | {"stream": stream}
+
+
+async def test_what_has_an_id_elsewhere_and_none_of_its_own_is_the_same_when_it_comes_again(service: Served):
+    event = {k: v for k, v in strike().items() if k != "id"} | {"external_ids": [{"scheme": "acled", "id": "UKR1"}]}
+    first, again = await service.post(event), await service.post(event)
+    assert (first.status, again.status, again.json["id"]) == (201, 200, first.json["id"])
+    assert (await service.post({**event, "notes": "another"})).slug == "id-conflict"
+    other = {**event, "external_ids": [{"scheme": "acled", "id": "UKR2"}]}
+    assert (await service.post(other)).status == 201
+    said = [
+        {k: v for k, v in about("disputed", first.json["id"]).items() if k != "id"}
+        | {"external_ids": event["external_ids"]}
+    ] * 2
+    assert [(await service.post(each)).status for each in said] == [201, 201]  # of a record more may be said than once
+    assert await service.head() == 4

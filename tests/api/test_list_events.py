@@ -325,3 +325,26 @@ async def test_ids_that_are_none_are_refused(timeline: Served, params: list[tupl
     answer = await timeline.ask("GET", "/v1/events", params=params)
     assert answer.status == 400
     assert answer.faults[pointer] == code
+
+
+@pytest.mark.parametrize("stretch", [20_000, 1])
+async def test_an_id_elsewhere_is_found_in_a_log_of_any_length(
+    service: Served, monkeypatch: pytest.MonkeyPatch, stretch: int
+):
+    monkeypatch.setattr(read_module, "STRETCH", stretch)
+    with_ids = [strike(external_ids=[{"scheme": "acled", "id": n}]) for n in ("UKR1", "UKR:2")]
+    more = strike(external_ids=[{"scheme": "ucdp-ged", "id": "UKR1"}, {"scheme": "acled", "id": "UKR3"}])
+    for event in (strike(), *with_ids, strike(notes='"external_ids":[{"scheme":"acled","id":"UKR1"}]'), more):
+        await service.add(event)
+
+    async def found(*ids: str) -> list[int]:
+        query = "&".join(f"external_id={each}" for each in ids)
+        return [e["position"] for e in listed(await pages(service, f"/v1/events?{query}"))]
+
+    assert await found("acled:UKR1") == [2]
+    assert await found("acled:UKR%3A2") == [3]
+    assert await found("acled:UKR1", "ucdp-ged:UKR1") == [2, 5]
+    assert await found("acled:UKR3", "ucdp-ged:UKR1") == [5]
+    assert await found("acled:*") == [2, 3, 5]
+    assert await found("acled:UKR9") == []
+    assert await found("acled:UKR1&category=incident") == []

@@ -24,6 +24,7 @@ def test_every_parameter_is_read():
         "country": ["UA"],
         "actor": ["RUS.MOD"],
         "verification": ["verified"],
+        "external_id": ["ucdp-ged:154:731", "alerts:*"],
         "since": ["2025-11-19"],
         "until": ["2025-11-19T12:00"],
         "recorded_since": ["2025-11-19T12:00:00Z"],
@@ -42,6 +43,7 @@ def test_every_parameter_is_read():
         until=datetime(2025, 11, 19, 10, tzinfo=UTC),
         recorded_since=datetime(2025, 11, 19, 12, tzinfo=UTC),
         bbox=(22.1, 44.0, -40.0, 52.0),
+        external_ids=(("ucdp-ged", "154:731"), ("alerts", None)),
     )
 
 
@@ -58,6 +60,8 @@ def test_every_parameter_is_read():
         ("admin1", ["17"], "not_an_admin1"),
         ("country", ["ua"], "not_a_country"),
         ("actor", ["russia"], "not_an_actor"),
+        ("external_id", ["154731"], "not_an_external_id"),
+        ("external_id", ["ucdp-ged:"], "not_an_external_id"),
         ("verification", ["maybe"], "unknown_value"),
         ("since", ["soon"], "not_a_time"),
         ("since", ["2025-01-01", "2025-01-02"], "repeated"),

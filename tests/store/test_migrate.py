@@ -74,6 +74,7 @@ async def test_two_logs_live_beside_each_other_in_one_database(access: Access):
 
 
 _TYPES = {
+    "jsonb": "jsonb",
     "smallint": "int2", "integer": "int4", "bigint": "int8", "double precision": "float8", "boolean": "bool",
     "text": "text", "uuid": "uuid", "timestamptz": "timestamptz", "bytea": "bytea", "date": "date",
 }  # fmt: skip

@@ -1,0 +1,106 @@
+"""Opening files as they come: plain, .gz, .zip with its members, or standard input."""
+
+import gzip
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from typing_extensions import Buffer
+
+from incidentlog.errors import BadRequest
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file that is open for reading, unpacked."""
+
+    name: str
+    """As it was given; of an archive with its member: `a.zip/b.csv`."""
+    suffix: str
+    """Its kind by its name, without a packing: `csv`; empty where that does not say."""
+    stream: IO[bytes]
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far reading has come, in bytes as they lie on the disk."""
+
+    done: int = 0
+    total: int | None = None
+    """None where nobody knows, as of standard input."""
+
+
+class _Counted(io.RawIOBase):
+    """A raw file that counts what is read of it."""
+
+    def __init__(self, raw: IO[bytes], progress: Progress) -> None:
+        self._raw, self._progress = raw, progress
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._raw.seekable()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._raw.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._raw.tell()
+
+    def readinto(self, buffer: Buffer) -> int:
+        with memoryview(buffer) as view:
+            read = self._raw.read(len(view))
+            view[: len(read)] = read
+        self._progress.done += len(read)
+        return len(read)
+
+
+@contextmanager
+def opened(names: list[str], progress: Progress) -> Iterator[Iterator[Opened]]:
+    """The files one after the other; raises BadRequest for one that cannot be read."""
+    paths = [Path(name) for name in names if name != STDIN]
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        raise BadRequest(f"no such file: {', '.join(missing)}")
+    progress.total = sum(path.stat().st_size for path in paths) if len(paths) == len(names) else None
+    with ExitStack() as stack:
+        yield (each for name in names for each in _members(name, progress, stack))
+
+
+def _members(name: str, progress: Progress, stack: ExitStack) -> Iterator[Opened]:
+    if name == STDIN:
+        # Not sys.stdin: a thread that waits in its buffer would keep the process from ending.
+        raw: IO[bytes] = stack.enter_context(open(0, "rb", buffering=0, closefd=False))  # noqa: SIM115
+    else:
+        try:
+            raw = stack.enter_context(Path(name).open("rb", buffering=0))  # noqa: SIM115 - the stack closes it
+        except OSError as error:
+            raise BadRequest(f"cannot read {name}: {error.strerror}") from None
+    counted = io.BufferedReader(_Counted(raw, progress), 256 * 1024)
+    suffixes = [s.lstrip(".").lower() for s in Path(name).suffixes]
+    match suffixes[-1:]:
+        case ["gz"]:
+            unpacked = stack.enter_context(gzip.GzipFile(fileobj=counted))
+            yield Opened(name, "".join(suffixes[-2:-1]), io.BufferedReader(unpacked))
+        case ["zip"]:
+            yield from _zipped(name, counted, stack)
+        case _:
+            yield Opened(name, "".join(suffixes[-1:]), counted)
+
+
+def _zipped(name: str, raw: IO[bytes], stack: ExitStack) -> Iterator[Opened]:
+    try:
+        archive = stack.enter_context(zipfile.ZipFile(raw))
+    except zipfile.BadZipFile as error:
+        raise BadRequest(f"cannot read {name}: {error}") from None
+    for member in archive.infolist():
+        if not member.is_dir() and not member.filename.startswith("__MACOSX/"):
+            suffix = Path(member.filename).suffix.lstrip(".").lower()
+            yield Opened(f"{name}/{member.filename}", suffix, stack.enter_context(archive.open(member)))

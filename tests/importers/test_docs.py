@@ -1,0 +1,51 @@
+"""What docs/import.md shows does what it says."""
+
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from incidentlog.cli.app import app
+from incidentlog.importers.mapping import Mapping, Value, parse_mapping, presets
+from tests.importers.rowing import events_of, imported
+
+TEXT = (Path(__file__).parents[2] / "docs" / "import.md").read_text("utf-8")
+
+
+def shown(language: str) -> str:
+    found = re.search(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_the_spreadsheet_goes_in_by_the_mapping_beside_it(tmp_path):
+    (path := tmp_path / "incidents.csv").write_text(shown("csv"), "utf-8")
+    made, account = imported(parse_mapping(shown("toml").encode()), path)
+    assert (account.rows, account.refused) == (3, 0), [m.faults for m in made]
+    first, second, third = events_of(made)
+    assert [e["occurred"]["start"] for e in (first, second, third)] == ["2025-03-05", "2025-03-06", "2025-03-07"]
+    assert first["data"] == {"kind": "shelling", "casualties": {"killed": {"best": 3, "qualifier": "at_least"}}}
+    assert second["data"] == {"kind": "clash", "casualties": {"killed": {"low": 1, "high": 2}}}
+    assert third["data"] == {"kind": "shelling"}
+    assert first["private"] == {"Телефон": "555-01"}
+
+
+def test_it_is_judged_by_the_door_as_the_document_says(tmp_path):
+    (sheet := tmp_path / "incidents.csv").write_text(shown("csv"), "utf-8")
+    (mapping := tmp_path / "incidents.toml").write_text(shown("toml"), "utf-8")
+    done = CliRunner().invoke(app, ["import", str(mapping), str(sheet), "--dry-run"])
+    assert done.exit_code == 0, done.stderr
+    assert "0 refused" in done.stderr
+    assert "3 events would be sent" in done.stderr
+    assert "not found" not in done.stderr  # Одеса, Харьков and Kherson, in three languages
+
+
+def test_every_option_table_and_mapping_is_named():
+    options = CliRunner().invoke(app, ["import", "--help"]).stdout
+    assert set(re.findall(r"--[a-z][a-z-]+", TEXT)) <= set(re.findall(r"--[a-z][a-z-]+", options))
+    for name in presets():
+        assert f"| `{name}` |" in TEXT
+    for name, spec in Mapping.model_fields.items():
+        assert f"{spec.alias or name}" in TEXT or name in {"title", "about", "events_as_they_are"}, name
+    for name, spec in Value.model_fields.items():
+        assert f"`{spec.alias or name}`" in TEXT or name in {"group", "const"}, name
