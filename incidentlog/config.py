@@ -6,10 +6,13 @@ In the file a setting is called as its variable is (`INCIDENTLOG_PORT`), or shor
 import os
 import re
 import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -23,6 +26,8 @@ from incidentlog.zones import names
 
 FILE: Final = "incidentlog.toml"
 PREFIX: Final = "INCIDENTLOG_"
+OTHERS: Final = frozenset({"INCIDENTLOG_URL", "INCIDENTLOG_KEY", "INCIDENTLOG_PG_BIN"})
+"""Variables that are no settings of a service: of those who ask one, and of the embedded PostgreSQL."""
 
 
 class FileError(Exception):
@@ -40,9 +45,11 @@ class Settings(BaseSettings):
         frozen=True,
         populate_by_name=True,
         hide_input_in_errors=True,  # it may be a password
+        use_attribute_docstrings=True,
     )
 
     host: Annotated[str, Field(pattern=r"^[^\s/\x00]{1,253}$")] = "127.0.0.1"
+    """The address on which the service listens."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     """0 is a free one, which the service then prints."""
     data_dir: Path | None = None
@@ -68,6 +75,7 @@ class Settings(BaseSettings):
     witnesses: Annotated[list[str], NoDecode, Field(max_length=16)] = []
     """Who cosigns tree heads, each as `URL VKEY`; in the environment separated by commas."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """From which level on lines are logged."""
     access_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     """How many days it is kept who read what; the digest of each day stays in the log."""
     append_seconds: Annotated[float, Field(ge=1, le=60)] = 8
@@ -184,6 +192,22 @@ class Settings(BaseSettings):
             if variable in self._environment:
                 return variable
         return FILE if self._file & {name, alias} else "default"
+
+
+def variables() -> Mapping[str, tuple[str, FieldInfo]]:
+    """The variable of each setting, with the setting's name and what is declared of it."""
+    fields = Settings.model_fields.items()
+    return {f"{PREFIX}{field.alias or name}".upper(): (name, field) for name, field in fields}
+
+
+def mistaken(names: Iterable[str]) -> Mapping[str, str | None]:
+    """Of the names of variables those that look like settings and are none, each with the setting that is nearest."""
+    known = {variable.removeprefix(PREFIX): variable for variable in (*variables(), *sorted(OTHERS))}
+    settings = {*known, *(name.upper() for name in Settings.model_fields)}
+    given = {name: name.upper().removeprefix(PREFIX) for name in names if name.upper().startswith(PREFIX)}
+    strange = {name: short for name, short in sorted(given.items()) if short not in settings}
+    nearest = {name: next(iter(get_close_matches(short, known, 1)), None) for name, short in strange.items()}
+    return {name: None if short is None else known[short] for name, short in nearest.items()}
 
 
 def _in_file() -> dict[str, Any]:

@@ -6,6 +6,7 @@ import typer
 
 from incidentlog.cli import (
     builds,
+    configuration,
     database,
     diff,
     doctor,
@@ -49,6 +50,7 @@ app.add_typer(log.app, name="log")
 app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)
 app.command("export")(export.export)
+app.add_typer(configuration.app, name="config")
 app.command("doctor")(doctor.doctor)
 
 

@@ -1,5 +1,6 @@
 """Reading the settings for a command, and the database that they name."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ def load_settings(**given: Any) -> "Settings":
     """The settings, with what the command line says before all else. Raises Failed naming every fault."""
     from pydantic import ValidationError
 
-    from incidentlog.config import FileError, Settings
+    from incidentlog.config import FileError, Settings, mistaken
 
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
@@ -27,6 +28,8 @@ def load_settings(**given: Any) -> "Settings":
         raise Failed(str(error), Code.USAGE) from error
     if faults := list(_bad_keys(settings)):
         raise _unusable(faults)
+    for name, nearest in mistaken(os.environ).items():
+        say(f"{name} is no setting" + (f"; is {nearest} meant?" if nearest else ""))
     return settings
 
 

@@ -45,6 +45,7 @@ SERVICE = {
     "projection watch": ["city_incidents", "--resume", "place.json"],
 }
 """What asks a service."""
+NEEDS_NONE = {"config show"}
 MAKES = {"serve", "demo", "db migrate", "log init", "log keygen", "log witness"}
 """What makes a log, or a key, or serves by itself."""
 
@@ -83,7 +84,7 @@ def on_disk() -> list[str]:
 
 
 def test_every_command_is_tried_here():
-    assert {*LOG, *DATABASE, *SERVICE, *MAKES} == set(commands(get_command(app)))
+    assert {*LOG, *DATABASE, *SERVICE, *NEEDS_NONE, *MAKES} == set(commands(get_command(app)))
 
 
 @pytest.mark.parametrize("command", [*LOG, "db status"])
@@ -92,6 +93,13 @@ def test_a_command_that_needs_a_log_says_that_there_is_none(nothing: Inside, com
     done = nothing.run(*command.split(), *LOG.get(command, []))
     assert (done.returncode, done.stdout) == (3, "")
     assert f"there is no log in {Path.cwd() / 'data'}: `incidentlog serve` makes one" in done.stderr
+    assert on_disk() == before
+
+
+@pytest.mark.parametrize("command", sorted(NEEDS_NONE))
+def test_a_command_that_needs_none_makes_none(nothing: Inside, command: str):
+    before = on_disk()
+    assert nothing.run(*command.split()).returncode == 0
     assert on_disk() == before
 
 
