@@ -93,7 +93,7 @@ function Open() {
   const empty = weeks !== null && weeks.length === 0;
   return html`
     <${Status} />
-    <div class="times" id="times"><${TimeBar} weeks=${weeks} /><${Knowledge} first=${first} last=${last} /></div>
+    <div class="times" id="times"><${TimeBar} weeks=${weeks} /><${Knowledge} first=${first} last=${last} generation=${places.basis?.generation} /></div>
     ${unread.length > 0 && html`<p class="note bad" role="alert">${t("link.unread", { names: unread.join(", ") })}</p>`}
     ${empty && html`<p class="note">${t("nothing.log")}</p>`}
     <${Part}><${Headline} /></${Part}>

@@ -5,11 +5,12 @@ import { dateOf, numberOf } from "./days.js";
 import { day, instant, number, t } from "./words.js";
 import { Play } from "./play.js";
 
-export function Knowledge({ first, last }) {
+export function Knowledge({ first, last, generation }) {
   const s = useStore();
   const now = numberOf(today());
   const value = s.known === null ? now : numberOf(s.known);
   const then = s.known !== null || isPinned(s);
+  const erased = s.gen !== null && generation !== undefined && String(generation) !== s.gen;
   const set = (at, quiet) => change({ known: at >= now ? null : dateOf(at) }, { quiet });
   return html`<section class=${then ? "axis knowledge then" : "axis knowledge"} aria-labelledby="known-title">
     <div class="bar"><h2 id="known-title">${t("known.title")}</h2>
@@ -24,6 +25,7 @@ export function Knowledge({ first, last }) {
       ? html`<span class="tag then">${t("known.pinned")}</span> ${t("known.pinned_at", { position: number(+s.pos), at: s.at ? instant(s.at) : "" })} <button type="button" class="plain" onClick=${() => change({ pos: null, at: null, gen: null, known: s.known })}>${t("known.unpin")}</button>`
       : s.known === null ? t(`known.explain.${s.basis}.now`) : t(`known.explain.${s.basis}`, { day: day(s.known) })}
       ${" "}${!isPinned(s) && html`<${Compare} />`}</p>
+    ${erased && html`<p class="note" role="alert">${t("known.erased")}</p>`}
   </section>`;
 }
 

@@ -46,7 +46,7 @@ export function Map_({ places, elsewhere, more, stale, changed = null }) {
   const path = geoPath(projection).digits(1);
   const ground = useMemo(() => (drawn === null ? null : {
     land: path(drawn.land), borders: path(drawn.borders),
-    names: drawn.named.map(({ code, shape: of }) => ({ code, at: projection(NAME_AT[code] ?? geoCentre(of)), area: path.area(of) })).filter(({ at, area }) => at && area > 4000 && at[0] > 40 && at[0] < WIDE - 40 && at[1] > 20 && at[1] < TALL - 20),
+    names: drawn.named.map(({ code, shape: of }) => ({ code, at: projection(NAME_AT[code] ?? geoCentre(of)), area: path.area(of) })).filter(({ at, area }) => at && area > 4000 && at[0] > 75 && at[0] < WIDE - 75 && at[1] > 20 && at[1] < TALL - 20),
   }), [drawn, projection.scale(), ...projection.center()]);
   const spots = useMemo(() => clustered(places ?? [], projection, s.figure), [places, s.figure, projection.scale(), ...projection.center()]);
   const labels = useMemo(() => labelled(spots), [spots]);

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -153,6 +154,29 @@ async def test_what_has_no_place_stands_beside_the_map_and_harms_nothing(browser
         told = await opened.page.inner_text(".elsewhere")
         assert "<b>Nowhere</b>" in told
         assert "place not found" in told
+
+
+async def test_other_sites_may_frame_the_embedded_board_alone(browser: Any, shown: Served):
+    for path, framed in (("/", "'none'"), ("/embed", "*")):
+        policy = (await shown.by(None).get(path)).headers["Content-Security-Policy"]
+        assert f"frame-ancestors {framed};" in policy
+        assert "unsafe" not in policy
+    async with tab(browser, shown.url, "/embed?from=2025-11-01") as opened:
+        await settled(opened)
+        assert not await opened.page.is_visible(".masthead")
+
+
+async def test_a_drawing_is_kept_with_its_source(browser: Any, shown: Served):
+    async with board(browser, shown, "?from=2025-11-01&to=2025-12-31") as opened:
+        await opened.page.click(".map .keep button")
+        async with opened.page.expect_download() as kept:
+            await opened.page.click(".map .keep >> text=SVG")
+        text = Path(await (await kept.value).path()).read_text("utf-8")
+        assert "Source: incidentlog · 1 Nov 2025 – 31 Dec 2025" in text
+        await opened.page.click(".map .keep button")
+        async with opened.page.expect_download() as kept:
+            await opened.page.click(".map .keep >> text=PNG")
+        assert Path(await (await kept.value).path()).read_bytes().startswith(b"\x89PNG")
 
 
 async def test_a_story_says_which_figure_stands_and_why(browser: Any, shown: Served):
