@@ -52,6 +52,8 @@ RUN = {
     "docs/events.md": {"{": EVENTS},
     "docs/formats.md": {"import json": "tests/api/test_other_tools.py::test_what_the_document_shows_reads_everything"},
     "docs/knowledge.md": {"incidentlog projection show city_incidents": SHELL},
+    "docs/metrics.md": {"incidentlog key create prometheus": SHELL},
+    "docs/places.md": {"incidentlog places search": SHELL},
 }
 """Of each page the blocks that are run, by how they begin, each with the test that runs it."""
 NOT_RUN = {
@@ -71,6 +73,7 @@ NOT_RUN = {
         "the notary, over events": "what a measurement printed",
         "notary off": "what a measurement printed",
     },
+    "docs/metrics.md": {"# prometheus.yml": "a file of another program's, with a path of its machine"},
     "docs/pgbouncer.md": {
         "INCIDENTLOG_DSN=": "addresses of another host; tests/stories/test_pgbouncer.py sets the same",
         "[databases]": "tests/stories/pooling.py writes the same for a PgBouncer of its own",

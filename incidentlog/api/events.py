@@ -99,10 +99,14 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
 
 
 async def warnings_of(service: Service, reader: Reader, candidates: Sequence[Candidate]) -> dict[int, list[Fault]]:
-    """Why events that may be appended will be ignored, by their number."""
-    return await foresee(
+    """Why events that may be appended will be ignored, and what is odd about their places, by their number."""
+    told = await foresee(
         service.pool, candidates, zone=service.log.zone, now=service.clock.now(), clearance=reader.clearance
     )
+    for n, candidate in enumerate(candidates):
+        if candidate.warnings:
+            told[n] = [*candidate.warnings, *told.get(n, ())]
+    return told
 
 
 SCOPE_OF_TYPE: Final = {

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from incidentlog.folding.shapes import Row
-from incidentlog.places import bundled
+from incidentlog.places import bundled, read_point
 from incidentlog.store.answer import read_category
 from incidentlog.store.connect import Pool
 from incidentlog.subjects.place import RegisteredPlace
@@ -14,12 +14,14 @@ Point = tuple[float, float]
 
 
 async def coordinates(pool: Pool, place_ids: Iterable[str], *, position: int, clearance: int) -> dict[str, Point]:
-    """Where places are, by their ids: the bundled ones, and those that were registered by a position."""
+    """Where places are, by their ids: the bundled ones, those that were registered by a position, and bare points."""
     wanted = set(place_ids)
     found: dict[str, Point] = {}
     for place_id in wanted:
+        if (point := read_point(place_id)) is not None:
+            found[place_id] = point[1], point[0]
         place = bundled().find(place_id)
-        if place is not None:
+        if place is not None and place.lat is not None and place.lon is not None:
             found[place_id] = place.lon, place.lat
     if any(place_id.startswith("place:") for place_id in wanted):
         for known in await read_category(pool, RegisteredPlace, clearance=clearance, position=position):

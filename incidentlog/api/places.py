@@ -9,7 +9,7 @@ from aiohttp import web
 from incidentlog.api.answers import answer
 from incidentlog.api.requests import SERVICE, limit_of, reader_of, refuse_unknown
 from incidentlog.errors import BadRequest, Fault
-from incidentlog.places import ATTRIBUTION, Place, Resolution, region_key, search
+from incidentlog.places import ATTRIBUTION, Place, Resolution, bundled, region_key, search
 
 _COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
 routes = web.RouteTableDef()
@@ -39,5 +39,10 @@ async def find_places(request: web.Request) -> web.Response:
 
 
 def _shown(found: Resolution | Place) -> dict[str, Any]:
-    """What was found, its region in the form in which it can be asked for."""
-    return {**asdict(found), "admin1": region_key(found.country, found.admin1)}
+    """What was found, its region in the form in which it can be asked for, its raion and hromada with their names."""
+    units = {"admin2": found.admin2, "admin3": found.admin3}
+    register = bundled().register
+    names = {f"{level}_name": unit.name if (unit := register.unit(code)) else None for level, code in units.items()}
+    formers = register.formers(found.katottg) if isinstance(found, Place) and found.katottg else []
+    told = {"former_names": [asdict(former) for former in formers]} if isinstance(found, Place) else {}
+    return {**asdict(found), "admin1": region_key(found.country, found.admin1), **units, **names, **told}

@@ -18,6 +18,7 @@ from incidentlog.audit.beginning import begin_if_new
 from incidentlog.audit.state import folder_of
 from incidentlog.config import Settings
 from incidentlog.embedded import Running, data_root, start
+from incidentlog.places import load_from
 from incidentlog.service.keys import first_key
 from incidentlog.service.service import Service, access_of, load_timeline, running, spare_the_collector
 from incidentlog.store.connect import Access
@@ -71,6 +72,7 @@ async def _serve(
     applied = await migrate(access, settings.zone)
     log.info("migrated", applied=[m.number for m in applied], shared_roles=access.shared_roles)
     made = await first_key(access, settings.admin_key)
+    load_from(data_root(settings.data_dir) / "places")
     folder = folder_of(data_root(settings.data_dir), settings.schema_name)
     begun = await begin_if_new(access, folder, origin=settings.origin, key=settings.log_key)
     if begun is not None:

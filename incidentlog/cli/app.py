@@ -15,6 +15,7 @@ from incidentlog.cli import (
     ingest,
     key,
     log,
+    places,
     projection,
     replay,
     serve,
@@ -44,6 +45,7 @@ projection.app.command("rebuild")(builds.rebuild)
 projection.app.command("switch")(builds.switch)
 projection.app.add_typer(builds.parked_app, name="parked")
 app.add_typer(projection.app, name="projection")
+app.add_typer(places.app, name="places")
 app.add_typer(database.app, name="db")
 app.add_typer(key.app, name="key")
 app.add_typer(log.app, name="log")

@@ -9,7 +9,7 @@ import re
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from itertools import islice
@@ -21,9 +21,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from incidentlog.clock import Clock
-from incidentlog.door.known import Known, knows_of_old
+from incidentlog.door.known import Known, Placed, knows_of_old
 from incidentlog.errors import BadRequest, Fault, InvalidEvent, TooLarge
-from incidentlog.events.envelope import Envelope, PlaceRef, ResolvedPlace
+from incidentlog.events.envelope import Envelope, PlaceRef
 from incidentlog.events.record import (
     RecordAmended,
     RecordErased,
@@ -75,6 +75,8 @@ class Candidate:
     envelope: Envelope[Any]
     names_stream: bool
     """Whether the client named the stream; a record event that did not goes to its target's."""
+    warnings: list[Fault] = field(default_factory=list)
+    """What its reporter should hear of its place; nothing of that is refused."""
 
 
 class Door:
@@ -143,18 +145,20 @@ class Door:
             reported_at=None
             if envelope.reported_at is None
             else end_of_day_instant(envelope.reported_at, envelope.occurred.tz),
-            place=resolved,
+            place=resolved and resolved.place,
             actors=tuple(a.code for a in envelope.actors),
             private=None if envelope.private is None else canonical(envelope.private),
         )
-        return Candidate(command, envelope, envelope.stream is not None)
+        return Candidate(command, envelope, envelope.stream is not None, list(resolved.warnings) if resolved else [])
 
-    def _resolve(self, envelope: Envelope[Any], faults: list[Fault]) -> ResolvedPlace | None:
+    def _resolve(self, envelope: Envelope[Any], faults: list[Fault]) -> Placed | None:
         """The event's place; a fault is added where it cannot be as it is told."""
         if envelope.place is None:
             return None
         try:
-            return self._known.resolve(envelope.place, [(x.scheme, x.id) for x in envelope.external_ids])
+            return self._known.resolve(
+                envelope.place, [(x.scheme, x.id) for x in envelope.external_ids], year=envelope.occurred.since.year
+            )
         except PlaceError as wrong:
             faults.append(Fault(wrong.pointer, wrong.code, str(wrong)))
             return None
@@ -311,9 +315,11 @@ class Door:
         """Resolve the place that an amendment makes of its target's, and keep it with the amendment."""
         envelope = target.envelope
         was = None if envelope is None or envelope.place is None else envelope.place.model_dump(mode="json")
+        year = (envelope or candidate.envelope).occurred.since.year
         try:
             place = PlaceRef.model_validate(merge_patch(was, data.patch.place))
-            candidate.command.place = self._known.resolve(place)
+            candidate.command.place, warnings = self._known.resolve(place, year=year)
+            candidate.warnings += (replace(w, pointer=f"/data/patch{w.pointer}") for w in warnings)
         except ValidationError as invalid:
             errors = invalid.errors(include_url=False, include_input=False)
             return [Fault(f"/data/patch/place{f.pointer}", f.code, f.detail) for f in _faults(errors, {})]

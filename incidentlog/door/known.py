@@ -1,15 +1,16 @@
 """What the door knows beside the rules: actor codes and places, the registered ones among them."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 from iso3166 import countries_by_alpha2, countries_by_alpha3
 
+from incidentlog.errors import Fault
 from incidentlog.events.envelope import PlaceRef, ResolvedPlace
 from incidentlog.folding.change import Change, seen_at
 from incidentlog.folding.fold import CLEAR
 from incidentlog.folding.subject import Subject
-from incidentlog.places import Overlay, Place, PlaceQuery, Resolution, Resolver, bundled
+from incidentlog.places import NEAR_KM, Overlay, Place, PlaceQuery, Resolution, Resolver, bundled, region_key
 from incidentlog.subjects.actor import RegisteredActor
 from incidentlog.subjects.place import RegisteredPlace
 
@@ -18,6 +19,13 @@ ORGANISATIONS: Final = frozenset({"EUU", "UNO", "ICRC", "OSCE", "NATO", "IAEA"})
 
 
 REMEMBERED: Final = 65_536
+
+
+class Placed(NamedTuple):
+    """What a reported place was taken for, to be kept with its event, and what its reporter should hear of that."""
+
+    place: ResolvedPlace
+    warnings: tuple[Fault, ...]
 
 
 class Known:
@@ -30,7 +38,7 @@ class Known:
         """By the stream."""
         self._overlay = Overlay()
         self.resolver = Resolver(bundled(), self._overlay)
-        self._resolved: dict[PlaceQuery, ResolvedPlace] = {}
+        self._resolved: dict[PlaceQuery, Placed] = {}
         self._revision = self._overlay.revision
 
     def knows_actor(self, code: str) -> bool:
@@ -51,8 +59,11 @@ class Known:
         """Whether the code is in ISO 3166-1 alpha-2; `XK` is used for Kosovo, as GeoNames does."""
         return code in countries_by_alpha2 or code == "XK"
 
-    def resolve(self, place: PlaceRef, external_ids: Iterable[tuple[str, str]] = ()) -> ResolvedPlace:
-        """The place that is meant; raises PlaceError for an id that nobody knows, or lat and lon that are swapped."""
+    def resolve(self, place: PlaceRef, external_ids: Iterable[tuple[str, str]] = (), *, year: int) -> Placed:
+        """The place that is meant by what was there in a year.
+
+        Raises PlaceError for an id that nobody knows, or lat and lon that are swapped.
+        """
         wanted = PlaceQuery(
             place.name,
             place.precision,
@@ -62,6 +73,9 @@ class Known:
             place.lat,
             place.lon,
             tuple(external_ids),
+            place.admin2,
+            place.admin3,
+            year,
         )
         if self._revision != self._overlay.revision or len(self._resolved) >= REMEMBERED:
             self._resolved.clear()
@@ -69,7 +83,7 @@ class Known:
         known = self._resolved.get(wanted)
         if known is None:
             self.resolver.refuse_swapped(wanted)
-            known = self._resolved[wanted] = _resolved(self.resolver.resolve(wanted))
+            known = self._resolved[wanted] = _placed(wanted, self.resolver.resolve(wanted))
         return known
 
     def learn(self, changes: Iterable[Change]) -> None:
@@ -140,14 +154,37 @@ class _Claims:
         return [each for each in dict.fromkeys((before, name)) if each is not None]
 
 
+def _placed(query: PlaceQuery, found: Resolution) -> Placed:
+    return Placed(_resolved(found), tuple(_warnings(query, found)))
+
+
+_LEVELS: Final = {"admin1": "a region", "admin2": "a raion", "admin3": "a hromada"}
+
+
+def _warnings(query: PlaceQuery, found: Resolution) -> Iterator[Fault]:
+    for name in found.unread:
+        told = getattr(query, name)
+        detail = f"'{told}' is not known as {_LEVELS[name]}: the place is sought without it"
+        yield Fault(f"/place/{name}", "not_understood", detail)
+    if found.how == "conflict":
+        where = region_key(found.country, found.admin1) or "no region, as none is known there"
+        known = ", ".join(place.place_id for place in found.candidates) or "its region"
+        yield Fault("/place", "conflict", f"the point is over {NEAR_KM:.0f} km from {known}: counted in {where}")
+
+
 def _resolved(found: Resolution) -> ResolvedPlace:
     return ResolvedPlace(
         name=found.name,
         place_id=found.place_id,
         country=found.country,
         admin1=found.admin1,
+        admin2=found.admin2,
+        admin3=found.admin3,
         lat=found.lat,
         lon=found.lon,
         precision=found.precision,
         how=found.how,
+        key=found.key,
+        nearest=found.nearest,
+        distance_km=found.distance_km,
     )

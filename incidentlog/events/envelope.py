@@ -45,11 +45,19 @@ Relation = Literal[
 class PlaceRef(Model):
     """A place as it was reported; the spelling is kept."""
 
-    name: Word
-    place_id: Annotated[str, StringConstraints(pattern=r"^(geonames:\d{1,10}|place:[a-z0-9._-]{1,120})$")] | None = None
+    name: Word | None = None
+    """Not needed where there is a point or a place_id."""
+    place_id: (
+        Annotated[str, StringConstraints(pattern=r"^(geonames:\d{1,10}|katottg:UA\d{17}|place:[a-z0-9._-]{1,120})$")]
+        | None
+    ) = None
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
     """ISO 3166-1 alpha-2, as a code only."""
     admin1: Word | None = None
+    admin2: Word | None = None
+    """A raion: its P-code (UA1402), its code in the register (KATOTTG) or its name."""
+    admin3: Word | None = None
+    """A hromada, so too."""
     lat: Annotated[float, Field(ge=-90, le=90, strict=False)] | None = None
     lon: Annotated[float, Field(ge=-180, le=180, strict=False)] | None = None
     precision: PlacePrecision
@@ -58,6 +66,8 @@ class PlaceRef(Model):
     def _check(self) -> Self:
         if (self.lat is None) != (self.lon is None):
             raise PydanticCustomError("lat_and_lon", "lat and lon go together")
+        if self.name is None and self.place_id is None and self.lat is None:
+            raise PydanticCustomError("no_place", "give a name, a point (lat and lon) or a place_id")
         return self
 
 
@@ -67,16 +77,26 @@ class ResolvedPlace(Model):
     model_config = ConfigDict(extra="ignore")
 
     name: str
-    """The canonical name where it was found, else the reported one."""
+    """The canonical name where it was found, else the reported one, else the point."""
     place_id: str | None = None
     country: str | None = None
     admin1: str | None = None
     """GeoNames' code within the country."""
+    admin2: str | None = None
+    """A raion's P-code."""
+    admin3: str | None = None
+    """A hromada's."""
     lat: float | None = None
     lon: float | None = None
     precision: PlacePrecision
     how: str
-    """How it was found: explicit, external, name, ..., ambiguous, unresolved."""
+    """How it was found: explicit, external, name, ..., ambiguous, conflict, unresolved."""
+    key: str | None = None
+    """By what a settlement that was not found is counted; events from before this was kept go by their name."""
+    nearest: str | None = None
+    """The place by which a point's region or country is told."""
+    distance_km: float | None = None
+    """How far that is from the point."""
 
 
 class Actor(Model):

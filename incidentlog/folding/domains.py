@@ -13,7 +13,7 @@ from uuid import UUID
 from incidentlog.events.registry import EVENTS
 from incidentlog.events.values import Verification, parse_when
 from incidentlog.folding.subject import Subject
-from incidentlog.places import normalise
+from incidentlog.places import read_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,29 +125,24 @@ MONTH: Final = Domain(_month, "not_a_month", lambda: "give a month, such as 2025
 
 # -------------------------------------------------------------------------------------------------- places
 
-_CITY = r"geonames:[0-9]{1,12}|place:[a-z0-9._-]{1,120}"
-CITY: Final = of_form(_CITY, "not_a_place", "a place is geonames:<number> or place:<slug>; see /v1/places?q=")
+_CITY = r"geonames:[0-9]{1,12}|katottg:UA[0-9]{17}|place:[a-z0-9._-]{1,120}"
+CITY: Final = of_form(
+    _CITY, "not_a_place", "a place is geonames:<number>, katottg:<code> or place:<slug>; see /v1/places?q="
+)
 """A place that the gazetteer has, or that was registered."""
 REGION: Final = of_form(
     r"[A-Z]{2}\.[^\0]{1,197}", "not_an_admin1", "an admin1 is UA.17: country and code, as GeoNames writes it"
 )
 COUNTRY: Final = of_form(r"[A-Z]{2}", "not_a_country", "a country is two capital letters (ISO 3166-1), such as UA")
-_NAMED: Final = "name:"
-
-
-def named(name: str) -> str:
-    """What is not in the gazetteer, by its name: however that is spelt, it is one."""
-    return f"{_NAMED}{normalise(name) or name.casefold()}"
 
 
 def _or_named(known: Domain) -> Domain:
-    """What the gazetteer has, or else a name."""
-
-    def read(text: str) -> str | None:
-        name = text.removeprefix(_NAMED)
-        return known.read(text) if name in {text, ""} else named(name)
-
-    return Domain(read, known.code, lambda: f"{known.needed()}; or name:<name>, where that is not known")
+    """What the gazetteer has, or else a name or a point."""
+    return Domain(
+        lambda text: known.read(text) or read_key(text),
+        known.code,
+        lambda: f"{known.needed()}; or name:<name>, where that is not known",
+    )
 
 
 # --------------------------------------------------------------------------------------------------- words

@@ -5,8 +5,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from incidentlog.events.envelope import ResolvedPlace
-from incidentlog.folding.domains import named
-from incidentlog.places import admin1_name, region_key
+from incidentlog.places import admin1_name, named, region_key
 
 WHERE: Final = ("place", "admin1", "country")
 """The dimensions."""
@@ -18,8 +17,9 @@ FINE: Final = frozenset({"exact", "settlement"})
 def whereabouts(place: ResolvedPlace | None) -> Mapping[str, str | None]:
     """The dimensions of a place.
 
-    A place is `geonames:<id>`, `place:<slug>` or, where the name is not or not uniquely known, `name:<name>`; a region
-    is the country and GeoNames' code, as GeoNames writes it (`UA.17`; not ISO 3166-2, whose numbers differ).
+    A place is `geonames:<id>`, `place:<slug>` or, where the name is not or not uniquely known, `name:<name>@<region>`
+    (older events: `name:<name>`), and without a name `point:<lat>,<lon>`; a region is the country and GeoNames' code,
+    as GeoNames writes it (`UA.17`; not ISO 3166-2, whose numbers differ).
     """
     if place is None:
         return dict.fromkeys(WHERE)
@@ -50,5 +50,5 @@ def shown_place(place: ResolvedPlace) -> dict[str, Any]:
 
 
 def place_key(place: ResolvedPlace) -> str:
-    """By what a place is told from others: its id or, where the name is not or not uniquely known, the name."""
-    return place.place_id or named(place.name)
+    """By what a place is told from others: its id, else the key kept with it; what is older has none, but its name."""
+    return place.place_id or place.key or named(place.name)

@@ -5,24 +5,27 @@ they are codes to count by, and take no side on status. A country is never infer
 """
 
 from incidentlog.places.admin1 import Admin1, admin1_name, code_of, find_admin1, region_key
-from incidentlog.places.gazetteer import ATTRIBUTION, Gazetteer, Overlay, Place, bundled, distance_km
+from incidentlog.places.gazetteer import ATTRIBUTION, LOADED, Gazetteer, Overlay, Place, bundled, distance_km, load_from
+from incidentlog.places.keys import named, read_key, read_point
 from incidentlog.places.normalise import normalise, settlement_name
-from incidentlog.places.resolve import (
+from incidentlog.places.query import (
     HOWS,
     How,
     PlaceError,
     PlaceQuery,
     Precision,
     Resolution,
-    Resolver,
     SwappedError,
     UnknownPlaceError,
 )
+from incidentlog.places.resolve import NEAR_KM, Resolver
 from incidentlog.places.search import Found, Suggestion, search
 
 __all__ = [
     "ATTRIBUTION",
     "HOWS",
+    "LOADED",
+    "NEAR_KM",
     "Admin1",
     "Found",
     "Gazetteer",
@@ -42,7 +45,11 @@ __all__ = [
     "code_of",
     "distance_km",
     "find_admin1",
+    "load_from",
+    "named",
     "normalise",
+    "read_key",
+    "read_point",
     "region_key",
     "search",
     "settlement_name",

@@ -1,6 +1,7 @@
 """First-level regions: oblasts and their like, by code or by any of the ways people write them."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -41,14 +42,18 @@ INSIDE = {("UA", "13"): ("UA", "12"), ("UA", "11"): ("UA", "20")}
 """A region -> the city with a region's rank inside it: reports put Kyiv in Kyiv oblast."""
 
 
+def _rows() -> Iterator[dict[str, str]]:
+    text = files("incidentlog.places").joinpath("data/ua_admin1.csv").read_text("utf-8")
+    yield from csv.DictReader(text.splitlines())
+
+
 @cache
 def _table() -> tuple[dict[tuple[str, str], Admin1], dict[str, Admin1], dict[str, tuple[Admin1, ...]]]:
     """Ukraine's regions by (country, code), by ISO code and by normalised name."""
     by_code: dict[tuple[str, str], Admin1] = {}
     by_iso: dict[str, Admin1] = {}
     by_name: dict[str, tuple[Admin1, ...]] = {}
-    text = files("incidentlog.places").joinpath("data/ua_admin1.csv").read_text("utf-8")
-    for row in csv.DictReader(text.splitlines()):
+    for row in _rows():
         iso = row["iso_3166_2"]
         region = Admin1("UA", row["geonames_admin1"], row["name_en"], iso, is_oblast=iso not in NO_OBLAST)
         by_code[region.country, region.code] = region
@@ -58,6 +63,12 @@ def _table() -> tuple[dict[tuple[str, str], Admin1], dict[str, Admin1], dict[str
             if region not in known:
                 by_name[normalise(name)] = (*known, region)
     return by_code, by_iso, by_name
+
+
+@cache
+def katottg_regions() -> dict[str, str]:
+    """The first two digits of a KATOTTG code -> GeoNames' code of the region; five of them are not ISO's numbers."""
+    return {row["katottg"]: row["geonames_admin1"] for row in _rows()}
 
 
 def admin1_name(country: str | None, code: str | None) -> str | None:

@@ -3,18 +3,23 @@
 import gzip
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from itertools import islice, product
+from pathlib import Path
 
-from incidentlog.places.admin1 import find_admin1
+from incidentlog.places.admin1 import find_admin1, katottg_regions
 from incidentlog.places.normalise import normalise, normalise_lists
+from incidentlog.places.register import HROMADA, RAION, Register
+from incidentlog.places.spelling import skeletons
 
-ATTRIBUTION = "Places: GeoNames, CC BY 4.0"
+ATTRIBUTION = "Places: GeoNames, CC BY 4.0; KATOTTG"
 """To be shown wherever places are."""
 
+Point = tuple[float, float]
+"""Latitude and longitude, in degrees."""
 EARTH_KM = 6371.0088
 KM_A_DEGREE = 111.0
 """Of latitude; rounded down."""
@@ -25,17 +30,41 @@ class Place:
     """One settlement. Country and admin1 are GeoNames' codes, and take no side on a territory's status."""
 
     place_id: str
-    """`geonames:<id>`, or `place:<slug>` if a user registered it."""
+    """`geonames:<id>`, `katottg:<code>` if GeoNames is not known to have it, or `place:<slug>` if somebody registered
+    it."""
     name: str
+    """As the field writes it."""
     country: str | None
     """ISO 3166-1 alpha-2."""
     admin1: str | None
     """GeoNames' code, unique in the country."""
-    lat: float
-    lon: float
+    lat: float | None
+    """None where only the register has it, which tells no coordinates."""
+    lon: float | None
     population: int = 0
     """0 is unknown or none."""
     timezone: str | None = None
+    katottg: str | None = None
+    """Its code in Ukraine's register of settlements."""
+
+    @property
+    def admin2(self) -> str | None:
+        """The raion, by the beginning of its code, as OCHA's P-codes are: UA1408. Kyiv and Chornobyl have none."""
+        return _within(self.katottg, RAION)
+
+    @property
+    def admin3(self) -> str | None:
+        """The hromada, so too: UA1408005."""
+        return _within(self.katottg, HROMADA)
+
+    @property
+    def point(self) -> Point | None:
+        """Latitude and longitude, where they are known."""
+        return None if self.lat is None or self.lon is None else (self.lat, self.lon)
+
+
+def _within(code: str | None, length: int) -> str | None:
+    return None if code is None or set(code[length - 2 : length]) == {"0"} else code[:length]
 
 
 def distance_km(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> float:
@@ -56,29 +85,45 @@ class Gazetteer:
     Rows stay text until a place is asked for, so loading costs little more than normalising the names.
     """
 
-    def __init__(self, text: str) -> None:
-        """Read the tab-separated extract, its header first."""
-        self._rows = [line.split("\t") for line in text.split("\n")[1:] if line]
-        self._ids = {row[0]: number for number, row in enumerate(self._rows)}
-        self._named: dict[str, int | list[int]] = {}
-        # The names leave the rows here: as text they would stay as large as the index made of them.
-        names = normalise_lists("\n".join([f"{row[1]}|{row.pop()}" for row in self._rows]))
-        for number, spellings in enumerate(names):
-            for name in spellings:
-                known = self._named.setdefault(name, number)
-                if known == number:
-                    continue
-                if isinstance(known, int):
-                    self._named[name] = [known, number]
-                elif known[-1] != number:
-                    known.append(number)
-        self._named.pop("", None)
-        self.admin1_codes = frozenset((row[2], row[3]) for row in self._rows)
+    def __init__(self, text: str, register: Register | None = None, loaded: Mapping[str, str] | None = None) -> None:
+        """Read the tab-separated extract, its header first, and what it lacks of the register and of loaded countries.
+
+        `loaded` are whole countries, in the extract's columns; a row whose id is a code of the register gives that
+        settlement its coordinates.
+        """
+        self.register = register or Register("")
+        self.whole = frozenset({*(("UA",) if register else ()), *(loaded or ())})
+        """The countries of which every settlement is known."""
+        self._rows: list[str] = []
+        self._ids: dict[str, int] = {}
+        names: list[str] = []
+        places: list[tuple[str, str]] = []
+        for line in (line for each in (text, *(loaded or {}).values()) for line in each.split("\n")[1:]):
+            number, _, told = line.partition("\t")
+            if number and number not in self._ids:
+                name, country, admin1, told = told.split("\t", 3)
+                told, _, others = told.rpartition("\t")
+                code = number if number.startswith("UA") else self.register.joined.get(number, "")
+                self._ids |= dict.fromkeys(filter(None, (number, code)), len(self._rows))
+                names.append(f"{name}|{others}")
+                places.append((country, admin1))
+                self._rows.append(f"{number}\t{code}\t{name}\t{country}\t{admin1}\t{told}")
+        self._located = len(self._rows)
+        """So many rows have coordinates; those that follow are codes of the register alone."""
+        for code in self.register.alone:
+            if code not in self._ids:
+                self._ids[code] = len(self._rows)
+                self._rows.append(code)
+        self.admin1_codes = frozenset(places)
         """Every (country, admin1 code) that has a place."""
+        self._named = _index(normalise_lists("\n".join(names)))
+        skeletons = self.register.skeletons()
+        self._sounding = _index(skeletons.values(), [self._ids[code] for code in skeletons])
+        """The places of the register by what the spellings of a name share."""
         self._sorted_names: list[str] = []
         self._places: dict[int, Place] = {}
-        self._cells: dict[tuple[int, int], list[int]] = {}
-        """Rows by whole degrees of latitude and longitude."""
+        self._cells: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
+        """Rows and their coordinates by whole degrees of latitude and longitude."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -87,15 +132,18 @@ class Gazetteer:
         return map(self._place, range(len(self._rows)))
 
     def find(self, place_id: str) -> Place | None:
-        """The place of an id such as geonames:698740."""
+        """The place of an id such as geonames:698740 or katottg:UA51100270010076757; both may be the same place's."""
         scheme, _, number = place_id.partition(":")
-        row = self._ids.get(number) if scheme == "geonames" else None
-        return None if row is None else self._place(row)
+        row = self._ids.get(number) if (scheme == "katottg") == number.startswith("UA") else None
+        return None if row is None or scheme not in SCHEMES else self._place(row)
 
     def named(self, normalised: str) -> list[Place]:
-        """The places that bear a name, given normalised, in the extract's order."""
-        rows = self._named.get(normalised, [])
-        return [self._place(row) for row in ([rows] if isinstance(rows, int) else rows)]
+        """The places that bear a name, given normalised, in any spelling, in the order of the rows."""
+        if not normalised:
+            return []
+        rows = {**dict.fromkeys(_rows_of(self._named, normalised))}
+        rows |= dict.fromkeys(_rows_of(self._sounding, skeletons(normalised)))
+        return [self._place(row) for row in rows]
 
     def prefixed(self, normalised: str) -> Iterator[Place]:
         """The places with a name that starts so, given normalised; some come more than once."""
@@ -103,15 +151,16 @@ class Gazetteer:
             self._sorted_names = sorted(self._named)
         for name in islice(self._sorted_names, bisect_left(self._sorted_names, normalised), None):
             if not name.startswith(normalised):
-                return
-            yield from self.named(name)
+                break
+            yield from map(self._place, _rows_of(self._named, name))
+        yield from (self._place(self._ids[code]) for code in self.register.prefixed(normalised))
 
     def around(self, lat: float, lon: float, km: float, country: str | None = None) -> Iterator[Place]:
-        """The places within so many kilometres of a point; of one country (ISO alpha-2) if it is given."""
+        """The places known to be within so many kilometres of a point; of one country (ISO alpha-2) if it is given."""
         if not self._cells:
-            for row, told in enumerate(self._rows):
-                cell = math.floor(float(told[4])), math.floor(float(told[5]))
-                self._cells.setdefault(cell, []).append(row)
+            for row, told in enumerate(self._rows[: self._located]):
+                north, east = (float(degrees) for degrees in told.split("\t", 7)[5:7])
+                self._cells.setdefault((math.floor(north), math.floor(east)), []).append((row, north, east))
         south, north = (math.floor(lat + degrees) for degrees in (-km / KM_A_DEGREE, km / KM_A_DEGREE))
         across = min(
             180, math.ceil(km / KM_A_DEGREE / max(math.cos(math.radians(max(abs(south), abs(north + 1)))), 0.01))
@@ -119,26 +168,96 @@ class Gazetteer:
         west = math.floor(lon) - across
         columns = {(column + 180) % 360 - 180 for column in range(west, west + 2 * across + 1)}
         for cell in product(range(south, north + 1), columns):
-            for row in self._cells.get(cell, ()):
-                if country in {None, self._rows[row][2]}:
+            for row, there_lat, there_lon in self._cells.get(cell, ()):
+                if distance_km(lat, lon, there_lat, there_lon) <= km:
                     place = self._place(row)
-                    if distance_km(lat, lon, place.lat, place.lon) <= km:
+                    if country in {None, place.country}:
                         yield place
+
+    def is_near(self, place: Place, lat: float, lon: float, km: float) -> bool:
+        """Whether a place is within so many kilometres of a point.
+
+        Of one without coordinates: whether another of its hromada is, or where none of that has any, of its raion.
+        """
+        if place.point is not None:
+            return distance_km(lat, lon, *place.point) <= km
+        if place.katottg is None:
+            return False
+        others = self.register.located(place.katottg)
+        return any(
+            distance_km(lat, lon, *other.point) <= km
+            for code in others
+            if (other := self._place(self._ids[code])).point is not None
+        )
 
     def _place(self, row: int) -> Place:
         if (place := self._places.get(row)) is None:
-            number, name, country, admin1, lat, lon, population, timezone = self._rows[row]
-            place = self._places[row] = Place(
-                f"geonames:{number}", name, country, admin1, float(lat), float(lon), int(population), timezone
-            )
+            told = self._rows[row]
+            place = self._places[row] = (_alone if row >= self._located else _read)(told, self.register)
         return place
+
+
+SCHEMES = frozenset({"geonames", "katottg"})
+
+
+def _index(names: Iterable[Iterable[str]], rows: Sequence[int] | None = None) -> dict[str, int | list[int]]:
+    """Name -> the row that bears it, or several."""
+    index: dict[str, int | list[int]] = {}
+    for nth, spellings in enumerate(names):
+        number = nth if rows is None else rows[nth]
+        for name in spellings:
+            known = index.setdefault(name, number)
+            if known == number:
+                continue
+            if isinstance(known, int):
+                index[name] = [known, number]
+            elif known[-1] != number:
+                known.append(number)
+    index.pop("", None)
+    return index
+
+
+def _rows_of(index: Mapping[str, int | list[int]], name: str) -> list[int]:
+    rows = index.get(name, [])
+    return [rows] if isinstance(rows, int) else rows
+
+
+def _read(told: str, register: Register) -> Place:
+    number, code, name, country, admin1, lat, lon, population, timezone = told.split("\t")
+    place_id = f"katottg:{code}" if number == code else f"geonames:{number}"
+    shown = register.name(code) if code else name
+    return Place(place_id, shown, country, admin1, float(lat), float(lon), int(population), timezone, code or None)
+
+
+def _alone(code: str, register: Register) -> Place:
+    """A place that only the register has."""
+    return Place(f"katottg:{code}", register.name(code), "UA", katottg_regions()[code[2:4]], None, None, 0, None, code)
 
 
 @cache
 def bundled() -> Gazetteer:
-    """The gazetteer inside the package, loaded on the first call."""
-    packed = files("incidentlog.places").joinpath("data/places.tsv.gz").read_bytes()
-    return Gazetteer(gzip.decompress(packed).decode())
+    """The gazetteer inside the package, with what was loaded into the folder, read on the first call."""
+    loaded = {}
+    for path in sorted(_folder.glob(f"*{LOADED}")) if _folder is not None else ():
+        loaded[path.name.removesuffix(LOADED)] = gzip.decompress(path.read_bytes()).decode()
+    return Gazetteer(bundled_text(), Register(bundled_text("ua_register")), loaded)
+
+
+LOADED = ".places.tsv.gz"
+"""How the file of a loaded country is called, after its code."""
+_folder: Path | None = None
+
+
+def load_from(folder: Path | None) -> None:
+    """Know also the countries that were loaded into a folder; to be said before anything is resolved."""
+    global _folder  # noqa: PLW0603 - the gazetteer is one for the process, as it is large
+    _folder = folder
+    bundled.cache_clear()
+
+
+def bundled_text(name: str = "places") -> str:
+    """A bundled file of places, unpacked."""
+    return gzip.decompress(files("incidentlog.places").joinpath(f"data/{name}.tsv.gz").read_bytes()).decode()
 
 
 class Overlay:

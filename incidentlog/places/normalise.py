@@ -14,10 +14,30 @@ APOSTROPHES = frozenset(
 KINDS = frozenset(
     {"city", "town", "village", "settlement", "hamlet", "municipality", "of", "the", "urban", "type", "rural"}
     | {"urban type", "m", "s", "smt", "misto", "selo", "selyshche", "posyolok", "gorod"}
-    | {"м", "с", "смт", "місто", "село", "селище", "г", "город", "пгт", "пос", "поселок"}  # noqa: RUF001 (Cyrillic)
+    | {"м", "с", "смт", "місто", "село", "селище", "г", "город", "пгт", "пос", "поселок"}
 )
 """Words beside a settlement's name, normalised, that only say what kind it is."""
 
+_KINDS_OF = {
+    "city": "KM",
+    "town": "KMX",
+    "village": "XC",
+    "misto": "KM",
+    "gorod": "KM",
+    "м": "KM",
+    "місто": "KM",
+    "г": "KM",
+    "город": "KM",
+    "смт": "X",
+    "пгт": "X",
+    "smt": "X",
+    "селище": "X",
+    "с": "XC",
+    "село": "XC",
+    "selo": "XC",
+}  # fmt: skip
+"""Such a word, and the categories of the register that may be called so: city, settlement (until 2024 an urban one)
+and village."""
 _BESIDE = re.compile(r"\([^()]*\)|/.*|,.*")
 
 
@@ -68,8 +88,8 @@ def normalise(name: str) -> str:
 
 
 _LATIN: Final = str.maketrans(
-    {"б": "b", "в": "v", "г": "h", "ґ": "h", "д": "d", "ж": "z", "з": "z", "к": "k", "л": "l", "м": "m", "н": "n"}  # noqa: RUF001 (Cyrillic)
-    | {"п": "p", "р": "r", "с": "s", "т": "t", "ф": "f", "х": "h", "ц": "c", "ч": "c", "ш": "s", "щ": "sc"}  # noqa: RUF001
+    {"б": "b", "в": "v", "г": "h", "ґ": "h", "д": "d", "ж": "z", "з": "z", "к": "k", "л": "l", "м": "m", "н": "n"}
+    | {"п": "p", "р": "r", "с": "s", "т": "t", "ф": "f", "х": "h", "ц": "c", "ч": "c", "ш": "s", "щ": "sc"}
     | {"љ": "l", "њ": "n", "ў": "v", "ь": "", "ъ": ""}
     | dict.fromkeys("аеєиіыоуэюяј", "a")
     | dict.fromkeys("eiouyj", "a")
@@ -103,6 +123,13 @@ def settlement_name(text: str) -> str:
     while len(words) > 1 and normalise(words[0]) in KINDS:
         words.pop(0)
     return " ".join(words) or text
+
+
+def kinds_beside(text: str) -> str:
+    """The categories of the register of which the words beside a name say that it is: "m. Nikopol" is KM; else all."""
+    words = normalise(text).split()
+    told = [_KINDS_OF[word] for word in words if word in _KINDS_OF]
+    return told[0] if len(told) == 1 and len(words) > 1 else "KMXC"
 
 
 def normalise_lists(text: str) -> list[list[str]]:

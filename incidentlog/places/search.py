@@ -7,7 +7,8 @@ from typing import Literal
 
 from incidentlog.places.gazetteer import Place
 from incidentlog.places.normalise import normalise
-from incidentlog.places.resolve import PlaceQuery, Resolution, Resolver
+from incidentlog.places.query import PlaceQuery, Resolution
+from incidentlog.places.resolve import Resolver
 
 LIMIT = 50
 PREFIX_FROM = 2

@@ -53,6 +53,75 @@ async def test_a_place_that_was_registered_is_found_from_then_on(service: Served
     assert "place:nova-vyhadka" in await service.rows("city_incidents")
 
 
+async def test_a_place_tells_its_raion_its_hromada_and_what_it_was_called(timeline: Served):
+    answer = await timeline.get("/v1/places", q="Samar", country="UA")
+    assert "KATOTTG" in answer.json["attribution"]
+    place = answer.json["suggestions"][0]
+    assert (place["name"], place["admin1"], place["katottg"]) == ("Samar", "UA.04", "UA12100070010038698")
+    assert (place["admin2"], place["admin2_name"]) == ("UA1210", "Samarivskyi raion")
+    assert (place["admin3"], place["admin3_name"]) == ("UA1210007", "Samarivska hromada")
+    assert place["former_names"] == [{"name": "Новомосковськ", "last": 2024, "until": 2026}]
+
+
+async def test_an_answer_says_what_is_not_understood_of_a_place_and_where_name_and_point_disagree(service: Served):
+    told = {"country": "UA", "precision": "settlement"}
+    odd = strike(place={**told, "name": "Odesa", "admin1": "Bessarabia", "admin2": "Budjak"})
+    answer = await service.post(odd)
+    assert [(w["pointer"], w["code"]) for w in answer.json["warnings"]] == [
+        ("/place/admin1", "not_understood"),
+        ("/place/admin2", "not_understood"),
+    ]
+    assert "Bessarabia" in answer.json["warnings"][0]["detail"]
+    far = strike(place={**told, "name": "Odesa", "lat": 47.82, "lon": 38.21})
+    answer = await service.post(far)
+    assert [(w["pointer"], w["code"]) for w in answer.json["warnings"]] == [("/place", "conflict")]
+    assert ODESA in answer.json["warnings"][0]["detail"]
+    kept = (await service.get(f"/v1/events/{far['id']}")).json["place"]["resolved"]
+    assert (kept["how"], kept["admin1"], kept["key"]) == ("conflict", "UA.05", "name:odesa@UA.05")
+    moved = about("amended", odd["id"], patch={"place": {"admin1": "Nowhere"}}, reason="x")
+    answer = await service.post(moved)
+    assert [w["pointer"] for w in answer.json["warnings"]] == ["/data/patch/place/admin1", "/data/patch/place/admin2"]
+    assert (await service.rows("city_incidents", group_by="place")).keys() == {ODESA, "name:odesa@UA.05"}
+
+
+async def test_a_point_without_a_name_is_counted_where_it_is(service: Served):
+    point = {"lat": 47.82, "lon": 38.21, "precision": "exact"}
+    await service.add(strike(place=point))
+    await service.add(strike(place={**point, "lat": 47.820004}))
+    rows = await service.rows("city_incidents", group_by="place")
+    assert {key: (row["incidents"], row["name"]) for key, row in rows.items()} == {
+        "point:47.8200,38.2100": (2, "47.8200, 38.2100")
+    }
+    assert (await service.rows("city_incidents", group_by="admin1")).keys() == {"UA.05"}
+    assert (await service.rows("city_incidents", place="point:47.82,38.21")).keys() == rows.keys()
+    features = (await service.get("/v1/projections/city_incidents", group_by="place", format="geojson")).json
+    assert features["features"][0]["geometry"] == {"type": "Point", "coordinates": [38.21, 47.82]}
+
+
+async def test_a_place_without_name_point_and_id_is_refused(service: Served):
+    refused = await service.post(strike(place={"country": "UA", "precision": "settlement"}))
+    assert (refused.status, refused.faults) == (422, {"/place": "no_place"})
+
+
+async def test_villages_of_one_name_in_two_regions_are_not_lumped(service: Served):
+    place = {"name": "Xyzzyville", "country": "UA", "precision": "settlement"}
+    for region in ("Odesa oblast", "Sumy oblast", "UA-59"):
+        await service.add(strike(place={**place, "admin1": region}))
+    rows = await service.rows("city_incidents", group_by="place")
+    assert {key: row["incidents"] for key, row in rows.items()} == {
+        "name:xyzzyville@UA.17": 1,
+        "name:xyzzyville@UA.21": 2,
+    }
+    assert (await service.rows("city_incidents", place="name:Xyzzyville@UA.21")).keys() == {"name:xyzzyville@UA.21"}
+
+
+async def test_a_report_of_the_years_before_finds_a_place_by_its_name_then(service: Served):
+    place = {"name": "Novomoskovsk", "country": "UA", "precision": "settlement"}
+    await service.add(strike(place=place))
+    rows = await service.rows("city_incidents", group_by="place")
+    assert [row["name"] for row in rows.values()] == ["Samar"]
+
+
 @pytest.mark.parametrize(
     ("kind", "data", "slug"),
     [

@@ -33,6 +33,8 @@ SERVICE = {
     "events show": ["an-id"],
     "events tail": ["--resume", "place.json"],
     "ingest": ["-"],
+    "places register": ["dacha-17", "--name", "Dacha 17", "--lat", "48", "--lon", "37"],
+    "places search": ["Odesa"],
     "projection builds": [],
     "projection diff": ["city_incidents"],
     "projection list": [],
@@ -46,8 +48,8 @@ SERVICE = {
 }
 """What asks a service."""
 NEEDS_NONE = {"config show"}
-MAKES = {"serve", "demo", "db migrate", "log init", "log keygen", "log witness"}
-"""What makes a log, or a key, or serves by itself."""
+MAKES = {"serve", "demo", "db migrate", "log init", "log keygen", "log witness", "places load"}
+"""What makes a log, a key or files beside it, or serves by itself."""
 
 
 def commands(group: Any, *before: str) -> Iterator[str]:

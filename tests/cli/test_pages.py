@@ -16,6 +16,8 @@ LINES = [
     ("audit.md", "incidentlog export REPORT", '"verified"'),
     ("erasure-and-replay.md", "curl -sN", '{"end":'),
     ("erasure-and-replay.md", "incidentlog replay --to head", '"same":true'),
+    ("metrics.md", "incidentlog key create prometheus", "il_"),
+    ("places.md", "incidentlog places search", "place:dacha-17"),
     ("knowledge.md", "incidentlog projection show city_incidents", '"geonames:'),
 ]
 """A page, how its lines begin, and what they show."""

@@ -122,6 +122,11 @@ def test_several_in_one_value_are_found_in_any_order_and_with_a_plus_sign_that_c
 
 def test_a_name_is_found_however_it_is_spelt():
     assert kept("city_incidents", "place", "name:ODÉSA-Port") == ("name:odesa port",)
+    assert kept("city_incidents", "place", "name:ODÉSA-Port@UA.17") == ("name:odesa port@UA.17",)
+    assert kept("city_incidents", "place", "name:ODÉSA-Port@UA.17.UA5110") == ("name:odesa port@UA.17.UA5110",)
+    assert kept("city_incidents", "place", "name:Port@Sea") == ("name:port sea",)
+    assert kept("city_incidents", "place", "point:47.82,38.21") == ("point:47.8200,38.2100",)
+    assert kept("city_incidents", "place", "katottg:UA14100050190086312") == ("katottg:UA14100050190086312",)
     assert kept("city_incidents", "admin1", "name:Nowhere Region") == ("name:nowhere region",)
 
 

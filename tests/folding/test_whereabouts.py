@@ -28,6 +28,8 @@ def place(**told: Any) -> ResolvedPlace:
         (ODESA, ("geonames:698740", "UA.17", "UA")),
         (REGION, (None, "UA.17", "UA")),
         (NOWHERE, ("name:no where", None, None)),
+        ({**NOWHERE, "key": "name:no where@UA.05"}, ("name:no where@UA.05", None, None)),
+        ({**ODESA, "key": "name:odesa@UA.17"}, ("geonames:698740", "UA.17", "UA")),
         ({"name": "Nowhere region", "precision": "admin1"}, (None, "name:nowhere region", None)),
         (SEA, (None, None, None)),
     ],

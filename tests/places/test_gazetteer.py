@@ -17,14 +17,30 @@ CHAIKY = Place("place:chaiky", "Chaiky", "ua", "Odeska oblast", 46.6, 30.6, 300)
 
 def test_the_bundle_holds_the_whole_extract():
     places = list(bundled())
-    assert len(places) == len(bundled()) == len({place.place_id for place in places}) == 17_170
-    assert Counter(place.country for place in places).most_common(2) == [("UA", 5488), ("RU", 5167)]
+    assert len(places) == len(bundled()) == len({place.place_id for place in places}) == 42_240
+    geonames = [place for place in places if place.place_id.startswith("geonames:")]
+    assert Counter(place.country for place in geonames).most_common(2) == [("UA", 5488), ("RU", 5167)]
+
+
+def test_the_bundle_holds_every_settlement_of_the_register_once():
+    places = [place for place in bundled() if place.katottg is not None]
+    assert len(places) == len({place.katottg for place in places}) == 29_703
+    assert Counter(place.place_id.partition(":")[0] for place in places) == {"katottg": 25_070, "geonames": 4_633}
+    assert all((place.point is None) == place.place_id.startswith("katottg:") for place in places)
+    assert {place.country for place in places} == {"UA"}
+    assert all(place.admin1 for place in places)
 
 
 def test_a_place_is_found_by_its_id():
     assert bundled().find("geonames:698740") == Place(
-        "geonames:698740", "Odesa", "UA", "17", 46.48572, 30.74383, 1_010_537, "Europe/Kyiv"
+        "geonames:698740", "Odesa", "UA", "17", 46.48572, 30.74383, 1_010_537, "Europe/Kyiv", "UA51100270010076757"
     )
+    assert bundled().find("katottg:UA51100270010076757") == bundled().find("geonames:698740")
+    village = bundled().find("katottg:UA14100050190086312")
+    assert village is not None
+    assert (village.name, village.admin1, village.admin2, village.point) == ("Novokaterynivka", "05", "UA1410", None)
+    assert bundled().find("geonames:UA51100270010076757") is None
+    assert bundled().find("katottg:698740") is None
     assert bundled().find("geonames:1") is None
     assert bundled().find("place:698740") is None
     assert bundled().find("698740") is None

@@ -3,18 +3,15 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from incidentlog.places import PlaceQuery, Precision, Resolution, Resolver, distance_km, settlement_name
+from incidentlog.places import PlaceQuery, Resolution, Resolver
+from tests.benchmarks.places import SETTLEMENT, Row, resolved, rows_of
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
-PRECISION: dict[str, Precision] = {
-    "1": "exact", "2": "settlement", "3": "admin2", "4": "admin1", "5": "area", "6": "country", "7": "area",
-}  # fmt: skip
 
 
 def lines(name: str) -> list[str]:
@@ -36,8 +33,8 @@ def timeline() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def ucdp() -> list[dict[str, str]]:
-    return list(csv.DictReader(lines("ucdp_ged_ukraine_2014_2021.csv")))[1:]
+def ucdp() -> list[Row]:
+    return rows_of(lines("ucdp_ged_ukraine_2014_2021.csv"))
 
 
 def by_name(resolver: Resolver, place: dict[str, Any]) -> Resolution:
@@ -54,7 +51,7 @@ def test_in_the_timeline_a_name_never_leads_to_another_place_than_the_id_beside_
             assert found.place_id in {None, place["place_id"]}
             if found.place_id is None:
                 open_names.add((place["name"], found.how))
-    assert open_names == {("Mayaky", "ambiguous"), ("Pivdenne", "ambiguous")}
+    assert open_names == {("Mayaky", "ambiguous"), ("Pivdenne", "ambiguous"), ("Belbek", "unresolved")}
 
 
 def test_in_the_timeline_every_name_without_an_id_finds_its_place(resolver: Resolver, timeline: list[dict[str, Any]]):
@@ -77,43 +74,30 @@ def test_in_the_timeline_every_name_without_an_id_finds_its_place(resolver: Reso
     }
 
 
-def resolved(
-    resolver: Resolver, rows: list[dict[str, str]], *, with_coordinates: bool, with_region: bool
-) -> Iterator[tuple[Resolution, float | None]]:
-    """Each row's resolution, and how far off the place is that it was given."""
-    for row in rows:
-        lat, lon = float(row["latitude"]), float(row["longitude"])
-        found = resolver.resolve(
-            PlaceQuery(
-                settlement_name(row["where_coordinates"]),
-                PRECISION[row["where_prec"]] if with_coordinates else "settlement",
-                country="UA",
-                admin1=(row["adm_1"] or None) if with_region else None,
-                lat=lat if with_coordinates else None,
-                lon=lon if with_coordinates else None,
-            )
-        )
-        place = resolver.find(found.place_id) if found.place_id else None
-        yield found, distance_km(lat, lon, place.lat, place.lon) if place else None
+@pytest.mark.parametrize(
+    ("clues", "found", "far"),
+    [
+        ((), 0.5, 0.01),
+        (("region",), 0.75, 0.005),
+        (("point",), 0.8, 0),
+        (("region", "point"), 0.8, 0),
+    ],
+)
+def test_real_settlements_are_found_and_hardly_any_far_off(
+    resolver: Resolver, ucdp: list[Row], clues: tuple[str, ...], found: float, far: float
+):
+    rows = [row for row in ucdp if row["where_prec"] in SETTLEMENT]
+    assert len(rows) == 2272
+    off = [km for _, km in resolved(resolver, rows, clues) if km is not None]
+    assert len(off) / len(rows) >= found
+    assert sum(km > 30 for km in off) / len(rows) <= far
 
 
-def test_with_coordinates_no_real_row_lands_over_30_km_away(resolver: Resolver, ucdp: list[dict[str, str]]):
-    hows: Counter[str] = Counter()
-    for found, off_km in resolved(resolver, ucdp, with_coordinates=True, with_region=True):
-        hows[found.how] += 1
-        assert off_km is None or off_km <= 30
-    assert sum(hows.values()) == 2989
-    assert hows["admin1"] == 470
-    assert hows["country"] == 2
-    assert hows["ambiguous"] == 59
-    assert hows["unresolved"] == 1290
-
-
-def test_by_name_alone_real_rows_do_land_over_30_km_away(resolver: Resolver, ucdp: list[dict[str, str]]):
-    rows = resolved(resolver, ucdp, with_coordinates=False, with_region=False)
-    assert sum(off_km is not None and off_km > 30 for _, off_km in rows) == 238
-    rows = resolved(resolver, ucdp, with_coordinates=False, with_region=True)
-    assert sum(off_km is not None and off_km > 30 for _, off_km in rows) == 31
+def test_the_name_of_an_area_is_never_a_settlement(resolver: Resolver, ucdp: list[Row]):
+    areas = [row for row in ucdp if row["where_prec"] not in SETTLEMENT]
+    hows = Counter(found.how for found, _ in resolved(resolver, areas, ("region", "point")) if found.place_id is None)
+    assert sum(hows.values()) == len(areas) == 717
+    assert (hows["admin1"], hows["country"]) == (470, 2)
 
 
 def test_every_oblast_of_the_air_raid_alerts_is_known(resolver: Resolver):

@@ -18,9 +18,11 @@ from incidentlog.places import (
     UnknownPlaceError,
     bundled,
     distance_km,
+    normalise,
 )
 
 ODESA = "geonames:698740"
+OPEN = {"admin1", "admin2", "country", "nearest", "ambiguous", "conflict", "unresolved"}
 PRECISIONS: list[Precision] = ["exact", "settlement", "admin2", "admin1", "country", "area", "unknown"]
 
 
@@ -64,8 +66,10 @@ def test_a_known_external_id_comes_next_and_an_unknown_one_is_passed_over(resolv
     other = ("acled", "UKR123")
     found = resolver.resolve(PlaceQuery("somewhere", external_ids=(other, ("geonames", "698740"))))
     assert (found.place_id, found.how) == (ODESA, "external")
-    found = resolver.resolve(PlaceQuery("Lviv", external_ids=(("geonames", "1"),)))
-    assert (found.name, found.how) == ("Lviv", "name")
+    found = resolver.resolve(PlaceQuery("Ternopil", external_ids=(("geonames", "1"),)))
+    assert (found.name, found.how) == ("Ternopil", "name")
+    found = resolver.resolve(PlaceQuery("somewhere", external_ids=(("katottg", "UA51100270010076757"),)))
+    assert (found.place_id, found.how) == (ODESA, "external")
 
 
 def test_an_iso_code_among_the_external_ids_says_the_region(resolver: Resolver):
@@ -81,9 +85,9 @@ def test_a_name_borne_once_needs_no_clue(resolver: Resolver):
 
 def test_namesakes_are_told_apart_by_region(resolver: Resolver):
     found = resolver.resolve(PlaceQuery("Pivdenne", country="UA"))
-    assert (found.how, len(found.candidates)) == ("ambiguous", 3)
+    assert (found.how, len(found.candidates)) == ("ambiguous", 8)
     found = resolver.resolve(PlaceQuery("Pivdenne", country="UA", admin1="Odeska oblast"))
-    assert (found.place_id, found.how) == ("geonames:687997", "name+admin1")
+    assert (found.place_id, found.how) == ("geonames:687997", "population")
 
 
 def test_namesakes_in_one_region_are_told_apart_by_coordinates(resolver: Resolver):
@@ -94,11 +98,129 @@ def test_namesakes_in_one_region_are_told_apart_by_coordinates(resolver: Resolve
     assert (found.lat, found.lon) == (46.42, 30.26)
 
 
-def test_the_only_bearer_of_a_name_is_not_taken_from_far_away(resolver: Resolver):
-    assert resolver.resolve(PlaceQuery("Novokaterynivka", country="UA")).how == "name"
-    found = resolver.resolve(PlaceQuery("Novokaterynivka", country="UA", lat=47.82, lon=38.21))
-    assert (found.place_id, found.how, found.name) == (None, "unresolved", "Novokaterynivka")
-    assert [place.admin1 for place in found.candidates] == ["16"]
+def test_a_point_that_is_far_from_all_that_bear_the_name_is_a_conflict_and_counted_where_the_point_is(
+    resolver: Resolver,
+):
+    found = resolver.resolve(PlaceQuery("Ternopil", country="UA", lat=47.82, lon=38.21))
+    assert (found.place_id, found.how, found.name) == (None, "conflict", "Ternopil")
+    assert (found.country, found.admin1, found.key) == ("UA", "05", "name:ternopil@UA.05")
+    assert [place.admin1 for place in found.candidates] == ["22"]
+    assert found.nearest is not None
+    assert found.distance_km is not None
+    assert found.distance_km < 10
+
+
+def test_a_region_that_is_told_wrong_beside_a_point_is_a_conflict_and_the_point_says_the_region(resolver: Resolver):
+    for name in (None, "Xyzzyville"):
+        found = resolver.resolve(PlaceQuery(name, country="UA", admin1="Odesa oblast", lat=47.82, lon=38.21))
+        assert (found.place_id, found.how, found.admin1) == (None, "conflict", "05")
+    found = resolver.resolve(PlaceQuery("Novokaterynivka", country="UA", admin1="Odesa oblast", lat=47.82, lon=38.21))
+    assert (found.name, found.admin1) == ("Novokaterynivka", "05")
+
+
+def test_a_point_without_a_name_is_in_the_region_of_the_nearest_place_and_counted_by_itself(resolver: Resolver):
+    found = resolver.resolve(PlaceQuery(None, lat=47.82, lon=38.21))
+    assert (found.place_id, found.how, found.country, found.admin1) == (None, "nearest", "UA", "05")
+    assert (found.key, found.name) == ("point:47.8200,38.2100", "47.8200, 38.2100")
+    nearest = resolver.find(found.nearest or "")
+    assert nearest is not None
+    assert nearest.point is not None
+    assert distance_km(47.82, 38.21, *nearest.point) == pytest.approx(found.distance_km, abs=0.05)
+    sea = resolver.resolve(PlaceQuery(None, lat=43.0, lon=34.0))
+    assert (sea.how, sea.country, sea.admin1, sea.nearest) == ("unresolved", None, None, None)
+    assert sea.key == "point:43.0000,34.0000"
+
+
+def test_at_a_border_the_region_that_is_told_stands_though_another_is_nearer(resolver: Resolver):
+    """Some 17 km from Dnipropetrovsk's nearest place, and 5 km from one of Donetsk oblast."""
+    point = {"lat": 48.1966, "lon": 36.8}
+    told = {code: resolver.resolve(PlaceQuery(None, country="UA", admin1=code, **point)) for code in ("04", "05")}
+    assert {code: (found.how, found.admin1) for code, found in told.items()} == {
+        "04": ("nearest", "04"),
+        "05": ("nearest", "05"),
+    }
+
+
+def test_the_key_of_what_is_not_found_holds_country_region_and_raion(resolver: Resolver):
+    def key(name: str, **told: str) -> str | None:
+        return resolver.resolve(PlaceQuery(name, **told)).key  # type: ignore[arg-type]
+
+    assert key("Nowhere-Ville") == "name:nowhere ville"
+    assert key("NOWHERE VILLE", country="ua") == "name:nowhere ville@UA"
+    assert key("Nowhere ville", country="UA", admin1="Sumska oblast") == "name:nowhere ville@UA.21"
+    assert key("Nowhere ville", admin1="UA-59", admin2="Shostkynskyi") == "name:nowhere ville@UA.21.UA5910"
+    assert key("Nowhere ville", admin2="UA59100000000080194") == "name:nowhere ville@UA.21.UA5910"
+    assert key("village of Nowhereville", country="UA") == key("Nowhereville", country="UA")
+    assert key("Odesa", country="UA") is None
+
+
+def test_a_raion_or_hromada_tells_villages_of_one_name_apart_and_is_told_where_it_is_not_understood(
+    resolver: Resolver,
+):
+    query = PlaceQuery("Novokaterynivka", country="UA", admin1="Donetsk oblast")
+    found = resolver.resolve(query)
+    if found.how == "ambiguous":
+        raion = resolver.resolve(replace(query, admin2="Kalmiuskyi raion"))
+        assert (raion.place_id, raion.how) == ("katottg:UA14100050190086312", "name+admin2")
+    found = resolver.resolve(replace(query, admin2="Bessarabia", admin3="Nowhere"))
+    assert found.unread == ("admin3", "admin2")
+
+
+@pytest.mark.parametrize(
+    "name", ["Pokrovskyi raion", "Покровський район", "Покровский район", "Pokrovsk raion", "UA1416"]
+)
+def test_a_raion_is_found_by_any_of_its_spellings_and_by_its_code(resolver: Resolver, name: str):
+    found = resolver.resolve(PlaceQuery(name, "admin2", country="UA", admin1="Donetsk oblast"))
+    assert (found.how, found.name, found.admin2) == ("admin2", "Pokrovskyi raion", "UA1416")
+    assert (found.place_id, found.key) == (None, None)
+
+
+@pytest.mark.parametrize("year", [2014, 2021, 2024])
+@pytest.mark.parametrize(
+    ("former", "now", "region"),
+    [
+        ("Novomoskovsk|Новомосковськ|Новомосковск", "Samar", "04"),
+        ("Chervonohrad|Червоноград|Chervonograd", "Sheptytskyi", "15"),
+        ("Krasnohrad|Красноград|Krasnograd", "Berestyn", "07"),
+        ("Yuzhne|Южне|Южное", "Pivdenne", "17"),
+    ],
+)
+def test_a_report_of_the_years_before_finds_a_town_by_its_former_name(
+    resolver: Resolver, former: str, now: str, region: str, year: int
+):
+    for name in former.split("|"):
+        found = resolver.resolve(PlaceQuery(name, country="UA", admin1=region, year=year))
+        assert (found.name, found.admin1) == (now, region)
+    assert resolver.resolve(PlaceQuery(now, country="UA", admin1=region)).name == now
+
+
+def test_a_former_name_that_is_a_villages_own_elsewhere_is_open_without_a_region(resolver: Resolver):
+    """Yuzhne became Pivdenne, and two villages of Crimea are called Yuzhne."""
+    found = resolver.resolve(PlaceQuery("Yuzhne", country="UA", year=2021))
+    assert (found.place_id, found.how) == (None, "ambiguous")
+    assert {(place.name, place.admin1) for place in found.candidates} >= {("Pivdenne", "17"), ("Yuzhne", "11")}
+    later = resolver.resolve(PlaceQuery("Yuzhne", country="UA", year=2027))
+    assert {place.admin1 for place in later.candidates} == {"11"}
+
+
+def test_what_is_said_beside_a_name_chooses_among_several(resolver: Resolver):
+    query = PlaceQuery("Krasnohorivka", country="UA", admin1="05", year=2021)
+    for told in ("Krasnohorivka town", "м. Красногорівка", "Krasnohorivka, Pokrovsk raion (city)"):
+        assert resolver.resolve(replace(query, name=told)).place_id == "geonames:704393"
+    assert resolver.resolve(replace(query, name="с. Красногорівка")).name == "Yasnohorivka"
+
+
+def test_a_village_is_not_taken_by_its_name_alone_where_not_all_villages_are_known(resolver: Resolver):
+    village = next(
+        place
+        for place in resolver.gazetteer
+        if place.country == "RU" and place.population < 1000 and len(resolver.named(normalise(place.name))) == 1
+    )
+    alone = resolver.resolve(PlaceQuery(village.name, country="RU"))
+    assert (alone.place_id, alone.how, alone.candidates) == (None, "unresolved", (village,))
+    assert resolver.resolve(PlaceQuery(village.name, country="RU", admin1=village.admin1)).place_id == village.place_id
+    at = PlaceQuery(village.name, country="RU", lat=village.lat, lon=village.lon)
+    assert resolver.resolve(at).place_id == village.place_id
 
 
 def test_a_name_is_not_taken_from_another_country_or_region(resolver: Resolver):
@@ -114,8 +236,10 @@ def test_kyiv_is_found_in_the_oblast_around_it(resolver: Resolver):
     assert (found.place_id, found.admin1) == ("geonames:703448", "12")
 
 
-def test_a_region_nobody_knows_narrows_nothing(resolver: Resolver):
-    assert resolver.resolve(PlaceQuery("Odesa", country="UA", admin1="Bessarabia")).place_id == ODESA
+def test_a_region_nobody_knows_narrows_nothing_and_that_is_told(resolver: Resolver):
+    found = resolver.resolve(PlaceQuery("Odesa", country="UA", admin1="Bessarabia"))
+    assert (found.place_id, found.unread) == (ODESA, ("admin1",))
+    assert resolver.resolve(PlaceQuery("Odesa", country="UA", admin1="17")).unread == ()
 
 
 def test_a_city_ten_times_larger_than_its_namesakes_is_meant(resolver: Resolver):
@@ -141,12 +265,8 @@ def test_an_unknown_name_is_counted_under_itself(resolver: Resolver):
     assert (found.country, found.admin1, found.admin1_name) == ("UA", "21", "Sumy")
 
 
-def test_a_country_is_not_inferred_from_coordinates(resolver: Resolver):
-    assert resolver.resolve(PlaceQuery("Nowhereville", lat=50.45, lon=30.52)).country is None
-
-
 def test_half_a_pair_of_coordinates_is_none(resolver: Resolver):
-    assert resolver.resolve(PlaceQuery("Lviv", lat=10.0)).how == "name"
+    assert resolver.resolve(PlaceQuery("Ternopil", lat=10.0)).how == "name"
 
 
 @pytest.mark.parametrize("name", ["Odeska oblast", "Odesa oblast", "Одеська область", "UA-51"])
@@ -178,15 +298,22 @@ def test_districts_areas_and_unknown_places_are_never_a_settlement(resolver: Res
 def test_a_registered_place_is_one_more_candidate_for_its_name():
     registered = Overlay()
     resolver = Resolver(registered=registered)
-    query = PlaceQuery("Novokaterynivka", country="UA")
-    assert resolver.resolve(query).place_id == "geonames:699771"
-    village = Place("place:novokaterynivka", "Novokaterynivka", "UA", "05", 47.82, 38.21)
-    registered.add(village, ["Новокатеринівка"])
-    assert resolver.resolve(query).how == "ambiguous"
-    near = PlaceQuery("Новокатеринівка", country="UA", lat=47.8, lon=38.2)
-    assert resolver.resolve(near).place_id == "place:novokaterynivka"
+    query = PlaceQuery("Ternopil", country="UA")
+    near = PlaceQuery("Тернопіль", country="UA", lat=47.8, lon=38.2)
+    assert resolver.resolve(query).how == "name"
+    assert resolver.resolve(near).how == "conflict"
+    village = Place("place:ternopil", "Ternopil", "UA", "05", 47.82, 38.21)
+    registered.add(village, ["Тернопіль"])
+    assert resolver.resolve(query).how == "population"
+    assert resolver.resolve(near).place_id == "place:ternopil"
     registered.discard(village.place_id)
-    assert resolver.resolve(query).place_id == "geonames:699771"
+    assert resolver.resolve(query).how == "name"
+
+
+def test_a_registered_place_is_taken_by_any_of_its_names(resolver: Resolver):
+    registered = Overlay()
+    registered.add(Place("place:depot", "The Depot", "UA", "05", 47.82, 38.21), ["Склад 17"])
+    assert Resolver(registered=registered).resolve(PlaceQuery("Склад-17", country="UA")).place_id == "place:depot"
 
 
 def test_a_registered_place_wins_over_a_bundled_one_of_the_same_id():
@@ -227,31 +354,33 @@ def test_every_query_without_an_id_has_an_answer_and_always_the_same(resolver: R
     assert repr(found) == repr(Resolver().resolve(query))  # repr: nan is not nan
     assert found.how in HOWS
     assert found.precision == query.precision
-    assert (found.place_id is None) == (found.how in {"admin1", "country", "ambiguous", "unresolved"})
+    assert (found.place_id is None) == (found.how in OPEN)
     assert len(found.candidates) <= 8
 
 
 @given(queries.filter(lambda query: query.precision in {"exact", "settlement"}))
 def test_with_coordinates_an_id_taken_from_a_name_is_within_30_km(resolver: Resolver, query: PlaceQuery):
     found = resolver.resolve(query)
-    if found.place_id is not None and query.lat is not None and query.lon is not None:
+    if found.place_id is not None and query.point is not None:
         place = resolver.find(found.place_id)
         assert place is not None
-        assert distance_km(query.lat, query.lon, place.lat, place.lon) <= 30
+        assert resolver.gazetteer.is_near(place, *query.point, 30)
 
 
 @given(st.integers(0, 17_169), st.floats(-1, 1), st.floats(-1, 1))
 def test_around_any_place_its_name_gives_only_what_is_near(resolver: Resolver, number: int, north: float, east: float):
     meant = resolver.gazetteer._place(number)
+    assert meant.lat is not None
+    assert meant.lon is not None
     lat, lon = meant.lat + north, meant.lon + east
     found = resolver.resolve(PlaceQuery(meant.name, country=meant.country, lat=lat, lon=lon))
     if found.place_id is not None:
         place = resolver.find(found.place_id)
         assert place is not None
-        assert distance_km(lat, lon, place.lat, place.lon) <= 30
+        assert resolver.gazetteer.is_near(place, lat, lon, 30)
         assert place.country == meant.country
     if distance_km(lat, lon, meant.lat, meant.lon) <= 30:
-        assert found.how != "unresolved"
+        assert found.how not in {"unresolved", "conflict"}
 
 
 @pytest.mark.parametrize(
@@ -305,7 +434,7 @@ def test_a_point_over_a_border_far_out_or_where_little_is_known_stands(
 def test_a_place_of_the_gazetteer_is_not_taken_for_swapped_and_one_of_ukraine_that_is_swapped_is_found(
     resolver: Resolver,
 ):
-    for place in islice(resolver.gazetteer, 0, None, 4):
+    for place in islice((place for place in resolver.gazetteer if place.point), 0, None, 4):
         query = PlaceQuery(place.name, country=place.country, lat=place.lat, lon=place.lon)
         resolver.refuse_swapped(query)
         resolver.refuse_swapped(replace(query, name="another"))
@@ -317,6 +446,6 @@ def test_a_place_of_the_gazetteer_is_not_taken_for_swapped_and_one_of_ukraine_th
 @settings(max_examples=15)
 @given(st.floats(-90, 90), st.floats(-180, 180), st.floats(1, 500))
 def test_what_is_around_a_point_is_what_is_so_near(lat: float, lon: float, km: float):
-    wanted = {place for place in bundled() if distance_km(lat, lon, place.lat, place.lon) <= km}
+    wanted = {place for place in bundled() if place.point and distance_km(lat, lon, *place.point) <= km}
     assert set(bundled().around(lat, lon, km)) == wanted
     assert set(bundled().around(lat, lon, km, "UA")) == {place for place in wanted if place.country == "UA"}

@@ -20,7 +20,7 @@ def test_a_search_says_how_the_name_would_resolve_and_what_else_bears_it(resolve
 
 def test_the_place_that_a_name_means_is_suggested_before_a_larger_one_that_once_bore_it(resolver: Resolver):
     found = search(resolver, "Sloviansk")
-    assert [s.place.name for s in found.suggestions[:2]] == ["Slovyansk", "Nikopol"]
+    assert [s.place.name for s in found.suggestions[:2]] == ["Sloviansk", "Nikopol"]
     assert found.resolution.place_id == found.suggestions[0].place.place_id
 
 
