@@ -190,12 +190,13 @@ async def interactions(served: Served, browser: Any) -> None:
         "compared with a day": (SET, [["#compare-day", day] for day in some_day]),
     }
     for name, (how, values) in chosen.items():
+        await page.goto(served.url)  # each begins with the board as it is opened
+        await page.wait_for_function("() => watched.picture !== null", timeout=60_000)
+        await page.evaluate("() => watched.settled()")
         if name == "compared with a day":
             await page.evaluate("() => document.querySelector('.knowledge .plain')?.click()")
             await page.evaluate("() => watched.settled()")
         print(f"{name:42} {(await timed(served, page, how, values)).told()}", flush=True)
-        await page.evaluate(f"(arg) => {{ {CLICK} }}", [".knowledge .chip", 0])
-        await page.evaluate("() => watched.settled()")
     await context.close()
 
 
