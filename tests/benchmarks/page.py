@@ -36,6 +36,8 @@ ROUNDS: Final = 20
 COLD: Final = 5
 DAYS: Final = 30
 """Over how many days "as known on" is dragged."""
+AGAIN: Final = "the same days once more"
+"""What follows the dragging on the same page: the answers are kept there."""
 FIRST_PICTURE: Final = "#headline, .map .spot, .cities tbody tr"
 """What has to be there, each of it, before somebody understands something."""
 WATCH: Final = """(() => {
@@ -177,7 +179,7 @@ async def interactions(served: Served, browser: Any) -> None:
             SET,
             [[".knowledge input[type=range]", str(steps - 100 - n)] for n in range(DAYS)],
         ),
-        "the same days once more": (
+        AGAIN: (
             SET,
             [[".knowledge input[type=range]", str(steps - 100 - DAYS + n)] for n in range(1, DAYS)],
         ),
@@ -190,12 +192,14 @@ async def interactions(served: Served, browser: Any) -> None:
         "compared with a day": (SET, [["#compare-day", day] for day in some_day]),
     }
     for name, (how, values) in chosen.items():
+        if name != AGAIN:  # each begins with the board as it is opened
+            await page.goto(served.url)
+            await page.wait_for_function("() => watched.picture !== null", timeout=60_000)
+            await page.evaluate("() => watched.settled()")
         if name == "compared with a day":
             await page.evaluate("() => document.querySelector('.knowledge .plain')?.click()")
             await page.evaluate("() => watched.settled()")
         print(f"{name:42} {(await timed(served, page, how, values)).told()}", flush=True)
-        await page.evaluate(f"(arg) => {{ {CLICK} }}", [".knowledge .chip", 0])
-        await page.evaluate("() => watched.settled()")
     await context.close()
 
 

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
 
 import orjson
 import pytest
+from aiohttp import web
 
 from incidentlog.embedded import Server
 from tests.api.serving import ADMIN, Served, log_called, serving
@@ -115,3 +117,50 @@ async def test_nobody_is_asked_for_a_key_in_a_frame(browser: Any, closed: Served
             }"""
         )
         assert seen == [False, 0]
+
+
+@asynccontextmanager
+async def another_port() -> AsyncIterator[str]:
+    """An empty page of this host that is not the service's; its address."""
+
+    async def empty(_: web.Request) -> web.Response:
+        return web.Response(text="<!doctype html>", content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/", empty)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    await runner.cleanup()
+
+
+TRY = """async (service) => {
+    const given = { mode: "no-cors", credentials: "include" };
+    await fetch(`${service}/v1/projections`, given);
+    await fetch(`${service}/v1/session`, { ...given, method: "POST" });
+    await fetch(`${service}/v1/events`, { ...given, method: "POST", body: "{}" });
+    const ended = await fetch(`${service}/v1/session`, { credentials: "include", method: "DELETE" }).then(() => 1, () => 0);
+    const read = await fetch(`${service}/v1/projections`, { credentials: "include" }).then(() => 1, () => 0);
+    return [ended, read];
+}"""
+
+
+@needs_browser
+async def test_a_page_of_another_port_to_which_the_browser_sends_the_cookie_gets_nothing_by_it(
+    browser: Any, closed: Served
+):
+    async with another_port() as elsewhere, tab(browser, closed.url, "/docs/live") as opened:
+        await sign_in(opened.page, ADMIN)
+        await opened.said("#signing", "Signed in as admin")
+        other = await opened.page.context.new_page()
+        answers: list[tuple[str, str, int]] = []
+        other.on("response", lambda r: answers.append((r.request.method, r.url.removeprefix(closed.url), r.status)))
+        await other.goto(elsewhere)
+        assert await other.evaluate(TRY, closed.url) == [0, 0]
+        assert ("GET", "/v1/projections", 403) in answers
+        assert ("POST", "/v1/session", 401) in answers
+        assert ("POST", "/v1/events", 401) in answers
+        assert not [status for _, path, status in answers if path.startswith("/v1") and status < 400]
+        await opened.page.reload()
+        await opened.said("#signing", "Signed in as admin")
