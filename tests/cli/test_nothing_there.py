@@ -32,6 +32,7 @@ SERVICE = {
     "events list": [],
     "events show": ["an-id"],
     "events tail": ["--resume", "place.json"],
+    "import": ["ndjson", "events.ndjson"],
     "ingest": ["-"],
     "places register": ["dacha-17", "--name", "Dacha 17", "--lat", "48", "--lon", "37"],
     "places search": ["Odesa"],
@@ -114,6 +115,7 @@ def test_the_doctor_finds_nothing_and_makes_nothing(nothing: Inside):
 
 @pytest.mark.parametrize("command", SERVICE)
 def test_a_command_that_asks_a_service_says_that_there_is_none(nothing: Inside, command: str):
+    Path("events.ndjson").write_text(ndjson(strike()))
     before = on_disk()
     done = nothing.run(*command.split(), *SERVICE[command], given=ndjson(strike()))
     assert (done.returncode, done.stdout) == (8, ""), done.stderr

@@ -133,10 +133,11 @@ UNASKED: Final = {
         "/log/checkpoint", r"/log/tile/{level:[^/]+}/{index:.+}", r"/log/tile/entries/{index:.+}", "/v1/log/consistency",
         "/v1/log/heads", "/v1/log/key", "/v1/log/root",
     ),
-    "of the service, and how long the log is": ("/livez", "/readyz", "/v1/builds", "/v1/session"),
+    "of the service, and how long the log is": ("/livez", "/metrics", "/readyz", "/v1/builds", "/v1/session"),
     "of keys, for `admin`": ("/v1/keys", "/v1/keys/{name}"),
     "the same for every log": (
-        "/", "/asyncapi.json", "/docs/live", "/docs/live/{name}", "/problems/{slug}", "/verify", "/verify/{name}",
+        "/", "/asyncapi.json", "/docs/live", "/docs/live/{name}", "/embed", "/page/{name:.+}", "/problems/{slug}",
+        "/verify", "/verify/{name}",
     ),
 }  # fmt: skip
 
