@@ -7,9 +7,12 @@ export const numberOf = (date) => Math.round(Date.UTC(+date.slice(0, 4), +date.s
 export const dateOf = (number) => new Date(number * DAY).toISOString().slice(0, 10);
 export const plus = (date, days) => dateOf(numberOf(date) + days);
 
+const calendars = new Map(); // by zone; to make one takes fifty times as long as to ask it
+
 /** The day that an instant falls on in a zone. */
 export function dayIn(instant, zone) {
-  return new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" }).format(new Date(instant));
+  if (!calendars.has(zone)) calendars.set(zone, new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" }));
+  return calendars.get(zone).format(new Date(instant));
 }
 
 /** The first day of an ISO week such as 2025-W47, which may be out of the calendar's order at the turn of a year. */

@@ -1,10 +1,10 @@
 // The talks, on one line of time: ceasefires and agreements as bars, rounds and exchanges as marks, commitments below.
-import { html, useEffect, useRef, useState } from "./html.js";
+import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { useRead } from "./reads.js";
 import { change, log, moment, today, useStore } from "./state.js";
 import { dayIn, numberOf, ticks } from "./days.js";
 import { State, titleOf, useCeasefires, useTalks } from "./headline.js";
-import { actor, day, dayOf, number, share, t, tick } from "./words.js";
+import { actor, day, dayOf, lang, number, share, t, tick } from "./words.js";
 import { Keep } from "./keep.js";
 
 const ROW = 26;
@@ -68,21 +68,21 @@ export function Talks() {
     return () => seen.disconnect();
   }, []);
   const end = numberOf(s.to ?? today());
-  const rows = lanes(ceasefires.data, ledger.data, exchanges.data, end);
-  const starts = rows.flatMap(({ items }) => items.map((i) => i.from));
-  const first = s.from === null ? Math.min(end - 60, ...starts) - 10 : numberOf(s.from);
+  // Of a long history there are thousands: they are made when what they show is another, and not whenever anything is.
+  const rows = useMemo(() => lanes(ceasefires.data, ledger.data, exchanges.data, end), [ceasefires.data, ledger.data, exchanges.data, end, lang()]);
+  const first = s.from === null ? rows.reduce((least, { items }) => items.reduce((a, i) => Math.min(a, i.from), least), end - 60) - 10 : numberOf(s.from);
   const left = wide < 600 ? 8 : 150;
   const x = (at) => left + ((at - first) / Math.max(1, end + 1 - first)) * (wide - left - 12);
   const inside = rows.map(({ name, items }) => ({ name, items: items.filter((i) => i.to >= first && i.from <= end) })).filter(({ items }) => items.length);
   const narrow = wide < 600;
   const tall = ABOVE + inside.length * (narrow ? ROW + 14 : ROW) + 6;
-  const open = (stream) => () => change({ story: stream });
-  return html`<section class="talks card" aria-labelledby="talks-title"><div class="bar"><h2 id="talks-title">${t("talks.title")}</h2><${Keep} name="talks" drawing=${() => box.current.querySelector("svg")} table="projections/exchange_tally" params=${{ group_by: ["stream", "day", "side"] }} /></div>
-    <div class="lane" ref=${box}>${inside.length === 0 ? html`<p class="none">${t("nothing.period")}</p>` : html`<svg width=${wide} height=${tall} viewBox=${`0 0 ${wide} ${tall}`} role="group" aria-label=${t("talks.title")}>
+  const drawing = useMemo(() => html`<svg width=${wide} height=${tall} viewBox=${`0 0 ${wide} ${tall}`} role="group" aria-label=${t("talks.title")}>
       ${ticks(first, end, wide / 110).map((each) => html`<line class="grid" x1=${x(each.at)} x2=${x(each.at)} y1=${ABOVE - 4} y2=${tall} /><text class="tick" x=${x(each.at) + 3} y="13">${x(each.at) < wide - 40 ? tick(each) : ""}</text>`)}
       ${inside.map(({ name, items }, i) => { const y = ABOVE + i * (narrow ? ROW + 14 : ROW) + ROW / 2 + (narrow ? 14 : 0); return html`<g key=${i}><line class="grid" x1=${left} x2=${wide - 12} y1=${y} y2=${y} /><text class="lane-name" x=${narrow ? 2 : 0} y=${narrow ? y - 15 : y + 4}>${name}</text>
-        ${items.map((item) => html`<${Item} key=${item.stream + item.from} item=${item} x=${x} y=${y} first=${first} end=${end} open=${open(item.stream)} hover=${hover} />`)}</g>`; })}
-    </svg>`}<p class="reading small" aria-live="polite">${over ?? " "}</p></div>
+        ${items.map((item) => html`<${Item} key=${item.stream + item.from} item=${item} x=${x} y=${y} first=${first} end=${end} open=${() => change({ story: item.stream })} hover=${hover} />`)}</g>`; })}
+    </svg>`, [rows, wide, first, end]);
+  return html`<section class="talks card" aria-labelledby="talks-title"><div class="bar"><h2 id="talks-title">${t("talks.title")}</h2><${Keep} name="talks" drawing=${() => box.current.querySelector("svg")} table="projections/exchange_tally" params=${{ group_by: ["stream", "day", "side"] }} /></div>
+    <div class="lane" ref=${box}>${inside.length === 0 ? html`<p class="none">${t("nothing.period")}</p>` : drawing}<p class="reading small" aria-live="polite">${over ?? " "}</p></div>
     <div class="below"><${Exchanges} data=${sums.data} /><${Commitments} data=${commitments.data} /></div></section>`;
 }
 

@@ -32,12 +32,20 @@ export function t(name, values = {}) {
 }
 export const has = (name) => name in texts;
 
-export const UNKNOWN = "–";
-export const number = (value, digits = 0) => (value === null || value === undefined ? t("unknown") : new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value));
-export const share = (value) => (value === null || value === undefined ? t("unknown") : new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 }).format(value));
-export const signed = (value) => new Intl.NumberFormat(locale, { signDisplay: "exceptZero" }).format(value);
+const writers = new Map(); // by what they write; to make one takes fifty times as long as to use it
+/** What writes numbers (`Intl.NumberFormat`) or times (`Intl.DateTimeFormat`) as the reader's language does. */
+function writer(Kind, options) {
+  const key = [Kind.name, locale, ...Object.entries(options)].join();
+  if (!writers.has(key)) writers.set(key, new Kind(locale, options));
+  return writers.get(key);
+}
 
-const form = (options) => new Intl.DateTimeFormat(locale, options);
+export const UNKNOWN = "–";
+export const number = (value, digits = 0) => (value === null || value === undefined ? t("unknown") : writer(Intl.NumberFormat, { maximumFractionDigits: digits }).format(value));
+export const share = (value) => (value === null || value === undefined ? t("unknown") : writer(Intl.NumberFormat, { style: "percent", maximumFractionDigits: 0 }).format(value));
+export const signed = (value) => writer(Intl.NumberFormat, { signDisplay: "exceptZero" }).format(value);
+
+const form = (options) => writer(Intl.DateTimeFormat, options);
 /** A local day, by its date or number. */
 export function day(date, { year = true, weekday = false } = {}) {
   const at = new Date(`${typeof date === "number" ? dateOf(date) : date.slice(0, 10)}T12:00:00Z`);
