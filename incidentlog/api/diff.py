@@ -30,10 +30,11 @@ from incidentlog.api.rows import Stored, ask, state_at
 from incidentlog.api.states import shown
 from incidentlog.door.door import STREAM
 from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging
+from incidentlog.events.about import is_record_event
 from incidentlog.folding.asking import FILTERS, GROUPS, LONGEST, SHAPING, fits
 from incidentlog.folding.change import Change
 from incidentlog.folding.differing import KINDS, Difference, causes_of, difference, differences, touched_by
-from incidentlog.folding.fold import SUBJECT_VERSION, Variants, is_record_event
+from incidentlog.folding.fold import SUBJECT_VERSION, Variants
 from incidentlog.folding.rows import Grouping, row_key
 from incidentlog.folding.shapes import Document, Key, Tally
 from incidentlog.folding.subject import Absorbed, Subject

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
@@ -59,7 +59,7 @@ class Stored:
 
     head: int
     lags: Sequence[Lag]
-    building: Sequence[Build] = field(default_factory=list)
+    building: Sequence[Build]
 
 
 async def _stored(service: Service, clearance: int) -> Stored | None:

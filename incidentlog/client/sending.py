@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
+from incidentlog.events.about import is_record_event
 from incidentlog.ids import uuid7
 
 
@@ -18,14 +19,9 @@ def encoded(event: Mapping[str, Any] | BaseModel, **more: Any) -> bytes:
     """
     said = event.model_dump(mode="json", exclude_unset=True) if isinstance(event, BaseModel) else dict(event)
     said |= more
-    if said.get("id") is None and (not said.get("external_ids") or _about_record(said.get("type"))):
+    if said.get("id") is None and (not said.get("external_ids") or is_record_event(str(said.get("type")))):
         said["id"] = uuid7(datetime.now(UTC))
     return orjson.dumps(said, default=_written)
-
-
-def _about_record(kind: Any) -> bool:
-    """Whether the type is one of what is said about records, which the ids elsewhere are of."""
-    return str(kind).startswith(("record.", "evidence.", "custody."))
 
 
 def _written(value: Any) -> Any:

@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails
 from incidentlog.clock import Clock
 from incidentlog.door.known import Known, Placed, knows_of_old
 from incidentlog.errors import BadRequest, Fault, InvalidEvent, TooLarge
+from incidentlog.events.about import is_record_event
 from incidentlog.events.envelope import Envelope, PlaceRef
 from incidentlog.events.record import (
     RecordAmended,
@@ -42,7 +43,7 @@ from incidentlog.events.values import (
     parse_when,
     start_instant,
 )
-from incidentlog.folding.fold import CLEAR, RED, is_record_event, merge_patch
+from incidentlog.folding.fold import CLEAR, RED, merge_patch
 from incidentlog.ids import is_own, secret_id, uuid7
 from incidentlog.nesting import DEPTH, too_deep, walk
 from incidentlog.places import PlaceError, PlaceQuery

@@ -92,18 +92,12 @@ class Recorded:
     @cached_property
     def place(self) -> ResolvedPlace | None:
         """The place as it was resolved at append."""
-        text = self.place_text
-        return None if text is None else _resolved(text)
-
-    @property
-    def place_text(self) -> str | None:
-        """The same as JSON, for what is kept of each place."""
         # As for the zone data: names that stand between quotes are never a part of a text, and need not be parsed.
         _, _, rest = self.meta.partition(_PLACE)
         if not rest.startswith("{"):
             return None
         text, found, _ = rest.partition(_AFTER_PLACE)
-        return text if found else orjson.dumps(self._meta["place"]).decode()
+        return _resolved(text if found else orjson.dumps(self._meta["place"]).decode())
 
 
 OBJECT_BYTES: Final = 600

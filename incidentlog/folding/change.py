@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
+from incidentlog.events.about import is_record_event
 from incidentlog.events.recorded import Recorded
 from incidentlog.folding.fold import (
     Grown,
@@ -14,7 +15,6 @@ from incidentlog.folding.fold import (
     comes_late,
     fold_open,
     grow,
-    is_record_event,
     may_grow,
     merged_streams,
 )

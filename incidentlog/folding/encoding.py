@@ -25,7 +25,7 @@ def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
     """
     sent = e.body_as_sent
     occurred = sent.get("occurred") or e.occurred_set
-    place, resolved = sent.get("place"), _resolved(e.place_text)
+    place, resolved = sent.get("place"), _shown(e.place)
     if resolved is not None and (place is not None or e.body is None):
         place = {**(place or {"name": resolved["name"]}), "resolved": resolved}
     return {
@@ -56,11 +56,9 @@ def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _resolved(text: str | None) -> Mapping[str, Any] | None:
+def _shown(place: ResolvedPlace | None) -> Mapping[str, Any] | None:
     """What is known of a place, as it was resolved at append."""
-    if text is None:
-        return None
-    return {k: v for k, v in shown_place(ResolvedPlace.model_validate_json(text)).items() if v is not None}
+    return None if place is None else {k: v for k, v in shown_place(place).items() if v is not None}
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
+from incidentlog.events.about import is_record_event
 from incidentlog.events.envelope import Actor, Envelope, Link, ResolvedPlace
 from incidentlog.events.record import (
     RecordAmended,
@@ -33,12 +34,6 @@ Variants = Mapping[int, Subject | Absorbed]
 """A stream's subject at each marking that its events carry, or where a merge took it."""
 
 CLEAR, RED = int(Tlp.CLEAR), int(Tlp.RED)
-RECORD_PREFIXES = ("record.", "evidence.", "custody.")
-
-
-def is_record_event(type_name: str) -> bool:
-    """Whether the event speaks of a record, and not of the world."""
-    return type_name.startswith(RECORD_PREFIXES)
 
 
 def may_grow(type_name: str) -> bool:

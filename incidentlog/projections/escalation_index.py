@@ -7,9 +7,9 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
+from incidentlog.events.about import is_record_event
 from incidentlog.events.values import start_instant
 from incidentlog.folding.domains import one_of
-from incidentlog.folding.fold import is_record_event
 from incidentlog.folding.local_days import buckets_of, counts_from
 from incidentlog.folding.shapes import Contribution, Row, Tally, projection
 from incidentlog.folding.subject import Entry, Subject

@@ -7,9 +7,10 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from incidentlog.events.about import is_record_event
 from incidentlog.events.values import TLP_LABELS
 from incidentlog.folding.change import Families
-from incidentlog.folding.fold import RED, fold_family, is_record_event, markings
+from incidentlog.folding.fold import RED, fold_family, markings
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.subjects.strike import Strike
 from incidentlog.subjects.talk import Talk
