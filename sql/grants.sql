@@ -28,10 +28,10 @@ BEGIN
     GRANT SELECT ON log_keys TO incidentlog_notary;
     GRANT SELECT ON log_keys, tiles, tree_heads TO incidentlog_reader;
     GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE
-        ON builds, subjects, merge_links, ledger, names, documents, document_members, parked, leases, snapshots,
-           snapshot_totals TO incidentlog_runner;
-    GRANT SELECT ON builds, subjects, merge_links, ledger, names, documents, document_members, parked, leases, snapshots,
-           snapshot_totals, api_keys, sessions
+        ON builds, subjects, merge_links, segments, names, documents, document_members, parked, leases, snapshots
+        TO incidentlog_runner;
+    GRANT SELECT ON builds, subjects, merge_links, segments, names, documents, document_members, parked, leases, snapshots,
+           api_keys, sessions
         TO incidentlog_reader;
 END
 $$;

@@ -12,9 +12,9 @@ from incidentlog.folding.rows import Grouping
 from incidentlog.folding.shapes import Tally
 
 GROUPS: Final = 8
-"""The most dimensions to group by: what the query `totals` has room for."""
+"""The most dimensions to group by."""
 FILTERS: Final = 6
-"""The most dimensions to narrow by, likewise."""
+"""The most dimensions to narrow by."""
 VALUES: Final = 200
 """The most values of one dimension."""
 LONGEST: Final = 200

@@ -58,15 +58,15 @@ class Tally(Projection):
     """A double-entry ledger: minus what the subject contributed before, plus what it contributes now."""
 
     dimensions: ClassVar[tuple[str, ...]]
-    """What rows can be grouped by and filtered on; at most 16."""
+    """What rows can be grouped by and filtered on."""
     domains: ClassVar[Mapping[str, Domain]] = {}
     """Which values they can have, of those that `COMMON` does not know; without one it is any text."""
     measures: ClassVar[tuple[str, ...]]
-    """What is summed; at most 20."""
+    """What is summed."""
     group_by: ClassVar[tuple[str, ...]]
     """The grouping where the reader names none."""
     rollups: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    """Dimensions, at most 8 and of few values together: by them totals are kept ready for any position. The first that
+    """Dimensions, of few values together: by them totals are kept ready for any position. The first that
     has all that is asked for is read. Whoever changes them raises the version."""
 
     @classmethod

@@ -219,7 +219,9 @@ class DocumentView:
         policies = False
         if self.document.details is not None:
             build = self._build_of(self.document.details())
-            lines = await read_detailed(connection, build, clearance=self.clearance, after=after, upto=upto)
+            lines = await read_detailed(
+                connection, self.document.details, build, clearance=self.clearance, after=after, upto=upto
+            )
             detailed = {reader for _, cell, _, _ in lines for reader in self._readers.get(cell, ())}
             marks = [Mark(position, restated) for _, _, position, restated in lines]
             mark = max([*marks, *([mark] if mark else [])], default=None)

@@ -21,6 +21,7 @@ from incidentlog.store.connect import Connection, heed_cancelling
 from incidentlog.store.derive import Batch, Derived, read_links, read_members, read_on_read, write_batch
 from incidentlog.store.parked import booked, keys_of, read_parked, read_variants, still_parked
 from incidentlog.store.read import read_streams
+from incidentlog.store.segments import may_merge, merge_segments
 from incidentlog.store.snapshots import EVERY, take_snapshots
 from incidentlog.store.versions import Bases
 
@@ -81,6 +82,8 @@ class Lane:
         """By build and stream, from which marking on it is set aside."""
         self._taken, self._heard = 0, 0
         self._summarised: dict[int, int] = {}
+        self._written: int | None = None
+        """How many batches since segments were merged; None where nobody knows."""
 
     @property
     def position(self) -> int:
@@ -109,6 +112,7 @@ class Lane:
         )
         self.builds = await write_batch(self._connection, self.builds, batch, self._bases)
         self._forget(events)
+        await self._merge(batch.first - 1)
         took = round((time.perf_counter() - started) * 1000, 1)
         log.debug("projected", position=self.position, events=len(events), milliseconds=took)
         return changes
@@ -125,6 +129,14 @@ class Lane:
                     return True  # another node did it
                 self._summarised[build.build] = build.position // EVERY * EVERY
         return False
+
+    async def _merge(self, after: int) -> None:
+        """Merge the segments of ledgers where there may be enough of them by now."""
+        if self._written is None or may_merge(self._written + 1, after, self.position):
+            await merge_segments(self._connection, [b.build for b in self.builds], self.position)
+            self._written = 0
+        else:
+            self._written += 1
 
     def _forget(self, events: Sequence[Recorded]) -> None:
         """Keep what is remembered within its bounds."""
@@ -265,7 +277,7 @@ class Lane:
         change = Change(first, NOBODY, NEVER, stream, {}, after, restates=True)
         try:
             if isinstance(step, TallyStep):
-                step.restate(change, await booked(connection, build.build, stream))
+                step.restate(change, await booked(connection, build.build, stream, self.position))
             else:
                 before = await keys_of(connection, build.build, stream)
                 await self._load(build, step, {*before, *step.keys(after)})

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from incidentlog.events.values import Model
-from incidentlog.folding.afresh import group_bookings
-from incidentlog.folding.asking import FILTERS, GROUPS
+from incidentlog.folding.lines import MICROSECOND
 from incidentlog.folding.rows import (
     Beside,
     Group,
@@ -16,16 +15,19 @@ from incidentlog.folding.rows import (
     Names,
     Stored,
     by_document,
+    detail_grouping,
     document_grouping,
 )
-from incidentlog.folding.shapes import Document, Key, Projection, Tally, Totals
+from incidentlog.folding.shapes import Document, Projection, Tally
 from incidentlog.folding.steps import fold_visible
 from incidentlog.folding.subject import Subject
+from incidentlog.folding.totalling import Booked, Part, Totalling, Window, streams_of, work
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import fetch_page
-from incidentlog.store.snapshots import find_snapshot, read_late, read_totals, rollup_of
+from incidentlog.store.segments import read_parts
+from incidentlog.store.snapshots import find_snapshot
 from incidentlog.store.versions import Text, Texts
 from incidentlog.turns import Turns, beside
 
@@ -83,10 +85,11 @@ async def read_around(
 
     At most AROUND, and no more than fit into a page.
     """
-    found = await pool.fetch(
-        query("answer", "around"), timeline.build, category, since, until, clearance, position, AROUND + 1
-    )
-    streams = [r["stream"] for r in found][:AROUND]
+    window = Window(0, position, clearance, later_than=since - MICROSECOND, at=until - MICROSECOND)
+    found: set[str] = set()
+    async for parts in read_parts(pool, timeline, window, ()):
+        found |= {stream for part in parts for stream in streams_of(part.lines, part.window, f"{category}:")}
+    streams = sorted(found)[:AROUND]
     rows, beyond = await fetch_page(pool, query("answer", "subjects"), streams, clearance, position)
     turns, texts, states = Turns(), Texts(pool), list[Subject]()
     for r in rows:
@@ -128,24 +131,6 @@ async def read_names(pool: Pool | Connection, build: Build, *, clearance: int, u
     return {(r["dimension"], r["value"]): r["name"] for r in rows}
 
 
-def asked(tally: Tally, grouping: Grouping, dimensions: Sequence[str] | None = None) -> list[Any]:
-    """How a ledger is grouped and narrowed, as parameters of the queries that do: `$6` to `$21` of `totals`.
-
-    `dimensions` are those that are numbered; the tally's, where none are given.
-    """
-    number = {name: n for n, name in enumerate(dimensions or tally.dimensions, start=1)}
-    where = [(number[d], list(values)) for d, values in grouping.where.items()]
-    slots: list[tuple[int | None, list[str] | None]] = [*where, *[(None, None)] * (FILTERS - len(where))]
-    ranged = grouping.since is not None or grouping.until is not None
-    return [
-        [number[d] for d in grouping.by],
-        *chain.from_iterable(slots),
-        number["day"] if ranged else None,
-        grouping.since or "",
-        grouping.until or "9999-99-99",
-    ]
-
-
 async def read_groups(
     pool: Pool | Connection,
     tally: Tally,
@@ -159,51 +144,25 @@ async def read_groups(
 ) -> list[Group]:
     """The groups of a ledger as of a position; with `after`, only what was booked since (exclusive).
 
-    `grouping` must name dimensions of the tally, at most GROUPS to group by and FILTERS to narrow by.
+    `grouping` must name dimensions of the tally.
     """
-    begun: list[Group] = []
-    if after == 0:
-        after, begun = await _begin(pool, tally, build, grouping, clearance=clearance, at=at, upto=upto)
-    rows = await pool.fetch(query("answer", "totals"), build.build, clearance, after, upto, at, *asked(tally, grouping))
-    return _added([*begun, *_groups(tally, grouping, rows)]) if begun else _groups(tally, grouping, rows)
+    sums = Totalling(len(tally.measures))
+    snapshot = None if after else await find_snapshot(pool, tally, build, grouping, upto=upto, at=at)
+    if snapshot is not None:
+        after = snapshot.position
+        sums.take([Part(snapshot.totals, Window(0, after, clearance), tally.rollups[snapshot.rollup])], grouping)
+        late = Window(0, after, clearance, later_than=snapshot.counted_by, at=at)
+        await sum_lines(pool, tally, build, grouping, late, sums)
+    await sum_lines(pool, tally, build, grouping, Window(after, upto, clearance, at=at), sums)
+    return await beside(sums.count, sums.groups)
 
 
-async def _begin(
-    pool: Pool | Connection,
-    tally: Tally,
-    build: Build,
-    grouping: Grouping,
-    *,
-    clearance: int,
-    at: datetime,
-    upto: int,
-) -> tuple[int, list[Group]]:
-    """The position of a snapshot to begin with, and the groups of all that was booked up to it; 0 and none without."""
-    rollup = rollup_of(tally, grouping)
-    snapshot = None if rollup is None else await find_snapshot(pool, build, rollup, upto=upto, at=at)
-    late = None if snapshot is None else await read_late(pool, build, snapshot, clearance=clearance, at=at)
-    if snapshot is None or late is None:
-        return 0, []
-    of_rollup = asked(tally, grouping, tally.rollups[snapshot.rollup])
-    rows = await read_totals(pool, build, snapshot, clearance, of_rollup)
-    return snapshot.position, [
-        *_groups(tally, grouping, rows),
-        *group_bookings(tally, late, at, grouping, clearance),
-    ]
-
-
-def _added(groups: Iterable[Group]) -> list[Group]:
-    """Groups of one key as one."""
-    totals: dict[Key, Totals] = {}
-    for group in groups:
-        totals.setdefault(group.key, Totals()).add(group.sums, group.position, restated=group.restated)
-    return [Group(key, t.amounts, t.position, t.restated) for key, t in totals.items()]
-
-
-def _groups(tally: Tally, grouping: Grouping, rows: Iterable[Any]) -> list[Group]:
-    width, measures = len(grouping.by), len(tally.measures)
-    first = GROUPS + 1
-    return [Group(tuple(r[:width]), r[first : first + measures], r["mark"] // 2, r["mark"] % 2 == 1) for r in rows]
+async def sum_lines(
+    pool: Pool | Connection, tally: Tally, build: Build, grouping: Grouping, window: Window, sums: Totalling | Booked
+) -> None:
+    """Take in the lines of a ledger that are in a window, and that a grouping keeps."""
+    async for parts in read_parts(pool, build, window, tally.dimensions):
+        await beside(work(parts), partial(sums.take, parts, grouping))
 
 
 async def read_documents(
@@ -299,20 +258,21 @@ async def read_details(
     clearance: int,
     upto: int,
 ) -> dict[str, list[Group]]:
-    """The lines of a ledger under some values of its first dimension, whenever they count; at most four measures."""
+    """The lines of a ledger under some values of its first dimension, whenever they count."""
     if not keys:
         return {}
-    rows = await pool.fetch(query("answer", "details"), build.build, clearance, upto, sorted(keys))
-    end = 2 + len(details.measures)
-    return by_document(Group(tuple(r["dimensions"]), r[2:end], r["mark"] // 2, r["mark"] % 2 == 1) for r in rows)
+    sums, tally = Totalling(len(details.measures)), details()
+    await sum_lines(pool, tally, build, detail_grouping(details, keys), Window(0, upto, clearance), sums)
+    return by_document(await beside(sums.count, sums.groups))
 
 
 async def read_detailed(
-    pool: Pool | Connection, build: Build, *, clearance: int, after: int, upto: int
+    pool: Pool | Connection, details: type[Tally], build: Build, *, clearance: int, after: int, upto: int
 ) -> list[tuple[str, str, int, bool]]:
     """Under which values of its first two dimensions something was booked between two positions, and the last mark."""
-    rows = await pool.fetch(query("answer", "detailed"), build.build, clearance, after, upto)
-    return [(r[0], r[1], r["mark"] // 2, r["mark"] % 2 == 1) for r in rows]
+    sums = Totalling(0)
+    await sum_lines(pool, details(), build, Grouping(details.dimensions[:2]), Window(after, upto, clearance), sums)
+    return [(str(g.key[0]), str(g.key[1]), g.position, g.restated) for g in sums.groups()]
 
 
 async def touched_documents(

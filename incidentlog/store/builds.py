@@ -250,7 +250,7 @@ async def drop(connection: Connection, builds: Sequence[int]) -> None:
     """Delete the rows of builds that do not answer."""
     await connection.execute(query("builds", "set_state"), list(builds), "dropped")
     for build in builds:
-        for table in ("subjects", "ledger", "names", "documents", "members", "parked", "snapshots", "totals"):
+        for table in ("subjects", "segments", "names", "documents", "members", "parked", "snapshots"):
             await connection.execute(query("builds", f"drop_{table}"), build)
 
 

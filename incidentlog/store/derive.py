@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-import asyncpg
-
 from incidentlog.events.recorded import weigh
 from incidentlog.events.values import Model
 from incidentlog.folding.change import Change
@@ -16,6 +14,7 @@ from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import SUBJECTS, Build, Parked, SupersededError
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.segments import packed, write_lines
 from incidentlog.store.versions import Bases, Texts, write_model
 
 MEMBERS_AT_ONCE: Final = 50
@@ -99,19 +98,6 @@ async def read_on_read(connection: Connection, build: Build, keys: Iterable[str]
     return {row["key"] for row in await connection.fetch(query("derive", "on_read"), build.build, list(keys))}
 
 
-def read_booking(row: asyncpg.Record) -> Booking:
-    """A line of a ledger."""
-    return Booking(
-        position=row["position"],
-        level=row["level"],
-        stream=row["stream"],
-        at=row["at"],
-        dimensions=tuple(row["dimensions"]),
-        amounts=tuple(row["amounts"]),
-        restated=row["restated"],
-    )
-
-
 def _text(model: Model | None) -> str | None:
     """Made when its row is written, one after the other: all texts of a batch are more than all that it is made of."""
     return None if model is None else write_model(model)
@@ -193,16 +179,8 @@ async def _write_parked(connection: Connection, batch: Batch) -> None:
 
 
 async def _write_bookings(connection: Connection, derived: Sequence[Derived]) -> None:
-    rows: list[tuple[Any, ...]] = []
-    for d in derived:
-        position, line = 0, 0
-        for b in d.bookings:
-            position, line = b.position, line + 1 if b.position == position else 0
-            rows.append(
-                (d.build, position, line, b.level, b.stream, b.at, b.dimensions, b.amounts, b.restated),
-            )
-    if rows:
-        await connection.copy_records_to_table("ledger", records=rows)
+    if rows := [row for d in derived for row in packed(d.build, d.bookings)]:
+        await write_lines(connection, rows)
     named: dict[Any, Any] = {}
     for d in derived:
         for n in d.names:

@@ -6,17 +6,19 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from incidentlog.folding.rows import Grouping
+from incidentlog.folding.rows import Group, Grouping, row_key
 from incidentlog.folding.shapes import Key, Tally
 from incidentlog.folding.subject import Absorbed, Subject
+from incidentlog.folding.totalling import Booked, Totalling, Window
 from incidentlog.sqlfiles import query
-from incidentlog.store.answer import asked
+from incidentlog.store.answer import sum_lines
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import PAGE_OCTETS, fetch_page
 from incidentlog.store.read import read_unopened, seen
+from incidentlog.store.segments import last_booked
 from incidentlog.store.versions import Texts
-from incidentlog.turns import Turns
+from incidentlog.turns import Turns, beside
 
 CAUSES: Final = 100
 """The most positions told of one row, the last ones; one more is read, so that it can be said that there are more."""
@@ -58,12 +60,18 @@ async def touched_groups(
 
     What was booked may have come to nothing: whether a row is another one, the rows say.
     """
-    rows = await pool.fetch(
-        query("diff", "touched_groups"),
-        build.build, between.clearance, between.after, between.upto, at,
-        *asked(tally, grouping), after_key, limit, CAUSES + 1,
-    )  # fmt: skip
-    return {tuple(r[: len(grouping.by)]): r["positions"] for r in rows}
+    window = Window(between.after, between.upto, between.clearance, at=at)
+    touched = Totalling(0)
+    await sum_lines(pool, tally, build, grouping, window, touched)
+    keys = await beside(touched.count, lambda: _page(touched.groups(), after_key, limit))
+    booked = Booked(keys, CAUSES + 1)
+    await sum_lines(pool, tally, build, grouping, window, booked)
+    return booked.positions()
+
+
+def _page(groups: Iterable[Group], after_key: str | None, limit: int) -> list[Key]:
+    keys = {row_key(group.key): group.key for group in groups}
+    return [keys[key] for key in sorted(keys) if after_key is None or key > after_key][:limit]
 
 
 async def touched_documents(
@@ -83,7 +91,12 @@ async def touched_builds(pool: Pool | Connection, builds: Iterable[Build], betwe
     rows = await pool.fetch(
         query("diff", "touched_builds"), list(named), between.clearance, between.after, between.upto
     )
-    return {named[r["build"]]: r["position"] for r in rows if r["position"] is not None}
+    found = {named[r["build"]]: r["position"] for r in rows if r["position"] is not None}
+    for build, name in named.items():
+        booked = await last_booked(pool, build, clearance=between.clearance, after=between.after, upto=between.upto)
+        if booked is not None:
+            found[name] = max(booked, found.get(name, booked))
+    return found
 
 
 async def touched_subjects(

@@ -2,15 +2,17 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 from incidentlog.folding.rows import Names
 from incidentlog.folding.shapes import Booking
+from incidentlog.folding.totalling import Window
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.derive import read_booking
 from incidentlog.store.read import read_unopened, seen
+from incidentlog.store.segments import read_parts
 
 
 async def read_coming(
@@ -24,9 +26,18 @@ async def read_coming(
     until: datetime | None = None,
     limit: int,
 ) -> list[Booking]:
-    """Bookings between two positions (exclusive, inclusive) that count only later than an instant, and by another."""
-    rows = await pool.fetch(query("live", "coming"), build.build, clearance, after, upto, later_than, until, limit)
-    return [read_booking(r) for r in rows]
+    """Bookings between two positions (exclusive, inclusive) that count only later than an instant, and by another.
+
+    At most `limit`.
+    """
+    window = Window(after, upto, clearance, later_than=later_than, at=until)
+    found: list[Booking] = []
+    async for parts in read_parts(pool, build, window, ()):
+        for part in parts:
+            found += islice(part.lines.bookings(part.window.choose(part.lines)), limit - len(found))
+        if len(found) == limit:
+            break
+    return found
 
 
 async def ended_documents(

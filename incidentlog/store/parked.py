@@ -5,9 +5,11 @@ from typing import Literal
 
 from incidentlog.folding.fold import Variants
 from incidentlog.folding.steps import Entries
+from incidentlog.folding.totalling import of_stream
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build, Parked
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.segments import read_pages
 from incidentlog.store.versions import Texts
 
 Wish = Literal["retry", "discard"]
@@ -47,10 +49,12 @@ async def keys_of(connection: Connection, build: int, stream: str) -> set[str]:
     return {r["key"] for r in await connection.fetch(query("derive", "keys_of"), build, stream)}
 
 
-async def booked(connection: Connection, build: int, stream: str) -> Entries:
-    """What a ledger holds of one stream."""
+async def booked(connection: Connection, build: int, stream: str, upto: int) -> Entries:
+    """What a ledger holds of one stream, up to the checkpoint."""
     entries: Entries = {}
-    for r in await connection.fetch(query("derive", "booked"), build, stream):
-        sums = [sum(column) for column in zip(*r["amounts"], strict=True)]
-        entries.setdefault(r["level"], {})[r["at"], tuple(r["dimensions"])] = sums
+    async for lines in read_pages(connection, build, upto):
+        for b in lines.bookings(of_stream(lines, stream)):
+            sums, cell = entries.setdefault(b.level, {}), (b.at, b.dimensions)
+            there = sums.get(cell)
+            sums[cell] = list(b.amounts) if there is None else [x + y for x, y in zip(there, b.amounts, strict=True)]
     return entries

@@ -5,20 +5,25 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
+from incidentlog.folding.lines import Lines, instant_number
+from incidentlog.folding.shapes import Booking
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection
+from incidentlog.store.segments import read_segments
 
 PAGE: Final = 2_000
 TABLES: Final[dict[str, tuple[str | int, ...]]] = {
     "subjects": ("", -1, -1),
-    "ledger": (-1, -1),
     "names": ("", "", -1),
     "documents": ("", -1, -1),
     "document_members": ("", "", -1),
     "parked": ("", -1),
-    "snapshots": (-1, -1),
 }
-"""Every table of rows that belong to a build, and what lies before its first key."""
+"""The tables of rows that belong to a build, and what lies before their first key."""
+PACKED: Final = ("segments", "snapshots")
+"""Those whose rows are lines, packed: the lines are compared, however they are packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ async def compare(name: str, served: Side, replayed: Side, position: int) -> Com
     await _align_snapshots(served, replayed)
     digests = hashlib.sha256(), hashlib.sha256()
     rows, difference = 0, None
-    for table in TABLES:
+    for table in (*TABLES, *PACKED):
         for digest in digests:
             digest.update(f"{table}\n".encode())
         left, right = _rows(table, served, position), _rows(table, replayed, position)
@@ -104,8 +109,40 @@ async def compare(name: str, served: Side, replayed: Side, position: int) -> Com
 
 async def _rows(table: str, side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
     """Keys and texts of a build's rows, in the order of their keys, a page at a time: no transaction is long."""
+    if table in PACKED:
+        async for unpacked in (_lines if table == "segments" else _snapshots)(side, position):
+            yield unpacked
+        return
     key: tuple[Any, ...] = TABLES[table]
     while page := await side.connection.fetch(query("replay_check", table), side.build, position, *key, PAGE):
         for row in page:
             yield tuple(row)[:-1], row["row"]
         key = tuple(page[-1])[:-1]
+
+
+async def _lines(side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
+    """The lines of a ledger up to a position, each by its position and its number there."""
+    at, number = 0, 0
+    async for first, last, latest, lines in read_segments(side.connection, side.build, position):
+        behind = lines.positions > at  # what was merged meanwhile may begin with what was read already
+        for b in lines.bookings(behind & (lines.positions <= position)):
+            at, number = b.position, number + 1 if b.position == at else 0
+            yield (at, number), _told(b)
+        told = first, last, instant_number(latest)
+        if told != (lines.positions[0], lines.positions[-1], lines.instants.max()):  # readers would not find its lines
+            number += 1
+            yield (at, number), f"in a segment from {first} to {last}, up to {latest}"
+
+
+async def _snapshots(side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
+    """The totals of snapshots up to a position, each by its rollup and position, and in the order of what it is of."""
+    for row in await side.connection.fetch(query("replay_check", "snapshots"), side.build, position):
+        key, counted_by, totals = (row["rollup"], row["position"]), row["counted_by"].isoformat(), row["totals"]
+        yield (*key, -1), f"{counted_by} {totals}"
+        body: bytes = await side.connection.fetchval(query("snapshots", "body"), side.build, *key)
+        for number, text in enumerate(sorted(_told(b) for b in Lines(body).bookings())):
+            yield (*key, number), text
+
+
+def _told(b: Booking) -> str:
+    return orjson.dumps(tuple(b)).decode()

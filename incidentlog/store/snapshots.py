@@ -1,16 +1,20 @@
 """Snapshots of ledgers: what was known at any position is a snapshot and the lines since, not the sum of all lines."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
+import asyncpg
+
+from incidentlog.events.values import Tlp
+from incidentlog.folding.lines import Lines, pack_totals
 from incidentlog.folding.rows import Grouping
-from incidentlog.folding.shapes import Booking, Tally
+from incidentlog.folding.shapes import Tally
+from incidentlog.folding.totalling import Part, Totalling, Window
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.derive import read_booking
+from incidentlog.store.segments import REMEMBERED, read_parts
 
 EVERY: Final = 4_096
 """How many positions are between two snapshots: so many are summed line by line at most."""
@@ -18,9 +22,8 @@ MANY, SPARSE = 1_000, 4
 """A rollup of more totals than that has a snapshot only every fourth time: each of them is written again each time."""
 TOTALS: Final = 10_000
 """A rollup of more totals than this has no more snapshots: they would not be much smaller than the ledger."""
-LATE: Final = 20_000
-"""The most bookings of the past that count only since a snapshot; with more it is of no use."""
 BEGINNING: Final = datetime.fromisoformat("1900-01-01T00:00:00+00:00")
+ALL: Final = int(Tlp.RED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Snapshot:
     rollup: int
     position: int
     counted_by: datetime
+    totals: Lines
+    """Lines whose dimensions are the rollup's."""
 
 
 def rollup_of(tally: Tally, grouping: Grouping) -> int | None:
@@ -39,65 +44,65 @@ def rollup_of(tally: Tally, grouping: Grouping) -> int | None:
 
 
 async def find_snapshot(
-    pool: Pool | Connection, build: Build, rollup: int, *, upto: int, at: datetime
+    pool: Pool | Connection, tally: Tally, build: Build, grouping: Grouping, *, upto: int, at: datetime
 ) -> Snapshot | None:
     """The newest snapshot that an answer as of a position and an instant can begin with."""
-    if upto < EVERY:
+    rollup = rollup_of(tally, grouping)
+    if rollup is None or upto < EVERY:
         return None
     row = await pool.fetchrow(query("snapshots", "newest"), build.build, rollup, upto, at)
-    return None if row is None else Snapshot(rollup, *row)
+    return None if row is None else await _snapshot(pool, build, rollup, row)
 
 
-async def read_late(
-    pool: Pool | Connection, build: Build, snapshot: Snapshot, *, clearance: int, at: datetime
-) -> list[Booking] | None:
-    """What was booked before a snapshot and counts only since; None where that is too much."""
-    rows = await pool.fetch(
-        query("snapshots", "late"), build.build, clearance, snapshot.position, snapshot.counted_by, at, LATE + 1
-    )
-    if len(rows) > LATE:
-        return None
-    return [read_booking(r) for r in rows]
-
-
-async def read_totals(
-    pool: Pool | Connection, build: Build, snapshot: Snapshot, clearance: int, asked: Sequence[Any]
-) -> list[Any]:
-    """The sums of a snapshot; `asked` numbers the rollup's dimensions."""
-    return list(
-        await pool.fetch(
-            query("snapshots", "totals"), build.build, snapshot.rollup, snapshot.position, clearance, *asked
-        )
-    )
+async def _snapshot(pool: Pool | Connection, build: Build, rollup: int, row: asyncpg.Record) -> Snapshot | None:
+    """A snapshot with its totals; None where it is gone by now."""
+    position, uid = row["position"], row["uid"]
+    if (totals := REMEMBERED.get(uid)) is None:
+        body: bytes | None = await pool.fetchval(query("snapshots", "body"), build.build, rollup, position)
+        if body is None:
+            return None
+        totals = Lines(body)
+        REMEMBERED.put(uid, build.build, 0, totals)
+    return Snapshot(rollup, position, row["counted_by"], totals)
 
 
 async def take_snapshots(connection: Connection, tally: Tally, build: Build) -> bool:
     """Take the next snapshot that a build is due, of one rollup; whether there was one.
 
-    Each is a statement of its own: they follow from what is booked, and a later one from the one before. Raises
-    UniqueViolationError, and takes none, when another does it at the same time.
+    They follow from what is booked, and a later one from the one before. Raises UniqueViolationError, and takes none,
+    when another does it at the same time.
     """
     if not tally.rollups or build.position < EVERY:
         return False
     last = {r["rollup"]: r for r in await connection.fetch(query("snapshots", "last"), build.build)}
-    for rollup, dimensions in enumerate(tally.rollups):
-        before = last.get(rollup)
-        position = 0 if before is None else before["position"]
-        totals = 0 if before is None else before["totals"]
-        following = position + EVERY * (SPARSE if totals > MANY else 1)
-        if following > build.position or totals > TOTALS:
-            continue
-        numbers = [tally.dimensions.index(d) + 1 for d in dimensions]
-        counted_by = await connection.fetchval(query("snapshots", "recorded_at"), following)
-        await connection.execute(
-            query("snapshots", "take"),
-            build.build,
-            rollup,
-            numbers,
-            position,
-            BEGINNING if before is None else before["counted_by"],
-            following,
-            counted_by,
-        )
-        return True
+    for rollup in range(len(tally.rollups)):
+        row = last.get(rollup)
+        begun, totals = (0, 0) if row is None else (row["position"], row["totals"])
+        position = begun + EVERY * (SPARSE if totals > MANY else 1)
+        if position <= build.position and totals <= TOTALS:
+            before = None if row is None else await _snapshot(connection, build, rollup, row)
+            await _take(connection, tally, build, rollup, before, position)
+            return True
     return False
+
+
+async def _take(
+    connection: Connection, tally: Tally, build: Build, rollup: int, before: Snapshot | None, position: int
+) -> None:
+    """A snapshot of a rollup, from the one before it, or from nothing, and what was booked since, or counts since."""
+    counted_by: datetime = await connection.fetchval(query("snapshots", "recorded_at"), position)
+    grouping = Grouping(tally.rollups[rollup])
+    sums, windows = Totalling(len(tally.measures), by_level=True), [Window(0, position, ALL, at=counted_by)]
+    if before is not None:
+        begun = before.position
+        sums.take([Part(before.totals, Window(0, begun, ALL), grouping.by)], grouping)
+        windows = [
+            Window(0, begun, ALL, later_than=before.counted_by, at=counted_by),
+            Window(begun, position, ALL, at=counted_by),
+        ]
+    for window in windows:
+        async for parts in read_parts(connection, build, window, tally.dimensions):
+            sums.take(parts, grouping)
+    found = sums.totals()
+    body = pack_totals(found, len(grouping.by), len(tally.measures))
+    await connection.execute(query("snapshots", "put"), build.build, rollup, position, counted_by, len(found), body)

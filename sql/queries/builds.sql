@@ -57,10 +57,10 @@ RETURNING build, set_config('synchronous_commit', 'off', true)
 -- $1 build smallint
 DELETE FROM subjects WHERE build = $1
 
--- name: drop_ledger
+-- name: drop_segments
 -- The rows of a build go.
 -- $1 build smallint
-DELETE FROM ledger WHERE build = $1
+DELETE FROM segments WHERE build = $1
 
 -- name: drop_names
 -- The rows of a build go.
@@ -81,11 +81,6 @@ DELETE FROM document_members WHERE build = $1
 -- The rows of a build go.
 -- $1 build smallint
 DELETE FROM snapshots WHERE build = $1
-
--- name: drop_totals
--- The rows of a build go.
--- $1 build smallint
-DELETE FROM snapshot_totals WHERE build = $1
 
 -- name: drop_parked
 -- The rows of a build go.

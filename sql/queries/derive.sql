@@ -139,10 +139,3 @@ SELECT key FROM document_members WHERE build = $1 AND stream = $2 AND to_positio
 SELECT s.stream, s.body, s.build, s.level, s.rests_on, s.lists
 FROM subjects s
 WHERE build = $1 AND stream = $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
-
--- name: booked
--- What a ledger holds of one stream, summed by level, instant and dimensions.
--- $1 build smallint
--- $2 stream text
-SELECT level, at, dimensions, array_agg(amounts ORDER BY position, line) AS amounts FROM ledger
-WHERE build = $1 AND stream = $2 GROUP BY level, at, dimensions

@@ -1,53 +1,3 @@
--- name: touched_groups
--- Groups of a ledger with a booking after one position and up to another that counts at an instant, by their keys; of
--- each the last positions booked at, newest first. Grouped and narrowed as `totals` in answer.sql.
--- $1 build smallint
--- $2 clearance smallint
--- $3 after bigint
--- $4 upto bigint
--- $5 at timestamptz
--- $6 by_dimensions integer[]
--- $7 where_1 integer
--- $8 values_1 text[]
--- $9 where_2 integer
--- $10 values_2 text[]
--- $11 where_3 integer
--- $12 values_3 text[]
--- $13 where_4 integer
--- $14 values_4 text[]
--- $15 where_5 integer
--- $16 values_5 text[]
--- $17 where_6 integer
--- $18 values_6 text[]
--- $19 range integer
--- $20 since text
--- $21 until text
--- $22 after_key text
--- $23 limit bigint
--- $24 causes integer
-SELECT * FROM (
-    SELECT dimensions[($6::integer[])[1]], dimensions[($6::integer[])[2]], dimensions[($6::integer[])[3]],
-           dimensions[($6::integer[])[4]], dimensions[($6::integer[])[5]], dimensions[($6::integer[])[6]],
-           dimensions[($6::integer[])[7]], dimensions[($6::integer[])[8]],
-           (array_agg(DISTINCT position ORDER BY position DESC))[1:$24::integer] AS positions
-    FROM ledger
-    WHERE build = $1 AND level <= $2 AND position > $3 AND position <= $4 AND at <= $5
-      AND ($7::integer IS NULL OR dimensions[$7] = ANY($8::text[]))
-      AND ($9::integer IS NULL OR dimensions[$9] = ANY($10::text[]))
-      AND ($11::integer IS NULL OR dimensions[$11] = ANY($12::text[]))
-      AND ($13::integer IS NULL OR dimensions[$13] = ANY($14::text[]))
-      AND ($15::integer IS NULL OR dimensions[$15] = ANY($16::text[]))
-      AND ($17::integer IS NULL OR dimensions[$17] = ANY($18::text[]))
-      AND ($19::integer IS NULL OR (dimensions[$19] >= $20::text AND dimensions[$19] < $21::text))
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-) AS touched (d1, d2, d3, d4, d5, d6, d7, d8, positions)
-CROSS JOIN LATERAL (
-    SELECT array_to_string((ARRAY[d1, d2, d3, d4, d5, d6, d7, d8])[1:cardinality($6::integer[])], '|', '')
-        COLLATE "C" AS key
-) AS named
-WHERE $22::text IS NULL OR key > $22
-ORDER BY key LIMIT $23
-
 -- name: touched_documents
 -- The last positions, newest first, at which documents became other ones, after one position and up to another.
 -- $1 build smallint
@@ -62,19 +12,14 @@ WHERE build = $1 AND level <= $2 AND from_position > $3 AND from_position <= $4 
 GROUP BY key
 
 -- name: touched_builds
--- The last booking and the last version of each of some builds after one position and up to another; null where there
--- was none.
+-- The last version of a document of each of some builds after one position and up to another; null where there was none.
 -- $1 builds smallint[]
 -- $2 clearance smallint
 -- $3 after bigint
 -- $4 upto bigint
 SELECT b.build,
-       greatest(
-           (SELECT max(position) FROM ledger l
-            WHERE l.build = b.build AND level <= $2 AND position > $3 AND position <= $4),
-           (SELECT max(from_position) FROM documents d
-            WHERE d.build = b.build AND level <= $2 AND from_position > $3 AND from_position <= $4)
-       ) AS position
+       (SELECT max(from_position) FROM documents d
+        WHERE d.build = b.build AND level <= $2 AND from_position > $3 AND from_position <= $4) AS position
 FROM unnest($1::smallint[]) AS b (build)
 
 -- name: touched_subjects

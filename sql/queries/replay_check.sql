@@ -17,7 +17,7 @@ $$
 
 -- name: analyze
 -- Let the planner know how large the scratch tables have grown: nothing else tells it of them.
-ANALYZE subjects, merge_links, ledger, names, documents, document_members
+ANALYZE subjects, merge_links, segments, names, documents, document_members
 
 -- name: subjects
 -- Rows of a build as they stood at a position, after a key and in the order of their keys; what ended them only later
@@ -33,18 +33,6 @@ SELECT stream, level, from_position,
 FROM subjects
 WHERE build = $1 AND from_position <= $2 AND (stream, level, from_position) > ($3, $4, $5)
 ORDER BY stream, level, from_position LIMIT $6
-
--- name: ledger
--- As above.
--- $1 build smallint
--- $2 upto bigint
--- $3 position bigint
--- $4 line integer
--- $5 limit bigint
-SELECT position, line, ROW(position, line, level, stream, at, dimensions, amounts, restated)::text AS row
-FROM ledger
-WHERE build = $1 AND position <= $2 AND (position, line) > ($3, $4)
-ORDER BY position, line LIMIT $5
 
 -- name: names
 -- As above.
@@ -101,21 +89,10 @@ WHERE build = $1 AND from_position <= $2 AND (stream, from_position) > ($3, $4)
 ORDER BY stream, from_position LIMIT $5
 
 -- name: snapshots
--- As above; the totals of each as one digest.
+-- The snapshots of a build up to a position, in order.
 -- $1 build smallint
 -- $2 upto bigint
--- $3 rollup smallint
--- $4 position bigint
--- $5 limit bigint
-SELECT rollup, position,
-       ROW(rollup, position, counted_by, totals,
-           (SELECT encode(sha256(string_agg(ROW(t.level, t.mark, t.dimensions, t.amounts)::text, ';'
-                                            ORDER BY t.level, t.dimensions)::bytea), 'hex')
-            FROM snapshot_totals t
-            WHERE t.build = s.build AND t.rollup = s.rollup AND t.position = s.position))::text AS row
-FROM snapshots s
-WHERE build = $1 AND position <= $2 AND (rollup, position) > ($3, $4)
-ORDER BY rollup, position LIMIT $5
+SELECT rollup, position, counted_by, totals FROM snapshots WHERE build = $1 AND position <= $2 ORDER BY 1, 2
 
 -- name: taken
 -- Which snapshots a build has, as they are taken when there is time for it.

@@ -90,7 +90,7 @@ async def holding(served: Served, *texts: str) -> list[str]:
         tables = [
             r[0] for r in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'incidentlog'")
         ]
-        assert {"events", "event_private", "subjects", "documents", "ledger"} <= set(tables)
+        assert {"events", "event_private", "subjects", "documents", "segments", "snapshots"} <= set(tables)
         return [
             table
             for table in tables

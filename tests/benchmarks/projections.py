@@ -2,8 +2,7 @@
 
 python -m tests.benchmarks.projections [EVENTS ...]      100,000 and 1,000,000 by default
 
-The history is that of `history.py`. The limits beside the figures: COPY of the ledger's own rows into a table without
-indexes, and the bare sum over the ledger.
+The history is that of `history.py`. The limit beside the figures: unpacking and summing all lines of a ledger.
 """
 
 import asyncio
@@ -26,6 +25,9 @@ from incidentlog.api.rows import ask
 from incidentlog.clock import SystemClock
 from incidentlog.embedded import start
 from incidentlog.events.values import Tlp
+from incidentlog.folding.rows import Grouping
+from incidentlog.folding.shapes import Tally
+from incidentlog.folding.totalling import Part, Window, total
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import RebuilderApart, RunnerApart, Wakeup
 from incidentlog.service.service import spare_the_collector
@@ -34,6 +36,7 @@ from incidentlog.store.builds import SUBJECTS, active_builds, read_builds, rebui
 from incidentlog.store.connect import Access, Connection, Pool
 from incidentlog.store.migrate import migrate
 from incidentlog.store.read import read_head
+from incidentlog.store.segments import read_pages
 from tests.benchmarks.history import commands
 from tests.benchmarks.machine import heading, percentile, scratch
 from tests.commands import command, strike
@@ -147,20 +150,16 @@ def show(told: str, seconds: Sequence[float]) -> None:
 
 async def limits(connection: Connection, build: int) -> None:
     """What the machine can do at most in this run."""
+    tally = PROJECTIONS["city_incidents"]
+    assert isinstance(tally, Tally)
     started = time.perf_counter()
-    await connection.execute("CREATE TEMP TABLE copied AS SELECT * FROM ledger WHERE build = $1", build)
-    rows = await connection.fetchval("SELECT count(*) FROM copied")
-    print(
-        f"{'limit: the same lines into a table without indexes':<58}{rows / (time.perf_counter() - started):>10,.0f}/s"
-    )
-    await connection.execute("DROP TABLE copied")
-    started = time.perf_counter()
-    await connection.fetch(
-        "SELECT dimensions[1], sum(amounts[1]), sum(amounts[2]) FROM ledger WHERE build = $1 GROUP BY 1", build
-    )
-    print(
-        f"bare sum over {rows:,} lines of city_incidents by place{'':<24}{(time.perf_counter() - started) * 1e3:7.1f} ms"
-    )
+    grouping, window = Grouping(("place",)), Window(0, sys.maxsize, int(Tlp.RED))
+    parts = [Part(lines, window, tally.dimensions) async for lines in read_pages(connection, build, sys.maxsize)]
+    read = time.perf_counter()
+    total(parts, grouping, len(tally.measures))
+    summed, rows = time.perf_counter(), sum(part.lines.count for part in parts)
+    print(f"{rows:,} lines of city_incidents read and unpacked in {(read - started) * 1e3:.1f} ms, "
+          f"summed by place in {(summed - read) * 1e3:.1f} ms")  # fmt: skip
 
 
 async def latencies(access: Access, runner: RunnerApart, grown: Wakeup, asking: Asking) -> None:
@@ -216,11 +215,11 @@ async def run(root: Path, total: int) -> None:
             builds = await active_builds(pool)
             await limits(connection, builds["city_incidents"].build)
             sizes = await connection.fetchrow(
-                "SELECT pg_total_relation_size('ledger') / 1048576, pg_total_relation_size('subjects') / 1048576,"
-                " pg_total_relation_size('snapshot_totals') / 1048576, pg_total_relation_size('documents') / 1048576,"
+                "SELECT pg_total_relation_size('segments') / 1048576, pg_total_relation_size('subjects') / 1048576,"
+                " pg_total_relation_size('snapshots') / 1048576, pg_total_relation_size('documents') / 1048576,"
                 " pg_total_relation_size('events') / 1048576"
             )
-            print("MiB, of two builds: ledger {}, subjects {}, snapshots {}, documents {}; events {}".format(*sizes))
+            print("MiB, of two builds: ledgers {}, subjects {}, snapshots {}, documents {}; events {}".format(*sizes))
             asking = Asking(access, pool, total)
             spare_the_collector()
             await asking.many("as of a random position: city_incidents by place", "city_incidents")

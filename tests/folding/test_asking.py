@@ -3,11 +3,10 @@ from typing import Any
 import pytest
 
 from incidentlog.errors import BadRequest
-from incidentlog.folding.asking import GROUPS, parse_grouping
+from incidentlog.folding.asking import parse_grouping
 from incidentlog.folding.rows import Grouping
 from incidentlog.folding.shapes import Tally
 from incidentlog.projections import PROJECTIONS
-from incidentlog.store import answer
 
 CITIES: Tally = PROJECTIONS["city_incidents"]  # type: ignore[assignment]
 
@@ -65,7 +64,3 @@ def test_every_fault_is_named_at_once_below_the_members_own_pointer():
         parse_grouping(CITIES, {"a/b": ["x"], "since": ["soon"]}, ["colour"], under="/filter")
     pointers = [fault.pointer for fault in refused.value.errors]
     assert pointers == ["/group_by", "/filter/a~1b", "/filter/since"]
-
-
-def test_the_limits_are_those_of_the_query():
-    assert answer.GROUPS == GROUPS

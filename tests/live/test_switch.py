@@ -10,6 +10,7 @@ from incidentlog.runner import Rebuilder
 from incidentlog.store.builds import rebuild
 from incidentlog.store.connect import Access
 from tests.commands import strike
+from tests.ledgers import edit_segments, first_amount
 from tests.live.following import Node, client, following, until
 from tests.live.test_session import closed_with
 
@@ -28,6 +29,13 @@ async def execute(node: Node, *statements: str) -> None:
     connection = await node.access.connect()
     for statement in statements:
         await connection.execute(statement)
+    await connection.close()
+
+
+async def rebook(node: Node, amount: int) -> None:
+    """Book another amount of every first measure, against all promises."""
+    connection = await node.access.connect()
+    await edit_segments(connection, first_amount(lambda _: amount))
     await connection.close()
 
 
@@ -54,7 +62,7 @@ async def test_where_the_rows_are_the_same_nobody_notices(access: Access):
 async def test_what_the_new_build_mended_is_told_at_once_and_a_cursor_of_the_old_one_begins_anew(access: Access):
     async with following(access) as node, client(node) as c:
         await node.append(strike())
-        await execute(node, "UPDATE incidentlog.ledger SET amounts[1] = 7")
+        await rebook(node, 7)
         held = await c.subscribe("city_incidents")
         assert held.rows[ODESA]["incidents"] == 7
         stored = held.cursor()
@@ -123,7 +131,7 @@ async def test_heartbeats_while_the_new_build_is_read_do_not_end_the_channel(
 ):
     async with following(access, heartbeat_seconds=0.02) as node, client(node) as c:
         await node.append(strike())
-        await execute(node, "UPDATE incidentlog.ledger SET amounts[1] = 7")
+        await rebook(node, 7)
         held = await c.subscribe("city_incidents")
         load = TallyView.load
 

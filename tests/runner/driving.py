@@ -21,10 +21,11 @@ from incidentlog.store.append import Appended, append
 from incidentlog.store.connect import Access, Connection, Pool
 from incidentlog.store.read import read_after, read_head
 from tests.commands import DOOR, strike
+from tests.ledgers import ledgers
 
 KYIV = "Europe/Kyiv"
 LOG = ("commits", "event_private", "events")
-DERIVED = ("builds", "subjects", "merge_links", "ledger", "names", "documents", "document_members", "parked")
+DERIVED = ("builds", "subjects", "merge_links", "segments", "names", "documents", "document_members", "parked")
 
 
 class Log:
@@ -61,7 +62,11 @@ class Log:
 
     async def derived(self) -> dict[str, list[tuple[Any, ...]]]:
         """All that is derived, as it is stored."""
-        return {t: sorted(map(tuple, await self.connection.fetch(f"SELECT * FROM {t}")), key=repr) for t in DERIVED}
+        found: dict[str, list[tuple[Any, ...]]] = {"ledgers": sorted((await ledgers(self.connection)).items())}
+        for table in DERIVED:
+            if table != "segments":
+                found[table] = sorted(map(tuple, await self.connection.fetch(f"SELECT * FROM {table}")), key=repr)
+        return found
 
     async def rows(self, name: str, at: datetime, position: int, level: int = RED) -> dict[str, Row]:
         """A projection's rows from what is stored."""
@@ -116,7 +121,7 @@ async def copies_held_up(log: Log) -> AsyncIterator[None]:
     admin = await log.access.connect()
     try:
         async with admin.transaction():
-            await admin.execute("LOCK TABLE ledger IN SHARE MODE")
+            await admin.execute("LOCK TABLE segments IN SHARE MODE")
             yield
     finally:
         await admin.close()
@@ -127,14 +132,14 @@ async def cut_while_copying(log: Log) -> None:
     async with asyncio.timeout(20):
         while not await log.connection.fetchval(
             "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_locks"
-            " WHERE NOT granted AND relation = 'ledger'::regclass"
+            " WHERE NOT granted AND relation = 'segments'::regclass"
         ):
             await asyncio.sleep(0.01)
 
 
 async def copying(log: Log) -> None:
     """Wait for a session that waits to write the ledger; at most 20 s."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ledger'::regclass"
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'segments'::regclass"
     async with asyncio.timeout(20):
         while not await log.connection.fetchval(waiting):
             await asyncio.sleep(0.01)

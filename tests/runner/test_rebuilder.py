@@ -17,6 +17,7 @@ from incidentlog.store import builds as builds_module
 from incidentlog.store.builds import SUBJECTS, Build, active_builds, read_builds, rebuild, take_back
 from incidentlog.store.connect import Access
 from tests.commands import retraction, strike
+from tests.ledgers import ledgers
 from tests.runner.driving import (
     DERIVED,
     Log,
@@ -101,21 +102,24 @@ async def test_what_is_rebuilt_is_what_was_row_for_row(log: Log):
     async with following(log) as runner, rebuilding(log):
         await log.add(one, *(strike() for _ in range(10)), retraction(one["id"]))
         await caught_up(log, runner)
-        tables = {t: await rows_of(log, t, await active_builds(log.connection)) for t in ("ledger", "subjects")}
+        tables = await rows_of(log, await active_builds(log.connection))
         before = await active(log)
         await rebuild(log.connection, [SUBJECTS])
         await switched(log, before)
         builds = await active_builds(log.connection)
-        assert {t: await rows_of(log, t, builds) for t in tables} == tables
+        assert await rows_of(log, builds) == tables
     assert all(tables.values())
     await check(log, ats=AT)
 
 
-async def rows_of(log: Log, table: str, builds: dict[str, Build]) -> list[tuple[Any, ...]]:
-    """A table's rows of what answers, by the projection's name instead of the build's number."""
-    names = {b.build: name for name, b in builds.items()}
-    rows = await log.connection.fetch(f"SELECT * FROM {table} WHERE build = ANY($1)", list(names))
-    return sorted(((names[r["build"]], *(v for k, v in r.items() if k != "build")) for r in rows), key=repr)
+async def rows_of(log: Log, builds: dict[str, Build]) -> dict[str, Any]:
+    """The ledgers and the subjects of what answers, by the projection's name instead of the build's number."""
+    lines = await ledgers(log.connection)
+    subjects = await log.connection.fetch("SELECT * FROM subjects WHERE build = $1", builds["subjects"].build)
+    return {
+        "subjects": sorted((tuple(v for k, v in r.items() if k != "build") for r in subjects), key=repr),
+        **{name: lines[b.build] for name, b in builds.items() if b.build in lines},
+    }
 
 
 async def test_a_new_version_in_the_code_is_built_beside_the_old_one_which_answers_meanwhile(

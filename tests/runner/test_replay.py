@@ -13,6 +13,7 @@ from incidentlog.store import derive
 from incidentlog.store import snapshots as snapshots_module
 from incidentlog.store.connect import Access
 from tests.commands import about, retraction, strike
+from tests.ledgers import edit_segments, first_amount
 from tests.runner.driving import Log, caught_up, following, log_at
 from tests.subjects.given import timeline
 
@@ -68,10 +69,10 @@ async def test_so_it_was_at_every_position_before(log: Log, back: int):
 
 EDITS = {
     "subjects": "UPDATE subjects SET body = replace(body, 'port', 'pier') WHERE stream = 'strike:a' AND to_position IS NULL",
-    "ledger": "UPDATE ledger SET amounts[1] = amounts[1] + 1 WHERE position = (SELECT max(position) FROM ledger)",
     "names": "UPDATE names SET name = 'Odessa' WHERE value = 'geonames:698740'",
     "documents": "UPDATE documents SET restated = NOT restated WHERE from_position = (SELECT max(from_position) FROM documents)",
-    "snapshots": "UPDATE snapshot_totals SET amounts[1] = amounts[1] + 1 WHERE position = 64",
+    "snapshots": "UPDATE snapshots SET totals = totals + 1 WHERE position = 64",
+    "segments": "UPDATE segments SET latest = latest + interval '1 s' WHERE last_position = (SELECT max(last_position) FROM segments)",
     "parked": "INSERT INTO parked SELECT build, 'strike:a', 1, NULL, 0, 'none' FROM builds "
     "WHERE projection = 'strike_profile' AND state = 'active'",
     "document_members": "DELETE FROM document_members WHERE from_position = (SELECT max(from_position) FROM document_members)",
@@ -80,7 +81,7 @@ EDITS = {
 
 @pytest.mark.parametrize("table", EDITS)
 async def test_an_edit_of_a_derived_table_is_found_and_its_first_row_named(log: Log, table: str):
-    changed = f"SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {'snapshot_totals' if table == 'snapshots' else table} t"
+    changed = f"SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {table} t"
     before = await log.connection.fetchval(changed)
     await log.connection.execute(EDITS[table])
     assert await log.connection.fetchval(changed) != before
@@ -92,15 +93,27 @@ async def test_an_edit_of_a_derived_table_is_found_and_its_first_row_named(log: 
     await nothing_is_left(log)
 
 
+@pytest.mark.parametrize("table", ["segments", "snapshots"])
+async def test_an_edit_of_a_packed_line_is_found_and_named(log: Log, table: str):
+    if table == "segments":
+        last = "last_position = (SELECT max(last_position) FROM segments)"
+        assert await edit_segments(log.connection, first_amount(lambda n: n + 1), last) > 0
+    else:
+        await log.connection.execute(
+            "UPDATE snapshots s SET body = o.body FROM snapshots o"
+            " WHERE (s.build, s.rollup, s.position) = (o.build, o.rollup, 64) AND o.position = 32"
+        )
+    replayed = await replay(log.access)
+    assert {c.difference.table for c in replayed.compared if c.difference is not None} == {table}
+
+
 async def test_a_row_that_is_there_too_many_or_missing_is_named_by_its_key(log: Log):
-    await log.connection.execute(
-        "INSERT INTO ledger SELECT build, position, 99, level, stream, at, dimensions, amounts, restated FROM ledger "
-        "WHERE (build, position, line) = (SELECT build, position, line FROM ledger ORDER BY position, line, build LIMIT 1)"
-    )
+    first = "(build, last_position) = (SELECT build, last_position FROM segments ORDER BY last_position, build LIMIT 1)"
+    assert await edit_segments(log.connection, lambda lines: [*lines, lines[-1]], first) == 1
     (found,) = [c.difference for c in (await replay(log.access)).compared if c.difference is not None]
-    assert (found.key[1], found.replayed) == (99, None)
+    assert (found.table, found.replayed) == ("segments", None)
     assert found.served is not None
-    await log.connection.execute("DELETE FROM ledger WHERE line = 99")
+    await edit_segments(log.connection, lambda lines: lines[:-1], first)
     await log.connection.execute("DELETE FROM subjects WHERE stream = 'strike:b'")
     (found,) = [
         c.difference

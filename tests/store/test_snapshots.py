@@ -102,7 +102,7 @@ async def test_the_answer_is_the_same_with_and_without(log: Log, name: str, monk
     monkeypatch.setattr("incidentlog.store.answer.find_snapshot", counted)
     with_them = [await groups(*how) for how in asked]
     assert begun > len(asked) // 4
-    await log.connection.execute("TRUNCATE snapshots, snapshot_totals")
+    await log.connection.execute("TRUNCATE snapshots")
     assert with_them == [await groups(*how) for how in asked]
 
 
@@ -120,7 +120,7 @@ async def test_a_rollup_of_too_many_totals_has_no_more_snapshots_and_answers_all
 async def test_a_rollup_of_many_totals_has_fewer_snapshots(log: Log, monkeypatch: pytest.MonkeyPatch):
     assert await filled(log) // 8 == 4
     build, tally = (await active_builds(log.connection))["city_incidents"], tally_called("city_incidents")
-    await log.connection.execute("TRUNCATE snapshots, snapshot_totals")
+    await log.connection.execute("TRUNCATE snapshots")
     monkeypatch.setattr(snapshots, "MANY", 0)
     monkeypatch.setattr(snapshots, "SPARSE", 2)
     while await snapshots.take_snapshots(log.connection, tally, build):
@@ -131,20 +131,11 @@ async def test_a_rollup_of_many_totals_has_fewer_snapshots(log: Log, monkeypatch
     assert [row["position"] for row in taken] == [8, 24]
 
 
-async def test_with_too_many_late_bookings_all_lines_are_summed(log: Log, monkeypatch: pytest.MonkeyPatch):
-    head = await filled(log)
-    rows = await log.rows("escalation_index", AHEAD, head)
-    monkeypatch.setattr(snapshots, "LATE", 0)
-    assert await log.rows("escalation_index", AHEAD, head) == rows
-
-
-async def test_two_that_take_the_same_snapshot_take_it_once(log: Log):
+async def test_two_that_take_the_same_snapshot_take_it_once(log: Log, monkeypatch: pytest.MonkeyPatch):
     await filled(log)
-    build = (await active_builds(log.connection))["city_incidents"]
-    before = await log.connection.fetchval("SELECT count(*) FROM snapshot_totals")
-    last = await log.connection.fetchrow("SELECT * FROM snapshots WHERE build = $1 AND rollup = 0", build.build)
+    build, tally = (await active_builds(log.connection))["city_incidents"], tally_called("city_incidents")
+    there = "SELECT array_agg((rollup, position, uid)::text ORDER BY rollup, position) FROM snapshots WHERE build = $1"
+    before = await log.connection.fetchval(there, build.build)
     with pytest.raises(Exception, match="duplicate key"):
-        await log.connection.execute(
-            snapshots.query("snapshots", "take"), build.build, 0, [1], 0, snapshots.BEGINNING, 8, last["counted_by"]
-        )
-    assert await log.connection.fetchval("SELECT count(*) FROM snapshot_totals") == before
+        await snapshots._take(log.connection, tally, build, 0, None, 8)
+    assert await log.connection.fetchval(there, build.build) == before

@@ -1,0 +1,280 @@
+"""Lines of a ledger as columns: packed to be stored, and unpacked column by column to be summed. Pure.
+
+What a column holds is said once: numbers as what they have in common and a small remainder (a constant column takes no
+room at all), texts as numbers of the texts that occur. All columns of some lines are one compressed frame of Zstandard
+(RFC 8878) with its checksum: `length of the head (4 octets, little-endian) | head (JSON) | the columns' octets`.
+"""
+
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
+from math import gcd
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import zstandard
+from numpy.typing import NDArray
+
+from incidentlog.folding.shapes import Booking, Key
+
+Numbers = NDArray[np.int64]
+Chosen = NDArray[np.bool_] | None
+"""Which of some lines; None is all."""
+Texts = tuple[Sequence[str | None], Numbers]
+"""The texts of a column, and for each line the number of its own."""
+
+EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+FEW: Final = 256
+"""Up to so many lines plain lists are faster than arrays."""
+LEVEL: Final = 3
+"""Of the compression: more makes a ledger a few per cent smaller and takes twice as long."""
+SIZES: Final = (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32))
+HEAD: Final = 4
+
+
+@lru_cache(maxsize=10_000)
+def instant_number(at: datetime) -> int:
+    """An instant as microseconds since 2000-01-01, as PostgreSQL counts them."""
+    return (at - EPOCH) // MICROSECOND
+
+
+@lru_cache(maxsize=10_000)
+def instant_at(number: int) -> datetime:
+    """The instant of a number."""
+    return EPOCH + number * MICROSECOND
+
+
+class Lines:
+    """Some lines of one ledger, in their order: by position, and within a position as they were booked."""
+
+    def __init__(self, packed: bytes) -> None:
+        """Unpack what `pack` or `merge` made. Raises ValueError where it is nothing of the kind, or damaged."""
+        try:
+            raw = zstandard.ZstdDecompressor().decompress(packed)
+        except zstandard.ZstdError as error:
+            raise ValueError(f"lines of a ledger cannot be unpacked: {error}") from error
+        begins = HEAD + int.from_bytes(raw[:HEAD], "little")
+        self._head: dict[str, Any] = orjson.loads(raw[HEAD:begins])
+        self._columns = memoryview(raw)[begins:]
+        self.count: int = self._head["count"]
+        self.weight = len(raw) + 3 * begins + 5 * 8 * self.count
+        """About how many bytes it takes in memory: texts take more than their octets, and some columns are kept."""
+
+    @cached_property
+    def positions(self) -> Numbers:
+        """Where each was booked."""
+        first: int = self._head["first"]
+        return np.cumsum(self._numbers(self._head["positions"])) + first
+
+    @cached_property
+    def levels(self) -> Numbers:
+        """From which marking on each is seen."""
+        return self._numbers(self._head["levels"])
+
+    @cached_property
+    def restated(self) -> Numbers:
+        """1 where the booking changed the past."""
+        return self._numbers(self._head["restated"])
+
+    @cached_property
+    def instants(self) -> Numbers:
+        """From which instant of the world on each counts: see `instant_number`."""
+        return self._numbers(self._head["instants"])
+
+    @cached_property
+    def streams(self) -> Texts:
+        """Whose lines they are."""
+        return self._texts(self._head["streams"])
+
+    @property
+    def dimensions(self) -> int:
+        """How many dimensions they have."""
+        return len(self._head["dimensions"])
+
+    @property
+    def measures(self) -> int:
+        """How many measures they have."""
+        return len(self._head["amounts"])
+
+    def dimension(self, number: int) -> Texts:
+        """The values of a dimension, counted from 0."""
+        return self._texts(self._head["dimensions"][number])
+
+    def amounts(self, number: int) -> Numbers:
+        """The amounts of a measure, counted from 0."""
+        return self._numbers(self._head["amounts"][number])
+
+    def has(self, measure: int) -> bool:
+        """Whether any of the lines has an amount of a measure."""
+        spec: list[Any] = self._head["amounts"][measure]
+        return spec != [0]
+
+    def bookings(self, chosen: Chosen = None) -> Iterator[Booking]:
+        """The lines themselves, or some of them."""
+        streams, of_stream = self.streams
+        columns = (self.positions, self.levels, of_stream, self.instants, self.restated)
+        amounts = [_some(self.amounts(n), chosen) for n in range(self.measures)]
+        plain = zip(*(_some(column, chosen) for column in columns), strict=True)
+        keys = self.keys(range(self.dimensions), chosen)
+        for (position, level, stream, instant, restated), key, own in zip(
+            plain, keys, zip(*amounts, strict=True), strict=True
+        ):
+            yield Booking(position, level, str(streams[stream]), instant_at(instant), key, own, bool(restated))
+
+    def keys(self, dimensions: Iterable[int], chosen: Chosen = None) -> list[Key]:
+        """Of every line, or of some, the values of some dimensions; at least one."""
+        columns = [[values[code] for code in _some(codes, chosen)] for values, codes in map(self.dimension, dimensions)]
+        return list(zip(*columns, strict=True))
+
+    def _numbers(self, spec: Sequence[Any]) -> Numbers:
+        low, *rest = spec
+        if not rest:
+            return np.full(self.count, low, np.int64)
+        code, step, begins = rest
+        kept = np.frombuffer(self._columns, _little(code), self.count, begins).astype(np.int64)
+        return kept * step + low if step != 1 or low else kept
+
+    def _texts(self, spec: Sequence[Any]) -> Texts:
+        values, numbers = spec
+        return values, self._numbers(numbers)
+
+
+def _some(column: Numbers, chosen: Chosen) -> list[int]:
+    found: list[int] = (column if chosen is None else column[chosen]).tolist()
+    return found
+
+
+def pack(bookings: Sequence[Booking]) -> bytes:
+    """Some lines of one ledger, at least one, in their order. Raises OverflowError for an amount beyond 64 bits."""
+    writer = _Writer(len(bookings))
+    positions, levels, streams, instants, dimensions, amounts, restated = zip(*bookings, strict=True)
+    return writer.packed(
+        first=positions[0],
+        positions=writer.numbers(_steps(positions)),
+        levels=writer.numbers(levels),
+        restated=writer.numbers([int(r) for r in restated]),
+        instants=writer.numbers([instant_number(at) for at in instants]),
+        streams=writer.texts(streams),
+        dimensions=[writer.texts(column) for column in zip(*dimensions, strict=True)],
+        amounts=[writer.numbers(column) for column in zip(*amounts, strict=True)],
+    )
+
+
+Total = tuple[Key, int, Sequence[int], int]
+"""A group: values, marking, sums, and the last booking's mark, which is its position doubled, plus one when it restated
+something: one maximum says both."""
+
+
+def pack_totals(totals: Sequence[Total], dimensions: int, measures: int) -> bytes:
+    """Totals as lines of no stream and of no instant. There may be none."""
+    writer = _Writer(len(totals))
+    marks = [mark for _, _, _, mark in totals]
+    positions = [mark // 2 for mark in marks]
+    return writer.packed(
+        first=positions[0] if positions else 0,
+        positions=writer.numbers(_steps(positions)),
+        levels=writer.numbers([level for _, level, _, _ in totals]),
+        restated=writer.numbers([mark % 2 for mark in marks]),
+        instants=[0],
+        streams=[[""], [0]],
+        dimensions=[writer.texts([key[n] for key, _, _, _ in totals]) for n in range(dimensions)],
+        amounts=[writer.numbers([sums[n] for _, _, sums, _ in totals]) for n in range(measures)],
+    )
+
+
+def merge(parts: Sequence[Lines]) -> bytes:
+    """The lines of some, at least one, one after the other."""
+    writer = _Writer(sum(part.count for part in parts))
+    first, positions = parts[0], np.concatenate([part.positions for part in parts])
+    return writer.packed(
+        first=int(positions[0]),
+        positions=writer.array(np.diff(positions, prepend=positions[0])),
+        levels=writer.array(np.concatenate([part.levels for part in parts])),
+        restated=writer.array(np.concatenate([part.restated for part in parts])),
+        instants=writer.array(np.concatenate([part.instants for part in parts])),
+        streams=writer.joined([part.streams for part in parts]),
+        dimensions=[writer.joined([part.dimension(n) for part in parts]) for n in range(first.dimensions)],
+        amounts=[writer.array(np.concatenate([part.amounts(n) for part in parts])) for n in range(first.measures)],
+    )
+
+
+def _steps(positions: Sequence[int]) -> list[int]:
+    """How far each is from the one before it: mostly nothing or one, where the positions themselves grow."""
+    return [here - before for before, here in zip((*positions[:1], *positions), positions, strict=False)]
+
+
+class _Writer:
+    """Takes columns down, and says of each how it is read."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._octets = bytearray()
+
+    def packed(self, **head: Any) -> bytes:
+        """All that was taken down, as it is stored."""
+        told = orjson.dumps({"count": self._count, **head})
+        raw = b"".join((len(told).to_bytes(HEAD, "little"), told, bytes(self._octets)))
+        return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(raw)
+
+    def numbers(self, values: Sequence[int]) -> list[Any]:
+        """A column of numbers; of few lines without arrays."""
+        low, high = min(values, default=0), max(values, default=0)
+        if low == high:
+            return [low]
+        if self._count > FEW:
+            return self.array(np.array(values, np.int64))
+        code, low, step = _scaled(low, high, lambda: gcd(*(v - low for v in values)))
+        kept = array(code, values if code == "q" else [(v - low) // step for v in values])
+        if sys.byteorder == "big":
+            kept.byteswap()
+        return [low, code, step, self._take(kept.tobytes())]
+
+    def array(self, values: Numbers) -> list[Any]:
+        """The same of an array."""
+        low, high = int(values.min()), int(values.max())
+        if low == high:
+            return [low]
+        code, low, step = _scaled(low, high, lambda: int(np.gcd.reduce(values - low)))
+        kept = values if code == "q" else (values - low) // step
+        return [low, code, step, self._take(kept.astype(_little(code)).tobytes())]
+
+    def texts(self, values: Sequence[str | None]) -> list[Any]:
+        """A column of texts."""
+        known = {value: number for number, value in enumerate(dict.fromkeys(values))}
+        return [list(known), self.numbers(list(map(known.__getitem__, values))) if len(known) > 1 else [0]]
+
+    def joined(self, columns: Sequence[Texts]) -> list[Any]:
+        """A column of texts from some that follow each other."""
+        known: dict[str | None, int] = {}
+        codes = [renumbered(values, known)[numbers] for values, numbers in columns]
+        return [list(known), self.array(np.concatenate(codes))]
+
+    def _take(self, octets: bytes) -> int:
+        self._octets += bytes(-len(self._octets) % 8)  # a column begins where an array can be laid over it
+        begins = len(self._octets)
+        self._octets += octets
+        return begins
+
+
+def renumbered(values: Sequence[str | None], known: dict[str | None, int]) -> Numbers:
+    """For each of some texts its number among those that are known; what is new is numbered on."""
+    return np.fromiter((known.setdefault(value, len(known)) for value in values), np.int64, len(values))
+
+
+def _scaled(low: int, high: int, step: Any) -> tuple[str, int, int]:
+    """How numbers between two bounds are kept: the array's type code, what is taken off, and by what it is divided."""
+    if high - low >= 1 << 62:  # as they are: their differences are beyond 64 bits
+        return "q", 0, 1
+    divisor: int = step()
+    for code, beyond in SIZES:
+        if (high - low) // divisor < beyond:
+            return code, low, divisor
+    return "q", 0, 1
+
+
+def _little(code: str) -> str:
+    return {"B": "<u1", "H": "<u2", "I": "<u4", "q": "<i8"}[code]

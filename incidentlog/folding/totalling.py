@@ -1,0 +1,264 @@
+"""Sums over the lines of ledgers, by group: what `group_bookings` does line by line, over whole columns. Pure."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from incidentlog.folding.lines import Chosen, Lines, Numbers, Total, instant_number, renumbered
+from incidentlog.folding.rows import Group, Grouping
+from incidentlog.folding.shapes import Key
+
+CHUNK: Final = 200_000
+"""So many lines are held before they are summed: what is held grows with the groups, and not with the lines."""
+LARGEST: Final = 1 << 62
+"""Sums beyond it are refused: they are near the end of what 64 bits hold."""
+LAST_DAY: Final = "9999-99-99"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which lines are asked for: by where they were booked, who sees them, and from when they count."""
+
+    after: int
+    """A position, exclusive."""
+    upto: int
+    """A position, inclusive."""
+    clearance: int
+    later_than: datetime | None = None
+    """An instant of the world: only what counts from later on."""
+    at: datetime | None = None
+    """An instant of the world: only what counts by then."""
+
+    def choose(self, lines: Lines) -> Chosen:
+        """The lines in it."""
+        masks = [
+            mask
+            for asked, mask in (
+                (True, lines.positions > self.after),
+                (True, lines.positions <= self.upto),
+                (True, lines.levels <= self.clearance),
+                (self.later_than is not None, lines.instants > _number(self.later_than)),
+                (self.at is not None, lines.instants <= _number(self.at)),
+            )
+            if asked and not mask.all()
+        ]
+        return both(*masks)
+
+
+def _number(at: datetime | None) -> int:
+    return 0 if at is None else instant_number(at)
+
+
+def narrowed(lines: Lines, grouping: Grouping, dimensions: Sequence[str]) -> Chosen:
+    """The lines that a grouping keeps; `dimensions` are those of the lines."""
+    masks = [_kept(lines, dimensions.index(name), set(values)) for name, values in grouping.where.items()]
+    if grouping.since is not None or grouping.until is not None:
+        since, until = grouping.since or "", grouping.until or LAST_DAY
+        values, codes = lines.dimension(dimensions.index("day"))
+        masks.append(np.array([v is not None and since <= v < until for v in values], np.bool_)[codes])
+    return both(*masks)
+
+
+def _kept(lines: Lines, number: int, wanted: Collection[str | None]) -> NDArray[np.bool_]:
+    values, codes = lines.dimension(number)
+    return np.array([value in wanted for value in values], np.bool_)[codes]
+
+
+def streams_of(lines: Lines, window: Window, prefix: str) -> set[str]:
+    """Whose lines are in a window, of the streams that begin so."""
+    chosen = window.choose(lines)
+    streams, codes = lines.streams
+    there = np.unique(codes if chosen is None else codes[chosen]).tolist()
+    return {stream for n in there if (stream := streams[n]) is not None and stream.startswith(prefix)}
+
+
+def of_stream(lines: Lines, stream: str) -> Chosen:
+    """The lines of one stream."""
+    streams, codes = lines.streams
+    return np.array([own == stream for own in streams], np.bool_)[codes]
+
+
+def both(*chosen: Chosen) -> Chosen:
+    """The lines that all of some have."""
+    masks = [mask for mask in chosen if mask is not None]
+    return np.logical_and.reduce(masks) if masks else None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Lines of which some go into a sum, with the names of their dimensions: a tally's, or a rollup's."""
+
+    lines: Lines
+    window: Window
+    dimensions: Sequence[str]
+
+    def choose(self, grouping: Grouping) -> Chosen:
+        """Those that a grouping keeps."""
+        return both(self.window.choose(self.lines), narrowed(self.lines, grouping, self.dimensions))
+
+
+def total(parts: Iterable[Part], grouping: Grouping, measures: int) -> list[Group]:
+    """The groups of some lines; of one whose amounts came to nothing there is the last booking's mark."""
+    sums = Totalling(measures)
+    sums.take(parts, grouping)
+    return sums.groups()
+
+
+def work(parts: Sequence[Part]) -> int:
+    """How much it is to sum some lines, in items of plain Python: a line of an array is a hundredth of one."""
+    return sum(part.lines.count for part in parts) // 100 + len(parts)
+
+
+class Booked:
+    """Where something was booked in each of some groups: the last positions of each."""
+
+    def __init__(self, keys: Sequence[Key], most: int) -> None:
+        """`keys` are the groups, `most` of how many positions of each is told."""
+        self._found: dict[Key, list[int]] = {key: [] for key in keys}
+        self._near = [set(values) for values in zip(*keys, strict=True)]
+        self._most = most
+
+    def take(self, parts: Iterable[Part], grouping: Grouping) -> None:
+        """Take in some lines, which follow those that were taken in before."""
+        for part in parts:
+            by = [part.dimensions.index(name) for name in grouping.by]
+            near = [_kept(part.lines, number, values) for number, values in zip(by, self._near, strict=False)]
+            chosen = both(part.choose(grouping), *near)
+            positions = part.lines.positions if chosen is None else part.lines.positions[chosen]
+            for key, position in zip(part.lines.keys(by, chosen), positions.tolist(), strict=True):
+                own = self._found.get(key)
+                if own is not None and own[-1:] != [position]:
+                    own.append(position)
+        for own in self._found.values():
+            del own[: -self._most]
+
+    def positions(self) -> dict[Key, list[int]]:
+        """The positions, the newest first."""
+        return {key: own[::-1] for key, own in self._found.items()}
+
+
+@dataclass(slots=True)
+class _Summand:
+    """Lines or sums: for each dimension the numbers of its values, the amounts of the measures in use, the marks."""
+
+    columns: Sequence[Numbers]
+    amounts: Mapping[int, Numbers]
+    marks: Numbers
+
+    @property
+    def count(self) -> int:
+        return len(self.marks)
+
+
+@dataclass
+class Totalling:
+    """Sums of lines by the values of some dimensions, and by marking where that is asked for."""
+
+    measures: int
+    by_level: bool = False
+    _known: list[dict[str | None, int]] = field(default_factory=list)
+    """By dimension the number of each value."""
+    _parts: list[_Summand] = field(default_factory=list)
+
+    def add(self, lines: Lines, chosen: Chosen, by: Sequence[int]) -> None:
+        """Take in some of the lines; `by` are the dimensions of the lines, always as many."""
+        rows = slice(None) if chosen is None else np.flatnonzero(chosen)
+        marks = (lines.positions * 2 + lines.restated)[rows]
+        if not len(marks):
+            return
+        self._known = self._known or [{} for _ in by]
+        columns = [lines.levels[rows]] if self.by_level else []
+        for number, known in zip(by, self._known, strict=True):
+            values, codes = lines.dimension(number)
+            columns.append(renumbered(values, known)[codes[rows]])
+        amounts = {n: lines.amounts(n)[rows] for n in range(self.measures) if lines.has(n)}
+        self._parts.append(_Summand(columns, amounts, marks))
+        if self.count > CHUNK:
+            self._parts = [_summed(self._parts)]
+
+    def take(self, parts: Iterable[Part], grouping: Grouping) -> None:
+        """Take in what a grouping keeps of some lines, by what it groups by."""
+        for part in parts:
+            self.add(part.lines, part.choose(grouping), [part.dimensions.index(name) for name in grouping.by])
+
+    @property
+    def count(self) -> int:
+        """How many lines, or groups, are held."""
+        return sum(part.count for part in self._parts)
+
+    def groups(self) -> list[Group]:
+        """The groups, as `total` answers them."""
+        return [Group(key, sums, mark // 2, mark % 2 == 1) for key, _, sums, mark in self.totals()]
+
+    def totals(self) -> list[Total]:
+        """The groups, each at every marking of its lines; at 0 where `by_level` was not asked for."""
+        if not self._parts:
+            return []
+        part = _summed(self._parts)
+        own = [0] * part.count if not self.by_level else part.columns[0].tolist()
+        names = [list(known) for known in self._known]
+        columns = [
+            [values[code] for code in codes.tolist()]
+            for values, codes in zip(names, part.columns[1 if self.by_level else 0 :], strict=True)
+        ]
+        keys: Iterable[Key] = zip(*columns, strict=True) if columns else [()] * part.count
+        nothing = [0] * part.count
+        sums: Iterable[Sequence[int]] = (
+            [()] * part.count
+            if not self.measures
+            else zip(
+                *(part.amounts[n].tolist() if n in part.amounts else nothing for n in range(self.measures)), strict=True
+            )
+        )
+        return list(zip(keys, own, sums, part.marks.tolist(), strict=True))
+
+
+def _summed(parts: Sequence[_Summand]) -> _Summand:
+    """Some parts as one, with one line for each group."""
+    columns = [np.concatenate(own) for own in zip(*(part.columns for part in parts), strict=True)]
+    marks = np.concatenate([part.marks for part in parts])
+    used = sorted({n for part in parts for n in part.amounts})
+    amounts = {
+        n: np.concatenate([part.amounts[n] if n in part.amounts else np.zeros(part.count, np.int64) for part in parts])
+        for n in used
+    }
+    if len(marks) == 1:
+        return _Summand(columns, amounts, marks)
+    order, begins = runs(group_numbers(columns, len(marks)))
+    return _Summand(
+        [column[order[begins]] for column in columns],
+        {n: _added(column[order], begins) for n, column in amounts.items()},
+        np.maximum.reduceat(marks[order], begins),
+    )
+
+
+def runs(numbers: Numbers) -> tuple[Numbers, Numbers]:
+    """The order in which equal numbers are beside each other, and where in it each of them begins."""
+    order = np.argsort(numbers, kind="stable")
+    ordered = numbers[order]
+    begins = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    return order, begins
+
+
+def group_numbers(columns: Sequence[Numbers], count: int) -> Numbers:
+    """For each line a number that those share whose columns are equal."""
+    numbers = np.zeros(count, np.int64)
+    largest = 1
+    for column in columns:
+        width = int(column.max()) + 1
+        if largest * width > LARGEST:
+            numbers = np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+            largest = int(numbers.max()) + 1
+        numbers = numbers * width + column
+        largest *= width
+    return numbers
+
+
+def _added(amounts: Numbers, begins: Numbers) -> Numbers:
+    if float(np.abs(amounts.astype(np.float64)).sum()) > LARGEST:
+        raise OverflowError("the amounts of a measure add up to more than 64 bits hold")
+    return np.add.reduceat(amounts, begins)

@@ -1,0 +1,164 @@
+"""Ledgers as they are stored: segments of packed lines, which never change, and are merged as they come to lie behind.
+
+A batch writes a segment for each build. Were that all, a ledger that grows line by line would have one for each: so
+from RUN loose ones on they are made one, and all of a STRETCH of positions once the checkpoint is past it. Segments
+never lie across the end of a stretch.
+"""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final
+from uuid import UUID
+
+from incidentlog.folding.lines import Lines, merge, pack
+from incidentlog.folding.shapes import Booking
+from incidentlog.folding.totalling import Part, Window
+from incidentlog.sqlfiles import query
+from incidentlog.store.builds import Build
+from incidentlog.store.connect import Connection, Pool
+
+STRETCH: Final = 4_096
+"""So many positions are in one segment at last."""
+RUN: Final = 64
+"""So many loose segments are made one before their stretch is full."""
+REMEMBERED_BYTES: Final = 64 * 2**20
+"""About how many bytes of unpacked lines a process keeps."""
+PAGE: Final = 16
+"""So many segments are read at a time."""
+
+
+class Remembered:
+    """Segments that were read lately, as long as there is room: what is stored under a uid never changes."""
+
+    def __init__(self, most: int = REMEMBERED_BYTES) -> None:
+        """`most` is in bytes."""
+        self._most = most
+        self._held: OrderedDict[UUID, tuple[Any, int, Lines]] = OrderedDict()
+        self._weight = 0
+
+    def known(self, build: int, after: int) -> list[tuple[UUID, int]]:
+        """Of builds of a number, of whatever log, the segments that end after a position, and where."""
+        return [(uid, last) for uid, (own, last, _) in self._held.items() if own == build and last > after]
+
+    def get(self, uid: UUID) -> Lines | None:
+        """The lines, where they are held still."""
+        if (found := self._held.get(uid)) is None:
+            return None
+        self._held.move_to_end(uid)
+        return found[2]
+
+    def put(self, uid: UUID, build: int, last: int, lines: Lines) -> None:
+        """Hold some lines, and let go of what was not asked for the longest."""
+        if uid in self._held:
+            return
+        self._held[uid] = build, last, lines
+        self._weight += lines.weight
+        while self._weight > self._most and len(self._held) > 1:
+            _, (_, _, gone) = self._held.popitem(last=False)
+            self._weight -= gone.weight
+
+
+REMEMBERED: Final = Remembered()
+
+
+async def read_parts(
+    pool: Pool | Connection, build: Build, window: Window, dimensions: Sequence[str]
+) -> AsyncIterator[list[Part]]:
+    """The lines in a window, some segments at a time; `dimensions` names those of the build.
+
+    Segments that are merged meanwhile are the same lines: of what follows a portion only what lies behind it is read.
+    """
+    while True:
+        known = REMEMBERED.known(build.build, window.after)
+        held = {uid: lines for uid, _ in known if (lines := REMEMBERED.get(uid)) is not None}
+        rows = await pool.fetch(
+            query("segments", "read"), build.build, window.after, window.upto, window.later_than,
+            [uid for uid, _ in known], [last for _, last in known], PAGE,
+        )  # fmt: skip
+        found = list[Part]()
+        for uid, last, body in rows:
+            lines = held[uid] if body is None else Lines(body)
+            REMEMBERED.put(uid, build.build, last, lines)
+            found.append(Part(lines, window, dimensions))
+        if found:
+            yield found
+        if len(rows) < PAGE:
+            return
+        window = replace(window, after=rows[-1]["last_position"])
+
+
+async def read_pages(pool: Pool | Connection, build: int, upto: int) -> AsyncIterator[Lines]:
+    """All segments of a build with lines up to a position, one after the other."""
+    async for _, _, _, lines in read_segments(pool, build, upto):
+        yield lines
+
+
+async def read_segments(
+    pool: Pool | Connection, build: int, upto: int
+) -> AsyncIterator[tuple[int, int, datetime, Lines]]:
+    """The same, each with what its row says: the first and the last position, and the latest instant."""
+    after = 0
+    while rows := await pool.fetch(query("segments", "page"), build, upto, after, PAGE):
+        for first, last, latest, body in rows:
+            yield first, last, latest, Lines(body)
+        after = rows[-1]["last_position"]
+
+
+async def last_booked(pool: Pool | Connection, build: int, *, clearance: int, after: int, upto: int) -> int | None:
+    """The last position between two at which something was booked that a clearance sees."""
+    before = upto + 1
+    while (row := await pool.fetchrow(query("segments", "newest"), build, after, upto, before)) is not None:
+        lines = Lines(row["body"])
+        seen = lines.positions[(lines.positions > after) & (lines.positions <= upto) & (lines.levels <= clearance)]
+        if len(seen):
+            return int(seen.max())
+        before = row["first_position"]
+    return None
+
+
+def packed(build: int, bookings: Sequence[Booking]) -> Iterator[tuple[Any, ...]]:
+    """The rows of some bookings of one build, in the order of their positions."""
+    for _, own in groupby(bookings, lambda b: (b.position - 1) // STRETCH):
+        lines = list(own)
+        latest = max(b.at for b in lines)
+        yield build, lines[0].position, lines[-1].position, latest, False, pack(lines)
+
+
+COLUMNS: Final = ("build", "first_position", "last_position", "latest", "merged", "body")
+
+
+async def write_lines(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Store what `packed` made, in the transaction that is open."""
+    await connection.copy_records_to_table("segments", records=rows, columns=COLUMNS)
+
+
+def may_merge(written: int, after: int, upto: int) -> bool:
+    """Whether there may be something to merge: after so many batches, of which the last went between two positions."""
+    return written >= RUN or after // STRETCH < upto // STRETCH
+
+
+async def merge_segments(connection: Connection, builds: Collection[int], position: int) -> None:
+    """Make one of what is loose, where there is enough of it, or its stretch lies before the checkpoint.
+
+    Each in a transaction of its own: nothing that is read changes by it.
+    """
+    for build, ends, loose in await connection.fetch(query("segments", "loose"), list(builds), STRETCH):
+        full = ends <= position
+        if full or loose >= RUN:
+            async with connection.transaction():
+                await _merge(connection, build, ends - STRETCH, ends, full=full)
+
+
+async def _merge(connection: Connection, build: int, after: int, upto: int, *, full: bool) -> None:
+    taken = await connection.fetch(query("segments", "take"), build, after, upto, full)
+    if not taken:  # another node did it
+        return
+    rows = sorted(taken, key=lambda row: row["first_position"])
+    body = rows[0]["body"] if len(rows) == 1 else merge([Lines(row["body"]) for row in rows])
+    latest = max(row["latest"] for row in rows)
+    await connection.execute(
+        query("segments", "put"), build, rows[0]["first_position"], rows[-1]["last_position"], latest, body
+    )

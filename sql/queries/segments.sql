@@ -1,0 +1,61 @@
+-- name: read
+-- The next segments of a build with lines after one position and up to another, in order; of those that the reader has
+-- already, not the lines.
+-- $1 build smallint
+-- $2 after bigint
+-- $3 upto bigint
+-- $4 later_than timestamptz
+-- $5 known uuid[]
+-- $6 known_last bigint[]
+-- $7 limit bigint
+SELECT uid, last_position,
+       CASE WHEN (uid, last_position) NOT IN (SELECT * FROM unnest($5::uuid[], $6::bigint[])) THEN body END AS body
+FROM segments
+WHERE build = $1 AND last_position > $2 AND first_position <= $3 AND ($4::timestamptz IS NULL OR latest > $4)
+ORDER BY last_position LIMIT $7
+
+-- name: newest
+-- The last segment of a build with lines after one position and up to another, that begins before a third.
+-- $1 build smallint
+-- $2 after bigint
+-- $3 upto bigint
+-- $4 before bigint
+SELECT first_position, body FROM segments
+WHERE build = $1 AND last_position > $2 AND first_position <= $3 AND first_position < $4
+ORDER BY last_position DESC LIMIT 1
+
+-- name: page
+-- The next segments of a build after a position, in order.
+-- $1 build smallint
+-- $2 upto bigint
+-- $3 after bigint
+-- $4 limit bigint
+SELECT first_position, last_position, latest, body FROM segments
+WHERE build = $1 AND first_position <= $2 AND last_position > $3 ORDER BY last_position LIMIT $4
+
+-- name: loose
+-- How many segments of some builds are not merged, by the stretch of so many positions in which they are, and where
+-- the stretch ends.
+-- $1 builds smallint[]
+-- $2 stretch bigint
+SELECT build, (first_position - 1) / $2 * $2 + $2 AS ends, count(*) AS loose FROM segments
+WHERE build = ANY($1) AND NOT merged GROUP BY 1, 2 ORDER BY 2, 1
+
+-- name: take
+-- Take segments of a build out that lie after one position and up to another; those that were merged already, or not.
+-- $1 build smallint
+-- $2 after bigint
+-- $3 upto bigint
+-- $4 merged_too boolean
+DELETE FROM segments
+WHERE build = $1 AND first_position > $2 AND last_position > $2 AND last_position <= $3 AND ($4 OR NOT merged)
+RETURNING first_position, last_position, latest, body
+
+-- name: put
+-- Put the lines of others in as one segment.
+-- $1 build smallint
+-- $2 first_position bigint
+-- $3 last_position bigint
+-- $4 latest timestamptz
+-- $5 body bytea
+INSERT INTO segments (build, first_position, last_position, latest, merged, body) VALUES ($1, $2, $3, $4, true, $5)

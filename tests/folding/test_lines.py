@@ -1,0 +1,177 @@
+"""Lines of a ledger as columns: what is unpacked is what was packed, and sums over columns are sums over lines."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from incidentlog.folding.afresh import group_bookings
+from incidentlog.folding.lines import FEW, Lines, merge, pack, pack_totals
+from incidentlog.folding.rows import Grouping
+from incidentlog.folding.shapes import Booking, Tally
+from incidentlog.folding.totalling import Booked, Part, Totalling, Window, of_stream, streams_of, total
+
+BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
+DIMENSIONS = ("day", "place", "kind")
+INSTANTS = st.one_of(
+    st.integers(0, 40).map(lambda n: BEGINNING + timedelta(hours=n)),
+    st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - given a zone beside
+    st.sampled_from([datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]),
+)
+AMOUNTS = st.one_of(st.integers(-3, 3), st.integers(-(2**33), 2**33), st.sampled_from([-(2**63), 2**63 - 1, 2**62]))
+SMALL = st.one_of(st.integers(-3, 3), st.integers(-(2**40), 2**40))
+VALUES = st.sampled_from([None, "", "a", "b", "Одеса", 'q"|'])
+DAYS = st.sampled_from([None, "2025-05-01", "2025-05-02", "2025-05-03"])
+
+
+class Counted(Tally):
+    dimensions = DIMENSIONS
+    measures = ("one", "other")
+    group_by = ("day",)
+
+
+def bookings(amounts: st.SearchStrategy[int] = SMALL) -> st.SearchStrategy[list[Booking]]:
+    line = st.builds(
+        Booking,
+        position=st.integers(1, 5_000),
+        level=st.sampled_from([0, 0, 0, 2, 4]),
+        stream=st.sampled_from(["strike:a", "strike:b", "talk:a"]),
+        at=INSTANTS,
+        dimensions=st.tuples(DAYS, VALUES, VALUES),
+        amounts=st.tuples(amounts, amounts),
+        restated=st.booleans(),
+    )
+    return st.lists(line, min_size=1, max_size=30).map(lambda lines: sorted(lines, key=lambda b: b.position))
+
+
+@given(bookings(AMOUNTS))
+def test_what_is_unpacked_is_what_was_packed(lines: list[Booking]):
+    assert list(Lines(pack(lines)).bookings()) == lines
+
+
+@given(bookings(AMOUNTS), st.integers(1, 29))
+def test_merged_they_are_what_they_were_one_after_the_other(lines: list[Booking], at: int):
+    parts = [part for part in (lines[:at], lines[at:]) if part]
+    assert list(Lines(merge([Lines(pack(part)) for part in parts])).bookings()) == lines
+
+
+def test_many_lines_are_packed_like_few():
+    lines = [
+        Booking(
+            n // 2, n % 3, f"strike:{n % 5}", BEGINNING + timedelta(minutes=n), ("d", None, str(n)), (n, -n), n % 7 == 0
+        )
+        for n in range(3 * FEW)
+    ]
+    assert list(Lines(pack(lines)).bookings()) == lines
+    apart = merge([Lines(pack(lines[:10])), Lines(pack(lines[10:]))])
+    assert list(Lines(apart).bookings()) == lines
+
+
+def test_a_column_that_says_nothing_takes_no_room():
+    once = [Booking(n, 0, "strike:a", BEGINNING, ("d", None, "k"), (1, 0), restated=False) for n in range(1, 2_001)]
+    assert len(pack(once)) < 300
+
+
+@given(
+    bookings(),
+    st.integers(1, 29),
+    st.lists(st.sampled_from(DIMENSIONS), min_size=1, max_size=3, unique=True),
+    st.dictionaries(
+        st.sampled_from(["place", "kind"]), st.lists(st.sampled_from(["", "a", "b"]), min_size=1).map(tuple)
+    ),
+    st.tuples(DAYS, DAYS),
+    INSTANTS,
+    st.sampled_from([0, 2, 4]),
+)
+@settings(max_examples=150)
+def test_sums_over_columns_are_sums_over_lines(
+    lines: list[Booking],
+    apart: int,
+    by: list[str],
+    where: dict[str, tuple[str, ...]],
+    days: tuple[str | None, str | None],
+    at: datetime,
+    level: int,
+):
+    grouping = Grouping(tuple(by), where, *days)
+    window = Window(0, 10_000, level, at=at)
+    parts = [Part(Lines(pack(own)), window, DIMENSIONS) for own in (lines[:apart], lines[apart:]) if own]
+    right = {g.key: g for g in group_bookings(Counted(), lines, at, grouping, level)}
+    found = {g.key: g for g in total(parts, grouping, 2)}
+    assert found.keys() == right.keys()
+    for key, group in found.items():
+        assert (list(group.sums), group.position) == (list(right[key].sums), right[key].position)
+    positions = Booked(list(found), 3)
+    for part in parts:
+        positions.take([part], grouping)
+    for key, own in positions.positions().items():
+        booked = {
+            b.position for b in lines if group_bookings(Counted(), [b], at, grouping, level) and _key(b, by) == key
+        }
+        assert own == sorted(booked, reverse=True)[:3]
+
+
+def _key(b: Booking, by: list[str]) -> tuple[str | None, ...]:
+    return tuple(b.dimensions[DIMENSIONS.index(name)] for name in by)
+
+
+@given(bookings(), st.integers(0, 5_000), st.integers(0, 5_000), INSTANTS, INSTANTS, st.sampled_from([0, 2, 4]))
+def test_a_window_has_the_lines_that_it_says(
+    lines: list[Booking], after: int, upto: int, later: datetime, at: datetime, level: int
+):
+    window = Window(after, upto, level, later_than=later, at=at)
+    packed = Lines(pack(lines))
+    right = [b for b in lines if after < b.position <= upto and b.level <= level and later < b.at <= at]
+    assert list(packed.bookings(window.choose(packed))) == right
+    assert streams_of(packed, window, "strike:") == {b.stream for b in right if b.stream.startswith("strike:")}
+    assert list(packed.bookings(of_stream(packed, "talk:a"))) == [b for b in lines if b.stream == "talk:a"]
+
+
+@given(bookings())
+def test_totals_that_are_stored_are_summed_as_the_lines_were(lines: list[Booking]):
+    sums = Totalling(2, by_level=True)
+    sums.add(Lines(pack(lines)), None, (1, 2))
+    stored = Lines(pack_totals(sums.totals(), 2, 2))
+    for level in (0, 2, 4):
+        window, grouping = Window(0, 10_000, level), Grouping(("kind",))
+        again = total([Part(stored, window, ("place", "kind"))], grouping, 2)
+        assert sorted(again, key=repr) == sorted(
+            total([Part(Lines(pack(lines)), window, DIMENSIONS)], grouping, 2), key=repr
+        )
+
+
+def test_of_nothing_there_are_no_totals():
+    stored = Lines(pack_totals([], 2, 2))
+    assert (stored.count, list(stored.bookings())) == (0, [])
+    assert total([Part(stored, Window(0, 1, 4), ("place", "kind"))], Grouping(("kind",)), 2) == []
+
+
+def test_what_is_summed_in_between_changes_no_sum(monkeypatch: pytest.MonkeyPatch):
+    lines = [Booking(n, 0, "s:a", BEGINNING, ("d", str(n % 3), None), (n, 0), restated=False) for n in range(1, 100)]
+    parts = [Part(Lines(pack(lines[n : n + 7])), Window(0, 1_000, 0), DIMENSIONS) for n in range(0, 99, 7)]
+    whole = total(parts, Grouping(("place",)), 2)
+    monkeypatch.setattr("incidentlog.folding.totalling.CHUNK", 10)
+    assert total(parts, Grouping(("place",)), 2) == whole
+
+
+def test_more_groups_than_a_number_can_tell_apart_are_told_apart():
+    lines = [
+        Booking(n, 0, "s:a", BEGINNING, tuple(str(n * k) for k in range(1, 9)), (1,), restated=False)
+        for n in range(1, 1_001)
+    ]
+    names = tuple("abcdefgh")
+    assert len(total([Part(Lines(pack(lines)), Window(0, 2_000, 0), names)], Grouping(names), 1)) == 1_000
+
+
+def test_a_sum_beyond_what_is_stored_is_refused():
+    lines = [Booking(1, 0, "s:a", BEGINNING, ("d", None, None), (2**62, 0), restated=False)] * 3
+    with pytest.raises(OverflowError, match="64 bits"):
+        total([Part(Lines(pack(lines)), Window(0, 1, 0), DIMENSIONS)], Grouping(("day",)), 2)
+
+
+@pytest.mark.parametrize("harm", [lambda b: b[:-1], lambda b: b[:20] + bytes([b[20] ^ 1]) + b[21:], lambda _: b""])
+def test_what_is_damaged_is_refused(harm):
+    packed = pack([Booking(1, 0, "strike:a", BEGINNING, ("d", None, "k"), (1, 0), restated=False)])
+    with pytest.raises(ValueError, match="unpacked"):
+        Lines(harm(packed))
