@@ -1,6 +1,6 @@
 """Projections and subjects, at any instant of the world and of knowledge."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -38,7 +38,7 @@ from incidentlog.projections.candidates import Candidate, candidates, window
 from incidentlog.service.service import Service
 from incidentlog.store.answer import StoredVersion, find_subject, read_around, read_history, read_subject
 from incidentlog.store.builds import active_builds
-from incidentlog.store.versions import Texts
+from incidentlog.store.versions import AnyText, Folded, Text, Texts
 from incidentlog.turns import Turns
 
 routes = web.RouteTableDef()
@@ -239,12 +239,11 @@ async def show_history(request: web.Request) -> web.Response:
     limit = limit_of(request, default=1_000, most=10_000)
     async with waiting(service.histories, "others are reading histories"):
         found, more = await _page_of_history(service, stream, moment, reader.clearance, after=after, limit=limit)
-        texts, states = Texts(service.pool), States()
-        versions, octets = list[bytes](), 0
-        for version in found:
+        states, versions, octets = States(), list[bytes](), 0
+        async for version, state in _with_states(service, found):
             if octets >= ANSWER_OCTETS:
                 break
-            versions.append(dumps(await _version(version, texts, states)))
+            versions.append(dumps(await _version(version, state, states)))
             octets += len(versions[-1])
     if not versions and not after:
         raise _unknown(stream)
@@ -262,12 +261,22 @@ async def _page_of_history(
     return await read_history(service.pool, stream, clearance, moment.position, after=after, limit=limit)
 
 
-async def _version(version: StoredVersion | SubjectVersion, texts: Texts, states: States) -> dict[str, Any]:
-    state: Subject | Absorbed | orjson.Fragment
-    if isinstance(version, StoredVersion):
-        state = await states.write_stored(await texts.of(*version.row))
-    else:
-        state = version.state
+async def _with_states(
+    service: Service, found: Sequence[StoredVersion | SubjectVersion]
+) -> AsyncIterator[tuple[StoredVersion | SubjectVersion, AnyText | Subject | Absorbed]]:
+    """Versions with what each says, one after the other."""
+    for version in found:
+        if isinstance(version, SubjectVersion):
+            yield version, version.state
+    stored = {v.from_position: v for v in found if isinstance(v, StoredVersion)}
+    async for row, text in Texts(service.pool).of([v.row for v in stored.values()]):
+        yield stored[row.from_position], text
+
+
+async def _version(
+    version: StoredVersion | SubjectVersion, said: AnyText | Subject | Absorbed, states: States
+) -> dict[str, Any]:
+    state = await states.write_stored(said) if isinstance(said, Text | Folded) else said
     known = {
         "from_position": version.from_position,
         "to_position": version.to_position,

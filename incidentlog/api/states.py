@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from incidentlog.api.answers import dumps
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.folding.whereabouts import shown_place
-from incidentlog.store.versions import Text, read_variant
+from incidentlog.store.versions import AnyText, Folded, read_variant
 from incidentlog.turns import Turns
 
 HIDDEN: Final = frozenset({"claims", "told"})
@@ -45,10 +45,10 @@ class States:
             state[name] = await self._list(long[name], lambda part: _items(adapter, part))  # noqa: B023 - used at once
         return await self._whole(state)
 
-    async def write_stored(self, text: Text) -> orjson.Fragment | Absorbed:
-        """The JSON of a subject from the text in which it is stored, or where its stream went."""
+    async def write_stored(self, text: AnyText) -> orjson.Fragment | Absorbed:
+        """The JSON of a subject as it was read, or where its stream went."""
         stream = text.stream
-        if text.octets <= SHORT:
+        if isinstance(text, Folded) or text.octets <= SHORT:
             variant = text.state
             return variant if isinstance(variant, Absorbed) else await self.write(variant)
         raw = {name: value for name, value in text.said.items() if name not in HIDDEN}

@@ -13,6 +13,7 @@ from incidentlog.folding.fold import (
     Grown,
     Variants,
     comes_late,
+    families_of,
     fold_open,
     grow,
     may_grow,
@@ -46,8 +47,10 @@ class Change:
     after: Variants
     restates: bool | None
     """Whether it changes the past: a correction does. None where that hangs on which events a reader sees."""
+    events: int = 0
+    """How many events the subject is made of: those of its family, as merges among them make it."""
     weight: int = 0
-    """About how many bytes the events take that the subject is made of."""
+    """About how many bytes these take."""
 
     def restated(self, level: int) -> bool:
         """Whether the past is another one for a reader of a marking: by a correction, or a late event.
@@ -90,6 +93,19 @@ class Family:
         if self.variants is None:
             self.variants, self.grown = fold_open(self.events, zone) if self.events else ({}, None)
         return self.variants
+
+    @property
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Of how many events each stream's subjects are made, and about how many bytes these take.
+
+        By the events alone, of whatever else the family is known to consist: so it is the same when it is read again.
+        """
+        if self.grown is not None:
+            return {self.grown.subject.stream: (len(self.events), self.weight)}
+        sizes: dict[str, tuple[int, int]] = {}
+        for own in families_of(self.events):
+            sizes.update(dict.fromkeys((e.stream for e in own), (len(own), sum(e.weight for e in own))))
+        return sizes
 
     def add(self, e: Recorded, zone: str) -> tuple[dict[str, Variants], dict[str, Variants], bool | None]:
         """Take in one more event: the subjects before and after it, and whether it restates, as a Change says it."""
@@ -135,10 +151,12 @@ class Families:
             family = self._family(e.stream)
             before, after, restates = family.add(e, zone)
             self._weight += e.weight
+            sizes = family.sizes
             for stream in sorted({*before, *after}) if len(after) > 1 else after:
                 old, new = before.get(stream, {}), after.get(stream, {})
                 if stream == e.stream or old != new:
-                    yield Change(e.position, e.event_id, e.recorded_at, stream, old, new, restates, family.weight)
+                    size = sizes.get(stream, (0, 0))
+                    yield Change(e.position, e.event_id, e.recorded_at, stream, old, new, restates, *size)
 
     def work(self, e: Recorded, waiting: int) -> int:
         """How many events are folded to take in one more, as far as can be told before: its family's, or it alone.

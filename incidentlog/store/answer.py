@@ -28,7 +28,7 @@ from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import fetch_page
 from incidentlog.store.segments import read_parts
 from incidentlog.store.snapshots import find_snapshot
-from incidentlog.store.versions import Text, Texts
+from incidentlog.store.versions import AnyText, Row, Texts, row_of
 from incidentlog.turns import Turns, beside
 
 S = TypeVar("S", bound=Subject)
@@ -43,14 +43,14 @@ class StoredVersion:
     from_position: int
     to_position: int | None
     restated: bool
-    row: tuple[str, str, int, int, int | None, str | None]
+    row: Row
     """As it is stored, for `Texts.of`."""
 
 
-async def find_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> Text | None:
+async def find_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> AnyText | None:
     """What stood of a stream's subject at a position, as it is stored; None where nothing did."""
     row = await pool.fetchrow(query("answer", "subject"), stream, clearance, position)
-    return None if row is None else await Texts(pool).of(*row)
+    return None if row is None else await Texts(pool).one(row)
 
 
 async def read_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> Subject | None:
@@ -66,8 +66,7 @@ async def read_subject(pool: Pool | Connection, stream: str, clearance: int, pos
 async def read_category(pool: Pool | Connection, kind: type[S], *, clearance: int, position: int) -> list[S]:
     """What stood of every subject of a category at a position, the latest last; for those of which there are few."""
     rows = await pool.fetch(query("answer", "category"), kind.category, clearance, position)
-    texts = Texts(pool)
-    states = [(await texts.of(*row)).state for row in rows]
+    states = [text.state async for _, text in Texts(pool).of(rows)]
     return [state for state in states if isinstance(state, kind)]
 
 
@@ -91,13 +90,12 @@ async def read_around(
         found |= {stream for part in parts for stream in streams_of(part.lines, part.window, f"{category}:")}
     streams = sorted(found)[:AROUND]
     rows, beyond = await fetch_page(pool, query("answer", "subjects"), streams, clearance, position)
-    turns, texts, states = Turns(), Texts(pool), list[Subject]()
-    for r in rows:
-        text = await texts.of(*r)
+    turns, states = Turns(), list[Subject]()
+    async for _, text in Texts(pool).of(rows):
         state = text.light
         if isinstance(state, Subject):
             states.append(state)
-        await turns.spend(text.octets)
+        await turns.spend(text.work)
     return states, beyond is None and len(found) <= AROUND
 
 
@@ -118,7 +116,7 @@ async def read_history(
             r["from_position"],
             min((p for p in (r["to_position"], following) if p is not None), default=None),
             r["restated"],
-            tuple(r)[3:],
+            row_of(r),
         )
         for r, following in zip(rows, begins, strict=True)
     ]
@@ -194,12 +192,11 @@ async def _fold_on_read(
     pool: Pool | Connection, document: Document[Any], build: Build, key: str, *, level: int, upto: int
 ) -> Model | None:
     """A body that is not kept, from the subjects that made it; others get their turn meanwhile."""
-    turns, texts, subjects = Turns(), Texts(pool), list[Subject]()
+    turns, subjects = Turns(), list[Subject]()
     rows = await pool.fetch(query("answer", "members"), build.build, build.base, key, level, upto)
-    for row in rows:
-        text = await texts.of(*row)
+    async for _, text in Texts(pool).of(rows):
         state = text.state
-        await turns.spend(text.octets)
+        await turns.spend(text.work)
         if isinstance(state, Subject):
             subjects.append(state)
     return await beside(len(subjects), lambda: fold_visible(document, key, subjects))

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from incidentlog.events.recorded import weigh
 from incidentlog.events.values import Model
 from incidentlog.folding.change import Change
 from incidentlog.folding.fold import Variants
@@ -15,7 +14,7 @@ from incidentlog.sqlfiles import query
 from incidentlog.store.builds import SUBJECTS, Build, Parked, SupersededError
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.segments import packed, write_lines
-from incidentlog.store.versions import Bases, Texts, write_model
+from incidentlog.store.versions import Bases, Text, Texts, on_read, write_model
 
 MEMBERS_AT_ONCE: Final = 50
 """How many members of documents are read at a time, each as large as a subject is."""
@@ -77,18 +76,17 @@ async def read_members(
     variants: dict[int, Subject | Absorbed] = {}
     weight = 0
     async with connection.transaction():
-        rows = connection.cursor(
-            query("derive", "members"), build.build, list(keys), build.base, build.position, prefetch=MEMBERS_AT_ONCE
-        )
-        texts = Texts(connection)
-        async for key, stream, body, numbered, level, rests_on, lists in rows:
-            if last is not None and last != (key, stream):
-                yield *last, variants, weight
-                variants, weight = {}, 0
-            last = (key, stream)
-            text = await texts.of(stream, body, numbered, level, rests_on, lists)
-            variants[level] = text.state
-            weight += weigh(body) + weigh(lists or "") + sum(map(weigh, text.earlier))
+        found = await connection.cursor(query("derive", "members"), build.build, list(keys), build.base, build.position)
+        texts = Texts(connection, forgiving=True)
+        while rows := await found.fetch(MEMBERS_AT_ONCE):
+            async for row, text in texts.of(rows):
+                member = row["key"], row["stream"]
+                if last is not None and last != member:
+                    yield *last, variants, weight
+                    variants, weight = {}, 0
+                last = member
+                variants[row["level"]] = text.state
+                weight += text.weight
     if last is not None:
         yield *last, variants, weight
 
@@ -139,7 +137,8 @@ async def _write_subjects(connection: Connection, build: Build, changes: Sequenc
                 bases.end(key, change.position)
                 standing.put(key, change.position, None, gone=True, first=first)
             else:
-                said = change.restated(level), bases.put(key, change.position, after)
+                folded = on_read(change.events, change.weight)
+                said = change.restated(level), bases.put(key, change.position, after, on_read=folded)
                 standing.put(key, change.position, said, gone=False, first=first)
     bases.settle()
     if standing.ended:
@@ -160,13 +159,10 @@ async def _know(connection: Connection, build: Build, changes: Sequence[Change],
         for level in change.levels:
             before.setdefault((change.stream, level), change.before.get(level))  # what is stored, and not made here
     if missing := bases.missing(before):
-        texts = Texts(connection)
-        for *row, position in await connection.fetch(
-            query("derive", "standing"), build.build, *columns(list(missing), 2)
-        ):
-            text = await texts.of(*row)
-            stream, _, _, level, rests_on, _ = row
-            bases.know((stream, level), position, text, rests_on)
+        rows = await connection.fetch(query("derive", "standing"), build.build, *columns(list(missing), 2))
+        async for row, text in Texts(connection).of(rows):
+            assert isinstance(text, Text)  # noqa: S101 - it is long
+            bases.know((row["stream"], row["level"]), row["from_position"], text, row["rests_on"])
 
 
 async def _write_parked(connection: Connection, batch: Batch) -> None:

@@ -126,14 +126,13 @@ async def read_subjects(
     rows, beyond = await fetch_page(
         pool, query("diff", "subjects"), list(streams), clearance, position, octets=PAGE_OCTETS // 2, at_a_time=8
     )
-    turns, texts, found, total = Turns(), Texts(pool), dict[str, Subject | Absorbed](), 0
-    for row in rows:
-        text = await texts.of(*row)
+    turns, found, total = Turns(), dict[str, Subject | Absorbed](), 0
+    async for _, text in Texts(pool).of(rows):
         total += text.octets
         if found and total > PAGE_OCTETS // 2:
             return found, text.stream
         found[text.stream] = text.state
-        await turns.spend(text.octets)
+        await turns.spend(text.work)
     return found, None if beyond is None else beyond["stream"]
 
 

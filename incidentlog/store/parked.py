@@ -40,8 +40,7 @@ async def incomplete(pool: Pool | Connection, build: Build, clearance: int, posi
 async def read_variants(connection: Connection, base: int, stream: str, position: int) -> Variants:
     """What stood of a stream's subject as of a position, at every marking."""
     rows = await connection.fetch(query("derive", "variants"), base, stream, position)
-    texts = Texts(connection)
-    return {row["level"]: (await texts.of(*row)).state for row in rows}
+    return {row["level"]: text.state async for row, text in Texts(connection, forgiving=True).of(rows)}
 
 
 async def keys_of(connection: Connection, build: int, stream: str) -> set[str]:

@@ -1,6 +1,9 @@
-"""How a version of a subject is stored: whole, or as what it adds to an earlier one.
+"""How a version of a subject is stored: not at all, whole, or as what it adds to an earlier one.
 
-A subject lists its events, and may list more with each of them. Were every version whole, a stream of n events would
+A subject of few events is folded from them when it is read (store/from_events.py): of its versions only the row is
+kept, which says from where and up to where each stood.
+
+A longer one lists its events, and may list more with each of them. Were every version whole, a stream of n events would
 take n² of these items. So from LONG events on a version rests on an earlier one: it says with how many items of that
 one's its lists begin, and has those that follow, or that a correction made other ones. Once these are over STEP, those
 that come rest on it. So an event that comes last costs the same, however long its stream. A list that changed as a
@@ -10,28 +13,42 @@ lists are read.
 Which rests on which hangs on nothing but the versions: kept up and rebuilt, the rows are the same (P4).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
+import asyncpg
 import orjson
 
+from incidentlog.events.recorded import weigh
 from incidentlog.events.values import STORED, Model
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.from_events import History, read_histories
 
 LONG: Final = 16
-"""From so many events on a version may rest on an earlier one."""
+"""From so many events on a version is stored, and may rest on an earlier one. May be raised; to lower it takes another
+SUBJECT_VERSION, since what is not stored is looked for below it."""
+HEAVY: Final = 256 * 1024
+"""Or where its events weigh more: about how many bytes at most are read and folded for one version."""
 STEP: Final = 16
 """How many items of its lists a version has itself before others rest on it: nearly the most that any has."""
 
 LARGE: Final = 64 * 1024
 """From so many characters on a subject is mostly the list of its events."""
 
+PORTION: Final = 50
+"""Of how many versions at a time the events are read that they are folded from."""
+
 Key = tuple[str, int]
 """A stream and a marking."""
+
+
+def on_read(events: int, weight: int) -> bool:
+    """Whether a version that is made of so many events, of about so many bytes, is folded when it is read."""
+    return events < LONG and weight <= HEAVY
 
 
 def write_model(model: Model, include: set[str] | None = None) -> str:
@@ -52,6 +69,16 @@ class Text:
     def octets(self) -> int:
         """How much text there is."""
         return len(self.body) + len(self.lists or "") + sum(map(len, self.earlier))
+
+    @property
+    def work(self) -> int:
+        """How much work it is to read, for `Turns`."""
+        return self.octets
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes in memory."""
+        return sum(map(weigh, (self.body, self.lists or "", *self.earlier)))
 
     @property
     def state(self) -> Subject | Absorbed:
@@ -94,22 +121,101 @@ def _continued(items: list[Any], own: list[Any], count: int, instead: Sequence[i
     return items
 
 
-class Texts:
-    """Reads what versions rest on. What several of one answer share is read once."""
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A version that is not stored: it was folded from its events."""
 
-    def __init__(self, pool: Pool | Connection) -> None:
-        self._pool = pool
+    stream: str
+    state: Subject | Absorbed
+    weight: int
+    """About how many bytes its events take in memory."""
+
+    @property
+    def octets(self) -> int:
+        """How much text there would be."""
+        return len(write_model(self.state))
+
+    @property
+    def work(self) -> int:
+        """How much work it was, for `Turns`."""
+        return self.weight
+
+    @property
+    def light(self) -> Subject | Absorbed:
+        """It has no long list."""
+        return self.state
+
+
+AnyText = Text | Folded
+
+
+class Row(NamedTuple):
+    """A version as its row has it, whatever else is asked with it."""
+
+    stream: str
+    body: str | None
+    build: int
+    level: int
+    from_position: int
+    rests_on: int | None
+    lists: str | None
+
+
+def row_of(found: Row | asyncpg.Record) -> Row:
+    """What a query found, which may be more."""
+    return found if isinstance(found, Row) else Row(**{name: found[name] for name in Row._fields})
+
+
+R = TypeVar("R", bound=Row | asyncpg.Record)
+
+
+class Texts:
+    """The one way from rows of subjects to what they say. What several of one answer share is read once."""
+
+    def __init__(self, pool: Pool | Connection, *, forgiving: bool = False) -> None:
+        """`forgiving` takes a version without what was erased since its build was begun: for who builds on.
+
+        Answers are given of what a build was made of, or not at all.
+        """
+        self._pool, self._forgiving = pool, forgiving
         self._last: tuple[tuple[Any, ...], Sequence[str]] = (), ()
 
-    async def of(self, stream: str, body: str, build: int, level: int, rests_on: int | None, lists: str | None) -> Text:
-        """The text of a version, given its row."""
-        if rests_on is None:
-            return Text(stream, body)
-        wanted = build, stream, level, rests_on
+    async def one(self, row: Row | asyncpg.Record) -> AnyText:
+        """The text of a version. Raises as `of`."""
+        [(_, text)] = [pair async for pair in self.of([row])]
+        return text
+
+    async def of(self, rows: Sequence[R]) -> AsyncIterator[tuple[R, AnyText]]:
+        """The texts of some versions of one build, each with its row, in their order.
+
+        What is not stored is read with few queries, and folded one by one as it is asked for. Raises ProjectionLagging
+        where what one is made of was erased since, until all is built anew.
+        """
+        for start in range(0, len(rows), PORTION):
+            portion = [(row, row_of(row)) for row in rows[start : start + PORTION]]
+            histories = await self._histories([own for _, own in portion if own.body is None])
+            for row, own in portion:
+                if own.body is None:
+                    history = histories[own.stream]
+                    state = history.state_at(own.from_position, own.level, forgiving=self._forgiving)
+                    yield row, Folded(own.stream, state, history.weight)
+                else:
+                    yield row, await self._stored(own, own.body)
+
+    async def _histories(self, missing: Iterable[Row]) -> dict[str, History]:
+        build, upto = 0, dict[str, int]()
+        for row in missing:
+            build, upto[row.stream] = row.build, max(row.from_position, upto.get(row.stream, 0))
+        return await read_histories(self._pool, build, upto, LONG)
+
+    async def _stored(self, row: Row, body: str) -> Text:
+        if row.rests_on is None:
+            return Text(row.stream, body)
+        wanted = row.build, row.stream, row.level, row.rests_on
         if self._last[0] != wanted:
             rows = await self._pool.fetch(query("derive", "earlier"), *wanted)
             self._last = wanted, [row["text"] for row in rows]
-        return Text(stream, body, lists, self._last[1])
+        return Text(row.stream, body, row.lists, self._last[1])
 
 
 def read_variant(stream: str, body: str) -> Subject | Absorbed:
@@ -128,10 +234,14 @@ class Version:
     rests_on: int | None = None
     shared: Mapping[str, "Shared"] = field(default_factory=dict)
     """What its lists have of the other one's."""
+    on_read: bool = False
+    """Whether it is folded from its events, and has no text."""
 
     @property
-    def body(self) -> str:
+    def body(self) -> str | None:
         """Its text, without the lists that it shares."""
+        if self.on_read:
+            return None
         if not isinstance(self.state, Subject):
             return write_model(self.state)
         return write_model(self.state.but(**dict.fromkeys(self.shared, ())))
@@ -193,12 +303,15 @@ class Bases:
         shared = _shared(base, state)
         self._known[key] = base if _own(state, shared) <= STEP else _Base(position, _lists(state, shared))
 
-    def put(self, key: Key, position: int, state: Subject | Absorbed) -> Version:
-        """How a version that begins at a position is stored. In the order of the positions."""
+    def put(self, key: Key, position: int, state: Subject | Absorbed, *, on_read: bool = False) -> Version:
+        """How a version that begins at a position is stored. In the order of the positions.
+
+        `on_read` where it is made of so little that it is folded when it is read; where a stream went is stored.
+        """
         base = self._before(key, position)
         if not isinstance(state, Subject) or len(state.entries) < LONG:
             self._known.pop(key, None)
-            return Version(state)
+            return Version(state, on_read=on_read and isinstance(state, Subject))
         shared = {} if base is None else _shared(base, state)
         if base is None or "entries" not in shared:
             self._known[key] = _Base(position, _lists(state))

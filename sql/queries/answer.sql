@@ -7,7 +7,7 @@ SELECT build, projection, version, base, position, state, shape FROM builds WHER
 -- $1 stream text
 -- $2 clearance smallint
 -- $3 position bigint
-SELECT s.stream, s.body, s.build, s.level, s.rests_on, s.lists
+SELECT s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
 FROM subjects s
 WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
   AND stream = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
@@ -18,7 +18,7 @@ ORDER BY level DESC LIMIT 1
 -- $1 category text
 -- $2 clearance smallint
 -- $3 position bigint
-SELECT stream, body, build, level, rests_on, lists FROM (
+SELECT stream, body, build, level, from_position, rests_on, lists FROM (
     SELECT DISTINCT ON (stream) * FROM subjects
     WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
       AND stream >= $1 || ':' AND stream < $1 || ';' AND level <= $2
@@ -31,7 +31,7 @@ SELECT stream, body, build, level, rests_on, lists FROM (
 -- $1 streams text[]
 -- $2 clearance smallint
 -- $3 position bigint
-SELECT DISTINCT ON (stream) s.stream, s.body, s.build, s.level, s.rests_on, s.lists
+SELECT DISTINCT ON (stream) s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
 FROM subjects s
 WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
   AND stream = ANY($1) AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
@@ -73,7 +73,7 @@ ORDER BY key, level DESC
 -- $3 key text
 -- $4 level smallint
 -- $5 position bigint
-SELECT DISTINCT ON (s.stream) s.stream, s.body, s.build, s.level, s.rests_on, s.lists
+SELECT DISTINCT ON (s.stream) s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
 FROM document_members m
 JOIN subjects s ON s.build = $2 AND s.stream = m.stream AND s.level <= $4
     AND s.from_position <= $5 AND (s.to_position IS NULL OR s.to_position > $5)

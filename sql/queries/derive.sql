@@ -41,7 +41,7 @@ WHERE s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.to_positi
 -- $1 build smallint
 -- $2 streams text[]
 -- $3 levels smallint[]
-SELECT s.stream, s.body, s.build, s.level, s.rests_on, s.lists, s.from_position
+SELECT s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
 FROM unnest($2::text[], $3::smallint[]) AS c (stream, level)
 JOIN subjects s ON s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.to_position IS NULL
 
@@ -112,7 +112,7 @@ WHERE m.build = c.build AND m.key = c.key AND m.stream = c.stream AND m.from_pos
 -- $2 keys text[]
 -- $3 base smallint
 -- $4 position bigint
-SELECT m.key, s.stream, s.body, s.build, s.level, s.rests_on, s.lists
+SELECT m.key, s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
 FROM document_members m
 JOIN subjects s ON s.build = $3 AND s.stream = m.stream AND s.from_position <= $4
     AND (s.to_position IS NULL OR s.to_position > $4)
@@ -136,6 +136,6 @@ SELECT key FROM document_members WHERE build = $1 AND stream = $2 AND to_positio
 -- $1 base smallint
 -- $2 stream text
 -- $3 position bigint
-SELECT s.stream, s.body, s.build, s.level, s.rests_on, s.lists
+SELECT s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
 FROM subjects s
 WHERE build = $1 AND stream = $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)

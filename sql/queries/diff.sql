@@ -44,7 +44,7 @@ GROUP BY stream ORDER BY stream LIMIT $6
 -- $1 streams text[]
 -- $2 clearance smallint
 -- $3 position bigint
-SELECT DISTINCT ON (stream) s.stream, s.body, s.build, s.level, s.rests_on, s.lists
+SELECT DISTINCT ON (stream) s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
 FROM subjects s
 WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
   AND stream = ANY($1) AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)

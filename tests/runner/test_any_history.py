@@ -216,11 +216,9 @@ class Histories(RuleBasedStateMachine):
 
     async def _ledgers_are_sums(self) -> None:
         subjects = await self.log.connection.fetch(
-            "SELECT DISTINCT ON (stream) stream, body, build, level, rests_on, lists FROM subjects"
-            " WHERE to_position IS NULL ORDER BY stream, level DESC"
+            "SELECT DISTINCT ON (stream) * FROM subjects WHERE to_position IS NULL ORDER BY stream, level DESC"
         )
-        texts = Texts(self.log.connection)
-        known = [(await texts.of(*row)).state for row in subjects]
+        known = [text.state async for _, text in Texts(self.log.connection).of(subjects)]
         booked = await ledgers(self.log.connection)
         for name, projection in PROJECTIONS.items():
             if not isinstance(projection, Tally):
