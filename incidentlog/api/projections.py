@@ -306,12 +306,13 @@ async def show_candidates(request: web.Request) -> web.Response:
     if subject is None:
         raise _unknown(stream)
     found, whole = list[Candidate](), True
-    if (around := window(subject)) is not None:
+    if (around := window(subject)) is not None and subject.place is not None:
         others, whole = await read_around(
             service.pool,
             timeline.build,
             subject.stream.partition(":")[0],
             *around,
+            subject.place,
             clearance=reader.clearance,
             position=moment.position,
         )

@@ -66,6 +66,8 @@ class Subject(Model):
     """Types that tell of one thing: what is absorbed is taken after the survivor's own, and only fills what is open."""
     selective: ClassVar[bool] = False
     """Whether `evolve` or `complete` may ignore an event that fits the rules of its type."""
+    listed: ClassVar[bool] = False
+    """Whether all of the category are read at once: then each version is stored, and none is folded when it is read."""
     lasting: ClassVar[bool] = False
     """Whether a start and an end of several days are how long it took: it is then counted on the first one. Else it
     happened on one of them, nobody knows on which."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import cos, radians
 from typing import Final, Literal
 
 from incidentlog.events.envelope import ResolvedPlace
@@ -21,6 +22,9 @@ LONGEST: Final = timedelta(days=32)
 
 What is known to the year only is not looked for from something later in it.
 """
+
+POLAR: Final = 88.0
+"""Beyond this latitude a place is near at every longitude."""
 
 Where = Literal["same_place", "near"]
 
@@ -45,6 +49,12 @@ def window(subject: Subject) -> tuple[datetime, datetime] | None:
         return None
     since, until = _span(subject, subject.occurred)
     return since - APART - LONGEST, until + APART + INSTANT
+
+
+def reach(lat: float) -> tuple[float, float]:
+    """How far from a latitude, and from a longitude there, a place may be that is near: in degrees, rather too far."""
+    height = NEAR_KM / 110
+    return height, 180.0 if abs(lat) > POLAR else 1.01 * height / cos(radians(abs(lat) + height))
 
 
 def candidates(subject: Subject, others: Iterable[Subject]) -> Sequence[Candidate]:

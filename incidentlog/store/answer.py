@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from incidentlog.events.envelope import ResolvedPlace
 from incidentlog.events.values import Model
 from incidentlog.folding.lines import MICROSECOND
 from incidentlog.folding.rows import (
@@ -22,6 +23,7 @@ from incidentlog.folding.shapes import Document, Projection, Tally
 from incidentlog.folding.steps import fold_visible
 from incidentlog.folding.subject import Subject
 from incidentlog.folding.totalling import Booked, Part, Totalling, Window, streams_of, work
+from incidentlog.projections.candidates import reach
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
@@ -76,19 +78,20 @@ async def read_around(
     category: str,
     since: datetime,
     until: datetime,
+    place: ResolvedPlace,
     *,
     clearance: int,
     position: int,
 ) -> tuple[list[Subject], bool]:
-    """The subjects of a category of which something happened between two instants, without their events; whether all.
+    """The subjects of a category of which something happened between two instants, and may have near a place.
 
-    At most AROUND, and no more than fit into a page.
+    And whether these are all. Without their events. Of at most AROUND that happened then; no more than fit into a page.
     """
     window = Window(0, position, clearance, later_than=since - MICROSECOND, at=until - MICROSECOND)
     found: set[str] = set()
     async for parts in read_parts(pool, timeline, window, ()):
         found |= {stream for part in parts for stream in streams_of(part.lines, part.window, f"{category}:")}
-    streams = sorted(found)[:AROUND]
+    streams = await _placed(pool, sorted(found)[:AROUND], place, position)
     rows, beyond = await fetch_page(pool, query("answer", "subjects"), streams, clearance, position)
     turns, states = Turns(), list[Subject]()
     async for _, text in Texts(pool).of(rows):
@@ -97,6 +100,15 @@ async def read_around(
             states.append(state)
         await turns.spend(text.work)
     return states, beyond is None and len(found) <= AROUND
+
+
+async def _placed(pool: Pool | Connection, streams: Sequence[str], place: ResolvedPlace, position: int) -> list[str]:
+    """Those of some streams that may have happened near a place: no other need be folded to be compared with it."""
+    height, width = reach(place.lat or 0.0)
+    rows = await pool.fetch(
+        query("answer", "placed"), streams, position, place.place_id, place.lat, place.lon, height, width
+    )
+    return [row["stream"] for row in rows]
 
 
 async def read_history(

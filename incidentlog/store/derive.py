@@ -137,8 +137,8 @@ async def _write_subjects(connection: Connection, build: Build, changes: Sequenc
                 bases.end(key, change.position)
                 standing.put(key, change.position, None, gone=True, first=first)
             else:
-                folded = on_read(change.events, change.weight)
-                said = change.restated(level), bases.put(key, change.position, after, on_read=folded)
+                version = bases.put(key, change.position, after, on_read=on_read(change))
+                said = change.restated(level), version
                 standing.put(key, change.position, said, gone=False, first=first)
     bases.settle()
     if standing.ended:

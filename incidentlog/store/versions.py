@@ -23,6 +23,7 @@ import orjson
 
 from incidentlog.events.recorded import weigh
 from incidentlog.events.values import STORED, Model
+from incidentlog.folding.change import Change
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
@@ -46,9 +47,10 @@ Key = tuple[str, int]
 """A stream and a marking."""
 
 
-def on_read(events: int, weight: int) -> bool:
-    """Whether a version that is made of so many events, of about so many bytes, is folded when it is read."""
-    return events < LONG and weight <= HEAVY
+def on_read(change: Change) -> bool:
+    """Whether the versions that a change makes are folded when they are read."""
+    kind = Subject.families.get(change.stream.partition(":")[0], Subject)
+    return not kind.listed and change.events < LONG and change.weight <= HEAVY
 
 
 def write_model(model: Model, include: set[str] | None = None) -> str:

@@ -34,6 +34,8 @@ class PlaceRegistered(EventData):
 class RegisteredPlace(Subject, category="place"):
     """One place, as registered last."""
 
+    listed = True
+
     slug: str | None = None
     name: str | None = None
     names: tuple[str, ...] = ()

@@ -26,6 +26,24 @@ SELECT stream, body, build, level, from_position, rests_on, lists FROM (
     ORDER BY stream, level DESC
 ) AS standing ORDER BY from_position
 
+-- name: placed
+-- Of some streams those that may have happened near a place, as of a position: an event of theirs tells of the same
+-- place, of one in a box around it, or, where the place has no id, of one that has none. And those that a merge gave
+-- others' events.
+-- $1 streams text[]
+-- $2 position bigint
+-- $3 place_id text
+-- $4 lat double precision
+-- $5 lon double precision
+-- $6 height double precision
+-- $7 width double precision
+SELECT stream FROM events
+WHERE stream = ANY($1) AND position <= $2
+  AND (place_id = $3 OR (abs(lat - $4) <= $6 AND least(abs(lon - $5), 360 - abs(lon - $5)) <= $7)
+       OR ($3 IS NULL AND place_id IS NULL AND meta LIKE '%"place":{%'))
+UNION
+SELECT survivor FROM merge_links WHERE survivor = ANY($1) AND position <= $2
+
 -- name: subjects
 -- What stood of some streams' subjects at a position, for a clearance.
 -- $1 streams text[]

@@ -7,7 +7,7 @@
 -- $3 below integer
 -- $4 build smallint
 WITH RECURSIVE family (asked, upto, stream) AS (
-    SELECT w.stream COLLATE "C", w.upto, w.stream COLLATE "C" FROM unnest($1::text[], $2::bigint[]) AS w (stream, upto)
+    SELECT w.stream COLLATE "C", w.upto, w.stream COLLATE "C" FROM unnest((SELECT $1::text[]), (SELECT $2::bigint[])) AS w (stream, upto)
     UNION
     SELECT f.asked, f.upto, linked.stream
     FROM family f
