@@ -128,7 +128,7 @@ async def read_subjects(
     )
     turns, found, total = Turns(), dict[str, Subject | Absorbed](), 0
     async for _, text in Texts(pool).of(rows):
-        total += text.octets
+        total += len(text.stream) + text.octets  # as `size_of` a row that has its text
         if found and total > PAGE_OCTETS // 2:
             return found, text.stream
         found[text.stream] = text.state

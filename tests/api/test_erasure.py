@@ -146,6 +146,36 @@ async def test_a_resend_of_an_erased_id_is_gone(service: Served, part: str):
     )  # fmt: skip
 
 
+async def test_until_it_is_built_anew_a_subject_that_lost_a_body_is_to_be_waited_for(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """What an answer of its generation said can be given no more, and no other answer may take its place (P3)."""
+    event, other = told(stream="strike:one"), strike(stream="strike:two")
+    await service.add(event, other)
+    await service.settled()
+    pinned = {"at": "2026-01-01", "at_position": 2}
+    before = await service.get("/v1/subjects/strike:two", **pinned)
+    begin = asyncio.Event()
+    build = service.service.eraser._rebuild
+
+    async def once_asked() -> None:
+        await begin.wait()
+        await build()
+
+    monkeypatch.setattr(service.service.eraser, "_rebuild", once_asked)
+    await service.add(erased(event, "body"))
+    for path in ("/v1/subjects/strike:one", "/v1/subjects/strike:one/history", "/v1/subjects/strike:one/candidates"):
+        answer = await service.get(path, **pinned)
+        assert (answer.status, answer.slug) == (503, "projection-lagging"), path
+        assert "Retry-After" in answer.headers
+    assert (await service.get("/v1/subjects/strike:two", **pinned)).raw == before.raw
+    assert (await service.get("/v1/events", stream="strike:one")).status == 200
+    begin.set()
+    await built_anew(service)
+    answer = await service.get("/v1/subjects/strike:one", **pinned)
+    assert (answer.status, answer.json["basis"]["generation"]) == (200, 1)
+
+
 async def test_erasing_needs_an_administrator(service: Served):
     event = told()
     await service.add(event)

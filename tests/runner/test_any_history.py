@@ -29,6 +29,7 @@ from incidentlog.embedded import Server
 from incidentlog.errors import Problem
 from incidentlog.folding import steps as steps_module
 from incidentlog.folding.afresh import Afresh
+from incidentlog.folding.change import Families
 from incidentlog.folding.fold import RED
 from incidentlog.folding.shapes import Tally
 from incidentlog.folding.subject import Subject
@@ -197,6 +198,7 @@ class Histories(RuleBasedStateMachine):
         try:
             self.asked(at=datetime(2026, 9, 1, tzinfo=UTC), level=RED, back=0)
             self.run(self._ledgers_are_sums())
+            self.run(self._versions_are_folds())
             live = self.run(self.log.derived())
         finally:
             self.run(self.following.__aexit__(None, None, None))
@@ -213,6 +215,15 @@ class Histories(RuleBasedStateMachine):
                 self._same(given)
         finally:
             self.run(again.__aexit__(None, None, None))
+
+    async def _versions_are_folds(self) -> None:
+        """Every version, however it is stored, is what folding the log gives where it begins."""
+        changes = Families().changes(await self.log.events(), KYIV)
+        made = {(c.stream, level, c.position): state for c in changes for level, state in c.after.items()}
+        rows = await self.log.connection.fetch("SELECT * FROM subjects")
+        async for row, text in Texts(self.log.connection).of(rows):
+            key = row["stream"], row["level"], row["from_position"]
+            assert text.state == made[key], key
 
     async def _ledgers_are_sums(self) -> None:
         subjects = await self.log.connection.fetch(

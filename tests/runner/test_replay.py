@@ -68,7 +68,7 @@ async def test_so_it_was_at_every_position_before(log: Log, back: int):
 
 
 EDITS = {
-    "subjects": "UPDATE subjects SET body = replace(body, 'port', 'pier') WHERE stream = 'strike:a' AND to_position IS NULL",
+    "subjects": "UPDATE subjects SET restated = NOT restated WHERE stream = 'strike:a' AND to_position IS NULL",
     "names": "UPDATE names SET name = 'Odessa' WHERE value = 'geonames:698740'",
     "documents": "UPDATE documents SET restated = NOT restated WHERE from_position = (SELECT max(from_position) FROM documents)",
     "snapshots": "UPDATE snapshots SET totals = totals + 1 WHERE position = 64",
@@ -105,6 +105,24 @@ async def test_an_edit_of_a_packed_line_is_found_and_named(log: Log, table: str)
         )
     replayed = await replay(log.access)
     assert {c.difference.table for c in replayed.compared if c.difference is not None} == {table}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "body = '{}' WHERE body IS NULL AND stream = 'strike:a'",
+        "body = replace(body, 'strike:a', 'strike:b') WHERE body LIKE '{\"into\":%'",
+        "body = NULL WHERE body IS NOT NULL",
+        "from_position = from_position + 1 WHERE stream = 'strike:a' AND to_position IS NULL",
+        "level = level + 1 WHERE stream = 'strike:a' AND to_position IS NULL",
+        "to_position = to_position + 1 WHERE stream = 'strike:a' AND to_position IS NOT NULL",
+    ],
+)
+async def test_an_edit_of_a_version_is_found_whether_it_has_a_text_or_is_folded(log: Log, edit: str):
+    assert await log.connection.execute(f"UPDATE subjects SET {edit}") != "UPDATE 0"
+    replayed = await replay(log.access, projection="strike_profile")
+    (found,) = [c.difference for c in replayed.compared if c.difference is not None]
+    assert found.table == "subjects"
 
 
 async def test_a_row_that_is_there_too_many_or_missing_is_named_by_its_key(log: Log):
