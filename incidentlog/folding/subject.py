@@ -67,7 +67,8 @@ class Subject(Model):
     selective: ClassVar[bool] = False
     """Whether `evolve` or `complete` may ignore an event that fits the rules of its type."""
     listed: ClassVar[bool] = False
-    """Whether all of the category are read at once: then each version is stored, and none is folded when it is read."""
+    """Whether many of the category are read at once, for documents or a list: then each version is stored, and none is
+    folded when it is read. To make another category one takes another SUBJECT_VERSION."""
     lasting: ClassVar[bool] = False
     """Whether a start and an end of several days are how long it took: it is then counted on the first one. Else it
     happened on one of them, nobody knows on which."""

@@ -11,7 +11,9 @@ from incidentlog.folding.lines import Lines, instant_number
 from incidentlog.folding.shapes import Booking
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection
+from incidentlog.store.derive import columns
 from incidentlog.store.segments import read_segments
+from incidentlog.store.versions import Texts, write_model
 
 PAGE: Final = 2_000
 TABLES: Final[dict[str, tuple[str | int, ...]]] = {
@@ -80,9 +82,28 @@ async def _align_snapshots(served: Side, replayed: Side) -> None:
     await replayed.connection.execute(query("replay_check", "keep_taken"), replayed.build, rollups, positions)
 
 
+async def _align_texts(served: Side, replayed: Side, position: int) -> None:
+    """Give replayed versions that are folded when they are read a text where what is served has one.
+
+    So has what an older build stored, and what somebody has put there: it is held against what it should say.
+    """
+    key = TABLES["subjects"]
+    while page := await served.connection.fetch(query("replay_check", "told"), served.build, position, *key, PAGE):
+        key = tuple(page[-1])
+        rows = await replayed.connection.fetch(
+            query("replay_check", "untold"), replayed.build, *columns([tuple(row) for row in page], 3)
+        )
+        texts = [
+            (row["stream"], row["level"], row["from_position"], write_model(text.state))
+            async for row, text in Texts(replayed.connection, forgiving=True).of(rows)
+        ]
+        await replayed.connection.execute(query("replay_check", "tell"), replayed.build, *columns(texts, 4))
+
+
 async def compare(name: str, served: Side, replayed: Side, position: int) -> Compared:
     """Compare all rows of two builds as they stood at a position."""
     await _align_snapshots(served, replayed)
+    await _align_texts(served, replayed, position)
     digests = hashlib.sha256(), hashlib.sha256()
     rows, difference = 0, None
     for table in (*TABLES, *PACKED):

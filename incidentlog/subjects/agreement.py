@@ -52,6 +52,8 @@ class AgreementTerminated(EventData):
 class Agreement(Accord, category="agreement"):
     """One agreement and its life."""
 
+    listed = True
+
     def evolve(self, event: Effective[Any]) -> Self:
         """Take its terms or its end; the rest is as for ceasefires."""
         match event.data:

@@ -122,6 +122,8 @@ class Position(Model):
 class Ceasefire(Accord, category="ceasefire"):
     """One ceasefire: its life, what the parties last said of it, what monitors counted."""
 
+    listed = True
+
     positions: dict[str, Position] = {}
     monitored: tuple[CeasefireMonitored, ...] = ()
 

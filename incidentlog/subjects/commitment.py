@@ -86,6 +86,8 @@ class Step(Model):
 class Commitment(Subject, category="commitment"):
     """One promise. Whether it is overdue or at risk depends on the clock, and is said where it is read."""
 
+    listed = True
+
     once = frozenset(f"commitment.{said}" for said in ("made", "fulfilled", "breached", "withdrawn"))
     selective = True
 

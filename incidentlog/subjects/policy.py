@@ -69,6 +69,8 @@ class Threshold(Model):
 class Policy(Subject, category="policy"):
     """One policy's thresholds, those that were never changed at their defaults."""
 
+    listed = True
+
     selective = True
 
     policy: str | None = None

@@ -63,6 +63,8 @@ class Response(Model):
 class Proposal(Subject, category="proposal"):
     """What one proposal has come to: its versions, and each party's latest answer."""
 
+    listed = True
+
     once = frozenset({"proposal.tabled", "proposal.revised"})
 
     proposed_by: str | None = None

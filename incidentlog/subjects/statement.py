@@ -23,6 +23,8 @@ class StatementMade(EventData):
 class Statement(Subject, category="statement"):
     """The stance that stands: the latest one of the stream."""
 
+    listed = True
+
     speaker: str | None = None
     stance: str | None = None
     topic: str | None = None

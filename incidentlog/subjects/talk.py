@@ -124,6 +124,8 @@ class TalkResumed(EventData):
 class Talk(Subject, category="talk"):
     """What one round of talks adds up to. Held and cancelled are final: the next round is another stream."""
 
+    listed = True
+
     once = frozenset({"talk.held", "talk.cancelled"})
     lasting = True
     selective = True

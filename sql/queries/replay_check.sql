@@ -107,3 +107,38 @@ SELECT rollup, position FROM snapshots WHERE build = $1
 DELETE FROM snapshots s
 WHERE build = $1 AND NOT EXISTS (SELECT FROM unnest($2::smallint[], $3::bigint[]) AS t (rollup, position)
                                  WHERE t.rollup = s.rollup AND t.position = s.position)
+
+-- name: told
+-- Versions that have a text, up to a position, after a key and in the order of their keys.
+-- $1 build smallint
+-- $2 position bigint
+-- $3 stream text
+-- $4 level smallint
+-- $5 from_position bigint
+-- $6 limit bigint
+SELECT stream, level, from_position FROM subjects
+WHERE build = $1 AND from_position <= $2 AND body IS NOT NULL AND (stream, level, from_position) > ($3, $4, $5)
+ORDER BY stream, level, from_position LIMIT $6
+
+-- name: untold
+-- Those of some versions that have none.
+-- $1 build smallint
+-- $2 streams text[]
+-- $3 levels smallint[]
+-- $4 from_positions bigint[]
+SELECT s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
+FROM unnest($2::text[], $3::smallint[], $4::bigint[]) AS c (stream, level, from_position)
+JOIN subjects s ON s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.from_position = c.from_position
+WHERE s.body IS NULL
+ORDER BY s.stream, s.from_position
+
+-- name: tell
+-- Give versions a text.
+-- $1 build smallint
+-- $2 streams text[]
+-- $3 levels smallint[]
+-- $4 from_positions bigint[]
+-- $5 bodies text[]
+UPDATE subjects s SET body = c.body
+FROM unnest($2::text[], $3::smallint[], $4::bigint[], $5::text[]) AS c (stream, level, from_position, body)
+WHERE s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.from_position = c.from_position

@@ -13,7 +13,10 @@ from incidentlog.errors import ProjectionLagging
 from incidentlog.events.recorded import Recorded
 from incidentlog.folding.change import Families
 from incidentlog.folding.fold import RED
+from incidentlog.folding.shapes import Document
 from incidentlog.folding.subject import Absorbed, Subject
+from incidentlog.projections import PROJECTIONS
+from incidentlog.runner.replay import replay
 from incidentlog.store import diff, versions
 from incidentlog.store.answer import read_history
 from incidentlog.store.connect import Access
@@ -124,6 +127,31 @@ async def test_heavy_events_make_a_version_that_is_stored(log: Log, monkeypatch:
     monkeypatch.setattr(versions, "HEAVY", 1)
     await kept_up(log, strike(stream=ONE))
     assert await log.connection.fetchval("SELECT body FROM subjects") is not None
+
+
+def test_what_documents_are_made_of_is_stored():
+    """They read many at once. A new document may make another category one: see `Subject.listed`."""
+    of_documents = {
+        c for p in PROJECTIONS.values() if isinstance(p, Document) for c in p.categories or Subject.families
+    }
+    assert {c for c, kind in Subject.families.items() if kind.listed} == {"place", *of_documents}
+
+
+async def test_what_is_read_in_lists_has_its_texts(log: Log):
+    registered = {"type": "place.registered", "data": {"slug": "a-yard", "name": "A yard", "lat": 46.0, "lon": 30.0}}
+    await kept_up(log, registered)
+    (text,) = [row["body"] for row in await log.connection.fetch(ROWS)]
+    assert '"slug":"a-yard"' in text
+
+
+async def test_a_replay_holds_what_an_older_build_stored_against_what_is_folded(log: Log):
+    await kept_up(log, strike(stream=ONE), strike(stream=TWO), merge(ONE, TWO), *(assessed(n) for n in range(20)))
+    assert (await replay(log.access)).same
+    await as_an_older_build_has_them(log)
+    assert (await replay(log.access)).same
+    await log.connection.execute("UPDATE subjects SET body = replace(body, 'civilian', 'port') WHERE from_position = 3")
+    (found,) = [c.difference for c in (await replay(log.access)).compared if c.difference is not None]
+    assert (found.table, found.key) == ("subjects", (ONE, 0, 3))
 
 
 async def test_what_an_older_build_stored_is_read_as_it_is(log: Log):
