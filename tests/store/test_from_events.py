@@ -28,7 +28,7 @@ from incidentlog.turns import SLICE_OCTETS, Turns
 from tests.commands import about, strike
 from tests.folding.test_kept_up import logs
 from tests.projections.showing import Given
-from tests.runner.driving import Log, caught_up, following, log_at
+from tests.runner.driving import DERIVED, Log, caught_up, following, log_at
 from tests.subjects.given import KYIV, merge, retract
 
 ONE, TWO = "strike:one", "strike:two"
@@ -244,7 +244,7 @@ async def test_what_was_erased_since_is_not_answered_before_it_is_built_anew(log
     assert isinstance(before, Folded)
     for key in ((ONE, 1), (TWO, 3)):  # what never knew of it
         assert isinstance(await Texts(log.connection).one(rows[key]), Folded)
-    await log.clear("builds", "subjects", "ledger", "names", "documents", "document_members", "parked")
+    await log.clear(*DERIVED)
     async with following(log) as runner:
         await caught_up(log, runner)
     anew = (await states(log))[ONE, 0, 4]
