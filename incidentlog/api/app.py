@@ -27,6 +27,7 @@ from incidentlog.api import (
 )
 from incidentlog.api.errors import HOSTS, TRAFFIC, guarded
 from incidentlog.api.generations import in_one_generation
+from incidentlog.api.operations import operation_of
 from incidentlog.api.requests import SERVICE
 from incidentlog.api.traffic import Traffic
 from incidentlog.door.door import LINE
@@ -52,10 +53,12 @@ def make_app(service: Service) -> web.Application:
     for module in MODULES:
         for route in module.routes:
             assert isinstance(route, web.RouteDef)  # noqa: S101 - the modules have no static files
-            handler = guarded(route.handler if module not in DERIVED else in_one_generation(route.handler))
+            own = route.handler if module not in DERIVED else in_one_generation(route.handler)
+            handler = guarded(own, operation_of(route))
             if route.method == "GET":
                 handler = access.noted(handler)
-            app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])
+            kwargs = {name: value for name, value in route.kwargs.items() if name != "operation"}
+            app.add_routes([web.RouteDef(route.method, route.path, handler, kwargs)])
     app.router.add_route("*", r"/{nowhere:[\s\S]*}", guarded(nowhere))
     return app
 
