@@ -17,6 +17,7 @@ from incidentlog.api import (
     keyring,
     live,
     metrics,
+    openapi,
     pages,
     places,
     projections,
@@ -35,7 +36,7 @@ from incidentlog.service.service import Service
 
 MODULES: Final = (
     sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, keyring, health, verify,
-    metrics, asyncapi, board, pages,
+    metrics, asyncapi, openapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 DERIVED: Final = (projections, diff)
@@ -47,6 +48,7 @@ def make_app(service: Service) -> web.Application:
     app = web.Application(client_max_size=LINE + 1)
     app[SERVICE] = service
     app[HOSTS], app[TRAFFIC] = service.hosts, Traffic()
+    app[openapi.DESCRIBED] = MODULES
     replay.add_replays(app)
     app.on_shutdown.append(_stop_waiting)
     # Each handler is wrapped, instead of one middleware before them all: that costs a tenth of an append's time.

@@ -541,3 +541,17 @@ class Ready(TypedDict):
     zone: NotRequired[str]
     zone_data: NotRequired[str | None]
     version: NotRequired[str]
+
+
+class Type(TypedDict):
+    """A type of events, in one version."""
+
+    type: str
+    version: int
+    title: str
+
+
+class Types(TypedDict):
+    """Every type of events; each has its schema at `/schemas/{type}.json`."""
+
+    types: list[Type]
