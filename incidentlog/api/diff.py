@@ -72,7 +72,7 @@ PROJECTION: Final = Parameter(
     "projection", "Of the rows of this projection, or", schema={"enum": sorted(PROJECTIONS)}, example="city_incidents"
 )
 SUBJECT: Final = Parameter(
-    "subject", "of the subject of this stream; of all subjects, if both are left out.", example="ceasefire:2025-easter"
+    "subject", "of the subject of this stream; of all subjects, if both are left out.", example="ceasefire:easter-2025"
 )
 AFTER: Final = Parameter("after", "Go on after this key.")
 LIMIT: Final = Number("limit", "The most differences.", default=100, least=1, most=1_000, example="10")

@@ -21,7 +21,7 @@ routes = Routes()
 _OF_NAME: Final = {"type": "string", "pattern": f"^{NAME}$"}
 AFTER: Final = Parameter("after", "Go on after this name.", schema=_OF_NAME, example="a")
 LIMIT: Final = Number("limit", "The most keys.", default=100, least=1, most=1_000, example="10")
-CALLED: Final = Segment("name", "What the key is called.", schema=_OF_NAME, example="admin")
+CALLED: Final = Segment("name", "What the key is called.", schema=_OF_NAME, example="an-example")
 
 
 @routes.get("/v1/keys", scope="admin", takes=(AFTER, LIMIT), answers=Keys)

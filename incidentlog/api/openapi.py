@@ -143,7 +143,7 @@ class _Document:
                 "description": DESCRIPTION,
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
-            "servers": [{"url": ".", "description": "Wherever this document came from."}],
+            "servers": [{"url": "/", "description": "Wherever this document came from."}],
             "tags": [
                 {"name": _tag(module), "description": _paragraph(inspect.getdoc(module) or "")}
                 for module in self._modules
@@ -250,7 +250,7 @@ class _Document:
             return {"$ref": REF.format(model=AnyEvent.__name__)}
         if of is bytes:
             return {"type": "string", "format": "binary"}
-        made: dict[str, Any] = TypeAdapter(of).json_schema(mode=mode, ref_template=REF)
+        made = dict(_made(of, mode))
         self._schemas |= made.pop("$defs", {})
         if "title" not in made or made.get("type") != "object":
             return made
@@ -277,6 +277,11 @@ class _Document:
             },
             "required": ["type", "title", "status", "detail", "instance", "trace_id"],
         }
+
+
+@cache
+def _made(of: Any, mode: Any) -> Mapping[str, Any]:
+    return TypeAdapter(of).json_schema(mode=mode, ref_template=REF)
 
 
 def _any_event(events: Mapping[str, Any]) -> dict[str, Any]:
@@ -330,7 +335,7 @@ def _typed(parameter: Parameter) -> Any:
 
 def _kept(kept: dict[str, Any], owner: str, described: dict[str, Any]) -> str:
     """Under which name a parameter is kept: its own, or with its owner's where others are called so."""
-    name = described["name"]
+    name: str = described["name"]
     names = chain((name, f"{owner}.{name}"), (f"{owner}.{name}.{n}" for n in count(2)))
     return next(own for own in names if kept.setdefault(own, described) == described)
 

@@ -58,7 +58,7 @@ ABOUT: Final = (*MOMENT, MIN_POSITION, PREFER, IF_NONE_MATCH)
 STREAM_NAME: Final = Segment(
     "stream",
     "A stream, as `category:slug`.",
-    example="ceasefire:2025-easter",
+    example="ceasefire:easter-2025",
     schema={"type": "string", "pattern": STREAM.pattern},
 )
 _POSITIONS: Final = (AT_POSITION, POSITION, MIN_POSITION)

@@ -143,11 +143,11 @@ CITY: Final = of_form(
 )
 """A place that the gazetteer has, or that was registered."""
 REGION: Final = of_form(
-    r"[A-Z]{2}\.[^\0]{1,197}", "not_an_admin1", "an admin1 is UA.17: country and code, as GeoNames writes it"
+    r"[A-Z]{2}\.[^\x00]{1,197}", "not_an_admin1", "an admin1 is UA.17: country and code, as GeoNames writes it"
 )
 COUNTRY: Final = of_form(r"[A-Z]{2}", "not_a_country", "a country is two capital letters (ISO 3166-1), such as UA")
 EXTERNAL_ID: Final = of_form(
-    r"[a-z0-9._-]{1,40}:[^\0]{1,200}",
+    r"[a-z0-9._-]{1,40}:[^\x00]{1,200}",
     "not_an_external_id",
     "an external id is scheme:id; scheme:* are all of them",
 )

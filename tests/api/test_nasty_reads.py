@@ -64,14 +64,18 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
     return {
         "/": ["/"],
         "/asyncapi.json": ["/asyncapi.json"],
+        "/docs": ["/docs"],
         "/docs/live": ["/docs/live"],
         "/docs/live/{name}": ["/docs/live/app.js"],
         "/embed": ["/embed"],
         "/livez": ["/livez"],
         "/metrics": ["/metrics"],
+        "/openapi.json": ["/openapi.json"],
         "/page/{name}": ["/page/shell.css"],
         "/problems/{slug}": ["/problems/not-found"],
         "/readyz": ["/readyz?verbose"],
+        "/schemas": ["/schemas"],
+        "/schemas/{type}.json": ["/schemas/strike.reported.json"],
         "/v1/access": ["/v1/access?limit=1000"],
         "/v1/builds": ["/v1/builds"],
         "/v1/diff": [
