@@ -30,6 +30,8 @@ from incidentlog.api.operations import (
     operation_of,
     refuse_unknown,
 )
+from incidentlog.api.static import FILE, PAGE, page_file
+from incidentlog.api.static import NAME as FILE_NAME
 from incidentlog.errors import PROBLEMS, NotFound, Problem
 from incidentlog.events.schema import called, event_schema, event_schemas
 from incidentlog.projections import PROJECTIONS
@@ -101,6 +103,18 @@ async def show_schema(request: web.Request) -> web.Response:
     if (found := EVENTS.find(name, version or None)) is None:
         raise NotFound(f"no type of events is called {name[:80]!r}" + (f" in version {version}" if version else ""))
     return web.Response(body=dumps(event_schema(found)), content_type=SCHEMA)
+
+
+@routes.get("/docs", **PAGE)
+async def show_page(request: web.Request) -> web.Response:
+    """A page that shows the API, and lets one try it on this service."""
+    return await page_file(request, "api/docs_page", "index.html", connect="'self'", images="'self' data:")
+
+
+@routes.get("/docs/{name}", **FILE)
+async def show_file(request: web.Request) -> web.Response:
+    """What the page is made of."""
+    return await page_file(request, "api/docs_page", FILE_NAME.of(request))
 
 
 @cache

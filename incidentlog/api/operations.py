@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any, Final, Literal
 
 from aiohttp import web
-from multidict import MultiMapping
 
 from incidentlog.errors import (
     BadRequest,
@@ -62,16 +61,13 @@ class Parameter:
 
     def given(self, request: web.Request) -> str | None:
         """As it was sent; None where it was not."""
-        return _source(request, self).get(self.name)
+        return next(iter(self.all_given(request)), None)
 
     def all_given(self, request: web.Request) -> list[str]:
         """Every value that was sent, in their order."""
-        return list(_source(request, self).getall(self.name, ()))
-
-
-def _source(request: web.Request, parameter: Parameter) -> MultiMapping[str]:
-    assert parameter in request[OPERATION].takes, f"{parameter.name} is read and not declared"  # noqa: S101
-    return request.headers if parameter.where == "header" else request.query
+        assert self in request[OPERATION].takes, f"{self.name} is read and not declared"  # noqa: S101
+        source = request.headers if self.where == "header" else request.query
+        return list(source.getall(self.name, ()))
 
 
 class Segment(Parameter):

@@ -187,13 +187,6 @@ class Feature(TypedDict):
     properties: dict[str, Any]
 
 
-class Features(TypedDict, extra_items=Any):  # type: ignore[call-arg]
-    """Features, with what JSON would say beside them (RFC 7946 §6.1)."""
-
-    type: Literal["FeatureCollection"]
-    features: list[Feature]
-
-
 class Replayed(TypedDict):
     """The last line of a replay: it is whole."""
 
@@ -265,10 +258,10 @@ class OneRow(TypedDict):
     row: Row
 
 
-class SubjectState(TypedDict, extra_items=Any):  # type: ignore[call-arg]
-    """What a subject's events add up to; the other members hang on its category."""
-
-    status: Literal["current", "retracted"]
+SubjectState = Annotated[
+    dict[str, Any],
+    Field(description="What its events add up to. `status` is current or retracted; the rest hangs on its category"),
+]
 
 
 class Subject(TypedDict):
@@ -278,6 +271,19 @@ class Subject(TypedDict):
     category: str
     basis: Basis
     state: SubjectState
+
+
+class Features(TypedDict):
+    """Features, with what JSON says beside its rows, or events (RFC 7946 §6.1)."""
+
+    type: Literal["FeatureCollection"]
+    projection: NotRequired[str]
+    version: NotRequired[int]
+    basis: NotRequired[Basis]
+    incomplete: NotRequired[int]
+    compared: NotRequired[dict[Literal["period", "previous"], Period]]
+    features: list[Feature]
+    next: NotRequired[Next]
 
 
 class SubjectVersion(TypedDict):

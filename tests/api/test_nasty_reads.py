@@ -66,6 +66,7 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
         "/asyncapi.json": ["/asyncapi.json"],
         "/docs": ["/docs"],
         "/docs/live": ["/docs/live"],
+        "/docs/{name}": ["/docs/app.js"],
         "/docs/live/{name}": ["/docs/live/app.js"],
         "/embed": ["/embed"],
         "/livez": ["/livez"],
