@@ -95,7 +95,9 @@ class Number(Parameter):
     def __init__(
         self, name: str, meaning: str, *, default: int = 0, least: int = 0, most: int = MAX_INT, **further: Any
     ) -> None:
-        schema = {"type": "integer", "minimum": least, "maximum": most}
+        schema = {"type": "integer", "minimum": max(least, 0), "maximum": most}
+        if default > 0:
+            schema["default"] = default
         super().__init__(name, meaning, schema=schema, **further)
         self.default, self.least, self.most = default, least, most
 

@@ -20,7 +20,8 @@ OPEN: Final = None
 """Needs no key."""
 HIDDEN, STREAM, MARKED = id_of("hidden"), "strike:hidden", Tlp.AMBER
 """An event that is there for those who are cleared for AMBER."""
-EXAMPLE = {k: v for k, v in strike().items() if k not in {"id", "stream"}}
+ELSEWHERE = {"name": "Kyiv", "country": "UA", "precision": "settlement"}
+EXAMPLE = {k: v for k, v in strike(place=ELSEWHERE).items() if k not in {"id", "stream"}}
 
 # For each route: the scope that it needs; what one with that scope is answered; and, where that is another answer, what
 # one is who is not cleared for it, with the clearance. `{...}` of a path are filled in below.
