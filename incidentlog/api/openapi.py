@@ -203,7 +203,7 @@ class _Document:
             "description": "\n\n".join(filter(None, (*about, _paragraph(description), *_scope(operation)))),
             "parameters": [self._parameter(p, name or tag) for p in _parameters(operation, name)],
             **({} if operation.body is None else {"requestBody": self._body(operation.body)}),
-            "responses": {**self._answers(operation.told), **self._refusals(operation.refuses)},
+            "responses": self._responses_of(operation),
             "security": _security(route.method, operation),
         }
 
@@ -226,6 +226,15 @@ class _Document:
         return {"description": body.meaning, "required": True, "content": dict.fromkeys(body.media, content)}
 
     # ------------------------------------------------------------------------------------------ answers
+
+    def _responses_of(self, operation: Operation) -> dict[str, Any]:
+        """By status; one with which it both answers and refuses has the forms of both."""
+        found, refusals = self._answers(operation.told), self._refusals(operation.refuses)
+        for status in found.keys() & refusals.keys():
+            refusal = self._responses[refusals.pop(status)["$ref"].rpartition("/")[2]]
+            found[status]["description"] += f" Or: {refusal['description']}"
+            found[status]["content"] |= refusal["content"]
+        return found | refusals
 
     def _answers(self, answers: Iterable[Answer]) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -324,7 +324,7 @@ def _parse(request: web.Request, identity: LogIdentity) -> Asked:
     """What is asked for; raises BadRequest with every fault, NotAcceptable."""
     refuse_unknown(request)
     faults: list[Fault] = []
-    by = BY.given(request) or "recorded"
+    by = "recorded" if (given := BY.given(request)) is None else given
     faults += BY.faults(by)
     since, until = (_instant(request, each, identity.calendar, faults) for each in (FROM, TO))
     if since is not None and until is not None and until < since:
