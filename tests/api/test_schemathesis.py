@@ -6,6 +6,7 @@ SCHEMATHESIS_SECONDS in all (45), a third for each key.
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -99,4 +100,7 @@ async def test_every_answer_to_whatever_is_sent_is_one_that_is_told(service: Ser
         if process.returncode is None:
             process.kill()
     assert process.returncode == 0, said.decode()
+    made = re.search(r"(\d+) generated", said.decode())
+    assert made is not None, said.decode()
+    assert int(made[1]) > 40, said.decode()  # one of each route at least
     await service.unharmed()

@@ -10,6 +10,7 @@ globalThis.SwaggerUIBundle({
   docExpansion: "none",
   defaultModelsExpandDepth: -1,
   filter: true,
+  syntaxHighlight: false, // its numbers cannot be read on its ground
   validatorUrl: null,
   persistAuthorization: false,
   queryConfigEnabled: false,
