@@ -7,8 +7,10 @@ from aiohttp import web
 
 from incidentlog.api.answers import answer
 from incidentlog.api.errors import POSITION, Handler
+from incidentlog.api.operations import Number, Routes
 from incidentlog.api.redacting import redacted
-from incidentlog.api.requests import ASKED_ABOUT, READER, SERVICE, limit_of, number_of, reader_of, refuse_unknown
+from incidentlog.api.requests import ASKED_ABOUT, READER, SERVICE, reader_of
+from incidentlog.api.shapes import Reads
 from incidentlog.errors import Forbidden
 from incidentlog.events.values import Tlp
 from incidentlog.store.access import Entry
@@ -19,7 +21,7 @@ LONGEST_ROUTE: Final = 500
 LONGEST_PURPOSE: Final = 200
 _NOTED: Final = web.RequestKey("noted", bool)
 
-routes = web.RouteTableDef()
+routes = Routes()
 
 
 def noted(handler: Handler) -> Handler:
@@ -69,17 +71,19 @@ def _basis(request: web.Request) -> str | None:
     return orjson.dumps({k: v for k, v in said.items() if v is not None}, option=orjson.OPT_UTC_Z).decode()
 
 
-@routes.get("/v1/access")
+AFTER: Final = Number("after", "Go on after this number.", example="0")
+LIMIT: Final = Number("limit", "The most reads.", default=100, least=1, most=1_000, example="10")
+
+
+@routes.get("/v1/access", scope="audit", takes=(AFTER, LIMIT), answers=Reads)
 async def list_access(request: web.Request) -> web.Response:
     """Who read what, in the order in which it was written; for auditors from whom nothing is hidden."""
     service = request.app[SERVICE]
-    reader = await reader_of(request, "audit")
+    reader = await reader_of(request)
     if reader.clearance < Tlp.RED:  # what others asked for is named in it, and a part of it proves no digest
         raise Forbidden(f"the key {reader.name} is not cleared for RED, and what was asked for may be named so")
-    refuse_unknown(request, {"after", "limit"})
-    after = number_of(request, "after", default=0, most=2**53 - 1)
-    limit = limit_of(request, default=100, most=1_000)
-    found = await service.accesses.after(after, limit)
+    limit = LIMIT.of(request)
+    found = await service.accesses.after(AFTER.of(request), limit)
     body: dict[str, Any] = {
         "entries": [
             {

@@ -9,14 +9,17 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
+from incidentlog.api.operations import JSON, Header
 from incidentlog.errors import NotAcceptable, Problem, UnsupportedEncoding
 
-JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 CODINGS: Final = ("gzip", "deflate", "identity")
 """The content codings in which a body is read."""
 VARY: Final = "Authorization, Cookie"
 """By what an answer differs: whoever signed in must not be shown what a cache kept for who had not."""
+IF_NONE_MATCH: Final = Header(
+    "If-None-Match", "The `ETag` of an answer that you have: 304 if it is this one.", example='"none"', leads_to=304
+)
 _WEIGHT: Final = re.compile(r"(?:q=([01](?:\.[0-9]{0,3})?))?", re.ASCII)
 _OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
@@ -55,7 +58,7 @@ def sealed(request: web.Request, body: bytes, content_type: str) -> web.Response
     """The bytes of such an answer, with what lets a cache keep them."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, immutable, max-age=31536000", "Vary": VARY}
-    if (known := request.headers.get("If-None-Match", "")) == "*" or etag in known:
+    if (known := IF_NONE_MATCH.given(request) or "") == "*" or etag in known:
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, headers={**headers, "Content-Type": content_type})
 

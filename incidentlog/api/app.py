@@ -17,6 +17,7 @@ from incidentlog.api import (
     keyring,
     live,
     metrics,
+    openapi,
     pages,
     places,
     projections,
@@ -27,6 +28,7 @@ from incidentlog.api import (
 )
 from incidentlog.api.errors import HOSTS, TRAFFIC, guarded
 from incidentlog.api.generations import in_one_generation
+from incidentlog.api.operations import operation_of
 from incidentlog.api.requests import SERVICE
 from incidentlog.api.traffic import Traffic
 from incidentlog.door.door import LINE
@@ -34,7 +36,7 @@ from incidentlog.service.service import Service
 
 MODULES: Final = (
     sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, keyring, health, verify,
-    metrics, asyncapi, board, pages,
+    metrics, asyncapi, openapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 DERIVED: Final = (projections, diff)
@@ -46,16 +48,19 @@ def make_app(service: Service) -> web.Application:
     app = web.Application(client_max_size=LINE + 1)
     app[SERVICE] = service
     app[HOSTS], app[TRAFFIC] = service.hosts, Traffic()
+    app[openapi.DESCRIBED] = MODULES
     replay.add_replays(app)
     app.on_shutdown.append(_stop_waiting)
     # Each handler is wrapped, instead of one middleware before them all: that costs a tenth of an append's time.
     for module in MODULES:
         for route in module.routes:
             assert isinstance(route, web.RouteDef)  # noqa: S101 - the modules have no static files
-            handler = guarded(route.handler if module not in DERIVED else in_one_generation(route.handler))
+            own = route.handler if module not in DERIVED else in_one_generation(route.handler)
+            handler = guarded(own, operation_of(route))
             if route.method == "GET":
                 handler = access.noted(handler)
-            app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])
+            kwargs = {name: value for name, value in route.kwargs.items() if name != "operation"}
+            app.add_routes([web.RouteDef(route.method, route.path, handler, kwargs)])
     app.router.add_route("*", r"/{nowhere:[\s\S]*}", guarded(nowhere))
     return app
 

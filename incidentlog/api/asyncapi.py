@@ -8,13 +8,14 @@ from pydantic import Field, TypeAdapter
 
 from incidentlog import __version__
 from incidentlog.api.answers import answer
-from incidentlog.api.static import page_file
+from incidentlog.api.operations import Routes
+from incidentlog.api.static import FILE, NAME, PAGE, page_file
 from incidentlog.live import PROTOCOL
 from incidentlog.live.answers import ServerMessage
 from incidentlog.live.messages import ClientMessage
 from incidentlog.projections import PROJECTIONS
 
-routes = web.RouteTableDef()
+routes = Routes()
 
 DESCRIPTION: Final = f"""\
 Text frames with one JSON object each, over a WebSocket with the subprotocol `{PROTOCOL}`. A position means that
@@ -32,7 +33,7 @@ in use, 4410 a version that is retired.
 """
 
 
-@routes.get("/asyncapi.json")
+@routes.get("/asyncapi.json", answers=dict[str, Any])
 async def asyncapi(_: web.Request) -> web.Response:
     """The description of the live protocol."""
     return answer(document())
@@ -138,13 +139,13 @@ def _messages(union: Any, mode: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@routes.get("/docs/live")
+@routes.get("/docs/live", **PAGE)
 async def show_page(request: web.Request) -> web.Response:
     """A page that explains the protocol and lets one try it on this service, and on no other."""
     return await page_file(request, "api/live_page", "index.html", connect="'self'", images="'self'")
 
 
-@routes.get("/docs/live/{name}")
+@routes.get("/docs/live/{name}", **FILE)
 async def show_file(request: web.Request) -> web.Response:
     """What the page is made of."""
-    return await page_file(request, "api/live_page", request.match_info["name"], connect="'self'")
+    return await page_file(request, "api/live_page", NAME.of(request), connect="'self'")

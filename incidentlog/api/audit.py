@@ -12,13 +12,15 @@ from uuid import UUID
 from aiohttp import web
 
 from incidentlog.api.answers import answer, compressed
-from incidentlog.api.requests import SERVICE, limit_of, number_of, reader_of, refuse_unknown
+from incidentlog.api.operations import Answer, Choice, Number, Routes, Segment
+from incidentlog.api.requests import SERVICE, reader_of
+from incidentlog.api.shapes import Consistency, Heads, LogKey, Proof, Root
 from incidentlog.audit.export import part_of
 from incidentlog.audit.leaf import parse_leaf
 from incidentlog.audit.merkle import ProofError, check_inclusion, leaf_hash
 from incidentlog.audit.proofs import MEDIA_TYPE, InclusionProof
 from incidentlog.audit.tiles import LEVELS, WIDTH, Tile, parse_index, reach
-from incidentlog.errors import BadRequest, Fault, NotFound, NotSealed, Tampered
+from incidentlog.errors import NotAcceptable, NotFound, NotSealed, Tampered
 from incidentlog.events.recorded import Recorded
 from incidentlog.service.service import Service
 from incidentlog.store import append as log
@@ -26,12 +28,30 @@ from incidentlog.store.notary import StoredHead, read_heads
 from incidentlog.store.parts import read_salts
 from incidentlog.store.read import read_ids
 
+OCTETS: Final = "application/octet-stream"
 SEAL_SECONDS: Final = 10.0
 """How long `wait=sealed` waits."""
 FOR_EVER: Final = "immutable, max-age=31536000"
+WAIT: Final = Choice(
+    "wait", "Answer once it is sealed, with the proof, or after 10 s without one.", values=("sealed",), example="sealed"
+)
+EVENT: Final = Segment(
+    "id", "An event's id.", example="00000000-0000-4000-8000-000000000000", schema={"type": "string", "format": "uuid"}
+)
+INDEX: Final = Segment(
+    "index", "Which tile, as C2SP tlog-tiles writes it, such as `x001/x234/067`.", example="000.p/110"
+)
+LEVEL: Final = Segment("level", "How far above the leaves.", example="0")
+FROM: Final = Number("from", "A size of the tree.", example="1")
+TO: Final = Number("to", "A later size; the published one, if left out.", example="2")
+SIZE: Final = Number("size", "A size of the tree; the published one, if left out.", example="1")
+AFTER: Final = Number("after", "Go on after the head of this size.", default=-1, least=-1, example="0")
+LIMIT: Final = Number("limit", "The most heads.", default=100, least=1, most=1_000, example="10")
+UNSIGNED: Final = (NotFound,)
+"""With what everything here is refused of a log that is not signed."""
 _LEVEL = re.compile(r"0|[1-9][0-9]?", re.ASCII)
 
-routes = web.RouteTableDef()
+routes = Routes()
 
 
 def published(service: Service) -> StoredHead:
@@ -42,18 +62,24 @@ def published(service: Service) -> StoredHead:
     return head
 
 
-@routes.get("/log/checkpoint")
+@routes.get("/log/checkpoint", scope="read", answers=(Answer(str, media="text/plain"),), problems=UNSIGNED)
 async def checkpoint(request: web.Request) -> web.Response:
     """The last signed tree head, as a note."""
-    await reader_of(request, "read")
+    await reader_of(request)
     note = published(request.app[SERVICE]).note
     return web.Response(text=note, content_type="text/plain", charset="utf-8", headers={"Cache-Control": "no-store"})
 
 
-@routes.get(r"/log/tile/entries/{index:.+}")
+@routes.get(
+    r"/log/tile/entries/{index:.+}",
+    scope="read",
+    takes=(INDEX,),
+    answers=(Answer(bytes, media=OCTETS),),
+    problems=(Tampered, NotAcceptable),
+)
 async def entries(request: web.Request) -> web.Response:
     """A bundle of leaves, each with its length before it in two bytes."""
-    await reader_of(request, "read")
+    await reader_of(request)
     service, tile = request.app[SERVICE], _tile(request, 0)
     leaves = await service.tree.leaves(tile.index * WIDTH, tile.width)
     if b"".join(map(leaf_hash, leaves)) != await service.tree.tile(tile):
@@ -62,11 +88,17 @@ async def entries(request: web.Request) -> web.Response:
     return compressed(request, _lasting(request, bundle))
 
 
-@routes.get(r"/log/tile/{level:[^/]+}/{index:.+}")
+@routes.get(
+    r"/log/tile/{level:[^/]+}/{index:.+}",
+    scope="read",
+    takes=(LEVEL, INDEX),
+    answers=(Answer(bytes, media=OCTETS),),
+    problems=(Tampered,),
+)
 async def tile(request: web.Request) -> web.Response:
     """A tile: up to 256 hashes of one level."""
-    await reader_of(request, "read")
-    level = request.match_info["level"]
+    await reader_of(request)
+    level = LEVEL.of(request)
     if not _LEVEL.fullmatch(level) or int(level) >= LEVELS:
         raise NotFound(f"there is no level {level[:20]!r} in this tree")
     return _lasting(request, await request.app[SERVICE].tree.tile(_tile(request, int(level))))
@@ -74,7 +106,7 @@ async def tile(request: web.Request) -> web.Response:
 
 def _tile(request: web.Request, level: int) -> Tile:
     """The tile that the path names; raises NotFound beyond what is published."""
-    found = parse_index(request.match_info["index"])
+    found = parse_index(INDEX.of(request))
     if found is None:
         raise NotFound("an index is written in groups of three digits, such as x001/x234/067, and .p/17 after it")
     wanted = Tile(level, *found)
@@ -87,17 +119,22 @@ def _lasting(request: web.Request, body: bytes) -> web.Response:
     """An answer that never changes. What was asked with a key is for its owner's cache alone."""
     whose = "private" if "Authorization" in request.headers else "public"
     headers = {"Cache-Control": f"{whose}, {FOR_EVER}", "Vary": "Authorization, Accept-Encoding"}
-    return web.Response(body=body, content_type="application/octet-stream", headers=headers)
+    return web.Response(body=body, content_type=OCTETS, headers=headers)
 
 
-@routes.get("/v1/events/{id}/proof")
+@routes.get(
+    "/v1/events/{id}/proof",
+    scope="read",
+    takes=(EVENT,),
+    answers=(Answer(str, media=MEDIA_TYPE), Answer(Proof)),
+    problems=(NotSealed, Tampered),
+)
 async def proof(request: web.Request) -> web.Response:
     """That an event is in the signed log: a `.tlog-proof`, or as JSON with what opens the leaf."""
     service = request.app[SERVICE]
-    reader = await reader_of(request, "read")
-    refuse_unknown(request, set())
+    reader = await reader_of(request)
     try:
-        event_id = UUID(request.match_info["id"])
+        event_id = UUID(EVENT.of(request))
     except ValueError:
         raise NotFound("an event's id is a UUID") from None
     found = (await read_ids(service.pool, [event_id], clearance=reader.clearance)).events
@@ -142,10 +179,7 @@ async def proof_of(service: Service, position: int) -> str | None:
 
 def wants_seal(request: web.Request) -> bool:
     """Whether the answer to an append is to wait for the tree head; raises BadRequest for another `wait`."""
-    wait = request.query.get("wait")
-    if wait not in {None, "sealed"}:
-        raise BadRequest(errors=[Fault("/wait", "unknown_value", "wait is sealed")])
-    return wait is not None
+    return WAIT.of(request) is not None
 
 
 async def is_sealed(service: Service, position: int) -> bool:
@@ -164,39 +198,35 @@ async def seal_of(service: Service, event_id: UUID, outcome: log.Outcome) -> dic
     }
 
 
-@routes.get("/v1/log/consistency")
+@routes.get("/v1/log/consistency", scope="read", takes=(FROM, TO), answers=Consistency, problems=UNSIGNED)
 async def consistency(request: web.Request) -> web.Response:
     """That the tree of one size grew out of that of another."""
-    await reader_of(request, "read")
+    await reader_of(request)
     service = request.app[SERVICE]
-    refuse_unknown(request, {"from", "to"})
     size = published(service).size
-    new = number_of(request, "to", default=size, most=size)
-    old = number_of(request, "from", default=0, most=new)
+    new = TO.of(request, default=size, most=size)
+    old = FROM.of(request, most=new)
     hashes = await service.tree.consistency(old, new)
     return answer({"from": old, "to": new, "proof": [_base64(h) for h in hashes]})
 
 
-@routes.get("/v1/log/root")
+@routes.get("/v1/log/root", scope="read", takes=(SIZE,), answers=Root, problems=UNSIGNED)
 async def root(request: web.Request) -> web.Response:
     """What the tree hashed to at a size."""
-    await reader_of(request, "read")
+    await reader_of(request)
     service = request.app[SERVICE]
-    refuse_unknown(request, {"size"})
     most = published(service).size
-    size = number_of(request, "size", default=most, most=most)
+    size = SIZE.of(request, default=most, most=most)
     return answer({"size": size, "root": _base64(await service.tree.root(size))})
 
 
-@routes.get("/v1/log/heads")
+@routes.get("/v1/log/heads", scope="read", takes=(AFTER, LIMIT), answers=Heads, problems=UNSIGNED)
 async def heads(request: web.Request) -> web.Response:
     """Every tree head that was published, smallest first, a page at a time."""
-    await reader_of(request, "read")
+    await reader_of(request)
     service = request.app[SERVICE]
-    refuse_unknown(request, {"after", "limit"})
     last = published(service)
-    after = number_of(request, "after", default=-1, least=-1, most=2**53 - 1)
-    limit = limit_of(request, default=100, most=1_000)
+    after, limit = AFTER.of(request), LIMIT.of(request)
     found = await read_heads(service.pool, service.log.fork, after=after, limit=limit)
     told = [
         {"size": h.size, "root": _base64(h.root), "signed_at": h.signed_at, "note": h.note}
@@ -209,11 +239,10 @@ async def heads(request: web.Request) -> web.Response:
     return answer(body)
 
 
-@routes.get("/v1/log/key")
+@routes.get("/v1/log/key", scope="read", answers=LogKey, problems=UNSIGNED)
 async def key(request: web.Request) -> web.Response:
     """Who signs; to be compared with what was published elsewhere: that a key comes with its log proves nothing."""
-    await reader_of(request, "read")
-    refuse_unknown(request, ())
+    await reader_of(request)
     found = request.app[SERVICE].notary.key
     if found is None:
         raise NotFound("this log is not signed: `incidentlog log init` begins it")

@@ -7,15 +7,17 @@ from typing import Annotated, Any, Literal, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from incidentlog.api import shapes
 from incidentlog.api.answers import answer
-from incidentlog.api.requests import SERVICE, body_of, reader_of, refuse_unknown
+from incidentlog.api.operations import Answer, Body, Routes
+from incidentlog.api.requests import SERVICE, body_of, reader_of
 from incidentlog.errors import BadRequest, Fault, NotFound, NoWayBack
 from incidentlog.store.builds import SUBJECTS, Build, active_builds, read_builds, rebuild, take_back, wanted_builds
 from incidentlog.store.connect import Connection
 from incidentlog.store.parked import read_parked, wish
 from incidentlog.store.read import read_head
 
-routes = web.RouteTableDef()
+routes = Routes()
 
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 
@@ -42,22 +44,26 @@ class Wished(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
 
 
-@routes.get("/v1/builds")
+@routes.get("/v1/builds", scope="read", answers=shapes.Builds)
 async def list_builds(request: web.Request) -> web.Response:
     """Every build: what answers, what is under way and how far it got, what could be brought back."""
     service = request.app[SERVICE]
-    await reader_of(request, "read")
-    refuse_unknown(request, ())
+    await reader_of(request)
     builds = await read_builds(service.pool)
     head = (await read_head(service.pool)).position
     return answer({"head": head, "builds": [_shown(b) for b in builds]})
 
 
-@routes.post("/v1/builds")
+@routes.post(
+    "/v1/builds",
+    scope="admin",
+    body=Body(Order, example={"projection": "city_incidents", "do": "rebuild"}),
+    answers=(Answer(shapes.Builds, status=202, meaning="What was begun."),),
+    problems=(NotFound, NoWayBack),
+)
 async def order(request: web.Request) -> web.Response:
     """Begin to build a projection anew beside what answers, or to bring back what answered before: 202, at once."""
-    await reader_of(request, "admin")
-    refuse_unknown(request, ())
+    await reader_of(request)
     wanted = await _read(request, Order)
     if wanted.projection not in wanted_builds():
         raise NotFound(f"no projection is called '{wanted.projection}'")
@@ -72,12 +78,11 @@ async def order(request: web.Request) -> web.Response:
     return answer({"builds": [_shown(b) for b in begun]}, status=202)
 
 
-@routes.get("/v1/parked")
+@routes.get("/v1/parked", scope="read", answers=shapes.ParkedStreams)
 async def list_parked(request: web.Request) -> web.Response:
     """The streams that a projection could not take in, and why, as far as the reader may see them."""
     service = request.app[SERVICE]
-    reader = await reader_of(request, "read")
-    refuse_unknown(request, ())
+    reader = await reader_of(request)
     builds = await active_builds(service.pool)
     names = {b.build: name for name, b in builds.items()}
     parked = [
@@ -96,11 +101,16 @@ async def list_parked(request: web.Request) -> web.Response:
     return answer({"parked": parked})
 
 
-@routes.post("/v1/parked")
+@routes.post(
+    "/v1/parked",
+    scope="admin",
+    body=Body(Wished, example={"projection": "city_incidents", "stream": "strike:one", "do": "retry"}),
+    answers=(Answer(Wished, status=202, meaning="What is to become of it."),),
+    problems=(NotFound,),
+)
 async def settle(request: web.Request) -> web.Response:
     """Have a parked stream tried again with the next event, or give it up, which needs a reason."""
-    await reader_of(request, "admin")
-    refuse_unknown(request, ())
+    await reader_of(request)
     wanted = await _read(request, Wished)
     if wanted.do == "discard" and wanted.reason is None:
         raise BadRequest(errors=[Fault("/reason", "missing", "say why it is given up")])

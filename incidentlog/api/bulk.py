@@ -12,11 +12,14 @@ import structlog
 from aiohttp import web
 
 from incidentlog.api.answers import answer, dumps
-from incidentlog.api.audit import is_sealed, wants_seal
+from incidentlog.api.audit import WAIT, is_sealed, wants_seal
+from incidentlog.api.bodies import EXAMPLE, AnyEvent
 from incidentlog.api.errors import POSITION
 from incidentlog.api.events import may_append, refusal_of, warnings_of
 from incidentlog.api.formats import NDJSON
-from incidentlog.api.requests import BODIES_SECONDS, SERVICE, pieces_of, reader_of, refuse_unknown
+from incidentlog.api.operations import Answer, Body, Choice, Routes
+from incidentlog.api.requests import BODIES_SECONDS, SERVICE, pieces_of, reader_of
+from incidentlog.api.shapes import LineTold, Taken
 from incidentlog.door.door import LINE, Candidate
 from incidentlog.errors import (
     BadRequest,
@@ -24,9 +27,12 @@ from incidentlog.errors import (
     Forbidden,
     Internal,
     InvalidEvent,
+    Overloaded,
     Problem,
     RefusedLines,
+    Tampered,
     TooLarge,
+    TooManyConnections,
     Unavailable,
     UnsupportedMediaType,
 )
@@ -49,23 +55,34 @@ STEP: Final = 100_000
 """How many bytes are judged before others get their turn."""
 PIECE: Final = 1_000
 """How many lines that stand for themselves are appended together."""
-MODES: Final = ("atomic", "partial")
+MODE: Final = Choice(
+    "mode",
+    "All or nothing (`atomic`, if left out), or each line for itself.",
+    values=("atomic", "partial"),
+    example="partial",
+)
 
 logger = structlog.get_logger(__name__)
-routes = web.RouteTableDef()
+routes = Routes()
 
 
-@routes.post("/v1/events/bulk")
+@routes.post(
+    "/v1/events/bulk",
+    scope="report",
+    takes=(MODE, WAIT),
+    body=Body(AnyEvent, media=NDJSON.media, example=EXAMPLE, meaning="One event a line."),
+    answers=(
+        Answer(Taken, status=201, meaning="All of them are in the log.", headers=("Log-Position",)),
+        Answer(LineTold, status=207, media=NDJSON.media[0], meaning="What became of each line, and of all together."),
+    ),
+    problems=(RefusedLines, TooManyConnections, Overloaded, Tampered),
+)
 async def append_many(request: web.Request) -> web.StreamResponse:
     """Append a file of NDJSON: all of it, or nothing when a line is bad; with `mode=partial` each line for itself."""
     service = request.app[SERVICE]
-    reader = await reader_of(request, "report")
+    reader = await reader_of(request)
     service.notary.admit_appends()
-    refuse_unknown(request, {"mode", "wait"})
-    sealed = wants_seal(request)
-    mode = request.query.get("mode", "atomic")
-    if mode not in MODES:
-        raise BadRequest(errors=[Fault("/mode", "unknown_value", f"mode is {' or '.join(MODES)}")])
+    sealed, mode = wants_seal(request), MODE.of(request)
     if request.content_type not in NDJSON.media:
         raise UnsupportedMediaType(f"send application/x-ndjson, not {request.content_type}")
     with service.files.place(reader):

@@ -10,26 +10,29 @@ from zlib import crc32
 import orjson
 from aiohttp import web
 
-from incidentlog.api.answers import answer, dumps, pinned, told
+from incidentlog.api.answers import IF_NONE_MATCH, answer, dumps, pinned, told
 from incidentlog.api.errors import POSITION
-from incidentlog.api.moment import Moment, Names, find_moment, parse_int, read_wanted
+from incidentlog.api.moment import AT, BASIS, BY, GENERATION, OPEN, VERSION, Moment, Names, find_moment, read_wanted
+from incidentlog.api.narrowing import tally_groupings
+from incidentlog.api.operations import (
+    Number,
+    Parameter,
+    Routes,
+    asked,
+    names,
+    narrowing,
+    parse_int,
+    refuse_unknown,
+)
 from incidentlog.api.paging import write_page
 from incidentlog.api.projections import same_basis
 from incidentlog.api.reported import apart, fold_events, fold_reported, fold_subjects, read_family, variant_at
-from incidentlog.api.requests import (
-    ASKED_ABOUT,
-    SERVICE,
-    limit_of,
-    reached,
-    reader_of,
-    refuse_unknown,
-    repeated,
-    several,
-)
+from incidentlog.api.requests import ASKED_ABOUT, MIN_POSITION, PREFER, SERVICE, reached, reader_of
 from incidentlog.api.rows import Stored, ask, state_at
+from incidentlog.api.shapes import Diff
 from incidentlog.api.states import shown
 from incidentlog.door.door import STREAM
-from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging
+from incidentlog.errors import BadRequest, Fault, NotFound, Overloaded, ProjectionLagging, TooLarge
 from incidentlog.events.about import is_record_event
 from incidentlog.folding.asking import FILTERS, GROUPS, LONGEST, SHAPING, fits
 from incidentlog.folding.change import Change
@@ -57,18 +60,27 @@ from incidentlog.turns import Turns
 
 FROM: Final = Names("from_known", ("from_position",))
 TO: Final = Names("to_known", ("to_position",))
-PAIR: Final = frozenset({
-    FROM.known, *FROM.positions, TO.known, *TO.positions, "at", "basis", "by", "open", "version", "generation",
-})  # fmt: skip
+PAIR: Final = (
+    Parameter("from_known", "As known then, or", example="2026-01-01"),
+    Number("from_position", "as known at this position of the log.", example="1"),
+    Parameter("to_known", "And as known then, or", example="2026-03-01"),
+    Number("to_position", "as known at this position of the log; as known now, if both are left out.", example="110"),
+    AT, BASIS, BY, OPEN, VERSION, GENERATION,
+)  # fmt: skip
 """The parameters that say between which states of knowledge; the last ones are a basis sent back as it was given."""
-OWN: Final = frozenset({*PAIR, "min_position", "projection", "subject", "after", "limit"})
-ROWS: Final = 100
-ROWS_MOST: Final = 1_000
+PROJECTION: Final = Parameter(
+    "projection", "Of the rows of this projection, or", schema={"enum": sorted(PROJECTIONS)}, example="city_incidents"
+)
+SUBJECT: Final = Parameter(
+    "subject", "of the subject of this stream; of all subjects, if both are left out.", example="ceasefire:easter-2025"
+)
+AFTER: Final = Parameter("after", "Go on after this key.")
+LIMIT: Final = Number("limit", "The most differences.", default=100, least=1, most=1_000, example="10")
 DOCUMENTS: Final = 10_000
 """Of how many documents that differ it is looked up why, at most."""
 
 State = Subject | Absorbed | None
-routes = web.RouteTableDef()
+routes = Routes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,26 +130,32 @@ class Found:
     """What is told beside a difference, by its key."""
 
 
-@routes.get("/v1/diff")
+@routes.get(
+    "/v1/diff",
+    scope="read",
+    takes=(*PAIR, MIN_POSITION, PREFER, IF_NONE_MATCH, PROJECTION, SUBJECT, AFTER, LIMIT),
+    narrows=tally_groupings,
+    answers=Diff,
+    problems=(NotFound, ProjectionLagging, TooLarge, Overloaded),
+)
 async def show_diff(request: web.Request) -> web.Response:
     """What was added, changed and withdrawn in a projection, of a subject, or of all subjects."""
     service = request.app[SERVICE]
-    reader = await reader_of(request, "read")
+    reader = await reader_of(request)
     pair = await _pair(request, reader.clearance)
-    limit = limit_of(request, default=ROWS, most=ROWS_MOST)
-    after = request.query.get("after")
-    if "projection" in request.query:
-        return await _of_projection(request, service, pair, after, limit)
-    refuse_unknown(request, OWN)
-    if "subject" in request.query:
-        return await _of_subject(request, service, pair)
+    after, limit = AFTER.given(request), LIMIT.of(request)
+    if (name := PROJECTION.given(request)) is not None:
+        return await _of_projection(request, service, name, pair, after, limit)
+    refuse_unknown(request, narrows=False)
+    if (stream := SUBJECT.given(request)) is not None:
+        return await _of_subject(request, service, stream, pair)
     return await _of_everything(request, service, pair, after, limit)
 
 
 async def _pair(request: web.Request, clearance: int) -> Pair:
     """The states of knowledge, once the projections have reached them. Raises BadRequest with every fault."""
-    service, query = request.app[SERVICE], request.query
-    faults = repeated(request, OWN)
+    service, query = request.app[SERVICE], asked(request, (*PAIR, PROJECTION, SUBJECT, AFTER, MIN_POSITION))
+    faults = list[Fault]()
     earlier = read_wanted(query, service.log.calendar, FROM, faults)
     of_later: list[Fault] = []
     later = read_wanted(query, service.log.calendar, TO, of_later)
@@ -150,7 +168,7 @@ async def _pair(request: web.Request, clearance: int) -> Pair:
         faults.append(Fault("/after", "not_a_key", "give the key that a page ended with"))
     wanted = 0
     if "min_position" in query:
-        wanted = parse_int(query["min_position"], "/min_position", faults, most=2**53 - 1)
+        wanted = parse_int(query["min_position"], "/min_position", faults, most=MIN_POSITION.most)
     if faults:
         raise BadRequest("the diff cannot be read", errors=faults)
     old = await find_moment(earlier, service.pool, service.clock)
@@ -178,12 +196,12 @@ def _is_key(text: str) -> bool:
 
 
 async def _of_projection(
-    request: web.Request, service: Service, pair: Pair, after: str | None, limit: int
+    request: web.Request, service: Service, name: str, pair: Pair, after: str | None, limit: int
 ) -> web.Response:
-    projection = PROJECTIONS.get(request.query["projection"])
+    projection = PROJECTIONS.get(name)
     if projection is None:
-        raise NotFound(f"no projection is called '{request.query['projection'][:80]}'")
-    params = several(request, OWN)
+        raise NotFound(f"no projection is called '{name[:80]}'")
+    params = narrowing(request)
     if shaping := [Fault(f"/{name}", "unknown_parameter", "a diff is by key") for name in SHAPING if name in params]:
         raise BadRequest(errors=shaping)
     grouping = ask(projection, params).grouping
@@ -311,8 +329,7 @@ async def _reported(
 # ------------------------------------------------------------------------------------------------- subjects
 
 
-async def _of_subject(request: web.Request, service: Service, pair: Pair) -> web.Response:
-    stream = request.query["subject"]
+async def _of_subject(request: web.Request, service: Service, stream: str, pair: Pair) -> web.Response:
     if not STREAM.fullmatch(stream):
         raise BadRequest(errors=[Fault("/subject", "not_a_stream", "a stream is category:slug")])
     while True:
@@ -460,7 +477,7 @@ async def _answered(
         body[differs.kind][key] = orjson.Fragment(entry)
     following = found.next if last is None else last
     if following is not None:
-        kept = [(k, v) for k, v in request.query.items() if k not in {*PAIR, "after", "min_position"}]
+        kept = [(k, v) for k, v in request.query.items() if k not in names(*PAIR, AFTER, MIN_POSITION)]
         body["next"] = str(request.rel_url.with_query([*told(basis).items(), *kept, ("after", following)]))
     response = pinned(request, body) if pair.pinned else answer(body)
     response.headers["Log-Position"] = str(pair.later.position)

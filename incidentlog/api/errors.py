@@ -12,6 +12,7 @@ from aiohttp import ClientConnectionResetError, web
 
 from incidentlog.api.answers import problem
 from incidentlog.api.cookie import BY_COOKIE, kept_nowhere
+from incidentlog.api.operations import OPERATION, Operation
 from incidentlog.api.redacting import redacted
 from incidentlog.api.traffic import Traffic
 from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge, Unavailable
@@ -36,10 +37,12 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-(?!0{16})[
 log = structlog.get_logger(__name__)
 
 
-def guarded(handler: Handler) -> Handler:
-    """The handler behind the guard."""
+def guarded(handler: Handler, operation: Operation | None = None) -> Handler:
+    """The handler behind the guard; what was said of its route is known to the request."""
+    said = Operation() if operation is None else operation
 
     async def guard(request: web.Request) -> web.StreamResponse:
+        request[OPERATION] = said
         return await _guard(request, handler)
 
     return guard

@@ -1,7 +1,7 @@
 """Events: append one or many, list, show."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,22 +9,16 @@ import orjson
 from aiohttp import web
 
 from incidentlog.api.answers import answer, dumps
-from incidentlog.api.audit import seal_of, wants_seal
+from incidentlog.api.audit import EVENT, WAIT, seal_of, wants_seal
+from incidentlog.api.bodies import EXAMPLE, ON_A_STREAM, AnyEvent
 from incidentlog.api.errors import POSITION
-from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted
+from incidentlog.api.formats import CSV, FORMAT, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted
 from incidentlog.api.geojson import collection, event_feature
-from incidentlog.api.moment import MOMENT, Moment
-from incidentlog.api.requests import (
-    SERVICE,
-    body_of,
-    limit_of,
-    moment_of,
-    number_of,
-    reader_of,
-    refuse_unknown,
-    several,
-    stream_of,
-)
+from incidentlog.api.moment import Moment
+from incidentlog.api.narrowing import event_filters
+from incidentlog.api.operations import Answer, Body, Choice, Header, Number, Parameter, Routes, narrowing
+from incidentlog.api.requests import ABOUT, SERVICE, STREAM_NAME, body_of, moment_of, reader_of, stream_of
+from incidentlog.api.shapes import Event, EventPage, Features, Placed, StreamPage
 from incidentlog.api.tables import EVENTS_HEADER, event_csv
 from incidentlog.door.door import Candidate
 from incidentlog.door.foresight import foresee
@@ -35,8 +29,10 @@ from incidentlog.errors import (
     IdConflict,
     InvalidEvent,
     NotFound,
+    Overloaded,
     Problem,
     StreamFull,
+    Tampered,
     UnsupportedMediaType,
     WrongVersion,
 )
@@ -57,26 +53,68 @@ NAMED_MOST: Final = 100
 """How many events one request may name by their ids."""
 
 _VERSION = re.compile(r'"(\d{1,5})"', re.ASCII)
-routes = web.RouteTableDef()
+IDEMPOTENCY_KEY: Final = Header(
+    "Idempotency-Key", "Stands for an id, for an event that has none: what comes again with it is the same event.",
+    schema={"type": "string", "minLength": 1, "maxLength": LONGEST}, example="a-key-of-mine",
+)  # fmt: skip
+IF_VERSION: Final = Header(
+    "If-Match", "The version at which the stream has to be.",
+    schema={"type": "string", "pattern": f"^{_VERSION.pattern}$"}, raises=(WrongVersion,),
+)  # fmt: skip
+IF_NEW: Final = Header("If-None-Match", "`*`: the stream has to be new.", schema={"const": "*"}, raises=(WrongVersion,))
+APPENDS: Final = (WAIT, IDEMPOTENCY_KEY, IF_VERSION, IF_NEW)
+PAGED: Final = ("Log-Position", "Link")
+OF_APPENDS: Final = (InvalidEvent, StreamFull, IdConflict, WrongVersion, Erased, Overloaded, Tampered)
+PLACED: Final = (
+    Answer(Placed, status=201, meaning="It is in the log.", headers=("Location", "Log-Position")),
+    Answer(Placed, meaning="It was in the log before.", headers=("Location", "Log-Position", "Idempotent-Replayed")),
+)
+AFTER: Final = Number("after", "Go on after this position of the log.", example="10")
+LIMIT: Final = Number("limit", "The most events.", default=100, least=1, most=1_000, example="10")
+IDS: Final = Parameter(
+    "id", f"The events that are wanted, up to {NAMED_MOST}, instead of a page of the log.", several=True,
+    schema={"type": "string", "format": "uuid"},
+)  # fmt: skip
+PRIVATE: Final = Choice(
+    "private",
+    "With what is private of it, for keys that have the scope `audit`.",
+    values=("true", "false"),
+    example="true",
+)
+AFTER_VERSION: Final = Number("after_version", "Go on after this version of the stream.", most=10_000, example="1")
+routes = Routes()
 
 
-@routes.post("/v1/events")
+@routes.post(
+    "/v1/events",
+    scope="report",
+    takes=APPENDS,
+    body=Body(AnyEvent, example=EXAMPLE),
+    answers=PLACED,
+    problems=OF_APPENDS,
+)
 async def append_one(request: web.Request) -> web.Response:
     """Append one event."""
     return await _append_one(request, None)
 
 
-@routes.post("/v1/streams/{stream}/events")
+@routes.post(
+    "/v1/streams/{stream}/events",
+    scope="report",
+    takes=(STREAM_NAME, *APPENDS),
+    body=Body(AnyEvent, example=ON_A_STREAM),
+    answers=PLACED,
+    problems=OF_APPENDS,
+)
 async def append_to_stream(request: web.Request) -> web.Response:
     """Append one event to a stream; `If-Match: "7"` or `If-None-Match: *` make it conditional."""
-    return await _append_one(request, request.match_info["stream"])
+    return await _append_one(request, STREAM_NAME.of(request))
 
 
 async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     service = request.app[SERVICE]
-    reader = await reader_of(request, "report")
+    reader = await reader_of(request)
     service.notary.admit_appends()
-    refuse_unknown(request, {"wait"})
     sealed = wants_seal(request)
     if request.content_type != "application/json":
         raise UnsupportedMediaType(f"send application/json, not {request.content_type}")
@@ -135,7 +173,7 @@ def may_append(reader: Reader, candidate: Candidate) -> None:
 
 def _id_of(request: web.Request, reader: Reader) -> UUID | None:
     """The id that an `Idempotency-Key` stands for under this key of ours: on every node the same."""
-    given = request.headers.get("Idempotency-Key")
+    given = IDEMPOTENCY_KEY.given(request)
     if given is None:
         return None
     if not fits(given):
@@ -145,9 +183,9 @@ def _id_of(request: web.Request, reader: Reader) -> UUID | None:
 
 def _condition(request: web.Request, candidate: Candidate) -> None:
     """Take the version expected from the conditional headers (RFC 9110 §13)."""
-    if request.headers.get("If-None-Match") == "*":
+    if IF_NEW.given(request) == "*":
         candidate.command.expected_version = 0
-    if (tag := request.headers.get("If-Match")) is not None:
+    if (tag := IF_VERSION.given(request)) is not None:
         matched = _VERSION.fullmatch(tag)
         if matched is None:
             raise BadRequest(errors=[Fault("/If-Match", "not_a_version", 'give a stream version, such as "7"')])
@@ -191,7 +229,18 @@ def refusal_of(command: log.Append, outcome: log.Outcome) -> Problem:
             raise AssertionError(outcome)
 
 
-@routes.get("/v1/events")
+@routes.get(
+    "/v1/events",
+    scope="read",
+    takes=(*ABOUT, AFTER, LIMIT, IDS, FORMAT),
+    narrows=event_filters,
+    answers=(
+        Answer(EventPage, headers=PAGED),
+        Answer(Event, media=NDJSON.media[0], headers=PAGED),
+        Answer(str, media=CSV.media[0], headers=PAGED),
+        Answer(Features, media=GEOJSON.media[0], headers=PAGED),
+    ),
+)
 async def list_events(request: web.Request) -> web.Response:
     """The log in its order, narrowed by filters, a page at a time; one without events says that none follow.
 
@@ -200,15 +249,12 @@ async def list_events(request: web.Request) -> web.Response:
     Filters by place and time go by what an event said when it was sent, and not by its amendments.
     """
     service = request.app[SERVICE]
-    reader = await reader_of(request, "read")
+    reader = await reader_of(request)
     format_ = format_of(request, FORMATS)
     moment = await moment_of(request, of_log=True)
-    after = number_of(request, "after", default=0, most=2**53 - 1)
-    limit = limit_of(request, default=100, most=1_000)
-    own = {*MOMENT, "after", "limit", "min_position", "format"}
-    narrowed = several(request, own)
-    if "id" in narrowed:
-        found, reach = await _by_ids(service, narrowed, moment, reader.clearance), moment.position
+    after, limit, ids, narrowed = AFTER.of(request), LIMIT.of(request), IDS.all_given(request), narrowing(request)
+    if ids:
+        found, reach = await _by_ids(service, ids, narrowed, moment, reader.clearance), moment.position
     else:
         wanted = parse_event_filter(narrowed, service.log.calendar)
         found, reach = await _search(service, wanted, moment, reader.clearance, after=after, limit=limit)
@@ -236,18 +282,18 @@ async def _search(
     return found, reach
 
 
-async def _by_ids(service: Service, narrowed: Mapping[str, Sequence[str]], moment: Moment, clearance: int) -> Seen:
+async def _by_ids(
+    service: Service, named: Sequence[str], narrowed: Iterable[str], moment: Moment, clearance: int
+) -> Seen:
     """The events that are named. Raises BadRequest, naming each that is no id, and what is asked beside them."""
-    faults = [
-        Fault(f"/{name[:80]}", "one_of_two", "ids name the events: leave it out") for name in narrowed if name != "id"
-    ]
+    faults = [Fault(f"/{name[:80]}", "one_of_two", "ids name the events: leave it out") for name in narrowed]
     ids = list[UUID]()
-    for text in narrowed["id"][:NAMED_MOST]:
+    for text in named[:NAMED_MOST]:
         try:
             ids.append(UUID(text))
         except ValueError:
             faults.append(Fault("/id", "not_an_id", "an event's id is a UUID"))
-    if len(narrowed["id"]) > NAMED_MOST:
+    if len(named) > NAMED_MOST:
         faults.append(Fault("/id", "too_many", f"at most {NAMED_MOST} can be named"))
     if faults:
         raise BadRequest("the events cannot be named so", errors=faults)
@@ -274,20 +320,16 @@ def _feature(event: dict[str, Any]) -> bytes:
     return dumps(event_feature(event))
 
 
-@routes.get("/v1/events/{id}")
+@routes.get("/v1/events/{id}", scope="read", takes=(EVENT, *ABOUT, PRIVATE), answers=Event)
 async def show_event(request: web.Request) -> web.Response:
     """One event; with `private=true`, for auditors, what is private of it too."""
     service = request.app[SERVICE]
-    reader = await reader_of(request, "read")
-    refuse_unknown(request, {*MOMENT, "min_position", "private"})
-    with_it = request.query.get("private", "false")
-    if with_it not in {"true", "false"}:
-        raise BadRequest(errors=[Fault("/private", "unknown_value", "private is true or false")])
-    if with_it == "true":
+    reader = await reader_of(request)
+    if with_it := PRIVATE.of(request) == "true":
         reader.may("audit")
     moment = await moment_of(request, of_log=True)
     try:
-        event_id = UUID(request.match_info["id"])
+        event_id = UUID(EVENT.of(request))
     except ValueError:
         raise NotFound("an event's id is a UUID") from None
     found = await read_ids(service.pool, [event_id], upto=moment.position, clearance=reader.clearance)
@@ -296,7 +338,7 @@ async def show_event(request: web.Request) -> web.Response:
     status = await found.statuses()
     (event,) = found.events
     body = encode_event(event, status[event.event_id], service.log.zone)
-    if with_it == "true":
+    if with_it:
         body |= await _private_of(service, found.events[0].position)
     return answer(body, headers={"Log-Position": str(moment.position)})
 
@@ -309,24 +351,23 @@ async def _private_of(service: Service, position: int) -> dict[str, Any]:
     return {"private": None if text is None else orjson.loads(text)}
 
 
-@routes.get("/v1/streams/{stream}")
+@routes.get("/v1/streams/{stream}", scope="read", takes=(STREAM_NAME, *ABOUT, AFTER_VERSION, LIMIT), answers=StreamPage)
 async def show_stream(request: web.Request) -> web.Response:
     """A stream's events, oldest first."""
     service = request.app[SERVICE]
-    reader = await reader_of(request, "read")
-    refuse_unknown(request, {*MOMENT, "after_version", "limit", "min_position"})
+    reader = await reader_of(request)
     moment = await moment_of(request, of_log=True)
     stream = stream_of(request)
-    limit = limit_of(request, default=100, most=1_000)
+    limit = LIMIT.of(request)
     found, more = await read_stream(
         service.pool,
         stream,
-        after_version=number_of(request, "after_version", default=0, most=10_000),
+        after_version=AFTER_VERSION.of(request),
         upto=moment.position,
         clearance=reader.clearance,
         limit=limit,
     )
-    if not found.events and "after_version" not in request.query:
+    if not found.events and AFTER_VERSION.given(request) is None:
         raise NotFound(f"no stream '{stream[:161]}' is in the log")
     events = [orjson.Fragment(event) for event in await _write(service, found, dumps)]
     body: dict[str, Any] = {"stream": stream, "events": events}

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from incidentlog.api.answers import VARY, sealed, told
-from incidentlog.errors import BadRequest, Fault, NotAcceptable
+from incidentlog.api.operations import Choice, Parameter
+from incidentlog.errors import NotAcceptable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +33,28 @@ FORMATS: Final = (JSON, NDJSON, CSV, GEOJSON)
 
 _RANGE = re.compile(r"([a-z0-9!#$&^_.+*-]+)/([a-z0-9!#$&^_.+*-]+)", re.ASCII)
 _WEIGHT = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)", re.ASCII)
+
+
+def format_parameter(*offered: Format) -> Parameter:
+    """What names one of some formats."""
+    return Choice(
+        "format", "The format, whatever `Accept` says.", values=[f.name for f in offered], example=offered[0].name,
+        raises=(NotAcceptable,),
+    )  # fmt: skip
+
+
+FORMAT: Final = format_parameter(*FORMATS)
 RANGES: Final = 100
 """The most media ranges looked at."""
 
 
-def format_of(request: web.Request, offered: Sequence[Format]) -> Format:
-    """The format that `?format=` names, or else the one that `Accept` likes best (RFC 9110 §12.5.1).
+def format_of(request: web.Request, offered: Sequence[Format], parameter: Parameter = FORMAT) -> Format:
+    """The format that the parameter names, or else the one that `Accept` likes best (RFC 9110 §12.5.1).
 
     Of formats liked as well as each other it is the one that was named most exactly, then first. Raises NotAcceptable
     for what is not offered.
     """
-    if "format" in request.query:
-        if len(request.query.getall("format")) > 1:
-            raise BadRequest(errors=[Fault("/format", "repeated", "one format is needed")])
-        wanted = request.query["format"]
+    if (wanted := parameter.given(request)) is not None:
         found = next((f for f in offered if f.name == wanted), None)
         if found is None:
             raise _refusal(offered, f"{wanted[:40]!r} is not; ")

@@ -1,33 +1,43 @@
 """Whether the service lives, and whether it can do its work."""
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from incidentlog import __version__
 from incidentlog.api.answers import answer
+from incidentlog.api.operations import Answer, Parameter, Routes
 from incidentlog.api.requests import SERVICE, sender_of
+from incidentlog.api.shapes import Alive, Ready
+from incidentlog.errors import Forbidden, Unauthenticated
 from incidentlog.events.values import Tlp
 from incidentlog.store.builds import Lag, active_builds, built, lags
 from incidentlog.store.connect import why
 from incidentlog.store.read import read_head
 from incidentlog.store.writer import Writer
 
-routes = web.RouteTableDef()
+routes = Routes()
+VERBOSE: Final = Parameter(
+    "verbose", "Tell each check, to a key that may read.", example="", raises=(Unauthenticated, Forbidden)
+)
 SEALING_IS_WELL = frozenset({"sealing", "following", "off"})
 FAILS = "they fail: a key that is cleared for RED is told why"
 LAG_EVENTS = 10_000
 """How far the projections may be behind before the service says it is not ready; for how long, the settings say."""
 
 
-@routes.get("/livez")
+@routes.get("/livez", answers=Alive)
 async def live(_: web.Request) -> web.Response:
     """The process answers."""
     return answer({"status": "ok"})
 
 
-@routes.get("/readyz")
+@routes.get(
+    "/readyz",
+    takes=(VERBOSE,),
+    answers=(Answer(Ready, meaning="It can."), Answer(Ready, status=503, meaning="It cannot, or not yet.")),
+)
 async def ready(request: web.Request) -> web.Response:
     """The database answers, appends go through, the projections keep up and can be followed here.
 
@@ -100,7 +110,7 @@ async def _verbose_for(request: web.Request) -> int | None:
 
     Raises Unauthenticated or Forbidden where that is not for who asks.
     """
-    if "verbose" not in request.query:
+    if VERBOSE.given(request) is None:
         return None
     reader = await sender_of(request)
     reader.may("read")

@@ -13,8 +13,9 @@ from prometheus_client.openmetrics.exposition import generate_latest as write_op
 
 from incidentlog import __version__
 from incidentlog.api.errors import TRAFFIC
-from incidentlog.api.formats import Format, format_of
-from incidentlog.api.requests import SERVICE, refuse_unknown, sender_of
+from incidentlog.api.formats import Format, format_of, format_parameter
+from incidentlog.api.operations import Answer, Routes, refuse_unknown
+from incidentlog.api.requests import SERVICE, sender_of
 from incidentlog.errors import Unauthenticated
 from incidentlog.service.keys import OPEN
 from incidentlog.service.service import Service
@@ -29,12 +30,18 @@ PLAIN: Final = Format("prometheus", ("text/plain",), "text/plain; version=0.0.4;
 OPENMETRICS: Final = Format(
     "openmetrics", ("application/openmetrics-text",), "application/openmetrics-text; version=1.0.0; charset=utf-8"
 )
+FORM: Final = format_parameter(PLAIN, OPENMETRICS)
 SEALING: Final = ("sealing", "following", "off", "tampered", "failing")
 
-routes = web.RouteTableDef()
+routes = Routes()
 
 
-@routes.get("/metrics")
+@routes.get(
+    "/metrics",
+    scope="read",
+    takes=(FORM,),
+    answers=tuple(Answer(str, media=form.media[0]) for form in (PLAIN, OPENMETRICS)),
+)
 async def metrics(request: web.Request) -> web.Response:
     """Figures of this process and of the log, for any key that may read; not for those who read without one."""
     # Not `reader_of`: nobody's data is read, and what asks every few seconds would fill the list of who read what.
@@ -42,8 +49,8 @@ async def metrics(request: web.Request) -> web.Response:
     reader.may("read")
     if reader.name == OPEN:
         raise Unauthenticated("metrics need a key: Authorization: Bearer ...")
-    refuse_unknown(request, {"format"})
-    wanted = format_of(request, (PLAIN, OPENMETRICS))
+    refuse_unknown(request)
+    wanted = format_of(request, (PLAIN, OPENMETRICS), FORM)
     service = request.app[SERVICE]
     registry = CollectorRegistry()
     registry.register(request.app[TRAFFIC].registry)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
+from incidentlog.api.operations import Choice, Number, Parameter, parse_int
 from incidentlog.clock import Clock
 from incidentlog.errors import BadRequest, Fault
 from incidentlog.events.values import end_of_day_instant, start_instant
@@ -12,10 +13,32 @@ from incidentlog.folding.domains import NOT_A_TIME, read_when
 from incidentlog.store.connect import Pool
 from incidentlog.store.read import LogIdentity, position_at, read_head
 
-MOMENT: Final = frozenset({"at", "known_at", "at_position", "basis", "by", "open", "version", "generation", "position"})
-"""The parameters read here; the last ones are a basis sent back as it was given."""
-
 Basis = Literal["recorded", "reported"]
+
+AT: Final = Parameter(
+    "at",
+    "The instant of the world that is asked about: a date is its beginning in the log's zone. Now, if left out.",
+    example="2026-01-01",
+)
+KNOWN_AT: Final = Parameter(
+    "known_at", "As known then: a date is its end in the log's zone. As known now, if left out.", example="2026-03-01"
+)
+AT_POSITION: Final = Number("at_position", "As known at this position of the log.", example="100")
+POSITION: Final = Number("position", "The same, as a basis names it.", example="100")
+BASIS: Final = Choice(
+    "basis",
+    "Known is what was in the log by then (`recorded`), or what sources had told by then (`reported`).",
+    values=get_args(Basis),
+    example="recorded",
+)
+BY: Final = Choice("by", "The same, as a basis names it.", values=get_args(Basis), example="recorded")
+OPEN: Final = Choice(
+    "open", "Of a basis: more could still be recorded for its `known_at`.", values=("true", "false"), example="false"
+)
+VERSION: Final = Parameter("version", "Of a basis: the version of what answers; another is refused.")
+GENERATION: Final = Parameter("generation", "Of a basis: it rises when something was erased; another is refused.")
+MOMENT: Final = (AT, KNOWN_AT, AT_POSITION, BASIS, BY, OPEN, VERSION, GENERATION, POSITION)
+"""The parameters read here; the last ones are a basis sent back as it was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +173,3 @@ def _when(params: Mapping[str, str], name: str, faults: list[Fault]) -> date | d
 
 def _position(params: Mapping[str, str], name: str, faults: list[Fault]) -> int | None:
     return None if name not in params else parse_int(params[name], f"/{name}", faults, most=2**53 - 1)
-
-
-def parse_int(text: str, pointer: str, faults: list[Fault], *, least: int = 0, most: int) -> int:
-    """A whole number in ASCII digits, within bounds; `int()` would take `1_000`, blanks and other scripts' digits."""
-    if text.isascii() and text.isdigit() and len(text) <= 16 and least <= (number := int(text)) <= most:  # noqa: PLR2004
-        return number
-    faults.append(Fault(pointer, "not_a_number", f"give a whole number from {least} to {most}"))
-    return least

@@ -2,22 +2,25 @@
 
 import inspect
 from html import escape
+from typing import Final
 
 from aiohttp import web
 
+from incidentlog.api.operations import Answer, Routes, Segment
 from incidentlog.api.static import page_headers
 from incidentlog.errors import PROBLEMS, NotFound
 
-routes = web.RouteTableDef()
+SLUG: Final = Segment("slug", "The last part of a problem's `type`.", example="not-found")
+routes = Routes()
 
 
-@routes.get("/problems/{slug}")
+@routes.get("/problems/{slug}", takes=(SLUG,), answers=(Answer(str, media="text/html"),))
 async def problem_page(request: web.Request) -> web.Response:
     """What a problem's `type` leads to."""
     for kind in PROBLEMS:
-        if kind.slug == request.match_info["slug"]:
+        if kind.slug == SLUG.of(request):
             return _page(kind.title, f"{kind.slug} · {kind.status}", inspect.getdoc(kind) or "")
-    raise NotFound(f"no problem is called {request.match_info['slug'][:80]}")
+    raise NotFound(f"no problem is called {SLUG.of(request)[:80]}")
 
 
 def _page(title: str, code: str, text: str) -> web.Response:

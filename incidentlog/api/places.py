@@ -2,32 +2,42 @@
 
 import re
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from incidentlog.api.answers import answer
-from incidentlog.api.requests import SERVICE, limit_of, reader_of, refuse_unknown
+from incidentlog.api.operations import Number, Parameter, Routes
+from incidentlog.api.requests import SERVICE, reader_of
+from incidentlog.api.shapes import Found
 from incidentlog.errors import BadRequest, Fault
 from incidentlog.places import ATTRIBUTION, Place, Resolution, bundled, region_key, search
 
+LONGEST: Final = 200
+"""As long as a place's name may be."""
 _COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
-routes = web.RouteTableDef()
+NAME: Final = Parameter(
+    "q", "A name, in any language and spelling.", example="Odessa", needed=True,
+    schema={"type": "string", "minLength": 1, "maxLength": LONGEST},
+)  # fmt: skip
+COUNTRY: Final = Parameter(
+    "country", "Where it is (ISO 3166-1 alpha-2).", example="UA",
+    schema={"type": "string", "pattern": f"^{_COUNTRY.pattern}$"},
+)  # fmt: skip
+LIMIT: Final = Number("limit", "The most suggestions.", default=8, least=1, most=50, example="3")
+routes = Routes()
 
 
-@routes.get("/v1/places")
+@routes.get("/v1/places", scope="read", takes=(NAME, COUNTRY, LIMIT), answers=Found)
 async def find_places(request: web.Request) -> web.Response:
     """How a name would resolve, with the candidates and suggestions by prefix."""
-    await reader_of(request, "read")
-    refuse_unknown(request, {"q", "country", "limit"})
-    name = request.query.get("q", "")
-    if not 0 < len(name) <= 200:  # noqa: PLR2004 - as long as a place's name may be
-        raise BadRequest(errors=[Fault("/q", "missing", "give a name of 1 to 200 characters as q")])
-    country = request.query.get("country")
+    await reader_of(request)
+    name, country = NAME.given(request) or "", COUNTRY.given(request)
+    if not 0 < len(name) <= LONGEST:
+        raise BadRequest(errors=[Fault("/q", "missing", f"give a name of 1 to {LONGEST} characters as q")])
     if country is not None and not _COUNTRY.fullmatch(country):
         raise BadRequest(errors=[Fault("/country", "not_a_country", "a country is two letters (ISO 3166-1)")])
-    limit = limit_of(request, default=8, most=50)
-    found = search(request.app[SERVICE].known.resolver, name, limit, country)
+    found = search(request.app[SERVICE].known.resolver, name, LIMIT.of(request), country)
     resolution = {**_shown(found.resolution), "candidates": [_shown(place) for place in found.resolution.candidates]}
     body = {
         "q": name,

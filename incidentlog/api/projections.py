@@ -3,32 +3,38 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from aiohttp import web
 
+from incidentlog.api import shapes
 from incidentlog.api.answers import answer, dumps, pinned, told
 from incidentlog.api.errors import POSITION
-from incidentlog.api.formats import CSV, FORMATS, GEOJSON, JSON, NDJSON, Format, blank_line, format_of, formatted
+from incidentlog.api.formats import (
+    CSV,
+    FORMAT,
+    FORMATS,
+    GEOJSON,
+    JSON,
+    NDJSON,
+    Format,
+    blank_line,
+    format_of,
+    formatted,
+)
 from incidentlog.api.geojson import collection, coordinates, row_feature
-from incidentlog.api.moment import MOMENT, Moment
+from incidentlog.api.moment import GENERATION, MOMENT, VERSION, Moment
+from incidentlog.api.narrowing import NAME, tally_questions
+from incidentlog.api.operations import Answer, Number, Parameter, Routes, Segment, names, narrowing
+from incidentlog.api.operations import asked as asked_by
 from incidentlog.api.paging import ANSWER_OCTETS, waiting, write_page
 from incidentlog.api.reported import SubjectVersion, history_reported, subject_reported
-from incidentlog.api.requests import (
-    SERVICE,
-    limit_of,
-    moment_of,
-    number_of,
-    reader_of,
-    refuse_unknown,
-    several,
-    stream_of,
-)
+from incidentlog.api.requests import ABOUT, MIN_POSITION, SERVICE, STREAM_NAME, moment_of, reader_of, stream_of
 from incidentlog.api.rows import Asked, Stored, answer_of, ask, state_at
 from incidentlog.api.states import States
 from incidentlog.api.tables import csv_lines, row_csv, tally_columns, tally_members
-from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound
+from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound, Overloaded, TooLarge
 from incidentlog.folding.figures import figure_names
 from incidentlog.folding.fold import SUBJECT_VERSION
 from incidentlog.folding.shapes import Row, Tally
@@ -41,15 +47,29 @@ from incidentlog.store.builds import active_builds
 from incidentlog.store.versions import AnyText, Folded, Text, Texts
 from incidentlog.turns import Turns
 
-routes = web.RouteTableDef()
+routes = Routes()
 
 
-@routes.get("/v1/projections")
+KEY: Final = Segment(
+    "key", "The key of a row: the values that it is grouped by, joined by `|`.", example="geonames:698740"
+)
+AFTER_KEY: Final = Parameter("after", "Go on after the row of this key, on the basis of the page that ended with it.")
+AFTER: Final = Number("after", "Go on after the version that began at this position.", example="1")
+LIMIT: Final = Number("limit", "The most versions.", default=1_000, least=1, most=10_000, example="10")
+OF_ROWS: Final = (NotAcceptable, TooLarge, Overloaded)
+FOLDED: Final = (TooLarge, Overloaded)
+OTHERS: Final = (
+    Answer(Row, media=NDJSON.media[0], meaning="A row a line, with its key."),
+    Answer(str, media=CSV.media[0], meaning="The rows of a tally."),
+    Answer(shapes.Features, media=GEOJSON.media[0], meaning="The rows of a tally that is grouped by place."),
+)
+
+
+@routes.get("/v1/projections", scope="read", answers=shapes.Projections)
 async def list_projections(request: web.Request) -> web.Response:
     """What can be asked, how far each has got, and the zone whose days are counted."""
     service = request.app[SERVICE]
-    await reader_of(request, "read")
-    refuse_unknown(request, ())
+    await reader_of(request)
     builds = await active_builds(service.pool)
     listed = [
         {
@@ -72,28 +92,41 @@ def _asked_by(tally: Tally) -> dict[str, Any]:
     return {"dimensions": tally.dimensions, "measures": tally.measures, "figures": figures}
 
 
-@routes.get("/v1/projections/{name}")
+@routes.get(
+    "/v1/projections/{name}",
+    scope="read",
+    takes=(NAME, *ABOUT, FORMAT, AFTER_KEY),
+    narrows=tally_questions,
+    answers=(Answer(shapes.Rows), *OTHERS),
+    problems=OF_ROWS,
+)
 async def show_projection(request: web.Request) -> web.Response:
     """All rows."""
     return await _show(request, None)
 
 
-@routes.get("/v1/projections/{name}/{key}")
+@routes.get(
+    "/v1/projections/{name}/{key}",
+    scope="read",
+    takes=(NAME, KEY, *ABOUT, FORMAT),
+    narrows=tally_questions,
+    answers=(Answer(shapes.OneRow), *OTHERS),
+    problems=OF_ROWS,
+)
 async def show_row(request: web.Request) -> web.Response:
     """One row."""
-    return await _show(request, request.match_info["key"])
+    return await _show(request, KEY.of(request))
 
 
 async def _show(request: web.Request, key: str | None) -> web.Response:
     service = request.app[SERVICE]
-    reader = await reader_of(request, "read")
-    projection = PROJECTIONS.get(request.match_info["name"])
+    reader = await reader_of(request)
+    projection = PROJECTIONS.get(NAME.of(request))
     if projection is None:
-        raise NotFound(f"no projection is called '{request.match_info['name'][:80]}'")
+        raise NotFound(f"no projection is called '{NAME.of(request)[:80]}'")
     wanted = format_of(request, FORMATS if isinstance(projection, Tally) else (JSON, NDJSON))
     moment = await moment_of(request)
-    own = {*MOMENT, "min_position", "format", *(() if key else ("after",))}
-    asked = ask(projection, several(request, own))
+    asked = ask(projection, narrowing(request))
     if wanted is GEOJSON and (asked.grouping is None or "place" not in asked.grouping.by):
         raise NotAcceptable("geojson is of places: group by place, among others")
     found = await answer_of(service, asked, moment, reader.clearance, key)
@@ -109,7 +142,7 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
     }
     if asked.question is not None and (periods := asked.question.periods):
         head["compared"] = periods
-    shown: Mapping[str, Row] = _after(rows, request.query.get("after")) if key is None else {key: rows[key]}
+    shown: Mapping[str, Row] = _after(rows, AFTER_KEY.given(request)) if key is None else {key: rows[key]}
     writing = await _writing(service, wanted, asked, rows, moment=moment, clearance=reader.clearance)
     pieces, last = await write_page(shown.items(), writing.row, Turns())
     headers = {
@@ -117,7 +150,7 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
         **({"Log-Incomplete": str(found.incomplete)} if found.incomplete else {}),
     }
     if last is not None:
-        kept = [(name, v) for name, v in request.query.items() if name not in {*MOMENT, "min_position", "after"}]
+        kept = [(name, v) for name, v in request.query.items() if name not in names(*MOMENT, MIN_POSITION, AFTER_KEY)]
         head["next"] = str(request.rel_url.with_query([*told(basis).items(), *kept, ("after", last)]))
         headers["Link"] = f'<{head["next"]}>; rel="next"'
     request[POSITION] = moment.position
@@ -189,12 +222,11 @@ def _members(asked: Asked) -> Sequence[str]:
     return tally_members(asked.projection, asked.question)
 
 
-@routes.get("/v1/subjects/{stream}")
+@routes.get("/v1/subjects/{stream}", scope="read", takes=(STREAM_NAME, *ABOUT), answers=shapes.Subject, problems=FOLDED)
 async def show_subject(request: web.Request) -> web.Response:
     """What a stream's events add up to; a merged stream's survivor."""
     service = request.app[SERVICE]
-    reader = await reader_of(request, "read")
-    refuse_unknown(request, {*MOMENT, "min_position"})
+    reader = await reader_of(request)
     moment = await moment_of(request)
     stream = stream_of(request)
     states = States()
@@ -227,16 +259,19 @@ async def _standing(
     return None
 
 
-@routes.get("/v1/subjects/{stream}/history")
+@routes.get(
+    "/v1/subjects/{stream}/history",
+    scope="read",
+    takes=(STREAM_NAME, *ABOUT, AFTER, LIMIT),
+    answers=shapes.History,
+    problems=FOLDED,
+)
 async def show_history(request: web.Request) -> web.Response:
     """Versions of a subject, and between which positions each was our knowledge: a page, of bounded length."""
     service = request.app[SERVICE]
-    reader = await reader_of(request, "read")
-    refuse_unknown(request, {*MOMENT, "min_position", "after", "limit"})
+    reader = await reader_of(request)
     moment = await moment_of(request)
-    stream = stream_of(request)
-    after = number_of(request, "after", default=0, most=2**53 - 1)
-    limit = limit_of(request, default=1_000, most=10_000)
+    stream, after, limit = stream_of(request), AFTER.of(request), LIMIT.of(request)
     async with waiting(service.histories, "others are reading histories"):
         found, more = await _page_of_history(service, stream, moment, reader.clearance, after=after, limit=limit)
         states, versions, octets = States(), list[bytes](), 0
@@ -287,12 +322,11 @@ async def _version(
     return {**known, "state": await states.write(state) if isinstance(state, Subject) else state}
 
 
-@routes.get("/v1/subjects/{stream}/candidates")
+@routes.get("/v1/subjects/{stream}/candidates", scope="read", takes=(STREAM_NAME, *ABOUT), answers=shapes.Candidates)
 async def show_candidates(request: web.Request) -> web.Response:
     """Which subjects may be this one told again: suggested for a merge, which a person makes (R6)."""
     service = request.app[SERVICE]
-    reader = await reader_of(request, "read")
-    refuse_unknown(request, {*MOMENT, "min_position"})
+    reader = await reader_of(request)
     moment = await moment_of(request)
     if moment.by == "reported":
         raise BadRequest(
@@ -334,8 +368,8 @@ def same_basis(request: web.Request, basis: dict[str, Any]) -> dict[str, Any]:
     """The basis, unless the one sent back is of a version or a generation that is not served any more: BadRequest."""
     faults = [
         Fault(f"/{name}", "not_served", f"this is {name} {basis[name]}")
-        for name in ("version", "generation")
-        if name in request.query and request.query[name] != str(basis[name])
+        for name, given in asked_by(request, (VERSION, GENERATION)).items()
+        if given != str(basis[name])
     ]
     if faults:
         raise BadRequest("the basis cannot be given again", errors=faults)

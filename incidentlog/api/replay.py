@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import structlog
 from aiohttp import web
@@ -14,11 +14,22 @@ from aiohttp import web
 from incidentlog.api.access import note_access
 from incidentlog.api.answers import dumps
 from incidentlog.api.errors import POSITION
-from incidentlog.api.moment import parse_int
-from incidentlog.api.requests import READER, SERVICE, refuse_unknown
+from incidentlog.api.operations import (
+    Answer,
+    Choice,
+    Header,
+    Number,
+    Parameter,
+    Routes,
+    Schema,
+    parse_int,
+    refuse_unknown,
+)
+from incidentlog.api.requests import READER, SERVICE
 from incidentlog.api.session import follower
+from incidentlog.api.shapes import ReplayLine
 from incidentlog.audit.replay import By, Pace, Span, Told, pages
-from incidentlog.errors import BadRequest, Fault, NotAcceptable, Overloaded, Problem
+from incidentlog.errors import BadRequest, Fault, NotAcceptable, Overloaded, Problem, TooManyConnections
 from incidentlog.events.values import start_instant
 from incidentlog.folding.domains import NOT_A_TIME, read_when
 from incidentlog.folding.encoding import encode_event
@@ -51,12 +62,36 @@ LOOK_AGAIN_SECONDS: Final = 10.0
 RETRY_MS: Final = 2_000
 
 Form = Literal["sse", "ndjson"]
-PARAMETERS: Final = frozenset({"from", "to", "speed", "by", "max_gap", "after", "at_position", "format"})
+
+
+def _number(most: float) -> Schema:
+    return {"type": "number", "minimum": 0, "maximum": most}
+
+
+FROM: Final = Parameter("from", "From this date or time on, by the order.", example="2025-11-01")
+TO: Final = Parameter("to", "Up to this date or time, which is not in it.", example="2025-12-01")
+SPEED: Final = Parameter(
+    "speed", "How many times faster than it was; 0 does not wait.", schema=_number(FASTEST), example="0"
+)
+BY: Final = Choice(
+    "by", "In the order in which it was recorded, or in which it happened.", values=get_args(By), example="occurred"
+)
+MAX_GAP: Final = Parameter(
+    "max_gap", "The most seconds that it waits for an event; 5, if left out.", schema=_number(LONGEST_GAP), example="0"
+)
+AFTER: Final = Number("after", "Go on after the event at this position.", example="1")
+AT_POSITION: Final = Number(
+    "at_position", "As known at this position of the log; its head, if left out.", example="100"
+)
+FORMAT: Final = Choice(
+    "format", "The format, whatever `Accept` says.", values=get_args(Form), example="ndjson", raises=(NotAcceptable,)
+)
+LAST_EVENT_ID: Final = Header("Last-Event-ID", "Go on after this event of the stream.", leads_to=204)
 _NUMBER = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?", re.ASCII)
 _EVENT_ID = re.compile(r"([0-9a-f-]{36})\.(\d{1,9})\.(\d{1,9}):(\d{1,16})(?:@(\d{1,16}))?", re.ASCII)
 
 log = structlog.get_logger(__name__)
-routes = web.RouteTableDef()
+routes = Routes()
 
 
 class Replays:
@@ -109,7 +144,14 @@ class Asked:
     form: Form
 
 
-@routes.get("/v1/replay", allow_head=False)
+@routes.get(
+    "/v1/replay",
+    allow_head=False,
+    scope="read",
+    takes=(FROM, TO, SPEED, BY, MAX_GAP, AFTER, AT_POSITION, FORMAT, LAST_EVENT_ID),
+    answers=(Answer(ReplayLine, media="application/x-ndjson"), Answer(str, media="text/event-stream")),
+    problems=(Overloaded, TooManyConnections),
+)
 async def replay(request: web.Request) -> web.StreamResponse:
     """Stream history up to the head as it is now, spaced as it was, `speed` times faster; 0 does not wait.
 
@@ -280,16 +322,15 @@ async def _next(told: AsyncGenerator[list[Told], None]) -> list[Told]:
 
 def _parse(request: web.Request, identity: LogIdentity) -> Asked:
     """What is asked for; raises BadRequest with every fault, NotAcceptable."""
-    refuse_unknown(request, PARAMETERS)
+    refuse_unknown(request)
     faults: list[Fault] = []
-    by = request.query.get("by", "recorded")
-    if by not in {"recorded", "occurred"}:
-        faults.append(Fault("/by", "unknown_value", "by is recorded or occurred"))
-    since, until = (_instant(request, name, identity.calendar, faults) for name in ("from", "to"))
+    by = "recorded" if (given := BY.given(request)) is None else given
+    faults += BY.faults(by)
+    since, until = (_instant(request, each, identity.calendar, faults) for each in (FROM, TO))
     if since is not None and until is not None and until < since:
         faults.append(Fault("/to", "ends_before_start", "to is before from"))
-    speed = _number(request, "speed", 1.0, FASTEST, faults)
-    max_gap = _number(request, "max_gap", 5.0, LONGEST_GAP, faults)
+    speed = _number_of(request, SPEED, 1.0, FASTEST, faults)
+    max_gap = _number_of(request, MAX_GAP, 5.0, LONGEST_GAP, faults)
     place = _place(request, by, identity, faults)
     form = _form(request, faults)
     if faults:
@@ -298,23 +339,22 @@ def _parse(request: web.Request, identity: LogIdentity) -> Asked:
     return Asked(order, since, until, place.upto, speed, max_gap, place.after, place.resumed, form)
 
 
-def _instant(request: web.Request, name: str, zone: str, faults: list[Fault]) -> datetime | None:
-    if name not in request.query:
+def _instant(request: web.Request, parameter: Parameter, zone: str, faults: list[Fault]) -> datetime | None:
+    if (text := parameter.given(request)) is None:
         return None
-    when = read_when(request.query[name])
+    when = read_when(text)
     if when is None:
-        faults.append(Fault(f"/{name}", "not_a_time", NOT_A_TIME))
+        faults.append(Fault(f"/{parameter.name}", "not_a_time", NOT_A_TIME))
         return None
     return start_instant(when, zone)
 
 
-def _number(request: web.Request, name: str, default: float, most: float, faults: list[Fault]) -> float:
-    if name not in request.query:
+def _number_of(request: web.Request, parameter: Parameter, default: float, most: float, faults: list[Fault]) -> float:
+    if (text := parameter.given(request)) is None:
         return default
-    text = request.query[name]
     if _NUMBER.fullmatch(text) and (number := float(text)) <= most:
         return number
-    faults.append(Fault(f"/{name}", "not_a_number", f"give a number from 0 to {most:g}"))
+    faults.append(Fault(f"/{parameter.name}", "not_a_number", f"give a number from 0 to {most:g}"))
     return default
 
 
@@ -331,11 +371,11 @@ class _Place:
 
 
 def _place(request: web.Request, by: str, identity: LogIdentity, faults: list[Fault]) -> _Place:
-    if (given := request.headers.get("Last-Event-ID")) is not None:
+    if (given := LAST_EVENT_ID.given(request)) is not None:
         return _place_of(given, by, identity, faults)
     after, upto = (
-        parse_int(request.query[name], f"/{name}", faults, most=2**53 - 1) if name in request.query else None
-        for name in ("after", "at_position")
+        None if (text := each.given(request)) is None else parse_int(text, f"/{each.name}", faults, most=each.most)
+        for each in (AFTER, AT_POSITION)
     )
     if after and upto is None and by == "occurred":
         detail = "the order is that of one state of knowledge: give the Log-Position that the part before came with"
@@ -361,13 +401,13 @@ def _place_of(event_id: str, by: str, identity: LogIdentity, faults: list[Fault]
 
 def _form(request: web.Request, faults: list[Fault]) -> Form:
     """Server-sent events or NDJSON; raises NotAcceptable where a client takes neither."""
-    if "format" in request.query:
-        match request.query["format"]:
-            case "sse":
-                return "sse"
-            case "ndjson":
-                return "ndjson"
-        faults.append(Fault("/format", "unknown_value", "format is sse or ndjson"))
+    match FORMAT.given(request):
+        case "sse":
+            return "sse"
+        case "ndjson":
+            return "ndjson"
+        case str(other):
+            faults += FORMAT.faults(other)
     accepted = [part.partition(";")[0].strip().lower() for part in request.headers.get("Accept", "*/*").split(",")]
     for kind in accepted:
         if kind == "text/event-stream":

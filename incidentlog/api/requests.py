@@ -1,16 +1,17 @@
 """What the routes share: the service, the reader, and the parameters of a request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
 
-from incidentlog.api.answers import CODINGS
+from incidentlog.api.answers import CODINGS, IF_NONE_MATCH
 from incidentlog.api.cookie import session_token
-from incidentlog.api.moment import MOMENT, Moment, parse_int, parse_moment
+from incidentlog.api.moment import AT_POSITION, KNOWN_AT, MOMENT, POSITION, Moment, parse_moment
+from incidentlog.api.operations import OPERATION, Header, Number, Segment, asked, refuse_unknown
 from incidentlog.door.door import STREAM
 from incidentlog.errors import (
     BadRequest,
@@ -41,13 +42,34 @@ SOON_SECONDS: Final = 0.5
 """How long a read that names no position waits for the projections to reach the head."""
 READS: Final = frozenset({"GET", "HEAD"})
 """The methods of requests that a browser's cookie counts for."""
-_POSITIONS: Final = ("at_position", "position", "min_position")
+MIN_POSITION: Final = Number(
+    "min_position",
+    "Wait until everything up to this position is in the answer.",
+    example="1",
+    raises=(ProjectionLagging,),
+)
+PREFER: Final = Header(
+    "Prefer",
+    f"`wait=n`: how many seconds to wait for a position, at most {WAIT_MOST}; else {WAIT_SECONDS:.0f}.",
+    example="wait=1",
+)
+ABOUT: Final = (*MOMENT, MIN_POSITION, PREFER, IF_NONE_MATCH)
+"""What says about which moment a read is (docs/knowledge.md)."""
+STREAM_NAME: Final = Segment(
+    "stream",
+    "A stream, as `category:slug`.",
+    example="ceasefire:easter-2025",
+    schema={"type": "string", "pattern": STREAM.pattern},
+)
+_POSITIONS: Final = (AT_POSITION, POSITION, MIN_POSITION)
 
 
-async def reader_of(request: web.Request, scope: str) -> Reader:
-    """Who asks, if they may do this."""
+async def reader_of(request: web.Request) -> Reader:
+    """Who asks, if they may do this, and ask for nothing that the route does not take."""
     request[READER] = reader = await sender_of(request)
-    reader.may(scope)
+    if (scope := request[OPERATION].scope) is not None:
+        reader.may(scope)
+    refuse_unknown(request)
     return reader
 
 
@@ -78,27 +100,22 @@ async def _moment_of(request: web.Request, *, of_log: bool) -> Moment:
     is what is known.
     """
     service = request.app[SERVICE]
-    faults = repeated(request, {*MOMENT, "min_position"})
-    if faults:
-        raise BadRequest("the moment cannot be read", errors=faults)
-    moment = await parse_moment(request.query, service.pool, service.clock, service.log.calendar)
-    wanted = moment.position
-    if "min_position" in request.query:
-        wanted = max(wanted, parse_int(request.query["min_position"], "/min_position", faults, most=2**53 - 1))
-    if faults:
-        raise BadRequest(errors=faults)
+
+    async def found() -> Moment:
+        return await parse_moment(asked(request, MOMENT), service.pool, service.clock, service.log.calendar)
+
+    moment = await found()
+    least = MIN_POSITION.of(request)
+    wanted = max(moment.position, least)
     if of_log and wanted <= moment.position:
         return moment
-    named = bool({*_POSITIONS} & {*request.query}) or ("known_at" in request.query and not moment.open)
+    known_at = KNOWN_AT.given(request) is not None
+    named = bool(asked(request, _POSITIONS)) or (known_at and not moment.open)
     if not await reached(request, wanted, named=named):
         # Whoever asks for what is known now gets what the projections know now: the basis says how far that is.
         return replace(moment, position=service.runner.position)
-    if (
-        "min_position" in request.query
-        and wanted > moment.position
-        and not {"at_position", "known_at"} & set(request.query)
-    ):
-        return await parse_moment(request.query, service.pool, service.clock, service.log.calendar)
+    if least > moment.position and not known_at and AT_POSITION.given(request) is None:
+        return await found()
     return moment
 
 
@@ -115,7 +132,7 @@ async def reached(request: web.Request, position: int, *, named: bool) -> bool:
 
 def _patience(request: web.Request) -> float:
     """Seconds to wait (RFC 7240 §4.3)."""
-    for preference in request.headers.get("Prefer", "").split(","):
+    for preference in (PREFER.given(request) or "").split(","):
         name, _, value = preference.strip().partition("=")
         if name == "wait" and value.isascii() and value.isdigit():
             return float(min(int(value[:4]), WAIT_MOST))
@@ -186,56 +203,7 @@ def _arriving() -> Iterator[None]:
 
 def stream_of(request: web.Request) -> str:
     """The stream that the path names; raises NotFound for what cannot be one, such as text with a NUL."""
-    stream = request.match_info["stream"]
+    stream = STREAM_NAME.of(request)
     if not STREAM.fullmatch(stream):
         raise NotFound(f"no stream is called {stream[:161]!r}: the form is category:slug")
     return stream
-
-
-def limit_of(request: web.Request, *, default: int, most: int) -> int:
-    """The page size asked for."""
-    return number_of(request, "limit", default=default, least=1, most=most)
-
-
-def number_of(request: web.Request, name: str, *, default: int, least: int = 0, most: int) -> int:
-    """A whole number from the query, within bounds; raises BadRequest."""
-    if name not in request.query:
-        return default
-    faults: list[Fault] = []
-    number = parse_int(request.query[name], f"/{name}", faults, least=least, most=most)
-    if faults:
-        raise BadRequest(errors=faults)
-    return number
-
-
-def several(request: web.Request, own: Collection[str]) -> Mapping[str, list[str]]:
-    """The parameters that narrow something down, each with its values in order: all but a route's own ones.
-
-    Those are given once. Raises BadRequest naming each that is not.
-    """
-    faults = repeated(request, own)
-    if faults:
-        raise BadRequest(errors=faults)
-    return {name: request.query.getall(name) for name in request.query if name not in own}
-
-
-def repeated(request: web.Request, names: Collection[str]) -> list[Fault]:
-    """A fault for each of these parameters that is given more than once: one of its values would go unheard."""
-    return [
-        Fault(f"/{name[:80]}", "repeated", "one value is needed")
-        for name in sorted({*request.query} & {*names})
-        if len(request.query.getall(name)) > 1
-    ]
-
-
-def refuse_unknown(request: web.Request, known: Collection[str]) -> None:
-    """For a route whose every parameter is known, and given once. Raises BadRequest naming each that is not.
-
-    A misspelt parameter must not pass for a default, nor the first of two values for both.
-    """
-    unknown = sorted(set(request.query) - set(known))
-    detail = f"the parameters are {', '.join(sorted(known))}" if known else "there are no parameters"
-    faults = [Fault(f"/{name[:80]}", "unknown_parameter", detail) for name in unknown]
-    faults += repeated(request, known)
-    if faults:
-        raise BadRequest(errors=faults)

@@ -12,13 +12,15 @@ from aiohttp import web
 
 from incidentlog.api.answers import answer
 from incidentlog.api.cookie import cookie_name, on_this_machine, session_token
-from incidentlog.api.requests import SERVICE, refuse_unknown, sender_of
+from incidentlog.api.operations import Answer, Routes, refuse_unknown
+from incidentlog.api.requests import SERVICE, sender_of
+from incidentlog.api.shapes import Session
 from incidentlog.errors import Unauthenticated
 from incidentlog.service.keys import SESSION_FOR, Reader, digest, new_session_token, token_of
 from incidentlog.store.sessions import close_session, open_session
 
 PATH: Final = "/v1"
-routes = web.RouteTableDef()
+routes = Routes()
 
 
 async def follower(request: web.Request) -> tuple[Reader, str | None]:
@@ -33,10 +35,10 @@ async def follower(request: web.Request) -> tuple[Reader, str | None]:
     return reader, session_token(request, request.app[SERVICE].log.id)
 
 
-@routes.get("/v1/session")
+@routes.get("/v1/session", answers=Session)
 async def tell_session(request: web.Request) -> web.Response:
     """Who this browser is signed in as, null where it is not; `open`: whether one may read without a key."""
-    refuse_unknown(request, ())
+    refuse_unknown(request)
     reader = await _session_of(request)
     body = {"session": None if reader is None else _told(reader), "open": request.app[SERVICE].keys.open_read}
     response = answer(body, headers={"Cache-Control": "no-store"})
@@ -45,10 +47,10 @@ async def tell_session(request: web.Request) -> web.Response:
     return response
 
 
-@routes.post("/v1/session")
+@routes.post("/v1/session", scope="read", answers=Session)
 async def sign_in(request: web.Request) -> web.Response:
     """Sign in with a key that may read."""
-    refuse_unknown(request, ())
+    refuse_unknown(request)
     service = request.app[SERVICE]
     given = request.headers.get("Authorization")
     (await sender_of(request)).may("read")
@@ -66,10 +68,10 @@ async def sign_in(request: web.Request) -> web.Response:
     return response
 
 
-@routes.delete("/v1/session")
+@routes.delete("/v1/session", answers=(Answer(status=204, meaning="Nobody is signed in."),))
 async def sign_out(request: web.Request) -> web.Response:
     """Sign out: what follows by this session is closed within seconds, on every node."""
-    refuse_unknown(request, ())
+    refuse_unknown(request)
     service = request.app[SERVICE]
     token = request.cookies.get(_cookie(request))
     if token is not None and await _session_of(request) is not None:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
+from incidentlog.api.answers import IF_NONE_MATCH
+from incidentlog.api.operations import Answer, Segment
 from incidentlog.errors import NotFound
 
 TYPES: Final = {
@@ -32,6 +34,15 @@ POLICY: Final = (
     "connect-src {connect}; base-uri 'none'; form-action 'none'; frame-ancestors {framed}; "
     "require-trusted-types-for 'script'"
 )
+NAME: Final = Segment("name", "A file of the page.", example="app.js")
+PAGE: Final[dict[str, Any]] = {
+    "takes": (IF_NONE_MATCH,), "answers": (Answer(str, media="text/html"),),
+}  # fmt: skip
+"""What is said of a page's route,"""
+FILE: Final[dict[str, Any]] = {
+    "takes": (NAME, IF_NONE_MATCH), "answers": (*(Answer(str, media=media) for media in TYPES.values()),),
+}  # fmt: skip
+"""and of its files'."""
 _IMPORT_MAP: Final = re.compile(rb'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
@@ -110,7 +121,7 @@ async def page_file(
         "ETag": file.etag,
         "Vary": "Accept-Encoding",
     }
-    if file.etag in request.headers.get("If-None-Match", ""):
+    if file.etag in (IF_NONE_MATCH.given(request) or ""):
         return web.Response(status=304, headers=headers)
     body, charset = file.content, "utf-8" if file.kind in PACKED else None
     if file.kind in PACKED and "gzip" in request.headers.get("Accept-Encoding", ""):

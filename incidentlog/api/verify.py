@@ -5,18 +5,19 @@ See docs/audit.md.
 
 from aiohttp import web
 
-from incidentlog.api.static import page_file
+from incidentlog.api.operations import Routes
+from incidentlog.api.static import FILE, NAME, PAGE, page_file
 
-routes = web.RouteTableDef()
+routes = Routes()
 
 
-@routes.get("/verify")
+@routes.get("/verify", **PAGE)
 async def show_page(request: web.Request) -> web.Response:
     """The page. Not even this host may be asked anything once it is there."""
     return await page_file(request, "api/verify_page", "index.html")
 
 
-@routes.get("/verify/{name}")
+@routes.get("/verify/{name}", **FILE)
 async def show_file(request: web.Request) -> web.Response:
     """What the page is made of."""
-    return await page_file(request, "api/verify_page", request.match_info["name"])
+    return await page_file(request, "api/verify_page", NAME.of(request))

@@ -19,6 +19,7 @@ from incidentlog.cli import (
     places,
     projection,
     replay,
+    schema,
     serve,
     verify,
 )
@@ -41,6 +42,7 @@ app.command("demo")(serve.demo)
 app.command("ingest")(ingest.ingest)
 app.command("import")(importing.import_)
 app.add_typer(events.app, name="events")
+app.command("schema")(schema.schema)
 projection.app.command("diff")(diff.diff)
 projection.app.command("builds")(builds.builds)
 projection.app.command("rebuild")(builds.rebuild)

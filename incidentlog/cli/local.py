@@ -20,6 +20,7 @@ from yarl import URL
 import incidentlog.projections  # noqa: F401 - registers every event and projection
 from incidentlog.api.answers import dumps
 from incidentlog.api.moment import AS_OF, MOMENT, Moment, read_wanted
+from incidentlog.api.operations import names
 from incidentlog.api.rows import Asked, ask, shaped
 from incidentlog.cli.asking import Service
 from incidentlog.cli.ending import Code, Failed, Refused
@@ -81,7 +82,7 @@ def _read(
     wanted = read_wanted(dict(params), zone, AS_OF, faults)
     own: dict[str, list[str]] = {}
     for key, value in params:
-        if key not in MOMENT:
+        if key not in names(*MOMENT):
             own.setdefault(key, []).append(value)
     asked = ask(projection, own)
     now = SystemClock().now()

@@ -26,11 +26,18 @@ class Domain:
     """The code of the fault."""
     needed: Callable[[], str] = lambda: "give another value"
     """What to give instead: the values, or their form."""
+    schema: Callable[[], Mapping[str, Any]] = dict
+    """What can be said of a value in JSON Schema, beside that it is text."""
 
 
 def one_of(values: Callable[[], Iterable[str]], code: str = "unknown_value") -> Domain:
     """A closed list, asked for when it is needed: code that is loaded later may add to it."""
-    return Domain(lambda text: text if text in set(values()) else None, code, lambda: ", ".join(sorted(values())))
+    return Domain(
+        lambda text: text if text in set(values()) else None,
+        code,
+        lambda: ", ".join(sorted(values())),
+        lambda: {"enum": sorted(values())},
+    )
 
 
 def literal(kind: Any) -> Domain:
@@ -41,7 +48,12 @@ def literal(kind: Any) -> Domain:
 def of_form(form: str | re.Pattern[str], code: str, needed: str) -> Domain:
     """Whatever a pattern matches as a whole."""
     pattern = re.compile(form, re.ASCII) if isinstance(form, str) else form
-    return Domain(lambda text: text if pattern.fullmatch(text) else None, code, lambda: needed)
+    return Domain(
+        lambda text: text if pattern.fullmatch(text) else None,
+        code,
+        lambda: needed,
+        lambda: {"pattern": f"^({pattern.pattern})$"},
+    )
 
 
 def joined(part: Domain) -> Domain:
@@ -117,7 +129,7 @@ def _month(text: str) -> str | None:
     return text if read_day(f"{text}-01") else None
 
 
-DAY: Final = Domain(_day, "not_a_day", lambda: "give a day, such as 2025-11-19")
+DAY: Final = Domain(_day, "not_a_day", lambda: "give a day, such as 2025-11-19", lambda: {"format": "date"})
 MONDAY: Final = Domain(_monday, "not_a_monday", lambda: "give a week by its Monday, such as 2025-11-17")
 WEEK: Final = Domain(_week, "not_a_week", lambda: "give an ISO week, such as 2025-W47")
 MONTH: Final = Domain(_month, "not_a_month", lambda: "give a month, such as 2025-11")
@@ -131,11 +143,11 @@ CITY: Final = of_form(
 )
 """A place that the gazetteer has, or that was registered."""
 REGION: Final = of_form(
-    r"[A-Z]{2}\.[^\0]{1,197}", "not_an_admin1", "an admin1 is UA.17: country and code, as GeoNames writes it"
+    r"[A-Z]{2}\.[^\x00]{1,197}", "not_an_admin1", "an admin1 is UA.17: country and code, as GeoNames writes it"
 )
 COUNTRY: Final = of_form(r"[A-Z]{2}", "not_a_country", "a country is two capital letters (ISO 3166-1), such as UA")
 EXTERNAL_ID: Final = of_form(
-    r"[a-z0-9._-]{1,40}:[^\0]{1,200}",
+    r"[a-z0-9._-]{1,40}:[^\x00]{1,200}",
     "not_an_external_id",
     "an external id is scheme:id; scheme:* are all of them",
 )

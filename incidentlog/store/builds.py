@@ -200,7 +200,8 @@ async def _beside(connection: Connection, builds: Iterable[Build], name: str, ba
 async def take_back(connection: Connection, name: str) -> Build | None:
     """Bring back the newest retired build of this version: it catches up and is switched to. None: there is none.
 
-    A build of another version is brought back by the code of that version, when it starts.
+    One that is being built of the same subjects is dropped for it. A build of another version is brought back by the
+    code of that version, when it starts.
     """
     async with connection.transaction():
         await connection.execute(query("builds", "alone"))
@@ -209,8 +210,11 @@ async def take_back(connection: Connection, name: str) -> Build | None:
         retired = [b for b in builds if b.projection == name and b.state == "retired" and b.wanted and b.base in bases]
         if name == SUBJECTS or not retired:
             return None
-        await connection.execute(query("builds", "set_state"), [retired[-1].build], "building")
-        return retired[-1]
+        back = retired[-1]
+        in_its_way = [b for b in builds if b.projection == name and b.state == "building" and b.wanted]
+        await drop(connection, [b.build for b in in_its_way if b.base == back.base])
+        await connection.execute(query("builds", "set_state"), [back.build], "building")
+        return back
 
 
 async def activate(connection: Connection, builds: Sequence[Build]) -> None:
@@ -220,14 +224,16 @@ async def activate(connection: Connection, builds: Sequence[Build]) -> None:
     """
     ours = {b.build for b in builds}
     names = {b.projection for b in builds}
-    others = [b for b in await read_builds(connection) if b.projection in names and b.build not in ours]
+    known = await read_builds(connection)
+    others = [b for b in known if b.projection in names and b.build not in ours]
     active = [b.build for b in others if b.state == "active"]
     await connection.execute(query("builds", "set_state"), active, "retired")
     await connection.execute(query("builds", "set_state"), sorted(ours), "active")
     for build in builds:
         if build.projection == SUBJECTS:
             await connection.execute(query("builds", "settle"), build.build)
-    bases = {b.base for b in builds}
+    # What hangs on subjects that are being built themselves goes on: it is switched to with them.
+    bases = {b.base for b in builds} | {b.build for b in known if b.projection == SUBJECTS and b.state == "building"}
     stale = [b for b in others if b.state == "building" and b.wanted and b.base not in bases]
     await drop(connection, [b.build for b in (*stale, *others) if b in stale or b.state == "retired"])
 

@@ -24,12 +24,6 @@ from incidentlog.folding.domains import (
 )
 from incidentlog.store.read import EventFilter
 
-NAMES: Final = (
-    "type", "stream", "category", "city", "admin1", "country", "actor", "verification",
-    "external_id", "since", "until", "recorded_since", "bbox",
-)  # fmt: skip
-"""Every parameter; the first nine may be repeated and then mean any of the values."""
-
 _DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,15})?")
 _EDGES = 4
 BOX: Final = "give west,south,east,north in degrees"
@@ -42,16 +36,16 @@ def parse_event_filter(params: Mapping[str, Sequence[str]], zone: str, *, under:
     time without an offset is in it. `bbox` is `west,south,east,north`. `under` goes before every pointer.
     """
     faults = [
-        Fault(f"{under}/{escaped(name)}", "unknown_filter", f"the filters are {', '.join(NAMES)}")
+        Fault(f"{under}/{escaped(name)}", "unknown_filter", f"the filters are {', '.join(FILTERS)}")
         for name in params
-        if name not in NAMES
+        if name not in FILTERS
     ]
-    faults += [fault for name, values in params.items() if name in NAMES for fault in _faults(name, values, under)]
+    faults += [fault for name, values in params.items() if name in FILTERS for fault in _faults(name, values, under)]
     if faults:
         raise BadRequest("the events cannot be narrowed so", errors=faults)
 
     def several(name: str) -> tuple[str, ...]:
-        return tuple(values_of(_DOMAINS[name], params.get(name, ())))
+        return tuple(values_of(FILTERS[name], params.get(name, ())))
 
     def instant(name: str) -> datetime | None:
         when = read_when(params[name][0]) if name in params else None
@@ -81,11 +75,11 @@ def parse_event_filter(params: Mapping[str, Sequence[str]], zone: str, *, under:
 
 def _faults(name: str, values: Sequence[str], under: str) -> list[Fault]:
     pointer = f"{under}/{name}"
-    if name in _ONE and len(values) != 1:
+    if name in ONE and len(values) != 1:
         return [Fault(pointer, "repeated", "one value is needed")]
     if not 0 < len(values) <= VALUES:
         return [Fault(pointer, "too_many" if values else "empty", f"give 1 to {VALUES} values")]
-    return list(value_faults(_DOMAINS[name], values, pointer))
+    return list(value_faults(FILTERS[name], values, pointer))
 
 
 def _external_id(text: str) -> tuple[str, str | None]:
@@ -105,10 +99,11 @@ def _box(text: str) -> tuple[float, float, float, float] | None:
     return west, south, east, north
 
 
-_ONE: Final = frozenset({"since", "until", "recorded_since", "bbox"})
+ONE: Final = frozenset({"since", "until", "recorded_since", "bbox"})
+"""What is given once; others may be repeated, and then mean any of the values."""
 _BBOX: Final = Domain(lambda text: text if _box(text) else None, "not_a_box", lambda: BOX)
 _INSTANT: Final = Domain(lambda text: text if read_when(text) else None, "not_a_time", lambda: NOT_A_TIME)
-_DOMAINS: Final[Mapping[str, Domain]] = {
+FILTERS: Final[Mapping[str, Domain]] = {
     "type": TYPE,
     "stream": STREAM,
     "category": CATEGORY,
@@ -123,3 +118,4 @@ _DOMAINS: Final[Mapping[str, Domain]] = {
     "recorded_since": _INSTANT,
     "bbox": _BBOX,
 }
+"""Every parameter, with the values that it can have."""

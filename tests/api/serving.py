@@ -1,6 +1,7 @@
 """The whole service on a free loopback port, over a log of its own, and what asks it."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from incidentlog.service.service import Service, running
 from incidentlog.store.connect import Access
 from incidentlog.store.keys import insert_key
 from incidentlog.store.read import read_head
+from tests.api.described import operation_at, undescribed
 from tests.commands import strike
 from tests.conftest import TEMPLATE, access_to, run_admin
 
@@ -43,6 +45,11 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     raw: bytes
+
+    @property
+    def unpacked(self) -> bytes:
+        """Without its coding."""
+        return gzip.decompress(self.raw) if self.headers.get("Content-Encoding") == "gzip" else self.raw
 
     @property
     def json(self) -> Any:
@@ -108,7 +115,11 @@ class Served:
             asyncio.timeout(20),
             self.session.request(method, url, data=data, headers=sent, params=params) as response,
         ):
-            return Answer(response.status, response.headers, await response.read())
+            answer = Answer(response.status, response.headers, await response.read())
+        if (operation := operation_at(method, path)) is not None:
+            kind = answer.headers.get("Content-Type", "")
+            assert not [*undescribed(operation, answer.status, kind, answer.unpacked)], (method, path)
+        return answer
 
     async def get(self, path: str, headers: Mapping[str, str] | None = None, /, **params: Any) -> Answer:
         """A read; the parameter `from_` is sent as `from`, and so on."""

@@ -23,7 +23,7 @@ print("LOADED", *sys.modules)
 
 COMMANDS = [
     (), ("serve",), ("demo",), ("ingest",), ("doctor",), ("events",), ("events", "list"), ("events", "show"),
-    ("events", "tail"), ("projection",), ("projection", "list"), ("projection", "show"), ("projection", "watch"), ("places",), ("places", "search"), ("places", "register"), ("places", "load"),
+    ("events", "tail"), ("projection",), ("projection", "list"), ("projection", "show"), ("projection", "watch"), ("places",), ("schema",), ("places", "search"), ("places", "register"), ("places", "load"),
     ("db", "migrate"), ("db", "status"), ("key", "create"), ("key", "list"),
     ("key", "revoke"), ("key", "show"),
 ]  # fmt: skip

@@ -48,7 +48,7 @@ SERVICE = {
     "projection watch": ["city_incidents", "--resume", "place.json"],
 }
 """What asks a service."""
-NEEDS_NONE = {"config show"}
+NEEDS_NONE = {"config show", "schema"}
 MAKES = {"serve", "demo", "db migrate", "log init", "log keygen", "log witness", "places load"}
 """What makes a log, a key or files beside it, or serves by itself."""
 

@@ -238,6 +238,41 @@ async def test_the_build_before_is_brought_back_and_catches_up_first(log: Log):
     await check(log, ats=AT)
 
 
+async def test_what_is_being_built_gives_way_to_what_is_brought_back(log: Log):
+    await log.add(*(strike() for _ in range(5)))
+    async with following(log) as runner, rebuilding(log):
+        await caught_up(log, runner)
+        before = await active(log)
+        await rebuild(log.connection, [CITY])
+        await switched(log, before)
+    await rebuild(log.connection, [CITY])
+    back = await take_back(log.connection, CITY)
+    assert back is not None
+    assert back.build == before.build
+    under_way = [b.build for b in await read_builds(log.connection) if b.state == "building"]
+    assert under_way == [before.build]
+
+
+async def test_all_that_hangs_on_new_subjects_is_switched_to_with_them_though_one_was_being_built_before(log: Log):
+    """Else one projection would stay on the subjects before, and the runner could follow no two of them together."""
+    await log.add(*(strike() for _ in range(5)))
+    async with following(log) as runner:
+        await caught_up(log, runner)
+        before = await active(log, SUBJECTS)
+        await rebuild(log.connection, [CITY])
+        await rebuild(log.connection, [SUBJECTS])
+        async with rebuilding(log):
+            await switched(log, before)
+            await log.add(strike())
+            await caught_up(log, runner)
+    answering = await active_builds(log.connection)
+    base = answering[SUBJECTS].build
+    assert {b.base for b in answering.values()} == {base}
+    made = "SELECT count(*) FROM builds WHERE projection = $1 AND base = $2"
+    assert await log.connection.fetchval(made, CITY, base) == 1, "it was dropped, and had to be made again"
+    assert await incidents(log) == 6
+
+
 async def test_a_third_build_takes_the_place_of_the_first_whose_rows_go(log: Log):
     async with following(log) as runner, rebuilding(log):
         await log.add(strike())

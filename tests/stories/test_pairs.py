@@ -136,7 +136,7 @@ UNASKED: Final = {
     "of the service, and how long the log is": ("/livez", "/metrics", "/readyz", "/v1/builds", "/v1/session"),
     "of keys, for `admin`": ("/v1/keys", "/v1/keys/{name}"),
     "the same for every log": (
-        "/", "/asyncapi.json", "/docs/live", "/docs/live/{name}", "/embed", "/page/{name:.+}", "/problems/{slug}",
+        "/", "/asyncapi.json", "/docs", "/openapi.json", "/schemas", "/schemas/{type}.json", "/docs/live", "/docs/{name}", "/docs/live/{name}", "/embed", "/page/{name:.+}", "/problems/{slug}",
         "/verify", "/verify/{name}",
     ),
 }  # fmt: skip

@@ -1,0 +1,563 @@
+"""What answers hold, as types: the routes build them, the tests hold every answer to them, OpenAPI shows them.
+
+Clients ignore members that they do not know.
+"""
+
+from datetime import date, datetime
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,  # on Python 3.11 pydantic reads no other
+)
+from uuid import UUID
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from incidentlog.events.values import TlpLabel
+from incidentlog.folding.shapes import Row
+from incidentlog.projections.candidates import Candidate
+from incidentlog.store.builds import State
+from incidentlog.store.diff import Cause
+
+Position = Annotated[int, Field(ge=0, description="A position of the log")]
+Next = Annotated[str, Field(description="The address of the next page; there is none where it is left out")]
+Stream = Annotated[str, Field(description="`category:slug`")]
+Instant = datetime
+
+
+class Fault(TypedDict):
+    """One thing that is wrong."""
+
+    line: NotRequired[Annotated[int, Field(description="Of a request of many lines the one that is meant, from 1")]]
+    pointer: Annotated[str, Field(description="Where (RFC 6901): in the body, or `/name` of a parameter or a header")]
+    code: Annotated[str, Field(description="It never changes")]
+    detail: str
+
+
+class Basis(TypedDict):
+    """What an answer rests on; sent back as parameters, it gives the same bytes."""
+
+    version: int
+    generation: int
+    position: Position
+    at: Instant
+    by: Literal["recorded", "reported"]
+    known_at: NotRequired[Instant]
+    open: NotRequired[Annotated[bool, Field(description="More may still be recorded for `known_at`")]]
+
+
+# ------------------------------------------------------------------------------------------------- appending
+
+
+class Placed(TypedDict):
+    """Where an event is in the log."""
+
+    id: UUID
+    position: Position
+    stream: Stream
+    stream_version: int
+    recorded_at: Instant
+    warnings: NotRequired[
+        Annotated[list[Fault], Field(description="Why it will be ignored, and what is odd about its place")]
+    ]
+    proof: NotRequired[Annotated[str | None, Field(description="With `wait=sealed`: null where it takes longer")]]
+    proof_url: NotRequired[str]
+
+
+class Taken(TypedDict):
+    """What became of many events that were all taken in."""
+
+    appended: int
+    duplicates: Annotated[int, Field(description="Those that were in the log before")]
+    first_position: Position | None
+    last_position: Position | None
+    warnings_total: NotRequired[int]
+    warnings: NotRequired[list[Fault]]
+    sealed: NotRequired[bool]
+
+
+class LineTaken(TypedDict):
+    """What became of a line: it is in the log."""
+
+    line: int
+    status: Literal[200, 201]
+    id: UUID
+    position: Position
+    warnings: NotRequired[list[Fault]]
+
+
+class LineRefused(TypedDict):
+    """What became of a line: it is refused."""
+
+    line: int
+    status: int
+    problem: Annotated[dict[str, Any], Field(description="A problem, as it would be answered for that event alone")]
+
+
+class Sum(TypedDict):
+    """All lines together."""
+
+    appended: int
+    duplicates: int
+    first_position: Position | None
+    last_position: Position | None
+    refused: int
+    sealed: NotRequired[bool]
+
+
+class LastLine(TypedDict):
+    """The last line of what became of each."""
+
+    summary: Sum
+
+
+LineTold = LineTaken | LineRefused | LastLine
+
+
+# ---------------------------------------------------------------------------------------------------- events
+
+
+class Local(TypedDict):
+    """When it was, in the log's zone; null where that is not known."""
+
+    date_start: date | None
+    date_end: date | None
+    start: Instant | None
+    end: Instant | None
+
+
+class Event(TypedDict):
+    """An event: what was sent, where the service put it, and whether it counts."""
+
+    id: UUID
+    position: Position
+    stream: Stream
+    stream_version: int
+    type: str
+    schema_version: int
+    occurred: dict[str, Any] | None
+    local: Local
+    reported_at: str | None
+    recorded_at: Instant
+    recorded_by: Annotated[str, Field(description="The name of the key")]
+    place: Annotated[dict[str, Any] | None, Field(description="As it was reported; `resolved`: what it was taken for")]
+    actors: list[dict[str, Any]]
+    sources: list[dict[str, Any]]
+    verification: Annotated[str | None, Field(description="Null once the event was erased")]
+    tlp: TlpLabel
+    data: Annotated[dict[str, Any] | None, Field(description="As `/schemas/{type}.json` has it; null once erased")]
+    links: list[dict[str, Any]]
+    external_ids: list[dict[str, Any]]
+    notes: str | None
+    status: Literal["effective", "amended", "retracted", "erased"]
+    patched_place: Annotated[dict[str, Any] | None, Field(description="What an amendment's own place was taken for")]
+    private: NotRequired[Annotated[dict[str, Any] | None, Field(description="For auditors who ask for it")]]
+
+
+class EventPage(TypedDict):
+    """A page of the log."""
+
+    events: list[Event]
+    next: NotRequired[Next]
+
+
+class StreamPage(TypedDict):
+    """A page of a stream."""
+
+    stream: Stream
+    events: list[Event]
+    next: NotRequired[Next]
+
+
+class Geometry(TypedDict):
+    """A point (RFC 7946)."""
+
+    type: Literal["Point"]
+    coordinates: tuple[float, float]
+
+
+class Feature(TypedDict):
+    """An event, or a row, where it is (RFC 7946)."""
+
+    type: Literal["Feature"]
+    id: str
+    geometry: Geometry | None
+    properties: dict[str, Any]
+
+
+class Replayed(TypedDict):
+    """The last line of a replay: it is whole."""
+
+    position: Position
+    events: int
+    head: Position
+
+
+class End(TypedDict):
+    """The last line of a replay."""
+
+    end: Replayed
+
+
+ReplayLine = Event | End
+
+
+# ----------------------------------------------------------------------------------- projections and subjects
+
+
+class Projection(TypedDict):
+    """One that can be asked."""
+
+    name: str
+    title: str
+    version: int
+    shape: Literal["tally", "document"]
+    position: Position
+    dimensions: NotRequired[Annotated[list[str], Field(description="By what a tally is grouped and narrowed")]]
+    measures: NotRequired[list[str]]
+    figures: NotRequired[Annotated[list[str], Field(description="By what its own rows can be ordered")]]
+
+
+class Projections(TypedDict):
+    """All that can be asked."""
+
+    zone: Annotated[str, Field(description="In whose days is counted")]
+    projections: list[Projection]
+
+
+class Period(TypedDict):
+    """Days: from the first one, to the one after the last."""
+
+    since: date | None
+    until: date | None
+
+
+class Rows(TypedDict):
+    """Rows of a projection by their keys, as known at a moment."""
+
+    projection: str
+    version: int
+    basis: Basis
+    incomplete: NotRequired[Annotated[int, Field(description="How many streams could not be taken in")]]
+    compared: NotRequired[dict[Literal["period", "previous"], Period]]
+    rows: dict[str, Row]
+    next: NotRequired[Next]
+
+
+class OneRow(TypedDict):
+    """A row of a projection, as known at a moment."""
+
+    projection: str
+    version: int
+    basis: Basis
+    incomplete: NotRequired[int]
+    compared: NotRequired[dict[Literal["period", "previous"], Period]]
+    key: str
+    row: Row
+
+
+SubjectState = Annotated[
+    dict[str, Any],
+    Field(description="What its events add up to. `status` is current or retracted; the rest hangs on its category"),
+]
+
+
+class Subject(TypedDict):
+    """A subject, as known at a moment."""
+
+    stream: Annotated[str, Field(description="Of a stream that was merged, the survivor")]
+    category: str
+    basis: Basis
+    state: SubjectState
+
+
+class Features(TypedDict):
+    """Features, with what JSON says beside its rows, or events (RFC 7946 §6.1)."""
+
+    type: Literal["FeatureCollection"]
+    projection: NotRequired[str]
+    version: NotRequired[int]
+    basis: NotRequired[Basis]
+    incomplete: NotRequired[int]
+    compared: NotRequired[dict[Literal["period", "previous"], Period]]
+    features: list[Feature]
+    next: NotRequired[Next]
+
+
+class SubjectVersion(TypedDict):
+    """A version of a subject."""
+
+    from_position: Position
+    to_position: Annotated[int | None, Field(description="Exclusive; null while it is what is known")]
+    restated: bool
+    state: SubjectState | None
+    absorbed_into: NotRequired[Stream]
+
+
+class History(TypedDict):
+    """Versions of a subject."""
+
+    stream: Stream
+    versions: list[SubjectVersion]
+    next: NotRequired[Next]
+
+
+class Candidates(TypedDict):
+    """Subjects that may be the same."""
+
+    stream: Stream
+    basis: Basis
+    candidates: list[Candidate]
+    incomplete: NotRequired[bool]
+
+
+class PairBasis(TypedDict):
+    """What a difference rests on; sent back as parameters, it gives the same bytes."""
+
+    version: int
+    generation: int
+    from_position: Position
+    to_position: Position
+    at: Instant
+    by: Literal["recorded", "reported"]
+    from_known: NotRequired[Instant]
+    to_known: NotRequired[Instant]
+    open: NotRequired[bool]
+
+
+class Differing(TypedDict):
+    """One thing that is another than before."""
+
+    before: NotRequired[dict[str, Any] | None]
+    after: NotRequired[dict[str, Any] | None]
+    fields: Annotated[list[str], Field(description="What differs, the members of members joined by dots")]
+    absorbed_into: NotRequired[Stream]
+    causes: list[Cause]
+    more_causes: NotRequired[bool]
+
+
+class Moved(TypedDict):
+    """A projection of which something became another."""
+
+    name: str
+    position: Position
+
+
+class Diff(TypedDict):
+    """What became another between two states of knowledge."""
+
+    projection: NotRequired[str]
+    subject: NotRequired[Stream]
+    projections: NotRequired[list[Moved]]
+    incomplete: NotRequired[int]
+    version: int
+    basis: PairBasis
+    added: dict[str, Differing]
+    changed: dict[str, Differing]
+    withdrawn: dict[str, Differing]
+    next: NotRequired[Next]
+
+
+class Build(TypedDict):
+    """One version of a projection."""
+
+    build: int
+    projection: str
+    version: int
+    state: State
+    position: Position
+    of_this_code: bool
+
+
+class Builds(TypedDict):
+    """Versions of projections."""
+
+    head: NotRequired[Position]
+    builds: list[Build]
+
+
+class Parked(TypedDict):
+    """A stream that a projection could not take in."""
+
+    projection: str
+    stream: Stream
+    from_position: Position
+    to_position: int | None
+    reason: str
+    wish: str | None
+    note: str | None
+
+
+class ParkedStreams(TypedDict):
+    """The streams that projections could not take in."""
+
+    parked: list[Parked]
+
+
+# ------------------------------------------------------------------------------------------------------ places
+
+
+class Found(TypedDict):
+    """How a name would resolve."""
+
+    q: str
+    resolution: dict[str, Any]
+    suggestions: list[dict[str, Any]]
+    attribution: str
+
+
+# -------------------------------------------------------------------------------------------- the log as a tree
+
+
+Consistency = TypedDict("Consistency", {"from": int, "to": int, "proof": list[str]})
+Consistency.__doc__ = "That a tree grew out of a smaller one (RFC 6962 §2.1.2); hashes in base64."
+
+
+class Root(TypedDict):
+    """What the tree hashed to."""
+
+    size: int
+    root: Annotated[str, Field(description="SHA-256, in base64")]
+
+
+class Head(TypedDict):
+    """A signed tree head."""
+
+    size: int
+    root: str
+    signed_at: Instant
+    note: Annotated[str, Field(description="As it was signed (C2SP signed-note)")]
+
+
+class Heads(TypedDict):
+    """A page of tree heads."""
+
+    heads: list[Head]
+    next: NotRequired[Next]
+
+
+class LogKey(TypedDict):
+    """Who signs."""
+
+    origin: str
+    vkey: str
+
+
+class Proof(TypedDict):
+    """A line of an export: a leaf, what opens it, and that it is in the tree."""
+
+    leaf: str
+    parts: dict[str, Any]
+    proof: str
+
+
+# ------------------------------------------------------------------------------------------------ keys and reads
+
+
+class Key(TypedDict):
+    """A key; of its secret nothing is kept."""
+
+    name: str
+    scopes: list[str]
+    clearance: TlpLabel
+    created_at: Instant
+    revoked_at: Instant | None
+
+
+class Keys(TypedDict):
+    """A page of keys."""
+
+    keys: list[Key]
+    next: NotRequired[Next]
+
+
+class SignedIn(TypedDict):
+    """As whom a browser reads."""
+
+    name: str
+    clearance: Annotated[int, Field(description="The highest marking it sees: 0 CLEAR to 4 RED")]
+    expires_at: Instant | None
+
+
+class Session(TypedDict):
+    """Whether a browser has signed in."""
+
+    session: SignedIn | None
+    open: NotRequired[Annotated[bool, Field(description="Whether one may read without a key")]]
+
+
+class Read(TypedDict):
+    """A read that was noted."""
+
+    number: int
+    day: date
+    at: Instant
+    key: str
+    route: str
+    status: int
+    basis: dict[str, Any] | None
+    purpose: str | None
+
+
+class Reads(TypedDict):
+    """A page of the reads that were noted."""
+
+    entries: list[Read]
+    next: NotRequired[Next]
+
+
+# --------------------------------------------------------------------------------------------------- the service
+
+
+class Alive(TypedDict):
+    """That the process answers."""
+
+    status: Literal["ok"]
+
+
+class Followed(TypedDict):
+    """How far a projection is."""
+
+    version: int
+    position: Position
+    lag_events: int
+    lag_seconds: float
+    parked: int
+
+
+class Ready(TypedDict):
+    """Whether the service can do its work; all but `status` with `verbose`."""
+
+    status: Literal["ok", "not ready"]
+    checks: NotRequired[dict[str, str]]
+    warnings: NotRequired[list[str]]
+    head: NotRequired[Position]
+    position: NotRequired[Position]
+    lag_events: NotRequired[int]
+    lag_seconds: NotRequired[float]
+    still_seconds: NotRequired[float]
+    projections: NotRequired[dict[str, Followed]]
+    roles: NotRequired[Literal["shared", "separate"]]
+    sealing: NotRequired[str]
+    sealed: NotRequired[int]
+    log: NotRequired[UUID]
+    fork: NotRequired[int]
+    zone: NotRequired[str]
+    zone_data: NotRequired[str | None]
+    version: NotRequired[str]
+
+
+class Type(TypedDict):
+    """A type of events, in one version."""
+
+    type: str
+    version: int
+    title: str
+
+
+class Types(TypedDict):
+    """Every type of events; each has its schema at `/schemas/{type}.json`."""
+
+    types: list[Type]
