@@ -11,6 +11,7 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 
 from incidentlog.api.answers import problem
+from incidentlog.api.codings import as_accepted
 from incidentlog.api.cookie import BY_COOKIE, kept_nowhere
 from incidentlog.api.redacting import redacted
 from incidentlog.api.traffic import Traffic
@@ -54,7 +55,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     trace = trace_id(request)
     try:
         request.app[HOSTS].admit(request)
-        response = await handler(request)
+        response = await as_accepted(request, await handler(request))
     except Problem as refusal:
         response = _refusal(request, refusal, trace)
     except web.HTTPException as error:

@@ -1,6 +1,8 @@
 """The whole service on a free loopback port, over a log of its own, and what asks it."""
 
 import asyncio
+import gzip
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +30,11 @@ from incidentlog.store.keys import insert_key
 from incidentlog.store.read import read_head
 from tests.commands import strike
 from tests.conftest import TEMPLATE, access_to, run_admin
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 ADMIN = "an-admin-key-for-tests"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -64,6 +71,19 @@ class Answer:
     def faults(self) -> dict[str, str]:
         """The code by pointer."""
         return {fault["pointer"]: fault["code"] for fault in self.json["errors"]}
+
+
+def decoded(answer: Answer) -> bytes:
+    """The body, out of whatever coding it came in."""
+    match answer.headers.get("Content-Encoding"):
+        case None:
+            return answer.raw
+        case "gzip":
+            return gzip.decompress(answer.raw)
+        case "zstd":
+            return zstd.decompress(answer.raw)
+        case coding:
+            raise AssertionError(coding)
 
 
 @dataclass
@@ -211,7 +231,9 @@ async def serving(
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         connector = aiohttp.TCPConnector(limit=0)
         try:
-            async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
+            async with aiohttp.ClientSession(
+                connector=connector, auto_decompress=False, headers={"Accept-Encoding": "identity"}
+            ) as session:
                 yield Served(service, access, url, session, app)
         finally:
             await service.hub.close()
