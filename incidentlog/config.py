@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -92,7 +93,11 @@ class Settings(BaseSettings):
     Where others reach it, and none are given, it may be asked by any.
     """
     origins: Annotated[list[str], NoDecode, Field(max_length=100)] = []
-    """Origins whose pages may open a WebSocket, besides the service's own; in the environment separated by commas."""
+    """Origins whose pages may read and open a WebSocket, besides the service's own; separated by commas, or `*`."""
+    proxies: Annotated[list[str], NoDecode, Field(max_length=100)] = []
+    """Addresses, and networks as 10.0.0.0/8, of proxies that say truly who asked them; separated by commas."""
+    proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    """In which header they say it."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -123,6 +128,8 @@ class Settings(BaseSettings):
     @field_validator("origins")
     @classmethod
     def _are_origins(cls, value: list[str]) -> list[str]:
+        if value == ["*"]:
+            return value
         wrong = [origin for origin in value if not re.fullmatch(r"https?://[^\s/?#@]+", origin)]
         if wrong:
             raise ValueError(
@@ -138,7 +145,24 @@ class Settings(BaseSettings):
             raise ValueError(f"{wrong[0]!r} is no name; give it without a scheme and a port: log.example.org")
         return value
 
-    @field_validator("hosts", "origins", "witnesses", mode="before")
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, value: list[str]) -> list[str]:
+        for text in value:
+            try:
+                everybody = ip_network(text, strict=False).prefixlen == 0
+            except ValueError:
+                raise ValueError(f"{text!r} is no address and no network such as 10.0.0.0/8") from None
+            if everybody:
+                raise ValueError(f"{text!r} is everybody: each could say that it is somebody else")
+        return value
+
+    @field_validator("proxy_header", mode="before")
+    @classmethod
+    def _small(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("hosts", "origins", "proxies", "witnesses", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -25,11 +25,13 @@ from incidentlog.api import (
     sse,
     verify,
 )
+from incidentlog.api.cors import Origins
 from incidentlog.api.errors import HOSTS, TRAFFIC, guarded
 from incidentlog.api.generations import in_one_generation
 from incidentlog.api.requests import SERVICE
 from incidentlog.api.traffic import Traffic
 from incidentlog.door.door import LINE
+from incidentlog.proxies import PROXIES
 from incidentlog.service.service import Service
 
 MODULES: Final = (
@@ -37,6 +39,8 @@ MODULES: Final = (
     metrics, asyncapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
+ORIGINS: Final = web.AppKey("origins", Origins)
+"""Whose pages may read."""
 DERIVED: Final = (projections, diff)
 """What answers from that which an erasure builds anew."""
 
@@ -45,7 +49,10 @@ def make_app(service: Service) -> web.Application:
     """The routes on a running service."""
     app = web.Application(client_max_size=LINE + 1)
     app[SERVICE] = service
-    app[HOSTS], app[TRAFFIC] = service.hosts, Traffic()
+    app[HOSTS], app[TRAFFIC], app[PROXIES] = service.hosts, Traffic(), service.proxies
+    app[ORIGINS] = origins = Origins(service.origins)
+    if service.origins:
+        app.on_response_prepare.append(origins.mark)
     replay.add_replays(app)
     app.on_shutdown.append(_stop_waiting)
     # Each handler is wrapped, instead of one middleware before them all: that costs a tenth of an append's time.
@@ -66,6 +73,8 @@ async def _stop_waiting(app: web.Application) -> None:
 
 async def nowhere(request: web.Request) -> web.Response:
     """Whatever no route takes. Raises what says whether the path or the method is wrong."""
+    if (granted := request.app[ORIGINS].preflight(request)) is not None:
+        return granted
     allowed: set[str] = set()
     for resource in request.app.router.resources():
         allowed |= (await resource.resolve(request))[1]

@@ -22,6 +22,7 @@ from incidentlog.errors import (
     Unauthenticated,
     UnsupportedEncoding,
 )
+from incidentlog.proxies import address_of
 from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
 
@@ -62,7 +63,7 @@ async def sender_of(request: web.Request) -> Reader:
         token = session_token(request, service.log.id)
         if token is not None:
             return await service.keys.by_session(token)
-    return await service.keys.reader(given, request.remote)
+    return await service.keys.reader(given, address_of(request))
 
 
 async def moment_of(request: web.Request, *, of_log: bool = False) -> Moment:

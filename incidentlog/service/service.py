@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +27,7 @@ from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.folding.change import Families
 from incidentlog.folding.encoding import encode_event
 from incidentlog.live import Hub
+from incidentlog.proxies import Proxies
 from incidentlog.runner import Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
 from incidentlog.service.ahead import Ahead
 from incidentlog.service.hosts import Hosts
@@ -72,6 +73,9 @@ class Service:
     runner: Runner | RunnerApart
     grown: Wakeup
     hosts: Hosts
+    proxies: Proxies
+    origins: Sequence[str]
+    """Those whose pages may read, besides its own."""
     keys: Keys
     hub: Hub
     nodes: Nodes
@@ -193,6 +197,8 @@ async def running(
         runner=runner,
         grown=grown,
         hosts=Hosts.of(settings.host, settings.hosts),
+        proxies=Proxies(settings.proxies, header=settings.proxy_header),
+        origins=settings.origins,
         keys=keys,
         hub=hub,
         nodes=nodes,
