@@ -94,6 +94,10 @@ class Settings(BaseSettings):
     """
     origins: Annotated[list[str], NoDecode, Field(max_length=100)] = []
     """Origins whose pages may read and open a WebSocket, besides the service's own; separated by commas, or `*`."""
+    key_requests: Annotated[int, Field(ge=0, le=100_000_000)] = 60_000
+    """How many requests one key may make in a minute; 0 is no limit."""
+    address_requests: Annotated[int, Field(ge=0, le=100_000_000)] = 3_000
+    """How many requests one address (of IPv6 a /64) may make in a minute without a key that is known; 0 is no limit."""
     proxies: Annotated[list[str], NoDecode, Field(max_length=100)] = []
     """Addresses, and networks as 10.0.0.0/8, of proxies that say truly who asked them; separated by commas."""
     proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"

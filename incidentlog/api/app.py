@@ -27,6 +27,7 @@ from incidentlog.api import (
 )
 from incidentlog.api.cors import Origins
 from incidentlog.api.errors import HOSTS, TRAFFIC, guarded
+from incidentlog.api.folds import few_at_once
 from incidentlog.api.generations import in_one_generation
 from incidentlog.api.requests import SERVICE
 from incidentlog.api.traffic import Traffic
@@ -59,7 +60,8 @@ def make_app(service: Service) -> web.Application:
     for module in MODULES:
         for route in module.routes:
             assert isinstance(route, web.RouteDef)  # noqa: S101 - the modules have no static files
-            handler = guarded(route.handler if module not in DERIVED else in_one_generation(route.handler))
+            handler = route.handler if module not in DERIVED else few_at_once(in_one_generation(route.handler))
+            handler = guarded(handler)
             if route.method == "GET":
                 handler = access.noted(handler)
             app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from incidentlog.api.answers import answer
 from incidentlog.api.cookie import cookie_name, on_this_machine, session_token
-from incidentlog.api.requests import SERVICE, refuse_unknown, sender_of
+from incidentlog.api.requests import SERVICE, refuse_unknown, sender_of, session_of
 from incidentlog.errors import Unauthenticated
 from incidentlog.service.keys import SESSION_FOR, Reader, digest, new_session_token, token_of
 from incidentlog.store.sessions import close_session, open_session
@@ -86,7 +86,7 @@ async def _session_of(request: web.Request) -> Reader | None:
     token = request.cookies.get(_cookie(request))
     if token is not None:
         with suppress(Unauthenticated):
-            return await request.app[SERVICE].keys.by_session(token)
+            return await session_of(request, token)
     return None
 
 

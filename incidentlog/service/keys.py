@@ -147,6 +147,11 @@ class Keys:
         """Look a session up again the next time."""
         self._seen.pop(("session", digest(token)), None)
 
+    def remembers(self, token: str) -> bool:
+        """Whether it is known here whose token it is."""
+        known = digest(token)
+        return ("key", known) in self._seen or ("session", known) in self._seen
+
     async def _known(self, kind: str, token: str, find: Callable[[bytes], Awaitable[Reader]]) -> Reader:
         known = kind, digest(token)
         reader, asked_at = self._seen.get(known, (None, None))

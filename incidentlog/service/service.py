@@ -33,6 +33,7 @@ from incidentlog.service.ahead import Ahead
 from incidentlog.service.hosts import Hosts
 from incidentlog.service.keys import Keys
 from incidentlog.service.nodes import Nodes
+from incidentlog.service.rates import Rates
 from incidentlog.shares import Shares
 from incidentlog.store.append import Appended, Duplicate, read_secret
 from incidentlog.store.builds import (
@@ -53,6 +54,12 @@ GC_THRESHOLD: Final = 50_000
 FILES: Final = 4
 KEY_FILES: Final = 2
 """How many of them by one key."""
+
+FOLDS: Final = 96
+EACH_FOLDS: Final = 48
+"""How many of them of one key, or one address without a key; the page asks for a dozen at a time."""
+KEY_FOLDS: Final = 24
+"""How many of them are for keys alone."""
 
 log = structlog.get_logger(__name__)
 
@@ -89,8 +96,16 @@ class Service:
     """For how long an event may wait, and the projections stand still, while the service is ready."""
     files: Shares
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
+    rates: Rates
+    """How many requests each may make."""
+    folding: Shares = field(
+        default_factory=lambda: Shares("reads of what was reported", FOLDS, each=EACH_FOLDS, kept=KEY_FOLDS)
+    )
+    """How many requests may fold what was reported, or wait to."""
+    reported: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """How many of them are at it: each may hold twice 16 MiB of events, and what they are in memory."""
     folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-    """How many requests may fold at once what was reported: each takes a core."""
+    """How many of them may fold at once: each takes a core."""
     histories: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """How many pages of histories may be written at once: each takes some twenty megabytes."""
     keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
@@ -206,6 +221,7 @@ async def running(
         accesses=accesses,
         notary=notary,
         ahead=ahead,
+        rates=Rates(key=settings.key_requests, address=settings.address_requests),
         tree=Tree(pool, identity.fork),
         lag_seconds=settings.lag_seconds,
         still_seconds=settings.still_seconds,
