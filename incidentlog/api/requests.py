@@ -210,7 +210,7 @@ async def _refuse_revoked(request: web.Request) -> None:
     """What takes minutes to arrive is appended by a key that is good when it has, and not only when it began."""
     if READER not in request:
         return
-    if await sender_of(request) != request[READER]:
+    if not (await sender_of(request)).is_still(request[READER]):
         raise Unauthenticated("the key has been changed while the body came")
 
 

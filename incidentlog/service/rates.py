@@ -104,7 +104,7 @@ class Rates:
 
     def take(self, reader: Reader) -> Standing | None:
         """Count a request of somebody who is known, or comes without a key where that is allowed."""
-        return self.addresses.take(reader.address) if reader.address else self.keys.take(reader.name)
+        return self.addresses.take(reader.address) if reader.address else self.keys.take(reader.name, reader.requests)
 
     def stranger(self, address: str | None) -> Standing | None:
         """Count a request with a key, or a session, that is not known."""

@@ -5,6 +5,7 @@ import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from importlib.resources import files
 from typing import Any, Final
@@ -46,6 +47,7 @@ from incidentlog.store.builds import (
     rebuild,
 )
 from incidentlog.store.connect import Access, Connection, Pool
+from incidentlog.store.keys import note_used
 from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
 from incidentlog.store.writer import Writer
 
@@ -157,7 +159,7 @@ async def running(
     learn = partial(_learn, pool, known, identity)
     runner, rebuilder = _apart(access, pool, grown, learn, settings) if runner_apart else _within(access, grown, known)
     runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
-    keys = Keys(pool, clock, open_read=settings.open_read)
+    keys = Keys(pool, clock, open_read=settings.open_read, note_used=partial(_note_used, access))
 
     hub = Hub(
         pool,
@@ -244,6 +246,14 @@ async def running(
                 await pool.close()
         except TimeoutError:
             pool.terminate()
+
+
+async def _note_used(access: Access, key_ids: Sequence[str], hour: datetime) -> None:
+    connection = await access.connect("eraser")
+    try:
+        await note_used(connection, key_ids, hour)
+    finally:
+        connection.terminate()
 
 
 async def _secret(access: Access) -> bytes:

@@ -53,7 +53,8 @@ async def test_keys_are_told_with_what_they_may_do_and_nothing_of_their_secrets(
     told = await service.get("/v1/keys")
     admin, reader = told.json["keys"]
     assert (admin["name"], admin["clearance"]) == ("admin", "RED")
-    assert reader.keys() == {"name", "scopes", "clearance", "created_at", "revoked_at"}
+    assert reader.keys() == {"name", "scopes", "clearance", "created_at", "revoked_at", "expires_at", "former_until",
+                             "last_used_at", "requests", "note"}  # fmt: skip
     assert (reader["scopes"], reader["clearance"], reader["revoked_at"]) == ([*SCOPES], "AMBER+STRICT", None)
     for secret in (READER, ADMIN, digest(READER).hex()):
         assert secret.encode() not in told.raw
