@@ -60,6 +60,7 @@ class Reader:
         return (self.name, self.scopes, self.clearance) == (before.name, before.scopes, before.clearance)
 
 
+Issued = Callable[[str], Awaitable[Reader]]
 NoteUsed = Callable[[Sequence[str], datetime], Awaitable[None]]
 OPEN: Final = "open"
 """Who reads without a key, where that is allowed: what is CLEAR, and nothing else."""
@@ -81,13 +82,22 @@ def token_of(authorization: str) -> str:
 class Keys:
     """Knows keys by their digest, and remembers those it has seen, while nothing has become of them."""
 
-    def __init__(self, pool: Pool, clock: Clock, *, open_read: bool, note_used: NoteUsed | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        *,
+        open_read: bool,
+        note_used: NoteUsed | None = None,
+        issued: Issued | None = None,
+    ) -> None:
         """`open_read` lets requests without a key read what is CLEAR.
 
-        `note_used` notes which keys were used in an hour; without it nobody does.
+        `note_used` notes which keys were used in an hour; without it nobody does. `issued` says whose a token
+        of an issuer is; without it none is taken.
         """
         self._pool, self._clock = pool, clock
-        self._note_used = note_used
+        self._note_used, self._issued = note_used, issued
         self._used: dict[str, datetime] = {}
         """In which hour each key was used last, as far as is known here."""
         self._unnoted: set[str] = set()
@@ -161,7 +171,9 @@ class Keys:
         return reader
 
     async def by_key(self, key: str) -> Reader:
-        """The owner of a key; raises Unauthenticated for one that is not known, or has expired."""
+        """The owner of a key, or of an issuer's token; raises Unauthenticated for what is not known, or has expired."""
+        if self._issued is not None and _is_jwt(key):
+            return await self._issued(key)
         reader = await self._known("key", key, self._find_key)
         now = self._clock.now()
         if reader.expires_at is not None and now >= reader.expires_at:
@@ -214,6 +226,11 @@ class Keys:
         if found is None:
             raise Unauthenticated("the session is not known any more; sign in again")
         return _of_session(found)
+
+
+def _is_jwt(token: str) -> bool:
+    """Whether it has the form of a JWT: three parts, of which the first is a JSON object in base64."""
+    return token.startswith("eyJ") and token.count(".") == 2  # noqa: PLR2004
 
 
 _Known = tuple[str, bytes]

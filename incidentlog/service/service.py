@@ -34,6 +34,7 @@ from incidentlog.service.ahead import Ahead
 from incidentlog.service.hosts import Hosts
 from incidentlog.service.keys import Keys
 from incidentlog.service.nodes import Nodes
+from incidentlog.service.oidc import Issuer
 from incidentlog.service.rates import Rates
 from incidentlog.shares import Shares
 from incidentlog.store.append import Appended, Duplicate, read_secret
@@ -159,7 +160,11 @@ async def running(
     learn = partial(_learn, pool, known, identity)
     runner, rebuilder = _apart(access, pool, grown, learn, settings) if runner_apart else _within(access, grown, known)
     runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
-    keys = Keys(pool, clock, open_read=settings.open_read, note_used=partial(_note_used, access))
+    issuer = issuer_of(settings, clock)
+    keys = Keys(
+        pool, clock, open_read=settings.open_read, note_used=partial(_note_used, access),
+        issued=None if issuer is None else issuer.reader,
+    )  # fmt: skip
 
     hub = Hub(
         pool,
@@ -246,6 +251,22 @@ async def running(
                 await pool.close()
         except TimeoutError:
             pool.terminate()
+
+
+def issuer_of(settings: Settings, clock: Clock) -> Issuer | None:
+    """The issuer whose tokens are taken; None where none is set."""
+    if settings.oidc_issuer is None:
+        return None
+    assert settings.oidc_audience is not None  # noqa: S101 - the settings have both or none
+    return Issuer(
+        settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        algorithms=settings.oidc_algorithms,
+        skew_seconds=settings.oidc_skew_seconds,
+        clock=clock,
+        scopes_claim=settings.oidc_scope_claim,
+        clearance_claim=settings.oidc_clearance_claim,
+    )
 
 
 async def _note_used(access: Access, key_ids: Sequence[str], hour: datetime) -> None:
