@@ -256,6 +256,8 @@ TOKEN = "il_" + "Ab3-" * 8
         (f"/v1/events?api-key={SECRET}", "/v1/events?api-key=***"),
         (f"/v1/events?q={TOKEN}", "/v1/events?q=***"),
         (f"/v1/events/{TOKEN}", "/v1/events/***"),
+        ("/v1/events?q=eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.AbCd-_", "/v1/events?q=***"),
+        ("/v1/events/" + "eyJ" * 2_000, "/v1/events/" + "eyJ" * 2_000),
         ("/v1/events?type=strike.reported&after=3", "/v1/events?type=strike.reported&after=3"),
         ("/v1/streams/strike:il_x", "/v1/streams/strike:il_x"),
     ],

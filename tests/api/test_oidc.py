@@ -218,7 +218,7 @@ async def test_forged_tokens_are_refused(service: Served, issuer: Provider):
 
 @pytest.mark.parametrize(
     "claims",
-    [{"exp": "99999999999"}, {"exp": None}, {"exp": True}, {"exp": 1e300}, {"iat": "now"}, {"sub": ""}, {"sub": "a\nb"},
+    [{"exp": "99999999999"}, {"exp": None}, {"exp": True}, {"exp": 1e300}, {"iat": "now"}, {"sub": ""}, {"sub": "a\nb"}, {"sub": 'a"b'}, {"sub": "a b"}, {"sub": "\ud800"}, {"sub": 7},
      {"sub": "x" * 201}, {"nbf": 9e9}, {"iat": 9e9}, {"exp": 1}],
 )  # fmt: skip
 async def test_what_a_token_says_wrongly_is_refused(claims: dict[str, Any]):
