@@ -8,10 +8,12 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -21,13 +23,19 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from incidentlog.addresses import dsn_fault
+from incidentlog.addresses import dsn_fault, url_fault
 from incidentlog.zones import names
 
 FILE: Final = "incidentlog.toml"
 PREFIX: Final = "INCIDENTLOG_"
 OTHERS: Final = frozenset({"INCIDENTLOG_URL", "INCIDENTLOG_KEY", "INCIDENTLOG_PG_BIN"})
 """Variables that are no settings of a service: of those who ask one, and of the embedded PostgreSQL."""
+
+
+ALGORITHMS: Final = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+)
+"""Those by which a token may be signed: with a key that whoever checks it cannot sign with."""
 
 
 class FileError(Exception):
@@ -92,7 +100,27 @@ class Settings(BaseSettings):
     Where others reach it, and none are given, it may be asked by any.
     """
     origins: Annotated[list[str], NoDecode, Field(max_length=100)] = []
-    """Origins whose pages may open a WebSocket, besides the service's own; in the environment separated by commas."""
+    """Origins whose pages may read and open a WebSocket, besides the service's own; separated by commas, or `*`."""
+    oidc_issuer: Annotated[str | None, Field(max_length=500)] = None
+    """The address of an OpenID Connect issuer whose tokens are taken, beside keys; needs the extra `oidc`."""
+    oidc_audience: Annotated[str | None, Field(min_length=1, max_length=500)] = None
+    """How the issuer calls this service: what a token's `aud` has to name."""
+    oidc_algorithms: Annotated[list[str], NoDecode, Field(min_length=1, max_length=10)] = ["RS256", "ES256"]
+    """By which algorithms tokens may be signed; separated by commas."""
+    oidc_skew_seconds: Annotated[float, Field(ge=0, le=300)] = 30
+    """How far the issuer's clock may be from this one."""
+    oidc_scope_claim: Annotated[str, Field(min_length=1, max_length=200)] = "scope"
+    """The claim with what a token's owner may do, as `incidentlog:read`: a list, or with blanks between."""
+    oidc_clearance_claim: Annotated[str, Field(min_length=1, max_length=200)] = "clearance"
+    """The claim with the marking up to which they see; without it `CLEAR`."""
+    key_requests: Annotated[int, Field(ge=0, le=100_000_000)] = 60_000
+    """How many requests one key may make in a minute; 0 is no limit."""
+    address_requests: Annotated[int, Field(ge=0, le=100_000_000)] = 3_000
+    """How many requests one address (of IPv6 a /64) may make in a minute without a key that is known; 0 is no limit."""
+    proxies: Annotated[list[str], NoDecode, Field(max_length=100)] = []
+    """Addresses, and networks as 10.0.0.0/8, of proxies that say truly who asked them; separated by commas."""
+    proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    """In which header they say it."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -123,6 +151,8 @@ class Settings(BaseSettings):
     @field_validator("origins")
     @classmethod
     def _are_origins(cls, value: list[str]) -> list[str]:
+        if value == ["*"]:
+            return value
         wrong = [origin for origin in value if not re.fullmatch(r"https?://[^\s/?#@]+", origin)]
         if wrong:
             raise ValueError(
@@ -138,7 +168,57 @@ class Settings(BaseSettings):
             raise ValueError(f"{wrong[0]!r} is no name; give it without a scheme and a port: log.example.org")
         return value
 
-    @field_validator("hosts", "origins", "witnesses", mode="before")
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_an_issuer(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        here = re.match(r"http://(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?(/|$)", value)
+        if url_fault(value) is not None or "?" in value or "#" in value or not (value.startswith("https://") or here):
+            raise ValueError("give its address as it calls itself, as https://login.example.org")
+        if find_spec("jwt") is None:
+            raise ValueError("tokens are read by an extra: pip install 'incidentlog[oidc]'")
+        return value
+
+    @field_validator("oidc_audience")
+    @classmethod
+    def _has_an_issuer(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and "oidc_issuer" in info.data and info.data["oidc_issuer"] is None:
+            raise ValueError("whose tokens name it? set oidc_issuer, too")
+        return value
+
+    @field_validator("oidc_algorithms")
+    @classmethod
+    def _are_algorithms(cls, value: list[str]) -> list[str]:
+        wrong = sorted({*value} - ALGORITHMS)
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is none; they are {', '.join(sorted(ALGORITHMS))}")
+        return value
+
+    @model_validator(mode="after")
+    def _has_an_audience(self) -> Self:
+        if self.oidc_issuer is not None and self.oidc_audience is None:
+            raise ValueError("oidc_issuer needs oidc_audience: a token for another service is none for this one")
+        return self
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, value: list[str]) -> list[str]:
+        for text in value:
+            try:
+                everybody = ip_network(text, strict=False).prefixlen == 0
+            except ValueError:
+                raise ValueError(f"{text!r} is no address and no network such as 10.0.0.0/8") from None
+            if everybody:
+                raise ValueError(f"{text!r} is everybody: each could say that it is somebody else")
+        return value
+
+    @field_validator("proxy_header", mode="before")
+    @classmethod
+    def _small(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("hosts", "origins", "proxies", "witnesses", "oidc_algorithms", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -30,7 +30,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
     slug: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
     title: ClassVar[str] = "The service failed"
-    retry_after: ClassVar[int | None] = None
+    retry_after: int | None = None
     """Seconds after which trying again makes sense; None where it does not."""
 
     def __init__(self, detail: str = "", *, errors: Sequence[Fault] = (), **extra: Any) -> None:
@@ -171,6 +171,22 @@ class TooManyConnections(Problem):
     """This key, or this address without one, has as many at once as one may; the others are for others."""
 
     slug, status, title, retry_after = "too-many-connections", 429, "Too many at once of one key or address", 5
+
+
+class TooManyRequests(Problem):
+    """This key, or this address without one, asks too often: `Retry-After` says when it may again."""
+
+    slug, status, title = "too-many-requests", 429, "Too many requests of one key or address"
+
+    def __init__(self, detail: str = "", *, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class HeadTooLarge(Problem):
+    """A header of the request, or all of them, are over the limit."""
+
+    slug, status, title = "head-too-large", 431, "The request's head is too large"
 
 
 class Unavailable(Problem):

@@ -23,7 +23,7 @@ BEGIN
     GRANT SELECT, UPDATE ON access_open TO incidentlog_eraser;
     GRANT SELECT, INSERT ON access_digests TO incidentlog_eraser;
     GRANT SELECT, INSERT, DELETE ON sessions TO incidentlog_eraser;
-    GRANT SELECT, UPDATE (revoked_at) ON api_keys TO incidentlog_eraser;
+    GRANT SELECT, UPDATE (revoked_at, last_used_at) ON api_keys TO incidentlog_eraser;
     GRANT SELECT, INSERT ON tiles, tree_heads TO incidentlog_notary;
     GRANT SELECT ON log_keys TO incidentlog_notary;
     GRANT SELECT ON log_keys, tiles, tree_heads TO incidentlog_reader;

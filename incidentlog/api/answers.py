@@ -1,8 +1,7 @@
 """Answers: JSON bytes with their headers, and problems (RFC 9457)."""
 
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from incidentlog.api.operations import JSON, Header
-from incidentlog.errors import NotAcceptable, Problem, UnsupportedEncoding
+from incidentlog.errors import Problem, UnsupportedEncoding
 
 PROBLEM: Final = "application/problem+json"
 CODINGS: Final = ("gzip", "deflate", "identity")
@@ -20,7 +19,6 @@ VARY: Final = "Authorization, Cookie"
 IF_NONE_MATCH: Final = Header(
     "If-None-Match", "The `ETag` of an answer that you have: 304 if it is this one.", example='"none"', leads_to=304
 )
-_WEIGHT: Final = re.compile(r"(?:q=([01](?:\.[0-9]{0,3})?))?", re.ASCII)
 _OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 
@@ -46,20 +44,18 @@ def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = No
     return web.Response(body=dumps(value), status=status, headers=headers, content_type=JSON)
 
 
-def pinned(request: web.Request, value: Any) -> web.Response:
+def pinned(value: Any) -> web.Response:
     """An answer that can never be another, as its reader named both instant and position.
 
     See docs/erasure-and-replay.md.
     """
-    return sealed(request, dumps(value), JSON)
+    return sealed(dumps(value), JSON)
 
 
-def sealed(request: web.Request, body: bytes, content_type: str) -> web.Response:
+def sealed(body: bytes, content_type: str) -> web.Response:
     """The bytes of such an answer, with what lets a cache keep them."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, immutable, max-age=31536000", "Vary": VARY}
-    if (known := IF_NONE_MATCH.given(request) or "") == "*" or etag in known:
-        return web.Response(status=304, headers=headers)
     return web.Response(body=body, headers={**headers, "Content-Type": content_type})
 
 
@@ -72,25 +68,3 @@ def problem(error: Problem, *, instance: str, trace_id: str) -> web.Response:
     if isinstance(error, UnsupportedEncoding):  # RFC 9110 §15.5.16
         headers["Accept-Encoding"] = ", ".join(CODINGS)
     return web.Response(body=dumps(body), status=error.status, headers=headers, content_type=PROBLEM)
-
-
-def compressed(request: web.Request, response: web.Response) -> web.Response:
-    """The answer, as gzip where that is accepted (RFC 9110 §12.5.3). Raises NotAcceptable where nothing is."""
-    accepted = _weights(request.headers.getall("Accept-Encoding", []))
-    packed = accepted.get("gzip", accepted.get("x-gzip", accepted.get("*", 0.0)))
-    if packed > 0 and packed >= accepted.get("identity", 0.0):
-        response.enable_compression(web.ContentCoding.gzip)
-    elif accepted.get("identity", accepted.get("*", 1.0)) == 0:
-        raise NotAcceptable("the codings are gzip and identity")
-    return response
-
-
-def _weights(headers: Sequence[str]) -> dict[str, float]:
-    """How much each coding is wanted; what cannot be read is not wanted."""
-    weights: dict[str, float] = {}
-    for item in ",".join(headers).lower().split(","):
-        coding, _, parameter = item.partition(";")
-        weight = _WEIGHT.fullmatch(parameter.replace(" ", "").replace("\t", ""))
-        if coding.strip():
-            weights[coding.strip()] = 0.0 if weight is None else float(weight[1] or 1)
-    return weights

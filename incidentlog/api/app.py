@@ -26,12 +26,15 @@ from incidentlog.api import (
     sse,
     verify,
 )
+from incidentlog.api.cors import Origins
 from incidentlog.api.errors import HOSTS, TRAFFIC, guarded
+from incidentlog.api.folds import few_at_once
 from incidentlog.api.generations import in_one_generation
 from incidentlog.api.operations import operation_of
 from incidentlog.api.requests import SERVICE
 from incidentlog.api.traffic import Traffic
 from incidentlog.door.door import LINE
+from incidentlog.proxies import PROXIES
 from incidentlog.service.service import Service
 
 MODULES: Final = (
@@ -39,6 +42,8 @@ MODULES: Final = (
     metrics, asyncapi, openapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
+ORIGINS: Final = web.AppKey("origins", Origins)
+"""Whose pages may read."""
 DERIVED: Final = (projections, diff)
 """What answers from that which an erasure builds anew."""
 
@@ -47,7 +52,10 @@ def make_app(service: Service) -> web.Application:
     """The routes on a running service."""
     app = web.Application(client_max_size=LINE + 1)
     app[SERVICE] = service
-    app[HOSTS], app[TRAFFIC] = service.hosts, Traffic()
+    app[HOSTS], app[TRAFFIC], app[PROXIES] = service.hosts, Traffic(), service.proxies
+    app[ORIGINS] = origins = Origins(service.origins)
+    if service.origins:
+        app.on_response_prepare.append(origins.mark)
     app[openapi.DESCRIBED] = MODULES
     replay.add_replays(app)
     app.on_shutdown.append(_stop_waiting)
@@ -55,7 +63,7 @@ def make_app(service: Service) -> web.Application:
     for module in MODULES:
         for route in module.routes:
             assert isinstance(route, web.RouteDef)  # noqa: S101 - the modules have no static files
-            own = route.handler if module not in DERIVED else in_one_generation(route.handler)
+            own = route.handler if module not in DERIVED else few_at_once(in_one_generation(route.handler))
             handler = guarded(own, operation_of(route))
             if route.method == "GET":
                 handler = access.noted(handler)
@@ -71,6 +79,8 @@ async def _stop_waiting(app: web.Application) -> None:
 
 async def nowhere(request: web.Request) -> web.Response:
     """Whatever no route takes. Raises what says whether the path or the method is wrong."""
+    if (granted := request.app[ORIGINS].preflight(request)) is not None:
+        return granted
     allowed: set[str] = set()
     for resource in request.app.router.resources():
         allowed |= (await resource.resolve(request))[1]

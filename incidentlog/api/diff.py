@@ -479,7 +479,7 @@ async def _answered(
     if following is not None:
         kept = [(k, v) for k, v in request.query.items() if k not in names(*PAIR, AFTER, MIN_POSITION)]
         body["next"] = str(request.rel_url.with_query([*told(basis).items(), *kept, ("after", following)]))
-    response = pinned(request, body) if pair.pinned else answer(body)
+    response = pinned(body) if pair.pinned else answer(body)
     response.headers["Log-Position"] = str(pair.later.position)
     request[POSITION] = pair.later.position
     return response

@@ -11,9 +11,11 @@ import structlog
 from aiohttp import ClientConnectionResetError, web
 
 from incidentlog.api.answers import problem
+from incidentlog.api.codings import as_accepted
 from incidentlog.api.cookie import BY_COOKIE, kept_nowhere
 from incidentlog.api.operations import OPERATION, Operation
 from incidentlog.api.redacting import redacted
+from incidentlog.api.requests import STANDING
 from incidentlog.api.traffic import Traffic
 from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge, Unavailable
 from incidentlog.service.hosts import Hosts
@@ -57,7 +59,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     trace = trace_id(request)
     try:
         request.app[HOSTS].admit(request)
-        response = await handler(request)
+        response = await as_accepted(request, await handler(request))
     except Problem as refusal:
         response = _refusal(request, refusal, trace)
     except web.HTTPException as error:
@@ -75,10 +77,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             log.exception("failed", request_id=trace, method=request.method, path=redacted(request.path))
             response = _refusal(request, Internal(), trace)
     if not response.prepared:
-        response.headers["X-Request-Id"] = trace
-        if BY_COOKIE in request:
-            kept_nowhere(response)
-        _end_body(request, response)
+        _complete(request, response, trace)
     took = time.perf_counter() - started
     request.app[TRAFFIC].note(request, response, took)
     # A line for each of thousands of appends a second would cost a twentieth of their time: what went well is told
@@ -97,6 +96,16 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         milliseconds=round(took * 1000, 2),
     )
     return response
+
+
+def _complete(request: web.Request, response: web.StreamResponse, trace: str) -> None:
+    """What every answer says that is not sent yet."""
+    response.headers["X-Request-Id"] = trace
+    if STANDING in request:
+        response.headers.update(request[STANDING].headers())
+    if BY_COOKIE in request:
+        kept_nowhere(response)
+    _end_body(request, response)
 
 
 def _refusal(request: web.Request, refusal: Problem, trace: str) -> web.Response:

@@ -265,7 +265,7 @@ async def list_events(request: web.Request) -> web.Response:
     write = {NDJSON: _line, CSV: event_csv, GEOJSON: _feature}.get(format_, dumps)
     events = await _write(service, found, write)
     body = _written(format_, events, foreign)
-    return formatted(request, format_, body, pinned=False, headers=headers, called="events")
+    return formatted(format_, body, pinned=False, headers=headers, called="events")
 
 
 async def _search(

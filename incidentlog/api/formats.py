@@ -100,7 +100,6 @@ def _exactness(kind: str, subtype: str, offered: Format) -> int:
 
 
 def formatted(
-    request: web.Request,
     wanted: Format,
     body: bytes,
     *,
@@ -113,7 +112,7 @@ def formatted(
 
     `called` is the name under which a browser keeps what it cannot show.
     """
-    response = sealed(request, body, wanted.sent_as) if pinned else web.Response(body=body)
+    response = sealed(body, wanted.sent_as) if pinned else web.Response(body=body)
     response.headers["Content-Type"] = wanted.sent_as
     response.headers["Vary"] = f"{VARY}, Accept"
     response.headers.update(headers or {})

@@ -74,4 +74,9 @@ def told(key: ListedKey) -> dict[str, Any]:
         "clearance": TLP_LABELS[key.clearance],
         "created_at": key.created_at,
         "revoked_at": key.revoked_at,
+        "expires_at": key.care.expires_at,
+        "former_until": key.former_until,
+        "last_used_at": key.last_used_at,
+        "requests": key.care.requests,
+        "note": key.care.note,
     }

@@ -17,10 +17,12 @@ from incidentlog.errors import (
     Forbidden,
     Internal,
     Misdirected,
+    NotAcceptable,
     NotFound,
     Problem,
     RequestTimeout,
     TooLarge,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
     UnsupportedEncoding,
@@ -32,9 +34,9 @@ Schema = Mapping[str, Any]
 """A JSON Schema (draft 2020-12)."""
 TEXT: Final[Schema] = {"type": "string"}
 JSON: Final = "application/json"
-EVERYWHERE: Final[tuple[type[Problem], ...]] = (BadRequest, TooLarge, Misdirected, Internal, Unavailable)
+EVERYWHERE: Final[tuple[type[Problem], ...]] = (BadRequest, NotAcceptable, TooLarge, Misdirected, Internal, Unavailable)
 """What any route may be refused with: what is no HTTP, or longer than HTTP is read here, and faults of ours."""
-OF_KEYS: Final[tuple[type[Problem], ...]] = (Unauthenticated, Forbidden)
+OF_KEYS: Final[tuple[type[Problem], ...]] = (Unauthenticated, Forbidden, TooManyRequests)
 OF_BODIES: Final[tuple[type[Problem], ...]] = (RequestTimeout, UnsupportedMediaType, UnsupportedEncoding)
 
 

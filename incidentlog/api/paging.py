@@ -18,10 +18,10 @@ V = TypeVar("V")
 
 
 @asynccontextmanager
-async def waiting(places: asyncio.Semaphore, otherwise: str) -> AsyncIterator[None]:
-    """One of few places. Raises Overloaded, with what the others do, after WAIT_SECONDS."""
+async def waiting(places: asyncio.Semaphore, otherwise: str, *, seconds: float = WAIT_SECONDS) -> AsyncIterator[None]:
+    """One of few places. Raises Overloaded, with what the others do, after so many seconds."""
     try:
-        await asyncio.wait_for(places.acquire(), WAIT_SECONDS)
+        await asyncio.wait_for(places.acquire(), seconds)
     except TimeoutError:
         raise Overloaded(otherwise) from None
     try:

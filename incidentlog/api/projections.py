@@ -155,7 +155,6 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
         headers["Link"] = f'<{head["next"]}>; rel="next"'
     request[POSITION] = moment.position
     return formatted(
-        request,
         wanted,
         writing.page(pieces, head) if key is None else writing.one(pieces[0], head, key),
         pinned=moment.pinned,
@@ -378,7 +377,7 @@ def same_basis(request: web.Request, basis: dict[str, Any]) -> dict[str, Any]:
 
 def answered(request: web.Request, moment: Moment, body: dict[str, Any]) -> web.Response:
     """What was read at a moment, as an answer; one that can never be another where the moment says so."""
-    response = pinned(request, body) if moment.pinned else answer(body)
+    response = pinned(body) if moment.pinned else answer(body)
     response.headers["Log-Position"] = str(moment.position)
     request[POSITION] = moment.position
     return response

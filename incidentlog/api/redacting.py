@@ -9,8 +9,10 @@ _NAMES: Final = re.compile(
     re.IGNORECASE,
 )
 """Parameters whose values are no business of a reader of logs; none of ours is called so."""
-_TOKENS: Final = re.compile(r"ils?_[A-Za-z0-9_-]{16,}")
-"""Keys and sessions of ours, wherever they stand."""
+_TOKENS: Final = re.compile(
+    r"ils?_[A-Za-z0-9_-]{16,}|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
+)
+"""Keys and sessions of ours, and tokens of issuers (JWT), wherever they stand."""
 KEPT_OUT: Final = "***"
 
 

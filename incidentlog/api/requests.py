@@ -1,7 +1,7 @@
 """What the routes share: the service, the reader, and the parameters of a request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
@@ -23,16 +23,22 @@ from incidentlog.errors import (
     Unauthenticated,
     UnsupportedEncoding,
 )
-from incidentlog.service.keys import Reader
+from incidentlog.proxies import address_of
+from incidentlog.service.keys import Reader, token_of
+from incidentlog.service.rates import Standing
 from incidentlog.service.service import Service
 
 BODY_SECONDS: Final = 30.0
 """How long one event may take to arrive, or the next piece of a file."""
 BODIES_SECONDS: Final = 600.0
 """How long a whole file may take."""
+SLOWEST: Final = 1_000.0
+"""Bytes a second that a file has to come at after the first BODY_SECONDS: who drips holds no place for ten minutes."""
 SERVICE: Final = web.AppKey("service", Service)
 READER: Final = web.RequestKey("reader", Reader)
 """Who asks, once that is known."""
+STANDING: Final = web.RequestKey("standing", Standing)
+"""How many requests whoever asks has left, once this one is counted, where there is a limit."""
 ASKED_ABOUT: Final = web.RequestKey("asked_about", Moment)
 """The moment that a read is about, once that is known."""
 WAIT_SECONDS: Final = 2.0
@@ -76,15 +82,58 @@ async def reader_of(request: web.Request) -> Reader:
 async def sender_of(request: web.Request) -> Reader:
     """Whoever sent a request: by its key, of a read else by the cookie of a browser that signed in, or without one.
 
-    Raises Unauthenticated for a key or a session that is not known, Forbidden for a cookie that is not for this page.
+    The request is counted, once. Raises Unauthenticated for a key or a session that is not known, Forbidden for a
+    cookie that is not for this page, TooManyRequests.
     """
+    if STANDING in request:  # what is asked again while a body arrives is one request
+        return await _sender_of(request)
+    return await _counted(request, _sender_of(request))
+
+
+async def session_of(request: web.Request, token: str) -> Reader:
+    """Who has signed in by a token, whatever the request is; it is counted, and raises, as with `sender_of`."""
+    _look_up(request, token)
+    return await _counted(request, request.app[SERVICE].keys.by_session(token))
+
+
+async def _counted(request: web.Request, asking: Awaitable[Reader]) -> Reader:
+    """Whoever asks, and one request less that they may make."""
+    rates = request.app[SERVICE].rates
+    try:
+        reader = await asking
+    except Unauthenticated:
+        _count(request, rates.stranger(address_of(request)))
+        raise
+    _count(request, rates.take(reader))
+    return reader
+
+
+def _count(request: web.Request, standing: Standing | None) -> None:
+    if standing is None:
+        return
+    request[STANDING] = standing
+    if standing.refused:
+        raise standing.refuse()
+
+
+async def _sender_of(request: web.Request) -> Reader:
     service = request.app[SERVICE]
     given = request.headers.get("Authorization")
     if given is None and request.method in READS:
         token = session_token(request, service.log.id)
         if token is not None:
+            _look_up(request, token)
             return await service.keys.by_session(token)
-    return await service.keys.reader(given, request.remote)
+    if given is not None:
+        _look_up(request, token_of(given))
+    return await service.keys.reader(given, address_of(request))
+
+
+def _look_up(request: web.Request, token: str) -> None:
+    """Raises TooManyRequests where the database is not asked for one more key that may be none."""
+    service = request.app[SERVICE]
+    if not service.keys.remembers(token):
+        service.rates.refuse_guessing(address_of(request))
 
 
 async def moment_of(request: web.Request, *, of_log: bool = False) -> Moment:
@@ -159,10 +208,11 @@ async def pieces_of(request: web.Request, *, most: int) -> AsyncIterator[bytes]:
     """
     _refuse_coding(request)
     clock = asyncio.get_running_loop().time
-    total, deadline = 0, clock() + BODIES_SECONDS
+    total, began = 0, clock()
     while True:
         with _arriving():
-            async with asyncio.timeout_at(min(deadline, clock() + BODY_SECONDS)):
+            by_now = began + min(BODIES_SECONDS, BODY_SECONDS + total / SLOWEST)
+            async with asyncio.timeout_at(min(by_now, clock() + BODY_SECONDS)):
                 piece = await request.content.readany()
         await _refuse_revoked(request)
         if not piece:
@@ -177,7 +227,7 @@ async def _refuse_revoked(request: web.Request) -> None:
     """What takes minutes to arrive is appended by a key that is good when it has, and not only when it began."""
     if READER not in request:
         return
-    if await sender_of(request) != request[READER]:
+    if not (await sender_of(request)).is_still(request[READER]):
         raise Unauthenticated("the key has been changed while the body came")
 
 

@@ -13,10 +13,11 @@ from aiohttp import web
 from incidentlog.api.answers import answer
 from incidentlog.api.cookie import cookie_name, on_this_machine, session_token
 from incidentlog.api.operations import Answer, Routes, refuse_unknown
-from incidentlog.api.requests import SERVICE, sender_of
+from incidentlog.api.requests import SERVICE, sender_of, session_of
 from incidentlog.api.shapes import Session
-from incidentlog.errors import Unauthenticated
+from incidentlog.errors import Forbidden, Unauthenticated
 from incidentlog.service.keys import SESSION_FOR, Reader, digest, new_session_token, token_of
+from incidentlog.service.oidc import PREFIX as ISSUED
 from incidentlog.store.sessions import close_session, open_session
 
 PATH: Final = "/v1"
@@ -53,9 +54,12 @@ async def sign_in(request: web.Request) -> web.Response:
     refuse_unknown(request)
     service = request.app[SERVICE]
     given = request.headers.get("Authorization")
-    (await sender_of(request)).may("read")
+    reader = await sender_of(request)
+    reader.may("read")
     if given is None:
         raise Unauthenticated("signing in needs a key: Authorization: Bearer ...")
+    if reader.name.startswith(ISSUED):
+        raise Forbidden("signing in is for keys; a page that has a token sends it")
     token, now = new_session_token(), service.clock.now()
     async with service.kept() as connection:
         await open_session(connection, digest(token), digest(token_of(given)), now=now, expires_at=now + SESSION_FOR)
@@ -88,7 +92,7 @@ async def _session_of(request: web.Request) -> Reader | None:
     token = request.cookies.get(_cookie(request))
     if token is not None:
         with suppress(Unauthenticated):
-            return await request.app[SERVICE].keys.by_session(token)
+            return await session_of(request, token)
     return None
 
 

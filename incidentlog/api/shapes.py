@@ -464,6 +464,15 @@ class Key(TypedDict):
     clearance: TlpLabel
     created_at: Instant
     revoked_at: Instant | None
+    expires_at: Instant | None
+    former_until: Annotated[
+        Instant | None, Field(description="Up to when the secret before the last rotation opens too")
+    ]
+    last_used_at: Annotated[Instant | None, Field(description="To the hour")]
+    requests: Annotated[
+        int | None, Field(description="How many it may make in a minute; null is what the service allows")
+    ]
+    note: str | None
 
 
 class Keys(TypedDict):

@@ -1,7 +1,6 @@
 """Pages for people, of files in the package: nothing of another host, and a policy that says so to the browser."""
 
 import asyncio
-import gzip
 import hashlib
 import re
 from base64 import b64encode
@@ -15,6 +14,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from incidentlog.api.answers import IF_NONE_MATCH
+from incidentlog.api.codings import THOROUGH, coding_of, tag_of
 from incidentlog.api.operations import Answer, Segment
 from incidentlog.errors import NotFound
 
@@ -28,7 +28,7 @@ TYPES: Final = {
     ".woff2": "font/woff2",
 }
 PACKED: Final = frozenset(TYPES.values()) - {"font/woff2"}
-"""What is sent as gzip; a font is packed already."""
+"""What is sent in a coding; a font is packed already."""
 POLICY: Final = (
     "default-src 'none'; script-src 'self'{scripts}; style-src 'self'; font-src 'self'; img-src {images}; "
     "connect-src {connect}; base-uri 'none'; form-action 'none'; frame-ancestors {framed}; "
@@ -64,9 +64,9 @@ def page_files(folder: str) -> Mapping[str, PageFile]:
 
 
 @cache
-def _packed(folder: str, name: str) -> bytes:
-    """A file of a page as gzip."""
-    return gzip.compress(page_files(folder)[name].content, compresslevel=8, mtime=0)
+def _packed(folder: str, name: str, coding: str) -> bytes:
+    """A file of a page in a coding."""
+    return THOROUGH[coding](page_files(folder)[name].content)
 
 
 def _found(folder: Traversable, path: str) -> Iterator[tuple[str, PageFile]]:
@@ -119,12 +119,12 @@ async def page_file(
     headers = {
         **page_headers(connect, images=images, framed=framed, scripts=file.scripts),
         "ETag": file.etag,
-        "Vary": "Accept-Encoding",
     }
-    if file.etag in (IF_NONE_MATCH.given(request) or ""):
-        return web.Response(status=304, headers=headers)
-    body, charset = file.content, "utf-8" if file.kind in PACKED else None
-    if file.kind in PACKED and "gzip" in request.headers.get("Accept-Encoding", ""):
-        # Away from the loop: the shapes of the world take a tenth of a second, once.
-        body, headers["Content-Encoding"] = await asyncio.to_thread(_packed, folder, name), "gzip"
-    return web.Response(body=body, content_type=file.kind, charset=charset, headers=headers)
+    if file.kind not in PACKED:
+        return web.Response(body=file.content, content_type=file.kind, headers=headers)
+    body, headers["Vary"] = file.content, "Accept-Encoding"
+    if (coding := coding_of(request)) is not None:
+        headers |= {"Content-Encoding": coding, "ETag": tag_of(file.etag, coding)}
+        # Kept, and made away from the loop: the shapes of the world take a tenth of a second, once.
+        body = await asyncio.to_thread(_packed, folder, name, coding)
+    return web.Response(body=body, content_type=file.kind, charset="utf-8", headers=headers)

@@ -19,7 +19,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from incidentlog.api.answers import problem
 from incidentlog.api.errors import trace_id
-from incidentlog.errors import BadRequest, Internal, Problem, UnsupportedEncoding
+from incidentlog.errors import BadRequest, HeadTooLarge, Internal, Problem, UnsupportedEncoding
 
 LINE_BYTES: Final = 8_190
 """The most of an address, and of a header's value; aiohttp's own bound."""
@@ -27,7 +27,6 @@ HEADERS: Final = 128
 """The most headers of a request; aiohttp's own bound."""
 SILENT_SECONDS: Final = 30.0
 _WHY: Final[Sequence[tuple[type[Exception], str]]] = (
-    (LineTooLong, f"an address, and a header, may have {LINE_BYTES} bytes"),
     (
         InvalidURLError,
         "the address is none; percent-encode what is not ASCII, as in /v1/places?q=%D0%9E%D0%B4%D0%B5%D1%81%D0%B0",
@@ -77,6 +76,8 @@ class _Connection(RequestHandler):
 def _refusal(error: BaseException | None) -> Problem:
     if isinstance(error, ContentEncodingError):
         return UnsupportedEncoding()
+    if isinstance(error, LineTooLong):
+        return HeadTooLarge(f"an address, and a header, may have {LINE_BYTES} bytes")
     return BadRequest(
         next((why for kind, why in _WHY if isinstance(error, kind)), "the head of the request is not HTTP/1.1")
     )

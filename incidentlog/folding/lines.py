@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 import orjson
-import zstandard
 from numpy.typing import NDArray
 
+from incidentlog import zstd
 from incidentlog.folding.shapes import Booking, Key
 
 Numbers = NDArray[np.int64]
@@ -54,9 +54,11 @@ class Lines:
     def __init__(self, packed: bytes) -> None:
         """Unpack what `pack` or `merge` made. Raises ValueError where it is nothing of the kind, or damaged."""
         try:
-            raw = zstandard.ZstdDecompressor().decompress(packed)
-        except zstandard.ZstdError as error:
+            raw = zstd.decompress(packed)
+        except zstd.ZstdError as error:
             raise ValueError(f"lines of a ledger cannot be unpacked: {error}") from error
+        if len(raw) <= HEAD:
+            raise ValueError("lines of a ledger cannot be unpacked: there is nothing")
         begins = HEAD + int.from_bytes(raw[:HEAD], "little")
         self._head: dict[str, Any] = orjson.loads(raw[HEAD:begins])
         self._columns = memoryview(raw)[begins:]
@@ -218,7 +220,7 @@ class _Writer:
         """All that was taken down, as it is stored."""
         told = orjson.dumps({"count": self._count, **head})
         raw = b"".join((len(told).to_bytes(HEAD, "little"), told, bytes(self._octets)))
-        return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(raw)
+        return zstd.compress(raw, LEVEL, checked=True)
 
     def numbers(self, values: Sequence[int]) -> list[Any]:
         """A column of numbers; of few lines without arrays."""

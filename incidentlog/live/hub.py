@@ -47,6 +47,7 @@ from incidentlog.live.subscription import Following, Reach, Subscription, Tailin
 from incidentlog.live.tallies import TallyView
 from incidentlog.live.views import ROWS, View
 from incidentlog.projections import PROJECTIONS
+from incidentlog.proxies import address_of
 from incidentlog.shares import Shares, Stranger, network_of
 from incidentlog.store.builds import Build, active_builds, built
 from incidentlog.store.connect import Connection, Pool, getting_over
@@ -101,7 +102,7 @@ class Hub:
         authenticate: Authenticate | None = None,
         changed: Callable[[], asyncio.Event] = asyncio.Event,
     ) -> None:
-        """`origins` are those whose pages may open a socket, besides the service's own.
+        """`origins` are those whose pages may open a socket, besides the service's own; `*` are all.
 
         `authenticate` answers `auth` messages, and says of tokens whether they still hold; without it every reader
         has to be known at the handshake. `changed` answers what is set when a token may not be what it was any more.
@@ -268,12 +269,12 @@ class Hub:
         if PROTOCOL not in offered:
             raise BadRequest(f"offer the subprotocol {PROTOCOL}")
         origin = request.headers.get("Origin")
-        if origin is not None and origin not in self._origins | own_origins(request):
+        if origin is not None and not self._origins & {origin, "*"} and origin not in own_origins(request):
             raise Forbidden(f"pages of {origin[:200]} may not follow this log")
         if reader is None and self._authenticate is None:
             raise Forbidden("following needs a key")
         self._refuse_when_closed()
-        self.connections.admit(Stranger(network_of(request.remote)) if reader is None else reader)
+        self.connections.admit(Stranger(network_of(address_of(request))) if reader is None else reader)
 
     def _refuse_when_closed(self) -> None:
         if self._closed:

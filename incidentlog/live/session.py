@@ -28,6 +28,7 @@ from incidentlog.live.messages import Ack, Auth, Ping, Subscribe, UnreadableErro
 from incidentlog.live.passes import Authenticate, Pass, Reader
 from incidentlog.live.sender import Sender
 from incidentlog.live.subscription import Reach, Subscription
+from incidentlog.proxies import address_of
 from incidentlog.shares import Shares, Stranger, network_of
 from incidentlog.store.connect import lost
 
@@ -113,7 +114,7 @@ class Session:
         self._authenticate = authenticate
         self._token = token
         self._known = known
-        self._stranger = Stranger(network_of(request.remote))
+        self._stranger = Stranger(network_of(address_of(request)))
         self._pass: Pass | None = None
         """Whose session it is; None until that is known."""
         self._sender = Sender(self._line, beat_seconds=host.heartbeat_seconds, beat=self._beat, drop=self._drop)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from incidentlog.events.values import Tlp
 from incidentlog.runner import Wakeup
 from incidentlog.shares import network_of
 from incidentlog.store.connect import Access, Pool, getting_over
-from incidentlog.store.keys import StoredKey, find_key, has_keys, known_keys
+from incidentlog.store.keys import Care, StoredKey, find_key, has_keys, known_keys, read_key
 from incidentlog.store.sessions import StoredSession, find_session, known_sessions
 
 SCOPES: Final = ("read", "report", "edit", "audit", "admin")
@@ -28,6 +28,7 @@ NAME: Final = r"[a-z0-9._-]{1,80}"
 REMEMBERED: Final = 10_000
 REMEMBERED_FOR: Final = timedelta(seconds=10)
 """For how long a key that was seen is taken for good while the database does not say whether it is."""
+AN_HOUR: Final = timedelta(hours=1)
 LOOK_SECONDS: Final = 0.5
 """How often it is looked whether the keys that are remembered still are what they were."""
 
@@ -41,9 +42,11 @@ class Reader:
     scopes: frozenset[str]
     clearance: int
     expires_at: datetime | None = None
-    """Until when it may: sessions expire; keys do not, they are revoked."""
+    """Until when it may: of a session, of a key that expires, and of a secret that was rotated."""
     address: str = ""
     """Where a request without a key comes from (`shares.network_of`); empty with one."""
+    requests: int | None = None
+    """How many it may make in a minute; 0 is no limit, None the limit of all."""
 
     def may(self, scope: str) -> None:
         """Raises Forbidden, or Unauthenticated where a key would help, when the scope is missing."""
@@ -52,7 +55,13 @@ class Reader:
                 raise Unauthenticated(f"'{scope}' needs a key: Authorization: Bearer ...")
             raise Forbidden(f"the key {self.name} has not the scope '{scope}'")
 
+    def is_still(self, before: "Reader") -> bool:
+        """Whether it is who it was before, and may do the same; until when, and how often, may be otherwise."""
+        return (self.name, self.scopes, self.clearance) == (before.name, before.scopes, before.clearance)
 
+
+Issued = Callable[[str], Awaitable[Reader]]
+NoteUsed = Callable[[Sequence[str], datetime], Awaitable[None]]
 OPEN: Final = "open"
 """Who reads without a key, where that is allowed: what is CLEAR, and nothing else."""
 
@@ -73,9 +82,26 @@ def token_of(authorization: str) -> str:
 class Keys:
     """Knows keys by their digest, and remembers those it has seen, while nothing has become of them."""
 
-    def __init__(self, pool: Pool, clock: Clock, *, open_read: bool) -> None:
-        """`open_read` lets requests without a key read what is CLEAR."""
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        *,
+        open_read: bool,
+        note_used: NoteUsed | None = None,
+        issued: Issued | None = None,
+    ) -> None:
+        """`open_read` lets requests without a key read what is CLEAR.
+
+        `note_used` notes which keys were used in an hour; without it nobody does. `issued` says whose a token
+        of an issuer is; without it none is taken.
+        """
         self._pool, self._clock = pool, clock
+        self._note_used, self._issued = note_used, issued
+        self._used: dict[str, datetime] = {}
+        """In which hour each key was used last, as far as is known here."""
+        self._unnoted: set[str] = set()
+        """The keys whose hour is not in the database yet."""
         self._open = Reader(OPEN, frozenset({"read"} if open_read else ()), int(Tlp.CLEAR))
         self._seen: dict[_Known, tuple[Reader, datetime]] = {}
         self.changed = Wakeup()
@@ -91,6 +117,7 @@ class Keys:
         while True:
             with getting_over("keys_not_looked_up"):
                 await self.look()
+                await self.note()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
@@ -113,6 +140,17 @@ class Keys:
         if found != before:
             self.changed.ring()
 
+    async def note(self) -> None:
+        """Note which keys were used for the first time in their hour: one write for each, however often it was used."""
+        if self._note_used is None:
+            return
+        by_hour: dict[datetime, list[str]] = {}
+        for key_id in self._unnoted:
+            by_hour.setdefault(self._used[key_id], []).append(key_id)
+        for hour, key_ids in by_hour.items():
+            await self._note_used(key_ids, hour)
+            self._unnoted.difference_update(k for k in key_ids if self._used[k] == hour)
+
     async def reader(self, authorization: str | None, remote: str | None) -> Reader:
         """Whoever presents this `Authorization`, from where; raises Unauthenticated for a key that is not known."""
         if authorization is None:
@@ -133,19 +171,38 @@ class Keys:
         return reader
 
     async def by_key(self, key: str) -> Reader:
-        """The owner of a key; raises Unauthenticated for one that is not known."""
-        return await self._known("key", key, self._find_key)
+        """The owner of a key, or of an issuer's token; raises Unauthenticated for what is not known, or has expired."""
+        if self._issued is not None and _is_jwt(key):
+            return await self._issued(key)
+        reader = await self._known("key", key, self._find_key)
+        now = self._clock.now()
+        if reader.expires_at is not None and now >= reader.expires_at:
+            raise Unauthenticated("the key has expired")
+        self._use(reader.name, now)
+        return reader
 
     async def by_session(self, token: str) -> Reader:
         """Who has signed in: with the key's clearance, to read. Raises Unauthenticated for what is not known."""
         reader = await self._known("session", token, self._find_session)
         if reader.expires_at is None or self._clock.now() >= reader.expires_at:
             raise Unauthenticated("the session has expired")
+        self._use(reader.name, self._clock.now())
         return reader
+
+    def _use(self, key_id: str, now: datetime) -> None:
+        used = self._used.get(key_id)
+        if used is None or now - used >= AN_HOUR:
+            self._used[key_id] = now.replace(minute=0, second=0, microsecond=0)
+            self._unnoted.add(key_id)
 
     def forget_session(self, token: str) -> None:
         """Look a session up again the next time."""
         self._seen.pop(("session", digest(token)), None)
+
+    def remembers(self, token: str) -> bool:
+        """Whether it is known here whose token it is."""
+        known = digest(token)
+        return ("key", known) in self._seen or ("session", known) in self._seen
 
     async def _known(self, kind: str, token: str, find: Callable[[bytes], Awaitable[Reader]]) -> Reader:
         known = kind, digest(token)
@@ -171,17 +228,23 @@ class Keys:
         return _of_session(found)
 
 
+def _is_jwt(token: str) -> bool:
+    """Whether it has the form of a JWT: three parts, of which the first is a JSON object in base64."""
+    return token.startswith("eyJ") and token.count(".") == 2  # noqa: PLR2004
+
+
 _Known = tuple[str, bytes]
 """Whether it is a `key` or a `session`, and its digest."""
 
 
 def _of_key(found: StoredKey) -> Reader:
-    return Reader(found.key_id, frozenset(found.scopes), found.clearance)
+    scopes = frozenset(found.scopes)
+    return Reader(found.key_id, scopes, found.clearance, found.expires_at, requests=found.requests)
 
 
 def _of_session(found: StoredSession) -> Reader:
     scopes = frozenset(found.key.scopes) & {"read"}
-    return Reader(found.key.key_id, scopes, found.key.clearance, found.expires_at)
+    return Reader(found.key.key_id, scopes, found.key.clearance, found.expires_at, requests=found.key.requests)
 
 
 def new_key() -> str:
@@ -200,7 +263,9 @@ async def first_key(access: Access, given: str | None) -> str | None:
     now = SystemClock().now()
     try:
         if given is not None:
-            await put_key(connection, "admin", digest(given), SCOPES, Tlp.RED, now=now)
+            before = await read_key(connection, "admin")
+            care = Care() if before is None else before.care
+            await put_key(connection, "admin", digest(given), SCOPES, Tlp.RED, now=now, care=care)
             return None
         if await has_keys(connection):
             return None

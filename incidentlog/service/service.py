@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from importlib.resources import files
 from typing import Any, Final
@@ -27,11 +28,14 @@ from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.folding.change import Families
 from incidentlog.folding.encoding import encode_event
 from incidentlog.live import Hub
+from incidentlog.proxies import Proxies
 from incidentlog.runner import Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
 from incidentlog.service.ahead import Ahead
 from incidentlog.service.hosts import Hosts
 from incidentlog.service.keys import Keys
 from incidentlog.service.nodes import Nodes
+from incidentlog.service.oidc import Issuer
+from incidentlog.service.rates import Rates
 from incidentlog.shares import Shares
 from incidentlog.store.append import Appended, Duplicate, read_secret
 from incidentlog.store.builds import (
@@ -44,6 +48,7 @@ from incidentlog.store.builds import (
     rebuild,
 )
 from incidentlog.store.connect import Access, Connection, Pool
+from incidentlog.store.keys import note_used
 from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
 from incidentlog.store.writer import Writer
 
@@ -52,6 +57,12 @@ GC_THRESHOLD: Final = 50_000
 FILES: Final = 4
 KEY_FILES: Final = 2
 """How many of them by one key."""
+
+FOLDS: Final = 96
+EACH_FOLDS: Final = 48
+"""How many of them of one key, or one address without a key; the page asks for a dozen at a time."""
+KEY_FOLDS: Final = 24
+"""How many of them are for keys alone."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +83,9 @@ class Service:
     runner: Runner | RunnerApart
     grown: Wakeup
     hosts: Hosts
+    proxies: Proxies
+    origins: Sequence[str]
+    """Those whose pages may read, besides its own."""
     keys: Keys
     hub: Hub
     nodes: Nodes
@@ -85,8 +99,16 @@ class Service:
     """For how long an event may wait, and the projections stand still, while the service is ready."""
     files: Shares
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
+    rates: Rates
+    """How many requests each may make."""
+    folding: Shares = field(
+        default_factory=lambda: Shares("reads of what was reported", FOLDS, each=EACH_FOLDS, kept=KEY_FOLDS)
+    )
+    """How many requests may fold what was reported, or wait to."""
+    reported: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """How many of them are at it: each may hold twice 16 MiB of events, and what they are in memory."""
     folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-    """How many requests may fold at once what was reported: each takes a core."""
+    """How many of them may fold at once: each takes a core."""
     histories: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """How many pages of histories may be written at once: each takes some twenty megabytes."""
     keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
@@ -138,7 +160,11 @@ async def running(
     learn = partial(_learn, pool, known, identity)
     runner, rebuilder = _apart(access, pool, grown, learn, settings) if runner_apart else _within(access, grown, known)
     runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
-    keys = Keys(pool, clock, open_read=settings.open_read)
+    issuer = issuer_of(settings, clock)
+    keys = Keys(
+        pool, clock, open_read=settings.open_read, note_used=partial(_note_used, access),
+        issued=None if issuer is None else issuer.reader,
+    )  # fmt: skip
 
     hub = Hub(
         pool,
@@ -193,6 +219,8 @@ async def running(
         runner=runner,
         grown=grown,
         hosts=Hosts.of(settings.host, settings.hosts),
+        proxies=Proxies(settings.proxies, header=settings.proxy_header),
+        origins=settings.origins,
         keys=keys,
         hub=hub,
         nodes=nodes,
@@ -200,6 +228,7 @@ async def running(
         accesses=accesses,
         notary=notary,
         ahead=ahead,
+        rates=Rates(key=settings.key_requests, address=settings.address_requests),
         tree=Tree(pool, identity.fork),
         lag_seconds=settings.lag_seconds,
         still_seconds=settings.still_seconds,
@@ -222,6 +251,30 @@ async def running(
                 await pool.close()
         except TimeoutError:
             pool.terminate()
+
+
+def issuer_of(settings: Settings, clock: Clock) -> Issuer | None:
+    """The issuer whose tokens are taken; None where none is set."""
+    if settings.oidc_issuer is None:
+        return None
+    assert settings.oidc_audience is not None  # noqa: S101 - the settings have both or none
+    return Issuer(
+        settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        algorithms=settings.oidc_algorithms,
+        skew_seconds=settings.oidc_skew_seconds,
+        clock=clock,
+        scopes_claim=settings.oidc_scope_claim,
+        clearance_claim=settings.oidc_clearance_claim,
+    )
+
+
+async def _note_used(access: Access, key_ids: Sequence[str], hour: datetime) -> None:
+    connection = await access.connect("eraser")
+    try:
+        await note_used(connection, key_ids, hour)
+    finally:
+        connection.terminate()
 
 
 async def _secret(access: Access) -> bytes:

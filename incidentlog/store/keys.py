@@ -16,6 +16,20 @@ class StoredKey:
     key_id: str
     scopes: tuple[str, ...]
     clearance: int
+    expires_at: datetime | None = None
+    """Until when this secret opens anything; None while nothing ends it."""
+    requests: int | None = None
+    """How many it may make in a minute; 0 is no limit, None the limit of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How a key is looked after: what it is for, until when it opens anything, and how often it may ask."""
+
+    note: str | None = None
+    expires_at: datetime | None = None
+    requests: int | None = None
+    """As in StoredKey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +42,11 @@ class ListedKey:
     created_at: datetime
     revoked_at: datetime | None
     """Since when it opens nothing; None for one that does."""
+    care: Care
+    last_used_at: datetime | None
+    """In which hour it was used last; None where it never was."""
+    former_until: datetime | None
+    """Until when the secret before it was rotated opens the same."""
 
 
 async def find_key(pool: Pool | Connection, digest: bytes) -> StoredKey | None:
@@ -43,7 +62,7 @@ async def known_keys(pool: Pool | Connection, digests: Sequence[bytes]) -> dict[
 
 def stored_key(row: Any) -> StoredKey:
     """The key in a row that has its columns."""
-    return StoredKey(row["key_id"], tuple(row["scopes"]), row["clearance"])
+    return StoredKey(row["key_id"], tuple(row["scopes"]), row["clearance"], row["expires_at"], row["requests"])
 
 
 async def list_keys(connection: Pool | Connection, after: str, limit: int) -> list[ListedKey]:
@@ -58,7 +77,11 @@ async def read_key(connection: Pool | Connection, key_id: str) -> ListedKey | No
 
 
 def _listed(row: Any) -> ListedKey:
-    return ListedKey(row["key_id"], tuple(row["scopes"]), row["clearance"], row["created_at"], row["revoked_at"])
+    care = Care(row["note"], row["expires_at"], row["requests"])
+    return ListedKey(
+        row["key_id"], tuple(row["scopes"]), row["clearance"], row["created_at"], row["revoked_at"], care,
+        row["last_used_at"], row["former_until"],
+    )  # fmt: skip
 
 
 async def has_keys(connection: Connection) -> bool:
@@ -67,14 +90,37 @@ async def has_keys(connection: Connection) -> bool:
 
 
 async def insert_key(
-    connection: Connection, key_id: str, digest: bytes, scopes: Sequence[str], clearance: int
+    connection: Connection,
+    key_id: str,
+    digest: bytes,
+    scopes: Sequence[str],
+    clearance: int,
+    care: Care = Care(),
 ) -> bool | None:
     """Add a key, or give the one of this name another secret; whether it was added, None when it is so already.
 
     A secret that was revoked stays so.
     """
-    added: bool | None = await connection.fetchval(query("keys", "put"), key_id, digest, list(scopes), int(clearance))
+    added: bool | None = await connection.fetchval(
+        query("keys", "put"), key_id, digest, list(scopes), int(clearance), care.note, care.expires_at, care.requests
+    )
     return added
+
+
+async def change_care(connection: Connection, key_id: str, care: Care) -> bool:
+    """Look after a key otherwise; whether there was one of this name that is not revoked."""
+    found = await connection.fetchval(query("keys", "change"), key_id, care.note, care.expires_at, care.requests)
+    return found is not None
+
+
+async def replace_secret(connection: Connection, key_id: str, digest: bytes, former_until: datetime) -> bool:
+    """Give a key another secret; the one that it has goes on until an instant. Whether there was such a key."""
+    return await connection.fetchval(query("keys", "rotate"), key_id, digest, former_until) is not None
+
+
+async def note_used(connection: Connection, key_ids: Sequence[str], hour: datetime) -> None:
+    """Note that keys were used in an hour."""
+    await connection.execute(query("keys", "used"), list(key_ids), hour)
 
 
 async def end_key(connection: Connection, key_id: str) -> bool:

@@ -11,7 +11,7 @@ from incidentlog.store.keys import StoredKey, stored_key
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """A session whose key is not revoked: that key, and until when it may be used."""
+    """A session whose key is not revoked: that key, and until when it may be used, which the key may end earlier."""
 
     key: StoredKey
     expires_at: datetime

@@ -14,7 +14,9 @@ DELETE FROM sessions WHERE digest = $1
 
 -- name: known
 -- Those of some tokens' digests that stand for a session whose key is not revoked or replaced, with what that may do.
+-- A session of a secret that was rotated lasts as long as that.
 -- $1 digests bytea[]
-SELECT s.digest, k.key_id, k.scopes, k.clearance, s.expires_at
-FROM sessions s JOIN api_keys k ON k.digest = s.key_digest AND k.revoked_at IS NULL
+SELECT s.digest, k.key_id, k.scopes, k.clearance, k.requests,
+       least(s.expires_at, k.expires_at, CASE WHEN k.digest <> s.key_digest THEN k.former_until END) AS expires_at
+FROM sessions s JOIN api_keys k ON s.key_digest IN (k.digest, k.former_digest) AND k.revoked_at IS NULL
 WHERE s.digest = ANY($1)

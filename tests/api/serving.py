@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +31,11 @@ from incidentlog.store.read import read_head
 from tests.api.described import operation_at, undescribed
 from tests.commands import strike
 from tests.conftest import TEMPLATE, access_to, run_admin
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 ADMIN = "an-admin-key-for-tests"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -71,6 +77,19 @@ class Answer:
     def faults(self) -> dict[str, str]:
         """The code by pointer."""
         return {fault["pointer"]: fault["code"] for fault in self.json["errors"]}
+
+
+def decoded(answer: Answer) -> bytes:
+    """The body, out of whatever coding it came in."""
+    match answer.headers.get("Content-Encoding"):
+        case None:
+            return answer.raw
+        case "gzip":
+            return gzip.decompress(answer.raw)
+        case "zstd":
+            return zstd.decompress(answer.raw)
+        case coding:
+            raise AssertionError(coding)
 
 
 @dataclass
@@ -222,7 +241,9 @@ async def serving(
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         connector = aiohttp.TCPConnector(limit=0)
         try:
-            async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
+            async with aiohttp.ClientSession(
+                connector=connector, auto_decompress=False, headers={"Accept-Encoding": "identity"}
+            ) as session:
                 yield Served(service, access, url, session, app)
         finally:
             await service.hub.close()

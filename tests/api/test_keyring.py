@@ -53,7 +53,8 @@ async def test_keys_are_told_with_what_they_may_do_and_nothing_of_their_secrets(
     told = await service.get("/v1/keys")
     admin, reader = told.json["keys"]
     assert (admin["name"], admin["clearance"]) == ("admin", "RED")
-    assert reader.keys() == {"name", "scopes", "clearance", "created_at", "revoked_at"}
+    assert reader.keys() == {"name", "scopes", "clearance", "created_at", "revoked_at", "expires_at", "former_until",
+                             "last_used_at", "requests", "note"}  # fmt: skip
     assert (reader["scopes"], reader["clearance"], reader["revoked_at"]) == ([*SCOPES], "AMBER+STRICT", None)
     for secret in (READER, ADMIN, digest(READER).hex()):
         assert secret.encode() not in told.raw
@@ -255,6 +256,8 @@ TOKEN = "il_" + "Ab3-" * 8
         (f"/v1/events?api-key={SECRET}", "/v1/events?api-key=***"),
         (f"/v1/events?q={TOKEN}", "/v1/events?q=***"),
         (f"/v1/events/{TOKEN}", "/v1/events/***"),
+        ("/v1/events?q=eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.AbCd-_", "/v1/events?q=***"),
+        ("/v1/events/" + "eyJ" * 2_000, "/v1/events/" + "eyJ" * 2_000),
         ("/v1/events?type=strike.reported&after=3", "/v1/events?type=strike.reported&after=3"),
         ("/v1/streams/strike:il_x", "/v1/streams/strike:il_x"),
     ],

@@ -33,3 +33,40 @@ def test_a_key_that_is_not_there_is_not_found(demo: Demo, terminal: Terminal):
     for words in (("show", "nobody"), ("revoke", "nobody"), ("revoke", "A B")):
         done = run(terminal, demo, *words)
         assert (done.returncode, f"no key is called {words[1]!r}" in done.stderr) == (3, True)
+
+
+def test_a_key_is_rotated_changed_and_told_of(demo: Demo, terminal: Terminal):
+    made = ("create", "to-be-rotated", "--note", "a feed of Odesa", "--expires", "2100-01-01", "--requests", "600")
+    before = run(terminal, demo, *made).stdout.strip()
+    rotated = run(terminal, demo, "rotate", "to-be-rotated", "--overlap-hours", "1")
+    after = rotated.stdout.strip()
+    assert after.startswith("il_")
+    assert after != before
+    assert "opens the same until" in rotated.stderr
+    for key in (before, after):
+        assert terminal.run("events", "list", INCIDENTLOG_KEY=key).returncode == 0
+    done = run(terminal, demo, "change", "to-be-rotated", "--expires", "never", "--requests", "0")
+    assert (done.returncode, done.stdout) == (0, "")
+    (shown,) = json.loads(run(terminal, demo, "show", "to-be-rotated", "-o", "json").stdout)
+    assert (shown["note"], shown["expires_at"], shown["requests"]) == ("a feed of Odesa", None, 0)
+    assert shown["former_until"]
+    assert shown["last_used_at"]  # each command takes longer than that is put off
+    run(terminal, demo, "revoke", "to-be-rotated")
+    for words in (("rotate", "to-be-rotated"), ("change", "to-be-rotated", "--note", "x")):
+        again = run(terminal, demo, *words)
+        assert (again.returncode, "is revoked" in again.stderr) == (5, True)
+
+
+def test_how_a_key_cannot_be_looked_after_is_told(demo: Demo, terminal: Terminal):
+    for words, says in (
+        (("create", "x", "--expires", "soon"), "--expires"),
+        (("create", "x", "--expires", "2020-01-01"), "is over"),
+        (("create", "x", "--note", "two\nlines"), "one line"),
+        (("create", "x", "--requests", "-1"), "requests"),
+        (("change", "admin"), "say what to change"),
+        (("rotate", "admin", "--overlap-hours", "-1"), "overlap"),
+    ):
+        done = run(terminal, demo, *words)
+        assert (done.returncode, says in done.stderr, done.stdout) == (2, True, ""), (words, done.stderr)
+    assert run(terminal, demo, "rotate", "nobody").returncode == 3
+    assert run(terminal, demo, "show", "x").returncode == 3
