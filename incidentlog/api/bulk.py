@@ -16,6 +16,7 @@ from incidentlog.api.audit import is_sealed, wants_seal
 from incidentlog.api.errors import POSITION
 from incidentlog.api.events import may_append, refusal_of, warnings_of
 from incidentlog.api.formats import NDJSON
+from incidentlog.api.importing import Begun, begun_import, of_import
 from incidentlog.api.requests import BODIES_SECONDS, SERVICE, pieces_of, reader_of, refuse_unknown
 from incidentlog.door.door import LINE, Candidate
 from incidentlog.errors import (
@@ -61,15 +62,16 @@ async def append_many(request: web.Request) -> web.StreamResponse:
     service = request.app[SERVICE]
     reader = await reader_of(request, "report")
     service.notary.admit_appends()
-    refuse_unknown(request, {"mode", "wait"})
+    refuse_unknown(request, {"mode", "wait", "import"})
     sealed = wants_seal(request)
     mode = request.query.get("mode", "atomic")
     if mode not in MODES:
         raise BadRequest(errors=[Fault("/mode", "unknown_value", f"mode is {' or '.join(MODES)}")])
     if request.content_type not in NDJSON.media:
         raise UnsupportedMediaType(f"send application/x-ndjson, not {request.content_type}")
+    begun = await begun_import(request, service, reader)
     with service.files.place(reader):
-        taken = await (_append_each if mode == "partial" else _append_all)(request, service, reader)
+        taken = await (_append_each if mode == "partial" else _append_all)(request, service, reader, begun)
     if taken.last is None:
         return await taken.answer({}, {})
     request[POSITION] = taken.last
@@ -116,7 +118,7 @@ class _Taken:
 # ------------------------------------------------------------------------------------------------------- atomic
 
 
-async def _append_all(request: web.Request, service: Service, reader: Reader) -> _Taken:
+async def _append_all(request: web.Request, service: Service, reader: Reader, begun: Begun | None) -> _Taken:
     """Append every line, or raise what is wrong with which."""
     candidates, lines = await _read_lines(request, service, reader)
     if not candidates:
@@ -126,6 +128,8 @@ async def _append_all(request: web.Request, service: Service, reader: Reader) ->
         may_append(reader, candidate)
     for n, found in (await service.door.admit(service.pool, candidates, clearance=reader.clearance)).items():
         bad.add(lines[n], found)
+    for n, candidate in enumerate(candidates):
+        bad.add(lines[n], of_import(candidate, begun))
     _only_first_expects(candidates, lines, bad)  # only now do record events have their targets' streams
     bad.refuse()
     for candidate in candidates:
@@ -198,6 +202,8 @@ class _Bad:
         self.told: list[Fault] = []
 
     def add(self, line: int, faults: Sequence[Fault]) -> None:
+        if not faults:
+            return
         self.lines.add(line)
         self.count += len(faults)
         self.told += [replace(fault, line=line) for fault in faults[: TOLD - len(self.told)]]
@@ -214,22 +220,24 @@ class _Bad:
 # ------------------------------------------------------------------------------------------------------ partial
 
 
-async def _append_each(request: web.Request, service: Service, reader: Reader) -> "_Told":
+async def _append_each(request: web.Request, service: Service, reader: Reader, begun: Begun | None) -> "_Told":
     """Append the lines in their order, each for itself; what became of each of them."""
     lines = [(number, line) async for number, line in _numbered(request)]  # all: past a limit nothing is written
     if not lines:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
     told = _Told(request)
     try:
-        await _append_lines(service, reader, lines, told)
+        await _append_lines(service, reader, lines, told, begun)
     except Exception:
         told.abort()
         raise
     return told
 
 
-async def _append_lines(service: Service, reader: Reader, lines: Sequence[tuple[int, bytes]], told: "_Told") -> None:
-    piece, step = _Piece(), 0
+async def _append_lines(
+    service: Service, reader: Reader, lines: Sequence[tuple[int, bytes]], told: "_Told", begun: Begun | None
+) -> None:
+    piece, step = _Piece(begun), 0
     for number, line in lines:
         step += len(line)
         if step > STEP:
@@ -237,7 +245,7 @@ async def _append_lines(service: Service, reader: Reader, lines: Sequence[tuple[
             await asyncio.sleep(0)
         if told.size > KEPT:  # all lines before this one are told of, or in the piece
             await _append_piece(service, reader, piece, told)
-            piece = _Piece()
+            piece = _Piece(begun)
             await told.send()
         try:
             candidate = service.door.read(line, recorded_by=reader.name)
@@ -251,7 +259,7 @@ async def _append_lines(service: Service, reader: Reader, lines: Sequence[tuple[
             continue
         if len(piece.candidates) == PIECE or piece.is_spoken_of(candidate):
             await _append_piece(service, reader, piece, told)
-            piece = _Piece()
+            piece = _Piece(begun)
         piece.add(number, candidate)
     await _append_piece(service, reader, piece, told)
 
@@ -260,6 +268,8 @@ async def _append_lines(service: Service, reader: Reader, lines: Sequence[tuple[
 class _Piece:
     """Lines that are appended together, none of which speaks of another."""
 
+    begun: Begun | None
+    """The import that they come with."""
     lines: list[int] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     _ids: set[UUID] = field(default_factory=set)
@@ -286,6 +296,9 @@ async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "
         return
     try:
         faults = await service.door.admit(service.pool, piece.candidates, clearance=reader.clearance)
+        for n, candidate in enumerate(piece.candidates):
+            if n not in faults and (found := of_import(candidate, piece.begun)):
+                faults[n] = found
         refused: dict[int, Problem] = {n: InvalidEvent(errors=found) for n, found in faults.items()}
         refused |= _forbidden(reader, piece.candidates)
         good = [n for n in range(len(piece.candidates)) if n not in refused]

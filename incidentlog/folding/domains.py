@@ -140,6 +140,8 @@ EXTERNAL_ID: Final = of_form(
     "an external id is scheme:id; scheme:* are all of them",
 )
 
+IMPORT: Final = of_form(r"[1-9][0-9]{0,14}", "not_an_import", "an import is where it began, such as 1234")
+
 
 def _or_named(known: Domain) -> Domain:
     """What the gazetteer has, or else a name or a point."""

@@ -14,6 +14,7 @@ from incidentlog.folding.domains import (
     CITY,
     COUNTRY,
     EXTERNAL_ID,
+    IMPORT,
     NOT_A_TIME,
     REGION,
     STREAM,
@@ -26,9 +27,9 @@ from incidentlog.store.read import EventFilter
 
 NAMES: Final = (
     "type", "stream", "category", "city", "admin1", "country", "actor", "verification",
-    "external_id", "since", "until", "recorded_since", "bbox",
+    "external_id", "import", "since", "until", "recorded_since", "bbox",
 )  # fmt: skip
-"""Every parameter; the first nine may be repeated and then mean any of the values."""
+"""Every parameter; the first ten may be repeated and then mean any of the values."""
 
 _DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,15})?")
 _EDGES = 4
@@ -76,6 +77,7 @@ def parse_event_filter(params: Mapping[str, Sequence[str]], zone: str, *, under:
         recorded_since=instant("recorded_since"),
         bbox=_box(params["bbox"][0]) if "bbox" in params else None,
         external_ids=tuple(map(_external_id, several("external_id"))),
+        imports=tuple(map(int, several("import"))),
     )
 
 
@@ -118,6 +120,7 @@ _DOMAINS: Final[Mapping[str, Domain]] = {
     "actor": ACTOR,
     "verification": VERIFICATION,
     "external_id": EXTERNAL_ID,
+    "import": IMPORT,
     "since": _INSTANT,
     "until": _INSTANT,
     "recorded_since": _INSTANT,
