@@ -21,6 +21,13 @@ NAMED: Final = 100
 """How many events one request may name by their ids."""
 
 
+SAID: Final = (
+    "files", "mapping", "scheme", "release", "vanished", "undoes", "reason", "ended", "rows", "refused", "repaired",
+    "passed_over", "appended", "already_there", "changes", "undone_by",
+)  # fmt: skip
+"""What is told of an import; null where nothing is said."""
+
+
 class _Group(Group):
     """A group in which the first word may be a mapping instead of a command."""
 
@@ -56,14 +63,14 @@ async def _imports(url: str, key: str | None) -> list[dict[str, Any]]:
         async for event in client.events(filters={"type": ["import.begun", "import.ended"]}, page=PAGE):
             if event["type"] == "import.begun":
                 told = {"import": event["position"], "began": event["recorded_at"], "by": event["recorded_by"]}
-                rows[event["stream"]] = {**told, **event["data"], "ended": None, "appended": None, "undone_by": None}
+                rows[event["stream"]] = {**told, **dict.fromkeys(SAID), **event["data"]}
             elif (row := rows.get(event["stream"])) is not None:
                 said = {n: each for n, each in event["data"].items() if n != "files" or each}
                 appended = (row["appended"] or 0) + said["appended"]
                 row |= {**said, "appended": appended, "ended": event["recorded_at"]}
     by_number = {row["import"]: row for row in rows.values()}
     for row in rows.values():
-        if row.get("undoes") in by_number:
+        if row["undoes"] in by_number:
             by_number[row["undoes"]]["undone_by"] = row["import"]
     return list(rows.values())
 
@@ -78,11 +85,11 @@ COLUMNS: Final["Columns"] = {
     "import": lambda row: row["import"],
     "began": lambda row: row["began"][:16],
     "by": lambda row: row["by"],
-    "mapping": lambda row: row["mapping"]["name"] if row.get("mapping") else f"undoes {row.get('undoes')}",
-    "files": lambda row: ", ".join(file["name"] for file in row.get("files", ())) or None,
-    "rows": lambda row: row.get("rows"),
+    "mapping": lambda row: row["mapping"]["name"] if row["mapping"] else f"undoes {row['undoes']}",
+    "files": lambda row: ", ".join(file["name"] for file in row["files"] or ()) or None,
+    "rows": lambda row: row["rows"],
     "appended": lambda row: row["appended"],
-    "refused": lambda row: row.get("refused"),
+    "refused": lambda row: row["refused"],
     "state": _state,
 }
 
@@ -145,7 +152,7 @@ def _undo(undoing: "Undoing", events: list[dict[str, Any]], loop: Any, url: str,
     refused: list[Any] = []
     with importing.Recording(undoing.plan(), loop, url, key) as recording:
         done = recording.append(events, refused.append)
-        recording.end({"appended": done.appended, "already_there": done.duplicates})
+        recording.end({"appended": done.appended, "already_there": done.duplicates, "refused": len(refused)})
     for refusal in refused[: importing.TOLD]:
         say(f"{events[refusal.number - 1]['data']['target']}: refused: {refusal.problem.detail}")
     say(f"{done.appended:,} retractions appended, as import {recording.number}")

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -104,8 +105,9 @@ def _members(name: str, progress: Progress, stack: ExitStack) -> Iterator[Opened
         case _:
             yield Opened(name, "".join(suffixes[-1:]), counted)
     if digest is not None:
-        while counted.read(PIECE):  # what comes after a footer
-            pass
+        while rest := os.read(0, PIECE):  # what comes after a footer; whoever read the rows has closed the file
+            digest.update(rest)
+            progress.done += len(rest)
         progress.piped = digest
 
 
