@@ -66,6 +66,9 @@ def import_(
             "--vanished", help="What becomes of events whose rows are gone.", show_default="as in the mapping"
         ),
     ] = None,
+    guess: Annotated[
+        bool, typer.Option("--guess", help="Write a first mapping for the spreadsheet that stands in MAPPING's place.")
+    ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show a mapping, or which ones come along.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Show the JSON Schema of mappings.")] = False,
     url: options.Url = options.URL,
@@ -78,6 +81,9 @@ def import_(
     and keep nothing else out; the exit code is 6 then.
     """
     with ending(), problems():
+        if guess:
+            _guess(mapping, files)
+            return
         if schema or explain:
             _show(mapping, schema=schema)
             return
@@ -89,6 +95,14 @@ def import_(
         refused = _import(mapping, files, report, wanted, dry_run=dry_run, url=url, key=key)
     if refused:
         raise typer.Exit(Code.PARTLY_REFUSED)
+
+
+def _guess(file: str, others: list[str] | None) -> None:
+    if not file or others:
+        raise Failed("name one spreadsheet: incidentlog import --guess incidents.csv > incidents.toml", Code.USAGE)
+    from incidentlog.importers.guessing import guess
+
+    typer.echo(guess(file), nl=False)
 
 
 def _show(mapping: str, *, schema: bool) -> None:

@@ -248,7 +248,7 @@ def test_the_lines_of_the_document_run(terminal: Terminal, folder: Path):
     text = (Path(__file__).parents[2] / "docs" / "import.md").read_text("utf-8")
     lines = text.partition("```sh\n")[2].partition("```")[0].splitlines()
     shutil.copy(UCDP, folder / "GEDEvent.csv")
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines:
         done = terminal.run(*shlex.split(line, comments=True)[1:])
         assert done.returncode == 0, (line, done.stderr)
