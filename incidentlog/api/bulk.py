@@ -2,6 +2,7 @@
 
 import asyncio
 from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from aiohttp import web
 from incidentlog.api.answers import answer, dumps
 from incidentlog.api.audit import is_sealed, wants_seal
 from incidentlog.api.errors import POSITION
-from incidentlog.api.events import may_append, refusal_of, warnings_of
+from incidentlog.api.events import found_as, may_append, refusal_of, warnings_of
 from incidentlog.api.formats import NDJSON
 from incidentlog.api.importing import Begun, begun_import, of_import
 from incidentlog.api.requests import BODIES_SECONDS, SERVICE, pieces_of, reader_of, refuse_unknown
@@ -31,7 +32,9 @@ from incidentlog.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from incidentlog.events.envelope import ResolvedPlace
 from incidentlog.events.record import RecordMerged, Targeting
+from incidentlog.places import NOT_FOUND, region_key
 from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
 from incidentlog.store import append as log
@@ -40,7 +43,9 @@ from incidentlog.store.connect import lost
 BULK_BYTES: Final = 64 * 1024 * 1024
 BULK_LINES: Final = 100_000
 TOLD: Final = 1_000
-"""How many faults are listed where all lines are refused together; past them it only says how many there are."""
+"""How many faults are listed where all lines are refused together; past them one of each line, so that each has one."""
+UNRESOLVED: Final = 100
+"""How many names that were not found are listed."""
 KEPT: Final = 16 * 1024 * 1024
 """About how many bytes of what became of the lines are kept; more are sent as they come. Good lines never are more."""
 SENT: Final = 256 * 1024
@@ -87,22 +92,43 @@ class _Taken:
     duplicates: int = 0
     last: int | None = None
     """The highest position that one of them is at."""
+    hows: Counter[str] = field(default_factory=Counter)
+    """How the places were found of those that are new,"""
+    unresolved: Counter[tuple[str, str | None, str | None]] = field(default_factory=Counter)
+    """and the names, countries and regions of those that were not."""
     warnings: list[Fault] = field(default_factory=list)
     """Why some will be ignored, each with its line."""
 
-    def place(self, outcome: log.Appended | log.Duplicate) -> bool:
+    def place(self, command: log.Append, outcome: log.Appended | log.Duplicate) -> bool:
         """Note where one is; whether it is new."""
         new = isinstance(outcome, log.Appended)
         if new:
             self.appended.append(outcome.position)
+            self._note_place(command.place)
         else:
             self.duplicates += 1
         self.last = max(self.last or 0, outcome.position)
         return new
 
+    def _note_place(self, place: ResolvedPlace | None) -> None:
+        if place is None:
+            return
+        self.hows[place.how] += 1
+        if place.how in NOT_FOUND:
+            self.unresolved[place.name, place.country, region_key(place.country, place.admin1)] += 1
+
+    def _places(self) -> dict[str, Any]:
+        """How the places were found, and the names that were not, the most frequent first."""
+        if not self.unresolved:
+            return {"places": dict(self.hows)} if self.hows else {}
+        most = self.unresolved.most_common(UNRESOLVED)
+        told = [{"name": n, "country": c, "admin1": a, "events": events} for (n, c, a), events in most]
+        return {"places": dict(self.hows), "unresolved_total": len(self.unresolved), "unresolved": told}
+
     def sum(self) -> dict[str, Any]:
-        """How many there are, and where."""
+        """How many there are, where, and how their places were found."""
         return {
+            **self._places(),
             "appended": len(self.appended),
             "duplicates": self.duplicates,
             "first_position": min(self.appended, default=None),
@@ -141,9 +167,9 @@ async def _append_all(request: web.Request, service: Service, reader: Reader, be
     if any(c.command.type == "record.erased" for c in candidates):
         await service.eraser.carry_out()
     taken = _Taken(warnings=[replace(w, line=lines[n]) for n in sorted(warnings) for w in warnings[n]])
-    for outcome in outcomes:
+    for candidate, outcome in zip(candidates, outcomes, strict=True):
         if isinstance(outcome, log.Appended | log.Duplicate):
-            taken.place(outcome)
+            taken.place(candidate.command, outcome)
     return taken
 
 
@@ -194,11 +220,13 @@ def _told_against(
 
 
 class _Bad:
-    """The bad lines of a request: all of them counted, the first faults kept."""
+    """The bad lines of a request: all of their faults counted, the first ones kept, and at least one of each line."""
 
     def __init__(self) -> None:
         self.lines: set[int] = set()
         self.count = 0
+        self.size = 0
+        """Characters of what is told."""
         self.told: list[Fault] = []
 
     def add(self, line: int, faults: Sequence[Fault]) -> None:
@@ -206,14 +234,19 @@ class _Bad:
             return
         self.lines.add(line)
         self.count += len(faults)
-        self.told += [replace(fault, line=line) for fault in faults[: TOLD - len(self.told)]]
+        for fault in faults[: max(TOLD - len(self.told), 1)]:
+            if self.size < KEPT:
+                self.told.append(replace(fault, line=line))
+                self.size += len(fault.detail) + len(fault.pointer)
 
     def refuse(self) -> None:
         if self.lines:
             n = len(self.lines)
             detail = f"{n} line{'s' * (n > 1)} refused; nothing was written"
             if self.count > len(self.told):
-                detail += f"; here are the first {len(self.told)} of {self.count} faults"
+                detail += f"; here are {len(self.told)} of {self.count} faults, of each line at least one"
+                if self.told[-1].line != max(self.lines):
+                    detail += f" up to line {self.told[-1].line}"
             raise RefusedLines(detail, errors_total=self.count, errors=self.told)
 
 
@@ -367,8 +400,11 @@ class _Told(_Taken):
         self, line: int, command: log.Append, outcome: log.Appended | log.Duplicate, warnings: Sequence[Fault]
     ) -> None:
         """Note that a line's event is in the log."""
-        status = 201 if self.place(outcome) else 200
-        told: dict[str, Any] = {"line": line, "status": status, "id": command.event_id, "position": outcome.position}
+        new = self.place(command, outcome)
+        told: dict[str, Any] = {"line": line, "status": 201 if new else 200, "id": command.event_id}
+        told["position"] = outcome.position
+        if new and command.place is not None:
+            told["place"] = found_as(command.place)
         if warnings:
             told["warnings"] = [w.as_json() for w in warnings]
         self._keep(line, told)

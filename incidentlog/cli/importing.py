@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeAlias
 import typer
 
 from incidentlog.cli import options
-from incidentlog.cli.ending import Code, Failed, Refused, ending, say
+from incidentlog.cli.ending import Code, Failed, Refused, ending, places_told, say
 
 if TYPE_CHECKING:
     from incidentlog.client.answers import Bulk
@@ -389,8 +389,12 @@ class _Sending:
 
     def __init__(self, mapping: "Mapping", report: _Report, recording: Recording) -> None:
         self._mapping, self._report, self.recording = mapping, report, recording
+        from collections import Counter
+
         self.appended = self.duplicates = 0
         self.position: int | None = None
+        self._how: Counter[str] = Counter()
+        self._unresolved: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         self.recording.__enter__()
@@ -416,6 +420,8 @@ class _Sending:
         account.refused += len(bad)
         self.appended += done.appended
         self.duplicates += done.duplicates
+        self._how.update(done.places)
+        self._unresolved.update(done.unresolved)
         self.position = done.last_position or self.position
 
     def told(self) -> str:
@@ -424,7 +430,7 @@ class _Sending:
         head = f"; the log is at position {self.position:,} or later" if self.position else ""
         number = self.recording.number
         undo = f"\nimport {number}: `incidentlog import undo {number}` shows what would take it back" if number else ""
-        return f"{self.appended:,} appended{there}{head}{undo}"
+        return "\n".join([f"{self.appended:,} appended{there}{head}{undo}", *places_told(self._how, self._unresolved)])
 
 
 def _tell(mapping: "Mapping", report: _Report, made: "Made", problem: Any) -> None:
@@ -472,6 +478,7 @@ class _Trying:
         import orjson
 
         from incidentlog.errors import Problem
+        from incidentlog.places import NOT_FOUND
 
         try:
             candidate = self._door.read(orjson.dumps(event), recorded_by="import")
@@ -481,19 +488,14 @@ class _Trying:
         self.good += 1
         if (place := candidate.command.place) is not None:
             self.how[place.how] += 1
-            if place.how in {"unresolved", "ambiguous"}:
+            if place.how in NOT_FOUND:
                 self.unresolved[f"{place.name} ({place.country or '?'}, {place.admin1 or '?'})"] += 1
         return True
 
     def told(self) -> str:
         """What would become of the events, and how their places are found."""
-        lines = [f"{self.good:,} events would be sent; nothing was"]
-        if self.how:
-            lines.append("places: " + ", ".join(f"{how} {n:,}" for how, n in self.how.most_common()))
-        if self.unresolved:
-            most = ", ".join(f"{name} {n:,}" for name, n in self.unresolved.most_common(10))
-            lines.append(f"not found, {len(self.unresolved):,} names: {most}")
-        return "\n".join(lines)
+        said = f"{self.good:,} events would be sent; nothing was"
+        return "\n".join([said, *places_told(self.how, self.unresolved)])
 
 
 _Taker: TypeAlias = _Sending | _Trying | _Counting

@@ -1,6 +1,7 @@
 """Many events in one request, sent while they come, and sent again from its beginning when that is needed."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -145,8 +146,15 @@ def _with(total: Bulk, done: Mapping[str, Any]) -> Bulk:
         duplicates=total.duplicates + done["duplicates"],
         first_position=total.first_position or done["first_position"],
         last_position=done["last_position"] or total.last_position,
+        places=Counter(total.places) + Counter(done.get("places", {})),
+        unresolved=Counter(total.unresolved) + Counter(dict(map(_unresolved, done.get("unresolved", ())))),
         warnings=(*total.warnings, *warnings_of(done)),
     )
+
+
+def _unresolved(told: Mapping[str, Any]) -> tuple[str, int]:
+    where = ", ".join(told[level] or "?" for level in ("country", "admin1"))
+    return f"{told['name']} ({where})", told["events"]
 
 
 async def _lines(events: Given) -> AsyncIterator[bytes]:
