@@ -14,6 +14,7 @@ from incidentlog.api import (
     diff,
     events,
     health,
+    imports,
     keyring,
     live,
     metrics,
@@ -33,8 +34,8 @@ from incidentlog.door.door import LINE
 from incidentlog.service.service import Service
 
 MODULES: Final = (
-    sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, keyring, health, verify,
-    metrics, asyncapi, board, pages,
+    sse, bulk, imports, events, projections, builds, diff, places, live, session, audit, replay, access, keyring,
+    health, verify, metrics, asyncapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 DERIVED: Final = (projections, diff)

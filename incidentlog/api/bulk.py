@@ -104,13 +104,14 @@ class _Taken:
         new = isinstance(outcome, log.Appended)
         if new:
             self.appended.append(outcome.position)
-            self._note_place(command.place)
+            self.note_place(command.place)
         else:
             self.duplicates += 1
         self.last = max(self.last or 0, outcome.position)
         return new
 
-    def _note_place(self, place: ResolvedPlace | None) -> None:
+    def note_place(self, place: ResolvedPlace | None) -> None:
+        """Note how one's place was found."""
         if place is None:
             return
         self.hows[place.how] += 1
@@ -253,23 +254,24 @@ class _Bad:
 # ------------------------------------------------------------------------------------------------------ partial
 
 
-async def _append_each(request: web.Request, service: Service, reader: Reader, begun: Begun | None) -> "_Told":
+async def _append_each(request: web.Request, service: Service, reader: Reader, begun: Begun | None) -> "Told":
     """Append the lines in their order, each for itself; what became of each of them."""
     lines = [(number, line) async for number, line in _numbered(request)]  # all: past a limit nothing is written
     if not lines:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
-    told = _Told(request)
+    told = Told(request)
     try:
-        await _append_lines(service, reader, lines, told, begun)
+        await append_lines(service, reader, lines, told, begun)
     except Exception:
         told.abort()
         raise
     return told
 
 
-async def _append_lines(
-    service: Service, reader: Reader, lines: Sequence[tuple[int, bytes]], told: "_Told", begun: Begun | None
+async def append_lines(
+    service: Service, reader: Reader, lines: Sequence[tuple[int, bytes]], told: "Told", begun: Begun | None
 ) -> None:
+    """Append lines in their order, each for itself; `told` is told what became of each."""
     piece, step = _Piece(begun), 0
     for number, line in lines:
         step += len(line)
@@ -322,7 +324,7 @@ class _Piece:
         return isinstance(data, RecordMerged) and not self._streams.isdisjoint({data.survivor, *data.absorbed})
 
 
-async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "_Told") -> None:
+async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "Told") -> None:
     """Append what the log has nothing against, and note what became of each line."""
     if told.busy is not None:
         told.hold_back(piece.lines, told.busy)
@@ -364,7 +366,7 @@ def _forbidden(reader: Reader, candidates: Sequence[Candidate]) -> dict[int, Pro
     return found
 
 
-class _Told(_Taken):
+class Told(_Taken):
     """What became of each line, as it is answered."""
 
     def __init__(self, request: web.Request) -> None:
