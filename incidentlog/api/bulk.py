@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -57,6 +57,9 @@ PIECE: Final = 1_000
 """How many lines that stand for themselves are appended together."""
 MODES: Final = ("atomic", "partial")
 
+Named: TypeAlias = tuple[str, str | None, str | None]
+"""A name that was not found, with its country and its region."""
+
 logger = structlog.get_logger(__name__)
 routes = web.RouteTableDef()
 
@@ -94,7 +97,7 @@ class _Taken:
     """The highest position that one of them is at."""
     hows: Counter[str] = field(default_factory=Counter)
     """How the places were found of those that are new,"""
-    unresolved: Counter[tuple[str, str | None, str | None]] = field(default_factory=Counter)
+    unresolved: Counter[Named] = field(default_factory=Counter)
     """and the names, countries and regions of those that were not."""
     warnings: list[Fault] = field(default_factory=list)
     """Why some will be ignored, each with its line."""
@@ -118,18 +121,10 @@ class _Taken:
         if place.how in NOT_FOUND:
             self.unresolved[place.name, place.country, region_key(place.country, place.admin1)] += 1
 
-    def _places(self) -> dict[str, Any]:
-        """How the places were found, and the names that were not, the most frequent first."""
-        if not self.unresolved:
-            return {"places": dict(self.hows)} if self.hows else {}
-        most = self.unresolved.most_common(UNRESOLVED)
-        told = [{"name": n, "country": c, "admin1": a, "events": events} for (n, c, a), events in most]
-        return {"places": dict(self.hows), "unresolved_total": len(self.unresolved), "unresolved": told}
-
     def sum(self) -> dict[str, Any]:
         """How many there are, where, and how their places were found."""
         return {
-            **self._places(),
+            **places_told(self.hows, self.unresolved),
             "appended": len(self.appended),
             "duplicates": self.duplicates,
             "first_position": min(self.appended, default=None),
@@ -140,6 +135,16 @@ class _Taken:
         """What is answered, with the seal that was waited for."""
         warned = {"warnings_total": len(self.warnings), "warnings": [w.as_json() for w in self.warnings[:TOLD]]}
         return answer({**self.sum(), **(warned if self.warnings else {}), **seal}, status=201, headers=headers)
+
+
+def places_told(hows: Counter[str], unresolved: Counter[Named]) -> dict[str, Any]:
+    """How places were found, and the names that were not, the most frequent first."""
+    told: dict[str, Any] = {"places": dict(hows)} if hows else {}
+    if unresolved:
+        most = unresolved.most_common(UNRESOLVED)
+        told["unresolved_total"] = len(unresolved)
+        told["unresolved"] = [{"name": n, "country": c, "admin1": a, "events": events} for (n, c, a), events in most]
+    return told
 
 
 # ------------------------------------------------------------------------------------------------------- atomic

@@ -14,7 +14,7 @@ import orjson
 from aiohttp import BodyPartReader, web
 
 from incidentlog.api.answers import answer, dumps
-from incidentlog.api.bulk import Told, append_lines
+from incidentlog.api.bulk import Named, Told, append_lines, places_told
 from incidentlog.api.events import may_append, refusal_of
 from incidentlog.api.formats import JSON, NDJSON, format_of
 from incidentlog.api.importing import Begun
@@ -250,6 +250,7 @@ class _Run:
         self._account = Account()
         self._appended = self._there = 0
         self._places: Counter[str] = Counter()
+        self._unresolved: Counter[Named] = Counter()
         self._begun: Begun | None = None
         self._had_ended = False
         self._stream = ""
@@ -291,7 +292,7 @@ class _Run:
             "passed_over": sum(account.skipped.values()),
             "appended": self._appended,
             "already_there": self._there,
-            "places": dict(self._places),
+            **places_told(self._places, self._unresolved),
         }
 
     async def _take(self, request: web.Request, mapping: Mapping, plan: Plan, batch: list[Made]) -> None:
@@ -312,6 +313,7 @@ class _Run:
         self._appended += len(told.appended)
         self._there += told.duplicates
         self._places.update(told.hows)
+        self._unresolved.update(told.unresolved)
         await self._report.send()
 
     async def _judge(self, lines: Sequence[tuple[int, bytes]], told: _Rows) -> None:

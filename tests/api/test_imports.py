@@ -100,7 +100,8 @@ async def test_a_file_is_brought_in_and_what_became_of_its_rows_is_told(service:
     report = told.pop("report")
     assert (answer.status, told) == (201, {
         "import": 1, "dry_run": False, "rows": 3, "refused": 1, "repaired": 0, "passed_over": 0, "appended": 2,
-        "already_there": 0, "places": {"name+country": 1, "unresolved": 1}, "report_total": 1,
+        "already_there": 0, "places": {"name+country": 1, "unresolved": 1}, "report_total": 1, "unresolved_total": 1,
+        "unresolved": [{"name": "Nowhereville", "country": "UA", "admin1": None, "events": 1}],
     })  # fmt: skip
     assert [(r["what"], r["file"], r["line"], r["column"]) for r in report] == [("refused", "rows.csv", 3, "date")]
     listed = (await service.get(answer.headers["Location"])).json["events"]
