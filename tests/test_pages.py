@@ -78,6 +78,11 @@ NOT_RUN = {
         "the notary, over events": "what a measurement printed",
         "notary off": "what a measurement printed",
     },
+    "docs/import.md": {
+        "incidentlog import --guess": "tests/importers/test_guessing.py does the same with a larger file",
+        "incidentlog import list": "a number of another log; tests/cli/test_import.py types the same words",
+        'curl -s "$API/imports': "files of the reader's; tests/api/test_imports.py sends the same form",
+    },
     "docs/metrics.md": {"# prometheus.yml": "a file of another program's, with a path of its machine"},
     "docs/pgbouncer.md": {
         "INCIDENTLOG_DSN=": "addresses of another host; tests/stories/test_pgbouncer.py sets the same",

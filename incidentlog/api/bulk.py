@@ -2,10 +2,11 @@
 
 import asyncio
 from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -15,8 +16,9 @@ from incidentlog.api.answers import answer, dumps
 from incidentlog.api.audit import WAIT, is_sealed, wants_seal
 from incidentlog.api.bodies import EXAMPLE, AnyEvent
 from incidentlog.api.errors import POSITION
-from incidentlog.api.events import may_append, refusal_of, warnings_of
+from incidentlog.api.events import found_as, may_append, refusal_of, warnings_of
 from incidentlog.api.formats import NDJSON
+from incidentlog.api.importing import IMPORT, Begun, begun_import, of_import
 from incidentlog.api.operations import Answer, Body, Choice, Routes
 from incidentlog.api.requests import BODIES_SECONDS, SERVICE, pieces_of, reader_of
 from incidentlog.api.shapes import LineTold, Taken
@@ -36,7 +38,9 @@ from incidentlog.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from incidentlog.events.envelope import ResolvedPlace
 from incidentlog.events.record import RecordMerged, Targeting
+from incidentlog.places import NOT_FOUND, region_key
 from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
 from incidentlog.store import append as log
@@ -45,7 +49,9 @@ from incidentlog.store.connect import lost
 BULK_BYTES: Final = 64 * 1024 * 1024
 BULK_LINES: Final = 100_000
 TOLD: Final = 1_000
-"""How many faults are listed where all lines are refused together; past them it only says how many there are."""
+"""How many faults are listed where all lines are refused together; past them one of each line, so that each has one."""
+UNRESOLVED: Final = 100
+"""How many names that were not found are listed."""
 KEPT: Final = 16 * 1024 * 1024
 """About how many bytes of what became of the lines are kept; more are sent as they come. Good lines never are more."""
 SENT: Final = 256 * 1024
@@ -62,6 +68,9 @@ MODE: Final = Choice(
     example="partial",
 )
 
+Named: TypeAlias = tuple[str, str | None, str | None]
+"""A name that was not found, with its country and its region."""
+
 logger = structlog.get_logger(__name__)
 routes = Routes()
 
@@ -69,7 +78,7 @@ routes = Routes()
 @routes.post(
     "/v1/events/bulk",
     scope="report",
-    takes=(MODE, WAIT),
+    takes=(MODE, WAIT, IMPORT),
     body=Body(AnyEvent, media=NDJSON.media, example=EXAMPLE, meaning="One event a line."),
     answers=(
         Answer(Taken, status=201, meaning="All of them are in the log.", headers=("Log-Position",)),
@@ -85,8 +94,9 @@ async def append_many(request: web.Request) -> web.StreamResponse:
     sealed, mode = wants_seal(request), MODE.of(request)
     if request.content_type not in NDJSON.media:
         raise UnsupportedMediaType(f"send application/x-ndjson, not {request.content_type}")
+    begun = await begun_import(request, service, reader)
     with service.files.place(reader):
-        taken = await (_append_each if mode == "partial" else _append_all)(request, service, reader)
+        taken = await (_append_each if mode == "partial" else _append_all)(request, service, reader, begun)
     if taken.last is None:
         return await taken.answer({}, {})
     request[POSITION] = taken.last
@@ -102,22 +112,36 @@ class _Taken:
     duplicates: int = 0
     last: int | None = None
     """The highest position that one of them is at."""
+    hows: Counter[str] = field(default_factory=Counter)
+    """How the places were found of those that are new,"""
+    unresolved: Counter[Named] = field(default_factory=Counter)
+    """and the names, countries and regions of those that were not."""
     warnings: list[Fault] = field(default_factory=list)
     """Why some will be ignored, each with its line."""
 
-    def place(self, outcome: log.Appended | log.Duplicate) -> bool:
+    def place(self, command: log.Append, outcome: log.Appended | log.Duplicate) -> bool:
         """Note where one is; whether it is new."""
         new = isinstance(outcome, log.Appended)
         if new:
             self.appended.append(outcome.position)
+            self.note_place(command.place)
         else:
             self.duplicates += 1
         self.last = max(self.last or 0, outcome.position)
         return new
 
+    def note_place(self, place: ResolvedPlace | None) -> None:
+        """Note how one's place was found."""
+        if place is None:
+            return
+        self.hows[place.how] += 1
+        if place.how in NOT_FOUND:
+            self.unresolved[place.name, place.country, region_key(place.country, place.admin1)] += 1
+
     def sum(self) -> dict[str, Any]:
-        """How many there are, and where."""
+        """How many there are, where, and how their places were found."""
         return {
+            **places_told(self.hows, self.unresolved),
             "appended": len(self.appended),
             "duplicates": self.duplicates,
             "first_position": min(self.appended, default=None),
@@ -130,10 +154,20 @@ class _Taken:
         return answer({**self.sum(), **(warned if self.warnings else {}), **seal}, status=201, headers=headers)
 
 
+def places_told(hows: Counter[str], unresolved: Counter[Named]) -> dict[str, Any]:
+    """How places were found, and the names that were not, the most frequent first."""
+    told: dict[str, Any] = {"places": dict(hows)} if hows else {}
+    if unresolved:
+        most = unresolved.most_common(UNRESOLVED)
+        told["unresolved_total"] = len(unresolved)
+        told["unresolved"] = [{"name": n, "country": c, "admin1": a, "events": events} for (n, c, a), events in most]
+    return told
+
+
 # ------------------------------------------------------------------------------------------------------- atomic
 
 
-async def _append_all(request: web.Request, service: Service, reader: Reader) -> _Taken:
+async def _append_all(request: web.Request, service: Service, reader: Reader, begun: Begun | None) -> _Taken:
     """Append every line, or raise what is wrong with which."""
     candidates, lines = await _read_lines(request, service, reader)
     if not candidates:
@@ -143,6 +177,8 @@ async def _append_all(request: web.Request, service: Service, reader: Reader) ->
         may_append(reader, candidate)
     for n, found in (await service.door.admit(service.pool, candidates, clearance=reader.clearance)).items():
         bad.add(lines[n], found)
+    for n, candidate in enumerate(candidates):
+        bad.add(lines[n], of_import(candidate, begun))
     _only_first_expects(candidates, lines, bad)  # only now do record events have their targets' streams
     bad.refuse()
     for candidate in candidates:
@@ -154,9 +190,9 @@ async def _append_all(request: web.Request, service: Service, reader: Reader) ->
     if any(c.command.type == "record.erased" for c in candidates):
         await service.eraser.carry_out()
     taken = _Taken(warnings=[replace(w, line=lines[n]) for n in sorted(warnings) for w in warnings[n]])
-    for outcome in outcomes:
+    for candidate, outcome in zip(candidates, outcomes, strict=True):
         if isinstance(outcome, log.Appended | log.Duplicate):
-            taken.place(outcome)
+            taken.place(candidate.command, outcome)
     return taken
 
 
@@ -207,46 +243,58 @@ def _told_against(
 
 
 class _Bad:
-    """The bad lines of a request: all of them counted, the first faults kept."""
+    """The bad lines of a request: all of their faults counted, the first ones kept, and at least one of each line."""
 
     def __init__(self) -> None:
         self.lines: set[int] = set()
         self.count = 0
+        self.size = 0
+        """Characters of what is told."""
         self.told: list[Fault] = []
 
     def add(self, line: int, faults: Sequence[Fault]) -> None:
+        if not faults:
+            return
         self.lines.add(line)
         self.count += len(faults)
-        self.told += [replace(fault, line=line) for fault in faults[: TOLD - len(self.told)]]
+        for fault in faults[: max(TOLD - len(self.told), 1)]:
+            if self.size < KEPT:
+                self.told.append(replace(fault, line=line))
+                self.size += len(fault.detail) + len(fault.pointer)
 
     def refuse(self) -> None:
         if self.lines:
             n = len(self.lines)
             detail = f"{n} line{'s' * (n > 1)} refused; nothing was written"
             if self.count > len(self.told):
-                detail += f"; here are the first {len(self.told)} of {self.count} faults"
+                detail += f"; here are {len(self.told)} of {self.count} faults, of each line at least one"
+                if self.told[-1].line != max(self.lines):
+                    detail += f" up to line {self.told[-1].line}"
             raise RefusedLines(detail, errors_total=self.count, errors=self.told)
 
 
 # ------------------------------------------------------------------------------------------------------ partial
 
 
-async def _append_each(request: web.Request, service: Service, reader: Reader) -> "_Told":
+async def _append_each(request: web.Request, service: Service, reader: Reader, begun: Begun | None) -> "Told":
     """Append the lines in their order, each for itself; what became of each of them."""
     lines = [(number, line) async for number, line in _numbered(request)]  # all: past a limit nothing is written
     if not lines:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
-    told = _Told(request)
+    told = Told(request)
     try:
-        await _append_lines(service, reader, lines, told)
+        await append_lines(service, reader, lines, told, begun)
     except Exception:
         told.abort()
         raise
     return told
 
 
-async def _append_lines(service: Service, reader: Reader, lines: Sequence[tuple[int, bytes]], told: "_Told") -> None:
-    piece, step = _Piece(), 0
+async def append_lines(
+    service: Service, reader: Reader, lines: Sequence[tuple[int, bytes]], told: "Told", begun: Begun | None
+) -> None:
+    """Append lines in their order, each for itself; `told` is told what became of each."""
+    piece, step = _Piece(begun), 0
     for number, line in lines:
         step += len(line)
         if step > STEP:
@@ -254,7 +302,7 @@ async def _append_lines(service: Service, reader: Reader, lines: Sequence[tuple[
             await asyncio.sleep(0)
         if told.size > KEPT:  # all lines before this one are told of, or in the piece
             await _append_piece(service, reader, piece, told)
-            piece = _Piece()
+            piece = _Piece(begun)
             await told.send()
         try:
             candidate = service.door.read(line, recorded_by=reader.name)
@@ -268,7 +316,7 @@ async def _append_lines(service: Service, reader: Reader, lines: Sequence[tuple[
             continue
         if len(piece.candidates) == PIECE or piece.is_spoken_of(candidate):
             await _append_piece(service, reader, piece, told)
-            piece = _Piece()
+            piece = _Piece(begun)
         piece.add(number, candidate)
     await _append_piece(service, reader, piece, told)
 
@@ -277,6 +325,8 @@ async def _append_lines(service: Service, reader: Reader, lines: Sequence[tuple[
 class _Piece:
     """Lines that are appended together, none of which speaks of another."""
 
+    begun: Begun | None
+    """The import that they come with."""
     lines: list[int] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     _ids: set[UUID] = field(default_factory=set)
@@ -296,13 +346,16 @@ class _Piece:
         return isinstance(data, RecordMerged) and not self._streams.isdisjoint({data.survivor, *data.absorbed})
 
 
-async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "_Told") -> None:
+async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "Told") -> None:
     """Append what the log has nothing against, and note what became of each line."""
     if told.busy is not None:
         told.hold_back(piece.lines, told.busy)
         return
     try:
         faults = await service.door.admit(service.pool, piece.candidates, clearance=reader.clearance)
+        for n, candidate in enumerate(piece.candidates):
+            if n not in faults and (found := of_import(candidate, piece.begun)):
+                faults[n] = found
         refused: dict[int, Problem] = {n: InvalidEvent(errors=found) for n, found in faults.items()}
         refused |= _forbidden(reader, piece.candidates)
         good = [n for n in range(len(piece.candidates)) if n not in refused]
@@ -335,7 +388,7 @@ def _forbidden(reader: Reader, candidates: Sequence[Candidate]) -> dict[int, Pro
     return found
 
 
-class _Told(_Taken):
+class Told(_Taken):
     """What became of each line, as it is answered."""
 
     def __init__(self, request: web.Request) -> None:
@@ -371,8 +424,11 @@ class _Told(_Taken):
         self, line: int, command: log.Append, outcome: log.Appended | log.Duplicate, warnings: Sequence[Fault]
     ) -> None:
         """Note that a line's event is in the log."""
-        status = 201 if self.place(outcome) else 200
-        told: dict[str, Any] = {"line": line, "status": status, "id": command.event_id, "position": outcome.position}
+        new = self.place(command, outcome)
+        told: dict[str, Any] = {"line": line, "status": 201 if new else 200, "id": command.event_id}
+        told["position"] = outcome.position
+        if new and command.place is not None:
+            told["place"] = found_as(command.place)
         if warnings:
             told["warnings"] = [w.as_json() for w in warnings]
         self._keep(line, told)

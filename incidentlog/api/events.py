@@ -36,6 +36,7 @@ from incidentlog.errors import (
     UnsupportedMediaType,
     WrongVersion,
 )
+from incidentlog.events.envelope import ResolvedPlace
 from incidentlog.folding.asking import LONGEST, fits
 from incidentlog.folding.encoding import encode_event
 from incidentlog.ids import secret_id
@@ -132,8 +133,18 @@ async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     if candidate.command.type == "record.erased":
         await service.eraser.carry_out()
     seal = await seal_of(service, candidate.command.event_id, outcome) if sealed else {}
-    more = {**({"warnings": [w.as_json() for w in warnings[0]]} if 0 in warnings else {}), **seal}
+    place = candidate.command.place
+    if isinstance(outcome, log.Duplicate) and place is not None:  # as it was found then
+        there = await read_ids(service.pool, [candidate.command.event_id], clearance=reader.clearance)
+        place = next((e.place for e in there.events), None)
+    found = {} if place is None else {"place": found_as(place)}
+    more = {**found, **({"warnings": [w.as_json() for w in warnings[0]]} if 0 in warnings else {}), **seal}
     return _placed(request, candidate.command, outcome, more)
+
+
+def found_as(place: ResolvedPlace) -> dict[str, str | None]:
+    """How a place was found, and as which; for whoever reports."""
+    return {"how": place.how, "place_id": place.place_id, "name": place.name}
 
 
 async def warnings_of(service: Service, reader: Reader, candidates: Sequence[Candidate]) -> dict[int, list[Fault]]:

@@ -193,10 +193,10 @@ async def body_of(request: web.Request) -> bytes:
     _refuse_coding(request)
     if request.content.is_eof():  # it has arrived with its headers, as nearly every event does: nothing to wait for
         return await request.read()
-    with _arriving():
+    with arriving():
         async with asyncio.timeout(BODY_SECONDS):
             body = await request.read()
-    await _refuse_revoked(request)
+    await refuse_revoked(request)
     return body
 
 
@@ -210,11 +210,11 @@ async def pieces_of(request: web.Request, *, most: int) -> AsyncIterator[bytes]:
     clock = asyncio.get_running_loop().time
     total, began = 0, clock()
     while True:
-        with _arriving():
+        with arriving():
             by_now = began + min(BODIES_SECONDS, BODY_SECONDS + total / SLOWEST)
             async with asyncio.timeout_at(min(by_now, clock() + BODY_SECONDS)):
                 piece = await request.content.readany()
-        await _refuse_revoked(request)
+        await refuse_revoked(request)
         if not piece:
             return
         total += len(piece)
@@ -223,7 +223,7 @@ async def pieces_of(request: web.Request, *, most: int) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _refuse_revoked(request: web.Request) -> None:
+async def refuse_revoked(request: web.Request) -> None:
     """What takes minutes to arrive is appended by a key that is good when it has, and not only when it began."""
     if READER not in request:
         return
@@ -239,7 +239,7 @@ def _refuse_coding(request: web.Request) -> None:
 
 
 @contextmanager
-def _arriving() -> Iterator[None]:
+def arriving() -> Iterator[None]:
     """What goes wrong while a body arrives is the sender's: it must not pass for the database's being away."""
     try:
         yield

@@ -51,6 +51,31 @@ class Basis(TypedDict):
 # ------------------------------------------------------------------------------------------------- appending
 
 
+class FoundPlace(TypedDict):
+    """How an event's place was found, and as which."""
+
+    how: str
+    place_id: str | None
+    name: str | None
+
+
+class Unresolved(TypedDict):
+    """A name that was not found."""
+
+    name: str
+    country: str | None
+    admin1: str | None
+    events: Annotated[int, Field(description="How many have it")]
+
+
+class Places(TypedDict):
+    """How the places of many events were found."""
+
+    places: NotRequired[Annotated[dict[str, int], Field(description="How many were found how")]]
+    unresolved_total: NotRequired[int]
+    unresolved: NotRequired[Annotated[list[Unresolved], Field(description="The most frequent ones")]]
+
+
 class Placed(TypedDict):
     """Where an event is in the log."""
 
@@ -59,6 +84,7 @@ class Placed(TypedDict):
     stream: Stream
     stream_version: int
     recorded_at: Instant
+    place: NotRequired[FoundPlace]
     warnings: NotRequired[
         Annotated[list[Fault], Field(description="Why it will be ignored, and what is odd about its place")]
     ]
@@ -66,7 +92,7 @@ class Placed(TypedDict):
     proof_url: NotRequired[str]
 
 
-class Taken(TypedDict):
+class Taken(Places):
     """What became of many events that were all taken in."""
 
     appended: int
@@ -96,7 +122,7 @@ class LineRefused(TypedDict):
     problem: Annotated[dict[str, Any], Field(description="A problem, as it would be answered for that event alone")]
 
 
-class Sum(TypedDict):
+class Sum(Places):
     """All lines together."""
 
     appended: int
@@ -114,6 +140,54 @@ class LastLine(TypedDict):
 
 
 LineTold = LineTaken | LineRefused | LastLine
+
+
+class RowTold(TypedDict):
+    """What is wrong with a row of a file, or was repaired in it."""
+
+    what: Literal["refused", "repaired"]
+    file: str
+    line: int
+    column: str
+    reason: str
+
+
+ImportNumber = TypedDict("ImportNumber", {"import": Position | None})
+"""Where an import began; null where nothing was appended."""
+
+
+class Imported(Places, ImportNumber):
+    """What became of all rows."""
+
+    dry_run: bool
+    rows: int
+    refused: int
+    repaired: int
+    passed_over: int
+    appended: int
+    already_there: int
+
+
+class ImportReport(Imported):
+    """The same, with the first of the rows that were refused or repaired."""
+
+    report_total: int
+    report: list[RowTold]
+
+
+class ImportSum(TypedDict):
+    """The last line of what became of each row."""
+
+    summary: Imported
+
+
+class ImportBroken(TypedDict):
+    """The last line where it could not go on."""
+
+    problem: dict[str, Any]
+
+
+ImportTold = RowTold | ImportSum | ImportBroken
 
 
 # ---------------------------------------------------------------------------------------------------- events

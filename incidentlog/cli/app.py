@@ -12,7 +12,7 @@ from incidentlog.cli import (
     doctor,
     events,
     export,
-    importing,
+    imports,
     ingest,
     key,
     log,
@@ -40,7 +40,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("demo")(serve.demo)
 app.command("ingest")(ingest.ingest)
-app.command("import")(importing.import_)
+app.add_typer(imports.app, name="import")
 app.add_typer(events.app, name="events")
 app.command("schema")(schema.schema)
 projection.app.command("diff")(diff.diff)

@@ -83,6 +83,21 @@ def say(message: str) -> None:
     sys.stderr.flush()
 
 
+def places_told(hows: Mapping[str, int], unresolved: Mapping[str, int]) -> list[str]:
+    """How places were found, and the names that were not, the most frequent first: nothing, or one line each."""
+    lines = []
+    if hows:
+        lines.append("places: " + ", ".join(f"{how} {n:,}" for how, n in _most(hows)))
+    if unresolved:
+        most = ", ".join(f"{name} {n:,}" for name, n in _most(unresolved)[:10])
+        lines.append(f"not found, {len(unresolved):,} names: {most}")
+    return lines
+
+
+def _most(counted: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counted.items(), key=lambda each: -each[1])
+
+
 def printable(text: str) -> str:
     """The text without what would move the cursor or change a terminal's state: events are other people's words."""
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)

@@ -35,6 +35,7 @@ RecordedSince = Annotated[str | None, typer.Option("--recorded-since", help="Rec
 ExternalId = Annotated[
     list[str] | None, typer.Option("--external-id", help="With this id elsewhere: scheme:id, or scheme:* for all.")
 ]
+Import = Annotated[list[str] | None, typer.Option("--import", help="That came with this import, by its number.")]
 Bbox = Annotated[str | None, typer.Option("--bbox", help="West,south,east,north in degrees.")]
 
 
@@ -49,6 +50,7 @@ def list_(
     actor: Actor = None,
     verification: Verification = None,
     external_id: ExternalId = None,
+    import_: Import = None,
     since: Since = None,
     until: Until = None,
     recorded_since: RecordedSince = None,
@@ -64,7 +66,7 @@ def list_(
     wanted = _params(
         type=type_, stream=stream, category=category, city=city, admin1=admin1, country=country, actor=actor,
         verification=verification, external_id=external_id, since=since, until=until, recorded_since=recorded_since,
-        bbox=bbox,
+        bbox=bbox, **{"import": import_},
     )  # fmt: skip
     run(_list(url, key, wanted, after, None if all_ else limit, options.form(output)))
 

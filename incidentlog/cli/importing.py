@@ -1,22 +1,23 @@
-"""`incidentlog import`: a file of any format into the log, by a mapping."""
+"""`incidentlog import run`, or without the word: a file of any format into the log, by a mapping."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeAlias
 
 import typer
 
 from incidentlog.cli import options
-from incidentlog.cli.ending import Code, Failed, Refused, ending, say
+from incidentlog.cli.ending import Code, Failed, Refused, ending, places_told, say
 
 if TYPE_CHECKING:
     from incidentlog.client.answers import Bulk
     from incidentlog.importers.importing import Account, Made
     from incidentlog.importers.mapping import Mapping
     from incidentlog.importers.opening import Progress
+    from incidentlog.importers.recording import Plan
     from incidentlog.importers.updating import Comparison
 
 TOLD: Final = 100
@@ -65,6 +66,9 @@ def import_(
             "--vanished", help="What becomes of events whose rows are gone.", show_default="as in the mapping"
         ),
     ] = None,
+    guess: Annotated[
+        bool, typer.Option("--guess", help="Write a first mapping for the spreadsheet that stands in MAPPING's place.")
+    ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show a mapping, or which ones come along.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Show the JSON Schema of mappings.")] = False,
     url: options.Url = options.URL,
@@ -76,7 +80,10 @@ def import_(
     in the middle is simply given again. Rows that cannot be taken in are listed on stderr with file, line and column,
     and keep nothing else out; the exit code is 6 then.
     """
-    with ending(), _problems():
+    with ending(), problems():
+        if guess:
+            _guess(mapping, files)
+            return
         if schema or explain:
             _show(mapping, schema=schema)
             return
@@ -84,12 +91,18 @@ def import_(
             raise Failed("name a mapping and at least one file; --explain lists the mappings", Code.USAGE)
         if not update and (release or vanished):
             raise Failed("--release and --vanished are of an --update", Code.USAGE)
-        from incidentlog.importers.mapping import load_mapping
-
         wanted = _Update(release or files[0], vanished) if update else None
-        refused = _import(load_mapping(mapping), files, report, wanted, dry_run=dry_run, url=url, key=key)
+        refused = _import(mapping, files, report, wanted, dry_run=dry_run, url=url, key=key)
     if refused:
         raise typer.Exit(Code.PARTLY_REFUSED)
+
+
+def _guess(file: str, others: list[str] | None) -> None:
+    if not file or others:
+        raise Failed("name one spreadsheet: incidentlog import --guess incidents.csv > incidents.toml", Code.USAGE)
+    from incidentlog.importers.guessing import guess
+
+    typer.echo(guess(file), nl=False)
 
 
 def _show(mapping: str, *, schema: bool) -> None:
@@ -109,7 +122,7 @@ def _show(mapping: str, *, schema: bool) -> None:
 
 
 @contextmanager
-def _problems() -> Iterator[None]:
+def problems() -> Iterator[None]:
     """Tell what the importers and the client refuse as commands do."""
     from incidentlog.client.problems import NotOursError, UnreachableError
     from incidentlog.errors import Problem
@@ -125,7 +138,7 @@ def _problems() -> Iterator[None]:
 
 
 def _import(
-    mapping: "Mapping",
+    name: str,
     files: list[str],
     report: Path | None,
     update: _Update | None,
@@ -134,17 +147,25 @@ def _import(
     url: str,
     key: str | None,
 ) -> int:
-    """Import files; how many rows were refused."""
+    """Import files by the mapping of a name; how many rows were refused."""
     import asyncio
     import time
 
     from incidentlog.importers.importing import Account, batches, made_of
+    from incidentlog.importers.mapping import load_mapping, path_of
     from incidentlog.importers.opening import Progress
+    from incidentlog.importers.recording import ended_with, plan_of
 
+    mapping = load_mapping(name)
     account, progress, began = Account(), Progress(), time.monotonic()
     with _Report(report) as told, asyncio.Runner() as loop, _bar(progress, account) as advance:
         compared = None if update is None else _compared(mapping, update, loop, url, key)
-        taker = _taker(mapping, told, loop, url, key, dry_run=dry_run, updates=update is not None)
+        if dry_run:
+            taker: _Taker = _Counting() if compared is not None else _Trying(mapping, told)
+        else:
+            release, vanished = (None, None) if update is None else (update.release, update.vanished)
+            plan = plan_of(mapping, name, path_of(name).read_bytes(), files, release=release, vanished=vanished)
+            taker = _Sending(mapping, told, Recording(plan, loop, url, key))
         with taker:
             for batch in _ahead(batches(made_of(mapping, files, progress))):
                 for made in batch:
@@ -158,19 +179,14 @@ def _import(
                 raise Failed("there is no row in it", Code.USAGE)
             if compared is not None and update is not None:
                 _retract(compared, update, taker, account, dry_run=dry_run)
+            if isinstance(taker, _Sending):
+                changes = None if compared is None else compared.counts
+                done = {"appended": taker.appended, "already_there": taker.duplicates}
+                taker.recording.end(ended_with(account, **done, progress=progress, changes=changes))
     _sum_up(account, taker, told, time.monotonic() - began)
     if compared is not None:
         _tell_changes(compared)
     return account.refused
-
-
-def _taker(
-    mapping: "Mapping", report: "_Report", loop: Any, url: str, key: str | None, *, dry_run: bool, updates: bool
-) -> "_Sending | _Trying | _Counting":
-    """What takes the batches."""
-    if not dry_run:
-        return _Sending(mapping, report, loop, url, key)
-    return _Counting() if updates else _Trying(mapping, report)
 
 
 def _compared(mapping: "Mapping", update: _Update, loop: Any, url: str, key: str | None) -> "Comparison":
@@ -198,7 +214,7 @@ MOST: Final = 0.5
 def _retract(
     compared: "Comparison",
     update: _Update,
-    taker: "_Sending | _Trying | _Counting",
+    taker: "_Taker",
     account: "Account",
     *,
     dry_run: bool,
@@ -315,16 +331,18 @@ class _Report:
         return 0 if self._rows is not None else max(0, self._told - TOLD)
 
 
-class _Sending:
-    """Appends batches to a log."""
+class Recording:
+    """The record of an import: begun before the first of its events is sent, ended when all of it was read."""
 
-    def __init__(self, mapping: "Mapping", report: _Report, loop: Any, url: str, key: str | None) -> None:
+    def __init__(self, plan: "Plan", loop: Any, url: str, key: str | None) -> None:
         from incidentlog.client.client import Client
 
-        self._mapping, self._report, self._loop = mapping, report, loop
+        self._plan, self._loop = plan, loop
         self._client = Client(url, key)
-        self.appended = self.duplicates = 0
-        self.position: int | None = None
+        self._stream: str | None = None
+        self._has_ended = False
+        self.number: int | None = None
+        """The position at which it began."""
 
     def __enter__(self) -> Self:
         self._loop.run(self._client.__aenter__())
@@ -332,6 +350,58 @@ class _Sending:
 
     def __exit__(self, *_: object) -> None:
         self._loop.run(self._client.__aexit__(None, None, None))
+
+    def append(self, events: list[dict[str, Any]], refused: Callable[[Any], None]) -> "Bulk":
+        """Append events that come with it, each for itself."""
+
+        async def append() -> "Bulk":
+            if self.number is None:
+                await self._begin()
+            return await self._client.append_many(events, mode="partial", refused=refused, imported=self.number)
+
+        done: Bulk = self._loop.run(append())
+        return done
+
+    async def _begin(self) -> None:
+        """Begin, or go on with what was broken off.
+
+        Files that were read to their end go on, too: nothing is new in them. Of a release something may be, where it is
+        compared with another one by now.
+        """
+        attempt = 0
+        while True:
+            begun = self._plan.begun(attempt)
+            there = [e["type"] async for e in self._client.events(filters={"stream": begun["stream"]})]
+            self._has_ended = "import.ended" in there
+            if not self._has_ended or "release" not in self._plan.said:
+                break
+            attempt += 1
+        self._stream, self.number = begun["stream"], (await self._client.append(begun)).position
+
+    def end(self, said: dict[str, Any]) -> None:
+        """Say what became of it; of what was there before and of which nothing is new there is nothing to say."""
+        if self._stream is not None and not (self._has_ended and not said["appended"]):
+            self._loop.run(self._client.append(self._plan.ended(self._stream, said)))
+
+
+class _Sending:
+    """Appends batches to a log."""
+
+    def __init__(self, mapping: "Mapping", report: _Report, recording: Recording) -> None:
+        self._mapping, self._report, self.recording = mapping, report, recording
+        from collections import Counter
+
+        self.appended = self.duplicates = 0
+        self.position: int | None = None
+        self._how: Counter[str] = Counter()
+        self._unresolved: Counter[str] = Counter()
+
+    def __enter__(self) -> Self:
+        self.recording.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.recording.__exit__()
 
     def take(self, batch: "list[Made]", account: "Account") -> None:
         """Append a batch, and count the rows of which an event is refused."""
@@ -346,17 +416,21 @@ class _Sending:
             bad.add(id(made))
             _tell(self._mapping, self._report, made, refusal.problem)
 
-        done: Bulk = self._loop.run(self._client.append_many(events, mode="partial", refused=refused))
+        done = self.recording.append(events, refused)
         account.refused += len(bad)
         self.appended += done.appended
         self.duplicates += done.duplicates
+        self._how.update(done.places)
+        self._unresolved.update(done.unresolved)
         self.position = done.last_position or self.position
 
     def told(self) -> str:
         """What became of the events."""
         there = f", {self.duplicates:,} already there" if self.duplicates else ""
         head = f"; the log is at position {self.position:,} or later" if self.position else ""
-        return f"{self.appended:,} appended{there}{head}"
+        number = self.recording.number
+        undo = f"\nimport {number}: `incidentlog import undo {number}` shows what would take it back" if number else ""
+        return "\n".join([f"{self.appended:,} appended{there}{head}{undo}", *places_told(self._how, self._unresolved)])
 
 
 def _tell(mapping: "Mapping", report: _Report, made: "Made", problem: Any) -> None:
@@ -404,6 +478,7 @@ class _Trying:
         import orjson
 
         from incidentlog.errors import Problem
+        from incidentlog.places import NOT_FOUND
 
         try:
             candidate = self._door.read(orjson.dumps(event), recorded_by="import")
@@ -413,22 +488,21 @@ class _Trying:
         self.good += 1
         if (place := candidate.command.place) is not None:
             self.how[place.how] += 1
-            if place.how in {"unresolved", "ambiguous"}:
+            if place.how in NOT_FOUND:
                 self.unresolved[f"{place.name} ({place.country or '?'}, {place.admin1 or '?'})"] += 1
         return True
 
     def told(self) -> str:
         """What would become of the events, and how their places are found."""
-        lines = [f"{self.good:,} events would be sent; nothing was"]
-        if self.how:
-            lines.append("places: " + ", ".join(f"{how} {n:,}" for how, n in self.how.most_common()))
-        if self.unresolved:
-            most = ", ".join(f"{name} {n:,}" for name, n in self.unresolved.most_common(10))
-            lines.append(f"not found, {len(self.unresolved):,} names: {most}")
-        return "\n".join(lines)
+        said = f"{self.good:,} events would be sent; nothing was"
+        return "\n".join([said, *places_told(self.how, self.unresolved)])
 
 
-def _sum_up(account: "Account", taker: "_Sending | _Trying | _Counting", report: _Report, seconds: float) -> None:
+_Taker: TypeAlias = _Sending | _Trying | _Counting
+"""What takes the batches."""
+
+
+def _sum_up(account: "Account", taker: "_Taker", report: _Report, seconds: float) -> None:
     """Say what became of the rows."""
     if report.untold:
         say(f"... and {report.untold:,} more: --report FILE lists all of them")

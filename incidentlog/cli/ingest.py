@@ -1,6 +1,7 @@
 """`incidentlog ingest`: a file of NDJSON into the log, in chunks, each line for itself."""
 
 from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Final, Protocol
 import typer
 
 from incidentlog.cli import options
-from incidentlog.cli.ending import Code, Failed, Refused, ending, say, told_fault
+from incidentlog.cli.ending import Code, Failed, Refused, ending, places_told, say, told_fault
 
 if TYPE_CHECKING:
     from incidentlog.cli.asking import Service
@@ -39,6 +40,10 @@ class Sum:
     duplicates: int = 0
     refused: int = 0
     position: int | None = None
+    places: Counter[str] = field(default_factory=Counter)
+    """How the places were found,"""
+    unresolved: Counter[str] = field(default_factory=Counter)
+    """and the most frequent names that were not."""
 
 
 class Advance(Protocol):
@@ -102,7 +107,7 @@ def _ingest(source: IO[bytes], url: str, key: str | None) -> Sum:
             loop.run(service.__aexit__(None, None, None))
     if empty:
         raise Failed("there is no event in it", Code.USAGE)
-    say(_told(total, time.monotonic() - began))
+    say("\n".join([_told(total, time.monotonic() - began), *places_told(total.places, total.unresolved)]))
     return total
 
 
@@ -160,6 +165,10 @@ async def _append(service: "Service", lines: Sequence[tuple[int, bytes]], total:
     total.appended += last["summary"]["appended"]
     total.duplicates += last["summary"]["duplicates"]
     total.position = last["summary"]["last_position"] or total.position
+    total.places.update(last["summary"].get("places", {}))
+    for told_name in last["summary"].get("unresolved", ()):
+        where = ", ".join(told_name[level] or "?" for level in ("country", "admin1"))
+        total.unresolved[f"{told_name['name']} ({where})"] += told_name["events"]
     left: list[tuple[int, bytes]] = []
     busy: Refused | None = None
     for each in told:

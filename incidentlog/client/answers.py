@@ -1,7 +1,7 @@
 """What the service answers, as values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, Self
 from uuid import UUID
@@ -63,6 +63,10 @@ class Bulk:
     first_position: int | None = None
     last_position: int | None = None
     """Of those that were appended now; others may have come in between."""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """How the places of these were found (docs/places.md), and of how many."""
+    unresolved: Mapping[str, int] = field(default_factory=dict)
+    """The most frequent names that were not found, each with its country and region, and how many events have it."""
     refusals: Sequence[RefusedEvent] = ()
     """The first of those refused."""
     warnings: Sequence[Fault] = ()

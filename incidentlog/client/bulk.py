@@ -1,6 +1,7 @@
 """Many events in one request, sent while they come, and sent again from its beginning when that is needed."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,8 +27,6 @@ REFUSALS: Final = 1_000
 PIECE: Final = 64 * 1024
 NDJSON: Final = "application/x-ndjson"
 PATH: Final = "/v1/events/bulk"
-ATOMIC: Final = (("mode", "atomic"),)
-PARTIAL: Final = (("mode", "partial"),)
 
 Given = AsyncIterable[Event | BaseModel] | Iterable[Event | BaseModel]
 
@@ -71,11 +70,16 @@ class _Stream:
         return bytes(piece)
 
 
-async def append_atomic(asking: Asking, events: Given) -> Bulk:
-    """All of them, or none."""
+def _params(mode: str, imported: int | None) -> list[tuple[str, str]]:
+    return [("mode", mode), *([] if imported is None else [("import", str(imported))])]
+
+
+async def append_atomic(asking: Asking, events: Given, imported: int | None = None) -> Bulk:
+    """All of them, or none; `imported` is the number of the import that they come with."""
     stream = _Stream(_lines(events))
     try:
-        answer = await asking.ask("POST", PATH, params=ATOMIC, body=stream.body, content_type=NDJSON)
+        params = _params("atomic", imported)
+        answer = await asking.ask("POST", PATH, params=params, body=stream.body, content_type=NDJSON)
     except Exception:
         if stream.failure is not None:
             raise stream.failure from None
@@ -83,23 +87,33 @@ async def append_atomic(asking: Asking, events: Given) -> Bulk:
     return _with(Bulk(), answer.json)
 
 
-async def append_partly(asking: Asking, events: Given, refused: Callable[[RefusedEvent], None] | None = None) -> Bulk:
+async def append_partly(
+    asking: Asking,
+    events: Given,
+    refused: Callable[[RefusedEvent], None] | None = None,
+    imported: int | None = None,
+) -> Bulk:
     """Each for itself, in as many requests as that takes; `refused` is told of each that is not taken in."""
     total, before = Bulk(), 0
     async for part in _parts(_lines(events)):
-        total = await _append_part(asking, dict(enumerate(part, start=before + 1)), total, refused)
+        lines = dict(enumerate(part, start=before + 1))
+        total = await _append_part(asking, _params("partial", imported), lines, total, refused)
         before += len(part)
     return total
 
 
 async def _append_part(
-    asking: Asking, lines: dict[int, bytes], total: Bulk, tell: Callable[[RefusedEvent], None] | None
+    asking: Asking,
+    params: list[tuple[str, str]],
+    lines: dict[int, bytes],
+    total: Bulk,
+    tell: Callable[[RefusedEvent], None] | None,
 ) -> Bulk:
     """Append lines, by their number; those that the service has no time for are sent again. The new sum."""
     waits, until = Waits(), asyncio.get_running_loop().time() + asking.retry_seconds
     while True:
         body, numbers = b"".join(lines.values()), list(lines)
-        answer = await asking.ask("POST", PATH, params=PARTIAL, body=partial(bytes, body), content_type=NDJSON)
+        answer = await asking.ask("POST", PATH, params=params, body=partial(bytes, body), content_type=NDJSON)
         *told, last = answer.lines
         total = _with(total, last["summary"])
         warned = (w for each in told for w in warnings_of(each, numbers[each["line"] - 1]))
@@ -132,8 +146,15 @@ def _with(total: Bulk, done: Mapping[str, Any]) -> Bulk:
         duplicates=total.duplicates + done["duplicates"],
         first_position=total.first_position or done["first_position"],
         last_position=done["last_position"] or total.last_position,
+        places=Counter(total.places) + Counter(done.get("places", {})),
+        unresolved=Counter(total.unresolved) + Counter(dict(map(_unresolved, done.get("unresolved", ())))),
         warnings=(*total.warnings, *warnings_of(done)),
     )
+
+
+def _unresolved(told: Mapping[str, Any]) -> tuple[str, int]:
+    where = ", ".join(told[level] or "?" for level in ("country", "admin1"))
+    return f"{told['name']} ({where})", told["events"]
 
 
 async def _lines(events: Given) -> AsyncIterator[bytes]:

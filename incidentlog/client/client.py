@@ -72,6 +72,7 @@ class Client:
         *,
         mode: Literal["atomic", "partial"] = "atomic",
         refused: Callable[[RefusedEvent], None] | None = None,
+        imported: int | None = None,
     ) -> Bulk:
         """Append many events in the order in which they come; they are sent while they come.
 
@@ -79,11 +80,12 @@ class Client:
         `errors` name the bad events by their `line`, or TooLarge; nothing was written then.
         `partial`: as many as you like, each for itself, in requests of 1,000; `refused` is called with each that is
         refused, and `refusals` keeps the first 1,000. When this raises, what came before is in the log.
-        What is sent is kept until it is answered, so that it can be sent again.
+        What is sent is kept until it is answered, so that it can be sent again. `imported` is the number of the import
+        that they come with: the position of its `import.begun`.
         """
         if mode == "atomic":
-            return await append_atomic(self._asking, events)
-        return await append_partly(self._asking, events, refused)
+            return await append_atomic(self._asking, events, imported)
+        return await append_partly(self._asking, events, refused, imported)
 
     # --------------------------------------------------------------------------------------------- reading
 
@@ -93,7 +95,7 @@ class Client:
         """The log in its order, from after a position to its head, or to `at_position`; read a page at a time.
 
         `filters` are REST's: type, stream, category, city, admin1, country, actor, since, until, recorded_since,
-        verification, external_id, bbox.
+        verification, external_id, import, bbox.
         """
         params = [*_pairs(filters), ("after", str(after)), ("limit", str(page)), *_moment(at_position=at_position)]
         answer = (await self._asking.ask("GET", "/v1/events", params=params)).json

@@ -77,6 +77,14 @@ class Recorded:
         """By which zone data its dates are meant; None where it does not say, being older, and nobody set them."""
         return zone_data_of(self.meta)
 
+    @property
+    def imported(self) -> int | None:
+        """The number of the import that it came with, which is where that began; None where it came otherwise."""
+        # As for the zone data: the name stands between quotes that are no part of a text.
+        _, _, rest = self.meta.partition(_IMPORT)
+        number = rest.partition(",")[0]
+        return int(number) if number.isdecimal() else None
+
     @cached_property
     def envelope(self) -> Envelope[Any] | None:
         """The event in its newest shape; None when it was erased, or today's rules no longer accept it."""
@@ -117,6 +125,7 @@ def _resolved(text: str) -> ResolvedPlace:
 _PLACE: Final = '"place":'
 _AFTER_PLACE: Final = ',"recorded_by":"'
 """What comes next in a meta of the log's, whose members are sorted; what was never in a log may have it elsewhere."""
+_IMPORT: Final = '"import":'
 _ZONE_DATA: Final = ',"zone_data":"'
 
 

@@ -145,12 +145,18 @@ CITY: Final = of_form(
 REGION: Final = of_form(
     r"[A-Z]{2}\.[^\x00]{1,197}", "not_an_admin1", "an admin1 is UA.17: country and code, as GeoNames writes it"
 )
+RAION: Final = of_form(r"UA[0-9]{4}", "not_an_admin2", "a raion is its P-code, such as UA1402; see /v1/places?q=")
+HROMADA: Final = of_form(
+    r"UA[0-9]{7}", "not_an_admin3", "a hromada is its P-code, such as UA1402005; see /v1/places?q="
+)
 COUNTRY: Final = of_form(r"[A-Z]{2}", "not_a_country", "a country is two capital letters (ISO 3166-1), such as UA")
 EXTERNAL_ID: Final = of_form(
     r"[a-z0-9._-]{1,40}:[^\x00]{1,200}",
     "not_an_external_id",
     "an external id is scheme:id; scheme:* are all of them",
 )
+
+IMPORT: Final = of_form(r"[1-9][0-9]{0,14}", "not_an_import", "an import is where it began, such as 1234")
 
 
 def _or_named(known: Domain) -> Domain:
@@ -198,6 +204,8 @@ COMMON: Final[Mapping[str, Domain]] = {
     "place": _or_named(CITY),
     "admin1": _or_named(REGION),
     "country": COUNTRY,
+    "admin2": RAION,
+    "admin3": HROMADA,
     "day": DAY,
     "week": WEEK,
     "month": MONTH,

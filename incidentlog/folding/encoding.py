@@ -40,6 +40,7 @@ def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
         "reported_at": sent.get("reported_at"),
         "recorded_at": e.recorded_at,
         "recorded_by": e.recorded_by,
+        **({} if e.imported is None else {"import": e.imported}),
         "place": place,
         "actors": sent.get("actors", []),
         "sources": sent.get("sources", []),

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from incidentlog.events.envelope import ResolvedPlace
-from incidentlog.places import admin1_name, named, region_key
+from incidentlog.places import admin1_name, bundled, named, region_key
 
 WHERE: Final = ("place", "admin1", "country")
 """The dimensions."""
@@ -42,6 +42,14 @@ def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
     # A value has a name from its first event on, or never: else an old answer would change when one comes.
     called = {"place": place.name, "admin1": region}
     return {(d, v): name for d, name in called.items() if name is not None and (v := where[d]) is not None}
+
+
+@lru_cache(maxsize=10_000)
+def unit_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
+    """What the raion and the hromada of a place are called."""
+    codes = {} if place is None else {"admin2": place.admin2, "admin3": place.admin3}
+    found = {(level, code): bundled().register.unit(code) for level, code in codes.items() if code is not None}
+    return {where: unit.name for where, unit in found.items() if unit is not None}
 
 
 def shown_place(place: ResolvedPlace) -> dict[str, Any]:

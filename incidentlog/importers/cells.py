@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from incidentlog.events.values import YEARS
 from incidentlog.importers.mapping import Scalar, Value
+from incidentlog.importers.months import in_english
 
 Cells = dict[str, Any]
 Read = Callable[[Cells], Any]
@@ -235,6 +236,8 @@ def _date(cell: Any, value: Value) -> date | datetime:
 @lru_cache(maxsize=16_384)
 def _parsed(text: str, formats: tuple[str, ...]) -> date | datetime:
     """A date or a time; raises ValueError. The order of day and month is said by the format, and never guessed."""
+    if not text.isascii():
+        text = in_english(text)
     for form in formats:
         try:
             when = datetime.strptime(text, form)  # noqa: DTZ007 - the mapping says the zone

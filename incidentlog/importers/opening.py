@@ -2,18 +2,24 @@
 
 import gzip
 import io
+import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Final
 
 from typing_extensions import Buffer
 
 from incidentlog.errors import BadRequest
 
-STDIN = "-"
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
+STDIN: Final = "-"
+PIECE: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +40,15 @@ class Progress:
     done: int = 0
     total: int | None = None
     """None where nobody knows, as of standard input."""
+    piped: "Hash | None" = None
+    """The SHA-256 of what came through standard input, once it was all read."""
 
 
 class _Counted(io.RawIOBase):
     """A raw file that counts what is read of it."""
 
-    def __init__(self, raw: IO[bytes], progress: Progress) -> None:
-        self._raw, self._progress = raw, progress
+    def __init__(self, raw: IO[bytes], progress: Progress, digest: "Hash | None" = None) -> None:
+        self._raw, self._progress, self._digest = raw, progress, digest
 
     def readable(self) -> bool:
         return True
@@ -58,6 +66,8 @@ class _Counted(io.RawIOBase):
         with memoryview(buffer) as view:
             read = self._raw.read(len(view))
             view[: len(read)] = read
+        if self._digest is not None:
+            self._digest.update(read)
         self._progress.done += len(read)
         return len(read)
 
@@ -75,7 +85,8 @@ def opened(names: list[str], progress: Progress) -> Iterator[Iterator[Opened]]:
 
 
 def _members(name: str, progress: Progress, stack: ExitStack) -> Iterator[Opened]:
-    if name == STDIN:
+    digest = sha256() if name == STDIN else None
+    if digest is not None:
         # Not sys.stdin: a thread that waits in its buffer would keep the process from ending.
         raw: IO[bytes] = stack.enter_context(open(0, "rb", buffering=0, closefd=False))  # noqa: SIM115
     else:
@@ -83,7 +94,7 @@ def _members(name: str, progress: Progress, stack: ExitStack) -> Iterator[Opened
             raw = stack.enter_context(Path(name).open("rb", buffering=0))  # noqa: SIM115 - the stack closes it
         except OSError as error:
             raise BadRequest(f"cannot read {name}: {error.strerror}") from None
-    counted = io.BufferedReader(_Counted(raw, progress), 256 * 1024)
+    counted = io.BufferedReader(_Counted(raw, progress, digest), PIECE)
     suffixes = [s.lstrip(".").lower() for s in Path(name).suffixes]
     match suffixes[-1:]:
         case ["gz"]:
@@ -93,6 +104,11 @@ def _members(name: str, progress: Progress, stack: ExitStack) -> Iterator[Opened
             yield from _zipped(name, counted, stack)
         case _:
             yield Opened(name, "".join(suffixes[-1:]), counted)
+    if digest is not None:
+        while rest := os.read(0, PIECE):  # what comes after a footer; whoever read the rows has closed the file
+            digest.update(rest)
+            progress.done += len(rest)
+        progress.piped = digest
 
 
 def _zipped(name: str, raw: IO[bytes], stack: ExitStack) -> Iterator[Opened]:

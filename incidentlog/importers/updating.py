@@ -49,6 +49,8 @@ class Comparison:
     release: str
     held: dict[str, Held] = field(default_factory=dict)
     """By the event's id."""
+    corrected: dict[str, Held] = field(default_factory=dict)
+    """By the ids of what imports said of an event."""
     counts: Counter[str] = field(default_factory=Counter)
     """Rows by what they are; of what has vanished, ids."""
     bad: set[str] = field(default_factory=set)
@@ -74,19 +76,26 @@ class Comparison:
 
     def _learn_amended(self, event: Members[str, Any]) -> None:
         held = self.held.get(event["data"]["target"])
-        if held is not None and event["status"] == "effective":
+        if held is None:
+            return
+        self._learn_said(event, held)
+        if event["status"] == "effective":
             held.content = orjson.dumps(merge_patch(orjson.loads(held.content), event["data"]["patch"]))
-            held.said += 1
 
     def _learn_retracted(self, event: Members[str, Any]) -> None:
         target = event["data"]["target"]
         if (held := self.held.get(target)) is not None:
             held.retraction, held.is_others = event["id"], False
-            held.said += 1
-        for each in self.held.values() if target not in self.held else ():
-            if each.retraction == target:
-                each.retraction = None
-                each.said += 1
+        elif (held := self.corrected.get(target)) is None:
+            return
+        elif held.retraction == target:
+            held.retraction = None
+        self._learn_said(event, held)
+
+    def _learn_said(self, event: Members[str, Any], held: Held) -> None:
+        """Count what was said of an event, whether it counts by now or not: its id is not to be used again."""
+        self.corrected[event["id"]] = held
+        held.said += 1
 
     # ------------------------------------------------------------------------------------------------- a release
 

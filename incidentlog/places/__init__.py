@@ -10,6 +10,7 @@ from incidentlog.places.keys import named, read_key, read_point
 from incidentlog.places.normalise import normalise, settlement_name
 from incidentlog.places.query import (
     HOWS,
+    NOT_FOUND,
     How,
     PlaceError,
     PlaceQuery,
@@ -26,6 +27,7 @@ __all__ = [
     "HOWS",
     "LOADED",
     "NEAR_KM",
+    "NOT_FOUND",
     "Admin1",
     "Found",
     "Gazetteer",

@@ -1,7 +1,7 @@
 """A place as it is reported, and what it was taken for."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from incidentlog.places.gazetteer import Place, Point
 
@@ -25,6 +25,8 @@ How = Literal[
 ]
 Unread = Literal["admin1", "admin2", "admin3"]
 HOWS: tuple[How, ...] = get_args(How)
+NOT_FOUND: Final = frozenset[str]({"ambiguous", "unresolved"})
+"""How a place is that nobody knows: its name means none, or several."""
 
 
 class PlaceError(LookupError):

@@ -7,7 +7,7 @@ from incidentlog.events.values import Buckets, Casualties
 from incidentlog.folding.domains import ACTOR, one_of
 from incidentlog.folding.shapes import Contribution, Row, Tally, projection
 from incidentlog.folding.subject import Subject
-from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts
+from incidentlog.folding.whereabouts import WHERE, place_names, unit_names, whereabouts
 from incidentlog.subjects.alert import Alert
 from incidentlog.subjects.attack import Attack
 from incidentlog.subjects.incident import Incident, Kind
@@ -17,15 +17,16 @@ FIGURES: Final = ("killed", "injured", "civilians_killed", "children_killed")
 ENDS: Final = ("low", "best", "high")
 
 
-@projection("city_incidents", version=3)
+@projection("city_incidents", version=4)
 class CityIncidents(Tally):
     """Incidents and casualties by place, kind and local day."""
 
     categories = frozenset({"strike", "incident", "alert"})
-    dimensions = (*WHERE, "kind", "day", "week", "month", "side", "verification")
+    dimensions = (*WHERE, "admin2", "admin3", "kind", "day", "week", "month", "side", "verification")
     domains = {"kind": one_of(lambda: ("strike", "alert", *get_args(Kind))), "side": ACTOR}
     measures = (
         "incidents",
+        "parts",
         "reports",
         "undisclosed",
         *(f"{figure}_{end}" for figure in FIGURES for end in (*ENDS, "told")),
@@ -39,7 +40,7 @@ class CityIncidents(Tally):
     )
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
-        """One incident, with what is known of who was hurt."""
+        """One incident, with what is known of who was hurt; or a part of one that is counted as a whole elsewhere."""
         kind = _kind(subject)
         if kind is None or not subject.is_current or subject.since is None:
             return
@@ -49,6 +50,8 @@ class CityIncidents(Tally):
             at=subject.since,
             dimensions={
                 **whereabouts(subject.place),
+                "admin2": None if subject.place is None else subject.place.admin2,
+                "admin3": None if subject.place is None else subject.place.admin3,
                 "kind": kind,
                 "day": calendar.day,
                 "week": calendar.week,
@@ -57,7 +60,7 @@ class CityIncidents(Tally):
                 "verification": subject.verification,
             },
             measures={
-                "incidents": 1,
+                "parts" if _is_part(subject) else "incidents": 1,
                 "reports": 1 if attack is None else attack.reports,
                 **({} if attack is None else _hurt(attack.casualties)),
             },
@@ -69,12 +72,20 @@ class CityIncidents(Tally):
             figure: {end: sums[f"{figure}_{end}"] if sums[f"{figure}_told"] else None for end in ENDS}
             for figure in FIGURES
         }
-        counts = {name: sums[name] for name in ("incidents", "reports", "undisclosed")}
+        counts = {name: sums[name] for name in ("incidents", "parts", "reports", "undisclosed")}
         return {**counts, **figures}
 
     def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:
-        """What places and regions are called."""
-        return {} if _kind(subject) is None else place_names(subject.place)
+        """What places, regions, raions and hromadas are called."""
+        return {} if _kind(subject) is None else {**place_names(subject.place), **unit_names(subject.place)}
+
+
+def _is_part(subject: Subject) -> bool:
+    """Whether it is an alert within a wider one, such as a raion's while its whole oblast has one."""
+    within = f"{Alert.category}:"
+    return isinstance(subject, Alert) and any(
+        link.rel == "part_of" and link.target.startswith(within) for link in subject.links
+    )
 
 
 def _kind(subject: Subject) -> str | None:

@@ -60,6 +60,8 @@ class Append:
     place: ResolvedPlace | None = None
     actors: tuple[str, ...] = ()
     private: str | None = None
+    imported: int | None = None
+    """The number of the import that it came with."""
     body_salt: bytes = field(default_factory=_SALTS.__next__, repr=False)
     meta_salt: bytes = field(default_factory=_SALTS.__next__, repr=False)
     private_salt: bytes = field(default_factory=_SALTS.__next__, repr=False)
@@ -168,6 +170,7 @@ def _metas(commands: Sequence[Append]) -> tuple[list[str], list[str]]:
         place = None if c.place is None else c.place.model_dump(exclude_none=True)
         head = {
             "event_id": c.event_id,
+            "import": c.imported,
             "occurred": c.occurred_raw,
             "place": place,
             "recorded_by": c.recorded_by,
@@ -176,6 +179,8 @@ def _metas(commands: Sequence[Append]) -> tuple[list[str], list[str]]:
         }
         if place is None:
             del head["place"]
+        if c.imported is None:
+            del head["import"]
         heads.append(orjson.dumps(head, option=orjson.OPT_SORT_KEYS)[:-1].decode() + ',"stream_version":')
         tails.append(f',"tlp":{c.tlp},"type":"{c.type}","zone_data":"{c.zone_data}"}}')
     return heads, tails

@@ -14,6 +14,7 @@ from incidentlog.folding.domains import (
     CITY,
     COUNTRY,
     EXTERNAL_ID,
+    IMPORT,
     NOT_A_TIME,
     REGION,
     STREAM,
@@ -70,6 +71,7 @@ def parse_event_filter(params: Mapping[str, Sequence[str]], zone: str, *, under:
         recorded_since=instant("recorded_since"),
         bbox=_box(params["bbox"][0]) if "bbox" in params else None,
         external_ids=tuple(map(_external_id, several("external_id"))),
+        imports=tuple(map(int, several("import"))),
     )
 
 
@@ -113,6 +115,7 @@ FILTERS: Final[Mapping[str, Domain]] = {
     "actor": ACTOR,
     "verification": VERIFICATION,
     "external_id": EXTERNAL_ID,
+    "import": IMPORT,
     "since": _INSTANT,
     "until": _INSTANT,
     "recorded_since": _INSTANT,

@@ -90,6 +90,8 @@ class EventFilter:
     """West, south, east, north; west > east crosses the antimeridian (RFC 7946 §5.2)."""
     external_ids: tuple[tuple[str, str | None], ...] = ()
     """Scheme and id elsewhere; None stands for every id of the scheme."""
+    imports: tuple[int, ...] = ()
+    """The imports that they came with, by their numbers."""
 
 
 async def read_log(pool: Pool | Connection) -> LogIdentity:
@@ -294,8 +296,8 @@ async def search_events(
 ) -> tuple[Seen, int]:
     """Events that pass a filter, and the position up to which the log was looked through.
 
-    At most `limit` events and, unless streams or external ids are named, `STRETCH` positions at a time: the caller goes
-    on after the position answered. `known` is the position of which is asked, where that is not `upto`.
+    At most `limit` events and, unless streams, external ids or imports are named, `STRETCH` positions at a time: the
+    caller goes on after the position answered. `known` is the position of which is asked, where that is not `upto`.
     """
     name, reach = "search", min(upto, after + STRETCH)
     if reach < upto and wanted.recorded_since is not None:
@@ -305,6 +307,8 @@ async def search_events(
         name, reach = "search_streams", upto
     elif reach < upto and wanted.external_ids and all(each is not None for _, each in wanted.external_ids):
         name, reach = "search_external", upto
+    elif reach < upto and wanted.imports:
+        name, reach = "search_import", upto
     filters = (
         *(
             list(values) or None
@@ -318,6 +322,7 @@ async def search_events(
         wanted.recorded_since,
         *(wanted.bbox or (None,) * 4),
         [_held(scheme, each) for scheme, each in wanted.external_ids] or None,
+        list(wanted.imports) or None,
     )  # fmt: skip
 
     async def read(after: int, most: int) -> list[asyncpg.Record]:

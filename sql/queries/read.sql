@@ -129,7 +129,8 @@ SELECT coalesce(max(stream_version), 0) FROM events WHERE stream = $1
 -- $18 east double precision
 -- $19 north double precision
 -- $20 external_ids jsonb[]
--- $21 octets bigint
+-- $21 imports bigint[]
+-- $22 octets bigint
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
        following
 FROM (
@@ -156,10 +157,12 @@ FROM (
                                                     ELSE lon >= $16 OR lon <= $18 END))
           AND ($20::jsonb[] IS NULL
                OR (body LIKE '%"external_ids":[{%' AND body::jsonb -> 'external_ids' @> ANY($20)))
+          AND ($21::bigint[] IS NULL
+               OR (meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = ANY($21)))
         ORDER BY position LIMIT $3
     ) AS wanted
 ) AS counted
-WHERE octets <= $21 OR number = 1 ORDER BY position
+WHERE octets <= $22 OR number = 1 ORDER BY position
 
 -- name: search_streams
 -- Events of some streams that pass the other filters; null filters let everything pass. Each stream is read by itself,
@@ -185,7 +188,8 @@ WHERE octets <= $21 OR number = 1 ORDER BY position
 -- $18 east double precision
 -- $19 north double precision
 -- $20 external_ids jsonb[]
--- $21 octets bigint
+-- $21 imports bigint[]
+-- $22 octets bigint
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
        following
 FROM (
@@ -213,12 +217,75 @@ FROM (
                                                         ELSE lon >= $16 OR lon <= $18 END))
               AND ($20::jsonb[] IS NULL
                    OR (body LIKE '%"external_ids":[{%' AND body::jsonb -> 'external_ids' @> ANY($20)))
+              AND ($21::bigint[] IS NULL
+                   OR (meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = ANY($21)))
             ORDER BY stream_version LIMIT $3
         ) AS found
         ORDER BY position LIMIT $3
     ) AS wanted
 ) AS counted
-WHERE octets <= $21 OR number = 1 ORDER BY position
+WHERE octets <= $22 OR number = 1 ORDER BY position
+
+-- name: search_import
+-- Events that came with some imports and pass the other filters; null filters let everything pass. Each import is read by
+-- itself, so that a page costs what it holds and not what the log does. Who may see them, how many, and `following`: as in
+-- `stream`.
+-- $1 after bigint
+-- $2 upto bigint
+-- $3 limit bigint
+-- $4 clearance smallint
+-- $5 types text[]
+-- $6 streams text[]
+-- $7 categories text[]
+-- $8 places text[]
+-- $9 admin1s text[]
+-- $10 countries text[]
+-- $11 actors text[]
+-- $12 verifications text[]
+-- $13 since timestamptz
+-- $14 until timestamptz
+-- $15 recorded_since timestamptz
+-- $16 west double precision
+-- $17 south double precision
+-- $18 east double precision
+-- $19 north double precision
+-- $20 external_ids jsonb[]
+-- $21 imports bigint[]
+-- $22 octets bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
+       following
+FROM (
+    SELECT *, sum(coalesce(octet_length(body), 0) + octet_length(meta)) OVER (ORDER BY position) AS octets,
+           row_number() OVER (ORDER BY position) AS number, lead(position) OVER (ORDER BY position) AS following
+    FROM (
+        SELECT found.* FROM unnest($21::bigint[]) AS wanted (import)
+        CROSS JOIN LATERAL (
+            SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+            FROM events e
+            WHERE meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = wanted.import AND position > $1 AND position <= $2
+              AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
+              AND ($5::text[] IS NULL OR type = ANY($5))
+              AND ($6::text[] IS NULL OR stream = ANY($6))
+              AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
+              AND ($8::text[] IS NULL OR place_id = ANY($8))
+              AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
+              AND ($10::text[] IS NULL OR country = ANY($10))
+              AND ($11::text[] IS NULL OR actors && $11)
+              AND ($12::text[] IS NULL OR verification = ANY($12))
+              AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
+              AND ($14::timestamptz IS NULL OR occurred_from < $14)
+              AND ($15::timestamptz IS NULL OR recorded_at >= $15)
+              AND ($16::double precision IS NULL
+                   OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
+                                                        ELSE lon >= $16 OR lon <= $18 END))
+              AND ($20::jsonb[] IS NULL
+                   OR (body LIKE '%"external_ids":[{%' AND body::jsonb -> 'external_ids' @> ANY($20)))
+            ORDER BY position LIMIT $3
+        ) AS found
+        ORDER BY position LIMIT $3
+    ) AS wanted
+) AS counted
+WHERE octets <= $22 OR number = 1 ORDER BY position
 
 -- name: search_external
 -- Events with some ids elsewhere that pass the other filters; null filters let everything pass. They are found by the
@@ -243,7 +310,8 @@ WHERE octets <= $21 OR number = 1 ORDER BY position
 -- $18 east double precision
 -- $19 north double precision
 -- $20 external_ids jsonb[]
--- $21 octets bigint
+-- $21 imports bigint[]
+-- $22 octets bigint
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
        following
 FROM (
@@ -273,10 +341,12 @@ FROM (
           AND ($16::double precision IS NULL
                OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
                                                     ELSE lon >= $16 OR lon <= $18 END))
+          AND ($21::bigint[] IS NULL
+               OR (meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = ANY($21)))
         ORDER BY position LIMIT $3
     ) AS wanted
 ) AS counted
-WHERE octets <= $21 OR number = 1 ORDER BY position
+WHERE octets <= $22 OR number = 1 ORDER BY position
 
 -- name: reported_by
 -- Events up to a position that a source had reported by an instant, for the basis `reported`: those that a clearance

@@ -34,6 +34,7 @@ async def test_what_is_refused_leaves_the_others_alone(service: Served):
     problem = lines[1]["problem"]
     assert (problem["type"], problem["status"]) == ("/problems/invalid-event", 422)
     assert [(e["pointer"], e["code"]) for e in problem["errors"]] == [("/country", "extra_forbidden")]
+    assert summary.pop("places") == {"name+country": 2}
     assert summary == {"appended": 2, "duplicates": 0, "refused": 2, "first_position": 1, "last_position": 2}
     assert answer.headers["Log-Position"] == "2"
     assert await service.head() == 2

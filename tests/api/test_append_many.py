@@ -28,7 +28,9 @@ async def test_a_file_is_appended_in_its_order(service: Served):
     sent = [strike(killed=n) for n in range(300)]
     answer = await service.bulk(*sent)
     assert answer.status == 201
-    assert answer.json == {"appended": 300, "duplicates": 0, "first_position": 1, "last_position": 300}
+    assert answer.json == {
+        "appended": 300, "duplicates": 0, "first_position": 1, "last_position": 300, "places": {"name+country": 300},
+    }  # fmt: skip
     assert answer.headers["Log-Position"] == "300"
     listed = (await service.get("/v1/events", limit=1000)).json["events"]
     assert [e["id"] for e in listed] == [e["id"] for e in sent]
@@ -39,7 +41,9 @@ async def test_the_same_file_again_adds_nothing(service: Served):
     sent = [strike() for _ in range(5)]
     await service.bulk(*sent)
     answer = await service.bulk(*sent, strike())
-    assert answer.json == {"appended": 1, "duplicates": 5, "first_position": 6, "last_position": 6}
+    assert answer.json == {
+        "appended": 1, "duplicates": 5, "first_position": 6, "last_position": 6, "places": {"name+country": 1},
+    }  # fmt: skip
     answer = await service.bulk(*sent)
     assert answer.json == {"appended": 0, "duplicates": 5, "first_position": None, "last_position": None}
     assert answer.headers["Log-Position"] == "5"
@@ -178,13 +182,41 @@ async def test_a_request_may_have_64_MiB_and_not_a_byte_more(  # noqa: N802 - th
     await service.unharmed()
 
 
-async def test_a_file_of_bad_lines_is_answered_with_the_first_thousand_faults(service: Served):
+async def test_every_bad_line_of_a_file_has_a_reason_and_the_first_have_all_of_theirs(service: Served):
     bad = [orjson.dumps(strike(killed=-1, a=1, b=2)) for _ in range(500)]
     answer = await service.bulk(*bad)
     assert answer.slug == "refused-lines"
-    assert len(answer.json["errors"]) == 1_000
+    lines = [fault["line"] for fault in answer.json["errors"]]
+    assert lines == [*(n for n in range(1, 334) for _ in range(3)), *range(334, 501)]
     assert answer.json["errors_total"] == 1_500
-    assert answer.json["detail"] == ("500 lines refused; nothing was written; here are the first 1000 of 1500 faults")
+    told = "500 lines refused; nothing was written; here are 1166 of 1500 faults, of each line at least one"
+    assert answer.json["detail"] == told
+
+
+async def test_reasons_end_where_they_would_take_too_much_and_it_says_where(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bulk_module, "TOLD", 1)
+    monkeypatch.setattr(bulk_module, "KEPT", 100)
+    answer = await service.bulk(*(strike(killed=-1) for _ in range(50)))
+    last = answer.json["errors"][-1]["line"]
+    assert 1 < last < 50
+    assert answer.json["detail"].endswith(f"of each line at least one up to line {last}")
+
+
+async def test_it_is_told_how_places_were_found_and_which_names_were_not(service: Served):
+    nowhere = {"name": "Nowhereville", "country": "UA", "precision": "settlement"}
+    events = [strike(), strike(), strike(place=nowhere), strike(place=nowhere), strike(place=None)]
+    told = (await service.bulk(*events[:-1])).json
+    assert told["places"] == {"name+country": 2, "unresolved": 2}
+    assert told["unresolved"] == [{"name": "Nowhereville", "country": "UA", "admin1": None, "events": 2}]
+    assert told["unresolved_total"] == 1
+    again = await service.bulk(*events[:-1], strike(place=nowhere), mode="partial")
+    *lines, last = map(orjson.loads, again.raw.splitlines())
+    assert [line.get("place") for line in lines] == [None] * 4 + [
+        {"how": "unresolved", "place_id": None, "name": "Nowhereville"}
+    ]
+    assert last["summary"]["places"] == {"unresolved": 1}
 
 
 # ----------------------------------------------------------------------------------- clients that go away

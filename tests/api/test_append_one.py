@@ -21,6 +21,7 @@ async def test_an_event_is_created_where_location_says(service: Served):
     body = answer.json
     recorded = datetime.fromisoformat(body.pop("recorded_at"))
     assert recorded.tzinfo is not None
+    assert body.pop("place") == {"how": "name+country", "place_id": "geonames:698740", "name": "Odesa"}
     assert body == {"id": event["id"], "position": 1, "stream": f"strike:{event['id']}", "stream_version": 1}
     shown = await service.get(answer.headers["Location"])
     assert shown.status == 200

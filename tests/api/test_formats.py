@@ -154,7 +154,9 @@ async def test_a_table_has_a_header_and_lines_that_end_as_the_standard_says(time
     asked = {"at": "2026-03-01", "at_position": "110", "group_by": "place,country"}
     answer = await timeline.get(CITIES, **asked, format="csv")
     lines = answer.raw.decode().split("\r\n")
-    assert lines[0].startswith("place,country_code,location,incidents,reports,undisclosed,low,best,high,injured_low,")
+    assert lines[0].startswith(
+        "place,country_code,location,incidents,parts,reports,undisclosed,low,best,high,injured_low,"
+    )
     assert lines[-1] == ""
     assert "\n" not in "".join(lines)
     assert "attachment" in answer.headers["Content-Disposition"]

@@ -3,7 +3,9 @@ import shlex
 import shutil
 import subprocess
 import time
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
@@ -22,6 +24,11 @@ def head(terminal: Terminal) -> int:
     )
     with urlopen(request, timeout=10) as answer:
         return int(answer.headers["Log-Position"])
+
+
+def brought_in(terminal: Terminal) -> list[dict[str, Any]]:
+    """The imports of the log."""
+    return terminal.data("import", "list")
 
 
 @pytest.fixture
@@ -50,6 +57,8 @@ def test_a_dry_run_sends_nothing_and_sums_up_the_places(terminal: Terminal, own:
     assert "2 events would be sent; nothing was" in done.stderr
     assert "not found, 1 names: Nowhereville" in done.stderr
     assert "2 appended" in terminal.run("import", str(own), "-", given=rows).stderr
+    (piped,) = (row for row in brought_in(terminal) if row["scheme"] == own.stem[:40])
+    assert piped["files"] == [{"name": "stdin", "sha256": sha256(rows.encode()).hexdigest(), "octets": len(rows)}]
 
 
 def test_bad_rows_are_told_with_file_line_and_column_and_all_of_them_in_the_report(terminal: Terminal, own: Path):
@@ -93,6 +102,10 @@ def test_an_import_that_was_killed_is_given_again_and_complete(terminal: Termina
     words = done.stderr.replace(",", "").split()
     new, there = int(words[words.index("appended") - 1]), int(words[words.index("already") - 1])
     assert (new + there, new > 0, there > 0) == (count, True, True)
+    (record,) = (row for row in brought_in(terminal) if row["scheme"] == own.stem[:40])  # it goes on, and is one import
+    assert (record["rows"], record["appended"], record["already_there"]) == (count, new, there)
+    events = terminal.data("events", "list", "--import", str(record["import"]), "--all")["events"]
+    assert len(events) == count
 
 
 def test_a_mapping_that_cannot_be_used_is_told_with_every_fault(terminal: Terminal, own: Path):
@@ -132,7 +145,8 @@ def test_a_new_release_is_told_by_four_numbers_and_the_old_one_can_be_read_back(
     old, new = UCDP, str(SLICES / "ucdp_ged_221_same_ids.csv")
     assert "60 appended" in terminal.run("import", str(own), old).stderr
     listed = terminal.data("events", "list", "--external-id", f"{scheme}:*", "--limit", "100")
-    before = max(event["position"] for event in listed["events"])
+    before = head(terminal)
+    assert len(listed["events"]) == 60
 
     dry = terminal.run("import", str(own), new, "--update", "--dry-run")
     assert dry.returncode == 0, dry.stderr
@@ -143,14 +157,71 @@ def test_a_new_release_is_told_by_four_numbers_and_the_old_one_can_be_read_back(
     assert (done.returncode, "17 appended" in done.stderr) == (0, True), done.stderr
     again = terminal.run("import", str(own), new, "--update", "--release", "GED 22.1")
     assert "53 unchanged, 0 changed, 0 new, 0 vanished" in again.stderr
-    assert head(terminal) == before + 17
+    assert head(terminal) == before + 19  # with its beginning and its end; the second time nothing was to be sent
 
     said = terminal.data("events", "list", "--external-id", f"{scheme}:155335")["events"]
     assert [event["type"] for event in said] == ["incident.reported", "record.amended"]
     stream = f"{said[0]['stream']}"
-    then, now = (figure(terminal, stream, position) for position in (before, before + 17))
+    then, now = (figure(terminal, stream, position) for position in (before, before + 19))
     assert then == said[0]["data"]["casualties"]["killed"]
     assert now == {**then, **said[1]["data"]["patch"]["data"]["casualties"]["killed"]} != then
+
+
+def test_an_import_is_undone_as_one_and_so_is_its_undoing(terminal: Terminal, own: Path):
+    header = "id,date,place,killed\n"
+    (old := own.with_suffix(".csv")).write_text(header + "1,1.2.2025,Odesa,1\n2,1.2.2025,Kyiv,2\n3,2.2.2025,Lviv,3\n")
+    (new := own.with_suffix(".new.csv")).write_text(
+        header + "1,1.2.2025,Odesa,9\n2,1.2.2025,Kyiv,2\n4,1.2.2025,Kyiv,4\n"
+    )
+    terminal.run("import", str(own), old.name)
+    first = [e["status"] for e in said_by(terminal, own)]
+    terminal.run("import", str(own), new.name, "--update")
+    second = standing(terminal, own)
+    (record,) = (r for r in brought_in(terminal) if r["scheme"] == own.stem[:40] and r["release"])
+    assert record["changes"] == {"unchanged": 1, "changed": 1, "new": 1, "vanished": 1}
+
+    before = head(terminal)
+    dry = terminal.run("import", "undo", str(record["import"]))
+    assert (dry.returncode, head(terminal)) == (0, before), dry.stderr
+    for told in ("1 retracted", "1 amendments taken back", "1 reinstated", "3 retractions would be sent; nothing was"):
+        assert told in dry.stderr
+    done = terminal.run("import", "undo", str(record["import"]), "--apply", "--reason", "the wrong file")
+    assert "3 retractions appended" in done.stderr, done.stderr
+    assert [e["status"] for e in said_by(terminal, own)[:3]] == first == ["effective"] * 3
+    assert standing(terminal, own) == ["1", "2", "3"]
+    again = terminal.run("import", "undo", str(record["import"]), "--apply")
+    assert f"nothing of import {record['import']} stands" in again.stderr
+
+    undone = next(r for r in brought_in(terminal) if r["undoes"] == record["import"])
+    assert (undone["reason"], undone["appended"], undone["refused"]) == ("the wrong file", 3, 0)
+    assert next(r for r in brought_in(terminal) if r["import"] == record["import"])["undone_by"] == undone["import"]
+    assert "3 retractions appended" in terminal.run("import", "undo", str(undone["import"]), "--apply").stderr
+    assert standing(terminal, own) == second == ["1", "2", "4"]
+
+
+def test_what_was_undone_comes_back_with_update(terminal: Terminal, own: Path):
+    (rows := own.with_suffix(".csv")).write_text("id,date,place,killed\n1,1.2.2025,Odesa,1\n2,1.2.2025,Kyiv,2\n")
+    terminal.run("import", str(own), rows.name)
+    (record,) = (r for r in brought_in(terminal) if r["scheme"] == own.stem[:40])
+    terminal.run("import", "undo", str(record["import"]), "--apply")
+    assert standing(terminal, own) == []
+    assert "0 unchanged, 2 changed, 0 new, 0 vanished" in terminal.run("import", str(own), rows.name, "--update").stderr
+    assert standing(terminal, own) == ["1", "2"]
+
+
+def test_an_import_that_is_not_there_is_not_undone(terminal: Terminal):
+    assert terminal.run("import", "undo", "1").returncode == 3
+
+
+def said_by(terminal: Terminal, own: Path) -> list[dict[str, Any]]:
+    """What the log has under the scheme of a mapping."""
+    return terminal.data("events", "list", "--external-id", f"{own.stem[:40]}:*")["events"]
+
+
+def standing(terminal: Terminal, own: Path) -> list[str]:
+    """The ids of the rows that count."""
+    there = (e for e in said_by(terminal, own) if not e["type"].startswith("record."))
+    return [e["external_ids"][0]["id"] for e in there if e["status"] in {"effective", "amended"}]
 
 
 def figure(terminal: Terminal, stream: str, position: int) -> dict[str, int]:
@@ -177,7 +248,7 @@ def test_the_lines_of_the_document_run(terminal: Terminal, folder: Path):
     text = (Path(__file__).parents[2] / "docs" / "import.md").read_text("utf-8")
     lines = text.partition("```sh\n")[2].partition("```")[0].splitlines()
     shutil.copy(UCDP, folder / "GEDEvent.csv")
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines:
         done = terminal.run(*shlex.split(line, comments=True)[1:])
         assert done.returncode == 0, (line, done.stderr)

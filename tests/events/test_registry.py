@@ -23,7 +23,7 @@ commitment.withdrawn sanction.imposed sanction.extended sanction.eased assistanc
 assistance.suspended assistance.resumed displacement.reported sentiment.reported corridor.opened corridor.closed
 record.amended record.retracted record.corroborated record.disputed record.merged evidence.attached
 custody.transferred record.remarked record.erased place.registered actor.registered source.graded policy.changed
-audit.exported audit.access_digest
+audit.exported audit.access_digest import.begun import.ended
 """
 
 
@@ -36,10 +36,10 @@ def test_every_category_that_an_event_may_stand_on_has_a_subject():
     assert categories == set(Subject.families)
 
 
-def test_what_is_said_about_the_log_itself_needs_no_source_and_but_for_audits_is_always_clear():
+def test_what_is_said_about_the_log_itself_needs_no_source_and_but_for_audits_and_imports_is_always_clear():
     unsourced = {name for name in TYPES.split() if (t := EVENTS.find(name)) and not t.sourced}
     about_records = {n for n in TYPES.split() if n.startswith(("record.", "evidence.", "custody."))}
-    assert {n.partition(".")[0] for n in unsourced - about_records} == ALWAYS_CLEAR | {"audit"}
+    assert {n.partition(".")[0] for n in unsourced - about_records} == ALWAYS_CLEAR | {"audit", "import"}
 
 
 @pytest.mark.parametrize("line", TIMELINE.read_bytes().splitlines(), ids=lambda line: f"{len(line)} bytes")

@@ -23,7 +23,7 @@ def test_every_tally_names_its_figures_whatever_it_is_grouped_by(name: str):
 
 def test_figures_are_the_numbers_that_a_row_shows():
     names = figure_names(CITIES, ("place",))
-    assert names[:4] == ["incidents", "reports", "undisclosed", "killed.low"]
+    assert names[:5] == ["incidents", "parts", "reports", "undisclosed", "killed.low"]
     assert {"position", "restated", "place"}.isdisjoint(names)
     exchanges: Tally = PROJECTIONS["exchange_tally"]  # type: ignore[assignment]
     assert {"released", "progress.share"} <= {*figure_names(exchanges, ("side",))}

@@ -25,6 +25,7 @@ def test_every_parameter_is_read():
         "actor": ["RUS.MOD"],
         "verification": ["verified"],
         "external_id": ["ucdp-ged:154:731", "alerts:*"],
+        "import": ["12"],
         "since": ["2025-11-19"],
         "until": ["2025-11-19T12:00"],
         "recorded_since": ["2025-11-19T12:00:00Z"],
@@ -44,6 +45,7 @@ def test_every_parameter_is_read():
         recorded_since=datetime(2025, 11, 19, 12, tzinfo=UTC),
         bbox=(22.1, 44.0, -40.0, 52.0),
         external_ids=(("ucdp-ged", "154:731"), ("alerts", None)),
+        imports=(12,),
     )
 
 
@@ -62,6 +64,8 @@ def test_every_parameter_is_read():
         ("actor", ["russia"], "not_an_actor"),
         ("external_id", ["154731"], "not_an_external_id"),
         ("external_id", ["ucdp-ged:"], "not_an_external_id"),
+        ("import", ["0"], "not_an_import"),
+        ("import", ["ours"], "not_an_import"),
         ("verification", ["maybe"], "unknown_value"),
         ("since", ["soon"], "not_a_time"),
         ("since", ["2025-01-01", "2025-01-02"], "repeated"),

@@ -104,6 +104,8 @@ SAID = st.one_of(
     data("actor.registered", code=st.sampled_from(["SES", "SBU"]), name=st.just("Somebody")),
     data("source.graded", old=st.none(), new=st.sampled_from("ABC")),
     data("audit.exported", to_position=st.integers(1, 9)),
+    data("import.begun", files=st.just([{"name": "a.csv"}]), undoes=st.integers(1, 9)),
+    data("import.ended", rows=st.integers(0, 9), appended=st.integers(0, 9)),
 )  # fmt: skip
 EVENTS = st.builds(
     lambda said, name, occurred, actors, links, sure, place: event(

@@ -12,7 +12,7 @@ import pytest
 from incidentlog.errors import BadRequest
 from incidentlog.events.envelope import Envelope, model_of
 from incidentlog.events.record import Patch
-from incidentlog.store.filters import NAMES, parse_event_filter
+from incidentlog.store.filters import FILTERS, parse_event_filter
 from incidentlog.subjects import EVENTS
 from tests.commands import DOOR
 
@@ -56,7 +56,7 @@ def test_what_may_be_patched_is_told():
 
 def test_every_filter_of_events_is_told():
     told = re.findall(r"^\| `(\w+)` \| (yes|no) \| ", DOCS, re.MULTILINE)
-    assert [name for name, _ in told] == list(NAMES)
+    assert [name for name, _ in told] == list(FILTERS)
     for name, repeats in told:
         values = ["strike.reported"] * 2 if name == "type" else ["2025-11-19"] * 2
         with suppress(BadRequest):

@@ -1,0 +1,389 @@
+"""Files brought in over HTTP, by the same mappings and the same code as on the command line (docs/import.md)."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import orjson
+from aiohttp import BodyPartReader, web
+
+from incidentlog.api.answers import answer, dumps
+from incidentlog.api.bulk import Named, Told, append_lines, places_told
+from incidentlog.api.events import may_append, refusal_of
+from incidentlog.api.formats import JSON, NDJSON, format_of, format_parameter
+from incidentlog.api.importing import Begun
+from incidentlog.api.operations import Answer, Body, Choice, Routes
+from incidentlog.api.requests import BODIES_SECONDS, SERVICE, arriving, reader_of, refuse_revoked
+from incidentlog.api.shapes import ImportReport, ImportTold
+from incidentlog.errors import (
+    BadRequest,
+    Fault,
+    IdConflict,
+    NotAcceptable,
+    Overloaded,
+    Problem,
+    Tampered,
+    TooLarge,
+    TooManyConnections,
+    UnsupportedMediaType,
+    WrongVersion,
+)
+from incidentlog.importers.apart import made_apart
+from incidentlog.importers.importing import Account, column_at
+from incidentlog.importers.making import Made
+from incidentlog.importers.mapping import BYTES, Mapping, parse_mapping, path_of, presets
+from incidentlog.importers.opening import Progress
+from incidentlog.importers.recording import Plan, ended_with, plan_of
+from incidentlog.service.keys import Reader
+from incidentlog.service.service import Service
+from incidentlog.store import append as log
+from incidentlog.store.read import version_of
+
+UPLOAD_BYTES: Final = 1024**3
+"""The most bytes of all files of a request. They lie on the disk while they are read, and not in memory."""
+FILES: Final = 100
+CHUNK: Final = 256 * 1024
+TOLD: Final = 1_000
+"""How many bad and repaired rows an answer in JSON lists; one in NDJSON lists all."""
+BATCH: Final = 1_000
+TRIES: Final = 8
+"""How often events are tried that the service has no room for, with a pause before each."""
+PAUSE_SECONDS: Final = 0.5
+
+DRY_RUN: Final = Choice("dry_run", "Judge every row, and append nothing.", values=("true", "false"), example="true")
+FORMAT: Final = format_parameter(JSON, NDJSON)
+MULTIPART: Final = "multipart/form-data"
+
+routes = Routes()
+
+
+@routes.post(
+    "/v1/imports",
+    scope="report",
+    takes=(DRY_RUN, FORMAT),
+    body=Body(str, media=(MULTIPART,), meaning="A part `mapping`, and one or more parts `file`."),
+    answers=(
+        Answer(ImportReport, status=201, meaning="What became of the rows, of which some were appended."),
+        Answer(ImportReport, meaning="What became of the rows, of which none was appended."),
+        Answer(ImportTold, status=207, media=NDJSON.media[0], meaning="What is to be said of each row, and of all."),
+    ),
+    problems=(NotAcceptable, TooLarge, TooManyConnections, Overloaded, Tampered, IdConflict, WrongVersion),
+)
+async def import_files(request: web.Request) -> web.StreamResponse:
+    """Bring files in: multipart/form-data with a part `mapping`, the name of one that comes along or TOML, and files.
+
+    With `dry_run=true` every row is judged, and nothing is appended.
+    """
+    service = request.app[SERVICE]
+    reader = await reader_of(request)
+    service.notary.admit_appends()
+    dry_run = DRY_RUN.of(request) or "false"
+    format_ = format_of(request, (JSON, NDJSON), FORMAT)
+    if request.content_type != MULTIPART:
+        raise UnsupportedMediaType(f"send {MULTIPART}, not {request.content_type}")
+    with service.files.place(reader), TemporaryDirectory(prefix="incidentlog-import-") as folder:
+        upload = await _received(request, Path(folder))
+        report = _Report(request, streams=format_ is NDJSON)
+        return await _Run(service, reader, upload, report, is_dry=dry_run == "true").run(request)
+
+
+# ----------------------------------------------------------------------------------------------------- what came
+
+
+@dataclass(slots=True)
+class _Upload:
+    """What a request brought, on the disk."""
+
+    folder: Path
+    mapping_name: str = ""
+    mapping_text: bytes = b""
+    names: list[str] = field(default_factory=list)
+
+    @property
+    def mapping_path(self) -> Path:
+        return self.folder / "mapping.toml"
+
+    @property
+    def files(self) -> Path:
+        return self.folder / "files"
+
+
+async def _received(request: web.Request, folder: Path) -> _Upload:
+    """The parts of a request, written down; raises BadRequest, TooLarge, RequestTimeout."""
+    upload = _Upload(folder)
+    upload.files.mkdir()
+    left = UPLOAD_BYTES
+    try:
+        with arriving():
+            async with asyncio.timeout(BODIES_SECONDS):
+                async for part in await request.multipart():
+                    if not isinstance(part, BodyPartReader) or part.name not in {"mapping", "file"}:
+                        raise BadRequest("the parts are `mapping` and `file`")
+                    if part.name == "mapping":
+                        await _take_mapping(part, upload)
+                    else:
+                        left -= await _take_file(part, upload, left)
+    except ValueError:  # no boundary, a header that is none
+        raise BadRequest(errors=[Fault("", "broken_body", "the body is no multipart/form-data")]) from None
+    await refuse_revoked(request)
+    lacking = [name for name, there in (("mapping", upload.mapping_text), ("file", upload.names)) if not there]
+    if lacking:
+        raise BadRequest(errors=[Fault(f"/{name}", "missing", f"there is no part `{name}`") for name in lacking])
+    return upload
+
+
+async def _take_mapping(part: BodyPartReader, upload: _Upload) -> None:
+    text = b""
+    async for piece in _pieces(part):
+        text += piece
+        if len(text) > BYTES:
+            raise TooLarge(f"a mapping may have {BYTES} bytes")
+    name = text.decode("utf-8", "replace").strip()
+    if name in presets():
+        upload.mapping_name, upload.mapping_text = name, path_of(name).read_bytes()
+    elif part.filename is None and re.fullmatch(r"[\w.-]{1,80}", name):
+        raise BadRequest(errors=[Fault("/mapping", "unknown_value", f"there are {', '.join(presets())}")])
+    else:
+        upload.mapping_name, upload.mapping_text = part.filename or "mapping.toml", text
+    upload.mapping_path.write_bytes(upload.mapping_text)
+
+
+async def _take_file(part: BodyPartReader, upload: _Upload, most: int) -> int:
+    """Write a file down; how many bytes it has."""
+    if len(upload.names) == FILES:
+        raise TooLarge(f"a request may have {FILES} files")
+    name = _plain(part.filename or "", len(upload.names) + 1)
+    if name in upload.names:
+        raise BadRequest(errors=[Fault("/file", "repeated", f"two files are called {name}")])
+    upload.names.append(name)
+    size = 0
+    with (upload.files / name).open("wb") as file:
+        async for piece in _pieces(part):
+            size += len(piece)
+            if size > most:
+                raise TooLarge(f"the files of a request may have {UPLOAD_BYTES} bytes")
+            file.write(piece)
+    return size
+
+
+async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while piece := await part.read_chunk(CHUNK):
+        yield piece
+
+
+def _plain(name: str, number: int) -> str:
+    """A file's name without a path, and without what begins an option or a hidden file."""
+    plain = re.sub(r"[^\w .()+-]", "_", re.split(r"[/\\]", name)[-1])[-120:].lstrip(".- ")
+    return plain or f"file-{number}"
+
+
+# --------------------------------------------------------------------------------------------------- what becomes of it
+
+
+class _Report:
+    """Bad and repaired rows: streamed as they come, or the first of them kept."""
+
+    def __init__(self, request: web.Request, *, streams: bool) -> None:
+        self._request, self._streams = request, streams
+        self._response: web.StreamResponse | None = None
+        self._lines: list[bytes] = []
+        self.kept: list[dict[str, Any]] = []
+        self.total = 0
+
+    def row(self, made: Made) -> None:
+        """Tell what is wrong with a row, and what was repaired."""
+        for fault in made.faults:
+            self.add("refused", made, fault.column, fault.reason)
+        for repair in made.repairs:
+            self.add("repaired", made, "", repair)
+
+    def add(self, what: str, made: Made, column: str, reason: str) -> None:
+        """Tell of one row."""
+        self.total += 1
+        told = {"what": what, "file": made.row.file, "line": made.row.line, "column": column, "reason": reason}
+        if self._streams:
+            self._lines.append(dumps(told) + b"\n")
+        elif len(self.kept) < TOLD:
+            self.kept.append(told)
+
+    async def send(self) -> None:
+        """Send what came since."""
+        if not self._lines:
+            return
+        if self._response is None:
+            self._response = web.StreamResponse(status=207)
+            self._response.content_type = NDJSON.media[0]
+            with suppress(ConnectionError):
+                await self._response.prepare(self._request)
+        lines, self._lines = self._lines, []
+        with suppress(ConnectionError):  # whoever went away is told no more; the rows are brought in all the same
+            await self._response.write(b"".join(lines))
+
+    async def end(self, summary: dict[str, Any], headers: dict[str, str]) -> web.StreamResponse:
+        """The whole answer."""
+        if not self._streams:
+            told = {"report_total": self.total, "report": self.kept}
+            return answer({**summary, **told}, status=201 if summary["appended"] else 200, headers=headers)
+        self._lines.append(dumps({"summary": summary}) + b"\n")
+        await self.send()
+        assert self._response is not None  # noqa: S101 - a line was sent
+        with suppress(ConnectionError):
+            await self._response.write_eof()
+        return self._response
+
+    async def broke_off(self, problem: Problem) -> web.StreamResponse:
+        """The end of an answer of which a part was sent; raises the problem where none was."""
+        if self._response is None:
+            raise problem
+        self._lines.append(dumps({"problem": problem.as_json()}) + b"\n")
+        await self.send()
+        with suppress(ConnectionError):
+            await self._response.write_eof()
+        return self._response
+
+
+class _Rows(Told):
+    """What became of the events of a batch: problems by the event's number, and those that there was no room for."""
+
+    def __init__(self, request: web.Request) -> None:
+        super().__init__(request)
+        self.problems: list[tuple[int, Problem]] = []
+        self.held: list[int] = []
+
+    def refused(self, line: int, problem: Problem) -> None:
+        self.problems.append((line, problem))
+
+    def hold_back(self, lines: Sequence[int], busy: Problem) -> None:
+        self.busy = busy
+        self.held += lines
+
+    def _keep(self, line: int, told: Any) -> None:
+        """Keep nothing: rows are told of, and not their events."""
+
+
+class _Run:
+    """One import."""
+
+    def __init__(self, service: Service, reader: Reader, upload: _Upload, report: _Report, *, is_dry: bool) -> None:
+        self._service, self._reader, self._upload, self._report = service, reader, upload, report
+        self._is_dry = is_dry
+        self._account = Account()
+        self._appended = self._there = 0
+        self._places: Counter[str] = Counter()
+        self._unresolved: Counter[Named] = Counter()
+        self._begun: Begun | None = None
+        self._had_ended = False
+        self._stream = ""
+
+    async def run(self, request: web.Request) -> web.StreamResponse:
+        """Bring the rows in, and answer what became of them."""
+        upload = self._upload
+        mapping = await asyncio.to_thread(parse_mapping, upload.mapping_text)
+        paths = [str(upload.files / name) for name in upload.names]
+        plan = await asyncio.to_thread(plan_of, mapping, upload.mapping_name, upload.mapping_text, paths)
+        batch: list[Made] = []
+        try:
+            async for made in made_apart(upload.mapping_path, upload.files, upload.names):
+                self._account.count(made)
+                self._report.row(made)
+                batch.append(made)
+                if len(batch) == BATCH:
+                    await self._take(request, mapping, plan, batch)
+                    batch = []
+            await self._take(request, mapping, plan, batch)
+        except Problem as problem:
+            return await self._report.broke_off(problem)
+        if not self._account.rows:
+            raise BadRequest("there is no row in it")
+        if self._begun is not None and (self._appended or not self._had_ended):
+            told = ended_with(self._account, appended=self._appended, already_there=self._there, progress=Progress())
+            await self._append(plan.ended(self._stream, told))
+        headers = {} if self._begun is None else {"Location": f"/v1/events?import={self._begun.number}"}
+        return await self._report.end(self._summary(), headers)
+
+    def _summary(self) -> dict[str, Any]:
+        account = self._account
+        return {
+            "import": None if self._begun is None else self._begun.number,
+            "dry_run": self._is_dry,
+            "rows": account.rows,
+            "refused": account.refused,
+            "repaired": account.repaired,
+            "passed_over": sum(account.skipped.values()),
+            "appended": self._appended,
+            "already_there": self._there,
+            **places_told(self._places, self._unresolved),
+        }
+
+    async def _take(self, request: web.Request, mapping: Mapping, plan: Plan, batch: list[Made]) -> None:
+        """Append a batch, or judge it."""
+        of = [made for made in batch for _ in made.events]
+        lines = [(n, orjson.dumps(event)) for n, event in enumerate(e for made in batch for e in made.events)]
+        told = _Rows(request)
+        if self._is_dry:
+            await self._judge(lines, told)
+        elif lines:
+            if self._begun is None:
+                await self._begin(plan)
+            await self._send(lines, told)
+        bad = {id(of[n]) for n, _ in told.problems}
+        self._account.refused += len(bad)
+        for n, problem in told.problems:
+            self._tell(mapping, of[n], problem)
+        self._appended += len(told.appended)
+        self._there += told.duplicates
+        self._places.update(told.hows)
+        self._unresolved.update(told.unresolved)
+        await self._report.send()
+
+    async def _judge(self, lines: Sequence[tuple[int, bytes]], told: _Rows) -> None:
+        for n, line in lines:
+            try:
+                candidate = self._service.door.read(line, recorded_by=self._reader.name)
+                may_append(self._reader, candidate)
+            except Problem as problem:
+                told.refused(n, problem)
+            else:
+                told.note_place(candidate.command.place)
+            if n % 100 == 0:
+                await asyncio.sleep(0)
+
+    async def _send(self, lines: Sequence[tuple[int, bytes]], told: _Rows) -> None:
+        """Append events; those that there is no room for, again after a while."""
+        for tried in range(TRIES):
+            await append_lines(self._service, self._reader, lines, told, self._begun)
+            if told.busy is None:
+                return
+            held, told.held, busy, told.busy = set(told.held), [], told.busy, None
+            lines = [(n, line) for n, line in lines if n in held]
+            if tried + 1 == TRIES:
+                raise busy
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    def _tell(self, mapping: Mapping, made: Made, problem: Problem) -> None:
+        for fault in problem.errors or [Fault("", problem.slug, problem.detail)]:
+            self._report.add(
+                "refused", made, column_at(mapping, fault.pointer), f"{fault.pointer} {fault.detail}".strip()
+            )
+
+    async def _begin(self, plan: Plan) -> None:
+        """Begin, or go on with the same import that was given before."""
+        event = plan.begun()
+        self._stream = event["stream"]
+        self._had_ended = await version_of(self._service.pool, self._stream) > 1
+        position, tlp = await self._append(event)
+        self._begun = Begun(position, tlp)
+
+    async def _append(self, event: dict[str, Any]) -> tuple[int, int]:
+        """Append an event about the import; its position and its marking."""
+        command = self._service.door.read(orjson.dumps(event), recorded_by=self._reader.name).command
+        outcome = await self._service.writer.append(command)
+        if not isinstance(outcome, log.Appended | log.Duplicate):
+            raise refusal_of(command, outcome)
+        return outcome.position, command.tlp

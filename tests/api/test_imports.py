@@ -1,0 +1,203 @@
+"""Events that come with an import carry its number, and are never marked below its record; files over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from hashlib import sha256
+from io import BytesIO
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import FormData
+
+from incidentlog.api import imports as imports_module
+from incidentlog.importers import apart as apart_module
+from incidentlog.store import read as read_module
+from tests.api.serving import Answer, Served, make_key
+from tests.commands import retraction, strike
+from tests.importers.rowing import OWN, SLICES
+
+
+def begun(**more: Any) -> dict[str, Any]:
+    return {"type": "import.begun", "stream": "import:a", "data": {"files": [{"name": "a.csv"}]}, **more}
+
+
+@pytest.mark.parametrize("stretch", [20_000, 1])
+async def test_the_events_of_an_import_are_found_by_its_number(
+    service: Served, monkeypatch: pytest.MonkeyPatch, stretch: int
+):
+    monkeypatch.setattr(read_module, "STRETCH", stretch)
+    first, second = await service.add(begun(), begun(stream="import:b"))
+    one, other, alone = strike(notes=f'"import":{second},'), strike(), strike()
+    assert (await service.bulk(one, import_=str(first))).status == 400
+    assert (await service.bulk(one, **{"import": str(first)})).status == 201
+    assert (await service.bulk(other, mode="partial", **{"import": str(second)})).status == 207
+    await service.add(alone, retraction(one["id"]))
+
+    async def found(*numbers: int, **more: str) -> list[tuple[int, int | None]]:
+        params = [*(("import", str(n)) for n in numbers), *more.items()]
+        listed = (await service.ask("GET", "/v1/events", params=params)).json["events"]
+        return [(e["position"], e.get("import")) for e in listed]
+
+    assert await found(first) == [(3, first)]
+    assert await found(second) == [(4, second)]
+    assert await found(second, first) == [(3, first), (4, second)]
+    assert await found(first, category="incident") == []
+    assert "import" not in (await service.get(f"/v1/events/{alone['id']}")).json
+
+
+async def test_the_same_event_in_another_import_stays_where_it_came(service: Served):
+    first, second = await service.add(begun(), begun(stream="import:b"))
+    event = strike()
+    await service.bulk(event, **{"import": str(first)})
+    assert (await service.bulk(event, **{"import": str(second)})).json["duplicates"] == 1
+    assert (await service.get(f"/v1/events/{event['id']}")).json["import"] == first
+
+
+@pytest.mark.parametrize("number", ["2", "3", "0", "x", ""])
+async def test_a_number_that_is_no_import_is_refused_and_nothing_written(service: Served, number: str):
+    await service.add(begun(), strike())
+    answer = await service.bulk(strike(), **{"import": number})
+    assert (answer.status, answer.faults) == (400, {"/import": "unknown_import"})
+    assert await service.head() == 2
+
+
+async def test_no_event_is_marked_below_the_record_of_its_import(service: Served):
+    (number,) = await service.add(begun(tlp="AMBER"))
+    low, high = strike(), strike(tlp="AMBER")
+    answer = await service.bulk(high, low, **{"import": str(number)})
+    assert (answer.status, answer.faults) == (422, {"/tlp": "below_import"})
+    told = await service.bulk(high, low, mode="partial", **{"import": str(number)})
+    assert [orjson.loads(line).get("status") for line in told.raw.splitlines()] == [201, 422, None]
+    await make_key(service.access, "reporter", key := "key-of-a-reporter-who-sees-only-clear", scopes=["report"])
+    assert (await service.by(key).bulk(strike(), **{"import": str(number)})).faults == {"/import": "unknown_import"}
+
+
+# ------------------------------------------------------------------------------------------------- files over HTTP
+
+PATH = "/v1/imports"
+ROWS = b"id,date,place,killed\n1,1.2.2025,Odesa,1\n2,soon,Kyiv,1\n3,1.2.2025,Nowhereville,2\n"
+
+
+async def send(
+    service: Served, rows: bytes | Iterable[bytes] = ROWS, mapping: str = OWN, name: str = "rows.csv", **params: str
+) -> Answer:
+    """A mapping and a file, as a browser sends them."""
+    form = FormData(quote_fields=False)
+    form.add_field("mapping", mapping, filename="own.toml" if "\n" in mapping else None)
+    form.add_field("file", BytesIO(rows) if isinstance(rows, bytes) else pieces(rows), filename=name)
+    return await service.ask("POST", PATH, data=form, params=params)
+
+
+async def pieces(rows: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for piece in rows:
+        yield piece
+
+
+async def test_a_file_is_brought_in_and_what_became_of_its_rows_is_told(service: Served):
+    answer = await send(service)
+    told = answer.json
+    report = told.pop("report")
+    assert (answer.status, told) == (201, {
+        "import": 1, "dry_run": False, "rows": 3, "refused": 1, "repaired": 0, "passed_over": 0, "appended": 2,
+        "already_there": 0, "places": {"name+country": 1, "unresolved": 1}, "report_total": 1, "unresolved_total": 1,
+        "unresolved": [{"name": "Nowhereville", "country": "UA", "admin1": None, "events": 1}],
+    })  # fmt: skip
+    assert [(r["what"], r["file"], r["line"], r["column"]) for r in report] == [("refused", "rows.csv", 3, "date")]
+    listed = (await service.get(answer.headers["Location"])).json["events"]
+    assert [event["external_ids"][0]["id"] for event in listed] == ["1", "3"]
+    begun, ended = (await service.get("/v1/events", category="import")).json["events"]
+    assert begun["data"]["files"] == [
+        {"name": "rows.csv", "sha256": sha256(ROWS).hexdigest(), "octets": len(ROWS)}
+    ]  # fmt: skip
+    assert begun["data"]["mapping"] == {"name": "own.toml", "sha256": sha256(OWN.encode()).hexdigest()}
+    assert (ended["data"]["rows"], ended["data"]["appended"], ended["data"]["refused"]) == (3, 2, 1)
+    head = await service.head()
+    again = (await send(service)).json
+    assert (again["import"], again["appended"], again["already_there"], await service.head()) == (1, 0, 2, head)
+
+
+async def test_a_dry_run_judges_by_what_the_log_knows_and_appends_nothing(service: Served):
+    wrong = ROWS + b"4,1.2.2025,Kyiv,9999999999\n"
+    answer = await send(service, wrong, dry_run="true")
+    assert (answer.status, answer.json["appended"], answer.json["refused"], await service.head()) == (200, 0, 2, 0)
+    assert answer.json["report"][-1]["column"] == "killed"
+    assert answer.json["places"] == {"name+country": 1, "unresolved": 1}
+
+
+async def test_as_ndjson_every_row_is_told_however_many(service: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(imports_module, "TOLD", 5)
+    monkeypatch.setattr(imports_module, "BATCH", 10)
+    rows = b"id,date,place,killed\n" + b"".join(
+        b"%d,%s,Odesa,1\n" % (n, b"1.2.2025" if n % 2 else b"x") for n in range(60)
+    )
+    *lines, last = map(orjson.loads, (await send(service, rows, format="ndjson")).raw.splitlines())
+    assert [line["line"] for line in lines] == list(range(2, 62, 2))
+    assert (last["summary"]["rows"], last["summary"]["refused"], last["summary"]["appended"]) == (60, 30, 30)
+    told = (await send(service, rows)).json
+    assert (len(told["report"]), told["report_total"]) == (5, 30)
+
+
+async def test_mappings_that_come_along_go_by_their_name(service: Served):
+    path = SLICES / "alerts_volunteer_en.csv"
+    told = (await send(service, path.read_bytes(), "air-raid-alerts", path.name)).json
+    assert (told["rows"], told["refused"], told["appended"]) == (120, 0, 240)
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({"mapping": "no-such"}, 400),
+        ({"mapping": "mapping = 1\n"}, 400),
+        ({"rows": b""}, 400),
+        ({"rows": b"id,date\n1,1.2.2025\n"}, 400),
+        ({"name": "rows.exe"}, 400),
+        ({"name": "rows.zip"}, 400),
+        ({"dry_run": "maybe"}, 400),
+        ({"format": "csv"}, 406),
+    ],
+)
+async def test_what_cannot_be_brought_in_is_refused_and_nothing_is_written(
+    service: Served, changed: dict[str, Any], status: int
+):
+    answer = await send(service, **changed)
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json"), answer.raw
+    assert await service.head() == 0
+    await service.unharmed()
+
+
+async def test_a_body_that_is_no_form_is_refused(service: Served):
+    for kind, status in (("text/csv", 415), ("multipart/form-data", 400), ("multipart/form-data; boundary=x", 400)):
+        answer = await service.ask("POST", PATH, data=BytesIO(b"--y\r\n\r\n"), headers={"Content-Type": kind})
+        assert answer.status == status, answer.raw
+
+
+async def test_a_pattern_that_takes_for_ever_ends_and_holds_up_nobody(service: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(apart_module, "SECONDS", 3.0)
+    slow = OWN.replace('column = "place" }', "column = \"place\", pattern = '^(a+)+$' }")
+    importing = asyncio.create_task(send(service, ROWS.replace(b"Odesa", b"a" * 60 + b"b"), slow))
+    await asyncio.sleep(1)
+    assert (await service.get("/livez")).status == 200
+    answer = await importing
+    assert (answer.status, "takes more than it may" in answer.json["detail"]) == (400, True)
+    await service.unharmed()
+
+
+async def test_a_file_of_any_name_stays_where_it_is_put(service: Served):
+    told = (await send(service, name="../../../etc/-rows.csv")).json
+    assert told["report"][0]["file"] == "rows.csv"
+
+
+async def test_a_large_file_is_streamed_and_one_that_is_too_large_refused(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(imports_module, "UPLOAD_BYTES", 60_000)
+    row = b"2,1.2.2025,Odesa,1\n"
+    assert (await send(service, [b"id,date,place,killed\n", row * 3_000], dry_run="true")).json["rows"] == 3_000
+    answer = await send(service, [b"id,date,place,killed\n", row * 4_000])
+    assert (answer.status, answer.slug, await service.head()) == (413, "too-large", 0)
+
+
+async def test_whoever_may_not_report_brings_nothing_in(service: Served):
+    await make_key(service.access, "reader", key := "key-of-a-reader-who-brings-files-in", scopes=["read"])
+    assert (await send(service.by(key))).status == 403
