@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from incidentlog.cli import (
+    backup,
     builds,
     configuration,
     database,
@@ -19,6 +20,7 @@ from incidentlog.cli import (
     places,
     projection,
     replay,
+    restore,
     serve,
     verify,
 )
@@ -54,6 +56,8 @@ app.add_typer(log.app, name="log")
 app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)
 app.command("export")(export.export)
+app.command("backup")(backup.backup)
+app.command("restore")(restore.restore)
 app.add_typer(configuration.app, name="config")
 app.command("doctor")(doctor.doctor)
 
