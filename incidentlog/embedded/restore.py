@@ -21,6 +21,7 @@ from typing import IO, Final
 from incidentlog.embedded.account import Account, server_account
 from incidentlog.embedded.backup import Backup, verify
 from incidentlog.embedded.binaries import Binaries, find
+from incidentlog.embedded.cluster import hand_over
 from incidentlog.embedded.ending import Patience, end
 from incidentlog.embedded.launch import environment, spawn
 from incidentlog.embedded.processes import MARK, read_pid_file
@@ -69,7 +70,7 @@ def restore(
         account = server_account(place.path / "none")
         binaries = find(place, account)
         staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=place.path))
-        account.take(staging)
+        hand_over(staging, account)
         data = staging / "data"
         progress("putting the backup together")
         put_together(chain, data, binaries)

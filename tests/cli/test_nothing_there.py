@@ -15,6 +15,7 @@ from tests.cli.acting import Inside, ndjson, strike
 NOBODY = "http://127.0.0.1:9"
 """Where no service answers: the port is for throwing away (RFC 863)."""
 LOG = {
+    "backup": ["backups"],
     "db scrub": [],
     "export": ["taken"],
     "key create": ["somebody"],
@@ -49,6 +50,8 @@ SERVICE = {
 }
 """What asks a service."""
 NEEDS_NONE = {"config show"}
+NEEDS_A_FILE = {"restore"}
+"""What works on a file or directory, without which it says so (test_backup.py)."""
 MAKES = {"serve", "demo", "db migrate", "log init", "log keygen", "log witness", "places load"}
 """What makes a log, a key or files beside it, or serves by itself."""
 
@@ -87,7 +90,7 @@ def on_disk() -> list[str]:
 
 
 def test_every_command_is_tried_here():
-    assert {*LOG, *DATABASE, *SERVICE, *NEEDS_NONE, *MAKES} == set(commands(get_command(app)))
+    assert {*LOG, *DATABASE, *SERVICE, *NEEDS_NONE, *NEEDS_A_FILE, *MAKES} == set(commands(get_command(app)))
 
 
 @pytest.mark.parametrize("command", [*LOG, "db status"])
