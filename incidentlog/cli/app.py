@@ -14,6 +14,7 @@ from incidentlog.cli import (
     events,
     export,
     importing,
+    importing_log,
     ingest,
     key,
     log,
@@ -56,6 +57,7 @@ app.add_typer(log.app, name="log")
 app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)
 app.command("export")(export.export)
+app.command("import-log")(importing_log.import_log)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
 app.add_typer(configuration.app, name="config")

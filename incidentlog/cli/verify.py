@@ -37,7 +37,7 @@ def verify(
     export `said_by_the_exporter` is what its manifest says and nothing proves, such as why an event is withheld.
     """
     with ending():
-        keys = [_key(path) for path in vkey or []]
+        keys = [read_key(path) for path in vkey or []]
         heads = [_read(path) for path in previous or []]
         if export is None:
             told = _log(keys, heads)
@@ -154,7 +154,8 @@ def progress(done: int, total: int) -> None:
         sys.stderr.flush()
 
 
-def _key(path: Path) -> "Verifier":
+def read_key(path: Path) -> "Verifier":
+    """The verifier key in a file; raises Failed for what is none."""
     from incidentlog.audit.notes import NoteError, Verifier
 
     try:

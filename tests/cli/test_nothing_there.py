@@ -50,8 +50,8 @@ SERVICE = {
 }
 """What asks a service."""
 NEEDS_NONE = {"config show"}
-NEEDS_A_FILE = {"restore"}
-"""What works on a file or directory, without which it says so (test_backup.py)."""
+NEEDS_A_FILE = {"import-log", "restore"}
+"""What works on a file or directory, without which it says so (test_backup.py, test_import_log.py)."""
 MAKES = {"serve", "demo", "db migrate", "log init", "log keygen", "log witness", "places load"}
 """What makes a log, a key or files beside it, or serves by itself."""
 
