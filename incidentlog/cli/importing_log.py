@@ -28,10 +28,11 @@ def import_log(
         from incidentlog.cli.settings import load_settings
         from incidentlog.cli.verify import read_key
 
+        settings = load_settings()
         keys = [read_key(path) for path in vkey]
         if not folder.is_dir():
             raise Failed(f"{folder} is no directory of an export", Code.NOT_FOUND)
-        report = _import(load_settings(), folder, keys)
+        report = _import(settings, folder, keys)
         say(f"log {report.log}, fork {report.fork}, up to position {report.size}, is here; nobody signs it here yet")
         typer.echo((folder / "checkpoint").read_text("utf-8"), nl=False)
 

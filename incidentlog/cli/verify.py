@@ -109,14 +109,13 @@ def _log(keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
         connection = await access.connect()
         try:
             return await verify_log(connection, state=state, keys=keys, previous=heads, progress=progress)
+        except NoteError as error:
+            raise Failed(f"a tree head: {error}", Code.NOT_VERIFIED) from error
         finally:
             await connection.close()
 
-    try:
-        with reaching_log(settings) as access:
-            report = asyncio.run(work())
-    except NoteError as error:
-        raise Failed(f"a tree head: {error}", Code.NOT_VERIFIED) from error
+    with reaching_log(settings) as access:
+        report = asyncio.run(work())
     told = told_of(report, state, heads)
     if (first := report.first) is None:
         if state is not None:

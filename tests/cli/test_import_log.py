@@ -19,7 +19,7 @@ def test_a_log_is_taken_to_another_data_directory(demo: Demo, terminal: Terminal
     checkpoint = (folder / "whole/checkpoint").read_text()
     done = terminal.run("import-log", "whole", "--vkey", "log.vkey", **there)
     assert (done.returncode, done.stdout) == (0, checkpoint), done.stderr
-    done = terminal.run("verify", "--previous", "whole/checkpoint", "-o", "json", **there)
+    done = terminal.run("verify", "--vkey", "log.vkey", "--previous", "whole/checkpoint", "-o", "json", **there)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["verified"]
     for words, code, says in (
