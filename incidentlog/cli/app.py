@@ -7,10 +7,12 @@ import typer
 from incidentlog.cli import (
     backup,
     builds,
+    completion,
     configuration,
     database,
     diff,
     doctor,
+    event,
     events,
     export,
     importing,
@@ -23,6 +25,7 @@ from incidentlog.cli import (
     replay,
     restore,
     serve,
+    subject,
     verify,
 )
 from incidentlog.cli.group import Group
@@ -43,7 +46,9 @@ app.command("serve")(serve.serve)
 app.command("demo")(serve.demo)
 app.command("ingest")(ingest.ingest)
 app.command("import")(importing.import_)
+app.add_typer(event.app, name="event")
 app.add_typer(events.app, name="events")
+app.add_typer(subject.app, name="subject")
 projection.app.command("diff")(diff.diff)
 projection.app.command("builds")(builds.builds)
 projection.app.command("rebuild")(builds.rebuild)
@@ -62,6 +67,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
 app.add_typer(configuration.app, name="config")
 app.command("doctor")(doctor.doctor)
+app.command("completion")(completion.completion)
 
 
 def _version(wanted: bool) -> None:
