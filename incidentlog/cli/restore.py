@@ -10,6 +10,7 @@ from incidentlog.cli.ending import Code, Failed, ending, say
 from incidentlog.cli.options import Form
 
 if TYPE_CHECKING:
+    from incidentlog.config import Settings
     from incidentlog.embedded.backup import Backup
 
 
@@ -29,8 +30,10 @@ def restore(
     a backup of a PostgreSQL of yours, TO becomes its data directory, which you start.
     """
     with ending(), failures():
+        from incidentlog.cli.settings import load_settings
         from incidentlog.embedded.backup import chain_to
 
+        settings = load_settings(data_dir=to)
         _check(folder, to)
         instant = None if until is None else _instant(until)
         chain = chain_to(_backups(folder), number or _last(folder))
@@ -39,7 +42,7 @@ def restore(
             _data_alone(chain, to, until)
             return
         _restore(chain, to, wal, instant)
-        _verify(chain[-1], to, output)
+        _verify(settings, chain[-1], to, output)
 
 
 def _check(folder: Path, to: Path) -> None:
@@ -109,7 +112,7 @@ def _data_alone(chain: list["Backup"], to: Path, until: str | None) -> None:
     typer.echo(str(to))
 
 
-def _verify(backup: "Backup", to: Path, output: Form) -> None:
+def _verify(settings: "Settings", backup: "Backup", to: Path, output: Form) -> None:
     """Start the restored server, let the roles in, and hold the log against what was published before the backup."""
     import asyncio
 
@@ -117,7 +120,6 @@ def _verify(backup: "Backup", to: Path, output: Form) -> None:
     from incidentlog.audit.verify import verify_log
     from incidentlog.cli.settings import database_failures
     from incidentlog.cli.verify import end, progress, told_of
-    from incidentlog.config import Settings
     from incidentlog.embedded import start
     from incidentlog.service.service import access_of
     from incidentlog.store.migrate import renew_passwords
@@ -138,7 +140,7 @@ def _verify(backup: "Backup", to: Path, output: Form) -> None:
         return told_of(report, None, heads)
 
     with database_failures(), start(to, progress=say) as running:
-        access = access_of(Settings(data_dir=to, schema=backup.about["schema"]), running.server)
+        access = access_of(settings.model_copy(update={"schema_name": backup.about["schema"]}), running.server)
         try:
             told = asyncio.run(work())
         except NoteError as error:

@@ -9,7 +9,7 @@ import pytest
 from incidentlog.addresses import ListenError, dsn_fault, listening, url_fault
 from tests.cli.acting import Inside, Terminal
 
-LOCAL = ["serve", "demo", "verify", "export x", "backup x", "import-log . --vkey log.vkey", "db migrate", "db status", "db scrub", "key create x", "key list", "key revoke x", "key show x", "replay --to head",
+LOCAL = ["serve", "demo", "verify", "export x", "backup x", "restore x y", "import-log . --vkey log.vkey", "db migrate", "db status", "db scrub", "key create x", "key list", "key revoke x", "key show x", "replay --to head",
          "log init", "log fork", "doctor"]  # fmt: skip
 """The commands that read the settings."""
 REMOTE = ["event append -", "event retract x --reason y", "subject list", "subject show strike:x", "events list", "events show x", "events tail", "projection list", "projection show x", "projection diff",
