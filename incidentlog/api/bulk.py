@@ -78,7 +78,7 @@ async def append_many(request: web.Request) -> web.StreamResponse:
 
 
 @dataclass(slots=True)
-class _Taken:
+class Taken:
     """What became of the events of a request."""
 
     appended: list[int] = field(default_factory=list)
@@ -116,12 +116,19 @@ class _Taken:
 # ------------------------------------------------------------------------------------------------------- atomic
 
 
-async def _append_all(request: web.Request, service: Service, reader: Reader) -> _Taken:
+async def _append_all(request: web.Request, service: Service, reader: Reader) -> Taken:
     """Append every line, or raise what is wrong with which."""
     candidates, lines = await _read_lines(request, service, reader)
     if not candidates:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
-    bad = _Bad()
+    return await append_whole(service, reader, candidates, lines)
+
+
+async def append_whole(
+    service: Service, reader: Reader, candidates: Sequence[Candidate], lines: Sequence[int]
+) -> Taken:
+    """Append events that were read from these lines, all or none. Raises RefusedLines with what is wrong with which."""
+    bad = BadLines()
     for candidate in candidates:
         may_append(reader, candidate)
     for n, found in (await service.door.admit(service.pool, candidates, clearance=reader.clearance)).items():
@@ -136,7 +143,7 @@ async def _append_all(request: web.Request, service: Service, reader: Reader) ->
     bad.refuse()
     if any(c.command.type == "record.erased" for c in candidates):
         await service.eraser.carry_out()
-    taken = _Taken(warnings=[replace(w, line=lines[n]) for n in sorted(warnings) for w in warnings[n]])
+    taken = Taken(warnings=[replace(w, line=lines[n]) for n in sorted(warnings) for w in warnings[n]])
     for outcome in outcomes:
         if isinstance(outcome, log.Appended | log.Duplicate):
             taken.place(outcome)
@@ -147,7 +154,7 @@ async def _read_lines(request: web.Request, service: Service, reader: Reader) ->
     """Every event of the body with its line's number, from 1; raises RefusedLines when one breaks a rule."""
     candidates: list[Candidate] = []
     lines: list[int] = []
-    bad = _Bad()
+    bad = BadLines()
     seen: dict[UUID, int] = {}
     step = 0
     async for number, line in _numbered(request):
@@ -168,7 +175,7 @@ async def _read_lines(request: web.Request, service: Service, reader: Reader) ->
     return candidates, lines
 
 
-def _only_first_expects(candidates: Sequence[Candidate], lines: Sequence[int], bad: "_Bad") -> None:
+def _only_first_expects(candidates: Sequence[Candidate], lines: Sequence[int], bad: "BadLines") -> None:
     streams: set[str] = set()
     for candidate, line in zip(candidates, lines, strict=True):
         command = candidate.command
@@ -179,7 +186,7 @@ def _only_first_expects(candidates: Sequence[Candidate], lines: Sequence[int], b
 
 
 def _told_against(
-    candidates: Sequence[Candidate], lines: Sequence[int], outcomes: Sequence[log.Outcome], bad: "_Bad"
+    candidates: Sequence[Candidate], lines: Sequence[int], outcomes: Sequence[log.Outcome], bad: "BadLines"
 ) -> None:
     """The commands that lost, and with them the whole request."""
     won = log.Appended | log.Duplicate | log.Unwritten
@@ -189,7 +196,7 @@ def _told_against(
             bad.add(line, (Fault("", refusal.slug, refusal.detail),))
 
 
-class _Bad:
+class BadLines:
     """The bad lines of a request: all of them counted, the first faults kept."""
 
     def __init__(self) -> None:
@@ -198,11 +205,13 @@ class _Bad:
         self.told: list[Fault] = []
 
     def add(self, line: int, faults: Sequence[Fault]) -> None:
+        """Note what is wrong with a line."""
         self.lines.add(line)
         self.count += len(faults)
         self.told += [replace(fault, line=line) for fault in faults[: TOLD - len(self.told)]]
 
     def refuse(self) -> None:
+        """Raises RefusedLines where any is bad."""
         if self.lines:
             n = len(self.lines)
             detail = f"{n} line{'s' * (n > 1)} refused; nothing was written"
@@ -318,7 +327,7 @@ def _forbidden(reader: Reader, candidates: Sequence[Candidate]) -> dict[int, Pro
     return found
 
 
-class _Told(_Taken):
+class _Told(Taken):
     """What became of each line, as it is answered."""
 
     def __init__(self, request: web.Request) -> None:
