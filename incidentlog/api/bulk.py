@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
+from incidentlog.api import shapes
 from incidentlog.api.answers import answer, dumps
 from incidentlog.api.audit import WAIT, is_sealed, wants_seal
 from incidentlog.api.bodies import EXAMPLE, AnyEvent
@@ -21,7 +22,7 @@ from incidentlog.api.formats import NDJSON
 from incidentlog.api.importing import IMPORT, Begun, begun_import, of_import
 from incidentlog.api.operations import Answer, Body, Choice, Routes
 from incidentlog.api.requests import BODIES_SECONDS, SERVICE, pieces_of, reader_of
-from incidentlog.api.shapes import LineTold, Taken
+from incidentlog.api.shapes import LineTold
 from incidentlog.door.door import LINE, Candidate
 from incidentlog.errors import (
     BadRequest,
@@ -81,7 +82,7 @@ routes = Routes()
     takes=(MODE, WAIT, IMPORT),
     body=Body(AnyEvent, media=NDJSON.media, example=EXAMPLE, meaning="One event a line."),
     answers=(
-        Answer(Taken, status=201, meaning="All of them are in the log.", headers=("Log-Position",)),
+        Answer(shapes.Taken, status=201, meaning="All of them are in the log.", headers=("Log-Position",)),
         Answer(LineTold, status=207, media=NDJSON.media[0], meaning="What became of each line, and of all together."),
     ),
     problems=(RefusedLines, TooManyConnections, Overloaded, Tampered),
@@ -105,7 +106,7 @@ async def append_many(request: web.Request) -> web.StreamResponse:
 
 
 @dataclass(slots=True)
-class _Taken:
+class Taken:
     """What became of the events of a request."""
 
     appended: list[int] = field(default_factory=list)
@@ -167,12 +168,23 @@ def places_told(hows: Counter[str], unresolved: Counter[Named]) -> dict[str, Any
 # ------------------------------------------------------------------------------------------------------- atomic
 
 
-async def _append_all(request: web.Request, service: Service, reader: Reader, begun: Begun | None) -> _Taken:
+async def _append_all(request: web.Request, service: Service, reader: Reader, begun: Begun | None) -> Taken:
     """Append every line, or raise what is wrong with which."""
     candidates, lines = await _read_lines(request, service, reader)
     if not candidates:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
-    bad = _Bad()
+    return await append_whole(service, reader, candidates, lines, begun)
+
+
+async def append_whole(
+    service: Service,
+    reader: Reader,
+    candidates: Sequence[Candidate],
+    lines: Sequence[int],
+    begun: Begun | None = None,
+) -> Taken:
+    """Append events that were read from these lines, all or none. Raises RefusedLines with what is wrong with which."""
+    bad = BadLines()
     for candidate in candidates:
         may_append(reader, candidate)
     for n, found in (await service.door.admit(service.pool, candidates, clearance=reader.clearance)).items():
@@ -189,7 +201,7 @@ async def _append_all(request: web.Request, service: Service, reader: Reader, be
     bad.refuse()
     if any(c.command.type == "record.erased" for c in candidates):
         await service.eraser.carry_out()
-    taken = _Taken(warnings=[replace(w, line=lines[n]) for n in sorted(warnings) for w in warnings[n]])
+    taken = Taken(warnings=[replace(w, line=lines[n]) for n in sorted(warnings) for w in warnings[n]])
     for candidate, outcome in zip(candidates, outcomes, strict=True):
         if isinstance(outcome, log.Appended | log.Duplicate):
             taken.place(candidate.command, outcome)
@@ -200,7 +212,7 @@ async def _read_lines(request: web.Request, service: Service, reader: Reader) ->
     """Every event of the body with its line's number, from 1; raises RefusedLines when one breaks a rule."""
     candidates: list[Candidate] = []
     lines: list[int] = []
-    bad = _Bad()
+    bad = BadLines()
     seen: dict[UUID, int] = {}
     step = 0
     async for number, line in _numbered(request):
@@ -221,7 +233,7 @@ async def _read_lines(request: web.Request, service: Service, reader: Reader) ->
     return candidates, lines
 
 
-def _only_first_expects(candidates: Sequence[Candidate], lines: Sequence[int], bad: "_Bad") -> None:
+def _only_first_expects(candidates: Sequence[Candidate], lines: Sequence[int], bad: "BadLines") -> None:
     streams: set[str] = set()
     for candidate, line in zip(candidates, lines, strict=True):
         command = candidate.command
@@ -232,7 +244,7 @@ def _only_first_expects(candidates: Sequence[Candidate], lines: Sequence[int], b
 
 
 def _told_against(
-    candidates: Sequence[Candidate], lines: Sequence[int], outcomes: Sequence[log.Outcome], bad: "_Bad"
+    candidates: Sequence[Candidate], lines: Sequence[int], outcomes: Sequence[log.Outcome], bad: "BadLines"
 ) -> None:
     """The commands that lost, and with them the whole request."""
     won = log.Appended | log.Duplicate | log.Unwritten
@@ -242,7 +254,7 @@ def _told_against(
             bad.add(line, (Fault("", refusal.slug, refusal.detail),))
 
 
-class _Bad:
+class BadLines:
     """The bad lines of a request: all of their faults counted, the first ones kept, and at least one of each line."""
 
     def __init__(self) -> None:
@@ -253,6 +265,7 @@ class _Bad:
         self.told: list[Fault] = []
 
     def add(self, line: int, faults: Sequence[Fault]) -> None:
+        """Note what is wrong with a line."""
         if not faults:
             return
         self.lines.add(line)
@@ -263,6 +276,7 @@ class _Bad:
                 self.size += len(fault.detail) + len(fault.pointer)
 
     def refuse(self) -> None:
+        """Raises RefusedLines where any is bad."""
         if self.lines:
             n = len(self.lines)
             detail = f"{n} line{'s' * (n > 1)} refused; nothing was written"
@@ -388,7 +402,7 @@ def _forbidden(reader: Reader, candidates: Sequence[Candidate]) -> dict[int, Pro
     return found
 
 
-class Told(_Taken):
+class Told(Taken):
     """What became of each line, as it is answered."""
 
     def __init__(self, request: web.Request) -> None:

@@ -268,7 +268,7 @@ async def list_events(request: web.Request) -> web.Response:
         found, reach = await _by_ids(service, ids, narrowed, moment, reader.clearance), moment.position
     else:
         wanted = parse_event_filter(narrowed, service.log.calendar)
-        found, reach = await _search(service, wanted, moment, reader.clearance, after=after, limit=limit)
+        found, reach = await search(service, wanted, moment, reader.clearance, after=after, limit=limit)
     headers, foreign = {"Log-Position": str(moment.position)}, dict[str, str]()
     if reach < moment.position:
         foreign["next"] = str(request.rel_url.update_query({"after": str(reach)}))
@@ -279,7 +279,7 @@ async def list_events(request: web.Request) -> web.Response:
     return formatted(format_, body, pinned=False, headers=headers, called="events")
 
 
-async def _search(
+async def search(
     service: Service, wanted: EventFilter, moment: Moment, clearance: int, *, after: int, limit: int
 ) -> tuple[Seen, int]:
     """Up to `limit` events after a position that pass, and up to where was looked."""

@@ -142,6 +142,28 @@ class LastLine(TypedDict):
 LineTold = LineTaken | LineRefused | LastLine
 
 
+class CloudEvent(TypedDict):
+    """An event as CloudEvents 1.0 has it; its data is an event as `/v1/events` takes it."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    subject: NotRequired[str]
+    time: NotRequired[Instant]
+    datacontenttype: NotRequired[str]
+    sequence: NotRequired[str]
+    tlp: NotRequired[TlpLabel]
+    recordstatus: NotRequired[str]
+    data: NotRequired[dict[str, Any]]
+
+
+class TakenCloudEvents(Taken):
+    """What became of CloudEvents that were all taken in."""
+
+    ids: list[UUID]
+
+
 class RowTold(TypedDict):
     """What is wrong with a row of a file, or was repaired in it."""
 

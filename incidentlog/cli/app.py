@@ -5,13 +5,17 @@ from typing import Annotated
 import typer
 
 from incidentlog.cli import (
+    backup,
     builds,
+    completion,
     configuration,
     database,
     diff,
     doctor,
+    event,
     events,
     export,
+    importing_log,
     imports,
     ingest,
     key,
@@ -19,8 +23,10 @@ from incidentlog.cli import (
     places,
     projection,
     replay,
+    restore,
     schema,
     serve,
+    subject,
     verify,
 )
 from incidentlog.cli.group import Group
@@ -41,8 +47,10 @@ app.command("serve")(serve.serve)
 app.command("demo")(serve.demo)
 app.command("ingest")(ingest.ingest)
 app.add_typer(imports.app, name="import")
+app.add_typer(event.app, name="event")
 app.add_typer(events.app, name="events")
 app.command("schema")(schema.schema)
+app.add_typer(subject.app, name="subject")
 projection.app.command("diff")(diff.diff)
 projection.app.command("builds")(builds.builds)
 projection.app.command("rebuild")(builds.rebuild)
@@ -56,8 +64,12 @@ app.add_typer(log.app, name="log")
 app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)
 app.command("export")(export.export)
+app.command("import-log")(importing_log.import_log)
+app.command("backup")(backup.backup)
+app.command("restore")(restore.restore)
 app.add_typer(configuration.app, name="config")
 app.command("doctor")(doctor.doctor)
+app.command("completion")(completion.completion)
 
 
 def _version(wanted: bool) -> None:

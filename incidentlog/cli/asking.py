@@ -1,5 +1,6 @@
 """Asking a running service over HTTP."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -112,7 +113,8 @@ class Service:
             case TimeoutError():
                 why = "it does not answer in time"
             case aiohttp.ClientConnectorError():
-                why = error.os_error.strerror or str(error.os_error)
+                number = error.os_error.errno  # asyncio's own words for it hold an address twice
+                why = os.strerror(number) if number and number > 0 else str(error.os_error)
             case _:
                 why = str(error) or type(error).__name__
         return Failed(

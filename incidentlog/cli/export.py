@@ -26,6 +26,9 @@ def export(
         Clearance, typer.Option("--clearance", help="Open bodies up to this marking.")
     ] = Clearance.CLEAR,
     private: Annotated[bool, typer.Option("--private", help="Open the private parts of what is opened too.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Everything, of every marking, for `import-log`: guard it as the database.")
+    ] = False,
     purpose: Annotated[str | None, typer.Option("--purpose", help="What it is for; the log keeps it.")] = None,
     by: Annotated[str, typer.Option("--by", help="Who takes it; the log keeps it.")] = "operator",
 ) -> None:
@@ -39,8 +42,12 @@ def export(
 
         if folder.exists():
             raise Failed(f"{folder} is there already", Code.CONFLICT)
+        if whole and (after or to is not None or only or private or clearance is not Clearance.CLEAR):
+            raise Failed("--all is everything: it takes no part of it", Code.USAGE)
         settings = load_settings()
-        done = _export(settings, folder, (after, to, only or []), clearance, private=private, purpose=purpose, by=by)
+        done = _export(
+            settings, folder, (after, to, only or []), clearance, private=private, whole=whole, purpose=purpose, by=by
+        )
         say(f"{done.leaves} leaves, {done.opened} opened, to position {done.to}, under the tree head {done.head.size}")
         typer.echo(str(folder))
 
@@ -52,6 +59,7 @@ def _export(
     clearance: Clearance,
     *,
     private: bool,
+    whole: bool,
     purpose: str | None,
     by: str,
 ) -> "Exported":
@@ -63,6 +71,7 @@ def _export(
     async def work() -> "Exported":
         import incidentlog.projections  # noqa: F401 - registers every event
         from incidentlog.audit.export import export as write
+        from incidentlog.audit.whole import export_whole
         from incidentlog.cli.verify import progress
         from incidentlog.clock import SystemClock
         from incidentlog.store.read import read_log
@@ -70,9 +79,11 @@ def _export(
         connection = await access.connect()
         try:
             zone = (await read_log(connection)).calendar
-            wanted = _wanted(which, zone, clearance, private=private)
-            clock = SystemClock()
-            done = await write(connection, folder, wanted, by=by, purpose=purpose, at=clock.now(), progress=progress)
+            told: Any = {"by": by, "purpose": purpose, "at": SystemClock().now(), "progress": progress}
+            if whole:
+                done = await export_whole(connection, folder, **told)
+            else:
+                done = await write(connection, folder, _wanted(which, zone, clearance, private=private), **told)
             await _record(access, done, zone, by=by, purpose=purpose)
             return done
         finally:

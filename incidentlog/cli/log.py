@@ -134,10 +134,13 @@ def witness(
 ) -> None:
     """Watch others' logs: cosign a tree head if it continues every one seen before (C2SP tlog-witness)."""
     with ending(), _refusals():
-        from incidentlog.audit.notes import Signer, Verifier
+        from incidentlog.audit.notes import NoteError, Signer, Verifier
         from incidentlog.audit.witnessing import serve
 
-        signer = Signer.parse(key.read_text("utf-8", "replace"))
+        try:
+            signer = Signer.parse(key.read_text("utf-8", "replace"))
+        except NoteError as error:
+            raise Failed(f"{key}: {error}", Code.USAGE) from error
         logs = [Verifier.parse(text) for text in log]
         serve(signer, logs, state, host=host, port=port, ready=lambda url: typer.echo(f"Witnessing at {url}"))
 

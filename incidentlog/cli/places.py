@@ -97,7 +97,9 @@ def register(
 
 @app.command()
 def load(
-    file: Annotated[Path, typer.Argument(help="GeoNames' dump of a country, such as UA.txt or UA.zip.", exists=True)],
+    file: Annotated[
+        Path, typer.Argument(help="GeoNames' dump of a country, such as UA.txt or UA.zip.", exists=True, dir_okay=False)
+    ],
     data_dir: Annotated[
         Path | None, typer.Option("--data-dir", help="Where the service keeps everything.", show_default=False)
     ] = None,

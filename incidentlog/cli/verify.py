@@ -11,6 +11,7 @@ from incidentlog.cli.options import Form, form
 
 if TYPE_CHECKING:
     from incidentlog.audit.notes import Verifier
+    from incidentlog.audit.state import State
     from incidentlog.audit.verify import Report
 
 
@@ -36,7 +37,7 @@ def verify(
     export `said_by_the_exporter` is what its manifest says and nothing proves, such as why an event is withheld.
     """
     with ending():
-        keys = [_key(path) for path in vkey or []]
+        keys = [read_key(path) for path in vkey or []]
         heads = [_read(path) for path in previous or []]
         if export is None:
             told = _log(keys, heads)
@@ -44,10 +45,11 @@ def verify(
             raise Failed("give the key with --vkey: one that comes with the export proves nothing", Code.USAGE)
         else:
             told = _export(export, keys, heads)
-        _end(told, evidence, output)
+        end(told, evidence, output)
 
 
-def _end(told: dict[str, Any], evidence: Path | None, output: Form) -> None:
+def end(told: dict[str, Any], evidence: Path | None, output: Form) -> None:
+    """Tell what was found; raises Failed where that is not as it was signed."""
     from incidentlog.cli.options import Output
     from incidentlog.cli.output import write
 
@@ -107,14 +109,26 @@ def _log(keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
         connection = await access.connect()
         try:
             return await verify_log(connection, state=state, keys=keys, previous=heads, progress=progress)
+        except NoteError as error:
+            raise Failed(f"a tree head: {error}", Code.NOT_VERIFIED) from error
         finally:
             await connection.close()
 
-    try:
-        with reaching_log(settings) as access:
-            report = asyncio.run(work())
-    except NoteError as error:
-        raise Failed(f"a tree head: {error}", Code.NOT_VERIFIED) from error
+    with reaching_log(settings) as access:
+        report = asyncio.run(work())
+    told = told_of(report, state, heads)
+    if (first := report.first) is None:
+        if state is not None:
+            folder.acquit()
+        return told
+    if state is not None:
+        folder.accuse({**first.as_json(), "signed": state.note, "found_by": "verify", "report": told})
+        say(f"the evidence is in {folder.evidence}; nothing is signed while it is there")
+    return told
+
+
+def told_of(report: "Report", state: "State | None", heads: Sequence[bytes]) -> dict[str, Any]:
+    """What was found, as it is told: against what was held, and where it is not so."""
     told: dict[str, Any] = {
         "verified": report.first is None,
         "log": str(report.log),
@@ -125,14 +139,8 @@ def _log(keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
         "erased": report.erased,
         "outside": {"state": state is not None and state.note is not None, "previous": [_size(h) for h in heads]},
     }
-    if (first := report.first) is None:
-        if state is not None:
-            folder.acquit()
-        return told
-    told |= {"detail": first.detail, "position": first.first, "findings": [f.as_json() for f in report.findings]}
-    if state is not None:
-        folder.accuse({**first.as_json(), "signed": state.note, "found_by": "verify", "report": told})
-        say(f"the evidence is in {folder.evidence}; nothing is signed while it is there")
+    if (first := report.first) is not None:
+        told |= {"detail": first.detail, "position": first.first, "findings": [f.as_json() for f in report.findings]}
     return told
 
 
@@ -145,7 +153,8 @@ def progress(done: int, total: int) -> None:
         sys.stderr.flush()
 
 
-def _key(path: Path) -> "Verifier":
+def read_key(path: Path) -> "Verifier":
+    """The verifier key in a file; raises Failed for what is none."""
     from incidentlog.audit.notes import NoteError, Verifier
 
     try:

@@ -83,7 +83,7 @@ def _make(root: Root, data: Path, binaries: Binaries, account: Account, *, durab
     """Run initdb in a staging directory and give the result its name: an interrupted one leaves nothing in the way."""
     staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=root.path))
     try:
-        _give(staging, account)
+        hand_over(staging, account)
         words = staging / "password"
         write_private(words, read_password(root))
         account.take(words)
@@ -95,8 +95,8 @@ def _make(root: Root, data: Path, binaries: Binaries, account: Account, *, durab
         remove(staging)
 
 
-def _give(staging: Path, account: Account) -> None:
-    """Hand the staging directory to the server's user, and see that it can get there."""
+def hand_over(staging: Path, account: Account) -> None:
+    """Hand a directory to the server's user, and see that it can get there. EmbeddedError where it cannot."""
     account.take(staging)
     try:
         run(["test", "-w", staging], account, timeout_seconds=30)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -52,9 +52,17 @@ def run(command: Sequence[str | Path], account: Account, *, timeout_seconds: flo
 
 
 def spawn(
-    command: Sequence[str | Path], account: Account, output: IO[bytes], *, at_parents_death: signal.Signals
+    command: Sequence[str | Path],
+    account: Account,
+    output: IO[bytes],
+    *,
+    at_parents_death: signal.Signals,
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program that gets the signal when this process dies, however it dies. From the main thread only."""
+    """Start a program that gets the signal when this process dies, however it dies. From the main thread only.
+
+    `variables` are what it sees beside its environment: what is no word for a command line, which everybody can read.
+    """
     refuse_other_threads()
     uid, gid = (account.uid, account.gid) if account.changes else (-1, -1)
     follow = [sys.executable, "-I", "-S", _FOLLOW, os.getpid(), at_parents_death.value, uid, gid]
@@ -63,7 +71,7 @@ def spawn(
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
-        env=environment(),
+        env=environment() | dict(variables or {}),
         cwd="/",  # ours may be one that the server's user cannot enter, or that is to be unmounted
         start_new_session=True,  # Ctrl-C is for the service, which then stops the server in order
     )

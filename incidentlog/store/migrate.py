@@ -157,5 +157,18 @@ async def _make_roles(connection: Connection, access: Access) -> None:
             await connection.execute(f"ALTER ROLE {name} SET search_path TO {_quoted(access.schema)}")
 
 
+async def renew_passwords(access: Access) -> None:
+    """Give the roles of a server of our own the passwords that `access` derives: its secret is another than it was."""
+    connection = await access.connect()
+    try:
+        existing = {r["rolname"] for r in await connection.fetch(query("migrate", "roles"))}
+        for role in ROLES:
+            if f"incidentlog_{role}" in existing:
+                name = _quoted(f"incidentlog_{role}")
+                await connection.execute(f"ALTER ROLE {name} PASSWORD '{access.password(role)}'")
+    finally:
+        await connection.close()
+
+
 def _quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'

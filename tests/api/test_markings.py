@@ -113,6 +113,8 @@ ROADS: Final[dict[str, Road]] = {
         {}, AT, {"stream": STREAM}, {"stream": STREAM, **AT}, {"type": "record.disputed"}, {"category": "strike"},
         *({"format": f} for f in ("csv", "ndjson", "geojson")), {"limit": 3, "after": 2},
     ),
+    "/v1/cloudevents": asking({}, AT, {"stream": STREAM}, {"limit": 3, "after": 2}),
+    "/v1/cloudevents/{id}": asking({}, AT, {"mode": "binary"}, paths=[p.replace("/events/", "/cloudevents/") for p in EVENTS]),
     "/v1/events/{id}": asking({}, AT, {"private": "true"}, paths=EVENTS),
     "/v1/events/{id}/proof": asking(paths=[f"{path}/proof" for path in EVENTS], Accept="application/json"),
     "/v1/streams/{stream}": asking({}, AT, {"limit": 2}, paths=[f"/v1/streams/{STREAM}", "/v1/streams/strike:survivor"]),

@@ -45,6 +45,7 @@ async def test_an_unknown_parameter_is_refused_by_every_route(service: Served, p
 OWN = [
     ("/v1/events", ["after", "limit", "format", "at", "known_at", "at_position", "min_position", "basis", "since",
                     "until", "recorded_since", "bbox"]),
+    ("/v1/cloudevents", ["after", "limit", "at", "since"]),
     ("/v1/events/stream", ["after", "min_interval_ms", "since"]),
     (f"{CITIES}/stream", ["min_interval_ms", "last_event_id", "since"]),
     ("/v1/streams/strike:one", ["after_version", "limit", "at_position"]),

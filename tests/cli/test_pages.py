@@ -17,6 +17,8 @@ LINES = [
     ("erasure-and-replay.md", "curl -sN", '{"end":'),
     ("erasure-and-replay.md", "incidentlog replay --to head", '"same":true'),
     ("metrics.md", "incidentlog key create prometheus", "il_"),
+    ("operate.md", "incidentlog backup", "backups/0002"),
+    ("operate.md", "curl -s", "under the tree head"),
     ("places.md", "incidentlog places search", "place:dacha-17"),
     ("knowledge.md", "incidentlog projection show city_incidents", '"geonames:'),
 ]

@@ -9,10 +9,10 @@ import pytest
 from incidentlog.addresses import ListenError, dsn_fault, listening, url_fault
 from tests.cli.acting import Inside, Terminal
 
-LOCAL = ["serve", "demo", "verify", "export x", "db migrate", "db status", "db scrub", "key create x", "key list", "key revoke x", "key rotate x", "key change x --note y", "key show x", "replay --to head",
+LOCAL = ["serve", "demo", "verify", "export x", "backup x", "restore x y", "import-log . --vkey log.vkey", "db migrate", "db status", "db scrub", "key create x", "key list", "key revoke x", "key rotate x", "key change x --note y", "key show x", "replay --to head",
          "log init", "log fork", "doctor"]  # fmt: skip
 """The commands that read the settings."""
-REMOTE = ["events list", "events show x", "events tail", "projection list", "projection show x", "projection diff",
+REMOTE = ["event append -", "event retract x --reason y", "subject list", "subject show strike:x", "events list", "events show x", "events tail", "projection list", "projection show x", "projection diff",
           "projection watch x", "projection builds", "projection rebuild x", "projection switch x",
           "projection parked list", "replay", "ingest -"]  # fmt: skip
 """Those that ask a service."""
@@ -196,3 +196,24 @@ def test_a_dsn_that_may_be_tried_has_none(dsn: str):
 def test_an_address_of_a_service_has_to_be_one(url: str):
     assert url_fault(url)
     assert url_fault("http://[::1]:8080/below") is None
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "says"),
+    [
+        ("verify x --vkey {file}", 2, "{file}: a verifier key has the form"),
+        ("verify x --vkey .", 3, ". cannot be read: Is a directory"),
+        ("log witness --key {file} --log x", 2, "{file}: a signing key has the form"),
+        ("ingest .", 2, "cannot read .: Is a directory"),
+        ("event append .", 2, ". cannot be read: Is a directory"),
+        ("places load .", 2, "is a directory"),
+        ("restore {file} x", 3, "{file} is no directory of backups"),
+        ("export {file}", 5, "{file} is there already"),
+    ],
+)
+def test_a_file_of_the_wrong_kind_is_told(inside: Inside, command: str, code: int, says: str):
+    Path("picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = inside.run(*command.format(file="picture.png").split())
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert says.format(file="picture.png") in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr

@@ -2,7 +2,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,24 +10,13 @@ import pytest
 
 from incidentlog.embedded import start
 from incidentlog.embedded.binaries import wheel_folder
-from tests.embedded.acting import REPOSITORY, SERVICE, Service, end_all_on
-
-
-def _open_folder() -> Path:
-    """A directory that the server's own user can pass through: under root pytest's tmp_path is not."""
-    memory = Path("/dev/shm")
-    ample = memory.is_dir() and os.statvfs(memory).f_bavail * os.statvfs(memory).f_frsize > 2**30
-    # Seven times as fast to copy data in; but a container's is small, and may forbid running programs.
-    fast = ample and not os.statvfs(memory).f_flag & os.ST_NOEXEC
-    path = Path(tempfile.mkdtemp(prefix="incidentlog-test-", dir=memory if fast else "/var/tmp"))
-    path.chmod(0o711)
-    return path
+from tests.embedded.acting import REPOSITORY, SERVICE, Service, end_all_on, open_folder
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A test's own directory; no server is left in it."""
-    path = _open_folder()
+    path = open_folder()
     try:
         yield path
     finally:
@@ -39,7 +27,7 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def made() -> Iterator[Path]:
     """A root whose first start is behind it."""
-    path = _open_folder()
+    path = open_folder()
     try:
         start(path / "root", durable=False).stop()
         yield path / "root"

@@ -94,6 +94,9 @@ LISTED: Final = ("events", *(f"streams/{s}" for s in STREAMS))
 ASKED: Final[list[tuple[str, dict[str, Any]]]] = [
     *((f"/v1/{path}", {"at": AT}) for path in LISTED),
     *(("/v1/events", {"at": AT, "limit": 2, "format": form}) for form in ("json", "ndjson", "csv")),
+    ("/v1/cloudevents", {"at": AT}),
+    ("/v1/cloudevents", {"at": AT, "limit": 2}),
+    *((f"/v1/cloudevents/{id_of(name)}", {}) for name in ("on t1", "on t3", "never heard of")),
     ("/v1/events", {"at": AT, "category": "strike", "city": "geonames:698740"}),
     ("/v1/projections", {}),
     *((f"/v1/projections/{name}", {"at": AT}) for name in PROJECTIONS),

@@ -1,0 +1,314 @@
+"""The whole log as files that any database takes in again: an export of everything, and what is beside the events.
+
+    manifest.json, checkpoint, events.ndjson    an export like any other, with everything opened (docs/audit.md)
+    rows.ndjson     of each position the columns that index the event
+    heads.ndjson    every tree head that was published, of every fork
+    log.json        what the log is called, its keys' public halves, zone data, and a secret that ids are derived under
+
+API keys, who read what, and whatever can be computed from the log are not in it, nor is the key that signs.
+"""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from incidentlog.audit.export import Exported, Wanted, export
+from incidentlog.audit.leaf import NoLeafError, instant, parse_leaf
+from incidentlog.audit.merkle import leaf_hash
+from incidentlog.audit.notary import stored_tiles
+from incidentlog.audit.notes import Verifier
+from incidentlog.audit.offline import CHECKPOINT, EVENTS, VerificationError, verify_export
+from incidentlog.audit.tiles import Edge, Tile
+from incidentlog.audit.verify import Report, leaf_of_row, verify_log
+from incidentlog.errors import NotFound, NotSealed
+from incidentlog.events.values import TLP_LABELS
+from incidentlog.store.connect import Access, Connection
+from incidentlog.store.migrate import migrate
+from incidentlog.store.notary import StoredHead, count_sessions, read_heads, read_last_head
+from incidentlog.store.parts import Row, read_rows
+from incidentlog.store.read import read_head, read_log
+from incidentlog.store.whole import (
+    analyze,
+    hold_new,
+    put_beside,
+    put_commits,
+    put_heads,
+    put_rows,
+    put_tiles,
+    read_beside,
+)
+
+ROWS: Final = "rows.ndjson"
+HEADS: Final = "heads.ndjson"
+LOG: Final = "log.json"
+VERSION: Final = 1
+PAGE: Final = 1_000
+SEALING_TRIES: Final = 30
+SEALING_SECONDS: Final = 0.1
+INDEXED: Final = (
+    "position", "event_id", "stream", "stream_version", "type", "schema_version", "recorded_by", "tlp", "verification",
+    "occurred_from", "occurred_until", "reported_at", "place_id", "country", "admin1", "lat", "lon", "actors",
+)  # fmt: skip
+"""The columns that are in neither leaf nor parts."""
+_INSTANTS: Final = ("occurred_from", "occurred_until", "reported_at")
+
+Progress = Callable[[int, int], None]
+
+
+class NotTakenError(Exception):
+    """The log is not taken in; the message says why. Nothing was written."""
+
+
+async def export_whole(
+    connection: Connection, folder: Path, *, by: str, purpose: str | None, at: datetime, progress: Progress
+) -> Exported:
+    """Write everything into a new folder, up to the last event, which must be sealed.
+
+    Raises as `export` does, and NotSealed where nobody seals the last events.
+    """
+    await _all_sealed(connection)
+    wanted = Wanted(clearance=len(TLP_LABELS) - 1, private=True)
+    done = await export(connection, folder, wanted, by=by, purpose=purpose, at=at, progress=progress)
+    with (folder / ROWS).open("wb") as file:
+        async for row in _rows(connection, done.to):
+            file.write(_row_line(row))
+    identity = await read_log(connection)
+    with (folder / HEADS).open("wb") as file:
+        for fork in range(identity.fork + 1):
+            await _write_heads(connection, file, fork, done.to if fork == identity.fork else None)
+    beside = await read_beside(connection)
+    (folder / LOG).write_bytes(orjson.dumps({"version": VERSION, **beside}, default=_told, option=orjson.OPT_INDENT_2))
+    return done
+
+
+async def _all_sealed(connection: Connection) -> None:
+    head = (await read_head(connection)).position
+    fork = (await read_log(connection)).fork
+    sealed = 0
+    for _ in range(SEALING_TRIES):
+        last = await read_last_head(connection, fork)
+        if last is None:
+            raise NotFound("the log is not signed, so nothing could tell that it arrives whole: `incidentlog log init`")
+        if (sealed := last.size) >= head:
+            return
+        await asyncio.sleep(SEALING_SECONDS)
+    raise NotSealed(f"the log is sealed up to {sealed} of {head}: let the service that signs it run for a second")
+
+
+async def _rows(connection: Connection, to: int) -> AsyncIterator[Row]:
+    for after in range(0, to, PAGE):
+        for row in await read_rows(connection, after, min(after + PAGE, to), PAGE):
+            yield row
+
+
+def _row_line(row: Row) -> bytes:
+    told = {name: getattr(row, name) for name in INDEXED}
+    told |= {name: None if told[name] is None else instant(told[name]) for name in _INSTANTS}
+    return orjson.dumps(told, default=str) + b"\n"
+
+
+async def _write_heads(connection: Connection, file: BinaryIO, fork: int, upto: int | None) -> None:
+    after = -1
+    while page := await read_heads(connection, fork, after=after, limit=PAGE):
+        after = page[-1].size
+        for head in page:
+            if upto is None or head.size <= upto:
+                told = {"fork": fork, "size": head.size, "note": head.note, "signed_at": instant(head.signed_at)}
+                file.write(orjson.dumps(told | {"root": _told(head.root)}) + b"\n")
+
+
+def _told(value: Any) -> str:
+    match value:
+        case bytes():
+            return base64.b64encode(value).decode()
+        case datetime():
+            return instant(value)
+        case _:
+            return str(value)
+
+
+async def import_whole(
+    access: Access, folder: Path, keys: Sequence[Verifier], *, zone: str, progress: Progress = lambda _done, _all: None
+) -> Report:
+    """Take a whole log into a database where nothing was appended yet, all or nothing; it is the same log there.
+
+    The export is verified first, by `keys` that came another way; and what stands in the database afterwards is, as
+    `verify` does it, before it is committed. Raises VerificationError for an export that is not what was signed,
+    NotTakenError where there is a log, or a service at work, or what came of it is not what was signed.
+    """
+    checked = verify_export(folder, keys, progress=progress)
+    if (checked.after, checked.to) != (0, checked.head.size) or not (folder / LOG).exists():
+        raise NotTakenError(f"{folder} is a part of a log; `incidentlog export --all` writes all of it")
+    beside = _beside(folder)
+    await migrate(access, zone)
+    connection = await access.connect()
+    try:
+        if await count_sessions(connection):
+            raise NotTakenError("a service is at work on this database: stop it first")
+        async with connection.transaction():
+            if not await hold_new(connection):
+                raise NotTakenError("there is a log already: it is taken into a database, or a schema, without one")
+            fork = await _put_beside(connection, beside)
+            taking = _Taking(connection, access.schema, fork, _heads(folder))
+            await taking.take(_read_rows(folder), lambda position: progress(position, checked.to))
+            await analyze(connection)
+            kept = [(folder / CHECKPOINT).read_bytes()]
+            report = await verify_log(connection, keys=keys, previous=kept, progress=progress)
+            if (first := report.first) is not None or report.root != checked.head.root:
+                detail = "the root is another" if first is None else first.detail
+                raise NotTakenError(f"what came of it is not what was signed: {detail}")
+    except (ValueError, KeyError, asyncpg.IntegrityConstraintViolationError) as error:
+        raise NotTakenError(f"the files of {folder} do not fit together: {error}") from error
+    else:
+        return report
+    finally:
+        await connection.close()
+
+
+def _beside(folder: Path) -> dict[str, Any]:
+    try:
+        beside: dict[str, Any] = orjson.loads((folder / LOG).read_bytes())
+        version = beside["version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VerificationError(f"{folder / LOG} cannot be read: {error!r}") from error
+    if version != VERSION:
+        raise VerificationError(f"{folder / LOG} is of version {version}, not {VERSION}")
+    return beside
+
+
+async def _put_beside(connection: Connection, beside: Mapping[str, Any]) -> int:
+    try:
+        log = beside["log"]
+        called = (
+            UUID(log["id"]),
+            log["zone"],
+            log["fork"],
+            log["generation"],
+            log["erased_upto"],
+            _at(log["created_at"]),
+        )
+        keys = [(key["fork"], key["origin"], key["vkey"], _at(key["made_at"])) for key in beside["keys"]]
+        zones = [(z["id"], z["release"], _bytes(z["packed"]), _at(z["added_at"])) for z in beside["zone_data"]]
+        secret = _bytes(beside["secret"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise VerificationError(f"{LOG} cannot be read: {error!r}") from error
+    await put_beside(connection, called, keys, zones, secret)
+    return int(log["fork"])
+
+
+def _heads(folder: Path) -> dict[int, list[tuple[int, StoredHead]]]:
+    found: dict[int, list[tuple[int, StoredHead]]] = {}
+    for told in _lines(folder / HEADS):
+        head = StoredHead(told["size"], _bytes(told["root"]), told["note"], _at(told["signed_at"]))
+        found.setdefault(head.size, []).append((told["fork"], head))
+    return found
+
+
+@dataclass(slots=True)
+class _Taking:
+    """Events on their way into the database, page by page, with their commits and the tiles of the tree over them."""
+
+    connection: Connection
+    schema: str
+    fork: int
+    heads: Mapping[int, list[tuple[int, StoredHead]]]
+    """The tree heads by size, each with its fork. Of an earlier fork those alone go along that the log still begins
+    with: where it was cut before the fork, the others were signed of what is lost."""
+    edge: Edge = field(default_factory=Edge)
+    page: list[Row] = field(default_factory=list)
+    commits: list[tuple[int, datetime]] = field(default_factory=list)
+    tiles: list[tuple[Tile, bytes]] = field(default_factory=list)
+    kept: list[tuple[int, StoredHead]] = field(default_factory=list)
+
+    async def take(self, rows: Iterable[Row], progress: Callable[[int], None]) -> None:
+        """Put everything in."""
+        self._keep_heads()
+        for row in rows:
+            if self.page and self.page[-1].recorded_at != row.recorded_at:
+                self._commit()
+                if len(self.page) >= PAGE:
+                    await self._put()
+                    progress(row.position)
+            self.page.append(row)
+            self.tiles += self.edge.grow([leaf_hash(leaf_of_row(row))])
+            self._keep_heads()
+        if self.page:
+            self._commit()
+            await self._put()
+        for fork, head in self.kept:
+            await put_heads(self.connection, fork, [head])
+
+    def _keep_heads(self) -> None:
+        for fork, head in self.heads.get(self.edge.size, ()):
+            if fork == self.fork or head.root == self.edge.root():
+                self.kept.append((fork, head))
+
+    def _commit(self) -> None:
+        self.commits.append((self.page[-1].position, self.page[-1].recorded_at))
+
+    async def _put(self) -> None:
+        await put_rows(self.connection, self.schema, self.page)
+        await put_commits(self.connection, self.schema, self.commits)
+        await put_tiles(self.connection, self.fork, stored_tiles(self.tiles))
+        for each in (self.page, self.commits, self.tiles):
+            each.clear()
+
+
+def _read_rows(folder: Path) -> Iterator[Row]:
+    for event, columns in zip(_lines(folder / EVENTS), _lines(folder / ROWS), strict=True):
+        yield _row(event, columns)
+
+
+def _row(event: Mapping[str, Any], columns: Mapping[str, Any]) -> Row:
+    try:
+        leaf = parse_leaf(event["leaf"].encode())
+        body, body_salt = _part(event["parts"]["body"])
+        meta, meta_salt = _part(event["parts"]["meta"])
+        private, private_salt = _part(event["parts"].get("private"))
+        told = dict(columns) | {name: None if columns[name] is None else _at(columns[name]) for name in _INSTANTS}
+        if columns["position"] != leaf.position or meta is None or meta_salt is None:
+            raise VerificationError(f"{ROWS} and {EVENTS} are not of one position, or its meta is withheld")
+        return Row(
+            **told | {"event_id": UUID(told["event_id"])},
+            recorded_at=leaf.recorded_at,
+            body=body,
+            body_salt=body_salt,
+            body_digest=leaf.parts["body"] if body is None else None,
+            meta=meta,
+            meta_salt=meta_salt,
+            has_private="private" in leaf.parts,
+            private=private,
+            private_salt=private_salt,
+            private_digest=leaf.parts.get("private"),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, NoLeafError) as error:
+        raise VerificationError(f"position {columns.get('position')}: {error}") from error
+
+
+def _part(part: Mapping[str, str] | None) -> tuple[str | None, bytes | None]:
+    return (None, None) if part is None else (part["text"], _bytes(part["salt"]))
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                yield orjson.loads(line)
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise VerificationError(f"{path} cannot be read: {error}") from error
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)

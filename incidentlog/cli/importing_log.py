@@ -1,0 +1,55 @@
+"""`incidentlog import-log`: a whole log, exported elsewhere, in a database that has none."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from incidentlog.cli.ending import Code, Failed, ending, say
+
+if TYPE_CHECKING:
+    from incidentlog.audit.notes import Verifier
+    from incidentlog.audit.verify import Report
+    from incidentlog.config import Settings
+
+
+def import_log(
+    folder: Annotated[Path, typer.Argument(help="What `export --all` wrote.")],
+    vkey: Annotated[
+        list[Path], typer.Option("--vkey", help="A file with the key that signed, which came to you another way.")
+    ],
+) -> None:
+    """Take a whole log into a database without one: the same log, with the same tree head; all of it or nothing.
+
+    The export is verified first, and what stands in the database afterwards is held against what was signed. API keys
+    are made anew, and the projections are computed when the service starts. Prints the signed tree head.
+    """
+    with ending():
+        from incidentlog.cli.settings import load_settings
+        from incidentlog.cli.verify import read_key
+
+        settings = load_settings()
+        keys = [read_key(path) for path in vkey]
+        if not folder.is_dir():
+            raise Failed(f"{folder} is no directory of an export", Code.NOT_FOUND)
+        report = _import(settings, folder, keys)
+        say(f"log {report.log}, fork {report.fork}, up to position {report.size}, is here; nobody signs it here yet")
+        typer.echo((folder / "checkpoint").read_text("utf-8"), nl=False)
+
+
+def _import(settings: "Settings", folder: Path, keys: list["Verifier"]) -> "Report":
+    import asyncio
+
+    import incidentlog.projections  # noqa: F401 - registers every event
+    from incidentlog.audit.offline import VerificationError
+    from incidentlog.audit.whole import NotTakenError, import_whole
+    from incidentlog.cli.settings import reaching
+    from incidentlog.cli.verify import progress
+
+    try:
+        with reaching(settings, make=True) as access:
+            return asyncio.run(import_whole(access, folder, keys, zone=settings.zone, progress=progress))
+    except VerificationError as error:
+        raise Failed(f"NOT VERIFIED: {error.detail}", Code.NOT_VERIFIED) from error
+    except NotTakenError as error:
+        raise Failed(str(error), Code.CONFLICT) from error

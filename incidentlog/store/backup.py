@@ -1,0 +1,16 @@
+"""What a backup asks of the server that it is taken from."""
+
+from incidentlog.sqlfiles import query
+from incidentlog.store.connect import Connection
+
+
+async def summarizes(connection: Connection) -> bool:
+    """Whether the server can make an increment on an earlier backup: it keeps summaries of its WAL."""
+    on: bool = await connection.fetchval(query("backup", "summarizes"))
+    return on
+
+
+async def summarize(connection: Connection) -> None:
+    """Let it keep them from now on. For a superuser."""
+    await connection.execute(query("backup", "summarize"))
+    await connection.fetchval(query("backup", "reload"))
