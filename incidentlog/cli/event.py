@@ -154,11 +154,12 @@ async def _append(
     from incidentlog.clock import SystemClock
     from incidentlog.ids import uuid7
 
+    asking = Service(url, key)
     event = made()
     event.setdefault("id", event_id or str(uuid7(SystemClock().now())))
     if tlp is not None:
         event["tlp"] = tlp.value
-    async with Service(url, key) as service:
+    async with asking as service:
         told = await service.post("/v1/events", orjson.dumps(event), "application/json")
     for warning in told.pop("warnings", ()):
         say(f"warning: {told_fault(warning)}")
