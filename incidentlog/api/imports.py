@@ -19,7 +19,7 @@ from incidentlog.api.events import may_append, refusal_of
 from incidentlog.api.formats import JSON, NDJSON, format_of, format_parameter
 from incidentlog.api.importing import Begun
 from incidentlog.api.operations import Answer, Body, Choice, Routes
-from incidentlog.api.requests import BODIES_SECONDS, SERVICE, arriving, reader_of, refuse_revoked
+from incidentlog.api.requests import BODIES_SECONDS, SERVICE, arriving, reader_of, refuse_coding, refuse_revoked
 from incidentlog.api.shapes import ImportReport, ImportTold
 from incidentlog.errors import (
     BadRequest,
@@ -116,6 +116,7 @@ class _Upload:
 
 async def _received(request: web.Request, folder: Path) -> _Upload:
     """The parts of a request, written down; raises BadRequest, TooLarge, RequestTimeout."""
+    refuse_coding(request)
     upload = _Upload(folder)
     upload.files.mkdir()
     left = UPLOAD_BYTES

@@ -190,7 +190,7 @@ def _patience(request: web.Request) -> float:
 
 async def body_of(request: web.Request) -> bytes:
     """The whole body, of at most the application's `client_max_size`; raises as `pieces_of` does."""
-    _refuse_coding(request)
+    refuse_coding(request)
     if request.content.is_eof():  # it has arrived with its headers, as nearly every event does: nothing to wait for
         return await request.read()
     with arriving():
@@ -206,7 +206,7 @@ async def pieces_of(request: web.Request, *, most: int) -> AsyncIterator[bytes]:
     Raises TooLarge past so many bytes, RequestTimeout, BadRequest for a broken one, UnsupportedEncoding, and
     Unauthenticated where the key was revoked meanwhile.
     """
-    _refuse_coding(request)
+    refuse_coding(request)
     clock = asyncio.get_running_loop().time
     total, began = 0, clock()
     while True:
@@ -231,7 +231,7 @@ async def refuse_revoked(request: web.Request) -> None:
         raise Unauthenticated("the key has been changed while the body came")
 
 
-def _refuse_coding(request: web.Request) -> None:
+def refuse_coding(request: web.Request) -> None:
     """What aiohttp does not unpack it hands on as it came, and that must not pass for what was meant."""
     told = ", ".join(request.headers.getall("Content-Encoding", [])).strip().lower()
     if told and told not in CODINGS:

@@ -111,6 +111,7 @@ class LineTaken(TypedDict):
     status: Literal[200, 201]
     id: UUID
     position: Position
+    place: NotRequired[FoundPlace]
     warnings: NotRequired[list[Fault]]
 
 

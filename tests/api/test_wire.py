@@ -102,6 +102,8 @@ UNREAD = ["br", "zstd", "compress", "nonsense", "x-gzip", "gzip, gzip", "gzip, b
         ("/v1/events/bulk?mode=partial", "application/x-ndjson"),
         ("/v1/builds", "application/json"),
         ("/v1/parked", "application/json"),
+        ("/v1/cloudevents", "application/cloudevents+json"),
+        ("/v1/imports", "multipart/form-data; boundary=x"),
     ],
 )
 async def test_a_coding_that_is_not_read_is_refused_and_never_taken_for_plain(
@@ -117,7 +119,8 @@ async def test_a_coding_that_is_not_read_is_refused_and_never_taken_for_plain(
 async def test_every_route_with_a_body_is_tried_above(attacked: Served):
     posts = {r.path for module in MODULES for r in module.routes if isinstance(r, RouteDef) and r.method == "POST"}
     assert posts == {
-        "/v1/events", "/v1/streams/{stream}/events", "/v1/events/bulk", "/v1/builds", "/v1/imports", "/v1/parked",
+        "/v1/events", "/v1/streams/{stream}/events", "/v1/events/bulk", "/v1/builds", "/v1/cloudevents",
+        "/v1/imports", "/v1/parked",
         "/v1/session",  # which reads no body
     }  # fmt: skip
 
