@@ -178,8 +178,8 @@ class TooManyRequests(Problem):
 
     slug, status, title = "too-many-requests", 429, "Too many requests of one key or address"
 
-    def __init__(self, detail: str = "", *, retry_after: int = 1) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str = "", *, retry_after: int = 1, **extra: Any) -> None:
+        super().__init__(detail, **extra)
         self.retry_after = retry_after
 
 

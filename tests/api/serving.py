@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ import orjson
 from aiohttp import web
 from yarl import URL
 
+from incidentlog import zstd
 from incidentlog.api.app import make_app
 from incidentlog.api.wire import Runner
 from incidentlog.audit.state import Folder
@@ -31,11 +31,6 @@ from incidentlog.store.read import read_head
 from tests.api.described import operation_at, undescribed
 from tests.commands import strike
 from tests.conftest import TEMPLATE, access_to, run_admin
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 ADMIN = "an-admin-key-for-tests"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -54,8 +49,16 @@ class Answer:
 
     @property
     def unpacked(self) -> bytes:
-        """Without its coding."""
-        return gzip.decompress(self.raw) if self.headers.get("Content-Encoding") == "gzip" else self.raw
+        """Out of whatever coding it came in."""
+        match self.headers.get("Content-Encoding"):
+            case None:
+                return self.raw
+            case "gzip":
+                return gzip.decompress(self.raw)
+            case "zstd":
+                return zstd.decompress(self.raw)
+            case coding:
+                raise AssertionError(coding)
 
     @property
     def json(self) -> Any:
@@ -77,19 +80,6 @@ class Answer:
     def faults(self) -> dict[str, str]:
         """The code by pointer."""
         return {fault["pointer"]: fault["code"] for fault in self.json["errors"]}
-
-
-def decoded(answer: Answer) -> bytes:
-    """The body, out of whatever coding it came in."""
-    match answer.headers.get("Content-Encoding"):
-        case None:
-            return answer.raw
-        case "gzip":
-            return gzip.decompress(answer.raw)
-        case "zstd":
-            return zstd.decompress(answer.raw)
-        case coding:
-            raise AssertionError(coding)
 
 
 @dataclass

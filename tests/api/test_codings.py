@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from incidentlog.api.codings import AT_ONCE, CODERS, SMALLEST
-from tests.api.serving import Served, decoded
+from tests.api.serving import Served
 from tests.commands import strike
 
 EVENTS = "/v1/events?limit=1000"
@@ -35,7 +35,7 @@ async def test_what_is_large_comes_in_the_coding_that_is_liked_best(
     plain = await timeline.get(path)
     answer = await timeline.get(path, {"Accept-Encoding": accepts})
     assert (answer.status, answer.headers.get("Content-Encoding")) == (200, coding)
-    assert decoded(answer) == plain.raw
+    assert answer.unpacked == plain.raw
     assert int(answer.headers["Content-Length"]) == len(answer.raw)
     for each in (plain, answer):
         assert "Accept-Encoding" in each.headers["Vary"]
@@ -98,7 +98,7 @@ async def test_a_range_is_not_served_and_so_never_of_another_coding(timeline: Se
     answer = await timeline.get(PINNED, asked)
     assert answer.status == 200
     assert "Accept-Ranges" not in answer.headers
-    assert decoded(answer) == (await timeline.get(PINNED)).raw
+    assert answer.unpacked == (await timeline.get(PINNED)).raw
 
 
 async def test_a_file_of_a_page_is_not_sent_again_in_the_same_coding(timeline: Served):

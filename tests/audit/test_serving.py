@@ -12,7 +12,7 @@ from incidentlog.audit.notes import TreeHead, Verifier, open_head, parse_note
 from incidentlog.audit.proofs import InclusionProof
 from incidentlog.audit.tiles import split
 from incidentlog.commitment import commitment
-from tests.api.serving import Served, decoded, make_key, serving
+from tests.api.serving import Served, make_key, serving
 from tests.audit.sealing import ORIGIN, Sealing
 from tests.commands import strike
 
@@ -78,7 +78,7 @@ async def test_a_bundle_is_compressed_for_whoever_takes_it(served: Served):
     plain = await served.get("/log/tile/entries/000.p/10", PLAIN)
     packed = await served.get("/log/tile/entries/000.p/10", {"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
-    assert decoded(packed) == plain.raw
+    assert packed.unpacked == plain.raw
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_a_bundle_comes_in_a_coding_that_is_accepted(served: Served, accep
     await sealed_up_to(served, 10)
     answer = await served.get("/log/tile/entries/000.p/10", {"Accept-Encoding": accepts})
     assert (answer.status, answer.headers.get("Content-Encoding")) == (200, coding)
-    assert len(unpacked(decoded(answer))) == 10
+    assert len(unpacked(answer.unpacked)) == 10
 
 
 @pytest.mark.parametrize("accepts", ["identity;q=0", "*;q=0", "gzip;q=0, identity;q=0", "gzip;q=0, *;q=0", "br, *;q=0"])
