@@ -225,7 +225,11 @@ class Local(TypedDict):
     end: Instant | None
 
 
-class Event(TypedDict):
+OfImport = TypedDict("OfImport", {"import": NotRequired[Position]})
+"""Where the import began with which an event came."""
+
+
+class Event(OfImport):
     """An event: what was sent, where the service put it, and whether it counts."""
 
     id: UUID
