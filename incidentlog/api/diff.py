@@ -12,6 +12,7 @@ from aiohttp import web
 
 from incidentlog.api.answers import IF_NONE_MATCH, answer, dumps, pinned, told
 from incidentlog.api.errors import POSITION
+from incidentlog.api.folds import FOLDING
 from incidentlog.api.moment import AT, BASIS, BY, GENERATION, OPEN, VERSION, Moment, Names, find_moment, read_wanted
 from incidentlog.api.narrowing import tally_groupings
 from incidentlog.api.operations import (
@@ -32,7 +33,7 @@ from incidentlog.api.rows import Stored, ask, state_at
 from incidentlog.api.shapes import Diff
 from incidentlog.api.states import shown
 from incidentlog.door.door import STREAM
-from incidentlog.errors import BadRequest, Fault, NotFound, Overloaded, ProjectionLagging, TooLarge
+from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging, TooLarge
 from incidentlog.events.about import is_record_event
 from incidentlog.folding.asking import FILTERS, GROUPS, LONGEST, SHAPING, fits
 from incidentlog.folding.change import Change
@@ -136,7 +137,7 @@ class Found:
     takes=(*PAIR, MIN_POSITION, PREFER, IF_NONE_MATCH, PROJECTION, SUBJECT, AFTER, LIMIT),
     narrows=tally_groupings,
     answers=Diff,
-    problems=(NotFound, ProjectionLagging, TooLarge, Overloaded),
+    problems=(NotFound, ProjectionLagging, TooLarge, *FOLDING),
 )
 async def show_diff(request: web.Request) -> web.Response:
     """What was added, changed and withdrawn in a projection, of a subject, or of all subjects."""

@@ -7,10 +7,13 @@ from aiohttp import web
 from incidentlog.api.errors import Handler
 from incidentlog.api.paging import waiting
 from incidentlog.api.requests import SERVICE, sender_of
+from incidentlog.errors import Overloaded, Problem, TooManyConnections
 
 FOLD_SECONDS: Final = 20.0
 """How long a read waits until others have folded."""
 REPORTED: Final = "reported"
+FOLDING: Final[tuple[type[Problem], ...]] = (TooManyConnections, Overloaded)
+"""With what such a read may be refused."""
 
 
 def few_at_once(handler: Handler) -> Handler:

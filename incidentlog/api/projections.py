@@ -11,6 +11,7 @@ from aiohttp import web
 from incidentlog.api import shapes
 from incidentlog.api.answers import answer, dumps, pinned, told
 from incidentlog.api.errors import POSITION
+from incidentlog.api.folds import FOLDING
 from incidentlog.api.formats import (
     CSV,
     FORMAT,
@@ -34,7 +35,7 @@ from incidentlog.api.requests import ABOUT, MIN_POSITION, SERVICE, STREAM_NAME, 
 from incidentlog.api.rows import Asked, Stored, answer_of, ask, state_at
 from incidentlog.api.states import States
 from incidentlog.api.tables import csv_lines, row_csv, tally_columns, tally_members
-from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound, Overloaded, TooLarge
+from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound, TooLarge
 from incidentlog.folding.figures import figure_names
 from incidentlog.folding.fold import SUBJECT_VERSION
 from incidentlog.folding.shapes import Row, Tally
@@ -56,8 +57,8 @@ KEY: Final = Segment(
 AFTER_KEY: Final = Parameter("after", "Go on after the row of this key, on the basis of the page that ended with it.")
 AFTER: Final = Number("after", "Go on after the version that began at this position.", example="1")
 LIMIT: Final = Number("limit", "The most versions.", default=1_000, least=1, most=10_000, example="10")
-OF_ROWS: Final = (NotAcceptable, TooLarge, Overloaded)
-FOLDED: Final = (TooLarge, Overloaded)
+OF_ROWS: Final = (NotAcceptable, TooLarge, *FOLDING)
+FOLDED: Final = (TooLarge, *FOLDING)
 OTHERS: Final = (
     Answer(Row, media=NDJSON.media[0], meaning="A row a line, with its key."),
     Answer(str, media=CSV.media[0], meaning="The rows of a tally."),

@@ -139,13 +139,13 @@ async def test_an_answer_that_is_much_is_sent_while_the_lines_are_appended(
     monkeypatch.setattr(bulk_module, "KEPT", 5_000)
     kept = 0
 
-    class Told(bulk_module._Told):
+    class Told(bulk_module.Told):
         async def send(self) -> None:
             nonlocal kept
             kept = max(kept, self.size)
             await super().send()
 
-    monkeypatch.setattr(bulk_module, "_Told", Told)
+    monkeypatch.setattr(bulk_module, "Told", Told)
     bad = orjson.dumps(strike(killed=-1, more=1))
     sent = [event for n in range(300) for event in (strike(stream=f"strike:{n}"), bad)]
     lines, summary, answer = await each(service, *sent)
