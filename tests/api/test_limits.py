@@ -101,6 +101,7 @@ async def test_what_a_client_says_of_itself_gives_it_no_other_bucket(running: Se
 
 
 async def test_keys_that_are_none_are_counted_and_no_longer_looked_up(running: Served, watch: Watch):
+    assert await statuses(running, 1, by("192.0.2.1")) == [200]
     asked = [await running.by(f"a-guess-{n}").get("/v1/projections", by("192.0.2.1")) for n in range(QUOTA + 2)]
     assert [a.status for a in asked] == [401] * QUOTA + [429] * 2
     assert asked[-1].headers["Retry-After"] == "10"
