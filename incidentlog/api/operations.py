@@ -15,6 +15,7 @@ from incidentlog.errors import (
     BadRequest,
     Fault,
     Forbidden,
+    HeadTooLarge,
     Internal,
     Misdirected,
     NotAcceptable,
@@ -34,7 +35,15 @@ Schema = Mapping[str, Any]
 """A JSON Schema (draft 2020-12)."""
 TEXT: Final[Schema] = {"type": "string"}
 JSON: Final = "application/json"
-EVERYWHERE: Final[tuple[type[Problem], ...]] = (BadRequest, NotAcceptable, TooLarge, Misdirected, Internal, Unavailable)
+EVERYWHERE: Final[tuple[type[Problem], ...]] = (
+    BadRequest,
+    NotAcceptable,
+    TooLarge,
+    Misdirected,
+    HeadTooLarge,
+    Internal,
+    Unavailable,
+)
 """What any route may be refused with: what is no HTTP, or longer than HTTP is read here, and faults of ours."""
 OF_KEYS: Final[tuple[type[Problem], ...]] = (Unauthenticated, Forbidden, TooManyRequests)
 OF_BODIES: Final[tuple[type[Problem], ...]] = (RequestTimeout, UnsupportedMediaType, UnsupportedEncoding)
