@@ -13,7 +13,7 @@ from incidentlog.api.answers import dumps
 from incidentlog.api.audit import EVENT
 from incidentlog.api.bulk import BadLines, append_whole
 from incidentlog.api.errors import POSITION
-from incidentlog.api.events import AFTER, search
+from incidentlog.api.events import AFTER, find_event, search
 from incidentlog.api.narrowing import event_filters
 from incidentlog.api.operations import Answer, Body, Choice, Number, Routes, narrowing
 from incidentlog.api.requests import ABOUT, SERVICE, moment_of, pieces_of, reader_of
@@ -22,7 +22,6 @@ from incidentlog.door.door import Candidate
 from incidentlog.errors import (
     BadRequest,
     Fault,
-    NotFound,
     Overloaded,
     Problem,
     RefusedLines,
@@ -36,7 +35,6 @@ from incidentlog.ids import imported_id
 from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
 from incidentlog.store.filters import parse_event_filter
-from incidentlog.store.read import read_ids
 from incidentlog.turns import Turns
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -122,15 +120,8 @@ async def show_cloudevent(request: web.Request) -> web.Response:
     reader = await reader_of(request)
     mode = MODE.of(request) or MODES[0]
     moment = await moment_of(request, of_log=True)
-    try:
-        event_id = UUID(EVENT.of(request))
-    except ValueError:
-        raise NotFound("an event's id is a UUID") from None
-    found = await read_ids(service.pool, [event_id], upto=moment.position, clearance=reader.clearance)
-    if not found.events:
-        raise NotFound(f"no event {event_id} is in the log")
-    (event,), status = found.events, await found.statuses()
-    told = cloudevent(event, status[event.event_id], service.log.id)
+    event, status = await find_event(request, moment, reader.clearance)
+    told = cloudevent(event, status, service.log.id)
     headers = {"Log-Position": str(moment.position)}
     if mode == "structured":
         return _answer(dumps(told), STRUCTURED, headers)

@@ -37,8 +37,10 @@ from incidentlog.errors import (
     WrongVersion,
 )
 from incidentlog.events.envelope import ResolvedPlace
+from incidentlog.events.recorded import Recorded
 from incidentlog.folding.asking import LONGEST, fits
 from incidentlog.folding.encoding import encode_event
+from incidentlog.folding.subject import Status
 from incidentlog.ids import secret_id
 from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
@@ -339,19 +341,24 @@ async def show_event(request: web.Request) -> web.Response:
     if with_it := PRIVATE.of(request) == "true":
         reader.may("audit")
     moment = await moment_of(request, of_log=True)
+    event, status = await find_event(request, moment, reader.clearance)
+    body = encode_event(event, status, service.log.zone)
+    if with_it:
+        body |= await _private_of(service, event.position)
+    return answer(body, headers={"Log-Position": str(moment.position)})
+
+
+async def find_event(request: web.Request, moment: Moment, clearance: int) -> tuple[Recorded, Status]:
+    """The event that the path names, and whether it counts. Raises NotFound where a clearance sees none at a moment."""
     try:
         event_id = UUID(EVENT.of(request))
     except ValueError:
         raise NotFound("an event's id is a UUID") from None
-    found = await read_ids(service.pool, [event_id], upto=moment.position, clearance=reader.clearance)
+    found = await read_ids(request.app[SERVICE].pool, [event_id], upto=moment.position, clearance=clearance)
     if not found.events:
         raise NotFound(f"no event {event_id} is in the log")
-    status = await found.statuses()
-    (event,) = found.events
-    body = encode_event(event, status[event.event_id], service.log.zone)
-    if with_it:
-        body |= await _private_of(service, found.events[0].position)
-    return answer(body, headers={"Log-Position": str(moment.position)})
+    (event,), status = found.events, await found.statuses()
+    return event, status[event.event_id]
 
 
 async def _private_of(service: Service, position: int) -> dict[str, Any]:

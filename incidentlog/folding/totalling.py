@@ -35,22 +35,12 @@ class Window:
 
     def choose(self, lines: Lines) -> Chosen:
         """The lines in it."""
-        masks = [
-            mask
-            for asked, mask in (
-                (True, lines.positions > self.after),
-                (True, lines.positions <= self.upto),
-                (True, lines.levels <= self.clearance),
-                (self.later_than is not None, lines.instants > _number(self.later_than)),
-                (self.at is not None, lines.instants <= _number(self.at)),
-            )
-            if asked and not mask.all()
-        ]
-        return both(*masks)
-
-
-def _number(at: datetime | None) -> int:
-    return 0 if at is None else instant_number(at)
+        masks = [lines.positions > self.after, lines.positions <= self.upto, lines.levels <= self.clearance]
+        if self.later_than is not None:
+            masks.append(lines.instants > instant_number(self.later_than))
+        if self.at is not None:
+            masks.append(lines.instants <= instant_number(self.at))
+        return both(*(mask for mask in masks if not mask.all()))
 
 
 def narrowed(lines: Lines, grouping: Grouping, dimensions: Sequence[str]) -> Chosen:

@@ -22,7 +22,6 @@ MANY, SPARSE = 1_000, 4
 """A rollup of more totals than that has a snapshot only every fourth time: each of them is written again each time."""
 TOTALS: Final = 10_000
 """A rollup of more totals than this has no more snapshots: they would not be much smaller than the ledger."""
-BEGINNING: Final = datetime.fromisoformat("1900-01-01T00:00:00+00:00")
 ALL: Final = int(Tlp.RED)
 
 
