@@ -28,6 +28,9 @@ def backup(
     follow: Annotated[
         bool, typer.Option("--follow", help="Take none, but keep the WAL in DIR/wal until stopped: `restore --until`.")
     ] = False,
+    unfollow: Annotated[
+        bool, typer.Option("--unfollow", help="Take none; the server need not keep its WAL for `--follow` any more.")
+    ] = False,
 ) -> None:
     """Back up the database while it is at work: whole at first, then what changed since the last one; each is verified.
 
@@ -43,7 +46,10 @@ def backup(
         with reaching_log(settings) as access:
             binaries, login = _programs(settings, access)
             if follow:
-                _follow(folder, binaries, login)
+                _follow(access, folder, binaries, login)
+                return
+            if unfollow:
+                _unfollow(binaries, login)
                 return
             taken = _take(settings, access, folder, binaries, login, full=full)
         said = "whole" if taken.after is None else f"what changed since {taken.after:04}"
@@ -141,12 +147,38 @@ async def _known(settings: "Settings", access: "Access") -> tuple[dict[str, Any]
         await connection.close()
 
 
-def _follow(folder: Path, binaries: "Binaries", login: "Login") -> None:
+def _follow(access: "Access", folder: Path, binaries: "Binaries", login: "Login") -> None:
     """Keep the WAL as it is written; ends when stopped, or when the server is gone."""
+    import asyncio
+
     from incidentlog.embedded.backup import follow
 
+    bound = asyncio.run(_kept_at_most(access))
     say(f"keeping the WAL in {folder / 'wal'} until Ctrl-C; take the first backup after this")
+    say(
+        f"while nobody follows, the server keeps up to {bound} for this"
+        if bound is not None
+        else "while nobody follows, the server keeps all of it until its disk is full: set max_slot_wal_keep_size there"
+    )
     follow(folder, binaries, login)
+
+
+async def _kept_at_most(access: "Access") -> str | None:
+    """How much WAL the server keeps for whoever follows; None where nothing bounds it."""
+    from incidentlog.store.backup import kept_at_most
+
+    connection = await access.connect()
+    try:
+        return await kept_at_most(connection)
+    finally:
+        await connection.close()
+
+
+def _unfollow(binaries: "Binaries", login: "Login") -> None:
+    from incidentlog.embedded.backup import forget
+
+    forget(binaries, login)
+    say("the server keeps no WAL for `--follow` any more")
 
 
 def _check_apart(folder: Path, apart: Path) -> None:

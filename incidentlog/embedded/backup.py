@@ -24,6 +24,8 @@ FORMAT: Final = "incidentlog-backup"
 VERSION: Final = 1
 ABOUT: Final = "backup.json"
 MANIFEST: Final = "backup_manifest"
+SLOT: Final = "incidentlog_wal"
+"""The replication slot by which the server knows what whoever follows has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +107,24 @@ def take(folder: Path, binaries: Binaries, login: Login, about: Mapping[str, Any
 def follow(folder: Path, binaries: Binaries, login: Login) -> None:
     """Keep the server's WAL in `wal/`, as it is written, until interrupted. From the main thread.
 
-    What is acknowledged is there within a moment. Raises BackupError when the server is gone, or has removed what comes
-    next: then a new backup is needed to go on from.
+    What is acknowledged is there within a moment. The server keeps what is not here yet, also while nobody follows,
+    as far as its `max_slot_wal_keep_size` goes. Raises BackupError when the server is gone, when somebody else follows,
+    or when what comes next was removed: then let it `forget`, and go on from a new backup.
     """
     wal = folder / "wal"
     wal.mkdir(mode=0o700, parents=True, exist_ok=True)
-    words: list[str | Path] = ["--dbname", login.dsn, "--directory", wal, "--synchronous", "--no-loop", "--no-password"]
+    run_program(binaries, "pg_receivewal", *_slot(login), "--create-slot", "--if-not-exists", variables=login.variables)
+    words: list[str | Path] = [*_slot(login), "--directory", wal, "--synchronous", "--no-loop"]
     run_program(binaries, "pg_receivewal", *words, variables=login.variables)
+
+
+def forget(binaries: Binaries, login: Login) -> None:
+    """Let the server remove the WAL that it keeps for who followed. Raises BackupError where nobody did, or does."""
+    run_program(binaries, "pg_receivewal", *_slot(login), "--drop-slot", variables=login.variables)
+
+
+def _slot(login: Login) -> list[str | Path]:
+    return ["--dbname", login.dsn, "--slot", SLOT, "--no-password"]
 
 
 def verify(binaries: Binaries, data: Path) -> None:

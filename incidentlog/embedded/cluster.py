@@ -22,6 +22,7 @@ SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "128MB",
     "max_wal_size": "2GB",
+    "max_slot_wal_keep_size": "8GB",  # for `backup --follow`: who does not come back must not fill the disk
     "checkpoint_timeout": "15min",
     "jit": "off",  # its compile time exceeds what our short queries take
     "timezone": "UTC",

@@ -14,3 +14,9 @@ async def summarize(connection: Connection) -> None:
     """Let it keep them from now on. For a superuser."""
     await connection.execute(query("backup", "summarize"))
     await connection.fetchval(query("backup", "reload"))
+
+
+async def kept_at_most(connection: Connection) -> str | None:
+    """How much WAL the server keeps for whoever takes it by a slot, such as `8GB`; None where nothing bounds it."""
+    bound: str | None = await connection.fetchval(query("backup", "kept_at_most"))
+    return bound

@@ -9,3 +9,7 @@ ALTER SYSTEM SET summarize_wal = on
 -- name: reload
 -- Let the server read its settings again.
 SELECT pg_reload_conf()
+
+-- name: kept_at_most
+-- How much WAL the server keeps for a slot; nothing where it keeps all of it.
+SELECT nullif(current_setting('max_slot_wal_keep_size'), '-1')

@@ -4,12 +4,14 @@ import asyncio
 import json
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import aiohttp
@@ -22,7 +24,7 @@ from incidentlog.embedded.binaries import wheel_folder
 from incidentlog.embedded.root import Root
 from incidentlog.embedded.server import published
 from incidentlog.service.service import access_of
-from tests.cli.acting import Demo, Terminal, ndjson, strike
+from tests.cli.acting import LIMIT_SECONDS, Demo, Terminal, ndjson, strike
 from tests.embedded.acting import open_folder
 
 WRITERS = 64
@@ -178,42 +180,60 @@ def test_under_64_writers_nothing_acknowledged_before_the_end_is_missing(
     assert "NOT VERIFIED" in told.stderr
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until it holds; fail at a bound."""
-    until = time.monotonic() + 30
+def eventually(holds: Callable[[], bool], following: subprocess.Popen[str]) -> None:
+    """Wait until it holds; fail at a bound, or when what keeps the WAL has ended."""
+    until = time.monotonic() + LIMIT_SECONDS
     while not holds():
+        assert following.poll() is None, following.communicate()
         assert time.monotonic() < until, "it never came to be"
         time.sleep(0.02)
 
 
-async def is_kept(demo: Demo) -> bool:
-    """Whether all that is committed has reached whoever keeps the WAL."""
+async def ask(demo: Demo, question: str) -> Any:
+    """What the service's database answers."""
     server = published(Root.at(demo.root))
     assert server is not None
     connection = await asyncpg.connect(server.dsn())
     try:
-        return bool(
-            await connection.fetchval("SELECT flush_lsn >= pg_current_wal_flush_lsn() FROM pg_stat_replication")
-        )
+        return await connection.fetchval(question)
     finally:
         await connection.close()
+
+
+def is_kept(demo: Demo, until: str) -> bool:
+    """Whether the WAL up to a place in it has reached whoever keeps it."""
+    return bool(asyncio.run(ask(demo, f"SELECT flush_lsn >= '{until}' FROM pg_stat_replication")))
 
 
 def test_the_wal_that_was_kept_is_played_until_an_instant_or_to_its_end(
     source: Demo, terminal: Terminal, at: dict[str, str], place: Path
 ):
+    """Also what was written while nobody followed, and what the server would have removed by then."""
     acting = Terminal(terminal.folder, **terminal.variables | at)
+    before, after = strike(), strike()
     with acting.started("backup", "backing-up/b", "--follow") as following:
-        wal = place / "b/wal"
-        eventually(lambda: wal.is_dir() and any(wal.iterdir()))
+        eventually(lambda: any((place / "b").glob("wal/*")), following)
         assert acting.run("backup", "backing-up/b").returncode == 0
-        before, after = strike(), strike()
         assert acting.run("ingest", "-", given=ndjson(before)).returncode == 0
         instant = datetime.now(UTC).isoformat()
-        assert acting.run("ingest", "-", given=ndjson(after)).returncode == 0
-        eventually(lambda: asyncio.run(is_kept(source)))
         following.send_signal(signal.SIGINT)
-        assert following.wait(20) == 130
+        assert following.wait(LIMIT_SECONDS) == 130
+    for _ in range(3):
+        asyncio.run(ask(source, "SELECT pg_switch_wal()"))
+        asyncio.run(ask(source, "CHECKPOINT"))
+    assert acting.run("ingest", "-", given=ndjson(after)).returncode == 0
+    end = asyncio.run(ask(source, "SELECT pg_current_wal_flush_lsn()::text"))
+    with acting.started("backup", "backing-up/b", "--follow") as following:
+        eventually(lambda: is_kept(source, end), following)
+        following.send_signal(signal.SIGINT)
+        out, said = following.communicate(timeout=LIMIT_SECONDS)
+        assert (out, following.returncode) == ("", 130)
+        assert "while nobody follows, the server keeps up to 8GB for this" in said
+    done = acting.run("backup", "backing-up/b", "--unfollow")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert asyncio.run(ask(source, "SELECT count(*) FROM pg_replication_slots")) == 0
+    again = acting.run("backup", "backing-up/b", "--unfollow")
+    assert (again.returncode, "does not exist" in again.stderr) == (1, True)
     for until, there in ((instant, {before["id"]}), ("end", {before["id"], after["id"]})):
         done = terminal.run("restore", "backing-up/b", "backing-up/restored", "--until", until)
         assert done.returncode == 0, done.stderr

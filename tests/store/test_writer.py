@@ -273,16 +273,36 @@ async def test_a_commit_that_waits_for_a_standby_that_is_not_there_is_told_so_an
 
 
 async def synchronous(server: Server, names: str) -> None:
-    """Which standbys every commit of the server waits for."""
+    """Which standbys every commit of the server waits for, from here on.
+
+    The setting is read at once; what commits go by is the checkpointer's, which reads it in its own time.
+    """
     connection = await asyncpg.connect(server.dsn("postgres"))
     try:
         await connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
         await connection.execute("SELECT pg_reload_conf()")
-        async with asyncio.timeout(10):
-            while await connection.fetchval("SHOW synchronous_standby_names") != names:
+        async with asyncio.timeout(60):
+            while await waits(server, connection) != (names != ""):
                 await asyncio.sleep(0.01)
     finally:
         await connection.close()
+
+
+async def waits(server: Server, onlooker: asyncpg.Connection) -> bool:
+    """Whether a commit waits for a standby; the one that is tried is given up."""
+    trying = await asyncpg.connect(server.dsn("postgres"), server_settings={"synchronous_commit": "on"})
+    pid = trying.get_server_pid()
+    commit = asyncio.ensure_future(trying.execute("SELECT pg_logical_emit_message(true, 'test', '')"))
+    try:
+        while not commit.done():
+            if await onlooker.fetchval(f"SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = {pid}"):
+                return True
+            await asyncio.sleep(0.01)
+        return False
+    finally:
+        await onlooker.fetchval(f"SELECT pg_terminate_backend({pid})")
+        await asyncio.gather(commit, return_exceptions=True)
+        trying.terminate()
 
 
 async def at(access: Access, position: int) -> Any:
