@@ -191,6 +191,7 @@ def _import(
 
 def _compared(mapping: "Mapping", update: _Update, loop: Any, url: str, key: str | None) -> "Comparison":
     """What the log has under the scheme, read to its head."""
+    from incidentlog.cli.live import RETRY_SECONDS
     from incidentlog.client.client import Client
     from incidentlog.importers.updating import Comparison
 
@@ -199,7 +200,7 @@ def _compared(mapping: "Mapping", update: _Update, loop: Any, url: str, key: str
         raise Failed("events as they are have no rows to compare: --update needs a mapping with an id", Code.USAGE)
 
     async def read() -> None:
-        async with Client(url, key) as client:
+        async with Client(url, key, retry_seconds=RETRY_SECONDS) as client:
             async for event in client.events(filters={"external_id": f"{compared.scheme}:*"}):
                 compared.learn(event)
 
@@ -339,6 +340,7 @@ class Recording:
 
         self._plan, self._loop = plan, loop
         self._client = Client(url, key)
+        self._service = (url, key)
         self._stream: str | None = None
         self._has_ended = False
         self.number: int | None = None
@@ -366,17 +368,22 @@ class Recording:
         """Begin, or go on with what was broken off.
 
         Files that were read to their end go on, too: nothing is new in them. Of a release something may be, where it is
-        compared with another one by now.
+        compared with another one by now. A service that does not answer from the beginning is not waited for as long as
+        one that is lost on the way.
         """
+        from incidentlog.cli.live import RETRY_SECONDS
+        from incidentlog.client.client import Client
+
         attempt = 0
-        while True:
-            begun = self._plan.begun(attempt)
-            there = [e["type"] async for e in self._client.events(filters={"stream": begun["stream"]})]
-            self._has_ended = "import.ended" in there
-            if not self._has_ended or "release" not in self._plan.said:
-                break
-            attempt += 1
-        self._stream, self.number = begun["stream"], (await self._client.append(begun)).position
+        async with Client(*self._service, retry_seconds=RETRY_SECONDS) as client:
+            while True:
+                begun = self._plan.begun(attempt)
+                there = [e["type"] async for e in client.events(filters={"stream": begun["stream"]})]
+                self._has_ended = "import.ended" in there
+                if not self._has_ended or "release" not in self._plan.said:
+                    break
+                attempt += 1
+            self._stream, self.number = begun["stream"], (await client.append(begun)).position
 
     def end(self, said: dict[str, Any]) -> None:
         """Say what became of it; of what was there before and of which nothing is new there is nothing to say."""

@@ -56,10 +56,11 @@ def list_(output: options.Form = None, url: options.Url = options.URL, key: opti
 
 async def _imports(url: str, key: str | None) -> list[dict[str, Any]]:
     """Each import that has begun, with what its ends say."""
+    from incidentlog.cli.live import RETRY_SECONDS
     from incidentlog.client.client import Client
 
     rows: dict[str, dict[str, Any]] = {}
-    async with Client(url, key) as client:
+    async with Client(url, key, retry_seconds=RETRY_SECONDS) as client:
         async for event in client.events(filters={"type": ["import.begun", "import.ended"]}, page=PAGE):
             if event["type"] == "import.begun":
                 told = {"import": event["position"], "began": event["recorded_at"], "by": event["recorded_by"]}
@@ -125,10 +126,11 @@ def undo(
 
 async def _learned(number: int, reason: str | None, url: str, key: str | None) -> "Undoing":
     """An import, read to the head of the log."""
+    from incidentlog.cli.live import RETRY_SECONDS
     from incidentlog.client.client import Client
     from incidentlog.importers.undoing import Undoing
 
-    async with Client(url, key) as client:
+    async with Client(url, key, retry_seconds=RETRY_SECONDS) as client:
         undoing = Undoing(number, reason or f"import {number} was undone", await _tlp(client, number))
         async for event in client.events(filters={"import": str(number)}, page=PAGE):
             undoing.learn(event)

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from threading import Timer
 from types import TracebackType
@@ -39,13 +39,26 @@ def environment(**more: str) -> dict[str, str]:
 
 
 class Terminal:
-    """Types commands in a folder, with some variables set."""
+    """Types commands in a folder, with some variables set.
+
+    In this process, as one of its own takes most of a second of a processor to begin; where what a process does by
+    itself is the question (signals, encodings, who lets go of what at its end) it is `run_apart` and `started`.
+    """
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.folder, self.variables = folder, variables
 
     def run(self, *words: str, given: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a command to its end, from the main thread."""
+        theirs: dict[str, str | None] = {k: None for k in os.environ if k.startswith("INCIDENTLOG_")}
+        with logging_put_back(), chdir(self.folder), bounded():
+            done = CliRunner().invoke(app, words, input=given, env=theirs | self.variables | variables)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+
+    def run_apart(self, *words: str, given: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end in a process of its own."""
         return subprocess.run(
             [sys.executable, "-c", PROGRAM, *words],
             cwd=self.folder,
@@ -87,20 +100,29 @@ class Terminal:
             process.communicate()
 
 
-class Inside:
-    """Types commands that end soon, in this process: many of them in the time that one process takes to start."""
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Let what runs in the main thread take no longer than a command may."""
 
-    def __init__(self, **variables: str) -> None:
-        self._variables: dict[str, str | None] = {k: None for k in os.environ if k.startswith("INCIDENTLOG_")}
-        self._variables |= variables
+    def late(_: int, frame: object) -> None:
+        raise TimeoutError(f"the command was at work for {LIMIT_SECONDS} s")
 
-    def run(self, *words: str, given: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, in the directory where the process is."""
-        with logging_put_back():
-            done = CliRunner().invoke(app, words, input=given, env=self._variables | variables)
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(LIMIT_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def eventually(holds: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
+    """Wait until it holds; fail at a bound, or when the process that is to bring it about has ended."""
+    until = time.monotonic() + LIMIT_SECONDS
+    while not holds():
+        assert process is None or process.poll() is None, process.communicate()
+        assert time.monotonic() < until, "it never came to be"
+        time.sleep(0.02)
 
 
 def told(process: subprocess.Popen[str]) -> Any:

@@ -4,9 +4,7 @@ import asyncio
 import json
 import shutil
 import signal
-import subprocess
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +22,7 @@ from incidentlog.embedded.binaries import wheel_folder
 from incidentlog.embedded.root import Root
 from incidentlog.embedded.server import published
 from incidentlog.service.service import access_of
-from tests.cli.acting import LIMIT_SECONDS, Demo, Terminal, ndjson, strike
+from tests.cli.acting import LIMIT_SECONDS, Demo, Terminal, eventually, ndjson, strike
 from tests.embedded.acting import open_folder
 
 WRITERS = 64
@@ -142,7 +140,7 @@ def test_under_64_writers_nothing_acknowledged_before_the_end_is_missing(
         async with writing(source) as made:
             done = []
             for more in ((), ("--apart", "backing-up/elsewhere")):
-                told = await asyncio.to_thread(terminal.run, "backup", "backing-up/b", *more, **at)
+                told = await asyncio.to_thread(terminal.run_apart, "backup", "backing-up/b", *more, **at)
                 assert told.returncode == 0, told.stderr
                 done.append(told)
             return made, [each.stdout.strip() for each in done]
@@ -178,15 +176,6 @@ def test_under_64_writers_nothing_acknowledged_before_the_end_is_missing(
     told = terminal.run("verify", INCIDENTLOG_DATA_DIR=str(place / "restored"))
     assert told.returncode == 7
     assert "NOT VERIFIED" in told.stderr
-
-
-def eventually(holds: Callable[[], bool], following: subprocess.Popen[str]) -> None:
-    """Wait until it holds; fail at a bound, or when what keeps the WAL has ended."""
-    until = time.monotonic() + LIMIT_SECONDS
-    while not holds():
-        assert following.poll() is None, following.communicate()
-        assert time.monotonic() < until, "it never came to be"
-        time.sleep(0.02)
 
 
 async def ask(demo: Demo, question: str) -> Any:

@@ -6,24 +6,25 @@ import orjson
 import pytest
 
 from incidentlog.config import Settings, mistaken, variables
-from tests.cli.acting import Inside
+from tests.cli.acting import Terminal
 
 
 @pytest.fixture
-def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inside:
-    monkeypatch.chdir(tmp_path)
-    return Inside(HOME=str(tmp_path))
+def alone(tmp_path: Path) -> Terminal:
+    return Terminal(tmp_path, HOME=str(tmp_path))
 
 
-def shown(inside: Inside, **given: str) -> dict[str, tuple[object, str]]:
-    done = inside.run("config", "show", "-o", "json", **given)
+def shown(alone: Terminal, **given: str) -> dict[str, tuple[object, str]]:
+    done = alone.run("config", "show", "-o", "json", **given)
     assert (done.returncode, done.stderr) == (0, "")
     return {row["setting"]: (row["value"], row["from"]) for row in orjson.loads(done.stdout)}
 
 
-def test_each_setting_is_shown_with_its_value_and_where_that_comes_from(inside: Inside):
-    Path("incidentlog.toml").write_text('port = 9000\nINCIDENTLOG_ZONE = "Europe/Paris"\nhosts = ["a.example"]\n')
-    told = shown(inside, INCIDENTLOG_PORT="9001", INCIDENTLOG_OPEN_READ="true", INCIDENTLOG_SCHEMA="other")
+def test_each_setting_is_shown_with_its_value_and_where_that_comes_from(alone: Terminal):
+    (alone.folder / "incidentlog.toml").write_text(
+        'port = 9000\nINCIDENTLOG_ZONE = "Europe/Paris"\nhosts = ["a.example"]\n'
+    )
+    told = shown(alone, INCIDENTLOG_PORT="9001", INCIDENTLOG_OPEN_READ="true", INCIDENTLOG_SCHEMA="other")
     assert list(told) == list(variables())
     assert len(told) == len(Settings.model_fields)
     assert told["INCIDENTLOG_PORT"] == (9001, "INCIDENTLOG_PORT")  # before the file
@@ -34,21 +35,21 @@ def test_each_setting_is_shown_with_its_value_and_where_that_comes_from(inside: 
     assert told["INCIDENTLOG_LOG_LEVEL"] == ("info", "default")
 
 
-def test_no_secret_is_shown(inside: Inside):
+def test_no_secret_is_shown(alone: Terminal):
     dsn, key = "postgresql://me:hush-hush@127.0.0.1/db", "hush-hush-hush-hush"
-    done = inside.run("config", "show", "-o", "table", INCIDENTLOG_DSN=dsn, INCIDENTLOG_ADMIN_KEY=key)
+    done = alone.run("config", "show", "-o", "table", INCIDENTLOG_DSN=dsn, INCIDENTLOG_ADMIN_KEY=key)
     assert done.returncode == 0
     assert "hush" not in done.stdout + done.stderr
     assert done.stdout.count("***") == 2
 
 
-def test_every_setting_has_a_meaning(inside: Inside):
-    rows = orjson.loads(inside.run("config", "show", "-o", "json").stdout)
+def test_every_setting_has_a_meaning(alone: Terminal):
+    rows = orjson.loads(alone.run("config", "show", "-o", "json").stdout)
     assert [row["setting"] for row in rows if not row["meaning"]] == []
 
 
-def test_a_setting_that_cannot_be_is_told(inside: Inside):
-    done = inside.run("config", "show", INCIDENTLOG_PORT="none")
+def test_a_setting_that_cannot_be_is_told(alone: Terminal):
+    done = alone.run("config", "show", INCIDENTLOG_PORT="none")
     assert (done.returncode, done.stdout) == (2, "")
     assert "port:" in done.stderr
 
@@ -63,8 +64,8 @@ def test_a_setting_that_cannot_be_is_told(inside: Inside):
         ("INCIDENTLOG_XYZ", None),
     ],
 )
-def test_a_variable_that_is_no_setting_is_told_with_the_nearest(inside: Inside, name: str, meant: str | None):
-    done = inside.run("config", "show", **{name: "x"})
+def test_a_variable_that_is_no_setting_is_told_with_the_nearest(alone: Terminal, name: str, meant: str | None):
+    done = alone.run("config", "show", **{name: "x"})
     assert done.returncode == 0
     assert done.stderr == f"{name} is no setting{f'; is {meant} meant?' if meant else ''}\n"
 

@@ -52,11 +52,11 @@ def test_a_dry_run_sends_nothing_and_sums_up_the_places(terminal: Terminal, own:
     done = terminal.run("import", str(own), "-", "--dry-run", given=rows)
     assert done.returncode == 2  # nobody can tell of stdin what it is
     own.write_text(own.read_text() + '\n[file]\nformat = "csv"\n')
-    done = terminal.run("import", str(own), "-", "--dry-run", given=rows)
+    done = terminal.run_apart("import", str(own), "-", "--dry-run", given=rows)
     assert done.returncode == 0, done.stderr
     assert "2 events would be sent; nothing was" in done.stderr
     assert "not found, 1 names: Nowhereville" in done.stderr
-    assert "2 appended" in terminal.run("import", str(own), "-", given=rows).stderr
+    assert "2 appended" in terminal.run_apart("import", str(own), "-", given=rows).stderr
     (piped,) = (row for row in brought_in(terminal) if row["scheme"] == own.stem[:40])
     assert piped["files"] == [{"name": "stdin", "sha256": sha256(rows.encode()).hexdigest(), "octets": len(rows)}]
 

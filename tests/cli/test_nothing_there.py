@@ -10,7 +10,7 @@ from typer.main import get_command
 from incidentlog.cli import live
 from incidentlog.cli.app import app
 from incidentlog.embedded import Server
-from tests.cli.acting import Inside, ndjson, strike
+from tests.cli.acting import Terminal, ndjson, strike
 
 NOBODY = "http://127.0.0.1:9"
 """Where no service answers: the port is for throwing away (RFC 863)."""
@@ -75,20 +75,21 @@ def commands(group: Any, *before: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inside:
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal in an empty directory, where no service answers and the data directory is empty."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(live, "RETRY_SECONDS", 0.0)
     for name in ("data", "home"):
         (tmp_path / name).mkdir()
-    return Inside(
+    return Terminal(
+        tmp_path,
         INCIDENTLOG_DATA_DIR=str(tmp_path / "data"), INCIDENTLOG_URL=NOBODY, INCIDENTLOG_PORT="0",
         HOME=str(tmp_path / "home"), XDG_DATA_HOME=str(tmp_path / "home"),
     )  # fmt: skip
 
 
 @pytest.fixture(params=["absent", "empty"])
-def nothing(request: pytest.FixtureRequest, empty: Inside) -> Inside:
+def nothing(request: pytest.FixtureRequest, empty: Terminal) -> Terminal:
     """The same, with a data directory that is not there, too."""
     if request.param == "absent":
         Path("data").rmdir()
@@ -104,7 +105,7 @@ def test_every_command_is_tried_here():
 
 
 @pytest.mark.parametrize("command", [*LOG, "db status"])
-def test_a_command_that_needs_a_log_says_that_there_is_none(nothing: Inside, command: str):
+def test_a_command_that_needs_a_log_says_that_there_is_none(nothing: Terminal, command: str):
     before = on_disk()
     done = nothing.run(*command.split(), *LOG.get(command, []))
     assert (done.returncode, done.stdout) == (3, "")
@@ -113,13 +114,13 @@ def test_a_command_that_needs_a_log_says_that_there_is_none(nothing: Inside, com
 
 
 @pytest.mark.parametrize("command", sorted(NEEDS_NONE))
-def test_a_command_that_needs_none_makes_none(nothing: Inside, command: str):
+def test_a_command_that_needs_none_makes_none(nothing: Terminal, command: str):
     before = on_disk()
     assert nothing.run(*command.split(), *NEEDS_NONE[command]).returncode == 0
     assert on_disk() == before
 
 
-def test_the_doctor_finds_nothing_and_makes_nothing(nothing: Inside):
+def test_the_doctor_finds_nothing_and_makes_nothing(nothing: Terminal):
     before = on_disk()
     done = nothing.run("doctor", "-o", "ndjson")
     assert "not made yet: the first start makes it" in done.stdout
@@ -127,7 +128,7 @@ def test_the_doctor_finds_nothing_and_makes_nothing(nothing: Inside):
 
 
 @pytest.mark.parametrize("command", SERVICE)
-def test_a_command_that_asks_a_service_says_that_there_is_none(nothing: Inside, command: str):
+def test_a_command_that_asks_a_service_says_that_there_is_none(nothing: Terminal, command: str):
     Path("events.ndjson").write_text(ndjson(strike()))
     before = on_disk()
     done = nothing.run(*command.split(), *SERVICE[command], given=ndjson(strike()))
@@ -137,7 +138,7 @@ def test_a_command_that_asks_a_service_says_that_there_is_none(nothing: Inside, 
 
 
 @pytest.mark.parametrize("command", LOG)
-def test_a_database_without_a_log_is_told_from_one_that_is_away(empty: Inside, command: str, server: Server):
+def test_a_database_without_a_log_is_told_from_one_that_is_away(empty: Terminal, command: str, server: Server):
     before = on_disk()
     done = empty.run(*command.split(), *LOG[command], INCIDENTLOG_DSN=server.dsn("postgres"))
     assert (done.returncode, done.stdout) == (3, "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from incidentlog.addresses import ListenError, dsn_fault, listening, url_fault
-from tests.cli.acting import Inside, Terminal
+from tests.cli.acting import Terminal
 
 LOCAL = ["serve", "demo", "verify", "export x", "backup x", "restore x y", "import-log . --vkey log.vkey", "db migrate", "db status", "db scrub", "key create x", "key list", "key revoke x", "key rotate x", "key change x --note y", "key show x", "replay --to head",
          "log init", "log fork", "doctor"]  # fmt: skip
@@ -24,14 +24,7 @@ def alone(tmp_path: Path) -> Terminal:
     return Terminal(tmp_path, INCIDENTLOG_DATA_DIR=str(tmp_path / "none"), HOME=str(tmp_path))
 
 
-@pytest.fixture
-def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inside:
-    """The same, for what fails before anything is started."""
-    monkeypatch.chdir(tmp_path)
-    return Inside(INCIDENTLOG_DATA_DIR=str(tmp_path / "none"), HOME=str(tmp_path))
-
-
-def refused(terminal: Terminal | Inside, command: str, variables: Mapping[str, str], code: int = 2) -> str:
+def refused(terminal: Terminal, command: str, variables: Mapping[str, str], code: int = 2) -> str:
     done = terminal.run(*command.split(), given="", **variables)
     assert done.returncode == code, (command, done.stderr)
     assert done.stdout == ""
@@ -43,17 +36,17 @@ def refused(terminal: Terminal | Inside, command: str, variables: Mapping[str, s
 
 
 @pytest.mark.parametrize("command", LOCAL)
-def test_a_dsn_that_cannot_be_read_is_told_by_every_command(inside: Inside, command: str):
-    said = refused(inside, command, {"INCIDENTLOG_DSN": "postgresql://me:sec/secret@host/db"})
+def test_a_dsn_that_cannot_be_read_is_told_by_every_command(alone: Terminal, command: str):
+    said = refused(alone, command, {"INCIDENTLOG_DSN": "postgresql://me:sec/secret@host/db"})
     assert "  dsn: a port is a whole number up to 65535; percent-encode" in said
 
 
 @pytest.mark.parametrize("command", REMOTE)
-def test_an_address_that_is_none_is_told_by_every_command(inside: Inside, command: str):
-    assert "'http://host:abc' is no address" in refused(inside, command, {"INCIDENTLOG_URL": "http://host:abc"})
+def test_an_address_that_is_none_is_told_by_every_command(alone: Terminal, command: str):
+    assert "'http://host:abc' is no address" in refused(alone, command, {"INCIDENTLOG_URL": "http://host:abc"})
 
 
-def test_every_setting_that_cannot_be_is_told_at_once(inside: Inside):
+def test_every_setting_that_cannot_be_is_told_at_once(alone: Terminal):
     variables = {
         "INCIDENTLOG_HOST": "a b",
         "INCIDENTLOG_PORT": "80,secret",
@@ -69,13 +62,13 @@ def test_every_setting_that_cannot_be_is_told_at_once(inside: Inside):
         "INCIDENTLOG_NOTIFY": "maybe",
         "INCIDENTLOG_ORIGINS": "https://a.example/path",
     }
-    said = refused(inside, "key create x", variables)
+    said = refused(alone, "key create x", variables)
     names = [line.partition(":")[0].strip() for line in said.splitlines()[1:]]
     assert sorted(names) == sorted(name.removeprefix("INCIDENTLOG_").lower() for name in variables)
 
 
-def test_keys_and_witnesses_that_are_none_are_told(inside: Inside):
-    said = refused(inside, "serve", {"INCIDENTLOG_LOG_KEY": "a-secret-key", "INCIDENTLOG_WITNESSES": "nonsense"})
+def test_keys_and_witnesses_that_are_none_are_told(alone: Terminal):
+    said = refused(alone, "serve", {"INCIDENTLOG_LOG_KEY": "a-secret-key", "INCIDENTLOG_WITNESSES": "nonsense"})
     assert "  log_key: " in said
     assert "  witnesses: " in said
 
@@ -89,14 +82,14 @@ def test_keys_and_witnesses_that_are_none_are_told(inside: Inside):
         (b"data_dir = 'a\\u0000b'\nprot = 1\n", "prot: "),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told(inside: Inside, written: bytes, says: str):
-    Path("incidentlog.toml").write_bytes(written)
-    assert says in refused(inside, "db status", {"INCIDENTLOG_LOG_LEVEL": "info"})
+def test_a_file_that_cannot_be_read_is_told(alone: Terminal, written: bytes, says: str):
+    (alone.folder / "incidentlog.toml").write_bytes(written)
+    assert says in refused(alone, "db status", {"INCIDENTLOG_LOG_LEVEL": "info"})
 
 
-def test_a_folder_is_no_file_of_settings(inside: Inside):
-    Path("incidentlog.toml").mkdir()
-    assert "incidentlog.toml cannot be read: Is a directory" in refused(inside, "db status", {})
+def test_a_folder_is_no_file_of_settings(alone: Terminal):
+    (alone.folder / "incidentlog.toml").mkdir()
+    assert "incidentlog.toml cannot be read: Is a directory" in refused(alone, "db status", {})
 
 
 @pytest.mark.parametrize(
@@ -211,9 +204,9 @@ def test_an_address_of_a_service_has_to_be_one(url: str):
         ("export {file}", 5, "{file} is there already"),
     ],
 )
-def test_a_file_of_the_wrong_kind_is_told(inside: Inside, command: str, code: int, says: str):
-    Path("picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    done = inside.run(*command.format(file="picture.png").split())
+def test_a_file_of_the_wrong_kind_is_told(alone: Terminal, command: str, code: int, says: str):
+    (alone.folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = alone.run(*command.format(file="picture.png").split())
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     assert says.format(file="picture.png") in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
