@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from incidentlog.api.answers import answer, dumps
 from incidentlog.api.bulk import Named, Told, append_lines, places_told
@@ -130,7 +131,7 @@ async def _received(request: web.Request, folder: Path) -> _Upload:
                         await _take_mapping(part, upload)
                     else:
                         left -= await _take_file(part, upload, left)
-    except ValueError:  # no boundary, a header that is none
+    except (ValueError, RuntimeError, HttpProcessingError):  # no boundary, a letter's name that is none, a bad header
         raise BadRequest(errors=[Fault("", "broken_body", "the body is no multipart/form-data")]) from None
     await refuse_revoked(request)
     lacking = [name for name, there in (("mapping", upload.mapping_text), ("file", upload.names)) if not there]

@@ -166,10 +166,42 @@ async def test_what_cannot_be_brought_in_is_refused_and_nothing_is_written(
     await service.unharmed()
 
 
-async def test_a_body_that_is_no_form_is_refused(service: Served):
-    for kind, status in (("text/csv", 415), ("multipart/form-data", 400), ("multipart/form-data; boundary=x", 400)):
-        answer = await service.ask("POST", PATH, data=BytesIO(b"--y\r\n\r\n"), headers={"Content-Type": kind})
-        assert answer.status == status, answer.raw
+FORM = "multipart/form-data"
+PART = b"--x\r\nContent-Disposition: form-data; name="
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("text/csv", b"--y\r\n\r\n", 415),
+        (FORM, b"--y\r\n\r\n", 400),
+        (f"{FORM}; boundary={'x' * 71}", b"", 400),
+        (f"{FORM}; boundary=x", b"--y\r\n\r\n", 400),
+        (f"{FORM}; boundary=x", b"--x\r\n--x--\r\n", 400),
+        (f"{FORM}; boundary=x", PART + b"mapping\r\nno header\r\n\r\nucdp-ged\r\n--x--\r\n", 400),
+        (f"{FORM}; boundary=x", PART + b"mapping\r\n" + b"A: b\r\n" * 500 + b"\r\nucdp-ged\r\n--x--\r\n", 400),
+        (f"{FORM}; boundary=x", PART + b"mapping\r\nContent-Length: 9\r\n\r\nx\r\n--x--\r\n", 400),
+        (f"{FORM}; boundary=x", PART + b"_charset_\r\n\r\n" + b"y" * 99 + b"\r\n--x--\r\n", 400),
+        (f"{FORM}; boundary=x", PART + b"mapping\r\nContent-Type: multipart/mixed; boundary=z\r\n\r\n--z--\r\n", 400),
+    ],
+    ids=[
+        "another",
+        "no-boundary",
+        "long-boundary",
+        "another-boundary",
+        "no-part",
+        "no-header",
+        "many-headers",
+        "length",
+        "charset",
+        "nested",
+    ],
+)
+async def test_a_body_that_is_no_form_is_refused(service: Served, kind: str, body: bytes, status: int):
+    answer = await service.ask("POST", PATH, data=BytesIO(body), headers={"Content-Type": kind})
+    assert answer.status == status, answer.raw
+    assert answer.slug
+    await service.unharmed()
 
 
 async def test_a_pattern_that_takes_for_ever_ends_and_holds_up_nobody(service: Served, monkeypatch: pytest.MonkeyPatch):
