@@ -117,11 +117,11 @@ class Served:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None,
     ) -> Answer:
-        """One request, within 20 s. A path that has a `%` is sent as it is written."""
+        """One request, within 60 s. A path that has a `%` is sent as it is written."""
         sent = {**({"Authorization": f"Bearer {self.key}"} if self.key else {}), **(headers or {})}
         url = URL(self.url + path, encoded="%" in path)
         async with (
-            asyncio.timeout(20),
+            asyncio.timeout(60),
             self.session.request(method, url, data=data, headers=sent, params=params) as response,
         ):
             answer = Answer(response.status, response.headers, await response.read())
@@ -167,8 +167,8 @@ class Served:
         )
 
     async def ready(self) -> None:
-        """Wait, at most 15 s, until the service says that it is ready."""
-        async with asyncio.timeout(15):
+        """Wait, at most 60 s, until the service says that it is ready."""
+        async with asyncio.timeout(60):
             while (await self.get("/readyz")).status != 200:
                 await asyncio.sleep(0.02)
 
@@ -177,9 +177,9 @@ class Served:
         return (await read_head(self.service.pool)).position
 
     async def settled(self) -> int:
-        """Wait until the projections are at the head, at most 10 s; the head."""
+        """Wait until the projections are at the head, at most 60 s; the head."""
         head = await self.head()
-        assert await self.service.runner.reached(head, 10), self.service.runner.failure
+        assert await self.service.runner.reached(head, 60), self.service.runner.failure
         return head
 
     async def unharmed(self) -> None:
@@ -189,13 +189,13 @@ class Served:
         assert (await self.get("/readyz")).status == 200
 
     async def raw(self, *parts: bytes, half_close: bool = False, whole: bool = True) -> bytes:
-        """Bytes as they are on a connection of their own; what came back within 10 s, until it was closed.
+        """Bytes as they are on a connection of their own; what came back within 60 s, until it was closed.
 
         `whole`: else what came back first.
         """
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 for part in parts:
                     writer.write(part)
                     await writer.drain()

@@ -29,8 +29,8 @@ AFTER_GRACE = MIDNIGHT + timedelta(minutes=5)
 
 
 async def entries(service: Served, least: int) -> list[dict[str, Any]]:
-    """What was noted, once there is so much of it; at most 10 s."""
-    async with asyncio.timeout(10):
+    """What was noted, once there is so much of it; at most 60 s."""
+    async with asyncio.timeout(60):
         while True:
             noted = (await service.get("/v1/access", limit=1_000)).json["entries"]
             told = [e for e in noted if "/v1/access" not in e["route"]]
@@ -40,7 +40,7 @@ async def entries(service: Served, least: int) -> list[dict[str, Any]]:
 
 
 async def digests(service: Served, least: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found = (await service.get("/v1/events", type="audit.access_digest")).json["events"]
             if len(found) >= least:
@@ -190,7 +190,7 @@ async def test_entries_are_kept_until_their_digest_is_in_the_log(access: Access)
         identity = service.service.log
     accesses = AccessLog(access, identity, ManualClock(AFTER_GRACE + timedelta(days=400)), refuse, keep_days=1)
     task = asyncio.create_task(accesses.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not tried:
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.1)
@@ -204,9 +204,9 @@ async def test_entries_are_kept_until_their_digest_is_in_the_log(access: Access)
 
 
 async def settled(service: Served) -> None:
-    """Wait until the day's digest is noted; at most 10 s."""
+    """Wait until the day's digest is noted; at most 60 s."""
     connection = await asyncpg.connect(service.access.admin)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await connection.fetchval("SELECT count(*) FROM incidentlog.access_digests"):
             await asyncio.sleep(0.02)
     await connection.close()
@@ -227,7 +227,7 @@ async def test_entries_go_after_their_time_and_not_before_their_digest_is_in_the
             access, settings=settings, clock=ManualClock(AFTER_GRACE + timedelta(days=days - 1))
         ) as service:
             await settled(service)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while (
                     await connection.fetchval(
                         "SELECT EXISTS (SELECT FROM incidentlog.access_log WHERE day = '2026-03-01')"
@@ -263,7 +263,7 @@ async def test_a_full_queue_loses_entries_and_says_how_many(access: Access):
         for _ in range(QUEUE + 7):
             accesses.note(Entry(NOW, "busy", "GET /v1/events", 200))
         task = asyncio.create_task(accesses.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await accesses.after(QUEUE, 1):
                 await asyncio.sleep(0.05)
         told = await accesses.after(0, QUEUE + 10)
@@ -302,6 +302,6 @@ async def test_what_is_said_of_the_log_itself_needs_an_auditor(service: Served):
 async def test_who_says_its_key_in_the_first_message_is_noted_too(service: Served):
     async with service.session.ws_connect(f"{service.url}/v1/live", protocols=["incidentlog.live.v1"]) as socket:
         await socket.send_json({"type": "auth", "token": ADMIN})
-        assert (await socket.receive_json(timeout=5))["type"] == "welcome"
+        assert (await socket.receive_json(timeout=60))["type"] == "welcome"
     (told,) = await entries(service, 1)
     assert (told["key"], told["route"]) == ("admin", "GET /v1/live")

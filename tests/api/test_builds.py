@@ -28,7 +28,7 @@ async def ordered(service: Served, do: str, name: str = CITY) -> int:
 
 
 async def until_active(service: Served, build: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while build not in (await builds(service)).get("active", []):
             await asyncio.sleep(0.02)
 

@@ -114,7 +114,7 @@ async def test_a_file_of_a_page_is_not_sent_again_in_the_same_coding(timeline: S
 @pytest.mark.parametrize("path", ["/v1/replay?speed=0", "/v1/events/stream?after=0"])
 async def test_streams_come_as_they_are_and_hold_no_line_back(timeline: Served, path: str):
     headers = {"Authorization": f"Bearer {timeline.key}", "Accept-Encoding": "gzip, zstd"}
-    async with asyncio.timeout(10), timeline.session.get(timeline.url + path, headers=headers) as response:
+    async with asyncio.timeout(60), timeline.session.get(timeline.url + path, headers=headers) as response:
         assert "Content-Encoding" not in response.headers
         assert await response.content.readline()
 

@@ -130,7 +130,7 @@ async def test_every_page_may_be_let_read(anybodys: Served):
     async with anybodys.session.ws_connect(
         f"{anybodys.url}/v1/live", protocols=[PROTOCOL], headers={"Origin": MAP}
     ) as socket:
-        assert (await socket.receive_json(timeout=5))["type"] == "welcome"
+        assert (await socket.receive_json(timeout=60))["type"] == "welcome"
 
 
 async def test_without_the_setting_no_other_page_may(timeline: Served):

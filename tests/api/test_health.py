@@ -85,7 +85,7 @@ async def test_why_the_projections_fail_quotes_no_event_to_those_who_may_not_see
     choking(monkeypatch, tally)
     monkeypatch.setattr(tally, "poison", "stop")
     await service.add(strike(stream="strike:secret", tlp="RED"))
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while service.service.runner.failure is None:
             await asyncio.sleep(0.01)
     checks = [
@@ -248,7 +248,7 @@ async def test_an_append_that_waits_for_the_lock_is_answered_503_and_readiness_k
             assert (await service.bulk(strike(), mode="partial")).status in {200, 207, 503}
             assert (await service.get("/readyz")).status == 503
             assert (await service.get("/v1/events")).status == 200
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await service.get("/readyz")).status != 200:
                 await asyncio.sleep(0.05)
         assert (await service.post(event)).status in {200, 201}
@@ -258,7 +258,7 @@ async def test_an_append_that_waits_for_the_lock_is_answered_503_and_readiness_k
 
 
 async def until_not_ready(service: Served) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (answer := await service.get("/readyz?verbose")).status == 200:
             await asyncio.sleep(0.02)
     told: dict[str, Any] = answer.json

@@ -42,8 +42,8 @@ async def revoke(service: Served, name: str = "reader") -> None:
 
 
 async def refused(service: Served, key: str = READER) -> None:
-    """Ask until the key opens nothing any more, at most 5 s."""
-    async with asyncio.timeout(5):
+    """Ask until the key opens nothing any more, at most 60 s."""
+    async with asyncio.timeout(60):
         while (await service.by(key).get("/v1/events")).status != 401:
             await asyncio.sleep(0.02)
 
@@ -108,7 +108,7 @@ async def everything_open(node: Served) -> AsyncIterator[list[asyncio.Task[Any]]
         for headers in (auth, cookie):
             asked = node.session.ws_connect(f"{node.url}/v1/live", protocols=[PROTOCOL], headers=headers)
             socket = await open_.enter_async_context(asked)
-            assert (await socket.receive_json(timeout=5))["type"] == "welcome"
+            assert (await socket.receive_json(timeout=60))["type"] == "welcome"
             tasks.append(asyncio.create_task(closed(socket)))
         for headers in (auth, cookie):
             stream = await open_.enter_async_context(node.session.get(f"{node.url}/v1/events/stream", headers=headers))
@@ -140,7 +140,7 @@ async def test_all_that_a_revoked_key_had_opened_ends_on_every_node(nodes: tuple
         done, _ = await asyncio.wait([*here, *there], timeout=1)
         assert not done  # nothing of it ends by itself
         await revoke(one)
-        _, pending = await asyncio.wait([*here, *there], timeout=10)
+        _, pending = await asyncio.wait([*here, *there], timeout=60)
         assert not pending
         for socket, session, stream, cookie_stream, replay in (here, there):
             assert (socket.result(), session.result()) == (4401, 4401)
@@ -154,12 +154,12 @@ async def test_what_is_followed_with_another_key_goes_on(nodes: tuple[Served, Se
     await make_key(one.access, "spared", "a-key-that-is-spared", scopes=("read",))
     auth = {"Authorization": "Bearer a-key-that-is-spared"}
     async with other.session.ws_connect(f"{other.url}/v1/live", protocols=[PROTOCOL], headers=auth) as socket:
-        assert (await socket.receive_json(timeout=5))["type"] == "welcome"
+        assert (await socket.receive_json(timeout=60))["type"] == "welcome"
         assert (await other.by(READER).get("/v1/events")).status == 200
         await revoke(one)
         await refused(other)
         await socket.send_json({"type": "ping", "ref": 1})
-        assert (await socket.receive_json(timeout=5)) == {"type": "pong", "ref": 1}
+        assert (await socket.receive_json(timeout=60)) == {"type": "pong", "ref": 1}
 
 
 @pytest.mark.parametrize("change", [{"key": "another-secret-of-it"}, {"clearance": Tlp.CLEAR}, {"scopes": ("report",)}])
@@ -169,7 +169,7 @@ async def test_a_key_that_is_changed_is_another_on_every_node(nodes: tuple[Serve
     async with other.session.ws_connect(f"{other.url}/v1/live", protocols=[PROTOCOL], headers=auth) as socket:
         made = {"key": READER, "scopes": SCOPES, "clearance": Tlp.GREEN, **change}
         await make_key(other.access, "reader", **made)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await closed(socket) in {4401, 4403}
 
 
@@ -184,7 +184,7 @@ async def test_a_body_that_is_still_coming_when_its_key_is_revoked_is_not_append
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
         head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {READER + path}\r\n".encode()
         head += b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n" % (kind, len(first + rest))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             writer.write(head + first)
             await writer.drain()
             while not any(reader.name == "reader" for reader, _ in service.service.keys._seen.values()):

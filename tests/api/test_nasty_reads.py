@@ -189,7 +189,7 @@ async def test_what_is_followed_comes_in_parts_too(nasty: Nasty, asked: dict[str
     headers = {"Authorization": f"Bearer {served.key}"}
     url = f"{served.url}/v1/live"
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(60),
         served.session.ws_connect(url, protocols=[PROTOCOL], headers=headers, max_msg_size=0) as socket,
     ):
         await socket.send_str(orjson.dumps({"type": "subscribe", "id": "a", **asked, **from_start}).decode())

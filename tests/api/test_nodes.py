@@ -63,7 +63,7 @@ async def test_it_works_after_the_listening_connection_was_cut(access: Access):
     async with two(access) as (one, other), follower(other) as c:
         hints = other.service.nodes.hints
         assert hints is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while hints.connection is None:
                 await asyncio.sleep(0.01)
         admin = await access.connect()
@@ -77,6 +77,6 @@ async def test_a_place_that_was_registered_on_one_node_is_known_on_the_other(acc
         place = {"slug": "nova-vyhadka", "name": "Nova Vyhadka", "country": "UA", "lat": 47.0, "lon": 30.5}
         registered = {"type": "place.registered", "stream": "place:nova-vyhadka", "data": place}
         (position,) = await one.add(registered)
-        assert await other.service.runner.reached(position, 10)
+        assert await other.service.runner.reached(position, 60)
         found = await other.get("/v1/places", q="Nova Vyhadka", country="UA")
         assert found.json["resolution"]["place_id"] == "place:nova-vyhadka"

@@ -64,7 +64,7 @@ async def test_whoever_waits_for_what_may_never_come_holds_up_no_stop(
             path = "/v1/projections/city_incidents?min_position=9" if method == "GET" else "/v1/events?wait=sealed"
             body = None if method == "GET" else orjson.dumps(strike())
             asking = asyncio.create_task(session.request(method, service.url + path, data=body))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await waits.wait()
         async with await asking as answer:
             told = await answer.json()

@@ -47,7 +47,7 @@ async def open_replay(service: Served, **params: Any) -> AsyncIterator[aiohttp.C
     headers = {"Authorization": f"Bearer {service.key}"}
     named = {name.rstrip("_"): str(value) for name, value in params.items()}
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(60),
         service.session.get(f"{service.url}/v1/replay", params=named, headers=headers) as answer,
     ):
         assert answer.status == 200, await answer.read()
@@ -295,7 +295,7 @@ async def test_a_reader_that_stopped_is_cut_off(service: Served):
         + str(service.key).encode()
         + b"\r\n\r\n"
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not replays.running:
             await asyncio.sleep(0.01)
         while replays.running:

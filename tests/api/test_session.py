@@ -47,7 +47,7 @@ async def following(service: Served, headers: Mapping[str, str]) -> tuple[int, s
     asked = service.session.ws_connect(f"{service.url}/v1/live", protocols=[PROTOCOL], headers=headers)
     try:
         async with asked as socket:
-            return 101, (await socket.receive_json(timeout=5))["auth"]["name"]
+            return 101, (await socket.receive_json(timeout=60))["auth"]["name"]
     except aiohttp.WSServerHandshakeError as error:
         return error.status, ""
 
@@ -232,9 +232,9 @@ async def test_a_browser_learns_whether_it_needs_a_key_and_its_cookie_is_taken_b
 async def test_a_session_ends_after_its_time_and_is_forgotten(service: Served):
     headers = await signed_in(service)
     async with service.session.ws_connect(f"{service.url}/v1/live", protocols=[PROTOCOL], headers=headers) as socket:
-        assert (await socket.receive_json(timeout=5))["type"] == "welcome"
+        assert (await socket.receive_json(timeout=60))["type"] == "welcome"
         await service.clock.advance(NOW + SESSION_FOR)
-        closed = await socket.receive(timeout=10)
+        closed = await socket.receive(timeout=60)
         assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 4401)
     assert await following(service, headers) == (401, "")
     assert (await service.by(None).get("/v1/projections", headers)).status == 401

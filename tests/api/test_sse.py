@@ -19,7 +19,7 @@ from tests.live.following import SAID
 
 ODESA = "geonames:698740"
 KYIV = {"name": "Kyiv", "country": "UA", "precision": "settlement"}
-SECONDS = 15.0
+SECONDS = 60.0
 
 
 @dataclass

@@ -26,7 +26,7 @@ async def typed(folder: Path, *command: str, **variables: str) -> tuple[int | No
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **variables}, stdout=-1, stderr=-2
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode, out.decode()
 
 

@@ -108,7 +108,7 @@ async def test_whoever_follows_is_sent_to_begin_anew(served: Served):
     await served.add(event)
     headers = {"Authorization": f"Bearer {served.key}"}
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(60),
         served.session.ws_connect(
             f"{served.url}/v1/live", protocols=["incidentlog.live.v1"], headers=headers
         ) as socket,

@@ -203,7 +203,7 @@ class Demo:
 
     def get(self, path: str) -> Any:
         """The JSON at a path, asked without our own client."""
-        with urlopen(self.url + path, timeout=10) as answer:
+        with urlopen(self.url + path, timeout=60) as answer:
             return json.load(answer)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

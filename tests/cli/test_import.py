@@ -22,7 +22,7 @@ def head(terminal: Terminal) -> int:
         terminal.variables["INCIDENTLOG_URL"] + "/v1/events?limit=1",
         headers={"Authorization": f"Bearer {terminal.variables['INCIDENTLOG_KEY']}"},
     )
-    with urlopen(request, timeout=10) as answer:
+    with urlopen(request, timeout=60) as answer:
         return int(answer.headers["Log-Position"])
 
 
@@ -228,7 +228,7 @@ def figure(terminal: Terminal, stream: str, position: int) -> dict[str, int]:
     """How many were killed, as known at a position."""
     url = f"{terminal.variables['INCIDENTLOG_URL']}/v1/subjects/{stream}?at_position={position}"
     request = Request(url, headers={"Authorization": f"Bearer {terminal.variables['INCIDENTLOG_KEY']}"})
-    with urlopen(request, timeout=10) as answer:
+    with urlopen(request, timeout=60) as answer:
         killed = json.load(answer)["state"]["casualties"]["killed"]
     return {name: killed[name] for name in ("low", "best", "high")}
 

@@ -10,7 +10,7 @@ from tests.cli.acting import Demo, Terminal
 def test_an_export_and_the_log_itself_are_verified(demo: Demo, terminal: Terminal, folder: Path):
     at = {"INCIDENTLOG_DATA_DIR": str(demo.root)}
     (folder / "log.vkey").write_text(demo.get("/v1/log/key")["vkey"])
-    with urlopen(f"{demo.url}/log/checkpoint", timeout=10) as answer:
+    with urlopen(f"{demo.url}/log/checkpoint", timeout=60) as answer:
         (folder / "kept").write_bytes(answer.read())
     done = terminal.run("verify", "--previous", "kept", "-o", "json", **at)
     assert done.returncode == 0, done.stderr

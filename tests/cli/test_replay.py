@@ -42,7 +42,7 @@ async def test_after_a_lost_connection_it_goes_on_by_what_was_known_when_it_bega
     monkeypatch.setattr(replay, "RETRY_SECONDS", 0.0)
     days = [{"start": f"2025-11-{day}", "precision": "day", "tz": "Europe/Kyiv"} for day in (10, 20, 30)]
     events = [strike(occurred=day) for day in days]
-    async with serving(access) as served, asyncio.timeout(30):
+    async with serving(access) as served, asyncio.timeout(60):
         await served.add(*events)
         replays = served.app[KEY]
         telling = replay._events(served.url, ADMIN, {"by": "occurred", "speed": "1", "max_gap": "5"})

@@ -59,7 +59,7 @@ class AnyNetwork(RuleBasedStateMachine):
             return
 
         async def within() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await work
                 await asyncio.sleep(0.005)
 

@@ -260,7 +260,7 @@ async def test_of_many_events_those_that_there_is_no_room_for_are_sent_again(
     await until(lambda: len(tries) > 1)
     assert await service.head() == 0
     monkeypatch.setattr(writer, "_count", 0)
-    done = await asyncio.wait_for(appending, 10)
+    done = await asyncio.wait_for(appending, 60)
     assert (done.appended, done.refused) == (2, 1)
     assert [(r.number, type(r.problem)) for r in done.refusals] == [(2, InvalidEvent)]
     monkeypatch.setattr(writer, "_count", 1)

@@ -59,7 +59,7 @@ async def test_every_example_of_the_page_runs(lively: Served, tmp_path: Path, ca
     examples = EXAMPLE.findall(PAGE.read_text("utf-8"))
     for example in examples:
         capsys.readouterr()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await run(example, names)
         assert "print" not in example or capsys.readouterr().out, example
     kept, counted = names["database"].execute("SELECT kept, count FROM place, incidents").fetchone()

@@ -28,7 +28,7 @@ from tests.live.following import until
 
 ODESA = "geonames:698740"
 KYIV = {"name": "Kyiv", "country": "UA", "precision": "settlement"}
-SECONDS = 15.0
+SECONDS = 60.0
 
 
 @pytest.fixture(autouse=True)

@@ -69,12 +69,12 @@ class Service:
 
     def ends(self) -> int:
         """Let it stop in order."""
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
         return self.process.returncode
 
     def dies(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
 
 
 def held_at(gate: Path) -> str:

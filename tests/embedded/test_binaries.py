@@ -163,7 +163,7 @@ def test_who_is_not_root_runs_the_server_as_himself(home: Path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     assert done.stdout == "65534 True 0o40700\n", done.stderr
 

@@ -35,7 +35,7 @@ SAID: TypeAdapter[ServerMessage] = TypeAdapter(
     Annotated[ServerMessage, Field(discriminator="type")], config=ConfigDict(extra="forbid")
 )
 """What every message of the server has to be."""
-SECONDS = 15.0
+SECONDS = 60.0
 """How long a test waits for anything before it fails."""
 
 

@@ -33,7 +33,7 @@ async def test_chromium_follows_a_projection_on_the_page_that_explains_it_and_co
     await page.select_option("#projection", "city_incidents")
     await page.click("#follow")
     row = page.locator("#rows tbody tr", has_text=ODESA)
-    await row.wait_for(timeout=15_000)
+    await row.wait_for(timeout=60_000)
     before = await row.inner_text()
     await busy.add(strike(stream=None))
     await page.wait_for_function("(before) => document.querySelector('#rows').innerText !== before", arg=before)

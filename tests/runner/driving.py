@@ -97,9 +97,9 @@ async def following(log: Log, **how: Any) -> AsyncIterator[Runner]:
 
 
 async def caught_up(log: Log, runner: Runner) -> int:
-    """Wait for a runner to reach the head; at most 10 s."""
+    """Wait for a runner to reach the head; at most 60 s."""
     head = await log.head()
-    assert await runner.reached(head, 10), (runner.position, head, runner.failure)
+    assert await runner.reached(head, 60), (runner.position, head, runner.failure)
     return head
 
 
@@ -129,7 +129,7 @@ async def copies_held_up(log: Log) -> AsyncIterator[None]:
 
 async def cut_while_copying(log: Log) -> None:
     """End the session that waits to write the ledger, once there is one."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await log.connection.fetchval(
             "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_locks"
             " WHERE NOT granted AND relation = 'segments'::regclass"
@@ -138,9 +138,9 @@ async def cut_while_copying(log: Log) -> None:
 
 
 async def copying(log: Log) -> None:
-    """Wait for a session that waits to write the ledger; at most 20 s."""
+    """Wait for a session that waits to write the ledger; at most 60 s."""
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'segments'::regclass"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await log.connection.fetchval(waiting):
             await asyncio.sleep(0.01)
 

@@ -80,7 +80,7 @@ async def test_it_ends_with_the_service(access: Access):
         await service.add(strike())
         assert await seen(service, 1) == 1
         process = child()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while Path(f"/proc/{process}").exists():
             await asyncio.sleep(0.01)
 
@@ -118,7 +118,7 @@ async def test_a_rebuilder_that_is_killed_comes_back_and_goes_on_with_the_same_b
     order = {"projection": "subjects", "do": "rebuild"}
     begun = {b["build"] for b in (await service.post(order, path="/v1/builds")).json["builds"]}
     killed = 0
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while killed < 2 and not await answering(service, begun):
             for process in set(children()) - {runner}:
                 os.kill(process, signal.SIGKILL)

@@ -10,7 +10,6 @@ from structlog.testing import capture_logs
 from incidentlog.folding.afresh import Afresh
 from incidentlog.folding.shapes import Document, Tally
 from incidentlog.projections import PROJECTIONS
-from incidentlog.runner import runner as runner_module
 from incidentlog.store.builds import active_builds
 from incidentlog.store.connect import Access
 from incidentlog.store.parked import incomplete, read_parked, wish
@@ -32,12 +31,6 @@ def unprinted() -> Iterator[None]:
     """What went wrong is not drawn with all its values, which takes seconds."""
     with capture_logs():
         yield
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner_module, "RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(runner_module, "POLL_SECONDS", 0.02)
 
 
 class Poisoned:

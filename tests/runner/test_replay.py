@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from incidentlog.runner import lane as lane_module
-from incidentlog.runner import replay as replay_module
 from incidentlog.runner.replay import ReplayError, replay
 from incidentlog.store import derive
 from incidentlog.store import snapshots as snapshots_module
@@ -35,16 +34,16 @@ async def log(access: Access, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         await made.add(retraction(second["id"]))
         async with following(made) as runner:
             await caught_up(made, runner)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not await made.connection.fetchval("SELECT count(*) FROM snapshots WHERE position = 96"):
                     await asyncio.sleep(0.02)
         yield made
 
 
 async def nothing_is_left(log: Log) -> None:
-    """The scratch tables go with their session, which takes its leave in its own time; at most 10 s."""
+    """The scratch tables go with their session, which takes its leave in its own time; at most 60 s."""
     left = "SELECT count(*) FROM pg_class WHERE relnamespace::regnamespace::text LIKE 'pg_temp%'"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await log.connection.fetchval(left):
             await asyncio.sleep(0.05)
 
@@ -165,7 +164,6 @@ async def test_a_replay_that_loses_its_connection_begins_again(log: Log, monkeyp
         return await original(connection, *args)
 
     monkeypatch.setattr(derive, "_write_documents", once_cut)
-    monkeypatch.setattr(replay_module, "RETRY_SECONDS", 0.01, raising=False)
     replayed = await replay(log.access)
     assert cut
     assert replayed.same

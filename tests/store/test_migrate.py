@@ -35,11 +35,11 @@ async def test_a_start_that_waits_for_the_migration_lock_says_so_at_once_and_aga
         async with other.transaction():
             await other.execute("SELECT pg_advisory_xact_lock($1)", migrate_module.LOCK)
             start = asyncio.create_task(migrate(access))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while len(lines) < 3:
                     await asyncio.sleep(0.01)
             assert not start.done()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await start == []
     assert {line["event"] for line in lines} == {"waiting_for_the_migration_lock"}
     (holder,) = lines[0]["holders"]

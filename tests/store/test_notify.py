@@ -15,7 +15,7 @@ from incidentlog.store.notify import Hints, Kind
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.01)
 

@@ -66,7 +66,7 @@ async def filled(log: Log) -> int:
         await caught_up(log, runner)
         builds = await active_builds(log.connection)
         due = sum(len(tally_called(name).rollups) for name in TALLIES if builds[name].position >= 8)
-        async with asyncio.timeout(10):  # they are taken when there is nothing else to do
+        async with asyncio.timeout(60):  # they are taken when there is nothing else to do
             while await log.connection.fetchval(REACHED, head // 8 * 8 if snapshots.TOTALS > 1 else 8) < due:
                 await asyncio.sleep(0.02)
         return head

@@ -164,7 +164,7 @@ async def appenders(access: Access) -> int:
 
 
 async def goes_on(writer: Writer) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while writer.failure is not None:
             await asyncio.sleep(0.02)
 
@@ -174,7 +174,7 @@ async def test_an_append_that_cannot_get_the_lock_is_told_so_and_goes_through_wh
         first, behind = command(), command()
         async with lock_held(access):
             sent = asyncio.create_task(writer.append(first))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not writer.overdue_seconds:  # which readiness tells
                     await asyncio.sleep(0.01)
                 results = await asyncio.gather(sent, writer.append(behind), return_exceptions=True)
@@ -242,7 +242,7 @@ async def test_a_writer_that_cannot_append_does_not_pile_up_connections(
         async with lock_held(access):
             with pytest.raises(Unavailable):
                 await writer.append(command())
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while len(tried) < 12:
                     await asyncio.sleep(0.02)
             assert await appenders(access) <= 3
@@ -260,7 +260,7 @@ async def test_a_commit_that_waits_for_a_standby_that_is_not_there_is_told_so_an
         await synchronous(server, "nobody")
         try:
             waiting = command()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 with pytest.raises(Unavailable):
                     await writer.append(waiting)
             assert await head(access) == 1

@@ -104,7 +104,7 @@ default_pool_size = {POOL}
 
 
 async def _answers(made: Pooled, process: subprocess.Popen[bytes]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             assert process.poll() is None, "PgBouncer ended"
             try:

@@ -19,14 +19,14 @@ SUBSCRIBE = {"type": "subscribe", "id": "1", "projection": "city_incidents"}
 async def subscribe(socket: aiohttp.ClientWebSocketResponse) -> None:
     """Follow the cities."""
     await socket.send_json(SUBSCRIBE)
-    while (message := json.loads(await socket.receive_str(timeout=10)))["type"] != "snapshot":
+    while (message := json.loads(await socket.receive_str(timeout=60)))["type"] != "snapshot":
         assert message["type"] != "error", message
 
 
 async def update_to(socket: aiohttp.ClientWebSocketResponse, position: int) -> dict[str, Any]:
     """Read until the channel has seen a position; the message that said so."""
     while True:
-        message = json.loads(await socket.receive_str(timeout=10))
+        message = json.loads(await socket.receive_str(timeout=60))
         if message["type"] == "update" and message["to"] >= position:
             return message
         assert message["type"] in {"update", "heartbeat", "notice"}, message

@@ -150,8 +150,8 @@ class Asked:
             await self.post(event)
 
     async def until(self, path: str, true: Any) -> None:
-        """Ask until it is so, at most 20 s."""
-        async with asyncio.timeout(20):
+        """Ask until it is so, at most 60 s."""
+        async with asyncio.timeout(60):
             while True:
                 async with self.session.get(self.url + path) as answer:
                     if true(await answer.json()):

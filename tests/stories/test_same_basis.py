@@ -37,7 +37,7 @@ async def built_anew(access: Access) -> None:
     try:
         begun = {b.build for b in await rebuild(connection, [SUBJECTS])}
         assert begun
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while any(b.state == "building" for b in await read_builds(connection) if b.build in begun):
                 await asyncio.sleep(0.05)
         assert begun <= {b.build for b in await read_builds(connection) if b.state == "active"}

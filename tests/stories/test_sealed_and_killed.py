@@ -132,7 +132,7 @@ async def one_life(folder: Path, point: str, seen: Seen, number: int) -> None:
             work = [asyncio.create_task(write(session, url)) for _ in range(WRITERS)]
             work.append(asyncio.create_task(look(session, url, seen)))
             if point in {"service", "postgres"}:
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while max(seen.heads, default=0) <= before + number % 7:
                         await asyncio.sleep(0.002 * (number % 5))
                 if point == "service":

@@ -230,7 +230,7 @@ async def test_terminations_restarts_and_stalls_lose_and_double_nothing_and_are_
                 await chaos.rage()
                 began = time.monotonic()
                 stop.set()
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     await asyncio.gather(*writers)
                 head, took = await projected(session, url, began)
                 running = chaos.running
