@@ -10,7 +10,7 @@ run: $(SET_UP)
 	@$(VENV)/bin/incidentlog demo
 
 test: $(SET_UP)
-	@$(VENV)/bin/pytest --numprocesses auto --dist loadfile --ignore tests/embedded
+	@$(VENV)/bin/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --ignore tests/embedded
 	@$(VENV)/bin/pytest tests/embedded
 
 check: $(SET_UP)

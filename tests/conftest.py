@@ -22,8 +22,14 @@ from tests.browser import CHROMIUM, FLAGS
 settings.register_profile("untimed", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("untimed")
 
+LONG = frozenset({"stories", "cli", "runner"})
 TEMPLATE = "migrated"
 _numbers = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes long begin first, so that at the end no worker is left alone with it."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 def access_to(server: Server, database: str) -> Access:
@@ -64,7 +70,7 @@ def server() -> Iterator[Server]:
 async def access(server: Server) -> AsyncIterator[Access]:
     """A fresh, migrated log of its own."""
     name = f"test_{next(_numbers)}"
-    await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
     yield access_to(server, name)
     await run_admin(server, f"DROP DATABASE {name} WITH (FORCE)")
 

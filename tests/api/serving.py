@@ -244,7 +244,7 @@ async def serving(
 async def log_called(name: str, server: Server) -> AsyncIterator[Access]:
     """A fresh log for more than one test; those for one come from the fixture `access`."""
     name = f"{name}_{next(_numbers)}"
-    await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
     try:
         yield access_to(server, name)
     finally:

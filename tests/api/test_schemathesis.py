@@ -58,13 +58,13 @@ parameters = { "query.speed" = 0 }
 [[operations]]
 include-path = "/v1/keys/{name}"  # else it ends the key that it has
 parameters = { "path.name" = "an-example" }
-checks.use_after_free.enabled = false  # DELETE revokes: that there was such a key can be read ever after
 """
 CHECKS: Final = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance",
-    "response_headers_conformance", "unsupported_method", "ignored_auth", "use_after_free",
+    "response_headers_conformance", "unsupported_method", "ignored_auth",
 )  # fmt: skip
-"""Not `positive_data_acceptance`: rules across members, such as that until is not before since, are in words alone."""
+"""Not `positive_data_acceptance`: rules across members, such as that until is not before since, are in words alone. Nor
+`use_after_free`: that there was a key can be read after it was revoked, which DELETE does."""
 KEYS: Final = {"reader": ("read",), "reporter": ("read", "report", "edit"), "operator": ("read", "audit", "admin")}
 
 

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from incidentlog.cli.app import app
 from tests.quiet import logging_put_back
 
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 180
 
 # Whoever runs the tests may have SIGINT ignored, as a shell does for what it puts in the background.
 PROGRAM = """

@@ -268,6 +268,10 @@ BROKEN: dict[str, tuple[list[tuple[Any, str, Any]], list[str]]] = {
 """What is taken away, and which troubles show it soonest."""
 
 
+@pytest.mark.skipif(
+    settings.get_current_profile_name() != "deep",
+    reason="it tries the machine above, not the product, for minutes: --hypothesis-profile=deep",
+)
 @pytest.mark.parametrize("what", BROKEN)
 def test_the_machine_sees_it_when_a_guard_is_gone(
     world: Callable[..., type[AnyNetwork]], what: str, monkeypatch: pytest.MonkeyPatch

@@ -41,7 +41,7 @@ class Process:
 
     async def started(self) -> str:
         assert self.process.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             line = await asyncio.to_thread(self.process.stdout.readline)
         assert line.startswith("Serving at http://127.0.0.1:"), line
         self.url = line.removeprefix("Serving at ").strip()
@@ -49,11 +49,11 @@ class Process:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=180)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=180)
 
     def close(self) -> None:
         if self.process.poll() is None:
