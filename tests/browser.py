@@ -32,11 +32,11 @@ class Tab:
     complaints: list[str] = field(default_factory=list)
 
     async def said(self, selector: str, text: str) -> None:
-        """Wait, at most 15 s, until an element says this among others."""
+        """Wait, at most 60 s, until an element says this among others."""
         await self.page.wait_for_function(
             "([selector, text]) => document.querySelector(selector)?.innerText.includes(text)",
             arg=[selector, text],
-            timeout=15_000,
+            timeout=60_000,
         )
 
     async def width(self) -> int:

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "./html.js";
 import { current, isLive, log } from "./state.js";
 
 const KEPT = 600; // answers
+const PATIENCE = 60; // seconds that one answer is waited for where the service says when to ask again
 const kept = new Map(); // address -> {answer} or {asking}
 const refused = new Set(); // who is told when a key is needed
 const base = new URL("..", import.meta.url); // the service may be served under a path
@@ -59,7 +60,7 @@ async function ask(url, key, signal) {
   let response, body;
   busy(1);
   try {
-    response = await fetch(url, { signal, credentials: "same-origin", headers: { Accept: "application/json, application/geo+json" } });
+    response = await patiently(url, signal);
     body = await response.json();
   } finally {
     busy(-1);
@@ -72,6 +73,22 @@ async function ask(url, key, signal) {
   if (kept.size > KEPT) kept.delete(kept.keys().next().value);
   return body;
 }
+
+/** What the service answers, asked for again where it has no room now (429, 503) and says when it may (Retry-After). */
+async function patiently(url, signal) {
+  for (let left = PATIENCE; ; ) {
+    const response = await fetch(url, { signal, credentials: "same-origin", headers: { Accept: "application/json, application/geo+json" } });
+    const seconds = Number(response.headers.get("Retry-After"));
+    left -= seconds;
+    if (![429, 503].includes(response.status) || !(seconds > 0) || left < 0) return response;
+    await pause(seconds * (1 + Math.random()), signal); // not all at once
+  }
+}
+
+const pause = (seconds, signal) => new Promise((done, fail) => {
+  const waiting = setTimeout(done, seconds * 1000);
+  signal.addEventListener("abort", () => { clearTimeout(waiting); fail(signal.reason); }, { once: true });
+});
 
 let asking = 0;
 /** How many answers are awaited, for whoever styles or tests the page. */

@@ -76,7 +76,7 @@ async def idle(opened: Tab) -> None:
     await opened.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     await opened.page.wait_for_function(
         "() => document.documentElement.dataset.reading === '0' && !document.querySelector('[data-stale=\"true\"]')",
-        timeout=15_000,
+        timeout=60_000,
     )
 
 

@@ -1,7 +1,9 @@
 """The board over logs at the edge: nothing in them, nowhere, no ceasefire, very many places, a name that is markup."""
 
+import asyncio
 import csv
 import gzip
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -11,6 +13,7 @@ import pytest
 
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
+from incidentlog.shares import network_of
 from tests.api.serving import Served, log_called, serving
 from tests.browser import TELEPHONE, Tab, needs_browser, tab
 from tests.commands import strike
@@ -49,7 +52,7 @@ async def settled(opened: Tab) -> None:
         """() => document.documentElement.dataset.reading === "0"
             && document.querySelector("#headline") !== null
             && !document.querySelector("main").innerText.includes("Reading …")""",
-        timeout=30_000,
+        timeout=60_000,
     )
 
 
@@ -74,6 +77,25 @@ async def test_an_empty_log_fits_a_telephone_and_shows_its_first_event_when_it_c
         assert await opened.width() <= TELEPHONE["width"]
         await served.add(strike(occurred={"start": "2026-02-20", "precision": "day", "tz": "Europe/Kyiv"}))
         await opened.said(".cities", "Odesa")
+
+
+async def test_a_service_that_has_no_room_is_asked_again_when_it_says(browser: Any, server: Server):
+    settings = Settings(open_read=True, address_requests=3_000)
+    async with log_called("test_edges", server) as access, serving(access, settings=settings) as served:
+        await served.add(strike())
+        rates = served.service.rates
+        now = rates.seconds()
+        rates.seconds = lambda: now  # nothing is forgotten until the page was refused
+        while not (taken := rates.addresses.take(network_of("127.0.0.1"))) or not taken.refused:
+            pass
+        async with tab(browser, served.url, "/?lang=en", complains=True) as opened:
+            async with asyncio.timeout(60):
+                while not any("429" in said for said in opened.complaints):
+                    await asyncio.sleep(0.02)
+            rates.seconds = time.monotonic
+            await settled(opened)
+            await opened.said(".cities", "Odesa")
+            assert await opened.page.locator("main .bad").count() == 0
 
 
 async def test_a_log_without_places_lists_what_happened_beside_the_map(browser: Any, server: Server):

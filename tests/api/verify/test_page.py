@@ -41,7 +41,7 @@ class Page:
     async def settled(self) -> None:
         """Wait until what was asked for last has been answered."""
         await self.page.wait_for_function(
-            "() => document.documentElement.dataset.settled === document.documentElement.dataset.asked", timeout=15_000
+            "() => document.documentElement.dataset.settled === document.documentElement.dataset.asked", timeout=60_000
         )
 
     async def verdict(self) -> str:
