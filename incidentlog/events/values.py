@@ -361,11 +361,20 @@ class Buckets(Model):
     week: str | None
     month: str | None
 
+    @cached_property
+    def values(self) -> tuple[str | None, str | None, str | None]:
+        """Day, week and month."""
+        return self.day, self.week, self.month
+
+
+NO_DAY: Final = Buckets(day=None, week=None, month=None)
+"""Those of what is not known to the month."""
+
 
 @lru_cache(maxsize=10_000)
 def _buckets(first: date | None, last: date | None) -> Buckets:
     if first is None or last is None:
-        return Buckets(day=None, week=None, month=None)
+        return NO_DAY
     iso = first.isocalendar()
     return Buckets(
         day=first.isoformat() if first == last else None,

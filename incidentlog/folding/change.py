@@ -2,9 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from incidentlog.events.about import is_record_event
@@ -35,8 +35,7 @@ def seen_at(variants: Mapping[int, Subject | Absorbed | None], level: int) -> Su
     return None if variant is None or type(variant) is Absorbed else cast("Subject", variant)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What one event changed about one stream's subject."""
 
     position: int
@@ -51,6 +50,11 @@ class Change:
     """How many events the subject is made of: those of its family, as merges among them make it."""
     weight: int = 0
     """About how many bytes these take."""
+
+    @property
+    def category(self) -> str:
+        """The stream's category."""
+        return self.stream.partition(":")[0]
 
     def restated(self, level: int) -> bool:
         """Whether the past is another one for a reader of a marking: by a correction, or a late event.
@@ -70,7 +74,7 @@ class Change:
     def below(self, level: int) -> "Change":
         """The change as those see it who may see nothing marked `level` or higher."""
         before, after = ({n: v for n, v in own.items() if n < level} for own in (self.before, self.after))
-        return replace(self, before=before, after=after)
+        return self._replace(before=before, after=after)
 
 
 @dataclass(slots=True)

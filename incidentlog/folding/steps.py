@@ -9,9 +9,11 @@ from typing import Any, Final, cast
 from incidentlog.events.values import Model
 from incidentlog.folding.change import Change, seen_at
 from incidentlog.folding.fold import Variants
+from incidentlog.folding.rows import Names
 from incidentlog.folding.shapes import (
     FEW,
     MEMBERS,
+    Amounts,
     Booking,
     Contribution,
     Document,
@@ -34,11 +36,10 @@ class Name:
     called: str
 
 
-Cell = tuple[datetime, Key]
-Sums = dict[Cell, list[int]]
-Entries = dict[int, Sums]
-"""What a stream is in a ledger: at each marking, the difference to the marking below."""
-NOTHING: Final[Entries] = {}
+Cell = tuple[int, datetime, Key]
+"""A marking, from when something counts, and the values of a tally's dimensions."""
+Entries = dict[Cell, Amounts]
+"""What a stream is in a ledger: at each marking the difference to the marking below."""
 REMEMBERED: Final = 5_000
 """Of how many streams a step remembers what it booked: most come again soon, or never."""
 NAMED: Final = 100_000
@@ -53,47 +54,56 @@ class TallyStep:
     names: list[Name] = field(default_factory=list)
     _last: dict[str, tuple[Variants, Entries]] = field(default_factory=dict)
     _named: set[tuple[str, str, int]] = field(default_factory=set)
+    _heard: dict[int, Names] = field(default_factory=dict)
+    """What was called last at each marking: most often the next says the same."""
 
     def __post_init__(self) -> None:
         self._names = type(self.tally).names is not Tally.names
+        self._adds = type(self.tally).added is not Tally.added
 
     def apply(self, change: Change) -> None:
         """Book the change, and note what it calls things. What raises has booked nothing."""
-        if (added := self._added(change)) is not None:
+        if self._adds and (more := self._added(change)) is not None:
             self._last.pop(change.stream, None)
-            named = list(self._name(change)) if self._names else ()
-            self.bookings += added
-            self._note(named)
+            self._book(change, {}, more)
             return
         known = self._last.pop(change.stream, None)
-        before = known[1] if known is not None and known[0] is change.before else entries(self.tally, change.before)
+        if known is not None and known[0] is change.before:
+            before = known[1]
+        else:
+            before = entries(self.tally, change.before) if change.before else {}
         self._take(change, before)
 
     def forget(self, stream: str) -> None:
         """Remember no more what was booked of a stream."""
         self._last.pop(stream, None)
 
-    def restate(self, change: Change, booked: Entries) -> None:
+    def restate(self, change: Change, before: Entries) -> None:
         """Book what is, against what a ledger holds of the stream."""
         self._last.pop(change.stream, None)
-        self._take(change, booked)
+        self._take(change, before)
 
     def _take(self, change: Change, before: Entries) -> None:
         after = entries(self.tally, change.after)
-        named = list(self._name(change)) if self._names else ()
-        self.bookings += difference(change, before, after)
+        self._book(change, before, after)
         if len(self._last) >= REMEMBERED or len(self._named) >= NAMED:
             self._last.clear()
             self._named.clear()
+            self._heard.clear()
         self._last[change.stream] = change.after, after
-        self._note(named)
 
-    def _note(self, named: Sequence[Name]) -> None:
-        self.names += named
-        self._named.update((n.dimension, n.value, n.level) for n in named)
+    def _book(self, change: Change, before: Entries, after: Entries) -> None:
+        heard = self._called(change) if self._names else {}
+        named = [name for level, called in heard.items() for name in self._name(change.position, level, called)]
+        if before != after:
+            self.bookings += difference(change, before, after)
+        self._heard |= heard
+        if named:
+            self.names += named
+            self._named.update((n.dimension, n.value, n.level) for n in named)
 
-    def _added(self, change: Change) -> list[Booking] | None:
-        """The lines that a change adds, where it is one marking's and takes none back; None where that is not known."""
+    def _added(self, change: Change) -> Entries | None:
+        """What a change adds, where it is one marking's and takes none back; None where that is not known."""
         if len(change.before) != 1 or change.before.keys() != change.after.keys():
             return None
         (level,) = change.after
@@ -101,23 +111,26 @@ class TallyStep:
         if type(before) is Absorbed or type(after) is Absorbed:
             return None
         lines = self.tally.added(cast("Subject", before), cast("Subject", after))
-        if lines is None:
-            return None
-        return list(difference(change, NOTHING, {level: summed} if (summed := _summed(self.tally, lines)) else NOTHING))
+        return None if lines is None else _summed(level, lines)
 
-    def _name(self, change: Change) -> Iterator[Name]:
-        """What the change calls values that had no name, at each marking, lowest first: the first name stays."""
-        for level in sorted(change.after):
-            subject = seen_at(change.after, level)
-            for (dimension, value), called in () if subject is None else self.tally.names(subject).items():
-                if (dimension, value, level) not in self._named:
-                    yield Name(dimension, value, level, change.position, called)
+    def _called(self, change: Change) -> dict[int, Names]:
+        """What the change calls values at each marking, lowest first."""
+        seen = ((level, seen_at(change.after, level)) for level in sorted(change.after))
+        return {level: self.tally.names(subject) for level, subject in seen if subject is not None}
+
+    def _name(self, position: int, level: int, called: Names) -> Iterator[Name]:
+        """Those of the names whose values had none: the first name stays."""
+        if called is self._heard.get(level):
+            return
+        for (dimension, value), name in called.items():
+            if (dimension, value, level) not in self._named:
+                yield Name(dimension, value, level, position, name)
 
 
 def concerning(projection: Projection, changes: Iterable[Change]) -> Iterable[Change]:
     """The changes of subjects that a projection looks at."""
     wanted = projection.categories
-    return changes if wanted is None else (c for c in changes if c.stream.partition(":")[0] in wanted)
+    return changes if wanted is None else (c for c in changes if c.category in wanted)
 
 
 def book(tally: Tally, change: Change) -> Iterator[Booking]:
@@ -127,71 +140,54 @@ def book(tally: Tally, change: Change) -> Iterator[Booking]:
 
 def entries(tally: Tally, variants: Variants) -> Entries:
     """What a stream is in the tally's ledger, so that the sum over the levels up to L is what L sees."""
-    answer: Entries = {}
-    below: Sums = {}
     if len(variants) == 1:  # as nearly always
         ((level, only),) = variants.items()
-        if type(only) is not Absorbed and (sums := _sums(tally, cast("Subject", only))):
-            answer[level] = sums
-        return answer
+        return {} if type(only) is Absorbed else _summed(level, tally.contributions(cast("Subject", only)))
+    answer: Entries = {}
+    below: Entries = {}
     for level in sorted(variants):
-        sums = _sums(tally, seen_at(variants, level))
-        if sums or below:
-            answer[level] = sums if not below else _minus(sums, below)
-        below = sums
+        subject = seen_at(variants, level)
+        own = {} if subject is None else _summed(level, tally.contributions(subject))
+        answer |= _minus(own, {(level, at, key): amounts for (_, at, key), amounts in below.items()})
+        below = own
     return answer
 
 
 def difference(change: Change, before: Entries, after: Entries) -> Iterator[Booking]:
     """The lines that make of what was booked what is."""
-    if before == after:
-        return
-    for level in sorted({*before, *after}) if len(before) > 1 or before.keys() != after.keys() else after:
-        new, old = after.get(level, {}), before.get(level, {})
-        sums = _minus(new, old) if old else new
-        for cell in sorted(sums, key=_cell_order) if len(sums) > 1 else sums:
-            if any(sums[cell]):
-                yield Booking(
-                    position=change.position,
-                    level=level,
-                    stream=change.stream,
-                    at=cell[0],
-                    dimensions=cell[1],
-                    amounts=tuple(sums[cell]),
-                    restated=change.restated(level),
-                )
+    left = _minus(after, before) if before else after
+    for cell in sorted(left, key=_cell_order) if len(left) > 1 else left:
+        amounts = left[cell]
+        if any(amounts):
+            level, at, key = cell
+            yield Booking(change.position, level, change.stream, at, key, amounts, change.restated(level))
 
 
-def _minus(sums: Sums, others: Sums) -> Sums:
+def _minus(entries: Entries, others: Entries) -> Entries:
     """What is left of the one without the other; nothing of a cell in which they agree."""
-    left = dict(sums)
+    left = dict(entries)
     for cell, amounts in others.items():
         own = left.get(cell)
         if own is None:
-            left[cell] = [-a for a in amounts]
+            left[cell] = tuple([-a for a in amounts])
         elif own == amounts:
             del left[cell]
         else:
-            left[cell] = [a - b for a, b in zip(own, amounts, strict=True)]
+            left[cell] = tuple([a - b for a, b in zip(own, amounts, strict=True)])
     return left
 
 
-def _cell_order(cell: Cell) -> tuple[datetime, tuple[str, ...]]:
-    return cell[0], tuple(value or "" for value in cell[1])
+def _cell_order(cell: Cell) -> tuple[int, datetime, tuple[str, ...]]:
+    level, at, key = cell
+    return level, at, tuple([value or "" for value in key])
 
 
-def _sums(tally: Tally, subject: Subject | None) -> Sums:
-    return {} if subject is None else _summed(tally, tally.contributions(subject))
-
-
-def _summed(tally: Tally, contributions: Iterable[Contribution]) -> Sums:
-    sums: Sums = {}
-    for contribution in contributions:
-        cell = contribution.at, tuple(map(contribution.dimensions.get, tally.dimensions))
-        measures = contribution.measures
-        amounts = [measures.get(name, 0) for name in tally.measures]
+def _summed(level: int, contributions: Iterable[Contribution]) -> Entries:
+    sums: Entries = {}
+    for at, dimensions, amounts in contributions:
+        cell = level, at, dimensions
         there = sums.get(cell)
-        sums[cell] = amounts if there is None else [a + b for a, b in zip(there, amounts, strict=True)]
+        sums[cell] = amounts if there is None else tuple([a + b for a, b in zip(there, amounts, strict=True)])
     return sums
 
 

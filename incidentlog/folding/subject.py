@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 
 from incidentlog.events.envelope import Actor, Link, ResolvedPlace
 from incidentlog.events.recorded import Effective
-from incidentlog.events.values import KYIV, Buckets, Model, Occurred, Verification, Zone
+from incidentlog.events.values import KYIV, NO_DAY, Buckets, Model, Occurred, Verification, Zone
 
 OPEN: Final[tuple[Any, ...]] = (None, (), {})
 """What a field holds of which nothing was told."""
@@ -109,6 +109,11 @@ class Subject(Model):
     def evolve(self, event: Effective[Any]) -> Self:  # noqa: ARG002 - the base has nothing to learn
         """What this event changes. Total: what does not fit is `ignore`d, nothing is raised."""
         return self
+
+    @property
+    def days(self) -> tuple[str | None, str | None, str | None]:
+        """Its day, week and month; each null where it is not known."""
+        return (self.calendar or NO_DAY).values
 
     def buckets(self, occurred: Occurred) -> Buckets:
         """The day, week and month in which something of it is counted."""
