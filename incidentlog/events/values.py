@@ -33,6 +33,9 @@ MAX_INT = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8259 §6)."""
 
 
+NO_FIELDS: Final[set[str]] = set()
+
+
 class Model(BaseModel):
     """What every value and event is: immutable, strict about types, closed to unknown fields."""
 
@@ -44,6 +47,19 @@ class Model(BaseModel):
         use_attribute_docstrings=True,
         ser_json_inf_nan="null",
     )
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Self:
+        """One of values that are known to fit, every field among them: nothing is checked, copied or filled in.
+
+        A fold makes several for every event, and what it makes them of was checked when it came in.
+        """
+        new = cls.__new__(cls)
+        object.__setattr__(new, "__dict__", values)
+        object.__setattr__(new, "__pydantic_fields_set__", NO_FIELDS)
+        object.__setattr__(new, "__pydantic_extra__", None)
+        object.__setattr__(new, "__pydantic_private__", None)
+        return new
 
 
 class Tlp(IntEnum):
@@ -227,12 +243,18 @@ class Period(Model):
         return start_instant(self.from_, tz), start_instant(self.to, tz)
 
 
-@lru_cache(maxsize=10_000)
 def start_instant(when: date | datetime, tz: str) -> datetime:
     """The instant that a start, or an end in `data`, stands for: a date is its local 00:00 (docs/events.md)."""
+    if isinstance(when, datetime) and when.tzinfo is not None:
+        return when.astimezone(UTC)
+    return _local_start(when, tz)
+
+
+@lru_cache(maxsize=10_000)
+def _local_start(when: date | datetime, tz: str) -> datetime:
     zone = zone_named(tz)
     if isinstance(when, datetime):
-        return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
+        return when.replace(tzinfo=zone).astimezone(UTC)
     return datetime.combine(when, time.min, zone).astimezone(UTC)
 
 
@@ -340,7 +362,7 @@ class Occurred(Model):
             case "unknown":
                 return None
             case "minute" | "hour":
-                day = local_date(start_instant(self.start, self.tz), by(zone, data_of(self.tz)))
+                day = local_date(self.since, by(zone, data_of(self.tz)))
                 return day, day
             case _:
                 first, last = (local_date(when, self.tz) for when in (self.start, self.end or self.start))

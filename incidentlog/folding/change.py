@@ -42,6 +42,8 @@ class Change(NamedTuple):
     event_id: UUID
     recorded_at: datetime
     stream: str
+    category: str
+    """The stream's."""
     before: Variants
     after: Variants
     restates: bool | None
@@ -50,11 +52,6 @@ class Change(NamedTuple):
     """How many events the subject is made of: those of its family, as merges among them make it."""
     weight: int = 0
     """About how many bytes these take."""
-
-    @property
-    def category(self) -> str:
-        """The stream's category."""
-        return self.stream.partition(":")[0]
 
     def restated(self, level: int) -> bool:
         """Whether the past is another one for a reader of a marking: by a correction, or a late event.
@@ -152,7 +149,7 @@ class Families:
         for e in batch:
             for absorbed in merged_streams(e):
                 self._join(e.stream, absorbed, zone)
-            family = self._family(e.stream)
+            family = self._of.get(e.stream) or self._family(e.stream)
             before, after, restates = family.add(e, zone)
             self._weight += e.weight
             sizes = family.sizes
@@ -160,7 +157,8 @@ class Families:
                 old, new = before.get(stream, {}), after.get(stream, {})
                 if stream == e.stream or old != new:
                     size = sizes.get(stream, (0, 0))
-                    yield Change(e.position, e.event_id, e.recorded_at, stream, old, new, restates, *size)
+                    category = stream.partition(":")[0]
+                    yield Change(e.position, e.event_id, e.recorded_at, stream, category, old, new, restates, *size)
 
     def work(self, e: Recorded, waiting: int) -> int:
         """How many events are folded to take in one more, as far as can be told before: its family's, or it alone.

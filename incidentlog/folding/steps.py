@@ -1,7 +1,7 @@
 """The one step that live running, rebuild, replay and folding afresh share: from a Change to what is written."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, cast
@@ -9,7 +9,6 @@ from typing import Any, Final, cast
 from incidentlog.events.values import Model
 from incidentlog.folding.change import Change, seen_at
 from incidentlog.folding.fold import Variants
-from incidentlog.folding.rows import Names
 from incidentlog.folding.shapes import (
     FEW,
     MEMBERS,
@@ -54,8 +53,6 @@ class TallyStep:
     names: list[Name] = field(default_factory=list)
     _last: dict[str, tuple[Variants, Entries]] = field(default_factory=dict)
     _named: set[tuple[str, str, int]] = field(default_factory=set)
-    _heard: dict[int, Names] = field(default_factory=dict)
-    """What was called last at each marking: most often the next says the same."""
 
     def __post_init__(self) -> None:
         self._names = type(self.tally).names is not Tally.names
@@ -89,18 +86,15 @@ class TallyStep:
         if len(self._last) >= REMEMBERED or len(self._named) >= NAMED:
             self._last.clear()
             self._named.clear()
-            self._heard.clear()
         self._last[change.stream] = change.after, after
 
     def _book(self, change: Change, before: Entries, after: Entries) -> None:
-        heard = self._called(change) if self._names else {}
-        named = [name for level, called in heard.items() for name in self._name(change.position, level, called)]
+        named = self._name(change) if self._names else ()
         if before != after:
             self.bookings += difference(change, before, after)
-        self._heard |= heard
         if named:
             self.names += named
-            self._named.update((n.dimension, n.value, n.level) for n in named)
+            self._named.update([(n.dimension, n.value, n.level) for n in named])
 
     def _added(self, change: Change) -> Entries | None:
         """What a change adds, where it is one marking's and takes none back; None where that is not known."""
@@ -113,27 +107,24 @@ class TallyStep:
         lines = self.tally.added(cast("Subject", before), cast("Subject", after))
         return None if lines is None else _summed(level, lines)
 
-    def _called(self, change: Change) -> dict[int, Names]:
-        """What the change calls values at each marking, lowest first."""
-        seen = ((level, seen_at(change.after, level)) for level in sorted(change.after))
-        return {level: self.tally.names(subject) for level, subject in seen if subject is not None}
-
-    def _name(self, position: int, level: int, called: Names) -> Iterator[Name]:
-        """Those of the names whose values had none: the first name stays."""
-        if called is self._heard.get(level):
-            return
-        for (dimension, value), name in called.items():
-            if (dimension, value, level) not in self._named:
-                yield Name(dimension, value, level, position, name)
+    def _name(self, change: Change) -> list[Name]:
+        """What the change calls values that had no name, at each marking, lowest first: the first name stays."""
+        found: list[Name] = []
+        for level in sorted(change.after) if len(change.after) > 1 else change.after:
+            subject = seen_at(change.after, level)
+            for (dimension, value), name in () if subject is None else self.tally.names(subject).items():
+                if (dimension, value, level) not in self._named:
+                    found.append(Name(dimension, value, level, change.position, name))
+        return found
 
 
 def concerning(projection: Projection, changes: Iterable[Change]) -> Iterable[Change]:
     """The changes of subjects that a projection looks at."""
     wanted = projection.categories
-    return changes if wanted is None else (c for c in changes if c.category in wanted)
+    return changes if wanted is None else [c for c in changes if c.category in wanted]
 
 
-def book(tally: Tally, change: Change) -> Iterator[Booking]:
+def book(tally: Tally, change: Change) -> list[Booking]:
     """What a ledger takes in of one change."""
     return difference(change, entries(tally, change.before), entries(tally, change.after))
 
@@ -153,14 +144,15 @@ def entries(tally: Tally, variants: Variants) -> Entries:
     return answer
 
 
-def difference(change: Change, before: Entries, after: Entries) -> Iterator[Booking]:
+def difference(change: Change, before: Entries, after: Entries) -> list[Booking]:
     """The lines that make of what was booked what is."""
     left = _minus(after, before) if before else after
-    for cell in sorted(left, key=_cell_order) if len(left) > 1 else left:
-        amounts = left[cell]
-        if any(amounts):
-            level, at, key = cell
-            yield Booking(change.position, level, change.stream, at, key, amounts, change.restated(level))
+    restated = {level: change.restated(level) for level in {level for level, _, _ in left}}
+    return [
+        Booking(change.position, cell[0], change.stream, cell[1], cell[2], left[cell], restated[cell[0]])
+        for cell in (sorted(left, key=_cell_order) if len(left) > 1 else left)
+        if any(left[cell])
+    ]
 
 
 def _minus(entries: Entries, others: Entries) -> Entries:
