@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, Self
 
+from propcache.api import cached_property
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -46,6 +47,7 @@ class Model(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
         ser_json_inf_nan="null",
+        ignored_types=(cached_property,),
     )
 
     @classmethod
@@ -433,7 +435,7 @@ class Estimate(Model):
     @property
     def point(self) -> int | None:
         """The figure to sum: best, else low, else high (docs/events.md, The envelope)."""
-        return next((n for n in (self.best, self.low, self.high) if n is not None), None)
+        return self.best if self.best is not None else self.low if self.low is not None else self.high
 
     def spread(self) -> tuple[int, int, int] | None:
         """`(low, best, high)` for sums: what is missing takes best, a missing best takes low, else high."""

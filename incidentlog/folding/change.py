@@ -35,6 +35,15 @@ def seen_at(variants: Mapping[int, Subject | Absorbed | None], level: int) -> Su
     return None if variant is None or type(variant) is Absorbed else cast("Subject", variant)
 
 
+def same(one: Subject | Absorbed | None, other: Subject | Absorbed | None) -> bool:
+    """Whether two states of a stream are equal: mostly they are not made of as many events, which is seen at once."""
+    if one is other:
+        return True
+    if isinstance(one, Subject) and isinstance(other, Subject) and len(one.entries) != len(other.entries):
+        return False
+    return one == other
+
+
 class Change(NamedTuple):
     """What one event changed about one stream's subject."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from incidentlog.events.values import Model
-from incidentlog.folding.change import Change, seen_at
+from incidentlog.folding.change import Change, same, seen_at
 from incidentlog.folding.fold import Variants
 from incidentlog.folding.shapes import (
     FEW,
@@ -321,7 +321,7 @@ class DocumentStep:
                 if unknown is None:
                     # A reader is told of a change only where the document has another part for it (P5): not where
                     # something marked higher, or marked for another document, moved the stream.
-                    touched = {n for n in levels if seen_at(was, n) != seen_at(now, n)} | (stood ^ present)
+                    touched = {n for n in levels if not same(seen_at(was, n), seen_at(now, n))} | (stood ^ present)
                 else:
                     touched = {n for n in {*levels, *change.levels} if n >= unknown}
                 for n in sorted(touched):

@@ -71,10 +71,10 @@ class CityIncidents(Tally):
 
 def _is_part(subject: Subject) -> bool:
     """Whether it is an alert within a wider one, such as a raion's while its whole oblast has one."""
+    if not subject.links or not isinstance(subject, Alert):
+        return False
     within = f"{Alert.category}:"
-    return isinstance(subject, Alert) and any(
-        link.rel == "part_of" and link.target.startswith(within) for link in subject.links
-    )
+    return any(link.rel == "part_of" and link.target.startswith(within) for link in subject.links)
 
 
 def _kind(subject: Subject) -> str | None:
