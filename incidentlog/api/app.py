@@ -27,6 +27,7 @@ from incidentlog.api import (
     session,
     sse,
     verify,
+    webhooks,
 )
 from incidentlog.api.cors import Origins
 from incidentlog.api.errors import HOSTS, TRAFFIC, guarded
@@ -41,7 +42,7 @@ from incidentlog.service.service import Service
 
 MODULES: Final = (
     sse, bulk, imports, cloudevents, events, projections, builds, diff, places, live, session, audit, replay, access,
-    keyring, health, verify, metrics, asyncapi, openapi, board, pages,
+    keyring, webhooks, health, verify, metrics, asyncapi, openapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 ORIGINS: Final = web.AppKey("origins", Origins)

@@ -51,6 +51,7 @@ from incidentlog.store.connect import Access, Connection, Pool
 from incidentlog.store.keys import note_used
 from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
 from incidentlog.store.writer import Writer
+from incidentlog.webhooks import Deliverer, Networks, Sender
 
 GC_THRESHOLD: Final = 50_000
 """The default collects so often that it doubles what validating an event costs."""
@@ -88,6 +89,9 @@ class Service:
     """Those whose pages may read, besides its own."""
     keys: Keys
     hub: Hub
+    deliverer: Deliverer
+    networks: Networks
+    """Which networks that are not public webhooks may go to."""
     nodes: Nodes
     eraser: Eraser
     accesses: AccessLog
@@ -206,6 +210,10 @@ async def running(
     witnesses = [Witness.parse(text) for text in settings.witnesses]
     notary = Notary(access, folder, clock, key=settings.log_key, witnesses=witnesses)
     ahead = Ahead(pool)
+    networks = Networks(settings.webhook_networks)
+    deliverer = Deliverer(
+        access, pool, lambda: service.log, clock, Sender(networks, clock), grown=grown.ticket
+    )  # fmt: skip
     await notary.begin()  # before anything is appended to a log that is not the one it was
     service = Service(
         access=access,
@@ -223,6 +231,8 @@ async def running(
         origins=settings.origins,
         keys=keys,
         hub=hub,
+        deliverer=deliverer,
+        networks=networks,
         nodes=nodes,
         eraser=eraser,
         accesses=accesses,
@@ -238,7 +248,7 @@ async def running(
         async with asyncio.TaskGroup() as parts:
             tasks = [
                 parts.create_task(part.run())
-                for part in (writer, runner, rebuilder, keys, hub, eraser, accesses, notary, nodes, ahead)
+                for part in (writer, runner, rebuilder, keys, hub, eraser, accesses, notary, nodes, ahead, deliverer)
             ]
             try:
                 yield service
