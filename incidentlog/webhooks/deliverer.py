@@ -23,10 +23,11 @@ from incidentlog.webhooks.sending import CONNECTIONS, Sender
 
 LOOK_SECONDS: Final = 1.0
 """How often it is looked which webhooks there are, and what became of them."""
-LEASE_SECONDS: Final = 30.0
+LEASE_SECONDS: Final = 10.0
 LAST_SECONDS: Final = 2.0
 """How long a service that stops tries to leave its webhooks to others."""
 OUTCOMES: Final = ("delivered", "failed", "dead")
+"""What becomes of an attempt; `dead` are events that were given up, whose last attempt is among the failed ones."""
 
 log = structlog.get_logger(__name__)
 

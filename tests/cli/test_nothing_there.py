@@ -31,6 +31,7 @@ LOG = {
 """What works on the log, and the words it takes."""
 DATABASE = {"db status": [], "doctor": []}
 """What tells how the database is."""
+A_WEBHOOK = "0198c0de-0000-7000-8000-000000000001"
 SERVICE = {
     "event amend": ["an-id", '{"place": null}', "--reason", "x"],
     "event append": ["-"],
@@ -57,6 +58,18 @@ SERVICE = {
     "projection watch": ["city_incidents", "--resume", "place.json"],
     "subject list": [],
     "subject show": ["strike:a"],
+    "webhook change": [A_WEBHOOK, "--note", "x"],
+    "webhook create": ["https://example.org/hook"],
+    "webhook dead-letters discard": [A_WEBHOOK, "an-id"],
+    "webhook dead-letters list": [A_WEBHOOK],
+    "webhook dead-letters retry": [A_WEBHOOK, "an-id"],
+    "webhook list": [],
+    "webhook pause": [A_WEBHOOK],
+    "webhook remove": [A_WEBHOOK],
+    "webhook resume": [A_WEBHOOK],
+    "webhook rotate": [A_WEBHOOK],
+    "webhook show": [A_WEBHOOK],
+    "webhook test": [A_WEBHOOK],
 }
 """What asks a service."""
 NEEDS_NONE = {"completion": ["bash"], "config show": [], "schema": []}
