@@ -22,6 +22,7 @@ from incidentlog.cli import (
     log,
     places,
     projection,
+    publish,
     replay,
     restore,
     schema,
@@ -62,6 +63,7 @@ app.add_typer(places.app, name="places")
 app.add_typer(database.app, name="db")
 app.add_typer(key.app, name="key")
 app.add_typer(webhook.app, name="webhook")
+app.add_typer(publish.app, name="publish")
 app.add_typer(log.app, name="log")
 app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)

@@ -55,7 +55,7 @@ def create(
     key: options.Key = None,
 ) -> None:
     """Make a webhook and print it, with the secret that signs its messages, which is told this once."""
-    asked = {"url": to, "filters": _filters(filter_) or {}, "after": after, "note": note}
+    asked = {"url": to, "filters": filters_of(filter_) or {}, "after": after, "note": note}
     run(_ask(url, key, "POST", PATH, asked, options.form(output)))
 
 
@@ -70,7 +70,7 @@ def change(
     key: options.Key = None,
 ) -> None:
     """Have events sent elsewhere, or others, from where it is on."""
-    asked = {"url": to, "filters": _filters(filter_), "note": note}
+    asked = {"url": to, "filters": filters_of(filter_), "note": note}
     run(_ask(url, key, "PATCH", _path(webhook), asked, options.form(output)))
 
 
@@ -137,7 +137,7 @@ def _path(webhook: str, rest: str = "") -> str:
     return f"{PATH}/{quote(webhook, safe='')}{rest}"
 
 
-def _filters(given: list[str] | None) -> dict[str, list[str]] | None:
+def filters_of(given: list[str] | None) -> dict[str, list[str]] | None:
     """Values by name. Raises BadParameter for what has no name."""
     if given is None:
         return None

@@ -72,6 +72,8 @@ SERVICE = {
     "webhook test": [A_WEBHOOK],
 }
 """What asks a service."""
+OF_TWO = {"publish nats"}
+"""What asks a service and another server (tests/publish/)."""
 NEEDS_NONE = {"completion": ["bash"], "config show": [], "schema": []}
 NEEDS_A_FILE = {"import-log", "restore"}
 """What works on a file or directory, without which it says so (test_backup.py, test_import_log.py)."""
@@ -114,7 +116,7 @@ def on_disk() -> list[str]:
 
 
 def test_every_command_is_tried_here():
-    assert {*LOG, *DATABASE, *SERVICE, *NEEDS_NONE, *NEEDS_A_FILE, *MAKES} == set(commands(get_command(app)))
+    assert {*LOG, *DATABASE, *SERVICE, *OF_TWO, *NEEDS_NONE, *NEEDS_A_FILE, *MAKES} == set(commands(get_command(app)))
 
 
 @pytest.mark.parametrize("command", [*LOG, "db status"])
