@@ -121,6 +121,8 @@ class Settings(BaseSettings):
     """Addresses, and networks as 10.0.0.0/8, of proxies that say truly who asked them; separated by commas."""
     proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
     """In which header they say it."""
+    traces: bool = False
+    """Whether traces are sent (OTLP over HTTP), to where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the extra `otel`."""
     webhook_networks: Annotated[list[str], NoDecode, Field(max_length=100)] = []
     """Networks that are not public and to which webhooks may go, as 10.1.0.0/16, then without TLS too; by commas."""
 
@@ -213,6 +215,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"{text!r} is no address and no network such as 10.0.0.0/8") from None
             if everybody:
                 raise ValueError(f"{text!r} is everybody: each could say that it is somebody else")
+        return value
+
+    @field_validator("traces")
+    @classmethod
+    def _can_be_made(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
+        if value and find_spec("opentelemetry") is None:
+            raise ValueError("traces are made by an extra: pip install 'incidentlog[otel]'")
         return value
 
     @field_validator("webhook_networks")

@@ -30,7 +30,7 @@ from incidentlog.api import (
     webhooks,
 )
 from incidentlog.api.cors import Origins
-from incidentlog.api.errors import HOSTS, TRAFFIC, guarded
+from incidentlog.api.errors import HOSTS, TRACING, TRAFFIC, guarded
 from incidentlog.api.folds import few_at_once
 from incidentlog.api.generations import in_one_generation
 from incidentlog.api.operations import operation_of
@@ -56,6 +56,8 @@ def make_app(service: Service) -> web.Application:
     app = web.Application(client_max_size=LINE + 1)
     app[SERVICE] = service
     app[HOSTS], app[TRAFFIC], app[PROXIES] = service.hosts, Traffic(), service.proxies
+    if service.tracing is not None:
+        app[TRACING] = service.tracing
     app[ORIGINS] = origins = Origins(service.origins)
     if service.origins:
         app.on_response_prepare.append(origins.mark)

@@ -360,7 +360,7 @@ def _uuid(text: str) -> UUID | None:
 
 def _faults(service: Service, url: str, filters: dict[str, list[str]]) -> list[Fault]:
     """What is wrong with an address and with what narrows the events."""
-    fault = service.networks.fault(url)
+    fault = service.deliverer.sender.networks.fault(url)
     found = [] if fault is None else [Fault("/url", "not_allowed", fault)]
     try:
         parse_event_filter(filters, service.log.calendar, under="/filters")

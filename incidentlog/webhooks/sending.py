@@ -49,7 +49,7 @@ class Sender:
     """Posts signed messages; follows no redirect, keeps no cookie, and connects only where `Networks` lets it."""
 
     def __init__(self, networks: Networks, clock: Clock, *, answer_seconds: float = ANSWER_SECONDS) -> None:
-        self._networks, self._clock, self._seconds = networks, clock, answer_seconds
+        self.networks, self._clock, self._seconds = networks, clock, answer_seconds
         self._sessions: dict[str, aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> Self:
@@ -64,7 +64,7 @@ class Sender:
     def _session(self, scheme: str) -> aiohttp.ClientSession:
         """What posts to addresses of a scheme; its connections are judged at the socket, when the name is looked up."""
         if (session := self._sessions.get(scheme)) is None:
-            make = self._networks.https_socket if scheme == "https" else self._networks.http_socket
+            make = self.networks.https_socket if scheme == "https" else self.networks.http_socket
             session = self._sessions[scheme] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS, socket_factory=make),
                 cookie_jar=aiohttp.DummyCookieJar(),
