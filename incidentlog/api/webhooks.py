@@ -13,7 +13,16 @@ from incidentlog.api.access import note_access
 from incidentlog.api.answers import answer
 from incidentlog.api.operations import Answer, Body, Number, Parameter, Routes, Segment
 from incidentlog.api.requests import SERVICE, model_of, reader_of
-from incidentlog.errors import BadRequest, Fault, Forbidden, NotFound, TooManyWebhooks, Unauthenticated
+from incidentlog.errors import (
+    BadRequest,
+    Fault,
+    Forbidden,
+    NotFound,
+    Overloaded,
+    TooManyConnections,
+    TooManyWebhooks,
+    Unauthenticated,
+)
 from incidentlog.events.cloudevents import JSON as PLAIN
 from incidentlog.events.cloudevents import SPEC
 from incidentlog.events.values import MAX_INT, TLP_LABELS, Tlp
@@ -246,11 +255,18 @@ async def replace_secret(request: web.Request) -> web.Response:
     return answer(_told(after) | {"secret": written(secret)})
 
 
-@routes.post("/v1/webhooks/{webhook}/test", scope="read", takes=(HOOK,), answers=shapes.Delivered)
+@routes.post(
+    "/v1/webhooks/{webhook}/test",
+    scope="read",
+    takes=(HOOK,),
+    answers=shapes.Delivered,
+    problems=(TooManyConnections, Overloaded),
+)
 async def try_webhook(request: web.Request) -> web.Response:
     """Send a message of the type `incidentlog.webhook.test` once, now, and say what became of it."""
     service = request.app[SERVICE]
-    webhook = await _found(request, await _holder(request))
+    reader = await _holder(request)
+    webhook = await _found(request, reader)
     async with service.kept() as connection:
         secrets = await read_secrets(connection, webhook.webhook_id)
     if secrets is None:
@@ -261,7 +277,8 @@ async def try_webhook(request: web.Request) -> web.Response:
         "time": service.clock.now(), "datacontenttype": PLAIN, "data": {"webhook": webhook.webhook_id},
     }  # fmt: skip
     body = orjson.dumps(told, option=orjson.OPT_UTC_Z, default=str)
-    outcome = await service.deliverer.sender.send(webhook.url, message_id, body, secrets)
+    with service.trying.place(reader):
+        outcome = await service.deliverer.sender.send(webhook.url, message_id, body, secrets)
     return answer(
         {"id": message_id, "status": outcome.status, "failure": outcome.failure, "seconds": round(outcome.seconds, 3)}
     )

@@ -60,6 +60,9 @@ FILES: Final = 4
 KEY_FILES: Final = 2
 """How many of them by one key."""
 
+TRIED: Final = 16
+EACH_TRIED: Final = 2
+"""How many of them by one key."""
 FOLDS: Final = 96
 EACH_FOLDS: Final = 48
 """How many of them of one key, or one address without a key; the page asks for a dozen at a time."""
@@ -118,6 +121,8 @@ class Service:
     """How many pages of histories may be written at once: each takes some twenty megabytes."""
     keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """How many requests may at once open or end a session, or revoke a key: each takes a connection of its own."""
+    trying: Shares = field(default_factory=lambda: Shares("webhooks being tried", TRIED, each=EACH_TRIED))
+    """How many messages may be under way to try webhooks: a receiver may take its time."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service stops."""
 

@@ -400,6 +400,28 @@ async def test_a_rotated_secret_signs_with_the_one_before_for_a_while(service: S
         assert message.headers["webhook-signature"] == signature_of(secrets[0], message)
 
 
+async def test_a_key_tries_two_at_a_time_and_no_more(service: Served, stream: str):
+    async def waits(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        waiting.append(writer)
+
+    waiting: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(waits, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    path = f"{PATH}/{(await made(service, Receiver(url), stream))['id']}/test"
+    tries = [asyncio.create_task(service.ask("POST", path)) for _ in range(2)]
+    async with asyncio.timeout(60):
+        while len(waiting) < 2:
+            await asyncio.sleep(0.01)
+    assert (await service.ask("POST", path)).slug == "too-many-connections"
+    for writer in waiting:
+        writer.transport.abort()
+    assert {answer.json["failure"] for answer in await asyncio.gather(*tries)} == {
+        "the connection ended before it answered"
+    }
+    server.close()
+
+
 async def test_what_cannot_be_is_refused_with_every_fault_and_nothing_is_made(service: Served):
     answer = await service.post(
         {"url": "http://10.0.0.1/", "filters": {"country": ["Ukraine"]}, "after": 10**6, "secret": "whsec_A"}, path=PATH
