@@ -1,28 +1,25 @@
 """`incidentlog webhook`, in the process of the service that it asks."""
 
-import asyncio
 from pathlib import Path
 
 import orjson
-import pytest
 from structlog.testing import capture_logs
 
 from incidentlog.store.connect import Access
 from tests.api.serving import ADMIN, serving
 from tests.api.test_webhooks import HERE
-from tests.cli.acting import Inside
+from tests.cli.acting import Terminal
 from tests.commands import strike
 from tests.webhooks.receiving import receiving
 
 
-async def test_a_webhook_from_its_making_to_its_end(access: Access, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
+async def test_a_webhook_from_its_making_to_its_end(access: Access, tmp_path: Path):
     with capture_logs():  # of the service, which would be in what the commands print
         async with serving(access, settings=HERE) as service, receiving() as receiver:
-            inside = Inside(INCIDENTLOG_URL=service.url, INCIDENTLOG_KEY=ADMIN)
+            terminal = Terminal(tmp_path, INCIDENTLOG_URL=service.url, INCIDENTLOG_KEY=ADMIN)
 
             async def run(*words: str, code: int = 0) -> str:
-                done = await asyncio.to_thread(inside.run, "webhook", *words)
+                done = await terminal.run_beside("webhook", *words)
                 assert done.returncode == code, done.stderr
                 return done.stdout or done.stderr
 

@@ -16,7 +16,7 @@ from incidentlog.events.values import Tlp
 from incidentlog.publish import Publisher, SinkAwayError, UnfitError, jetstream
 from incidentlog.publish.jetstream import JetStream
 from tests.api.serving import ADMIN, Served, log_called, make_key, serving
-from tests.cli.acting import Inside
+from tests.cli.acting import Terminal
 from tests.commands import about, strike
 from tests.publish.nats_server import NEEDED, NatsServer, nats_server
 
@@ -141,12 +141,11 @@ async def test_what_does_not_go_together_is_refused(service: Served, nats: NatsS
 async def test_the_command_says_what_is_not_there(
     service: Served, nats: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("incidentlog.cli.live.RETRY_SECONDS", 0.0)
-    nobody = Inside(INCIDENTLOG_URL="http://127.0.0.1:9", NATS_URL="nats://127.0.0.1:9")
-    asked = await asyncio.to_thread(nobody.run, "publish", "nats")
+    nobody = Terminal(tmp_path, INCIDENTLOG_URL="http://127.0.0.1:9", NATS_URL="nats://127.0.0.1:9")
+    asked = await nobody.run_beside("publish", "nats")
     assert (asked.returncode, asked.stdout) == (8, "")
     assert "no servers available" in asked.stderr
-    asked = await asyncio.to_thread(nobody.run, "publish", "nats", NATS_URL=nats.url)
+    asked = await nobody.run_beside("publish", "nats", NATS_URL=nats.url)
     assert (asked.returncode, asked.stdout) == (8, "")
     assert "no service at http://127.0.0.1:9" in asked.stderr
