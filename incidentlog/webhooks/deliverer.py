@@ -23,6 +23,7 @@ from incidentlog.webhooks.sending import CONNECTIONS, Sender
 
 LOOK_SECONDS: Final = 1.0
 """How often it is looked which webhooks there are, and what became of them."""
+READERS: Final = 4
 LEASE_SECONDS: Final = 10.0
 LAST_SECONDS: Final = 2.0
 """How long a service that stops tries to leave its webhooks to others."""
@@ -57,7 +58,10 @@ class Deliverer:
         self._changed = asyncio.Event()
         self.attempts: Counter[tuple[int, str]] = Counter()
         """Attempts by the webhook's clearance and what became of them, one of OUTCOMES."""
-        self._tools = Tools(pool, log_, clock, sender, self._keep, asyncio.Semaphore(CONNECTIONS), self._count)
+        self._tools = Tools(
+            pool, log_, clock, sender, self._keep,
+            places=asyncio.Semaphore(CONNECTIONS), reads=asyncio.Semaphore(READERS), count=self._count,
+        )  # fmt: skip
 
     def look_soon(self) -> None:
         """A webhook was made or changed here: look now."""

@@ -42,6 +42,8 @@ PAGE: Final = 100
 """Events read at a time."""
 FRESH_SECONDS: Final = 1.0
 """For how long what was read may be sent: by then it may be marked higher."""
+PACE_SECONDS: Final = 0.1
+"""How long it lets events come together once it has nothing to send: many webhooks look after each append."""
 PASSED: Final = 1_000
 """After how many positions without an event for it a webhook's position is moved all the same."""
 
@@ -68,6 +70,8 @@ class Tools:
     keep: Keeping
     places: asyncio.Semaphore
     """How many messages may be under way at once."""
+    reads: asyncio.Semaphore
+    """How many may read the log at once: the others that read it need connections, too."""
     count: Count
 
 
@@ -100,6 +104,7 @@ class Delivery:
                 await self._wanted()
             if self._waits() or not await self._onward(narrowed):
                 await self._until(*tickets)
+                await asyncio.sleep(PACE_SECONDS)
 
     async def _until(self, *tickets: asyncio.Event) -> None:
         """Wait for the first of some bells, unless it is over."""
@@ -119,10 +124,12 @@ class Delivery:
 
     async def _onward(self, narrowed: EventFilter) -> bool:
         """Deliver what can be of the next page; whether to go on at once."""
-        pool, head = self._tools.pool, (await read_head(self._tools.pool)).position
-        found, reached = await search_events(
-            pool, narrowed, after=self._seen, upto=head, clearance=self.clearance, limit=PAGE
-        )
+        pool = self._tools.pool
+        async with self._tools.reads:
+            head = (await read_head(pool)).position
+            found, reached = await search_events(
+                pool, narrowed, after=self._seen, upto=head, clearance=self.clearance, limit=PAGE
+            )
         read_at = time.monotonic()
         self.waiting_since = found.events[0].recorded_at if found.events else None
         for event in found.events:
