@@ -121,6 +121,10 @@ class Settings(BaseSettings):
     """Addresses, and networks as 10.0.0.0/8, of proxies that say truly who asked them; separated by commas."""
     proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
     """In which header they say it."""
+    traces: bool = False
+    """Whether traces are sent (OTLP over HTTP), to where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the extra `otel`."""
+    webhook_networks: Annotated[list[str], NoDecode, Field(max_length=100)] = []
+    """Networks that are not public and to which webhooks may go, as 10.1.0.0/16, then without TLS too; by commas."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -213,12 +217,29 @@ class Settings(BaseSettings):
                 raise ValueError(f"{text!r} is everybody: each could say that it is somebody else")
         return value
 
+    @field_validator("traces")
+    @classmethod
+    def _can_be_made(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
+        if value and find_spec("opentelemetry") is None:
+            raise ValueError("traces are made by an extra: pip install 'incidentlog[otel]'")
+        return value
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks_of_ours(cls, value: list[str]) -> list[str]:
+        for text in value:
+            try:
+                ip_network(text, strict=False)
+            except ValueError:
+                raise ValueError(f"{text!r} is no address and no network such as 10.0.0.0/8") from None
+        return value
+
     @field_validator("proxy_header", mode="before")
     @classmethod
     def _small(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("hosts", "origins", "proxies", "witnesses", "oidc_algorithms", mode="before")
+    @field_validator("hosts", "origins", "proxies", "witnesses", "oidc_algorithms", "webhook_networks", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -183,6 +183,12 @@ class TooManyRequests(Problem):
         self.retry_after = retry_after
 
 
+class TooManyWebhooks(Problem):
+    """The key has as many webhooks as one may."""
+
+    slug, status, title = "too-many-webhooks", 409, "The key has too many webhooks"
+
+
 class HeadTooLarge(Problem):
     """A header of the request, or all of them, are over the limit."""
 

@@ -24,6 +24,11 @@ BEGIN
     GRANT SELECT, INSERT ON access_digests TO incidentlog_eraser;
     GRANT SELECT, INSERT, DELETE ON sessions TO incidentlog_eraser;
     GRANT SELECT, UPDATE (revoked_at, last_used_at) ON api_keys TO incidentlog_eraser;
+    -- Whoever delivers needs their secrets, and readers do not.
+    GRANT SELECT, INSERT, UPDATE, DELETE ON webhooks, dead_letters TO incidentlog_eraser;
+    GRANT SELECT (webhook_id, key_id, clearance, url, filters, note, former_until, created_at, state, reason, position,
+                  attempts, next_at, last_attempt_at, last_delivered_at, last_failure) ON webhooks TO incidentlog_reader;
+    GRANT SELECT ON dead_letters TO incidentlog_reader;
     GRANT SELECT, INSERT ON tiles, tree_heads TO incidentlog_notary;
     GRANT SELECT ON log_keys TO incidentlog_notary;
     GRANT SELECT ON log_keys, tiles, tree_heads TO incidentlog_reader;

@@ -60,6 +60,9 @@ RUN = {
     "docs/metrics.md": {"incidentlog key create prometheus": SHELL},
     "docs/operate.md": {"incidentlog backup": SHELL, "curl -s": SHELL},
     "docs/places.md": {"incidentlog places search": SHELL},
+    "docs/webhooks.md": {
+        "from standardwebhooks import": "tests/webhooks/test_signing.py::test_a_receiver_does_as_the_document_says"
+    },
 }
 """Of each page the blocks that are run, by how they begin, each with the test that runs it."""
 NOT_RUN = {
@@ -97,6 +100,12 @@ NOT_RUN = {
     },
     "docs/knowledge.md": {
         '{"projection": "city_incidents"': "a shortened answer; tests/api/test_diff.py holds its form"
+    },
+    "docs/publish.md": {
+        "incidentlog key create nats": "it goes on until it is stopped; tests/stories/test_out.py types the same words"
+    },
+    "docs/webhooks.md": {
+        "incidentlog webhook create": "an address of another host; tests/cli/test_webhook.py types the same words"
     },
 }
 """The others, each with the reason."""

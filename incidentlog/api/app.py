@@ -27,9 +27,10 @@ from incidentlog.api import (
     session,
     sse,
     verify,
+    webhooks,
 )
 from incidentlog.api.cors import Origins
-from incidentlog.api.errors import HOSTS, TRAFFIC, guarded
+from incidentlog.api.errors import HOSTS, TRACING, TRAFFIC, guarded
 from incidentlog.api.folds import few_at_once
 from incidentlog.api.generations import in_one_generation
 from incidentlog.api.operations import operation_of
@@ -41,7 +42,7 @@ from incidentlog.service.service import Service
 
 MODULES: Final = (
     sse, bulk, imports, cloudevents, events, projections, builds, diff, places, live, session, audit, replay, access,
-    keyring, health, verify, metrics, asyncapi, openapi, board, pages,
+    keyring, webhooks, health, verify, metrics, asyncapi, openapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 ORIGINS: Final = web.AppKey("origins", Origins)
@@ -55,6 +56,8 @@ def make_app(service: Service) -> web.Application:
     app = web.Application(client_max_size=LINE + 1)
     app[SERVICE] = service
     app[HOSTS], app[TRAFFIC], app[PROXIES] = service.hosts, Traffic(), service.proxies
+    if service.tracing is not None:
+        app[TRACING] = service.tracing
     app[ORIGINS] = origins = Origins(service.origins)
     if service.origins:
         app.on_response_prepare.append(origins.mark)

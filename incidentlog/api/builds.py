@@ -2,15 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from incidentlog.api import shapes
 from incidentlog.api.answers import answer
 from incidentlog.api.operations import Answer, Body, Routes
-from incidentlog.api.requests import SERVICE, body_of, reader_of
+from incidentlog.api.requests import SERVICE, model_of, reader_of
 from incidentlog.errors import BadRequest, Fault, NotFound, NoWayBack
 from incidentlog.store.builds import SUBJECTS, Build, active_builds, read_builds, rebuild, take_back, wanted_builds
 from incidentlog.store.connect import Connection
@@ -64,7 +64,7 @@ async def list_builds(request: web.Request) -> web.Response:
 async def order(request: web.Request) -> web.Response:
     """Begin to build a projection anew beside what answers, or to bring back what answered before: 202, at once."""
     await reader_of(request)
-    wanted = await _read(request, Order)
+    wanted = await model_of(request, Order)
     if wanted.projection not in wanted_builds():
         raise NotFound(f"no projection is called '{wanted.projection}'")
     async with _runner(request) as connection:
@@ -111,7 +111,7 @@ async def list_parked(request: web.Request) -> web.Response:
 async def settle(request: web.Request) -> web.Response:
     """Have a parked stream tried again with the next event, or give it up, which needs a reason."""
     await reader_of(request)
-    wanted = await _read(request, Wished)
+    wanted = await model_of(request, Wished)
     if wanted.do == "discard" and wanted.reason is None:
         raise BadRequest(errors=[Fault("/reason", "missing", "say why it is given up")])
     async with _runner(request) as connection:
@@ -135,20 +135,6 @@ def _no_way_back(name: str) -> str:
     if name == SUBJECTS:
         return "subjects are brought back by the code of their version, when it starts"
     return f"{name} has no build of this version to go back to; one of another version is brought back by its code"
-
-
-M = TypeVar("M", bound=BaseModel)
-
-
-async def _read(request: web.Request, model: type[M]) -> M:
-    try:
-        return model.model_validate_json(await body_of(request))
-    except ValidationError as invalid:
-        faults = [
-            Fault("".join(f"/{part}" for part in e["loc"]), e["type"], e["msg"])
-            for e in invalid.errors(include_url=False, include_input=False)
-        ]
-        raise BadRequest(errors=faults) from None
 
 
 @asynccontextmanager

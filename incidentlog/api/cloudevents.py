@@ -29,7 +29,7 @@ from incidentlog.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from incidentlog.events.recorded import Recorded
+from incidentlog.events.cloudevents import JSON, SPEC, STRUCTURED, cloudevent
 from incidentlog.events.values import TLP_LABELS
 from incidentlog.ids import imported_id
 from incidentlog.service.keys import Reader
@@ -37,10 +37,7 @@ from incidentlog.service.service import Service
 from incidentlog.store.filters import parse_event_filter
 from incidentlog.turns import Turns
 
-STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
-JSON: Final = "application/json"
-SPEC: Final = "1.0"
 BYTES: Final = 4 * 1024 * 1024
 EVENTS: Final = 1_000
 """The most of a batch."""
@@ -48,8 +45,6 @@ MODES: Final = ("structured", "binary")
 _HEADER: Final = re.compile(r"ce-([a-z0-9]+)", re.IGNORECASE | re.ASCII)
 _PLAIN: Final = "!#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
 """What a header carries as it is, beside letters and digits: all of ASCII but blanks, quotes and percent signs."""
-OURS: Final = ("id", "type", "stream")
-"""The members of an event that attributes stand for; the others are in its data."""
 
 MODE: Final = Choice("mode", "Whole (`structured`, if left out), or its attributes as headers.", values=MODES)
 LIMIT: Final = Number("limit", "The most events.", default=100, least=1, most=1_000, example="10")
@@ -135,28 +130,6 @@ def _answer(body: bytes, kind: str, headers: Mapping[str, str]) -> web.Response:
     response.headers["Content-Type"] = kind
     response.headers["Cache-Control"] = "no-cache"
     return response
-
-
-def cloudevent(event: Recorded, status: str, log: UUID) -> dict[str, Any]:
-    """An event of the log as a CloudEvent: what was sent is its data, but for what the attributes say.
-
-    Of one whose body was erased there is no data.
-    """
-    told: dict[str, Any] = {
-        "specversion": SPEC,
-        "id": str(event.event_id),
-        "source": f"urn:uuid:{log}",
-        "type": event.type,
-        "subject": event.stream,
-        "time": event.recorded_at.isoformat(),
-        "datacontenttype": JSON,
-        "sequence": f"{event.position:016}",
-        "tlp": TLP_LABELS[event.tlp],
-        "recordstatus": "erased" if event.body is None else status,
-    }
-    if event.body is not None:
-        told["data"] = {name: value for name, value in event.body_as_sent.items() if name not in OURS}
-    return told
 
 
 async def _received(request: web.Request) -> list[Any]:

@@ -16,10 +16,11 @@ from incidentlog.api.cookie import BY_COOKIE, kept_nowhere
 from incidentlog.api.operations import OPERATION, Operation
 from incidentlog.api.redacting import redacted
 from incidentlog.api.requests import STANDING
-from incidentlog.api.traffic import Traffic
+from incidentlog.api.traffic import Traffic, method_and_route
 from incidentlog.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge, Unavailable
 from incidentlog.service.hosts import Hosts
 from incidentlog.store.connect import lost, told, why
+from incidentlog.tracing import Tracing
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 POSITION: Final = web.RequestKey("position", int)
@@ -28,6 +29,8 @@ HOSTS: Final = web.AppKey("hosts", Hosts)
 """The names by which the application may be asked."""
 TRAFFIC: Final = web.AppKey("traffic", Traffic)
 """Where the application's requests are counted."""
+TRACING: Final = web.AppKey("tracing", Tracing)
+"""What is told of requests, where somebody wants traces."""
 REFUSED = 400
 GONE: Final = 499
 """As nginx has it: whoever asked closed the connection before there was an answer."""
@@ -45,9 +48,18 @@ def guarded(handler: Handler, operation: Operation | None = None) -> Handler:
 
     async def guard(request: web.Request) -> web.StreamResponse:
         request[OPERATION] = said
-        return await _guard(request, handler)
+        tracing = request.app.get(TRACING)
+        return await (_guard(request, handler) if tracing is None else _traced(request, handler, tracing))
 
     return guard
+
+
+async def _traced(request: web.Request, handler: Handler, tracing: Tracing) -> web.StreamResponse:
+    """A request that is taken down."""
+    with tracing.request(*method_and_route(request), request.headers) as answered:
+        response = await _guard(request, handler)
+        answered(response.status)
+    return response
 
 
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -1,9 +1,9 @@
 """`GET /metrics`: how the service does, for Prometheus and whatever reads its formats (docs/metrics.md)."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Metric
@@ -22,6 +22,8 @@ from incidentlog.service.service import Service
 from incidentlog.store.builds import Build, Lag, active_builds, lags, read_builds
 from incidentlog.store.connect import heed_cancelling
 from incidentlog.store.read import read_head
+from incidentlog.store.webhooks import State, count_states
+from incidentlog.webhooks.deliverer import OUTCOMES
 
 LOOK_SECONDS: Final = 2.0
 """How long the database may take: an answer without its figures is better than none."""
@@ -54,7 +56,7 @@ async def metrics(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     registry = CollectorRegistry()
     registry.register(request.app[TRAFFIC].registry)
-    registry.register(Figures(service, await _stored(service, reader.clearance)))
+    registry.register(Figures(service, reader.clearance, await _stored(service, reader.clearance)))
     write = write_openmetrics if wanted is OPENMETRICS else write_plain
     headers = {"Content-Type": wanted.sent_as, "Cache-Control": "no-store", "Vary": "Authorization, Accept"}
     return web.Response(body=write(registry), headers=headers)
@@ -67,6 +69,7 @@ class Stored:
     head: int
     lags: Sequence[Lag]
     building: Sequence[Build]
+    webhooks: Mapping[State, int]
 
 
 async def _stored(service: Service, clearance: int) -> Stored | None:
@@ -76,7 +79,8 @@ async def _stored(service: Service, clearance: int) -> Stored | None:
             head = (await read_head(service.pool)).position
             answering = (await active_builds(service.pool)).values()
             building = [b for b in await read_builds(service.pool) if b.state == "building"]
-            return Stored(head, await lags(service.pool, answering, clearance), building)
+            webhooks = await count_states(service.pool, clearance)
+            return Stored(head, await lags(service.pool, answering, clearance), building, webhooks)
     except Exception:  # noqa: BLE001 - whatever it is, the database does not answer
         heed_cancelling()
         return None
@@ -87,6 +91,8 @@ class Figures:
     """The figures of one moment."""
 
     service: Service
+    clearance: int
+    """Of whoever asks: what webhooks are sent that see more is none of their business."""
     stored: Stored | None
 
     def collect(self) -> Iterator[Metric]:
@@ -94,6 +100,7 @@ class Figures:
         yield InfoMetricFamily("incidentlog", "The version that runs.", {"version": __version__})
         yield from self._appends()
         yield from self._live()
+        yield from self._webhooks()
         yield from self._database()
         yield from self._sealing()
         if self.stored is not None:
@@ -128,6 +135,23 @@ class Figures:
         yield CounterMetricFamily(
             "incidentlog_live_conflated_updates", "Those of them that tell more than one change.", value=hub.made[True]
         )
+
+    def _webhooks(self) -> Iterator[Metric]:
+        deliverer = self.service.deliverer
+        attempts = CounterMetricFamily(
+            "incidentlog_webhook_attempts", "Messages to webhooks, by what became of them.", labels=("outcome",)
+        )
+        for outcome in OUTCOMES:
+            made = (n for (level, what), n in deliverer.attempts.items() if what == outcome and level <= self.clearance)
+            attempts.add_metric((outcome,), sum(made))
+        yield attempts
+        yield _gauge(
+            "webhook_waiting_seconds", "For how long the oldest event waits for a webhook of this process.",
+            deliverer.waiting(self.clearance).total_seconds(),
+        )  # fmt: skip
+        if self.stored is not None:
+            there = [(state, self.stored.webhooks.get(state, 0)) for state in get_args(State)]
+            yield _gauges("webhooks", "Webhooks that there are.", "state", there)
 
     def _database(self) -> Iterator[Metric]:
         pool = self.service.pool

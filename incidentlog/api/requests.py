@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
+from pydantic import BaseModel, ValidationError
 
 from incidentlog.api.answers import CODINGS, IF_NONE_MATCH
 from incidentlog.api.cookie import session_token
@@ -198,6 +199,21 @@ async def body_of(request: web.Request) -> bytes:
             body = await request.read()
     await refuse_revoked(request)
     return body
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def model_of(request: web.Request, model: type[M]) -> M:
+    """The body as a model of its JSON. Raises BadRequest with every fault, and as `body_of` does."""
+    try:
+        return model.model_validate_json(await body_of(request))
+    except ValidationError as invalid:
+        faults = [
+            Fault("".join(f"/{part}" for part in e["loc"]), e["type"], e["msg"])
+            for e in invalid.errors(include_url=False, include_input=False)
+        ]
+        raise BadRequest(errors=faults) from None
 
 
 async def pieces_of(request: web.Request, *, most: int) -> AsyncIterator[bytes]:

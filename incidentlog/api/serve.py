@@ -3,8 +3,8 @@
 import asyncio
 import resource
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Final, Literal
 
 import structlog
@@ -24,6 +24,7 @@ from incidentlog.service.service import Service, access_of, load_timeline, runni
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from incidentlog.store.pooler import check_pooler
+from incidentlog.tracing import Tracing
 
 Ready = Callable[[str, str | None, int], None]
 """Told once the service answers: its address, the admin key if one was made, and how many events were loaded."""
@@ -81,7 +82,10 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with running(access, settings, runner_apart=True, folder=folder) as service:
+    async with (
+        _traces(settings) as tracing,
+        running(access, settings, runner_apart=True, folder=folder, tracing=tracing) as service,
+    ):
         await _until_built(service)
         loaded = await load_timeline(service) if demo else 0
         server = WebRunner(make_app(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
@@ -101,6 +105,21 @@ async def _serve(
         await service.hub.close(1012, notice_seconds=NOTICE_SECONDS)
         await server.cleanup()
     return code
+
+
+@asynccontextmanager
+async def _traces(settings: Settings) -> AsyncIterator[Tracing | None]:
+    """What makes traces, where they are wanted; nothing of it is imported where they are not."""
+    if not settings.traces:
+        yield None
+        return
+    from incidentlog.otel import OpenTelemetry  # noqa: PLC0415 - it takes half a second, and is an extra
+
+    tracing = OpenTelemetry()
+    try:
+        yield tracing
+    finally:
+        await asyncio.to_thread(tracing.close)
 
 
 async def _refuse_a_taken_port(settings: Settings) -> None:

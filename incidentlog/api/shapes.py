@@ -583,6 +583,82 @@ class Keys(TypedDict):
     next: NotRequired[Next]
 
 
+class Webhook(TypedDict):
+    """Where events are sent to, and how far that is; of its secret nothing."""
+
+    id: UUID
+    key: Annotated[str, Field(description="The key that made it, without which it is sent nothing")]
+    clearance: Annotated[
+        TlpLabel, Field(description="Of the key when it made it; what it sees by now, where that is less")
+    ]
+    url: str
+    filters: Annotated[dict[str, list[str]], Field(description="As the parameters of `/v1/events`")]
+    note: str | None
+    created_at: Instant
+    state: Annotated[
+        Literal["active", "paused", "off"], Field(description="`off` was not asked for: `reason` says why it is")
+    ]
+    reason: Annotated[
+        Literal["gone", "failing", "full"] | None,
+        Field(description="It answered 410; some events in a row were given up; there are too many dead letters"),
+    ]
+    position: Annotated[int, Field(ge=0, description="What is for it up to there was delivered, or is a dead letter")]
+    attempts: Annotated[int, Field(description="How often the event that comes next was tried in vain")]
+    next_at: Annotated[Instant | None, Field(description="When it is tried again")]
+    last_attempt_at: Instant | None
+    last_delivered_at: Instant | None
+    last_failure: str | None
+    former_until: Annotated[
+        Instant | None, Field(description="Up to when the secret before the last rotation signs too")
+    ]
+
+
+class WebhookWithSecret(Webhook):
+    """A webhook, with its secret, which is told this once."""
+
+    secret: Annotated[str, Field(description="`whsec_` and base64: what its messages are signed with")]
+
+
+class Webhooks(TypedDict):
+    """A page of webhooks."""
+
+    webhooks: list[Webhook]
+    next: NotRequired[Next]
+
+
+class Delivered(TypedDict):
+    """What became of a message that was sent to try it."""
+
+    id: Annotated[UUID, Field(description="Its `webhook-id`")]
+    status: Annotated[int | None, Field(description="What the receiver answered; null where it did not")]
+    failure: Annotated[str | None, Field(description="Why it counts as not delivered; null where it was")]
+    seconds: float
+
+
+class DeadLetter(TypedDict):
+    """An event that could not be delivered."""
+
+    event_id: UUID
+    position: Position
+    attempts: int
+    failed_at: Instant
+    failure: str
+    wanted: Annotated[bool, Field(description="It is to be tried once more")]
+
+
+class DeadLetters(TypedDict):
+    """A page of dead letters, in the order of the log."""
+
+    dead_letters: list[DeadLetter]
+    next: NotRequired[Next]
+
+
+class Settled(TypedDict):
+    """Which dead letters were there of those that were named."""
+
+    events: list[UUID]
+
+
 class SignedIn(TypedDict):
     """As whom a browser reads."""
 

@@ -37,9 +37,7 @@ class Traffic:
 
     def note(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
         """Count a request by its answer. One that is `prepared` was sent piece by piece, and is not timed."""
-        method = request.method if request.method in METHODS else OTHER
-        resource = request.match_info.route.resource
-        route = NOWHERE if resource is None or resource.canonical.startswith("/{") else resource.canonical
+        method, route = method_and_route(request)
         of = method, route, response.status
         counter = self._known.get(of)
         if counter is None:  # looking up labels costs more than counting
@@ -51,3 +49,10 @@ class Traffic:
     def refuse(self, slug: str) -> None:
         """Count a refusal."""
         self._problems.labels(slug).inc()
+
+
+def method_and_route(request: web.Request) -> tuple[str, str]:
+    """What was asked for, in words of which there are few."""
+    method = request.method if request.method in METHODS else OTHER
+    resource = request.match_info.route.resource
+    return method, NOWHERE if resource is None or resource.canonical.startswith("/{") else resource.canonical

@@ -22,12 +22,14 @@ from incidentlog.cli import (
     log,
     places,
     projection,
+    publish,
     replay,
     restore,
     schema,
     serve,
     subject,
     verify,
+    webhook,
 )
 from incidentlog.cli.group import Group
 
@@ -60,6 +62,8 @@ app.add_typer(projection.app, name="projection")
 app.add_typer(places.app, name="places")
 app.add_typer(database.app, name="db")
 app.add_typer(key.app, name="key")
+app.add_typer(webhook.app, name="webhook")
+app.add_typer(publish.app, name="publish")
 app.add_typer(log.app, name="log")
 app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)

@@ -70,6 +70,13 @@ class Service:
         """What the service answers to a body."""
         return await self._ask("POST", path, params=params, body=body, content_type=content_type)
 
+    async def send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        """What the service answers to JSON, or to nothing; None where it has nothing to say."""
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        sent = None if body is None else orjson.dumps(body)
+        answer = await self._raw(method, path, params=(), body=sent, headers=headers)
+        return self.json(answer) if answer.body else None
+
     async def post_lines(self, path: str, body: bytes, content_type: str, params: Params = ()) -> list[Any]:
         """What the service answers to a body, one value a line."""
         answer = await self._raw("POST", path, params=params, body=body, headers={"Content-Type": content_type})

@@ -19,6 +19,7 @@ from incidentlog.live.views import Delta, Mark, View, differences
 from incidentlog.store.builds import Build, active_builds
 from incidentlog.store.connect import Connection, heed_cancelling, lost
 from incidentlog.store.live import event_id_at
+from incidentlog.tracing import Tracing
 
 RETRY_SECONDS: Final = 1.0
 LOAD_SECONDS: Final = 30.0
@@ -142,8 +143,10 @@ class Channel:
         *,
         born: int = 0,
         made: Counter[bool] | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`made` counts the updates that are made, by whether they are conflated."""
+        self._tracing = tracing
         self.name = name
         self._made = Counter[bool]() if made is None else made
         self.version = version
@@ -364,6 +367,8 @@ class Channel:
                 follower.wake()
             if number % TOLD_AT_ONCE == 0:
                 await asyncio.sleep(0)
+        if self._tracing is not None and self.followers:
+            self._tracing.told(self.name.partition("@")[0], last.before.position, to.position)
 
     def snapshot(self) -> tuple[Cursor, list[Message]]:
         """All rows in parts, and the cursor they are of; it holds until a row changes."""

@@ -53,6 +53,7 @@ from incidentlog.store.builds import Build, active_builds, built
 from incidentlog.store.connect import Connection, Pool, getting_over
 from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import LogIdentity, read_head, read_log
+from incidentlog.tracing import Tracing
 
 EVENTS: Final = "events"
 """What a client subscribes to for the log itself."""
@@ -101,6 +102,7 @@ class Hub:
         key_connections: int = KEY_CONNECTIONS,
         authenticate: Authenticate | None = None,
         changed: Callable[[], asyncio.Event] = asyncio.Event,
+        tracing: Tracing | None = None,
     ) -> None:
         """`origins` are those whose pages may open a socket, besides the service's own; `*` are all.
 
@@ -108,6 +110,7 @@ class Hub:
         has to be known at the handshake. `changed` answers what is set when a token may not be what it was any more.
         """
         self.heartbeat_seconds = heartbeat_seconds
+        self._tracing = tracing
         self._look_seconds = look_seconds
         self._check_seconds = check_seconds
         self.connections = Shares("connections", CONNECTIONS, each=key_connections, kept=KEPT_CONNECTIONS)
@@ -407,7 +410,7 @@ class Hub:
         self._limit(reader)
         return Channel(
             name, version, bound, bind, self._progress, self._clock, self._reading,
-            born=self._switched.get(projection.name, 0), made=self.made,
+            born=self._switched.get(projection.name, 0), made=self.made, tracing=self._tracing,
         )  # fmt: skip
 
     def _limit(self, reader: Reader) -> None:

@@ -51,6 +51,8 @@ from incidentlog.store.connect import Access, Connection, Pool
 from incidentlog.store.keys import note_used
 from incidentlog.store.read import LogIdentity, read_categories, read_head, read_log
 from incidentlog.store.writer import Writer
+from incidentlog.tracing import Tracing
+from incidentlog.webhooks import Deliverer, Networks, Sender
 
 GC_THRESHOLD: Final = 50_000
 """The default collects so often that it doubles what validating an event costs."""
@@ -58,6 +60,9 @@ FILES: Final = 4
 KEY_FILES: Final = 2
 """How many of them by one key."""
 
+TRIED: Final = 16
+EACH_TRIED: Final = 2
+"""How many of them by one key."""
 FOLDS: Final = 96
 EACH_FOLDS: Final = 48
 """How many of them of one key, or one address without a key; the page asks for a dozen at a time."""
@@ -88,6 +93,7 @@ class Service:
     """Those whose pages may read, besides its own."""
     keys: Keys
     hub: Hub
+    deliverer: Deliverer
     nodes: Nodes
     eraser: Eraser
     accesses: AccessLog
@@ -101,6 +107,8 @@ class Service:
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
     rates: Rates
     """How many requests each may make."""
+    tracing: Tracing | None = None
+    """What is told of requests; None where nobody wants traces."""
     folding: Shares = field(
         default_factory=lambda: Shares("reads of what was reported", FOLDS, each=EACH_FOLDS, kept=KEY_FOLDS)
     )
@@ -113,6 +121,8 @@ class Service:
     """How many pages of histories may be written at once: each takes some twenty megabytes."""
     keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """How many requests may at once open or end a session, or revoke a key: each takes a connection of its own."""
+    trying: Shares = field(default_factory=lambda: Shares("webhooks being tried", TRIED, each=EACH_TRIED))
+    """How many messages may be under way to try webhooks: a receiver may take its time."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service stops."""
 
@@ -145,11 +155,12 @@ async def running(
     *,
     runner_apart: bool = False,
     folder: Folder | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Service]:
     """A service on a migrated log, with its writer, runner, hub and notary at work; a part that fails ends it.
 
     `runner_apart` gives the runner a process of its own, as `serve` does. `folder` is where the notary keeps what must
-    not be in the database; without one nothing is sealed.
+    not be in the database; without one nothing is sealed. `tracing` is told what becomes of requests.
     """
     clock = clock or SystemClock()
     pool = await access.pool("reader")
@@ -175,6 +186,7 @@ async def running(
         encode_event=partial(encode_event, zone=identity.zone),
         authenticate=keys.follower,
         changed=keys.changed.ticket,
+        tracing=tracing,
     )
     secret = await _secret(access)
     door = Door(known, clock, identity.calendar, log=identity.id, secret=secret)
@@ -191,7 +203,7 @@ async def running(
         checkpoint=partial(_checkpoint, pool), learn=learn, switched=refresh,
         notify=settings.notify and access.has_sessions,
     )  # fmt: skip
-    writer = Writer(access, grown=nodes.appended, seconds=settings.append_seconds)
+    writer = Writer(access, grown=nodes.appended, seconds=settings.append_seconds, tracing=tracing)
     eraser = Eraser(access, rebuild, refresh, partial(_forget_ignorant, access, pool))
 
     async def append_digest(event_id: UUID, event: dict[str, Any]) -> bool:
@@ -206,6 +218,9 @@ async def running(
     witnesses = [Witness.parse(text) for text in settings.witnesses]
     notary = Notary(access, folder, clock, key=settings.log_key, witnesses=witnesses)
     ahead = Ahead(pool)
+    deliverer = Deliverer(
+        access, pool, lambda: service.log, clock, Sender(Networks(settings.webhook_networks), clock), grown=grown.ticket
+    )  # fmt: skip
     await notary.begin()  # before anything is appended to a log that is not the one it was
     service = Service(
         access=access,
@@ -223,6 +238,7 @@ async def running(
         origins=settings.origins,
         keys=keys,
         hub=hub,
+        deliverer=deliverer,
         nodes=nodes,
         eraser=eraser,
         accesses=accesses,
@@ -233,13 +249,15 @@ async def running(
         lag_seconds=settings.lag_seconds,
         still_seconds=settings.still_seconds,
         files=Shares("files on their way in", FILES, each=KEY_FILES),
+        tracing=tracing,
     )
     try:
         async with asyncio.TaskGroup() as parts:
             tasks = [
                 parts.create_task(part.run())
-                for part in (writer, runner, rebuilder, keys, hub, eraser, accesses, notary, nodes, ahead)
+                for part in (writer, runner, rebuilder, keys, hub, eraser, accesses, notary, nodes, ahead, deliverer)
             ]
+            tasks.append(parts.create_task(_trace(runner, tracing)))
             try:
                 yield service
             finally:
@@ -251,6 +269,14 @@ async def running(
                 await pool.close()
         except TimeoutError:
             pool.terminate()
+
+
+async def _trace(runner: Runner | RunnerApart, tracing: Tracing | None) -> None:
+    """Say how far the projections are, until cancelled, if anybody wants to know."""
+    while tracing is not None:
+        ticket = runner.progressed.ticket()
+        tracing.projected(runner.position)
+        await ticket.wait()
 
 
 def issuer_of(settings: Settings, clock: Clock) -> Issuer | None:

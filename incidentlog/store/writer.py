@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -24,6 +25,7 @@ import structlog
 from incidentlog.errors import Internal, Overloaded, Problem, Unavailable
 from incidentlog.store.append import Append, Appended, Duplicate, Outcome, append
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told, why
+from incidentlog.tracing import Carried, Tracing
 
 QUEUE: Final = 20_000
 """The most commands that wait; past it a request is refused, and told when to come back."""
@@ -47,6 +49,8 @@ class _Request:
     commands: Sequence[Append]
     atomic: bool
     done: asyncio.Future[list[Outcome]]
+    carried: Carried | None = None
+    """The trace that it belongs to."""
 
 
 class Writer:
@@ -59,6 +63,7 @@ class Writer:
         grown: Callable[[int], None] = lambda _: None,
         seconds: float = APPEND_SECONDS,
         now: Callable[[], float] = time.monotonic,
+        tracing: Tracing | None = None,
     ) -> None:
         """`grown` is told the head after every append that wrote something.
 
@@ -67,6 +72,7 @@ class Writer:
         self._access = access
         self._grown = grown
         self._seconds = seconds
+        self._tracing = tracing
         self.now = now
         self.failure: str | None = None
         """Why nothing can be appended at the moment; None while it can."""
@@ -125,7 +131,8 @@ class Writer:
             raise Overloaded(f"{self._count} events wait to be appended")
 
     def _enqueue(self, commands: Sequence[Append], *, atomic: bool) -> asyncio.Future[list[Outcome]]:
-        request = _Request(commands, atomic, asyncio.get_running_loop().create_future())
+        carried = None if self._tracing is None else self._tracing.carried()
+        request = _Request(commands, atomic, asyncio.get_running_loop().create_future(), carried)
         self._waiting.append(request)
         self._count += len(commands)
         self._arrived.set()
@@ -186,7 +193,8 @@ class Writer:
         """Append a batch and answer everyone in it; a batch that holds bad data is halved until that is alone."""
         commands = [c for request in batch for c in request.commands]
         try:
-            outcomes = await self._append(commands, atomic=batch[0].atomic, deadline=deadline)
+            with self._traced(batch, len(commands)):
+                outcomes = await self._append(commands, atomic=batch[0].atomic, deadline=deadline)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
             if len(batch) > 1 and (_too_much(error) or not lost(error)):
                 middle = len(batch) // 2
@@ -204,9 +212,22 @@ class Writer:
         start = 0
         for request in batch:
             end = start + len(request.commands)
+            self._trace_on(request, outcomes[start:end])
             if not request.done.done():
                 request.done.set_result(outcomes[start:end])
             start = end
+
+    def _traced(self, batch: Sequence[_Request], events: int) -> AbstractContextManager[None]:
+        if self._tracing is None:
+            return nullcontext()
+        return self._tracing.batch([request.carried for request in batch if request.carried is not None], events)
+
+    def _trace_on(self, request: _Request, outcomes: Sequence[Outcome]) -> None:
+        """What becomes of what a request appended belongs to its trace, too."""
+        if self._tracing is None or request.carried is None:
+            return
+        if written := [o.position for o in outcomes if isinstance(o, Appended)]:
+            self._tracing.written(request.carried, written[-1])
 
     def _tally(self, outcomes: Sequence[Outcome]) -> None:
         self.batches += 1

@@ -4,7 +4,8 @@ SELECT EXISTS (SELECT FROM api_keys)
 
 -- name: put
 -- Add a key, or give the one of this name another secret, scopes, clearance and so on: whether it was added, or no row
--- when it is so already. A secret that was revoked stays revoked; what was before it ends at once.
+-- when it is so already. A secret that was revoked stays revoked; what was before it ends at once, and with it the
+-- webhooks that somebody made who had it.
 -- $1 key_id text
 -- $2 digest bytea
 -- $3 scopes text[]
@@ -12,7 +13,10 @@ SELECT EXISTS (SELECT FROM api_keys)
 -- $5 note text
 -- $6 expires_at timestamptz
 -- $7 requests integer
-WITH before AS (SELECT FROM api_keys WHERE key_id = $1)
+WITH before AS (SELECT FROM api_keys WHERE key_id = $1),
+ended AS (
+    DELETE FROM webhooks WHERE key_id = $1 AND EXISTS (SELECT FROM api_keys WHERE key_id = $1 AND digest <> $2)
+)
 INSERT INTO api_keys AS k (key_id, digest, scopes, clearance, note, expires_at, requests)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (key_id) DO UPDATE

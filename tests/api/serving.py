@@ -28,6 +28,7 @@ from incidentlog.service.service import Service, running
 from incidentlog.store.connect import Access
 from incidentlog.store.keys import insert_key
 from incidentlog.store.read import read_head
+from incidentlog.tracing import Tracing
 from tests.api.described import operation_at, undescribed
 from tests.commands import strike
 from tests.conftest import TEMPLATE, access_to, run_admin
@@ -223,12 +224,13 @@ async def serving(
     folder: Folder | None = None,
     port: int = 0,
     again: bool = False,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Served]:
     """The service on a log, with an admin key, until the block ends; `again` where the log has had one before."""
     if not again:
         await make_key(access, "admin", ADMIN, scopes=SCOPES, clearance=Tlp.RED)
     settings, clock = settings or Settings(), clock or ManualClock(NOW)
-    async with running(access, settings, clock, runner_apart=runner_apart, folder=folder) as service:
+    async with running(access, settings, clock, runner_apart=runner_apart, folder=folder, tracing=tracing) as service:
         service.eraser.look_seconds = 0.5
         app = make_app(service)
         runner = Runner(app, access_log=None, shutdown_timeout=1)

@@ -82,6 +82,15 @@ MATRIX: Final[Mapping[str, tuple[Any, ...]]] = {
     "GET /v1/subjects/{stream}": ("read", 200, 404, MARKED),
     "GET /v1/subjects/{stream}/candidates": ("read", 200, 404, MARKED),
     "GET /v1/subjects/{stream}/history": ("read", 200, 404, MARKED),
+    "GET /v1/webhooks": ("read", 200),
+    "POST /v1/webhooks": ("read", 400),
+    "GET /v1/webhooks/{webhook}": ("read", 404),
+    "PATCH /v1/webhooks/{webhook}": ("read", 404),
+    "DELETE /v1/webhooks/{webhook}": ("read", 404),
+    "POST /v1/webhooks/{webhook}/secret": ("read", 404),
+    "POST /v1/webhooks/{webhook}/test": ("read", 404),
+    "GET /v1/webhooks/{webhook}/dead-letters": ("read", 404),
+    "POST /v1/webhooks/{webhook}/dead-letters": ("read", 404),
     "GET /verify": (OPEN, 200),
     "GET /verify/{name}": (OPEN, 200),
 }  # fmt: skip
@@ -99,9 +108,10 @@ ASKED: Final = {
     "POST /v1/streams/{stream}/events": "/v1/streams/strike:open/events",
 }
 FILLED: Final = {"{id}": HIDDEN, "{stream}": STREAM, "{name}": "app.js", "{name:.+}": "app.js", "{slug}": "not-found",
-                 "{type}": "strike.reported"}  # fmt: skip
+                 "{type}": "strike.reported", "{webhook}": id_of("no webhook")}  # fmt: skip
 BODIES: Final = {
     "POST /v1/builds": {"projection": "nothing"},
+    "POST /v1/webhooks": {"url": "http://10.0.0.1/hook"},
     "POST /v1/parked": {"projection": "city_incidents", "stream": STREAM, "do": "retry"},
 }
 

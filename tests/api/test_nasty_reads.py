@@ -4,7 +4,7 @@ import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pytest
@@ -55,6 +55,10 @@ async def nasty(server: Server) -> AsyncIterator[Nasty]:
             told = await served.get(f"/v1/streams/{stream}", limit=1)
             found.events[stream] = told.json["events"][0]["id"]
         yield found
+
+
+NOBODY: Final = "0198c0de-0000-7000-8000-000000000001"
+"""The id of a webhook that is not there; those that are there are asked in test_webhooks.py."""
 
 
 def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
@@ -114,6 +118,9 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
         "/v1/subjects/{stream}/history": [
             f"/v1/subjects/{stream}/history?limit=10000{by}" for stream in STREAMS for by in ("", f"&{KNOWN}")
         ],
+        "/v1/webhooks": ["/v1/webhooks?limit=1000"],
+        "/v1/webhooks/{webhook}": [f"/v1/webhooks/{NOBODY}"],
+        "/v1/webhooks/{webhook}/dead-letters": [f"/v1/webhooks/{NOBODY}/dead-letters?limit=1000"],
         "/verify": ["/verify"],
         "/verify/{name}": ["/verify/app.js"],
     }

@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
@@ -14,15 +15,18 @@ from yarl import URL
 from incidentlog.api.app import MODULES
 from incidentlog.api.openapi import make_document
 from incidentlog.api.operations import Header, Number, Segment, operation_of
+from incidentlog.api.webhooks import EXAMPLE
 from incidentlog.events.schema import event_schema
+from incidentlog.events.values import MAX_INT
 from incidentlog.projections import PROJECTIONS
+from incidentlog.store.webhooks import add_webhook
 from incidentlog.subjects import EVENTS
-from tests.api.serving import Answer, Served, make_key
+from tests.api.serving import NOW, Answer, Served, make_key
 from tests.commands import strike
 
 API = Path(__file__).parents[2] / "incidentlog" / "api"
 DOCUMENT: dict[str, Any] = orjson.loads(orjson.dumps(make_document(MODULES)))
-METHODS = ("get", "post", "delete")
+METHODS = ("get", "post", "patch", "delete")
 OPERATIONS = [(m, path) for path, item in DOCUMENT["paths"].items() for m in METHODS if m in item]
 
 
@@ -188,6 +192,11 @@ async def test_every_example_of_a_read_is_answered(timeline: Served, path: str):
 async def make_key_once(service: Served) -> None:
     if (await service.get("/v1/keys/an-example")).status == 404:
         await make_key(service.access, "an-example", "a-key-of-an-example", scopes=("read",))
+        async with service.service.kept() as connection:  # one that is sent nothing
+            await add_webhook(
+                connection, UUID(EXAMPLE), "an-example", 0, url="https://example.org/hook", filters="{}", note=None,
+                secret=b"x" * 32, now=NOW, position=MAX_INT, most=1,
+            )  # fmt: skip
 
 
 async def sent(service: Served, path: str, where: str) -> Answer:
@@ -214,8 +223,9 @@ async def test_every_example_of_a_body_is_taken(service: Served):
     }
 
 
-UNSHOWN = {"/v1/cloudevents", "/v1/imports"}
-"""Whose bodies are of another form for each of their types, or files: test_cloudevents.py and test_imports.py send them."""
+UNSHOWN = {"/v1/cloudevents", "/v1/imports", *(path for _, path in OPERATIONS if path.startswith("/v1/webhooks"))}
+"""Whose bodies are of another form for each of their types, files, or name addresses of others: test_cloudevents.py,
+test_imports.py and test_webhooks.py send them."""
 
 
 def bodies() -> list[tuple[str, str]]:

@@ -21,7 +21,13 @@ NO_API = ("/log/", "/readyz", "/livez", "/docs", "/asyncapi.json", "/openapi.jso
 def paths() -> list[str]:
     """Every path of the API that can be read."""
     routes = [r for module in MODULES for r in module.routes if isinstance(r, web.RouteDef) and r.method == "GET"]
-    given = {"{name}": "city_incidents", "{stream}": "strike:one", "{id}": "%s", "{key}": "geonames:698740"}
+    given = {
+        "{name}": "city_incidents",
+        "{stream}": "strike:one",
+        "{id}": "%s",
+        "{key}": "geonames:698740",
+        "{webhook}": "none",
+    }
     found = []
     for route in routes:
         path = route.path
@@ -59,6 +65,7 @@ OWN = [
     ("/v1/places", ["q", "country", "limit"]),
     ("/v1/access", ["after", "limit"]),
     ("/v1/log/heads", ["after", "limit"]),
+    ("/v1/webhooks", ["after", "limit"]),
     ("/v1/log/root", ["size"]),
     ("/v1/log/consistency", ["from", "to"]),
 ]  # fmt: skip

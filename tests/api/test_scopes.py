@@ -12,8 +12,8 @@ from incidentlog.service.keys import SCOPES
 from tests.api.serving import Served, make_key
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "keys.md"
-ROUTE = re.compile(r"`((?:GET|POST|DELETE) /[^`]*)`")
-ROW = re.compile(r"^\| (none|`[a-z]+`) \| (`(?:GET|POST|DELETE) .*) \|$", re.MULTILINE)
+ROUTE = re.compile(r"`((?:GET|POST|PATCH|DELETE) /[^`]*)`")
+ROW = re.compile(r"^\| (none|`[a-z]+`) \| (`(?:GET|POST|PATCH|DELETE) .*) \|$", re.MULTILINE)
 NEEDS = {
     route: scope.strip("`")
     for scope, routes in ROW.findall(DOCUMENT.read_text("utf-8"))
@@ -28,6 +28,7 @@ GIVEN = {
     "level": "0",
     "slug": "forbidden",
     "type": "strike.reported",
+    "webhook": "none",
 }
 SOCKET = {
     "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",

@@ -104,6 +104,7 @@ UNREAD = ["br", "zstd", "compress", "nonsense", "x-gzip", "gzip, gzip", "gzip, b
         ("/v1/parked", "application/json"),
         ("/v1/cloudevents", "application/cloudevents+json"),
         ("/v1/imports", "multipart/form-data; boundary=x"),
+        ("/v1/webhooks", "application/json"),
     ],
 )
 async def test_a_coding_that_is_not_read_is_refused_and_never_taken_for_plain(
@@ -121,7 +122,9 @@ async def test_every_route_with_a_body_is_tried_above(attacked: Served):
     assert posts == {
         "/v1/events", "/v1/streams/{stream}/events", "/v1/events/bulk", "/v1/builds", "/v1/cloudevents",
         "/v1/imports", "/v1/parked",
-        "/v1/session",  # which reads no body
+        "/v1/webhooks",
+        "/v1/webhooks/{webhook}/secret", "/v1/webhooks/{webhook}/dead-letters",  # of one that is there, like the others
+        "/v1/session", "/v1/webhooks/{webhook}/test",  # which read no body
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What these tests share: the demonstration as a process, a terminal to type commands in."""
 
+import asyncio
 import json
 import os
 import re
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from threading import Timer
@@ -50,8 +51,19 @@ class Terminal:
 
     def run(self, *words: str, given: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, from the main thread."""
+        with bounded():
+            return self._invoke(words, given, variables)
+
+    async def run_beside(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end in a thread, beside the service that it asks and that runs in this loop."""
+        async with asyncio.timeout(LIMIT_SECONDS):
+            return await asyncio.to_thread(self._invoke, words, None, variables)
+
+    def _invoke(
+        self, words: Sequence[str], given: str | None, variables: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         theirs: dict[str, str | None] = {k: None for k in os.environ if k.startswith("INCIDENTLOG_")}
-        with logging_put_back(), chdir(self.folder), bounded():
+        with logging_put_back(), chdir(self.folder):
             done = CliRunner().invoke(app, words, input=given, env=theirs | self.variables | variables)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception

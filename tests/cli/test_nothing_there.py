@@ -31,6 +31,7 @@ LOG = {
 """What works on the log, and the words it takes."""
 DATABASE = {"db status": [], "doctor": []}
 """What tells how the database is."""
+A_WEBHOOK = "0198c0de-0000-7000-8000-000000000001"
 SERVICE = {
     "event amend": ["an-id", '{"place": null}', "--reason", "x"],
     "event append": ["-"],
@@ -57,8 +58,22 @@ SERVICE = {
     "projection watch": ["city_incidents", "--resume", "place.json"],
     "subject list": [],
     "subject show": ["strike:a"],
+    "webhook change": [A_WEBHOOK, "--note", "x"],
+    "webhook create": ["https://example.org/hook"],
+    "webhook dead-letters discard": [A_WEBHOOK, "an-id"],
+    "webhook dead-letters list": [A_WEBHOOK],
+    "webhook dead-letters retry": [A_WEBHOOK, "an-id"],
+    "webhook list": [],
+    "webhook pause": [A_WEBHOOK],
+    "webhook remove": [A_WEBHOOK],
+    "webhook resume": [A_WEBHOOK],
+    "webhook rotate": [A_WEBHOOK],
+    "webhook show": [A_WEBHOOK],
+    "webhook test": [A_WEBHOOK],
 }
 """What asks a service."""
+OF_TWO = {"publish nats"}
+"""What asks a service and another server (tests/publish/)."""
 NEEDS_NONE = {"completion": ["bash"], "config show": [], "schema": []}
 NEEDS_A_FILE = {"import-log", "restore"}
 """What works on a file or directory, without which it says so (test_backup.py, test_import_log.py)."""
@@ -101,7 +116,7 @@ def on_disk() -> list[str]:
 
 
 def test_every_command_is_tried_here():
-    assert {*LOG, *DATABASE, *SERVICE, *NEEDS_NONE, *NEEDS_A_FILE, *MAKES} == set(commands(get_command(app)))
+    assert {*LOG, *DATABASE, *SERVICE, *OF_TWO, *NEEDS_NONE, *NEEDS_A_FILE, *MAKES} == set(commands(get_command(app)))
 
 
 @pytest.mark.parametrize("command", [*LOG, "db status"])

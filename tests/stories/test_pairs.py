@@ -138,6 +138,9 @@ UNASKED: Final = {
     ),
     "of the service, and how long the log is": ("/livez", "/metrics", "/readyz", "/v1/builds", "/v1/session"),
     "of keys, for `admin`": ("/v1/keys", "/v1/keys/{name}"),
+    "of webhooks, in test_webhooks.py": (
+        "/v1/webhooks", "/v1/webhooks/{webhook}", "/v1/webhooks/{webhook}/dead-letters",
+    ),
     "the same for every log": (
         "/", "/asyncapi.json", "/docs", "/openapi.json", "/schemas", "/schemas/{type}.json", "/docs/live", "/docs/{name}", "/docs/live/{name}", "/embed", "/page/{name:.+}", "/problems/{slug}",
         "/verify", "/verify/{name}",
