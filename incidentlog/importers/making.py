@@ -261,6 +261,7 @@ class Maker:
         read_end = None if spec.end is None else self._read(spec.end.model_copy(update={"as_": "date"}))
         read_precision = self._read(spec.precision)
         column = ", ".join(columns_of(spec.start))
+        is_a = {} if spec.range is None else {"range": spec.range}
 
         def occurred(cells: Cells, made: Made) -> dict[str, Any]:
             start = read_start(cells)
@@ -281,7 +282,7 @@ class Maker:
             if end is not None and _before(end, start, spec.zone):
                 raise UnclearError(column, f"it ends ({end.isoformat()}) before it starts ({start.isoformat()})")
             said = {"start": start.isoformat(), "precision": precision, "tz": spec.zone}
-            return said if end is None or end == start else {**said, "end": end.isoformat()}
+            return said if end is None or end == start else {**said, "end": end.isoformat(), **is_a}
 
         return occurred
 
@@ -526,7 +527,7 @@ def _at(occurred: dict[str, Any], which: str | None) -> dict[str, Any]:
     """The whole of a row's time, or only its start or its end."""
     match which:
         case "start":
-            return {name: each for name, each in occurred.items() if name != "end"}
+            return {name: each for name, each in occurred.items() if name not in {"end", "range"}}
         case "end":
             return {**_at(occurred, "start"), "start": occurred.get("end", occurred["start"])}
         case _:

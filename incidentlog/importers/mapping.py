@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationError, fiel
 
 from incidentlog.errors import BadRequest, Fault
 from incidentlog.events.envelope import PlacePrecision, Role
-from incidentlog.events.values import Model, Precision, TlpLabel, Verification
+from incidentlog.events.values import Model, Precision, Range, TlpLabel, Verification
 
 BYTES: Final = 1024 * 1024
 """The most bytes of a mapping file."""
@@ -158,6 +158,9 @@ class WhenSpec(Spec):
     start: Value
     end: Value | None = None
     """Of dates the last one."""
+    range: Range | None = None
+    """What `start` and `end` are: how long it went on (`length`), or a `window` in which it happened. Without it, times
+    are a length, and dates a window."""
     zone: str
     """In which zone times and dates without an offset are meant. It is never guessed."""
     precision: Annotated[Value | Precision, Field(union_mode="left_to_right")] = "day"

@@ -7,8 +7,7 @@ from math import cos, radians
 from typing import Final, Literal
 
 from incidentlog.events.envelope import ResolvedPlace
-from incidentlog.events.values import Occurred
-from incidentlog.folding.local_days import INSTANT
+from incidentlog.events.values import INSTANT, Occurred
 from incidentlog.folding.subject import Subject
 from incidentlog.folding.whereabouts import FINE, place_key
 from incidentlog.places import distance_km

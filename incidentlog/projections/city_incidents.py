@@ -17,9 +17,13 @@ FIGURES: Final = ("killed", "injured", "civilians_killed", "children_killed")
 ENDS: Final = ("low", "best", "high")
 
 
-@projection("city_incidents", version=4)
+@projection("city_incidents", version=5)
 class CityIncidents(Tally):
-    """Incidents and casualties by place, kind and local day."""
+    """Incidents and casualties by place, kind and local day.
+
+    `windows` are those of them of which only a window of several days is known, and how many were killed in these: by
+    day, week and month they are counted where all of the window lies, and under no day otherwise.
+    """
 
     categories = frozenset({"strike", "incident", "alert"})
     dimensions = (*WHERE, "admin2", "admin3", "kind", "day", "week", "month", "side", "verification")
@@ -29,6 +33,9 @@ class CityIncidents(Tally):
         "parts",
         "reports",
         "undisclosed",
+        "windows",
+        "windows_killed",
+        "windows_killed_told",
         *(f"{figure}_{end}" for figure in FIGURES for end in (*ENDS, "told")),
     )
     group_by = ("place",)
@@ -46,6 +53,7 @@ class CityIncidents(Tally):
             return
         calendar = subject.calendar or Buckets(day=None, week=None, month=None)
         attack = subject if isinstance(subject, Attack) else None
+        hurt = {} if attack is None else _hurt(attack.casualties)
         yield Contribution(
             at=subject.since,
             dimensions={
@@ -62,7 +70,8 @@ class CityIncidents(Tally):
             measures={
                 "parts" if _is_part(subject) else "incidents": 1,
                 "reports": 1 if attack is None else attack.reports,
-                **({} if attack is None else _hurt(attack.casualties)),
+                **hurt,
+                **({} if calendar.day is not None or _is_part(subject) else _in_window(hurt)),
             },
         )
 
@@ -73,7 +82,9 @@ class CityIncidents(Tally):
             for figure in FIGURES
         }
         counts = {name: sums[name] for name in ("incidents", "parts", "reports", "undisclosed")}
-        return {**counts, **figures}
+        told = bool(sums["windows_killed_told"])
+        windows = {"incidents": sums["windows"], "killed": sums["windows_killed"] if told else None}
+        return {**counts, **figures, "windows": windows}
 
     def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:
         """What places, regions, raions and hromadas are called."""
@@ -98,6 +109,13 @@ def _kind(subject: Subject) -> str | None:
             return kind
         case _:
             return None
+
+
+def _in_window(hurt: Mapping[str, int]) -> dict[str, int]:
+    """One whose day is not known, and its best figure of those killed."""
+    if "killed_told" not in hurt:
+        return {"windows": 1}
+    return {"windows": 1, "windows_killed": hurt["killed_best"], "windows_killed_told": 1}
 
 
 def _hurt(casualties: Casualties) -> dict[str, int]:

@@ -84,6 +84,7 @@ def test_ucdp_says_windows_as_such_and_areas_as_no_settlements():
         start, end = row["date_start"][:10], row["date_end"][:10]
         assert event["occurred"]["start"] == start
         assert event["occurred"].get("end", start) == end
+        assert event["occurred"].get("range") == (None if start == end else "window")
         assert (event["place"]["precision"] == "settlement") == (row["where_prec"] in {"1", "2"})
 
 
