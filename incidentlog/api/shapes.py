@@ -414,6 +414,45 @@ class Candidates(TypedDict):
     incomplete: NotRequired[bool]
 
 
+class Suspect(TypedDict):
+    """A subject that may be one of an import's, and why."""
+
+    stream: Stream
+    occurred: dict[str, Any]
+    place: str
+    where: Annotated[Literal["same_place", "near"], Field(description="`near` is within 15 km")]
+    kilometres: float | None
+    hours_apart: Annotated[float, Field(description="Between the end of one and the start of the other; 0 overlap")]
+    minutes_between_starts: float
+    side: str | None
+    same_source: Annotated[bool, Field(description="Both come from one source, which tells them apart itself")]
+    likely: Annotated[bool, Field(description="Each is the other's best, at one place, with starts within 10 min")]
+
+
+class SuspectedSubject(TypedDict):
+    """A subject of an import, and which others it may be, the best first; at most five."""
+
+    stream: Stream
+    occurred: dict[str, Any]
+    place: str
+    candidates: list[Suspect]
+
+
+Suspects = TypedDict(
+    "Suspects",
+    {
+        "import": Position,
+        "basis": Basis,
+        "subjects": Annotated[int, Field(description="How many subjects of the import were compared")],
+        "suspected": Annotated[int, Field(description="How many of them may be others")],
+        "likely": Annotated[int, Field(description="How many of them have a likely twin")],
+        "groups": list[SuspectedSubject],
+        "incomplete": NotRequired[bool],
+        "next": NotRequired[Next],
+    },
+)
+
+
 class PairBasis(TypedDict):
     """What a difference rests on; sent back as parameters, it gives the same bytes."""
 

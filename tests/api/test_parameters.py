@@ -54,6 +54,7 @@ OWN = [
     ("/v1/subjects/strike:one", ["at", "at_position"]),
     ("/v1/subjects/strike:one/history", ["after", "limit"]),
     ("/v1/subjects/strike:one/candidates", ["at"]),
+    ("/v1/candidates", ["import", "after", "limit", "at", "at_position"]),
     ("/v1/replay", ["from", "to", "speed", "by", "max_gap", "after", "at_position", "format"]),
     ("/v1/diff", ["from_position", "to_position", "at", "limit", "after", "subject", "projection", "min_position"]),
     ("/v1/places", ["q", "country", "limit"]),
@@ -66,7 +67,7 @@ GOOD = {
     "at": "2025-11-19", "known_at": "2025-11-19", "since": "2025-11-19", "until": "2025-11-20", "from": "1", "to": "1",
     "recorded_since": "2025-11-19", "bbox": "0,0,1,1", "basis": "recorded", "by": "recorded", "open": "true",
     "order_by": "incidents", "compare": "previous", "format": "ndjson", "q": "Odesa", "country": "UA",
-    "projection": "city_incidents", "subject": "strike:one", "last_event_id": "x",
+    "import": "1", "projection": "city_incidents", "subject": "strike:one", "last_event_id": "x",
 }  # fmt: skip
 
 

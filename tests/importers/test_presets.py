@@ -13,6 +13,7 @@ import pytest
 
 from incidentlog.clock import SystemClock
 from incidentlog.door import Door, Known
+from incidentlog.events.values import KYIV, Occurred
 from incidentlog.importers.importing import Account
 from incidentlog.importers.making import Made
 from incidentlog.importers.mapping import load_mapping
@@ -86,6 +87,19 @@ def test_ucdp_says_windows_as_such_and_areas_as_no_settlements():
         assert event["occurred"].get("end", start) == end
         assert event["occurred"].get("range") == (None if start == end else "window")
         assert (event["place"]["precision"] == "settlement") == (row["where_prec"] in {"1", "2"})
+
+
+def test_ucdp_by_month_is_the_files_and_what_lies_in_no_month_is_apart():
+    path = shared("ucdp_ged_ukraine_2014_2021.csv")
+    by_month, in_file = Counter[str | None](), Counter[str | None]()
+    for event in events_of(imported(load_mapping("ucdp-ged"), path)[0]):
+        occurred = Occurred.model_validate_json(orjson.dumps(event["occurred"]))
+        by_month[occurred.buckets(KYIV).month] += event["data"]["casualties"]["killed"]["best"]
+    for row in lines(path)[1:]:
+        first, last = row["date_start"][:7], row["date_end"][:7]
+        in_file[first if first == last else None] += int(row["best"])
+    assert by_month == in_file
+    assert (sum(by_month.values()), by_month[None]) == (7_882, 1_428)
 
 
 def test_acled_leaves_out_figures_that_mean_none_or_unknown_and_districts():
