@@ -111,8 +111,17 @@ class Maker:
             said = self._guard(made, partial(data, cells, made)) or {}
             occurred = _at(common["occurred"], spec.at) if "occurred" in common else None
             made.stream = made.stream or stream
+            own = {"links": [*common["links"]]} if "links" in common else {}  # what is within another is linked, too
             made.events.append(
-                {"id": str(event_id), "type": spec.type, "stream": stream, **common, "occurred": occurred, "data": said}
+                {
+                    "id": str(event_id),
+                    "type": spec.type,
+                    "stream": stream,
+                    **common,
+                    **own,
+                    "occurred": occurred,
+                    "data": said,
+                }
             )
         if not made.events and not made.faults:
             self._fault(made, "", "no rule of the mapping says what it is")
@@ -164,6 +173,8 @@ class Maker:
                 self._parts["reported_at"] = self._reported(self._read(mapping.when.reported_at), mapping.when.zone)
         if mapping.where is not None:
             self._parts["place"] = self._place()
+        if mapping.conflict is not None:
+            self._parts["links"] = partial(_conflict, self._read(mapping.conflict))
         if mapping.actors:
             self._parts["actors"] = self._actors([self._actor(spec) for spec in mapping.actors])
         if mapping.sources:
@@ -445,6 +456,12 @@ def _estimated(read: Read, columns: list[str], cells: Cells, made: Made) -> dict
         made.repairs.append(f"order of low, best and high: {said.was} ({', '.join(columns)})")
         return dict(said)
     return said
+
+
+def _conflict(read: Read, cells: Cells, _: Made) -> list[dict[str, str]] | None:
+    """The link that says of which conflict it is part."""
+    slug = re.sub(r"[^a-z0-9._-]+", "-", text_of(read(cells) or "").lower()).strip("-")[:120]
+    return [{"rel": "part_of", "target": f"conflict:{slug}"}] if slug else None
 
 
 def _notes(columns: list[str], cells: Cells, made: Made) -> str | None:

@@ -283,6 +283,8 @@ class Mapping(Spec):
     skip: Annotated[list[SkipSpec], Field(max_length=100)] = []
     sources: Annotated[list[SourceSpec], Field(max_length=20)] = []
     actors: Annotated[list[ActorSpec], Field(max_length=50)] = []
+    conflict: Given | None = None
+    """Of which conflict the rows are part: a slug, or what one is made of."""
     verification: Annotated[Value | Verification, Field(union_mode="left_to_right")] = "unverified"
     tlp: TlpLabel = "CLEAR"
     private: Annotated[list[Column], Field(max_length=200)] = []

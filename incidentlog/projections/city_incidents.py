@@ -26,7 +26,7 @@ class CityIncidents(Tally):
     """
 
     categories = frozenset({"strike", "incident", "alert"})
-    dimensions = (*WHERE, "admin2", "admin3", "kind", "day", "week", "month", "side", "verification")
+    dimensions = (*WHERE, "admin2", "admin3", "kind", "day", "week", "month", "side", "verification", "conflict")
     domains = {"kind": one_of(lambda: ("strike", "alert", *get_args(Kind))), "side": ACTOR}
     measures = (
         "incidents",
@@ -66,6 +66,7 @@ class CityIncidents(Tally):
                 "month": calendar.month,
                 "side": None if attack is None else attack.attributed_to,
                 "verification": subject.verification,
+                "conflict": subject.conflict,
             },
             measures={
                 "parts" if _is_part(subject) else "incidents": 1,

@@ -15,7 +15,7 @@ FIGURES: Final = ("launched", "intercepted", "lost")
 ENDS: Final = ("low", "best", "high")
 
 
-@projection("strike_profile", version=3)
+@projection("strike_profile", version=4)
 class StrikeProfile(Tally):
     """Launched, intercepted and lost by means and day; null is unknown, and the share is of strikes that tell both.
 
@@ -24,7 +24,7 @@ class StrikeProfile(Tally):
     """
 
     categories = frozenset({"strike"})
-    dimensions = ("day", "week", "month", "means", "side", "target_class", *WHERE, "verification")
+    dimensions = ("day", "week", "month", "means", "side", "target_class", *WHERE, "verification", "conflict")
     domains = {"means": literal(Means), "side": ACTOR, "target_class": literal(TargetClass)}
     measures = (
         *ONCE,
@@ -55,6 +55,7 @@ class StrikeProfile(Tally):
                     "target_class": subject.target_class,
                     **whereabouts(subject.place),
                     "verification": subject.verification,
+                    "conflict": subject.conflict,
                 },
                 measures={**counted, **_figures(subject, means)},
             )

@@ -41,7 +41,7 @@ def test_it_is_judged_by_the_door_as_the_document_says(tmp_path):
 
 
 def test_every_option_table_and_mapping_is_named():
-    commands = (("import",), ("import", "undo"), ("events", "list"))
+    commands = (("import",), ("import", "undo"), ("import", "review"), ("events", "list"))
     options = "".join(CliRunner().invoke(app, [*words, "--help"]).stdout for words in commands)
     assert set(re.findall(r"--[a-z][a-z-]+", TEXT)) <= set(re.findall(r"--[a-z][a-z-]+", options))
     for name in presets():
