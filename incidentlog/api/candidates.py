@@ -29,7 +29,11 @@ SECONDS: Final = 60.0
 """How long one waits for others' reviews: there is one at a time."""
 
 IMPORT: Final = Number(
-    "import", "The import whose subjects are looked at: the position of its `import.begun`.", least=1, example="1234"
+    "import",
+    "The import whose subjects are looked at: the position of its `import.begun`.",
+    least=1,
+    needed=True,
+    example="1234",
 )
 AFTER: Final = Number("after", "Go on after so many subjects.", example="100")
 LIMIT: Final = Number("limit", "The most subjects.", default=100, least=1, most=1_000, example="10")

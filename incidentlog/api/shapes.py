@@ -189,6 +189,9 @@ class Imported(Places, ImportNumber):
     passed_over: int
     appended: int
     already_there: int
+    changes: NotRequired[Annotated[dict[str, int], Field(description="Of an update: rows by what they are")]]
+    samples: NotRequired[dict[str, list[str]]]
+    held_back: NotRequired[Annotated[str | None, Field(description="Why nothing was retracted, though rows are gone")]]
 
 
 class ImportReport(Imported):
