@@ -127,6 +127,7 @@ UNESCAPED = [
 @pytest.mark.parametrize("path", UNESCAPED)
 async def test_the_plus_sign_of_an_offset_may_be_left_unescaped_in_every_instant(service: Served, path: str):
     await service.add(strike(stream="strike:one"))
+    await service.settled()
     for blank in ("+", "%20", "%2B"):
         url = f"{service.url}{path}2025-11-19T04:00{blank}02:00"
         headers = {"Authorization": f"Bearer {service.key}"}

@@ -15,8 +15,9 @@ from incidentlog.clock import SystemClock
 from incidentlog.door import Door, Known
 from incidentlog.events.values import KYIV, Occurred
 from incidentlog.importers.importing import Account
-from incidentlog.importers.making import Made
+from incidentlog.importers.making import Made, Maker
 from incidentlog.importers.mapping import load_mapping
+from incidentlog.importers.row import Row
 from tests.importers.rowing import SLICES, events_of, imported
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -162,3 +163,17 @@ def test_alerts_by_oblast_and_local_day_are_the_files(alerts, name: str, region:
         if event["type"] == "alert.declared"
     )
     assert counted == expected
+
+
+def test_alerts_of_hromadas_are_found_as_such_by_the_adjectives_of_the_list(door: Door):
+    path = shared("air_raid_alerts_official.csv")
+    rows = {(r["hromada"], r["raion"], r["oblast"]): r for r in lines(path) if r["hromada"]}
+    maker = Maker(load_mapping("air-raid-alerts"), next(iter(rows.values())))
+    found = Counter[str]()
+    for row in rows.values():
+        (event, _) = maker.make(Row(path.name, 2, row)).events
+        place = door.read(orjson.dumps(event), recorded_by="test").command.place
+        assert place is not None
+        assert place.admin3 is not None or place.how == "ambiguous", place
+        found[place.how] += 1
+    assert (found["admin2"], found["ambiguous"]) == (129, 1)  # two of one name in one raion
