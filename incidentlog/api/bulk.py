@@ -332,7 +332,6 @@ async def append_lines(
         if len(piece.candidates) == PIECE or piece.is_spoken_of(candidate):
             await _append_piece(service, reader, piece, told)
             piece = _Piece(begun)
-        candidate.lighten()
         piece.add(number, candidate)
     await _append_piece(service, reader, piece, told)
 
