@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.cli.acting import LIMIT_SECONDS, Inside, Terminal
+from tests.cli.acting import LIMIT_SECONDS, Terminal
 from tests.importers.rowing import OWN, SLICES
 
 UCDP = str(SLICES / "ucdp_ged_older_release_ukr_hxl.csv")
@@ -256,7 +256,6 @@ def test_the_lines_of_the_document_run(terminal: Terminal, folder: Path):
 
 def test_what_was_told_before_is_reviewed_in_a_file_and_merged_from_it(terminal: Terminal):
     """The volunteers' list tells some alerts of the official one again: a person marks which."""
-    inside = Inside(**terminal.variables)
     rows = [f"Odeska oblast,,,oblast,2023-08-0{n} 10:00:00+00:00,2023-08-0{n} 11:00:00+00:00,official" for n in (1, 2)]
     (official := terminal.folder / "official.csv").write_text(
         "\n".join(["oblast,raion,hromada,level,started_at,finished_at,source", *rows]), "utf-8"
@@ -266,17 +265,19 @@ def test_what_was_told_before_is_reviewed_in_a_file_and_merged_from_it(terminal:
         "\n".join(["region,started_at,finished_at,naive", *rows]), "utf-8"
     )
     for file in (official, volunteer):
-        assert inside.run("import", "air-raid-alerts", str(file)).returncode == 0
-    number = str(next(r["import"] for r in brought_in(terminal) if r["files"][0]["name"] == "volunteer.csv"))
-    listed = inside.run("import", "review", number, "--likely", "-o", "csv")
+        assert terminal.run("import", "air-raid-alerts", str(file)).returncode == 0
+    number = str(
+        next(r["import"] for r in brought_in(terminal) if r["files"] and r["files"][0]["name"] == "volunteer.csv")
+    )
+    listed = terminal.run("import", "review", number, "--likely", "-o", "csv")
     assert "2 of them likely" in listed.stderr
     (reviewed := terminal.folder / "reviewed.csv").write_text(listed.stdout.replace("\n,", "\nyes,", 1), "utf-8")
     assert len(listed.stdout.splitlines()) == 3
-    assert "1 would be merged; nothing was" in inside.run("import", "review", number, "--merge", str(reviewed)).stderr
+    assert "1 would be merged; nothing was" in terminal.run("import", "review", number, "--merge", str(reviewed)).stderr
     merged = ("import", "review", number, "--merge", str(reviewed), "--apply")
-    assert "1 merged" in inside.run(*merged).stderr
-    assert "0 merged, 1 were merged by it before" in inside.run(*merged).stderr
-    assert "1 of them likely" in inside.run("import", "review", number).stderr
+    assert "1 merged" in terminal.run(*merged).stderr
+    assert "0 merged, 1 were merged by it before" in terminal.run(*merged).stderr
+    assert "1 of them likely" in terminal.run("import", "review", number).stderr
     reviewed.write_text("merge,subject,candidate\nperhaps,alert:a,alert:b\n")
-    refused = inside.run(*merged)
+    refused = terminal.run(*merged)
     assert (refused.returncode, "line 2, merge: 'perhaps' is neither yes nor no" in refused.stderr) == (2, True)
