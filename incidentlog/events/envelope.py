@@ -98,6 +98,10 @@ class ResolvedPlace(Model):
     distance_km: float | None = None
     """How far that is from the point."""
 
+    def __hash__(self) -> int:
+        """By what mostly tells places apart: they are looked up by several tallies for every event."""
+        return hash((self.place_id, self.name, self.precision))
+
 
 class Actor(Model):
     """Who took part, and as what."""

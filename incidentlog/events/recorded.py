@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Final, Generic
 from uuid import UUID
 
 import orjson
+from propcache.api import cached_property
 from pydantic import ValidationError
 
 from incidentlog.events.envelope import E, Envelope, ResolvedPlace

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, Self
 
+from propcache.api import cached_property
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -33,6 +34,9 @@ MAX_INT = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8259 §6)."""
 
 
+NO_FIELDS: Final[set[str]] = set()
+
+
 class Model(BaseModel):
     """What every value and event is: immutable, strict about types, closed to unknown fields."""
 
@@ -43,7 +47,21 @@ class Model(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
         ser_json_inf_nan="null",
+        ignored_types=(cached_property,),
     )
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Self:
+        """One of values that are known to fit, every field among them: nothing is checked, copied or filled in.
+
+        A fold makes several for every event, and what it makes them of was checked when it came in.
+        """
+        new = cls.__new__(cls)
+        object.__setattr__(new, "__dict__", values)
+        object.__setattr__(new, "__pydantic_fields_set__", NO_FIELDS)
+        object.__setattr__(new, "__pydantic_extra__", None)
+        object.__setattr__(new, "__pydantic_private__", None)
+        return new
 
 
 class Tlp(IntEnum):
@@ -227,12 +245,18 @@ class Period(Model):
         return start_instant(self.from_, tz), start_instant(self.to, tz)
 
 
-@lru_cache(maxsize=10_000)
 def start_instant(when: date | datetime, tz: str) -> datetime:
     """The instant that a start, or an end in `data`, stands for: a date is its local 00:00 (docs/events.md)."""
+    if isinstance(when, datetime) and when.tzinfo is not None:
+        return when.astimezone(UTC)
+    return _local_start(when, tz)
+
+
+@lru_cache(maxsize=10_000)
+def _local_start(when: date | datetime, tz: str) -> datetime:
     zone = zone_named(tz)
     if isinstance(when, datetime):
-        return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
+        return when.replace(tzinfo=zone).astimezone(UTC)
     return datetime.combine(when, time.min, zone).astimezone(UTC)
 
 
@@ -380,11 +404,20 @@ class Buckets(Model):
     week: str | None
     month: str | None
 
+    @cached_property
+    def values(self) -> tuple[str | None, str | None, str | None]:
+        """Day, week and month."""
+        return self.day, self.week, self.month
+
+
+NO_DAY: Final = Buckets(day=None, week=None, month=None)
+"""Those of what is not known to the month."""
+
 
 @lru_cache(maxsize=10_000)
 def _buckets(first: date | None, last: date | None) -> Buckets:
     if first is None or last is None:
-        return Buckets(day=None, week=None, month=None)
+        return NO_DAY
     iso = first.isocalendar()
     return Buckets(
         day=first.isoformat() if first == last else None,
@@ -421,7 +454,7 @@ class Estimate(Model):
     @property
     def point(self) -> int | None:
         """The figure to sum: best, else low, else high (docs/events.md, The envelope)."""
-        return next((n for n in (self.best, self.low, self.high) if n is not None), None)
+        return self.best if self.best is not None else self.low if self.low is not None else self.high
 
     def spread(self) -> tuple[int, int, int] | None:
         """`(low, best, high)` for sums: what is missing takes best, a missing best takes low, else high."""

@@ -2,9 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from incidentlog.events.about import is_record_event
@@ -35,14 +35,24 @@ def seen_at(variants: Mapping[int, Subject | Absorbed | None], level: int) -> Su
     return None if variant is None or type(variant) is Absorbed else cast("Subject", variant)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+def same(one: Subject | Absorbed | None, other: Subject | Absorbed | None) -> bool:
+    """Whether two states of a stream are equal: mostly they are not made of as many events, which is seen at once."""
+    if one is other:
+        return True
+    if isinstance(one, Subject) and isinstance(other, Subject) and len(one.entries) != len(other.entries):
+        return False
+    return one == other
+
+
+class Change(NamedTuple):
     """What one event changed about one stream's subject."""
 
     position: int
     event_id: UUID
     recorded_at: datetime
     stream: str
+    category: str
+    """The stream's."""
     before: Variants
     after: Variants
     restates: bool | None
@@ -70,7 +80,7 @@ class Change:
     def below(self, level: int) -> "Change":
         """The change as those see it who may see nothing marked `level` or higher."""
         before, after = ({n: v for n, v in own.items() if n < level} for own in (self.before, self.after))
-        return replace(self, before=before, after=after)
+        return self._replace(before=before, after=after)
 
 
 @dataclass(slots=True)
@@ -148,7 +158,7 @@ class Families:
         for e in batch:
             for absorbed in merged_streams(e):
                 self._join(e.stream, absorbed, zone)
-            family = self._family(e.stream)
+            family = self._of.get(e.stream) or self._family(e.stream)
             before, after, restates = family.add(e, zone)
             self._weight += e.weight
             sizes = family.sizes
@@ -156,7 +166,8 @@ class Families:
                 old, new = before.get(stream, {}), after.get(stream, {})
                 if stream == e.stream or old != new:
                     size = sizes.get(stream, (0, 0))
-                    yield Change(e.position, e.event_id, e.recorded_at, stream, old, new, restates, *size)
+                    category = stream.partition(":")[0]
+                    yield Change(e.position, e.event_id, e.recorded_at, stream, category, old, new, restates, *size)
 
     def work(self, e: Recorded, waiting: int) -> int:
         """How many events are folded to take in one more, as far as can be told before: its family's, or it alone.

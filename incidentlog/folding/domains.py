@@ -83,7 +83,8 @@ def read_when(text: str) -> date | datetime | None:
 
 def instant_text(instant: datetime) -> str:
     """An instant as a dimension holds it: RFC 3339 in UTC, so that the order of texts is the order of instants."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds")
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")
 
 
 def _instant(text: str) -> str | None:

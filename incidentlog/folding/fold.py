@@ -75,9 +75,12 @@ def _apart(each: Actor | Link) -> tuple[str, ...]:
     return (each.code, each.role) if isinstance(each, Actor) else (each.rel, str(each.target))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Grown:
-    """A stream by itself, with one marking, whose next event can be taken in without folding the others again."""
+    """A stream by itself, with one marking, whose next event can be taken in without folding the others again.
+
+    It grows with each: the subjects before are others, and stay what they were.
+    """
 
     subject: Subject
     """Before `complete`."""
@@ -154,29 +157,32 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
         return None
     if is_record_event(e.type):
         return None if grown is None else _disputed(grown, e, by(zone, e.zone_data))
-    order, zone = (envelope.occurred.since, e.position), by(zone, e.zone_data)
-    if grown is not None and (e.stream != grown.subject.stream or e.tlp != grown.level or order < grown.latest):
-        return None  # another stream is in the family when a merge named it that counts no more
-    body = Effective(e, envelope, e.place, absorbed=False)
+    occurred, place = envelope.occurred, e.place
+    order, zone = (occurred.since, e.position), by(zone, e.zone_data)
     if grown is None:
-        grown = Grown(
-            Subject.families.get(e.category, Subject).blank().but(stream=e.stream, zone=zone), e.tlp, 0, order
-        )
+        grown = Grown(Subject.families.get(e.category, Subject).blank(), e.tlp, 0, order)
+    elif e.stream != grown.subject.stream or e.tlp != grown.level or order < grown.latest:
+        return None  # another stream is in the family when a merge named it that counts no more
     subject = grown.subject
-    rank, said = confirmed(grown.rank, subject.verification, envelope.verification)
-    entry = Entry(event=e.event_id, type=e.type, position=e.position, occurred=envelope.occurred, status="effective")
-    common: dict[str, Any] = {"verification": said, "entries": (*subject.entries, entry)}
-    if subject.zone != zone:
-        common["zone"] = zone
+    body = Effective(e, envelope, place, absorbed=False)
+    grown.latest = order
+    grown.rank, said = confirmed(grown.rank, subject.verification, envelope.verification)
+    common: dict[str, Any] = {
+        "stream": e.stream,
+        "zone": zone,
+        "verification": said,
+        "entries": (*subject.entries, Entry.of_event(e, occurred)),
+    }
     if not subject.is_current:
         common |= _begin(body, zone, subject)
-    if e.place is not None and (subject.place is None or subject.place.place_id is None):
-        common["place"] = e.place if subject.place is None or e.place.place_id is not None else subject.place
+    if place is not None and (subject.place is None or (subject.place.place_id is None and place.place_id is not None)):
+        common["place"] = place
     if envelope.actors:
         common["actors"] = grown.actors.with_(subject.actors, envelope.actors)
     if envelope.links:
         common["links"] = grown.links.with_(subject.links, envelope.links)
-    return Grown(subject.but(**common).evolve(body), e.tlp, rank, order, grown.actors, grown.links)
+    grown.subject = subject.but(**common).evolve(body)
+    return grown
 
 
 def _disputed(grown: Grown, e: Recorded, zone: str) -> Grown | None:
@@ -189,16 +195,10 @@ def _disputed(grown: Grown, e: Recorded, zone: str) -> Grown | None:
     target = envelope.data.target
     if not any(entry.event == target for entry in subject.entries):
         return None  # it speaks of what is yet to come
-    rank, said = confirmed(grown.rank, subject.verification, "disputed")
-    entry = Entry(event=e.event_id, type=e.type, position=e.position, occurred=envelope.occurred, status="effective")
-    return Grown(
-        subject.but(verification=said, entries=(*subject.entries, entry)),
-        grown.level,
-        rank,
-        grown.latest,
-        grown.actors,
-        grown.links,
-    )
+    grown.rank, said = confirmed(grown.rank, subject.verification, "disputed")
+    entries = (*subject.entries, Entry.of_event(e, envelope.occurred))
+    grown.subject = subject.but(verification=said, entries=entries)
+    return grown
 
 
 def _begin(first: AnyEffective, zone: str, kind: Subject | type[Subject]) -> dict[str, Any]:
@@ -463,7 +463,7 @@ class _Family:
         occurred, status = body.envelope.occurred if body else e.envelope.occurred, self.status(e)
         entry: Entry | None = e.made.get(status)
         if entry is None or entry.occurred is not occurred:
-            entry = Entry(event=e.event_id, type=e.type, position=e.position, occurred=occurred, status=status)
+            entry = Entry.of_event(e, occurred, status)
             e.made[status] = entry
         return entry
 

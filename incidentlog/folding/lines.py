@@ -224,11 +224,11 @@ class _Writer:
 
     def numbers(self, values: Sequence[int]) -> list[Any]:
         """A column of numbers; of few lines without arrays."""
-        low, high = min(values, default=0), max(values, default=0)
-        if low == high:
-            return [low]
+        if not values or values.count(values[0]) == len(values):  # most columns are nothing but noughts
+            return [values[0] if values else 0]
         if self._count > FEW:
             return self.array(np.array(values, np.int64))
+        low, high = min(values), max(values)
         code, low, step = _scaled(low, high, lambda: gcd(*(v - low for v in values)))
         kept = array(code, values if code == "q" else [(v - low) // step for v in values])
         if sys.byteorder == "big":

@@ -15,6 +15,8 @@ from incidentlog.folding.subject import Subject
 Row = dict[str, Any]
 Key = tuple[str | None, ...]
 """The values of a group's dimensions, in the order of `group_by`."""
+Amounts = tuple[int, ...]
+"""What a line has of each of a tally's measures, in their order."""
 
 
 class Projection:
@@ -38,8 +40,10 @@ class Contribution(NamedTuple):
 
     at: datetime
     """The instant in the world from which it counts; reads at an earlier `at` do not see it."""
-    dimensions: Mapping[str, str | None]
-    measures: Mapping[str, int]
+    dimensions: Key
+    """A value for each of the tally's dimensions, in their order."""
+    amounts: Amounts
+    """An amount for each of its measures, likewise: see `Tally.amounts`."""
 
 
 class Booking(NamedTuple):
@@ -50,7 +54,7 @@ class Booking(NamedTuple):
     stream: str
     at: datetime
     dimensions: Key
-    amounts: tuple[int, ...]
+    amounts: Amounts
     restated: bool
 
 
@@ -73,6 +77,11 @@ class Tally(Projection):
     def domain(cls, dimension: str) -> Domain:
         """Which values a dimension can have."""
         return cls.domains.get(dimension) or COMMON.get(dimension, OPEN)
+
+    @classmethod
+    def amounts(cls, told: Mapping[str, int]) -> Amounts:
+        """Amounts of measures by their names: those that are not told are 0."""
+        return tuple(told.get(name, 0) for name in cls.measures)
 
     def contributions(self, subject: Subject) -> Iterable[Contribution]:
         """What the subject adds. Pure; a subject that is not current adds nothing."""

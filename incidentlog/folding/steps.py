@@ -1,17 +1,18 @@
 """The one step that live running, rebuild, replay and folding afresh share: from a Change to what is written."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, cast
 
 from incidentlog.events.values import Model
-from incidentlog.folding.change import Change, seen_at
+from incidentlog.folding.change import Change, same, seen_at
 from incidentlog.folding.fold import Variants
 from incidentlog.folding.shapes import (
     FEW,
     MEMBERS,
+    Amounts,
     Booking,
     Contribution,
     Document,
@@ -34,11 +35,10 @@ class Name:
     called: str
 
 
-Cell = tuple[datetime, Key]
-Sums = dict[Cell, list[int]]
-Entries = dict[int, Sums]
-"""What a stream is in a ledger: at each marking, the difference to the marking below."""
-NOTHING: Final[Entries] = {}
+Cell = tuple[int, datetime, Key]
+"""A marking, from when something counts, and the values of a tally's dimensions."""
+Entries = dict[Cell, Amounts]
+"""What a stream is in a ledger: at each marking the difference to the marking below."""
 REMEMBERED: Final = 5_000
 """Of how many streams a step remembers what it booked: most come again soon, or never."""
 NAMED: Final = 100_000
@@ -56,44 +56,48 @@ class TallyStep:
 
     def __post_init__(self) -> None:
         self._names = type(self.tally).names is not Tally.names
+        self._adds = type(self.tally).added is not Tally.added
 
     def apply(self, change: Change) -> None:
         """Book the change, and note what it calls things. What raises has booked nothing."""
-        if (added := self._added(change)) is not None:
+        if self._adds and (more := self._added(change)) is not None:
             self._last.pop(change.stream, None)
-            named = list(self._name(change)) if self._names else ()
-            self.bookings += added
-            self._note(named)
+            self._book(change, {}, more)
             return
         known = self._last.pop(change.stream, None)
-        before = known[1] if known is not None and known[0] is change.before else entries(self.tally, change.before)
+        if known is not None and known[0] is change.before:
+            before = known[1]
+        else:
+            before = entries(self.tally, change.before) if change.before else {}
         self._take(change, before)
 
     def forget(self, stream: str) -> None:
         """Remember no more what was booked of a stream."""
         self._last.pop(stream, None)
 
-    def restate(self, change: Change, booked: Entries) -> None:
+    def restate(self, change: Change, before: Entries) -> None:
         """Book what is, against what a ledger holds of the stream."""
         self._last.pop(change.stream, None)
-        self._take(change, booked)
+        self._take(change, before)
 
     def _take(self, change: Change, before: Entries) -> None:
         after = entries(self.tally, change.after)
-        named = list(self._name(change)) if self._names else ()
-        self.bookings += difference(change, before, after)
+        self._book(change, before, after)
         if len(self._last) >= REMEMBERED or len(self._named) >= NAMED:
             self._last.clear()
             self._named.clear()
         self._last[change.stream] = change.after, after
-        self._note(named)
 
-    def _note(self, named: Sequence[Name]) -> None:
-        self.names += named
-        self._named.update((n.dimension, n.value, n.level) for n in named)
+    def _book(self, change: Change, before: Entries, after: Entries) -> None:
+        named = self._name(change) if self._names else ()
+        if before != after:
+            self.bookings += difference(change, before, after)
+        if named:
+            self.names += named
+            self._named.update([(n.dimension, n.value, n.level) for n in named])
 
-    def _added(self, change: Change) -> list[Booking] | None:
-        """The lines that a change adds, where it is one marking's and takes none back; None where that is not known."""
+    def _added(self, change: Change) -> Entries | None:
+        """What a change adds, where it is one marking's and takes none back; None where that is not known."""
         if len(change.before) != 1 or change.before.keys() != change.after.keys():
             return None
         (level,) = change.after
@@ -101,97 +105,81 @@ class TallyStep:
         if type(before) is Absorbed or type(after) is Absorbed:
             return None
         lines = self.tally.added(cast("Subject", before), cast("Subject", after))
-        if lines is None:
-            return None
-        return list(difference(change, NOTHING, {level: summed} if (summed := _summed(self.tally, lines)) else NOTHING))
+        return None if lines is None else _summed(level, lines)
 
-    def _name(self, change: Change) -> Iterator[Name]:
+    def _name(self, change: Change) -> list[Name]:
         """What the change calls values that had no name, at each marking, lowest first: the first name stays."""
-        for level in sorted(change.after):
+        found: list[Name] = []
+        for level in sorted(change.after) if len(change.after) > 1 else change.after:
             subject = seen_at(change.after, level)
-            for (dimension, value), called in () if subject is None else self.tally.names(subject).items():
+            for (dimension, value), name in () if subject is None else self.tally.names(subject).items():
                 if (dimension, value, level) not in self._named:
-                    yield Name(dimension, value, level, change.position, called)
+                    found.append(Name(dimension, value, level, change.position, name))
+        return found
 
 
 def concerning(projection: Projection, changes: Iterable[Change]) -> Iterable[Change]:
     """The changes of subjects that a projection looks at."""
     wanted = projection.categories
-    return changes if wanted is None else (c for c in changes if c.stream.partition(":")[0] in wanted)
+    return changes if wanted is None else [c for c in changes if c.category in wanted]
 
 
-def book(tally: Tally, change: Change) -> Iterator[Booking]:
+def book(tally: Tally, change: Change) -> list[Booking]:
     """What a ledger takes in of one change."""
     return difference(change, entries(tally, change.before), entries(tally, change.after))
 
 
 def entries(tally: Tally, variants: Variants) -> Entries:
     """What a stream is in the tally's ledger, so that the sum over the levels up to L is what L sees."""
-    answer: Entries = {}
-    below: Sums = {}
     if len(variants) == 1:  # as nearly always
         ((level, only),) = variants.items()
-        if type(only) is not Absorbed and (sums := _sums(tally, cast("Subject", only))):
-            answer[level] = sums
-        return answer
+        return {} if type(only) is Absorbed else _summed(level, tally.contributions(cast("Subject", only)))
+    answer: Entries = {}
+    below: Entries = {}
     for level in sorted(variants):
-        sums = _sums(tally, seen_at(variants, level))
-        if sums or below:
-            answer[level] = sums if not below else _minus(sums, below)
-        below = sums
+        subject = seen_at(variants, level)
+        own = {} if subject is None else _summed(level, tally.contributions(subject))
+        answer |= _minus(own, {(level, at, key): amounts for (_, at, key), amounts in below.items()})
+        below = own
     return answer
 
 
-def difference(change: Change, before: Entries, after: Entries) -> Iterator[Booking]:
+def difference(change: Change, before: Entries, after: Entries) -> list[Booking]:
     """The lines that make of what was booked what is."""
-    if before == after:
-        return
-    for level in sorted({*before, *after}) if len(before) > 1 or before.keys() != after.keys() else after:
-        new, old = after.get(level, {}), before.get(level, {})
-        sums = _minus(new, old) if old else new
-        for cell in sorted(sums, key=_cell_order) if len(sums) > 1 else sums:
-            if any(sums[cell]):
-                yield Booking(
-                    position=change.position,
-                    level=level,
-                    stream=change.stream,
-                    at=cell[0],
-                    dimensions=cell[1],
-                    amounts=tuple(sums[cell]),
-                    restated=change.restated(level),
-                )
+    left = _minus(after, before) if before else after
+    restated = {level: change.restated(level) for level in {level for level, _, _ in left}}
+    return [
+        Booking(change.position, cell[0], change.stream, cell[1], cell[2], left[cell], restated[cell[0]])
+        for cell in (sorted(left, key=_cell_order) if len(left) > 1 else left)
+        if any(left[cell])
+    ]
 
 
-def _minus(sums: Sums, others: Sums) -> Sums:
+def _minus(entries: Entries, others: Entries) -> Entries:
     """What is left of the one without the other; nothing of a cell in which they agree."""
-    left = dict(sums)
+    left = dict(entries)
     for cell, amounts in others.items():
         own = left.get(cell)
         if own is None:
-            left[cell] = [-a for a in amounts]
+            left[cell] = tuple([-a for a in amounts])
         elif own == amounts:
             del left[cell]
         else:
-            left[cell] = [a - b for a, b in zip(own, amounts, strict=True)]
+            left[cell] = tuple([a - b for a, b in zip(own, amounts, strict=True)])
     return left
 
 
-def _cell_order(cell: Cell) -> tuple[datetime, tuple[str, ...]]:
-    return cell[0], tuple(value or "" for value in cell[1])
+def _cell_order(cell: Cell) -> tuple[int, datetime, tuple[str, ...]]:
+    level, at, key = cell
+    return level, at, tuple([value or "" for value in key])
 
 
-def _sums(tally: Tally, subject: Subject | None) -> Sums:
-    return {} if subject is None else _summed(tally, tally.contributions(subject))
-
-
-def _summed(tally: Tally, contributions: Iterable[Contribution]) -> Sums:
-    sums: Sums = {}
-    for contribution in contributions:
-        cell = contribution.at, tuple(map(contribution.dimensions.get, tally.dimensions))
-        measures = contribution.measures
-        amounts = [measures.get(name, 0) for name in tally.measures]
+def _summed(level: int, contributions: Iterable[Contribution]) -> Entries:
+    sums: Entries = {}
+    for at, dimensions, amounts in contributions:
+        cell = level, at, dimensions
         there = sums.get(cell)
-        sums[cell] = amounts if there is None else [a + b for a, b in zip(there, amounts, strict=True)]
+        sums[cell] = amounts if there is None else tuple([a + b for a, b in zip(there, amounts, strict=True)])
     return sums
 
 
@@ -333,7 +321,7 @@ class DocumentStep:
                 if unknown is None:
                     # A reader is told of a change only where the document has another part for it (P5): not where
                     # something marked higher, or marked for another document, moved the stream.
-                    touched = {n for n in levels if seen_at(was, n) != seen_at(now, n)} | (stood ^ present)
+                    touched = {n for n in levels if not same(seen_at(was, n), seen_at(now, n))} | (stood ^ present)
                 else:
                     touched = {n for n in {*levels, *change.levels} if n >= unknown}
                 for n in sorted(touched):

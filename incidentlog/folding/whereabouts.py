@@ -2,19 +2,29 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from incidentlog.events.envelope import ResolvedPlace
 from incidentlog.places import admin1_name, bundled, named, region_key
 
-WHERE: Final = ("place", "admin1", "country")
+
+class Whereabouts(NamedTuple):
+    """The dimensions of a place, as far as it is known."""
+
+    place: str | None = None
+    admin1: str | None = None
+    country: str | None = None
+
+
+WHERE: Final = Whereabouts._fields
 """The dimensions."""
+NOWHERE: Final = Whereabouts()
 FINE: Final = frozenset({"exact", "settlement"})
 """Precisions that name a settlement; what is coarser goes to its region only."""
 
 
 @lru_cache(maxsize=10_000)  # several tallies ask for the place of every event, and there are few places
-def whereabouts(place: ResolvedPlace | None) -> Mapping[str, str | None]:
+def whereabouts(place: ResolvedPlace | None) -> Whereabouts:
     """The dimensions of a place.
 
     A place is `geonames:<id>`, `place:<slug>` or, where the name is not or not uniquely known, `name:<name>@<region>`
@@ -22,12 +32,12 @@ def whereabouts(place: ResolvedPlace | None) -> Mapping[str, str | None]:
     as GeoNames writes it (`UA.17`; not ISO 3166-2, whose numbers differ).
     """
     if place is None:
-        return dict.fromkeys(WHERE)
+        return NOWHERE
     region = region_key(place.country, place.admin1)
     if region is None and place.precision == "admin1":
         region = named(place.name)
     settlement = place_key(place) if place.precision in FINE else None
-    return {"place": settlement, "admin1": region, "country": place.country}
+    return Whereabouts(settlement, region, place.country)
 
 
 @lru_cache(maxsize=10_000)
@@ -37,19 +47,20 @@ def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
         return {}
     where = whereabouts(place)
     region = admin1_name(place.country, place.admin1)
-    if where["admin1"] == named(place.name):
+    if where.admin1 == named(place.name):
         region = place.name
     # A value has a name from its first event on, or never: else an old answer would change when one comes.
-    called = {"place": place.name, "admin1": region}
-    return {(d, v): name for d, name in called.items() if name is not None and (v := where[d]) is not None}
+    called = (("place", where.place, place.name), ("admin1", where.admin1, region))
+    return {(d, value): name for d, value, name in called if value is not None and name is not None}
 
 
 @lru_cache(maxsize=10_000)
-def unit_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
-    """What the raion and the hromada of a place are called."""
+def names_with_units(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
+    """What the place, its region, its raion and its hromada are called."""
     codes = {} if place is None else {"admin2": place.admin2, "admin3": place.admin3}
     found = {(level, code): bundled().register.unit(code) for level, code in codes.items() if code is not None}
-    return {where: unit.name for where, unit in found.items() if unit is not None}
+    units = {where: unit.name for where, unit in found.items() if unit is not None}
+    return {**place_names(place), **units}
 
 
 def shown_place(place: ResolvedPlace) -> dict[str, Any]:

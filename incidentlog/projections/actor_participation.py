@@ -1,13 +1,13 @@
 """Who took part in what, as what, and who sat with whom."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from incidentlog.events.envelope import Actor, Role
-from incidentlog.events.values import Buckets, Occurred
+from incidentlog.events.values import Occurred
 from incidentlog.folding.domains import ACTOR, STATE, literal
 from incidentlog.folding.local_days import counts_from
-from incidentlog.folding.shapes import Contribution, Tally, projection
+from incidentlog.folding.shapes import Contribution, Key, Tally, projection
 from incidentlog.folding.subject import Subject
 from incidentlog.subjects.contact import Contact
 from incidentlog.subjects.talk import PRINCIPALS, Talk, state_of
@@ -36,35 +36,28 @@ class ActorParticipation(Tally):
         """A line for each actor and role, and one for each whom it met."""
         if not subject.is_current or subject.since is None:
             return
-        calendar = subject.calendar or Buckets(day=None, week=None, month=None)
         for actor in subject.actors:
-            yield Contribution(subject.since, _who(subject, actor, None, calendar), {"participations": 1})
+            yield Contribution(subject.since, _who(subject, actor, None, subject.days), TOOK_PART)
         held = _held(subject)
         if held is None:
             return
         occurred, everyone = held
-        at, buckets, seated = counts_from(subject, occurred), subject.buckets(occurred), _seated(everyone)
+        at, days, seated = counts_from(subject, occurred), subject.buckets(occurred).values, _seated(everyone)
         for actor in everyone if len(seated) < len(everyone) else ():
             if actor not in seated:
-                yield Contribution(at, _who(subject, actor, None, buckets), {"unpaired": 1})
+                yield Contribution(at, _who(subject, actor, None, days), UNPAIRED)
         for actor in seated:
             for other in seated:
                 if actor is not other and _at_one_table(subject, actor, other):
-                    yield Contribution(at, _who(subject, actor, other.code, buckets), {"met": 1})
+                    yield Contribution(at, _who(subject, actor, other.code, days), MET)
 
 
-def _who(subject: Subject, actor: Actor, other: str | None, calendar: Buckets) -> dict[str, str | None]:
-    return {
-        "actor": actor.code,
-        "role": actor.role,
-        "with": other,
-        "state": state_of(actor.code),
-        "category": subject.stream.partition(":")[0],
-        "day": calendar.day,
-        "week": calendar.week,
-        "month": calendar.month,
-        "verification": subject.verification,
-    }
+TOOK_PART, MET, UNPAIRED = (1, 0, 0), (0, 1, 0), (0, 0, 1)
+
+
+def _who(subject: Subject, actor: Actor, other: str | None, days: Iterable[str | None]) -> Key:
+    category = subject.stream.partition(":")[0]
+    return (actor.code, actor.role, other, state_of(actor.code), category, *days, subject.verification)
 
 
 def _held(subject: Subject) -> tuple[Occurred, Sequence[Actor]] | None:

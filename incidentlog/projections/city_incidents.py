@@ -1,13 +1,14 @@
 """Incidents and casualties by place, kind and local day."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Final, get_args
 
-from incidentlog.events.values import Buckets, Casualties
+from incidentlog.events.values import Casualties, Estimate
 from incidentlog.folding.domains import ACTOR, one_of
-from incidentlog.folding.shapes import Contribution, Row, Tally, projection
+from incidentlog.folding.shapes import Amounts, Contribution, Row, Tally, projection
 from incidentlog.folding.subject import Subject
-from incidentlog.folding.whereabouts import WHERE, place_names, unit_names, whereabouts
+from incidentlog.folding.whereabouts import WHERE, names_with_units, whereabouts
 from incidentlog.subjects.alert import Alert
 from incidentlog.subjects.attack import Attack
 from incidentlog.subjects.incident import Incident, Kind
@@ -33,10 +34,10 @@ class CityIncidents(Tally):
         "parts",
         "reports",
         "undisclosed",
+        *(f"{figure}_{end}" for figure in FIGURES for end in (*ENDS, "told")),
         "windows",
         "windows_killed",
         "windows_killed_told",
-        *(f"{figure}_{end}" for figure in FIGURES for end in (*ENDS, "told")),
     )
     group_by = ("place",)
     rollups = (
@@ -51,29 +52,16 @@ class CityIncidents(Tally):
         kind = _kind(subject)
         if kind is None or not subject.is_current or subject.since is None:
             return
-        calendar = subject.calendar or Buckets(day=None, week=None, month=None)
-        attack = subject if isinstance(subject, Attack) else None
-        hurt = {} if attack is None else _hurt(attack.casualties)
+        place, attack = subject.place, subject if isinstance(subject, Attack) else None
+        units = (None, None) if place is None else (place.admin2, place.admin3)
+        side, reports = (None, 1) if attack is None else (attack.attributed_to, attack.reports)
+        counted = (0, 1, reports) if _is_part(subject) else (1, 0, reports)
+        hurt = NOBODY_ASKED if attack is None else _hurt(attack.casualties)
+        days = subject.days
         yield Contribution(
-            at=subject.since,
-            dimensions={
-                **whereabouts(subject.place),
-                "admin2": None if subject.place is None else subject.place.admin2,
-                "admin3": None if subject.place is None else subject.place.admin3,
-                "kind": kind,
-                "day": calendar.day,
-                "week": calendar.week,
-                "month": calendar.month,
-                "side": None if attack is None else attack.attributed_to,
-                "verification": subject.verification,
-                "conflict": subject.conflict,
-            },
-            measures={
-                "parts" if _is_part(subject) else "incidents": 1,
-                "reports": 1 if attack is None else attack.reports,
-                **hurt,
-                **({} if calendar.day is not None or _is_part(subject) else _in_window(hurt)),
-            },
+            subject.since,
+            (*whereabouts(place), *units, kind, *days, side, subject.verification, subject.conflict),
+            (*counted, *hurt, *(NO_WINDOW if days[0] is not None or not counted[0] else _in_window(hurt))),
         )
 
     def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:  # noqa: ARG002 - the key is shown anyway
@@ -89,15 +77,15 @@ class CityIncidents(Tally):
 
     def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:
         """What places, regions, raions and hromadas are called."""
-        return {} if _kind(subject) is None else {**place_names(subject.place), **unit_names(subject.place)}
+        return {} if _kind(subject) is None else names_with_units(subject.place)
 
 
 def _is_part(subject: Subject) -> bool:
     """Whether it is an alert within a wider one, such as a raion's while its whole oblast has one."""
+    if not subject.links or not isinstance(subject, Alert):
+        return False
     within = f"{Alert.category}:"
-    return isinstance(subject, Alert) and any(
-        link.rel == "part_of" and link.target.startswith(within) for link in subject.links
-    )
+    return any(link.rel == "part_of" and link.target.startswith(within) for link in subject.links)
 
 
 def _kind(subject: Subject) -> str | None:
@@ -112,20 +100,25 @@ def _kind(subject: Subject) -> str | None:
             return None
 
 
-def _in_window(hurt: Mapping[str, int]) -> dict[str, int]:
-    """One whose day is not known, and its best figure of those killed."""
-    if "killed_told" not in hurt:
-        return {"windows": 1}
-    return {"windows": 1, "windows_killed": hurt["killed_best"], "windows_killed_told": 1}
+UNTOLD: Final = (0, 0, 0, 0)
+NOBODY_ASKED: Final = (0, *UNTOLD * len(FIGURES))
+"""The amounts, from `undisclosed` on, of what has no casualties."""
+NO_WINDOW: Final = (0, 0, 0)
 
 
-def _hurt(casualties: Casualties) -> dict[str, int]:
-    """Each figure's low, best and high, and whether it was told at all."""
-    measures: dict[str, int] = {}
-    for figure in FIGURES:
-        estimate = getattr(casualties, figure)
-        spread = None if estimate is None else estimate.spread()
-        if spread is not None:
-            measures |= {f"{figure}_{end}": n for end, n in zip(ENDS, spread, strict=True)}
-            measures[f"{figure}_told"] = 1
-    return measures or {"undisclosed": 1}
+def _in_window(hurt: Amounts) -> Amounts:
+    """One whose day is not known, and its best figure of those killed; `hurt` are the amounts from `undisclosed` on."""
+    _, _, killed, _, told, *_ = hurt
+    return 1, killed, told
+
+
+def _hurt(casualties: Casualties) -> Amounts:
+    """Whether nothing was disclosed; then each figure's low, best and high, and whether it was told at all."""
+    figures = (casualties.killed, casualties.injured, casualties.civilians_killed, casualties.children_killed)
+    told = [_told(figure) for figure in figures]
+    return (int(told.count(UNTOLD) == len(told)), *chain.from_iterable(told))
+
+
+def _told(figure: Estimate | None) -> Amounts:
+    spread = None if figure is None else figure.spread()
+    return UNTOLD if spread is None else (*spread, 1)

@@ -33,28 +33,19 @@ class DailyTimeline(Tally):
 
     def _lines(self, subject: Subject, entries: Iterable[Entry]) -> Iterator[Contribution]:
         unfit = {i.event for i in subject.ignored}
+        where, category = whereabouts(subject.place), subject.stream.partition(":")[0]
         for entry in entries:
-            at, buckets = counts_from(subject, entry.occurred), subject.buckets(entry.occurred)
-            struck = entry.status == "retracted"
+            occurred, struck = entry.occurred, entry.status == "retracted"
+            what = (instant_text(occurred.since), str(entry.event), entry.type, category, subject.stream)
             yield Contribution(
-                at=at,
-                dimensions={
-                    "day": buckets.day,
-                    "week": buckets.week,
-                    "month": buckets.month,
-                    "occurred": instant_text(entry.occurred.since),
-                    "event": str(entry.event),
-                    "type": entry.type,
-                    "category": subject.stream.partition(":")[0],
-                    "stream": subject.stream,
-                    **whereabouts(subject.place),
-                },
-                measures={
-                    "events": int(not struck),
-                    "amended": int(entry.status == "amended"),
-                    "retracted": int(struck),
-                    "ignored": int(not struck and entry.event in unfit),
-                },
+                counts_from(subject, occurred),
+                (*subject.buckets(occurred).values, *what, *where),
+                (
+                    int(not struck),
+                    int(entry.status == "amended"),
+                    int(struck),
+                    int(not struck and entry.event in unfit),
+                ),
             )
 
     def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:

@@ -11,7 +11,7 @@ from incidentlog.events.about import is_record_event
 from incidentlog.events.values import start_instant
 from incidentlog.folding.domains import one_of
 from incidentlog.folding.local_days import buckets_of, counts_from
-from incidentlog.folding.shapes import Contribution, Row, Tally, projection
+from incidentlog.folding.shapes import Contribution, Key, Row, Tally, projection
 from incidentlog.folding.subject import Entry, Subject
 from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.agreement import Agreement
@@ -78,27 +78,18 @@ class EscalationIndex(Tally):
         return self._scored(after, happened(after, new))
 
     def _scored(self, subject: Subject, told: Iterable[tuple[Entry, str]]) -> Iterator[Contribution]:
+        category, where = subject.stream.partition(":")[0], whereabouts(subject.place)
         for entry, label in told:
             cameo, tenths = weights()[label]
             score = tenths * FACTORS[subject.verification]
-            at = counts_from(subject, entry.occurred)
-            buckets = subject.buckets(entry.occurred)
-            days = {"day": buckets.day, "week": buckets.week, "month": buckets.month}
-            what = {
-                "category": subject.stream.partition(":")[0],
-                "type": label_text(label),
-                "cameo": cameo,
-                **whereabouts(subject.place),
-                "verification": subject.verification,
-            }
-            own = {"thousandths": score, "events": 1}
-            if buckets.day is None:  # known to the week or the month: in no day, and in no mean (E12)
-                yield Contribution(at, {**days, **what}, own)
+            at, days = counts_from(subject, entry.occurred), subject.buckets(entry.occurred).values
+            what = (category, label_text(label), cameo, *where, subject.verification)
+            if days[0] is None:  # known to the week or the month: in no day, and in no mean (E12)
+                yield Contribution(at, (*days, *what), (score, 1, 0, 0))
                 continue
-            mean = {"thousandths_7_days": score, "events_7_days": 1}
-            yield Contribution(at, {**days, **what}, {**own, **mean})
-            for begins, later in _following(buckets.day, subject.zone):
-                yield Contribution(max(at, begins), {**later, **what}, mean)
+            yield Contribution(at, (*days, *what), (score, 1, score, 1))
+            for begins, later in _following(days[0], subject.zone):
+                yield Contribution(max(at, begins), (*later, *what), (0, 0, score, 1))
 
     def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:
         """The index and the events; of a day also the mean of the seven days up to it."""
@@ -248,7 +239,7 @@ def _assistance(line: Assistance, name: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _following(day: str, zone: str) -> Sequence[tuple[datetime, Mapping[str, str | None]]]:
-    """The days after it whose mean it is in: when each begins, for it counts only then, and its dimensions."""
+def _following(day: str, zone: str) -> Sequence[tuple[datetime, Key]]:
+    """The days after it whose mean it is in: when each begins, for it counts only then; its day, week and month."""
     days = [date.fromisoformat(day) + timedelta(days=n) for n in range(1, DAYS)]
-    return [(start_instant(d, zone), buckets_of(d, zone).model_dump()) for d in days]
+    return [(start_instant(d, zone), buckets_of(d, zone).values) for d in days]

@@ -9,7 +9,7 @@ from incidentlog.events.values import Occurred
 from incidentlog.folding.domains import ACTOR, ACTORS, Domain, one_of
 from incidentlog.folding.local_days import counts_from
 from incidentlog.folding.once import ONCE, count_of, is_whole, lines_of
-from incidentlog.folding.shapes import Contribution, Row, Tally, projection
+from incidentlog.folding.shapes import Contribution, Key, Row, Tally, projection
 from incidentlog.folding.subject import Subject
 from incidentlog.subjects.exchange import Exchange, Release
 from incidentlog.subjects.repatriation import Counts, Repatriation
@@ -111,10 +111,11 @@ class ExchangeTally(Tally):
             if back.kind != "exchange":
                 measures |= {"transfers": 1, "transfers_withheld": int(back.withheld > 0)}
             if measures:
-                yield Contribution(back.at, _where(subject, back.side, back.kind, back.occurred), measures)
+                where = _where(subject, back.side, back.kind, back.occurred)
+                yield Contribution(back.at, where, self.amounts(measures))
         if isinstance(subject, Exchange) and subject.is_current:
-            yield from _counted(subject)
-            yield from _progress(subject)
+            for at, where, counted in (*_counted(subject), *_progress(subject)):
+                yield Contribution(at, where, self.amounts(counted))
 
     def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:  # noqa: ARG002 - the key is shown anyway
         """The figures, how many exchanges they are of, and how many have none."""
@@ -137,7 +138,10 @@ class ExchangeTally(Tally):
         return {}
 
 
-def _counted(exchange: Exchange) -> Iterator[Contribution]:
+Line = tuple[datetime, Key, Mapping[str, int]]
+
+
+def _counted(exchange: Exchange) -> Iterator[Line]:
     """The exchange, once for each side, from its first stage on; an agreement alone is none yet.
 
     Of one that tells only its totals, which are a check and never added, the figures are withheld.
@@ -154,10 +158,10 @@ def _counted(exchange: Exchange) -> Iterator[Contribution]:
     for n, measures in enumerate(lines_of(exchange.stream, sides)):
         held_back = {"withheld": int(silent[n]), "subjects_withheld": int(n == 0 and any(silent))}
         at, where = counts_from(exchange, first), _where(exchange, sides[n], "exchange", first)
-        yield Contribution(at, where, {**measures, **held_back})
+        yield at, where, {**measures, **held_back}
 
 
-def _progress(exchange: Exchange) -> Iterator[Contribution]:
+def _progress(exchange: Exchange) -> Iterator[Line]:
     """The target, and what was released toward it, both in the bucket of the agreement."""
     agreed = exchange.occurred
     if agreed is None:
@@ -166,28 +170,18 @@ def _progress(exchange: Exchange) -> Iterator[Contribution]:
         if target is None:
             continue
         where = _where(exchange, side, "exchange", agreed)
-        yield Contribution(counts_from(exchange, agreed), where, {"target": target})
+        yield counts_from(exchange, agreed), where, {"target": target}
         for when, released in occasions(exchange):
             total = released[side].total if side in released else None
             if total:
-                yield Contribution(counts_from(exchange, when), where, {"toward": total})
+                yield counts_from(exchange, when), where, {"toward": total}
 
 
-def _where(subject: Subject, side: str, kind: str, occurred: Occurred) -> dict[str, str | None]:
-    buckets = subject.buckets(occurred)
+def _where(subject: Subject, side: str, kind: str, occurred: Occurred) -> Key:
     mediators = {a.code for a in subject.actors if a.role == "mediator"}
     formula = None
     if isinstance(subject, Exchange):
         mediators |= set(subject.mediators)
         formula = subject.formula and formula_text(subject.formula)
-    return {
-        "side": side,
-        "mediator": "+".join(sorted(mediators)) or None,
-        "kind": kind,
-        "stream": subject.stream,
-        "formula": formula,
-        "day": buckets.day,
-        "week": buckets.week,
-        "month": buckets.month,
-        "verification": subject.verification,
-    }
+    mediator, days = "+".join(sorted(mediators)) or None, subject.buckets(occurred).values
+    return side, mediator, kind, subject.stream, formula, *days, subject.verification

@@ -46,18 +46,9 @@ class Implementations(Tally):
         ] or [(subject.since, subject.occurred, subject.category, None, None)]
         for commitment in sorted(wanted):
             for at, occurred, kind, side, amount in steps:
-                yield Contribution(
-                    at=at,
-                    dimensions={
-                        "commitment": commitment,
-                        "stream": subject.stream,
-                        "kind": kind,
-                        "side": side,
-                        **subject.buckets(occurred).model_dump(),
-                        "verification": subject.verification,
-                    },
-                    measures={"steps": 1, "told": int(amount is not None), "amount": amount or 0},
-                )
+                days = subject.buckets(occurred).values
+                where = (commitment, subject.stream, kind, side, *days, subject.verification)
+                yield Contribution(at, where, (1, int(amount is not None), amount or 0))
 
 
 MAIN: Final = {"exchange": "released", "detainees": "released", "children": "children", "remains": "remains"}

@@ -9,7 +9,7 @@ from incidentlog.events.values import Casualties, Estimate, Model, Verification
 from incidentlog.folding.local_days import next_change
 from incidentlog.folding.shapes import Document, Known, Row, projection
 from incidentlog.folding.subject import Subject
-from incidentlog.folding.whereabouts import place_names, whereabouts
+from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.aggregate import Aggregate
 from incidentlog.subjects.toll import Stated, Toll
 
@@ -65,7 +65,7 @@ class StatedTotals(Document[TotalBody]):
         """The last figures by then, each with its day; `fell` are those that are lower than the ones before them."""
         by_then = {name: [s for s in stated if s.as_of <= at] for name, stated in body.totals.items()}
         told = {name: stated for name, stated in sorted(by_then.items()) if stated}
-        where = whereabouts(body.place)
+        where = dict(zip(WHERE, whereabouts(body.place), strict=True))
         return {
             "kind": body.kind,
             "name": None if body.place is None else body.place.name,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from incidentlog.events.values import Buckets, Estimate
+from incidentlog.events.values import Estimate
 from incidentlog.folding.domains import ACTOR, literal
 from incidentlog.folding.once import ONCE, count_of, lines_of
 from incidentlog.folding.shapes import Contribution, Row, Tally, projection
@@ -41,23 +41,14 @@ class StrikeProfile(Tally):
         """A line for each means that was used or counted."""
         if not isinstance(subject, Strike) or not subject.is_current or subject.since is None:
             return
-        calendar = subject.calendar or Buckets(day=None, week=None, month=None)
+        where = whereabouts(subject.place)
         used = sorted({*subject.means, *(m for name in TOLD for m in getattr(subject, name) or {})})
         for means, counted in zip(used or [None], lines_of(subject.stream, used or ["unknown"]), strict=True):
+            what = (means, subject.attributed_to, subject.target_class)
             yield Contribution(
-                at=subject.since,
-                dimensions={
-                    "day": calendar.day,
-                    "week": calendar.week,
-                    "month": calendar.month,
-                    "means": means,
-                    "side": subject.attributed_to,
-                    "target_class": subject.target_class,
-                    **whereabouts(subject.place),
-                    "verification": subject.verification,
-                    "conflict": subject.conflict,
-                },
-                measures={**counted, **_figures(subject, means)},
+                subject.since,
+                (*subject.days, *what, *where, subject.verification, subject.conflict),
+                self.amounts({**counted, **_figures(subject, means)}),
             )
 
     def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:  # noqa: ARG002 - the key is shown anyway

@@ -119,14 +119,18 @@ class TalksLedger(Document[Track]):
 
 
 def _meeting(talk: Talk) -> Meeting:
-    told = {name: getattr(talk, name) for name in Meeting.model_fields if name != "place" and hasattr(talk, name)}
-    return Meeting(
-        **told,
-        position=min((e.position for e in talk.entries), default=0),
-        steps=tuple(_steps(talk)),
-        place=None if talk.place is None else talk.place.name,
-        held_since=None if talk.held is None else counts_from(talk, talk.held),
-    )
+    own = {
+        "position": min((e.position for e in talk.entries), default=0),
+        "steps": tuple(_steps(talk)),
+        "place": None if talk.place is None else talk.place.name,
+        "held_since": None if talk.held is None else counts_from(talk, talk.held),
+    }
+    # A track has many, and all of them are made whenever one is another.
+    return Meeting.of({name: own[name] if name in own else getattr(talk, name) for name in MEETING})
+
+
+MEETING: Final = tuple(Meeting.model_fields)
+"""What is said of a meeting, in its order."""
 
 
 def _steps(talk: Talk) -> Iterator[Step]:
@@ -136,7 +140,7 @@ def _steps(talk: Talk) -> Iterator[Step]:
     entries.sort(key=lambda e: (e.occurred.since, e.position))
     for n, entry in enumerate(entries):
         if n == 0 or STATUS[entry.type] != "proposed":
-            yield Step(since=counts_from(talk, entry.occurred), status=STATUS[entry.type])
+            yield Step.of({"since": counts_from(talk, entry.occurred), "status": STATUS[entry.type]})
 
 
 STATUS: Final = {

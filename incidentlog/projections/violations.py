@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from incidentlog.events.values import INSTANT, Buckets, local_date
+from incidentlog.events.values import INSTANT, local_date
 from incidentlog.folding.domains import (
     ACTOR,
     ACTORS,
@@ -18,7 +18,7 @@ from incidentlog.folding.domains import (
     instant_text,
     literal,
 )
-from incidentlog.folding.shapes import Contribution, Tally, projection
+from incidentlog.folding.shapes import Contribution, Key, Tally, projection
 from incidentlog.folding.subject import Subject
 from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.violation import Severity, Violation
@@ -73,24 +73,15 @@ class Violations(Tally):
         claim = _claim(subject)
         if claim is None:
             return
-        calendar = subject.calendar or Buckets(day=None, week=None, month=None)
+        weeks = (
+            week_of(claim.begins, subject.zone), week_of(last_instant(claim.begins, claim.ends), subject.zone)
+        )  # fmt: skip
+        who, where = _who(claim.said), whereabouts(claim.said.place)
         cited = sorted(set(claim.said.ceasefires))
         for ceasefire in cited:
-            yield Contribution(
-                at=claim.since,
-                dimensions={
-                    "ceasefire": ceasefire,
-                    **_who(claim.said),
-                    "from_week": week_of(claim.begins, subject.zone),
-                    "to_week": week_of(last_instant(claim.begins, claim.ends), subject.zone),
-                    "also": "+".join(c for c in cited if c != ceasefire) or None,
-                    "day": calendar.day,
-                    "week": calendar.week,
-                    "month": calendar.month,
-                    **whereabouts(claim.said.place),
-                },
-                measures={"violations": 1, "reported": claim.said.count},
-            )
+            also = "+".join(c for c in cited if c != ceasefire) or None
+            dimensions = (ceasefire, *who, *weeks, also, *subject.days, *where)
+            yield Contribution(claim.since, dimensions, (1, claim.said.count))
 
     def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:
         """What places and regions are called."""
@@ -136,22 +127,12 @@ class ViolationSheets(Tally):
         claim = _claim(subject)
         if claim is None:
             return
-        known = {
-            "violation": subject.stream,
-            **_who(claim.said),
-            "since": instant_text(claim.since),
-            "begins": instant_text(claim.begins),
-            "ends": instant_text(claim.ends),
-            "on": _on(claim),
-            "day": None if subject.calendar is None else subject.calendar.day,
-        }
+        instants = map(instant_text, (claim.since, claim.begins, claim.ends))
+        known = (subject.stream, *_who(claim.said), *instants, _on(claim), subject.days[0])
         for ceasefire in sorted(set(claim.said.ceasefires)):
             for day in dict.fromkeys((claim.from_day, claim.to_day)):
-                yield Contribution(
-                    at=claim.since,
-                    dimensions={"sheet": sheet(ceasefire, day), "ceasefire": ceasefire, **known},
-                    measures={"violations": 1, "reported": claim.said.count},
-                )
+                dimensions = (sheet(ceasefire, day), ceasefire, *known)
+                yield Contribution(claim.since, dimensions, (1, claim.said.count))
 
 
 def week_of(instant: datetime, zone: str) -> str:
@@ -206,13 +187,9 @@ def last_instant(begins: datetime, ends: datetime) -> datetime:
     return max(begins, ends - INSTANT)
 
 
-def _who(claim: Violation) -> Mapping[str, str | None]:
-    return {
-        "claimant": claim.claimed_by,
-        "accused": "+".join(sorted(set(claim.accused))),
-        "severity": claim.severity,
-        "verification": claim.verification,
-    }
+def _who(claim: Violation) -> Key:
+    """Claimant, accused, severity and verification."""
+    return claim.claimed_by, "+".join(sorted(set(claim.accused))), claim.severity, claim.verification
 
 
 def _on(claim: _Claim) -> str | None:

@@ -244,7 +244,9 @@ class Lane:
         for whole in changes:
             change = whole.below(aside[whole.stream]) if whole.stream in aside else whole
             try:
-                self._apply(step, change)
+                if change.position == self._doomed:
+                    raise DoomedError("the process ended with it time and again")  # noqa: TRY301 - told as any other
+                step.apply(change)
             except Exception as error:
                 if projection.poison == "stop":
                     raise
@@ -253,11 +255,6 @@ class Lane:
                 made.parked.append(Parked(build.build, change.stream, change.position, None, level, _reason(error)))
                 if isinstance(step, DocumentStep):
                     step.leave_out(change.stream, level)
-
-    def _apply(self, step: TallyStep | DocumentStep, change: Change) -> None:
-        if change.position == self._doomed:
-            raise DoomedError("the process ended with it time and again")
-        step.apply(change)
 
     async def _retried(self) -> Mapping[int, Sequence[Parked]]:
         """The streams to be tried again, by build; each once, though it was parked from several markings on."""
@@ -274,7 +271,7 @@ class Lane:
         assert self._parked is not None  # noqa: S101 - read before
         connection, stream = self._connection, parked.stream
         after = await read_variants(connection, build.base, stream, self.position)
-        change = Change(first, NOBODY, NEVER, stream, {}, after, restates=True)
+        change = Change(first, NOBODY, NEVER, stream, stream.partition(":")[0], {}, after, restates=True)
         try:
             if isinstance(step, TallyStep):
                 step.restate(change, await booked(connection, build.build, stream, self.position))

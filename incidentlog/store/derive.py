@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from incidentlog.events.values import Model
-from incidentlog.folding.change import Change
+from incidentlog.folding.change import Change, same
 from incidentlog.folding.fold import Variants
 from incidentlog.folding.shapes import Booking, DocumentVersion
 from incidentlog.folding.steps import Membership, Name
@@ -130,7 +130,7 @@ async def _write_subjects(connection: Connection, build: Build, changes: Sequenc
     for change in changes:
         for level in change.levels:
             after = change.after.get(level)
-            if after == change.before.get(level):
+            if same(after, change.before.get(level)):
                 continue
             key, first = (change.stream, level), level not in change.before
             if after is None:

@@ -50,10 +50,10 @@ async def keys_of(connection: Connection, build: int, stream: str) -> set[str]:
 
 async def booked(connection: Connection, build: int, stream: str, upto: int) -> Entries:
     """What a ledger holds of one stream, up to the checkpoint."""
-    entries: Entries = {}
+    sums: Entries = {}
     async for lines in read_pages(connection, build, upto):
         for b in lines.bookings(of_stream(lines, stream)):
-            sums, cell = entries.setdefault(b.level, {}), (b.at, b.dimensions)
+            cell = b.level, b.at, b.dimensions
             there = sums.get(cell)
-            sums[cell] = list(b.amounts) if there is None else [x + y for x, y in zip(there, b.amounts, strict=True)]
-    return entries
+            sums[cell] = b.amounts if there is None else tuple([x + y for x, y in zip(there, b.amounts, strict=True)])
+    return sums

@@ -33,13 +33,15 @@ def claim(event: AnyEffective, casualties: Casualties, as_of: When | None, *, se
     letter, credibility = ("F", 6) if best is None else (best.reliability, best.credibility)
     if self_serving and not (event.corroborated or event.envelope.verification in {"corroborated", "verified"}):
         letter = max(letter, "E")
-    return Claim(
-        as_of=event.as_of(as_of),
-        letter=letter,
-        credibility=credibility,
-        position=event.position,
-        origin=best.first_origin if best else "",
-        casualties=casualties,
+    return Claim.of(
+        {
+            "as_of": event.as_of(as_of),
+            "letter": letter,
+            "credibility": credibility,
+            "position": event.position,
+            "origin": best.first_origin if best else "",
+            "casualties": casualties,
+        }
     )
 
 
@@ -62,7 +64,10 @@ def standing(claims: tuple[Claim, ...]) -> Casualties:
             _judged[id(claims[0])] = judged
             while len(_judged) > REMEMBERED:
                 del _judged[next(iter(_judged))]
-    return Casualties(**{name: figure.stand() for name, figure in judged.figures.items()})
+    return Casualties.of({**UNTOLD, **{name: figure.stand() for name, figure in judged.figures.items()}})
+
+
+UNTOLD: Final[dict[str, Estimate | None]] = dict.fromkeys(Casualties.model_fields)
 
 
 @dataclass(slots=True)
@@ -109,12 +114,8 @@ _one: Final = Lock()
 def _between(figure: Estimate, told: Iterable[tuple[Claim, Estimate]]) -> Estimate:
     """The figure, with the lowest low and the highest high of those told."""
     spreads = [spread for _, e in told if (spread := e.spread()) is not None]
-    return Estimate(
-        low=min(s[0] for s in spreads),
-        best=figure.point,
-        high=max(s[2] for s in spreads),
-        qualifier=figure.qualifier,
-    )
+    low, high = min([s[0] for s in spreads]), max([s[2] for s in spreads])
+    return Estimate.of({"low": low, "best": figure.point, "high": high, "qualifier": figure.qualifier})
 
 
 def _standing_order(c: Claim) -> tuple[datetime, int, int, int]:

@@ -235,5 +235,6 @@ def test_booked_change_by_change_the_sums_are_those_of_the_subjects_as_they_stan
     for variants in fold_family(log.log, KYIV).values():
         subject = seen_at(variants, RED)
         for part in CITY.contributions(subject) if subject is not None else ():
-            sums[part.dimensions["place"]] = sums.get(part.dimensions["place"], 0) + part.measures["incidents"]
+            at, incidents = part.dimensions[CITY.dimensions.index("place")], part.amounts[0]
+            sums[at] = sums.get(at, 0) + incidents
     assert counts(log.shows("city_incidents")) == {place or "": n for place, n in sums.items() if n}

@@ -183,7 +183,7 @@ def test_the_collector_passes_over_what_is_remembered_and_finds_garbage_in_the_e
             self.own = self
 
     monkeypatch.setattr(apart, "COLLECTED", 2)
-    change = Change(1, uuid4(), datetime.now(UTC), "strike:a", {}, {}, restates=False)
+    change = Change(1, uuid4(), datetime.now(UTC), "strike:a", "strike", {}, {}, restates=False)
     thresholds = gc.get_threshold()
     spared = apart.Spared()
     try:

@@ -57,12 +57,12 @@ async def test_without_the_roles_search_path_nothing_starts_and_the_one_statemen
 ):
     terminal = Terminal(tmp_path, INCIDENTLOG_DSN=unready.dsn, INCIDENTLOG_POOLER="transaction",
                         INCIDENTLOG_DATA_DIR=str(tmp_path))  # fmt: skip
-    done = terminal.run("serve", "--port", "0")
+    done = terminal.run_apart("serve", "--port", "0")
     assert done.returncode == 1
     assert "SET search_path = incidentlog;" in done.stderr
     assert "Traceback" not in done.stderr
     await say_where_the_log_is(unready)
-    done = terminal.run("db", "migrate")
+    done = terminal.run_apart("db", "migrate")
     assert done.returncode == 0, done.stderr
 
 
@@ -100,7 +100,7 @@ async def test_a_service_does_all_its_work_there_and_starts_again(pool: Pooled, 
         assert node.stop() == 0
         terminal = Terminal(folder, INCIDENTLOG_DATA_DIR=str(folder / "data"), **settings)
         for words in (("verify",), ("replay", "--to", "head")):
-            done = await asyncio.to_thread(terminal.run, *words)
+            done = await asyncio.to_thread(terminal.run_apart, *words)
             assert done.returncode == 0, (words, done.stderr)
         again = Process(folder, **settings)
         async with aiohttp.ClientSession(headers=HEADERS) as session:
