@@ -11,6 +11,7 @@ from incidentlog.api import (
     board,
     builds,
     bulk,
+    candidates,
     cloudevents,
     diff,
     events,
@@ -41,13 +42,13 @@ from incidentlog.proxies import PROXIES
 from incidentlog.service.service import Service
 
 MODULES: Final = (
-    sse, bulk, imports, cloudevents, events, projections, builds, diff, places, live, session, audit, replay, access,
-    keyring, webhooks, health, verify, metrics, asyncapi, openapi, board, pages,
+    sse, bulk, imports, cloudevents, events, projections, candidates, builds, diff, places, live, session, audit,
+    replay, access, keyring, webhooks, health, verify, metrics, asyncapi, openapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 ORIGINS: Final = web.AppKey("origins", Origins)
 """Whose pages may read."""
-DERIVED: Final = (projections, diff)
+DERIVED: Final = (projections, candidates, diff)
 """What answers from that which an erasure builds anew."""
 
 
@@ -62,6 +63,7 @@ def make_app(service: Service) -> web.Application:
     if service.origins:
         app.on_response_prepare.append(origins.mark)
     app[openapi.DESCRIBED] = MODULES
+    app[candidates.REVIEWS] = candidates.Reviews()
     replay.add_replays(app)
     app.on_shutdown.append(_stop_waiting)
     # Each handler is wrapped, instead of one middleware before them all: that costs a tenth of an append's time.

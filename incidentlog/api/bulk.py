@@ -227,6 +227,7 @@ async def _read_lines(request: web.Request, service: Service, reader: Reader) ->
             continue
         if (first := seen.setdefault(candidate.command.event_id, number)) != number:
             bad.add(number, (Fault("/id", "repeated_id", f"the id is on line {first} too"),))
+        candidate.lighten()
         candidates.append(candidate)
         lines.append(number)
     bad.refuse()

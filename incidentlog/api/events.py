@@ -276,7 +276,7 @@ async def list_events(request: web.Request) -> web.Response:
         foreign["next"] = str(request.rel_url.update_query({"after": str(reach)}))
         headers["Link"] = f'<{foreign["next"]}>; rel="next"'
     write = {NDJSON: _line, CSV: event_csv, GEOJSON: _feature}.get(format_, dumps)
-    events = await _write(service, found, write)
+    events = await written(service, found, write)
     body = _written(format_, events, foreign)
     return formatted(format_, body, pinned=False, headers=headers, called="events")
 
@@ -387,17 +387,17 @@ async def show_stream(request: web.Request) -> web.Response:
     )
     if not found.events and AFTER_VERSION.given(request) is None:
         raise NotFound(f"no stream '{stream[:161]}' is in the log")
-    events = [orjson.Fragment(event) for event in await _write(service, found, dumps)]
+    events = [orjson.Fragment(event) for event in await written(service, found, dumps)]
     body: dict[str, Any] = {"stream": stream, "events": events}
     if more:
         body["next"] = str(request.rel_url.update_query({"after_version": str(found.events[-1].stream_version)}))
     return answer(body, headers={"Log-Position": str(moment.position)})
 
 
-async def _write(service: Service, found: Seen, write: Callable[[dict[str, Any]], bytes]) -> list[bytes]:
+async def written(service: Service, found: Seen, write: Callable[[dict[str, Any]], bytes]) -> list[bytes]:
     """Each event by itself, in slices: what is read of it is held no longer than it takes to write it."""
-    turns, written, status = Turns(), list[bytes](), await found.statuses()
+    turns, lines, status = Turns(), list[bytes](), await found.statuses()
     for e in found.events:
-        written.append(write(encode_event(e, status[e.event_id], service.log.zone)))
-        await turns.spend(len(written[-1]))
-    return written
+        lines.append(write(encode_event(e, status[e.event_id], service.log.zone)))
+        await turns.spend(len(lines[-1]))
+    return lines

@@ -39,14 +39,19 @@ async def begun_import(request: web.Request, service: Service, reader: Reader) -
     given = IMPORT.given(request)
     if given is None:
         return None
-    if _NUMBER.fullmatch(given):
-        number = int(given)
-        events = await read_unopened(service.pool, positions=[number])
-        found = await seen(service.pool, events, upto=MAX_INT, clearance=reader.clearance)
-        if found.events and found.events[0].type == "import.begun":
-            return Begun(number, found.marks[found.events[0].event_id])
+    if _NUMBER.fullmatch(given) and (begun := await find_begun(service, int(given), reader)) is not None:
+        return begun
     detail = "no import has begun there: give the position of an import.begun"
     raise BadRequest(errors=[Fault("/import", "unknown_import", detail)])
+
+
+async def find_begun(service: Service, number: int, reader: Reader) -> Begun | None:
+    """The import that began at a position, where the reader may see that."""
+    events = await read_unopened(service.pool, positions=[number])
+    found = await seen(service.pool, events, upto=MAX_INT, clearance=reader.clearance)
+    if found.events and found.events[0].type == "import.begun":
+        return Begun(number, found.marks[found.events[0].event_id])
+    return None
 
 
 def of_import(candidate: Candidate, begun: Begun | None) -> list[Fault]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -16,10 +17,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from incidentlog.api.answers import answer, dumps
 from incidentlog.api.bulk import Named, Told, append_lines, places_told
-from incidentlog.api.events import may_append, refusal_of
+from incidentlog.api.events import may_append, refusal_of, written
 from incidentlog.api.formats import JSON, NDJSON, format_of, format_parameter
 from incidentlog.api.importing import Begun
-from incidentlog.api.operations import Answer, Body, Choice, Routes
+from incidentlog.api.operations import Answer, Body, Choice, Parameter, Routes
 from incidentlog.api.requests import BODIES_SECONDS, SERVICE, arriving, reader_of, refuse_coding, refuse_revoked
 from incidentlog.api.shapes import ImportReport, ImportTold
 from incidentlog.errors import (
@@ -35,16 +36,17 @@ from incidentlog.errors import (
     UnsupportedMediaType,
     WrongVersion,
 )
-from incidentlog.importers.apart import made_apart
+from incidentlog.importers.apart import Release, made_apart
 from incidentlog.importers.importing import Account, column_at
 from incidentlog.importers.making import Made
 from incidentlog.importers.mapping import BYTES, Mapping, parse_mapping, path_of, presets
 from incidentlog.importers.opening import Progress
-from incidentlog.importers.recording import Plan, ended_with, plan_of
+from incidentlog.importers.recording import NAME, Plan, ended_with, plan_of
+from incidentlog.importers.updating import KINDS
 from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
 from incidentlog.store import append as log
-from incidentlog.store.read import version_of
+from incidentlog.store.read import EventFilter, read_head, search_events, version_of
 
 UPLOAD_BYTES: Final = 1024**3
 """The most bytes of all files of a request. They lie on the disk while they are read, and not in memory."""
@@ -53,11 +55,23 @@ CHUNK: Final = 256 * 1024
 TOLD: Final = 1_000
 """How many bad and repaired rows an answer in JSON lists; one in NDJSON lists all."""
 BATCH: Final = 1_000
+HELD: Final = 1_000
+"""How many events of the log are read at a time, to be compared."""
 TRIES: Final = 8
 """How often events are tried that the service has no room for, with a pause before each."""
 PAUSE_SECONDS: Final = 0.5
 
 DRY_RUN: Final = Choice("dry_run", "Judge every row, and append nothing.", values=("true", "false"), example="true")
+UPDATE: Final = Choice(
+    "update", "Compare with what the log has, and append what changed.", values=("true", "false"), example="true"
+)
+RELEASE: Final = Parameter("release", "Of an update: what it is called, in reasons; else as the first file.")
+VANISHED: Final = Choice(
+    "vanished",
+    "Of an update: what becomes of events whose rows are gone; else as the mapping says.",
+    values=("retract", "list"),
+    example="list",
+)
 FORMAT: Final = format_parameter(JSON, NDJSON)
 MULTIPART: Final = "multipart/form-data"
 
@@ -67,7 +81,7 @@ routes = Routes()
 @routes.post(
     "/v1/imports",
     scope="report",
-    takes=(DRY_RUN, FORMAT),
+    takes=(DRY_RUN, UPDATE, RELEASE, VANISHED, FORMAT),
     body=Body(str, media=(MULTIPART,), meaning="A part `mapping`, and one or more parts `file`."),
     answers=(
         Answer(ImportReport, status=201, meaning="What became of the rows, of which some were appended."),
@@ -79,19 +93,30 @@ routes = Routes()
 async def import_files(request: web.Request) -> web.StreamResponse:
     """Bring files in: multipart/form-data with a part `mapping`, the name of one that comes along or TOML, and files.
 
-    With `dry_run=true` every row is judged, and nothing is appended.
+    With `dry_run=true` every row is judged, and nothing is appended. With `update=true`, which takes the scope `edit`,
+    what is new is appended, what changed amended, and what has vanished retracted.
     """
     service = request.app[SERVICE]
     reader = await reader_of(request)
     service.notary.admit_appends()
     dry_run = DRY_RUN.of(request) or "false"
+    is_update, name, vanished = UPDATE.of(request) == "true", RELEASE.given(request), VANISHED.of(request)
+    if is_update:
+        reader.may("edit")
+    elif name or vanished:
+        raise BadRequest("release and vanished are of an update: say update=true")
+    if name is not None and not (name.isprintable() and 0 < len(name) <= NAME):
+        raise BadRequest(errors=[Fault("/release", "no_name", f"a release has a name of at most {NAME} characters")])
     format_ = format_of(request, (JSON, NDJSON), FORMAT)
     if request.content_type != MULTIPART:
         raise UnsupportedMediaType(f"send {MULTIPART}, not {request.content_type}")
     with service.files.place(reader), TemporaryDirectory(prefix="incidentlog-import-") as folder:
         upload = await _received(request, Path(folder))
         report = _Report(request, streams=format_ is NDJSON)
-        return await _Run(service, reader, upload, report, is_dry=dry_run == "true").run(request)
+        run = _Run(service, reader, upload, report, is_dry=dry_run == "true")
+        if is_update:
+            run.compare(name or upload.names[0], vanished)
+        return await run.run(request)
 
 
 # ----------------------------------------------------------------------------------------------------- what came
@@ -282,18 +307,42 @@ class _Run:
         self._begun: Begun | None = None
         self._had_ended = False
         self._stream = ""
+        self._release: Release | None = None
+
+    def compare(self, name: str, vanished: str | None) -> None:
+        """Compare what is brought in with what the log has under the same ids, as the release of a name."""
+        self._release = Release(name, vanished, self._held())
+
+    async def _held(self) -> AsyncIterator[bytes]:
+        """What the log has under the mapping's scheme, as far as the reader sees it: an event a line."""
+        mapping = parse_mapping(self._upload.mapping_text)
+        if mapping.id is None:
+            raise BadRequest("events as they are have no rows to compare: an update needs a mapping with an id")
+        wanted, reached = EventFilter(external_ids=((mapping.id.scheme, None),)), 0
+        pool, clearance = self._service.pool, self._reader.clearance
+        upto = (await read_head(pool)).position
+        while reached < upto:
+            found, reached = await search_events(
+                pool, wanted, after=reached, upto=upto, clearance=clearance, limit=HELD
+            )
+            for line in await written(self._service, found, lambda event: dumps(event) + b"\n"):
+                yield line
 
     async def run(self, request: web.Request) -> web.StreamResponse:
         """Bring the rows in, and answer what became of them."""
         upload = self._upload
         mapping = await asyncio.to_thread(parse_mapping, upload.mapping_text)
         paths = [str(upload.files / name) for name in upload.names]
-        plan = await asyncio.to_thread(plan_of, mapping, upload.mapping_name, upload.mapping_text, paths)
+        release = self._release
+        told = {} if release is None else {"release": release.name, "vanished": release.vanished}
+        planned = partial(plan_of, mapping, upload.mapping_name, upload.mapping_text, paths, **told)
+        plan = await asyncio.to_thread(planned)
         batch: list[Made] = []
         try:
-            async for made in made_apart(upload.mapping_path, upload.files, upload.names):
-                self._account.count(made)
-                self._report.row(made)
+            async for made in made_apart(upload.mapping_path, upload.files, upload.names, release):
+                if made.row.line:  # the others are retractions of rows that are gone
+                    self._account.count(made)
+                    self._report.row(made)
                 batch.append(made)
                 if len(batch) == BATCH:
                     await self._take(request, mapping, plan, batch)
@@ -304,8 +353,10 @@ class _Run:
         if not self._account.rows:
             raise BadRequest("there is no row in it")
         if self._begun is not None and (self._appended or not self._had_ended):
-            told = ended_with(self._account, appended=self._appended, already_there=self._there, progress=Progress())
-            await self._append(plan.ended(self._stream, told))
+            done = {"appended": self._appended, "already_there": self._there}
+            changes = None if release is None else release.told["counts"]
+            ended = ended_with(self._account, **done, progress=Progress(), changes=changes)
+            await self._append(plan.ended(self._stream, ended))
         headers = {} if self._begun is None else {"Location": f"/v1/events?import={self._begun.number}"}
         return await self._report.end(self._summary(), headers)
 
@@ -321,7 +372,14 @@ class _Run:
             "appended": self._appended,
             "already_there": self._there,
             **places_told(self._places, self._unresolved),
+            **({} if self._release is None else self._changes(self._release.told)),
         }
+
+    @staticmethod
+    def _changes(told: dict[str, Any]) -> dict[str, Any]:
+        """How many rows are of which kind, and what of these."""
+        counts = {kind: told["counts"].get(kind, 0) for kind in KINDS}
+        return {"changes": counts, "samples": told["samples"], "held_back": told["held_back"]}
 
     async def _take(self, request: web.Request, mapping: Mapping, plan: Plan, batch: list[Made]) -> None:
         """Append a batch, or judge it."""
@@ -376,9 +434,15 @@ class _Run:
 
     async def _begin(self, plan: Plan) -> None:
         """Begin, or go on with the same import that was given before."""
-        event = plan.begun()
-        self._stream = event["stream"]
-        self._had_ended = await version_of(self._service.pool, self._stream) > 1
+        attempt = 0
+        while True:
+            event = plan.begun(attempt)
+            self._stream = event["stream"]
+            self._had_ended = await version_of(self._service.pool, self._stream) > 1
+            # Files that were read to their end go on: nothing is new in them. Of a release something may be.
+            if not self._had_ended or self._release is None:
+                break
+            attempt += 1
         position, tlp = await self._append(event)
         self._begun = Begun(position, tlp)
 

@@ -189,6 +189,9 @@ class Imported(Places, ImportNumber):
     passed_over: int
     appended: int
     already_there: int
+    changes: NotRequired[Annotated[dict[str, int], Field(description="Of an update: rows by what they are")]]
+    samples: NotRequired[dict[str, list[str]]]
+    held_back: NotRequired[Annotated[str | None, Field(description="Why nothing was retracted, though rows are gone")]]
 
 
 class ImportReport(Imported):
@@ -412,6 +415,45 @@ class Candidates(TypedDict):
     basis: Basis
     candidates: list[Candidate]
     incomplete: NotRequired[bool]
+
+
+class Suspect(TypedDict):
+    """A subject that may be one of an import's, and why."""
+
+    stream: Stream
+    occurred: dict[str, Any]
+    place: str
+    where: Annotated[Literal["same_place", "near"], Field(description="`near` is within 15 km")]
+    kilometres: float | None
+    hours_apart: Annotated[float, Field(description="Between the end of one and the start of the other; 0 overlap")]
+    minutes_between_starts: float
+    side: str | None
+    same_source: Annotated[bool, Field(description="Both come from one source, which tells them apart itself")]
+    likely: Annotated[bool, Field(description="Each is the other's best, at one place, with starts within 10 min")]
+
+
+class SuspectedSubject(TypedDict):
+    """A subject of an import, and which others it may be, the best first; at most five."""
+
+    stream: Stream
+    occurred: dict[str, Any]
+    place: str
+    candidates: list[Suspect]
+
+
+Suspects = TypedDict(
+    "Suspects",
+    {
+        "import": Position,
+        "basis": Basis,
+        "subjects": Annotated[int, Field(description="How many subjects of the import were compared")],
+        "suspected": Annotated[int, Field(description="How many of them may be others")],
+        "likely": Annotated[int, Field(description="How many of them have a likely twin")],
+        "groups": list[SuspectedSubject],
+        "incomplete": NotRequired[bool],
+        "next": NotRequired[Next],
+    },
+)
 
 
 class PairBasis(TypedDict):

@@ -15,8 +15,8 @@ from typing import Final, Literal
 
 from incidentlog.clock import Clock
 from incidentlog.events.recorded import Recorded
+from incidentlog.events.values import INSTANT
 from incidentlog.folding.fold import started
-from incidentlog.folding.local_days import INSTANT
 from incidentlog.store.connect import Pool
 from incidentlog.store.read import EventFilter, position_at, read_ids, search_events, seen
 from incidentlog.store.replay import Happened, occurred_at, read_amended_times, read_at, read_occurred

@@ -208,10 +208,6 @@ def _compared(mapping: "Mapping", update: _Update, loop: Any, url: str, key: str
     return compared
 
 
-MOST: Final = 0.5
-"""If more than this share of what the log has is gone, it is rather the wrong file."""
-
-
 def _retract(
     compared: "Comparison",
     update: _Update,
@@ -224,13 +220,14 @@ def _retract(
     from incidentlog.importers.importing import BATCH
     from incidentlog.importers.making import Made
     from incidentlog.importers.row import Row
+    from incidentlog.importers.updating import OtherFileError
 
-    retract = (update.vanished or Vanished(compared.mapping.update.vanished)) is Vanished.RETRACT
-    if retract and not dry_run and update.vanished is None and compared.missing > MOST * len(compared.held):
+    try:
+        retract = compared.retracts(update.vanished, is_dry=dry_run)
+    except OtherFileError as other:
         raise Failed(
-            f"{compared.missing:,} of {len(compared.held):,} events are gone: that looks like another file. "
-            "What it adds and changes was appended. To retract them say --vanished retract"
-        )
+            f"{other}. What it adds and changes was appended. To retract them say --vanished retract"
+        ) from None
     gone = [Made(Row(update.release, 0, {}), events=[event]) for event in compared.vanished(retract=retract)]
     for start in range(0, len(gone), BATCH):
         taker.take(gone[start : start + BATCH], account)

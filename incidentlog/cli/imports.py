@@ -1,11 +1,11 @@
-"""`incidentlog import`: bring files in, list what was brought in, and undo it."""
+"""`incidentlog import`: bring files in, list what was brought in, review and undo it."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from incidentlog.cli import importing, options
+from incidentlog.cli import importing, options, review
 from incidentlog.cli.ending import Code, Failed, ending, say
 from incidentlog.cli.group import Group
 
@@ -38,8 +38,9 @@ class _Group(Group):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(cls=_Group, help="Files: bring them in, list what was brought in, undo it.")
+app = typer.Typer(cls=_Group, help="Files: bring them in, list what was brought in, review and undo it.")
 app.command(RUN)(importing.import_)
+app.command("review")(review.review)
 
 
 @app.command("list")

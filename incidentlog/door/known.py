@@ -10,7 +10,7 @@ from incidentlog.events.envelope import PlaceRef, ResolvedPlace
 from incidentlog.folding.change import Change, seen_at
 from incidentlog.folding.fold import CLEAR
 from incidentlog.folding.subject import Subject
-from incidentlog.places import NEAR_KM, Overlay, Place, PlaceQuery, Resolution, Resolver, bundled, region_key
+from incidentlog.places import NEAR_KM, OF_PLACES, Overlay, Place, PlaceQuery, Resolution, Resolver, bundled, region_key
 from incidentlog.subjects.actor import RegisteredActor
 from incidentlog.subjects.place import RegisteredPlace
 
@@ -72,7 +72,7 @@ class Known:
             place.admin1,
             place.lat,
             place.lon,
-            tuple(external_ids),
+            tuple(each for each in external_ids if each[0] in OF_PLACES),
             place.admin2,
             place.admin3,
             year,

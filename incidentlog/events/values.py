@@ -288,8 +288,16 @@ def add_days(when: datetime, days: int, tz: str) -> datetime:
 
 
 Codes = Annotated[list[ActorCode], Field(max_length=100)]
+INSTANT: Final = timedelta(microseconds=1)
+"""What lies between two instants that the log can tell apart."""
 
 Precision = Literal["minute", "hour", "day", "week", "month", "year", "unknown"]
+Range = Literal["length", "window"]
+"""What a start and an end are: from when to when it went on, or between when and when it happened."""
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class Occurred(Model):
@@ -299,9 +307,14 @@ class Occurred(Model):
     end: When | None = None
     precision: Precision
     tz: ZoneName
+    # Left out where it was not said, so that what was written before it could be said reads and hashes as it did.
+    range: Annotated[Range | None, Field(exclude_if=_is_none)] = None
+    """Without one, times are its length, and dates are a window unless it is a thing that takes days."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.range is not None and self.end is None:
+            raise PydanticCustomError("needs_an_end", "a {r} has a start and an end", {"r": self.range})
         if self.precision in {"minute", "hour"} and not isinstance(self.start, datetime):
             raise PydanticCustomError("needs_a_time", "precision {p} needs a time", {"p": self.precision})
         timed = self.precision in {"minute", "hour"}  # then it may end at once; a day may not end the day before
@@ -345,15 +358,20 @@ class Occurred(Model):
 
         A time is of the day on which it began, however long it took; and so are days, if it is `lasting`. Else it may
         have been on any of the days, so that a week that lies in two months is in neither, and what is known to the
-        month is in no week (E12).
+        month is in no week (E12). What its `range` says goes before all of this.
         """
         asked = zone, lasting
         known: tuple[tuple[str, bool], Buckets] | None = self.__dict__.get("_known_buckets")
         if known is None or known[0] != asked:  # nearly every projection asks, and nearly always in one zone
             first, last = self.dates(zone) or (None, None)
-            last = first if lasting and self.precision == "day" else last
+            if first is not None and self.precision not in {"minute", "hour"} and self._went_on(lasting=lasting):
+                last = self._unit(local_date(self.start, self.tz))[1] - timedelta(days=1)
             known = self.__dict__["_known_buckets"] = asked, _buckets(first, last)
         return known[1]
+
+    def _went_on(self, *, lasting: bool) -> bool:
+        """Whether dates say how long it took."""
+        return self.range == "length" or (self.range is None and lasting and self.precision == "day")
 
     def dates(self, zone: str) -> tuple[date, date] | None:
         """The first and the last local date on which it may have begun; None where that is unknown.
@@ -364,8 +382,9 @@ class Occurred(Model):
             case "unknown":
                 return None
             case "minute" | "hour":
-                day = local_date(self.since, by(zone, data_of(self.tz)))
-                return day, day
+                local = by(zone, data_of(self.tz))
+                day = local_date(self.since, local)
+                return day, day if self.range != "window" else local_date(max(self.since, self.until - INSTANT), local)
             case _:
                 first, last = (local_date(when, self.tz) for when in (self.start, self.end or self.start))
                 return self._unit(first)[0], self._unit(last)[1] - timedelta(days=1)

@@ -178,6 +178,7 @@ STATE: Final = of_form(r"[A-Z]{3,5}", "not_an_actor", "a state or an organisatio
 _STREAM = r"[a-z]{1,40}:[a-z0-9._-]{1,120}"
 STREAM: Final = of_form(_STREAM, "not_a_stream", "a stream is category:slug")
 STREAMS: Final = joined(STREAM)
+CONFLICT: Final = of_form(r"[a-z0-9._-]{1,120}", "not_a_conflict", "a conflict is the slug of conflict:<slug>")
 TYPE: Final = one_of(lambda: EVENTS.newest, "unknown_type")
 
 
@@ -212,6 +213,7 @@ COMMON: Final[Mapping[str, Domain]] = {
     "month": MONTH,
     "stream": STREAM,
     "category": CATEGORY,
+    "conflict": CONFLICT,
     "type": TYPE,
     "event": EVENT,
     "verification": VERIFICATION,

@@ -73,6 +73,6 @@ def _local(text: bytes, zone_data: str | None, zone: str) -> Mapping[str, str | 
     except ValidationError:
         return dict.fromkeys(LOCAL)
     times = occurred.times(zone)
-    dates = occurred.dates(zone) if times is None else days_of(occurred, zone)
+    dates = days_of(occurred, zone) if times is not None and occurred.range != "window" else occurred.dates(zone)
     told = (*(dates or (None, None)), *(times or (None, None)))
     return {name: when and when.isoformat() for name, when in zip(LOCAL, told, strict=True)}

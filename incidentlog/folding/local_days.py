@@ -5,14 +5,12 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from incidentlog.events.values import Buckets, Occurred, local_date, start_instant
+from incidentlog.events.values import INSTANT, Buckets, Occurred, local_date, start_instant
 from incidentlog.folding.subject import Subject
 from incidentlog.zones import by, data_of
 
 FINE: Final = frozenset({"minute", "hour", "day"})
 """Precisions that name a day."""
-INSTANT: Final = timedelta(microseconds=1)
-"""What lies between two instants that the log can tell apart."""
 
 
 def next_midnight(at: datetime, zone: str) -> datetime:
@@ -26,7 +24,7 @@ def days_between(earlier: datetime, later: datetime, zone: str) -> int:
 
 
 def days_of(occurred: Occurred, log_zone: str) -> tuple[date, date] | None:
-    """The first and the last day of it; None where it is not known to the day (E12).
+    """The first and the last day of it; None where it is not known to the day (E12), as in a window of several.
 
     A day is a day in the zone of the event, and a time is of the log's local day, as in its calendar buckets.
     """
@@ -34,7 +32,8 @@ def days_of(occurred: Occurred, log_zone: str) -> tuple[date, date] | None:
         return None
     zone = occurred.tz if occurred.precision == "day" else by(log_zone, data_of(occurred.tz))
     last = max(occurred.since, occurred.until - INSTANT)
-    return local_date(occurred.since, zone), local_date(last, zone)
+    days = local_date(occurred.since, zone), local_date(last, zone)
+    return None if occurred.range == "window" and days[0] != days[1] else days
 
 
 @lru_cache(maxsize=10_000)

@@ -16,6 +16,9 @@ OPEN: Final[tuple[Any, ...]] = (None, (), {})
 """What a field holds of which nothing was told."""
 
 
+CONFLICT: Final = "conflict:"
+"""How the target of a link begins that says of which conflict something is part."""
+
 Status = Literal["effective", "amended", "retracted"]
 
 
@@ -112,6 +115,14 @@ class Subject(Model):
     def blank(cls) -> Self:
         """Nothing known yet: what the first event is taken into."""
         return cls(stream="")
+
+    @property
+    def conflict(self) -> str | None:
+        """The conflict that it is linked to as a part, by its slug; the first one."""
+        if not self.links:  # every tally that counts by it asks, and most subjects have none
+            return None
+        links = (link.target for link in self.links if link.rel == "part_of")
+        return next((t.removeprefix(CONFLICT) for t in links if t.startswith(CONFLICT)), None)
 
     def evolve(self, event: Effective[Any]) -> Self:  # noqa: ARG002 - the base has nothing to learn
         """What this event changes. Total: what does not fit is `ignore`d, nothing is raised."""

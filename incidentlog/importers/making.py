@@ -111,8 +111,17 @@ class Maker:
             said = self._guard(made, partial(data, cells, made)) or {}
             occurred = _at(common["occurred"], spec.at) if "occurred" in common else None
             made.stream = made.stream or stream
+            own = {"links": [*common["links"]]} if "links" in common else {}  # what is within another is linked, too
             made.events.append(
-                {"id": str(event_id), "type": spec.type, "stream": stream, **common, "occurred": occurred, "data": said}
+                {
+                    "id": str(event_id),
+                    "type": spec.type,
+                    "stream": stream,
+                    **common,
+                    **own,
+                    "occurred": occurred,
+                    "data": said,
+                }
             )
         if not made.events and not made.faults:
             self._fault(made, "", "no rule of the mapping says what it is")
@@ -164,6 +173,8 @@ class Maker:
                 self._parts["reported_at"] = self._reported(self._read(mapping.when.reported_at), mapping.when.zone)
         if mapping.where is not None:
             self._parts["place"] = self._place()
+        if mapping.conflict is not None:
+            self._parts["links"] = partial(_conflict, self._read(mapping.conflict))
         if mapping.actors:
             self._parts["actors"] = self._actors([self._actor(spec) for spec in mapping.actors])
         if mapping.sources:
@@ -261,6 +272,7 @@ class Maker:
         read_end = None if spec.end is None else self._read(spec.end.model_copy(update={"as_": "date"}))
         read_precision = self._read(spec.precision)
         column = ", ".join(columns_of(spec.start))
+        is_a = {} if spec.range is None else {"range": spec.range}
 
         def occurred(cells: Cells, made: Made) -> dict[str, Any]:
             start = read_start(cells)
@@ -281,7 +293,7 @@ class Maker:
             if end is not None and _before(end, start, spec.zone):
                 raise UnclearError(column, f"it ends ({end.isoformat()}) before it starts ({start.isoformat()})")
             said = {"start": start.isoformat(), "precision": precision, "tz": spec.zone}
-            return said if end is None or end == start else {**said, "end": end.isoformat()}
+            return said if end is None or end == start else {**said, "end": end.isoformat(), **is_a}
 
         return occurred
 
@@ -446,6 +458,12 @@ def _estimated(read: Read, columns: list[str], cells: Cells, made: Made) -> dict
     return said
 
 
+def _conflict(read: Read, cells: Cells, _: Made) -> list[dict[str, str]] | None:
+    """The link that says of which conflict it is part."""
+    slug = re.sub(r"[^a-z0-9._-]+", "-", text_of(read(cells) or "").lower()).strip("-")[:120]
+    return [{"rel": "part_of", "target": f"conflict:{slug}"}] if slug else None
+
+
 def _notes(columns: list[str], cells: Cells, made: Made) -> str | None:
     told = "\n".join(f"{c}: {text}" for c in columns if (text := text_of(cells.get(c))))
     if len(told) > TEXT:
@@ -526,7 +544,7 @@ def _at(occurred: dict[str, Any], which: str | None) -> dict[str, Any]:
     """The whole of a row's time, or only its start or its end."""
     match which:
         case "start":
-            return {name: each for name, each in occurred.items() if name != "end"}
+            return {name: each for name, each in occurred.items() if name not in {"end", "range"}}
         case "end":
             return {**_at(occurred, "start"), "start": occurred.get("end", occurred["start"])}
         case _:

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationError, fiel
 
 from incidentlog.errors import BadRequest, Fault
 from incidentlog.events.envelope import PlacePrecision, Role
-from incidentlog.events.values import Model, Precision, TlpLabel, Verification
+from incidentlog.events.values import Model, Precision, Range, TlpLabel, Verification
 
 BYTES: Final = 1024 * 1024
 """The most bytes of a mapping file."""
@@ -158,6 +158,9 @@ class WhenSpec(Spec):
     start: Value
     end: Value | None = None
     """Of dates the last one."""
+    range: Range | None = None
+    """What `start` and `end` are: how long it went on (`length`), or a `window` in which it happened. Without it, times
+    are a length, and dates a window."""
     zone: str
     """In which zone times and dates without an offset are meant. It is never guessed."""
     precision: Annotated[Value | Precision, Field(union_mode="left_to_right")] = "day"
@@ -280,6 +283,8 @@ class Mapping(Spec):
     skip: Annotated[list[SkipSpec], Field(max_length=100)] = []
     sources: Annotated[list[SourceSpec], Field(max_length=20)] = []
     actors: Annotated[list[ActorSpec], Field(max_length=50)] = []
+    conflict: Given | None = None
+    """Of which conflict the rows are part: a slug, or what one is made of."""
     verification: Annotated[Value | Verification, Field(union_mode="left_to_right")] = "unverified"
     tlp: TlpLabel = "CLEAR"
     private: Annotated[list[Column], Field(max_length=200)] = []

@@ -18,9 +18,15 @@ from incidentlog.importers.cells import normal
 from incidentlog.importers.making import Made, RowFault
 from incidentlog.importers.mapping import Mapping
 
+MOST: Final = 0.5
+"""If more than this share of what the log has is gone, it is rather the wrong file."""
 SAMPLES: Final = 5
 """How many rows of each kind are shown."""
 KINDS: Final = ("unchanged", "changed", "new", "vanished")
+
+
+class OtherFileError(Exception):
+    """So much of what the log has is not in a release that it is rather another file."""
 
 
 @dataclass(slots=True)
@@ -149,6 +155,18 @@ class Comparison:
     def missing(self) -> int:
         """How many events the release has no more."""
         return sum(map(self._is_gone, self.held.values()))
+
+    def retracts(self, vanished: str | None, *, is_dry: bool = False) -> bool:
+        """Whether what has vanished is to be retracted, by what is asked for or else the mapping.
+
+        Raises OtherFileError where so much is gone that it has to be asked for.
+        """
+        wanted = (vanished or self.mapping.update.vanished) == "retract"
+        if wanted and not is_dry and vanished is None and self.missing > MOST * len(self.held):
+            raise OtherFileError(
+                f"{self.missing:,} of {len(self.held):,} events are gone: that looks like another file"
+            )
+        return wanted
 
     def _is_gone(self, held: Held) -> bool:
         return not (held.seen or held.is_others or held.retraction is not None or held.external_id in self.bad)

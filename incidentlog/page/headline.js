@@ -20,7 +20,8 @@ export function Headline() {
   const s = useStore();
   if (fault) return html`<section class="headline"><p class="note bad">${fault.message}</p></section>`;
   if (data === null) return html`<section class="headline waiting" aria-busy="true"><h1>${t("waiting")}</h1></section>`;
-  const { headline, ...rows } = data.rows;
+  const { headline } = data.rows;
+  const rows = Object.fromEntries(Object.entries(data.rows).filter(([key]) => !key.startsWith("headline"))); // each conflict has one too
   const at = data.basis.at;
   const agreements = Object.entries(rows).filter(([, row]) => row.kind === "agreement" && row.is_current && OPEN.has(row.state));
   const others = Object.entries(rows).filter(([stream, row]) => row.kind === "ceasefire" && row.is_current && OPEN.has(row.state) && stream !== headline?.stream);

@@ -16,7 +16,8 @@ const spanOf = (row) => (row.day ? { at: numberOf(row.day), to: numberOf(row.day
 
 /** Rows as points in order; those of no day are left out, as their day is not known. */
 const pointsOf = (data) => (data === null ? [] : Object.values(data.rows).map((row) => ({ ...row, ...spanOf(row) })).filter((p) => p.at !== undefined).sort((a, b) => a.at - b.at));
-const undated = (data, bucket) => (data === null ? 0 : Object.values(data.rows).filter((row) => !row[bucket]).reduce((n, row) => n + (row.incidents ?? 0), 0));
+/** How many are in no bar, and how many were killed in these. */
+const undated = (data, bucket) => (data === null ? [] : Object.values(data.rows)).filter((row) => !row[bucket]).reduce(([n, killed], row) => [n + row.incidents, killed + (row.killed.best ?? 0)], [0, 0]);
 
 export function Series() {
   const s = useStore();
@@ -33,17 +34,19 @@ export function Series() {
   const first = s.from === null ? Math.min(last - 27, ...ends.map((p) => p.at)) : numberOf(s.from);
   const earlier = new Map(before.map((p) => [p.at, p]));
   const shared = { first, last };
+  const [none, lost] = undated(cities.data, bucket);
+  const windows = (n) => (n ? ` (${t("series.windows", { n: number(n) })})` : "");
   const when = (p) => (p.at === p.to ? day(p.at) : `${day(p.at, { year: false })} – ${day(p.to)}`);
   const range = (of) => { const { best, range: r } = figure(of); return `${best === null ? t("unknown") : number(best)}${r ? ` (${r})` : ""}`; };
   const killedThen = s.vs === null ? [] : [{ kind: "dots", class: "dot then", of: (p) => earlier.get(p.at)?.killed.best ?? null }];
   return html`<section class="series" aria-labelledby="series-title">
-    <div class="bar"><h2 id="series-title">${t("series.title")}</h2>${s.place !== null ? html`<span class="tag">${placeName({ place: s.place, name: points[0]?.name })}</span>` : ""}<span class="small">${t(`series.by.${bucket}`)}${undated(cities.data, bucket) ? ` · ${t("series.undated", { n: undated(cities.data, bucket) })}` : ""}</span></div>
+    <div class="bar"><h2 id="series-title">${t("series.title")}</h2>${s.place !== null ? html`<span class="tag">${placeName({ place: s.place, name: points[0]?.name })}</span>` : ""}<span class="small">${t(`series.by.${bucket}`)}${none ? ` · ${t("series.undated", { n: none, killed: number(lost) })}` : ""}</span></div>
     <div class="charts">
       <${One} name="incidents" data=${cities} points=${points} ...${shared} table="projections/city_incidents" params=${{ group_by: bucket, ...where }}
-        layers=${[{ kind: "bars", class: "bar-fill", of: (p) => p.incidents }]} read=${(p) => `${when(p)}: ${t("count.incidents", { n: p.incidents })}`} />
+        layers=${[{ kind: "bars", class: "bar-fill", of: (p) => p.incidents }]} read=${(p) => `${when(p)}: ${t("count.incidents", { n: p.incidents })}${windows(p.windows.incidents)}`} />
       <${One} name="killed" data=${cities} points=${points} ...${shared} table="projections/city_incidents" params=${{ group_by: bucket, ...where }}
         layers=${[{ kind: "band", class: "band-fill", of: (p) => [p.killed.low, p.killed.high] }, { kind: "dots", class: "dot", of: (p) => p.killed.best }, ...killedThen]}
-        read=${(p) => `${when(p)}: ${t("figure.killed")} ${range(p.killed)} · ${t("figure.injured")} ${range(p.injured)}`} />
+        read=${(p) => `${when(p)}: ${t("figure.killed")} ${range(p.killed)}${windows(p.windows.killed)} · ${t("figure.injured")} ${range(p.injured)}`} />
       <${One} name="launched" data=${strikes} points=${fired} ...${shared} table="projections/strike_profile" params=${{ group_by: bucket, ...where }} usable=${(p) => p.launched.best !== null || p.launched_nationwide !== null}
         layers=${[{ kind: "bars", class: "bar-light", of: (p) => p.launched.best ?? p.launched_nationwide }, { kind: "bars", class: "bar-fill cool", of: (p) => p.intercepted.best }]}
         read=${(p) => `${when(p)}: ${t("series.fired", { launched: p.launched.best === null ? (p.launched_nationwide === null ? t("unknown") : number(p.launched_nationwide)) : range(p.launched), intercepted: range(p.intercepted) })}${p.intercepted_share === null ? "" : ` (${share(p.intercepted_share)})`}`} />

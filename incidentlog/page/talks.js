@@ -16,7 +16,7 @@ const dayNumber = (text) => (text ? numberOf(text.length > 10 ? dayIn(text, log.
 function lanes(ceasefires, ledger, exchanges, until) {
   const found = [];
   for (const kind of ["ceasefire", "agreement"]) {
-    const items = Object.entries(ceasefires?.rows ?? {}).filter(([key, row]) => key !== "headline" && row.kind === kind && row.is_current).map(([stream, row]) => {
+    const items = Object.entries(ceasefires?.rows ?? {}).filter(([key, row]) => !key.startsWith("headline") && row.kind === kind && row.is_current).map(([stream, row]) => {
       const from = dayNumber(row.terms?.effective_from ?? row.since);
       const ended = ["expired", "terminated", "collapsed", "superseded", "never_entered", "ended_unclear"].includes(row.state);
       const to = ended ? dayNumber(row.since) : row.state === "in_force" ? until : from;

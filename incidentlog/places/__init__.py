@@ -11,6 +11,7 @@ from incidentlog.places.normalise import normalise, settlement_name
 from incidentlog.places.query import (
     HOWS,
     NOT_FOUND,
+    OF_PLACES,
     How,
     PlaceError,
     PlaceQuery,
@@ -28,6 +29,7 @@ __all__ = [
     "LOADED",
     "NEAR_KM",
     "NOT_FOUND",
+    "OF_PLACES",
     "Admin1",
     "Found",
     "Gazetteer",

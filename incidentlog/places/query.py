@@ -58,6 +58,10 @@ class UnknownPlaceError(PlaceError):
         self.place_id = place_id
 
 
+OF_PLACES: Final = frozenset({"geonames", "katottg", "iso_3166_2"})
+"""Schemes of ids elsewhere by which a place is found."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlaceQuery:
     """A place as reported."""
@@ -73,7 +77,8 @@ class PlaceQuery:
     lat: float | None = None
     lon: float | None = None
     external_ids: tuple[tuple[str, str], ...] = ()
-    """(scheme, id): `geonames` or `katottg` of the settlement, `iso_3166_2` of its region; others are ignored."""
+    """(scheme, id): `geonames` or `katottg` of the settlement, `iso_3166_2` of its region; others are ignored. (Whoever
+    asks for many leaves them out: a row's own id would make every query another, and nothing be remembered.)"""
     admin2: str | None = None
     """A raion's P-code (UA1402), code or name; told as `unread` if it is not known."""
     admin3: str | None = None

@@ -20,7 +20,8 @@ _CODE = re.compile(r"UA(\d{2}|\d{4}|\d{7}|\d{17})", re.ASCII)
 _KINDS = frozenset(
     normalise(
         "raion rayon district hromada gromada community territorial urban rural settlement "
-        "район громада територіальна міська селищна сільська община"
+        "район громада територіальна міська селищна сільська община "
+        "terytorialna miska selyshchna silska"
     ).split()
 )
 """Words beside the name of a raion or a hromada, normalised."""

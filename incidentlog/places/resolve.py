@@ -120,13 +120,13 @@ class Resolver:
             regions = regions or (find_admin1(text, country, self.gazetteer.admin1_codes) if text else ())
         if query.admin1 and not find_admin1(query.admin1, country, self.gazetteer.admin1_codes):
             unread.append("admin1")
-        units: list[str] = []
+        units: list[str] = []  # of the narrowest level that is understood, narrowed by those that are wider
         levels: tuple[tuple[Unread, str | None, int], ...]
         levels = ("admin3", query.admin3, HROMADA), ("admin2", query.admin2, RAION)
         for name, text, length in levels:
             if text is not None:
                 found = self._units(text, length, country, regions)
-                units = units or found
+                units = [unit for unit in units if unit[:length] in found] or units or found
                 if not found:
                     unread.append(name)
         if not regions and len({unit[:OBLAST] for unit in units}) == 1:

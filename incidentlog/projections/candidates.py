@@ -7,8 +7,7 @@ from math import cos, radians
 from typing import Final, Literal
 
 from incidentlog.events.envelope import ResolvedPlace
-from incidentlog.events.values import Occurred
-from incidentlog.folding.local_days import INSTANT
+from incidentlog.events.values import INSTANT, Occurred
 from incidentlog.folding.subject import Subject
 from incidentlog.folding.whereabouts import FINE, place_key
 from incidentlog.places import distance_km
@@ -43,6 +42,36 @@ class Candidate:
     """To whom both are attributed; None where one of them is to nobody."""
 
 
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is compared of a subject: small, so that many can be held."""
+
+    stream: str
+    family: type[Subject]
+    occurred: Occurred
+    span: Span
+    """From when to when it was: an alert up to its being lifted."""
+    place: ResolvedPlace
+    side: str | None
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether its start is known as a time."""
+        return self.occurred.precision in {"minute", "hour"} and self.occurred.range != "window"
+
+
+def outline(subject: Subject) -> Outline | None:
+    """What is compared of a subject; None of which nothing is left, or whose place nobody told."""
+    if not subject.is_current or subject.occurred is None or subject.place is None:
+        return None
+    side = getattr(subject, "attributed_to", None)
+    span = _span(subject, subject.occurred)
+    return Outline(subject.stream, type(subject), subject.occurred, span, subject.place, side)
+
+
 def window(subject: Subject) -> tuple[datetime, datetime] | None:
     """Between which instants a candidate's first event lies; None for a subject of which nothing is left."""
     if not subject.is_current or subject.occurred is None:
@@ -63,18 +92,21 @@ def candidates(subject: Subject, others: Iterable[Subject]) -> Sequence[Candidat
     The same category, the same place or two settlements within 15 km, overlapping or within 24 h, and not attributed to
     two sides.
     """
-    found = [c for other in others if (c := _candidate(subject, other)) is not None]
+    own = outline(subject)
+    outlines = (outline(other) for other in others)
+    found = [c for o in outlines if own is not None and o is not None and (c := compare(own, o)) is not None]
     return sorted(found, key=lambda c: (c.hours_apart, c.kilometres or 0.0, c.stream))
 
 
-def _candidate(one: Subject, other: Subject) -> Candidate | None:
-    if other.stream == one.stream or type(other) is not type(one) or not (one.is_current and other.is_current):
+def compare(one: Outline, other: Outline) -> Candidate | None:
+    """The other as a candidate to be merged with one; None where it is none."""
+    if other.stream == one.stream or other.family is not one.family:
         return None
-    if one.occurred is None or other.occurred is None or one.place is None or other.place is None:
+    apart = _apart(one.span, other.span)
+    if apart > APART or (where := _where(one.place, other.place)) is None:
         return None
-    where, apart = _where(one.place, other.place), _apart(_span(one, one.occurred), _span(other, other.occurred))
-    sides = [side for s in (one, other) if (side := getattr(s, "attributed_to", None)) is not None]
-    if where is None or apart > APART or len({state_of(side) for side in sides}) > 1:
+    sides = [side for side in (one.side, other.side) if side is not None]
+    if len({state_of(side) for side in sides}) > 1:
         return None
     hours = round(apart / timedelta(hours=1), 2)
     return Candidate(other.stream, *where, hours, sides[0] if len(sides) > 1 else None)
@@ -82,6 +114,8 @@ def _candidate(one: Subject, other: Subject) -> Candidate | None:
 
 def _where(one: ResolvedPlace, other: ResolvedPlace) -> tuple[Where, float | None] | None:
     """How two places are alike: by their id or, where neither has one, by name; or near each other."""
+    if one is other:
+        return "same_place", None if one.lat is None else 0.0
     kilometres = None
     if None not in (one.lat, one.lon, other.lat, other.lon):
         kilometres = distance_km(one.lat, one.lon, other.lat, other.lon)  # type: ignore[arg-type]
@@ -90,9 +124,6 @@ def _where(one: ResolvedPlace, other: ResolvedPlace) -> tuple[Where, float | Non
         return "same_place", shown
     fine = one.precision in FINE and other.precision in FINE
     return ("near", shown) if fine and kilometres is not None and kilometres <= NEAR_KM else None
-
-
-Span = tuple[datetime, datetime]
 
 
 def _span(subject: Subject, occurred: Occurred) -> Span:

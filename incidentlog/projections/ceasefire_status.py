@@ -2,20 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
-from incidentlog.events.values import KYIV, Model, Zone, local_date
+from incidentlog.events.values import KYIV, Model, Zone, add_days, end_of_day_instant, local_date
 from incidentlog.folding.local_days import next_change
 from incidentlog.folding.shapes import Cell, Document, Known, Row, projection
-from incidentlog.folding.subject import Ignored, Subject
+from incidentlog.folding.subject import Entry, Ignored, Subject
 from incidentlog.projections.compliance import Compliance, claims_of, lookback, stretches
 from incidentlog.projections.phases import Counts, Periods, boundaries, cells_once, count, cut_weeks
 from incidentlog.projections.policies import Policies
 from incidentlog.projections.violations import Violations, ViolationSheets, days_of_week, sheet, week_of
 from incidentlog.subjects.accord import Accord
 from incidentlog.subjects.ceasefire import Ceasefire, Position
-from incidentlog.subjects.lifecycle import Reading, Standing, course
+from incidentlog.subjects.lifecycle import Reading, Standing, course, faded
 from incidentlog.subjects.terms import Lifecycle
 
 SCOPES: Final = ("general", "aerial", "energy_infrastructure", "maritime", "humanitarian", "local")
@@ -39,9 +39,12 @@ class AccordBody(Model):
     ignored: tuple[Ignored, ...]
     absorbed: tuple[str, ...]
     zone: Zone = KYIV
+    conflict: str | None = None
+    news: datetime | None = None
+    """When something of it was last told of: an event of its stream."""
 
 
-@projection("ceasefire_status", version=3)
+@projection("ceasefire_status", version=4)
 class CeasefireStatus(Document[AccordBody]):
     """How every ceasefire and agreement stands, in whose view, with the violations claimed; and the headline."""
 
@@ -51,7 +54,7 @@ class CeasefireStatus(Document[AccordBody]):
     tally_by = ("claimant", "from_week", "to_week", "also")
     details = ViolationSheets
     thresholds = Policies
-    policies = ("compliance",)
+    policies = ("compliance", "silence")
 
     def keys(self, subject: Subject) -> Iterator[str]:
         """Each by its stream."""
@@ -72,6 +75,8 @@ class CeasefireStatus(Document[AccordBody]):
             ignored=accord.ignored,
             absorbed=accord.absorbed,
             zone=accord.zone,
+            conflict=accord.conflict,
+            news=max((e.occurred.since for e in accord.entries if _is_news(e)), default=None),
         )
 
     def tally_keys(self, key: str, body: AccordBody) -> Sequence[str]:
@@ -87,7 +92,7 @@ class CeasefireStatus(Document[AccordBody]):
         if not body.is_current:
             days = {day for week in _last_weeks(known.cells, LISTED) for day in days_of_week(week)}
         else:
-            life = course(body.life)
+            life = faded(course(body.life), _fades(body, known))
             cut = cut_weeks(boundaries(life), body.zone) & {
                 *ended,
                 *(cell.dimensions["from_week"] or "" for cell in known.cells),
@@ -124,19 +129,51 @@ class CeasefireStatus(Document[AccordBody]):
         }
 
     def summary(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:
-        """The headline: of the ceasefires in force the widest, then the latest; else the latest agreed or declared."""
+        """The headline of all, and of each conflict: see `_headline`."""
         ceasefires = {key: row for key, row in rows.items() if row["kind"] == "ceasefire"}
-        in_force = [key for key, row in ceasefires.items() if row["state"] == "in_force"]
-        agreed = [key for key, row in ceasefires.items() if row["state"] in {"agreed", "declared"}]
-        upcoming = [at for row in ceasefires.values() if (at := row["next_transition_at"]) is not None]
-        headline: Row = {"state": "none", "kind": "ceasefire", "stream": None, "position": 0, "restated": False}
-        if in_force:
-            key = max(in_force, key=lambda k: (_breadth(rows[k]), rows[k]["terms"]["effective_from"], k))
-            headline = {**rows[key], "stream": key}
-        elif agreed:
-            key = max(agreed, key=lambda k: (rows[k]["since"], k))
-            headline = {**rows[key], "stream": key}
-        return {"headline": {**headline, "next_transition_at": min(upcoming, default=None)}}
+        conflicts = sorted({row["conflict"] for row in ceasefires.values()} - {None})
+        of_each = {c: {key: row for key, row in ceasefires.items() if row["conflict"] == c} for c in conflicts}
+        return {
+            "headline": _headline(ceasefires),
+            **{f"headline:{conflict}": {**_headline(own), "conflict": conflict} for conflict, own in of_each.items()},
+        }
+
+
+def _headline(ceasefires: Mapping[str, Row]) -> Row:
+    """Of the ceasefires in force the widest, then the latest; else the latest agreed or declared."""
+    in_force = [key for key, row in ceasefires.items() if row["state"] == "in_force"]
+    agreed = [key for key, row in ceasefires.items() if row["state"] in {"agreed", "declared"}]
+    upcoming = [at for row in ceasefires.values() if (at := row["next_transition_at"]) is not None]
+    headline: Row = {"state": "none", "kind": "ceasefire", "stream": None, "position": 0, "restated": False}
+    if in_force:
+        key = max(in_force, key=lambda k: (_breadth(ceasefires[k]), ceasefires[k]["terms"]["effective_from"], k))
+        headline = {**ceasefires[key], "stream": key}
+    elif agreed:
+        key = max(agreed, key=lambda k: (ceasefires[k]["since"], k))
+        headline = {**ceasefires[key], "stream": key}
+    return {**headline, "next_transition_at": min(upcoming, default=None)}
+
+
+def _label(standing: Standing) -> str | None:
+    """What the clock did, where nobody said it."""
+    if standing.silent:
+        return "silence"
+    return "lapsed" if standing.lapsed and standing.state == "rejected" else None
+
+
+def _is_news(entry: Entry) -> bool:
+    """Whether an event tells something of the world that counts; what is said of records does not."""
+    return entry.status != "retracted" and not entry.type.startswith("record.")
+
+
+def _fades(body: AccordBody, known: Known) -> datetime | None:
+    """When it ends for want of news: so many days after the last, and after the last week with a violation claimed."""
+    days = int(known.policies["silence"].get(f"{body.kind}_days", 0))
+    if not days or body.news is None:
+        return None
+    weeks = [days_of_week(week)[-1] for cell in known.cells if (week := cell.dimensions["to_week"])]
+    claimed = [end_of_day_instant(date.fromisoformat(day), body.zone) for day in weeks]
+    return add_days(max([body.news, *claimed]), days, body.zone)
 
 
 def _breadth(row: Row) -> int:
@@ -152,7 +189,7 @@ class Outlook:
     def __init__(self, body: AccordBody, at: datetime, known: Known) -> None:
         """`known` has the details that `detail_keys` names for the instant `at`."""
         self._body = body
-        self._reading = Reading(body.life)
+        self._reading = Reading(body.life, _fades(body, known))
         self._cells = known.cells if body.is_current else ()
         self._claims = claims_of(known.details, at) if body.is_current else []
         self._compliance = Compliance(self._reading.canonical, self._claims, known.policies["compliance"])
@@ -165,8 +202,9 @@ class Outlook:
         counts = self._counted(standing.periods)
         return {
             "state": standing.shown,
-            "label": "lapsed" if standing.lapsed and standing.state == "rejected" else None,
+            "label": _label(standing),
             "kind": self._body.kind,
+            "conflict": self._body.conflict,
             "since": standing.since,
             "views": views,
             "terms": _terms(self._body, standing),

@@ -18,12 +18,16 @@ FIGURES: Final = ("killed", "injured", "civilians_killed", "children_killed")
 ENDS: Final = ("low", "best", "high")
 
 
-@projection("city_incidents", version=4)
+@projection("city_incidents", version=5)
 class CityIncidents(Tally):
-    """Incidents and casualties by place, kind and local day."""
+    """Incidents and casualties by place, kind and local day.
+
+    `windows` are those of them of which only a window of several days is known, and how many were killed in these: by
+    day, week and month they are counted where all of the window lies, and under no day otherwise.
+    """
 
     categories = frozenset({"strike", "incident", "alert"})
-    dimensions = (*WHERE, "admin2", "admin3", "kind", "day", "week", "month", "side", "verification")
+    dimensions = (*WHERE, "admin2", "admin3", "kind", "day", "week", "month", "side", "verification", "conflict")
     domains = {"kind": one_of(lambda: ("strike", "alert", *get_args(Kind))), "side": ACTOR}
     measures = (
         "incidents",
@@ -31,6 +35,9 @@ class CityIncidents(Tally):
         "reports",
         "undisclosed",
         *(f"{figure}_{end}" for figure in FIGURES for end in (*ENDS, "told")),
+        "windows",
+        "windows_killed",
+        "windows_killed_told",
     )
     group_by = ("place",)
     rollups = (
@@ -49,10 +56,12 @@ class CityIncidents(Tally):
         units = (None, None) if place is None else (place.admin2, place.admin3)
         side, reports = (None, 1) if attack is None else (attack.attributed_to, attack.reports)
         counted = (0, 1, reports) if _is_part(subject) else (1, 0, reports)
+        hurt = NOBODY_ASKED if attack is None else _hurt(attack.casualties)
+        days = subject.days
         yield Contribution(
             subject.since,
-            (*whereabouts(place), *units, kind, *subject.days, side, subject.verification),
-            (*counted, *(NOBODY_ASKED if attack is None else _hurt(attack.casualties))),
+            (*whereabouts(place), *units, kind, *days, side, subject.verification, subject.conflict),
+            (*counted, *hurt, *(NO_WINDOW if days[0] is not None or not counted[0] else _in_window(hurt))),
         )
 
     def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:  # noqa: ARG002 - the key is shown anyway
@@ -62,7 +71,9 @@ class CityIncidents(Tally):
             for figure in FIGURES
         }
         counts = {name: sums[name] for name in ("incidents", "parts", "reports", "undisclosed")}
-        return {**counts, **figures}
+        told = bool(sums["windows_killed_told"])
+        windows = {"incidents": sums["windows"], "killed": sums["windows_killed"] if told else None}
+        return {**counts, **figures, "windows": windows}
 
     def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:
         """What places, regions, raions and hromadas are called."""
@@ -92,6 +103,13 @@ def _kind(subject: Subject) -> str | None:
 UNTOLD: Final = (0, 0, 0, 0)
 NOBODY_ASKED: Final = (0, *UNTOLD * len(FIGURES))
 """The amounts, from `undisclosed` on, of what has no casualties."""
+NO_WINDOW: Final = (0, 0, 0)
+
+
+def _in_window(hurt: Amounts) -> Amounts:
+    """One whose day is not known, and its best figure of those killed; `hurt` are the amounts from `undisclosed` on."""
+    _, _, killed, _, told, *_ = hurt
+    return 1, killed, told
 
 
 def _hurt(casualties: Casualties) -> Amounts:

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from incidentlog.events.values import start_instant
-from incidentlog.folding.local_days import INSTANT
+from incidentlog.events.values import INSTANT, start_instant
 from incidentlog.folding.shapes import Cell
 from incidentlog.projections.compliance import Claim
 from incidentlog.projections.violations import week_of

@@ -17,7 +17,7 @@ class PolicyBody(Model):
     changed: dict[str, Threshold]
 
 
-@projection("policies", version=2)
+@projection("policies", version=3)
 class Policies(Thresholds[PolicyBody]):
     """Every policy's thresholds, with the change that set each; those that none did are at their defaults.
 

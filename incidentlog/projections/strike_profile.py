@@ -15,7 +15,7 @@ FIGURES: Final = ("launched", "intercepted", "lost")
 ENDS: Final = ("low", "best", "high")
 
 
-@projection("strike_profile", version=3)
+@projection("strike_profile", version=4)
 class StrikeProfile(Tally):
     """Launched, intercepted and lost by means and day; null is unknown, and the share is of strikes that tell both.
 
@@ -24,7 +24,7 @@ class StrikeProfile(Tally):
     """
 
     categories = frozenset({"strike"})
-    dimensions = ("day", "week", "month", "means", "side", "target_class", *WHERE, "verification")
+    dimensions = ("day", "week", "month", "means", "side", "target_class", *WHERE, "verification", "conflict")
     domains = {"means": literal(Means), "side": ACTOR, "target_class": literal(TargetClass)}
     measures = (
         *ONCE,
@@ -47,7 +47,7 @@ class StrikeProfile(Tally):
             what = (means, subject.attributed_to, subject.target_class)
             yield Contribution(
                 subject.since,
-                (*subject.days, *what, *where, subject.verification),
+                (*subject.days, *what, *where, subject.verification, subject.conflict),
                 self.amounts({**counted, **_figures(subject, means)}),
             )
 

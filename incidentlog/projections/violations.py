@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from incidentlog.events.values import local_date
+from incidentlog.events.values import INSTANT, local_date
 from incidentlog.folding.domains import (
     ACTOR,
     ACTORS,
@@ -18,7 +18,6 @@ from incidentlog.folding.domains import (
     instant_text,
     literal,
 )
-from incidentlog.folding.local_days import INSTANT
 from incidentlog.folding.shapes import Contribution, Key, Tally, projection
 from incidentlog.folding.subject import Subject
 from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts

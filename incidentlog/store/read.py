@@ -15,9 +15,8 @@ import asyncpg
 import orjson
 
 from incidentlog.events.recorded import Recorded
-from incidentlog.events.values import MAX_INT
+from incidentlog.events.values import INSTANT, MAX_INT
 from incidentlog.folding.fold import RED, lowest, markings, merged_streams, spoken_of, statuses
-from incidentlog.folding.local_days import INSTANT
 from incidentlog.folding.subject import Status
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool

@@ -46,7 +46,9 @@ class AgreementTerminated(EventData):
     """It is over, otherwise than by time."""
 
     by: ActorCode | None = None
-    mode: Literal["withdrawal", "non_renewal", "mutual", "replaced", "collapsed"]
+    mode: Literal[
+        "withdrawal", "non_renewal", "mutual", "replaced", "collapsed", "lapsed_unclear", "never_in_effect"
+    ]  # fmt: skip
 
 
 class Agreement(Accord, category="agreement"):

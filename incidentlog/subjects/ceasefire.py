@@ -89,7 +89,7 @@ class CeasefireTerminated(EventData):
     """It is over, otherwise than by time. Only this makes it collapsed, whatever is violated."""
 
     by: ActorCode | None = None
-    mode: Literal["withdrawal", "mutual", "collapsed", "superseded", "lapsed_unclear"]
+    mode: Literal["withdrawal", "mutual", "collapsed", "superseded", "lapsed_unclear", "never_in_effect"]
 
 
 @event("ceasefire.position_stated")

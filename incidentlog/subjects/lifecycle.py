@@ -60,6 +60,8 @@ ROWS: Final[tuple[tuple[tuple[State, ...], str, State], ...]] = (
     (("in_force", "suspended", "expired"), "terminated: collapsed",        "collapsed"),
     (LIVE,                                 "terminated: superseded",       "superseded"),
     (LIVE,                                 "terminated: lapsed_unclear",   "ended_unclear"),
+    (("agreed", "in_force", "suspended"),  "terminated: never_in_effect",  "never_entered"),
+    (("in_force", "suspended"),            "clock: silence",               "ended_unclear"),
 )  # fmt: skip
 TABLE: Final[Mapping[tuple[str, str], State]] = {(state, by): to for states, by, to in ROWS for state in states}
 """From a state, by a move, to a state. What is not in it does not fit."""
@@ -91,6 +93,8 @@ class Standing:
     deadline: datetime | None = None
     lapsed: bool = False
     """Rejected by the clock, and not by anybody."""
+    silent: bool = False
+    """Ended by the clock for want of news, and not by anybody."""
     again: Span | None = None
     """When it will be in force again, where it was extended with a gap that is not over."""
 
@@ -140,13 +144,29 @@ def course(life: Lifecycle, party: str | None = None) -> Course:
     return Course(tuple(run.steps), tuple(run.misfits))
 
 
+def faded(of: Course, at: datetime | None) -> Course:
+    """A course that ends for want of news at an instant, where it is live then without an end; None is never.
+
+    The instant lies after all that is known of the life: a move that comes later puts it off.
+    """
+    if at is None or not of.steps:
+        return of
+    last = of.steps[-1][1]
+    state = TABLE.get((last.state, "clock: silence"))
+    if state is None or last.until is not None or of.steps[-1][0] >= at:
+        return of
+    ended = replace(last, state=state, since=at, silent=True, periods=_closed(last.periods, at))
+    return replace(of, steps=(*of.steps, (at, ended)))
+
+
 class Reading:
     """A life, run through once canonically and once for every party: what all questions are asked of."""
 
-    def __init__(self, life: Lifecycle) -> None:
+    def __init__(self, life: Lifecycle, fades: datetime | None = None) -> None:
+        """`fades` is when it ends for want of news, should it have no end."""
         self.life = life
-        self.canonical = course(life)
-        self.own = {party: course(life, party) for party in life.parties}
+        self.canonical = faded(course(life), fades)
+        self.own = {party: faded(course(life, party), fades) for party in life.parties}
 
     def state(self, at: datetime) -> str:
         """The canonical state at an instant, as it is shown."""
@@ -272,6 +292,8 @@ class _Run:
                 return self._entered(new, instant)
             case "extended" | "extended, late paperwork" | "extended, after a gap" if longer is not None:
                 return _extended(new, by, longer)
+            case "terminated: never_in_effect":
+                return replace(new, periods=(), again=None)
             case _ if new.state in TERMINAL:
                 return replace(new, periods=_closed(new.periods, instant), again=None)
             case _:

@@ -27,6 +27,7 @@ DEFAULTS: Final[Mapping[str, Mapping[str, int | float]]] = {
         "suspected_after_hours": 48,
     },
     "commitments": {"at_risk_days": 7},
+    "silence": {"ceasefire_days": 365, "agreement_days": 1_825},
 }
 """What holds of each policy until an event changes it (docs/ceasefires.md)."""
 MOST: Final = 100_000

@@ -9,7 +9,7 @@ from incidentlog.zones import zone_named
 
 Response = Literal["accepted", "accepted_conditionally", "reciprocated", "rejected"]
 Mode = Literal[
-    "withdrawal", "non_renewal", "mutual", "replaced", "collapsed", "superseded", "lapsed_unclear"
+    "withdrawal", "non_renewal", "mutual", "replaced", "collapsed", "superseded", "lapsed_unclear", "never_in_effect"
 ]  # fmt: skip
 What = Literal[
     "proposed", "responded", "agreed", "entered_into_force", "extended", "suspended", "resumed", "terminated"

@@ -68,6 +68,7 @@ MATRIX: Final[Mapping[str, tuple[Any, ...]]] = {
     "GET /v1/log/root": ("read", 404),
     "GET /v1/parked": ("read", 200),
     "POST /v1/parked": ("admin", 404),
+    "GET /v1/candidates": ("read", 404),
     "GET /v1/places": ("read", 200),
     "GET /v1/projections": ("read", 200),
     "GET /v1/projections/{name}": ("read", 200),
@@ -97,6 +98,7 @@ MATRIX: Final[Mapping[str, tuple[Any, ...]]] = {
 ASKED: Final = {
     "GET /log/tile/entries/{index:.+}": "/log/tile/entries/000.p/1",
     "GET /log/tile/{level:[^/]+}/{index:.+}": "/log/tile/0/000.p/1",
+    "GET /v1/candidates": "/v1/candidates?import=1",
     "GET /v1/diff": "/v1/diff?from_position=0",
     "GET /v1/places": "/v1/places?q=Odesa",
     "GET /v1/replay": "/v1/replay?speed=0",

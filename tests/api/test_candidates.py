@@ -1,12 +1,15 @@
 """Which subjects may be one told twice, as they are asked for (docs/corrections.md, The rules, R6)."""
 
 from dataclasses import asdict
+from typing import Any
+
+import orjson
 
 from incidentlog.projections.candidates import candidates as compared
 from incidentlog.store.answer import read_subject
 from tests.api.serving import Served, make_key
 from tests.commands import about, strike
-from tests.subjects.given import merge
+from tests.subjects.given import id_of, merge
 
 
 async def candidates(service: Served, event: dict[str, object], **moment: object) -> list[str]:
@@ -81,3 +84,69 @@ async def test_whatever_the_comparison_suggests_is_among_what_is_read_to_be_comp
         assert "incomplete" not in asked
         suggested += len(asked["candidates"])
     assert suggested > 30
+
+
+# ------------------------------------------------------------------------------------------------- of a whole import
+
+AREA = {"name": "Odeska oblast", "country": "UA", "admin1": "Odeska oblast", "precision": "admin1"}
+
+
+def alert(name: str, start: str, **more: Any) -> dict[str, Any]:
+    """An alert that a list tells of under an id of its own."""
+    occurred = {"start": f"2023-08-01T{start}", "precision": "minute", "tz": "Europe/Kyiv"}
+    source = {"source_id": more.pop("source", "official"), "title": "A list", "reliability": "B", "credibility": 2}
+    ids = [{"scheme": "alerts", "id": name}]
+    said = {"id": id_of(name), "type": "alert.declared", "stream": f"alert:{name}", "occurred": occurred, "place": AREA}
+    return {**said, "sources": [source], "external_ids": ids, "data": {"level": "oblast"}, **more}
+
+
+async def reviewed(service: Served, number: int, **asked: Any) -> dict[str, Any]:
+    answer = await service.get("/v1/candidates", **{"import": number, "min_position": await service.head(), **asked})
+    assert answer.status == 200, answer
+    told: dict[str, Any] = answer.json
+    return told
+
+
+async def test_all_that_an_import_may_have_told_again_is_listed_the_best_first_until_it_is_merged(service: Served):
+    await service.add(alert("one", "10:00"), alert("two", "12:00"), alert("hidden", "12:01", tlp="RED"))
+    (number,) = await service.add(
+        {"type": "import.begun", "stream": "import:a", "data": {"files": [{"name": "a.csv"}]}}
+    )
+    mine = [alert(f"v{n}", start, source="volunteers") for n, start in enumerate(("10:09", "12:01", "23:00"))]
+    released = alert("of the next release", "23:00", source="volunteers", stream="alert:released")
+    assert (await service.bulk(*mine, **{"import": str(number)})).status == 201
+    await service.add(released)
+    key = "a-key-of-one-who-sees-what-is-clear"
+    await make_key(service.access, "reader", key, scopes=["read"])
+    seen = service.by(key)
+    told = await reviewed(seen, number)
+    assert (told["subjects"], told["suspected"], told["likely"], "incomplete" in told) == (3, 3, 2, False)
+    assert [(g["stream"], g["candidates"][0]["stream"], g["candidates"][0]["likely"]) for g in told["groups"]] == [
+        ("alert:v1", "alert:two", True), ("alert:v0", "alert:one", True), ("alert:v2", "alert:two", False),
+    ]  # fmt: skip
+    assert (
+        told["groups"][2]["candidates"][-1] | {"stream": "alert:released", "same_source": True, "likely": False}
+        == (told["groups"][2]["candidates"][-1])
+    )
+    assert "alert:hidden" in orjson.dumps(await reviewed(service, number)).decode()
+    assert "alert:hidden" not in orjson.dumps(told).decode()
+    first = await reviewed(seen, number, limit=2)
+    rest = (await seen.ask("GET", first["next"])).json
+    assert (first["groups"] + rest["groups"], "next" in rest) == (told["groups"], False)
+    basis = told["basis"]["position"]
+    await service.add(merge("alert:two", "alert:v1"))
+    assert [g["stream"] for g in (await reviewed(seen, number))["groups"]] == ["alert:v0", "alert:v2"]
+    assert (await reviewed(seen, number, at_position=basis, at=told["basis"]["at"])) == told  # P3
+
+
+async def test_an_import_that_is_not_there_or_not_seen_is_not_found(service: Served):
+    said = {"type": "import.begun", "stream": "import:a", "tlp": "AMBER", "data": {"files": [{"name": "a.csv"}]}}
+    (number,) = await service.add(said)
+    await service.add(strike())
+    key = "a-key-of-one-who-sees-what-is-clear"
+    await make_key(service.access, "reader", key, scopes=["read"])
+    assert (await service.by(key).get("/v1/candidates", **{"import": number})).status == 404
+    assert (await service.get("/v1/candidates", **{"import": number + 1})).status == 404
+    assert (await service.get("/v1/candidates", **{"import": number})).json["groups"] == []
+    for wrong in ({}, {"import": "0"}, {"import": "x"}, {"import": number, "basis": "reported"}):
+        assert (await service.get("/v1/candidates", **wrong)).status == 400, wrong

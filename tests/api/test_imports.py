@@ -233,3 +233,64 @@ async def test_a_large_file_is_streamed_and_one_that_is_too_large_refused(
 async def test_whoever_may_not_report_brings_nothing_in(service: Served):
     await make_key(service.access, "reader", key := "key-of-a-reader-who-brings-files-in", scopes=["read"])
     assert (await send(service.by(key))).status == 403
+
+
+# --------------------------------------------------------------------------------------------------- the second import
+
+HEADER = b"id,date,place,killed\n"
+FIRST = HEADER + b"1,1.2.2025,Odesa,1\n2,1.2.2025,Kyiv,2\n3,2.2.2025,Lviv,3\n"
+SECOND = HEADER + b"1,1.2.2025,Odesa,9\n2,1.2.2025,KYIV ,2\n4,3.2.2025,Kherson,4\n"
+
+
+async def killed(service: Served, **moment: Any) -> int:
+    asked = {"group_by": "country", "min_position": await service.head(), **moment}
+    return int((await service.get("/v1/projections/city_incidents", **asked)).json["rows"]["UA"]["killed"]["best"])
+
+
+async def test_a_release_is_compared_and_what_changed_amended_and_the_one_before_is_still_there(service: Served):
+    before = (await send(service, FIRST, update="true")).json
+    assert before["changes"] == {"unchanged": 0, "changed": 0, "new": 3, "vanished": 0}
+    position = await service.head()
+    four = {"unchanged": 1, "changed": 1, "new": 1, "vanished": 1}
+    dry = await send(service, SECOND, update="true", dry_run="true", release="of May")
+    assert (dry.status, dry.json["changes"], await service.head()) == (200, four, position)
+    answer = await send(service, SECOND, update="true", release="of May")
+    told = answer.json
+    assert (answer.status, told["changes"], told["appended"], told["held_back"]) == (201, four, 3, None)
+    assert told["samples"]["changed"] == ["1 (data.casualties.killed.best)"]
+    sent = (await service.get("/v1/events", **{"import": told["import"]})).json["events"]
+    assert [(e["type"], e["data"].get("reason")) for e in sent] == [
+        ("record.amended", "of May says so"),
+        ("incident.reported", None),
+        ("record.retracted", "of May: the row is no longer there"),
+    ]
+    assert [await killed(service), await killed(service, at_position=position)] == [15, 6]
+    again = await send(service, SECOND, update="true", release="of May")
+    assert again.json["changes"] == {"unchanged": 3, "changed": 0, "new": 0, "vanished": 0}
+    ended = (await service.get("/v1/events", type="import.ended")).json["events"]
+    assert [e["data"]["changes"] for e in ended][:2] == [{"new": 3}, four]
+
+
+async def test_of_another_file_nothing_is_retracted_unless_that_is_said(service: Served):
+    await send(service, FIRST)
+    told = (await send(service, SECOND[: SECOND.index(b"2,")], update="true")).json
+    assert (told["appended"], told["held_back"]) == (1, "2 of 3 events are gone: that looks like another file")
+    listed = (await send(service, HEADER + b"1,1.2.2025,Odesa,9\n", update="true", vanished="list")).json
+    assert (listed["appended"], listed["held_back"], listed["changes"]["vanished"]) == (0, None, 2)
+    gone = (await send(service, HEADER + b"1,1.2.2025,Odesa,9\n", update="true", vanished="retract")).json
+    assert (gone["appended"], await killed(service)) == (2, 9)
+
+
+async def test_an_update_takes_a_key_that_may_edit_and_a_mapping_with_ids(service: Served):
+    await make_key(service.access, "reporter", key := "key-of-a-reporter-who-may-not-edit", scopes=["report"])
+    assert (await send(service.by(key), FIRST, update="true")).status == 403
+    for wrong in (
+        {"release": "of May"},
+        {"vanished": "list"},
+        {"update": "true", "release": "a\x00b"},
+        {"update": "yes"},
+    ):
+        assert (await send(service, FIRST, **wrong)).status == 400, wrong
+    as_they_are = await send(service, b'{"type": "strike.reported"}\n', "ndjson", "a.ndjson", update="true")
+    assert (as_they_are.status, "needs a mapping with an id" in as_they_are.json["detail"]) == (400, True)
+    assert await service.head() == 0

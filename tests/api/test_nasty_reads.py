@@ -83,6 +83,7 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
         "/schemas/{type}.json": ["/schemas/strike.reported.json"],
         "/v1/access": ["/v1/access?limit=1000"],
         "/v1/builds": ["/v1/builds"],
+        "/v1/candidates": ["/v1/candidates?import=1"],
         "/v1/cloudevents": ["/v1/cloudevents?limit=1000"],
         "/v1/cloudevents/{id}": [f"/v1/cloudevents/{event}{mode}" for event in events for mode in ("", "?mode=binary")],
         "/v1/diff": [

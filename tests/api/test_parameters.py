@@ -60,6 +60,7 @@ OWN = [
     ("/v1/subjects/strike:one", ["at", "at_position"]),
     ("/v1/subjects/strike:one/history", ["after", "limit"]),
     ("/v1/subjects/strike:one/candidates", ["at"]),
+    ("/v1/candidates", ["import", "after", "limit", "at", "at_position"]),
     ("/v1/replay", ["from", "to", "speed", "by", "max_gap", "after", "at_position", "format"]),
     ("/v1/diff", ["from_position", "to_position", "at", "limit", "after", "subject", "projection", "min_position"]),
     ("/v1/places", ["q", "country", "limit"]),
@@ -73,7 +74,7 @@ GOOD = {
     "at": "2025-11-19", "known_at": "2025-11-19", "since": "2025-11-19", "until": "2025-11-20", "from": "1", "to": "1",
     "recorded_since": "2025-11-19", "bbox": "0,0,1,1", "basis": "recorded", "by": "recorded", "open": "true",
     "order_by": "incidents", "compare": "previous", "format": "ndjson", "q": "Odesa", "country": "UA",
-    "projection": "city_incidents", "subject": "strike:one", "last_event_id": "x",
+    "import": "1", "projection": "city_incidents", "subject": "strike:one", "last_event_id": "x",
 }  # fmt: skip
 
 
@@ -133,6 +134,7 @@ UNESCAPED = [
 @pytest.mark.parametrize("path", UNESCAPED)
 async def test_the_plus_sign_of_an_offset_may_be_left_unescaped_in_every_instant(service: Served, path: str):
     await service.add(strike(stream="strike:one"))
+    await service.settled()
     for blank in ("+", "%20", "%2B"):
         url = f"{service.url}{path}2025-11-19T04:00{blank}02:00"
         headers = {"Authorization": f"Bearer {service.key}"}

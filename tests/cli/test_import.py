@@ -252,3 +252,32 @@ def test_the_lines_of_the_document_run(terminal: Terminal, folder: Path):
     for line in lines:
         done = terminal.run(*shlex.split(line, comments=True)[1:])
         assert done.returncode == 0, (line, done.stderr)
+
+
+def test_what_was_told_before_is_reviewed_in_a_file_and_merged_from_it(terminal: Terminal):
+    """The volunteers' list tells some alerts of the official one again: a person marks which."""
+    rows = [f"Odeska oblast,,,oblast,2023-08-0{n} 10:00:00+00:00,2023-08-0{n} 11:00:00+00:00,official" for n in (1, 2)]
+    (official := terminal.folder / "official.csv").write_text(
+        "\n".join(["oblast,raion,hromada,level,started_at,finished_at,source", *rows]), "utf-8"
+    )
+    rows = [f"Odeska oblast,2023-08-0{n} 10:02:00+00:00,2023-08-0{n} 11:01:00+00:00,False" for n in (1, 2, 5)]
+    (volunteer := terminal.folder / "volunteer.csv").write_text(
+        "\n".join(["region,started_at,finished_at,naive", *rows]), "utf-8"
+    )
+    for file in (official, volunteer):
+        assert terminal.run("import", "air-raid-alerts", str(file)).returncode == 0
+    number = str(
+        next(r["import"] for r in brought_in(terminal) if r["files"] and r["files"][0]["name"] == "volunteer.csv")
+    )
+    listed = terminal.run("import", "review", number, "--likely", "-o", "csv")
+    assert "2 of them likely" in listed.stderr
+    (reviewed := terminal.folder / "reviewed.csv").write_text(listed.stdout.replace("\n,", "\nyes,", 1), "utf-8")
+    assert len(listed.stdout.splitlines()) == 3
+    assert "1 would be merged; nothing was" in terminal.run("import", "review", number, "--merge", str(reviewed)).stderr
+    merged = ("import", "review", number, "--merge", str(reviewed), "--apply")
+    assert "1 merged" in terminal.run(*merged).stderr
+    assert "0 merged, 1 were merged by it before" in terminal.run(*merged).stderr
+    assert "1 of them likely" in terminal.run("import", "review", number).stderr
+    reviewed.write_text("merge,subject,candidate\nperhaps,alert:a,alert:b\n")
+    refused = terminal.run(*merged)
+    assert (refused.returncode, "line 2, merge: 'perhaps' is neither yes nor no" in refused.stderr) == (2, True)

@@ -42,6 +42,7 @@ SERVICE = {
     "events tail": ["--resume", "place.json"],
     "import list": [],
     "import run": ["ndjson", "events.ndjson"],
+    "import review": ["1"],
     "import undo": ["1"],
     "ingest": ["-"],
     "places register": ["dacha-17", "--name", "Dacha 17", "--lat", "48", "--lon", "37"],

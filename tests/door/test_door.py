@@ -45,6 +45,14 @@ def test_two_spellings_of_the_same_json_are_the_same_body(door: Door):
     assert read(door, spaced).command.body == read(door, event).command.body
 
 
+def test_a_place_is_looked_up_once_whatever_ids_rows_have_elsewhere_and_by_those_of_places(door: Door):
+    def placed(scheme: str, value: str):
+        return read(door, strike(external_ids=[{"scheme": scheme, "id": value}])).command.place
+
+    assert placed("our-rows", "1") is placed("our-rows", "2")
+    assert placed("geonames", "703448").place_id == "geonames:703448"
+
+
 def test_salts_are_never_the_same(door: Door):
     one, two = read(door, strike()).command, read(door, strike()).command
     salts = {one.body_salt, one.meta_salt, one.private_salt, two.body_salt, two.meta_salt, two.private_salt}

@@ -32,6 +32,15 @@ def test_a_valid_talk_has_no_faults():
     assert faults(talk()) == {}
 
 
+def test_a_length_or_a_window_has_two_ends():
+    open_end = {"start": "2025-12-01", "precision": "day", "tz": "Europe/Kyiv", "range": "window"}
+    assert faults(talk(occurred=open_end)) == {"/occurred": "needs_an_end"}
+    assert faults(talk(occurred={**open_end, "end": "2025-12-03"})) == {}
+    assert faults(talk(occurred={**open_end, "end": "2025-12-03", "range": "about"})) == {
+        "/occurred/range": "literal_error"
+    }
+
+
 def test_an_event_of_the_world_needs_a_source():
     assert faults(talk(sources=[])) == {"/sources": "needs_a_source"}
     without = talk()

@@ -20,7 +20,7 @@ ceasefire.resumed ceasefire.terminated ceasefire.position_stated ceasefire.monit
 strike.reported strike.assessed incident.reported incident.assessed attack.claimed attack.attributed alert.declared
 alert.lifted commitment.made commitment.progressed commitment.fulfilled commitment.breached commitment.rescheduled
 commitment.withdrawn sanction.imposed sanction.extended sanction.eased assistance.pledged assistance.delivered
-assistance.suspended assistance.resumed displacement.reported sentiment.reported corridor.opened corridor.closed
+assistance.suspended assistance.resumed displacement.reported toll.reported aggregate.reported sentiment.reported corridor.opened corridor.closed
 record.amended record.retracted record.corroborated record.disputed record.merged evidence.attached
 custody.transferred record.remarked record.erased place.registered actor.registered source.graded policy.changed
 audit.exported audit.access_digest import.begun import.ended

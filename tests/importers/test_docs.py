@@ -6,10 +6,11 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from incidentlog.cli.app import app
-from incidentlog.importers.mapping import Mapping, Value, parse_mapping, presets
+from incidentlog.importers.mapping import Mapping, Value, load_mapping, parse_mapping, presets
 from tests.importers.rowing import events_of, imported
 
-TEXT = (Path(__file__).parents[2] / "docs" / "import.md").read_text("utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "import.md").read_text("utf-8")
 
 
 def shown(language: str) -> str:
@@ -40,12 +41,34 @@ def test_it_is_judged_by_the_door_as_the_document_says(tmp_path):
     assert "not found" not in done.stderr  # Одеса, Харьков and Kherson, in three languages
 
 
+def test_a_guessed_mapping_takes_it_too(tmp_path):
+    (sheet := tmp_path / "incidents.csv").write_text(shown("csv"), "utf-8")
+    guessed = CliRunner().invoke(app, ["import", "--guess", str(sheet)])
+    made, account = imported(parse_mapping(guessed.stdout.encode()), sheet)
+    assert (account.rows, account.refused) == (3, 0), [m.faults for m in made]
+    by_hand = events_of(imported(parse_mapping(shown("toml").encode()), sheet)[0])
+    alike = [[e[name] for name in ("occurred", "data", "private")] for e in events_of(made)]
+    assert alike == [[e[name] for name in ("occurred", "data", "private")] for e in by_hand]
+    assert guessed.stdout.count("CHECK") > 3  # what a person has to look at
+
+
+def test_each_mapping_that_comes_along_has_a_page_with_commands_that_are_there():
+    commands = (("import",), ("import", "review"))
+    options = "".join(CliRunner().invoke(app, [*words, "--help"]).stdout for words in commands)
+    for name in presets():
+        page = (DOCS / f"import-{name}.md").read_text("utf-8")
+        assert f"incidentlog import {name} " in page
+        assert set(re.findall(r"--[a-z][a-z-]+", page)) <= set(re.findall(r"--[a-z][a-z-]+", options))
+        columns = {c for given in load_mapping(name).columns.values() for c in given} | set(load_mapping(name).optional)
+        assert name in {"ndjson", "timemap", "hxl"} or any(f"`{column}`" in page for column in columns)
+
+
 def test_every_option_table_and_mapping_is_named():
-    commands = (("import",), ("import", "undo"), ("events", "list"))
+    commands = (("import",), ("import", "undo"), ("import", "review"), ("events", "list"))
     options = "".join(CliRunner().invoke(app, [*words, "--help"]).stdout for words in commands)
     assert set(re.findall(r"--[a-z][a-z-]+", TEXT)) <= set(re.findall(r"--[a-z][a-z-]+", options))
     for name in presets():
-        assert f"| `{name}` |" in TEXT
+        assert f"| `{name}` ([page](import-{name}.md)) |" in TEXT
     for name, spec in Mapping.model_fields.items():
         assert f"{spec.alias or name}" in TEXT or name in {"title", "about", "events_as_they_are"}, name
     for name, spec in Value.model_fields.items():

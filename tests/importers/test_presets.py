@@ -13,9 +13,11 @@ import pytest
 
 from incidentlog.clock import SystemClock
 from incidentlog.door import Door, Known
+from incidentlog.events.values import KYIV, Occurred
 from incidentlog.importers.importing import Account
-from incidentlog.importers.making import Made
+from incidentlog.importers.making import Made, Maker
 from incidentlog.importers.mapping import load_mapping
+from incidentlog.importers.row import Row
 from tests.importers.rowing import SLICES, events_of, imported
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -84,7 +86,21 @@ def test_ucdp_says_windows_as_such_and_areas_as_no_settlements():
         start, end = row["date_start"][:10], row["date_end"][:10]
         assert event["occurred"]["start"] == start
         assert event["occurred"].get("end", start) == end
+        assert event["occurred"].get("range") == (None if start == end else "window")
         assert (event["place"]["precision"] == "settlement") == (row["where_prec"] in {"1", "2"})
+
+
+def test_ucdp_by_month_is_the_files_and_what_lies_in_no_month_is_apart():
+    path = shared("ucdp_ged_ukraine_2014_2021.csv")
+    by_month, in_file = Counter[str | None](), Counter[str | None]()
+    for event in events_of(imported(load_mapping("ucdp-ged"), path)[0]):
+        occurred = Occurred.model_validate_json(orjson.dumps(event["occurred"]))
+        by_month[occurred.buckets(KYIV).month] += event["data"]["casualties"]["killed"]["best"]
+    for row in lines(path)[1:]:
+        first, last = row["date_start"][:7], row["date_end"][:7]
+        in_file[first if first == last else None] += int(row["best"])
+    assert by_month == in_file
+    assert (sum(by_month.values()), by_month[None]) == (7_882, 1_428)
 
 
 def test_acled_leaves_out_figures_that_mean_none_or_unknown_and_districts():
@@ -147,3 +163,17 @@ def test_alerts_by_oblast_and_local_day_are_the_files(alerts, name: str, region:
         if event["type"] == "alert.declared"
     )
     assert counted == expected
+
+
+def test_alerts_of_hromadas_are_found_as_such_by_the_adjectives_of_the_list(door: Door):
+    path = shared("air_raid_alerts_official.csv")
+    rows = {(r["hromada"], r["raion"], r["oblast"]): r for r in lines(path) if r["hromada"]}
+    maker = Maker(load_mapping("air-raid-alerts"), next(iter(rows.values())))
+    found = Counter[str]()
+    for row in rows.values():
+        (event, _) = maker.make(Row(path.name, 2, row)).events
+        place = door.read(orjson.dumps(event), recorded_by="test").command.place
+        assert place is not None
+        assert place.admin3 is not None or place.how == "ambiguous", place
+        found[place.how] += 1
+    assert (found["admin2"], found["ambiguous"]) == (129, 1)  # two of one name in one raion

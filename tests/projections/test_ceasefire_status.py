@@ -165,6 +165,48 @@ def test_e7_of_a_disputed_length_the_shorter_part_is_canonical():
     assert row["disputed_terms"] == {"effective_until": {"RUS": local("2025-01-16"), "UKR": local("2025-01-31")}}
 
 
+def test_a_truce_without_an_end_of_which_nobody_tells_any_more_has_ended_unclear():
+    begun = declared("2025-05-01", "2025-05-08", None, "begun")
+    log = given(begun)
+    (before, after), row = (truce(log, at) for at in ("2026-04-30", "2026-05-01")), truce(log, "2025-06-01")
+    assert (before["state"], after["state"], after["label"], after["views"]) == (
+        "in_force", "ended_unclear", "silence", {"RUS": "ended_unclear"},
+    )  # fmt: skip
+    assert row["next_transition_at"] == local("2026-05-01") == after["since"]
+    assert log.shows("ceasefire_status", "2026-05-01")["headline"]["state"] == "none"
+    # Whatever is told of it puts that off, and so does a claim that it was violated; what is said of a record does not.
+    news = (of_truce("position_stated", "2026-04-30", party="UKR", stated_status="holds"), violation("v", "2026-04-30"))
+    assert [truce(given(begun, told), "2026-07-01")["state"] for told in news] == ["in_force", "in_force"]
+    assert (
+        truce(given(begun, amend("begun", {"data": {"scope": ["aerial"]}})), "2026-07-01")["state"] == "ended_unclear"
+    )
+    # It may be asked for as it was known; and the age is a policy's, by kind, of which 0 is never.
+    assert truce(given(begun, news[0]).first(1), "2026-07-01")["state"] == "ended_unclear"
+    never = event("policy.changed", "policy:silence", data={"policy": "silence", "values": {"ceasefire_days": 0}})
+    assert truce(given(begun, never | {"sources": []}), "2026-12-31")["state"] == "in_force"
+    ended = declared("2025-05-01", "2025-05-08", "2027-01-01")
+    assert truce(given(ended), "2026-12-31")["state"] == "in_force"  # its end is known
+
+
+def test_what_never_was_in_effect_was_never_entered_whatever_the_clock_had_it():
+    log = given(declared("2025-05-01", "2025-05-08"), of_truce("terminated", "2025-06-01", mode="never_in_effect"))
+    assert [truce(log, at)["state"] for at in ("2025-05-20", "2025-06-01")] == ["in_force", "never_entered"]
+    assert truce(log, "2025-06-01")["gaps"] == []
+
+
+def test_each_conflict_has_a_headline_of_its_own():
+    part = {"rel": "part_of", "target": "conflict:moon"}
+    log = given(
+        declared("2025-05-01", "2025-05-08"),
+        of_truce("declared", "2025-05-01", stream=OTHER, scope=["local"], effective_from="2025-05-02")
+        | {"links": [part]},
+    )
+    rows = log.shows("ceasefire_status", "2025-05-09")
+    assert (rows["headline"]["stream"], rows["headline:moon"]["stream"]) == (TRUCE, OTHER)
+    assert [rows[key]["conflict"] for key in (TRUCE, OTHER, "headline:moon")] == [None, "moon", "moon"]
+    assert "headline:moon" not in given(declared("2025-05-01", "2025-05-08")).shows("ceasefire_status", "2025-05-09")
+
+
 def test_e8_a_condition_never_met_leaves_it_agreed():
     terms = {"sidedness": "bilateral", "scope": ["maritime"], "conditional_entry": True, "conditions": ["sanctions"]}
     row = truce(given(of_truce("agreed", "2025-03-25", **terms)), "2026-12-31")

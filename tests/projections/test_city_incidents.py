@@ -1,5 +1,6 @@
 """Incidents by place, kind and local day (docs/projections.md), with the cases E6, E12 and E13 that meet here."""
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -62,6 +63,37 @@ def test_e12_an_event_known_to_the_month_is_in_the_months_bucket_and_in_no_days(
     assert counts(log.shows("city_incidents", by=("day",))) == {"": 1}
     assert counts(log.shows("city_incidents", by=("week",))) == {"": 1}
     assert counts(log.shows("city_incidents", by=("month",))) == {"2025-12": 1}
+
+
+@for_all(
+    st.dates(date(2025, 11, 20), date(2026, 1, 10)),
+    st.integers(0, 45),
+    st.sampled_from(["window", "length", None]),
+    st.sampled_from([None, "00:00", "23:30"]),
+)
+def test_a_window_is_counted_once_where_all_of_it_lies_and_a_length_where_it_began(
+    start: date, days: int, is_a: str | None, clock: str | None
+):
+    last = start + timedelta(days=days)
+    said = {"start": start.isoformat(), "end": last.isoformat(), "precision": "day", "tz": KYIV}
+    if clock is not None:  # half-open: what ends at midnight ends with the day before
+        said |= {"start": f"{start}T00:00", "end": f"{last}T{clock}", "precision": "minute"}
+        last = max(start, last - timedelta(days=clock == "00:00"))
+    log = given(strike("a", killed=3, occurred=said | ({} if is_a is None else {"range": is_a})))
+    known = last if is_a == "window" or (is_a is None and clock is None) else start  # the last day on which it began
+    held = {
+        "day": start == known,
+        "week": monday(start) == monday(known),
+        "month": f"{start:%Y-%m}" == f"{known:%Y-%m}",
+    }
+    for bucket, lies_in_one in held.items():
+        ((key, row),) = log.shows("city_incidents", by=(bucket,)).items()
+        assert (row["incidents"], row["killed"]["best"], key != "") == (1, 3, lies_in_one)
+        assert row["windows"] == ({"incidents": 0, "killed": None} if held["day"] else {"incidents": 1, "killed": 3})
+
+
+def monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
 
 
 def test_e13_what_is_not_disclosed_is_null_and_counted_apart():

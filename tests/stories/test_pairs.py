@@ -108,6 +108,7 @@ ASKED: Final[list[tuple[str, dict[str, Any]]]] = [
     *((f"/v1/subjects/{s}{part}", {"at": AT}) for s in STREAMS for part in ("", "/history")),
     *((f"/v1/subjects/{s}{part}", {"at": AT, **REPORTED}) for s in FEW for part in ("", "/history")),
     *((f"/v1/subjects/{s}/candidates", {"at": AT}) for s in STREAMS[::2]),
+    *(("/v1/candidates", {"at": AT, "import": n}) for n in (1, 2)),
     *((f"/v1/events/{id_of(name)}", {}) for name in ("on t1", "moved", "on t3", "one", "talk", "never heard of")),
     *((f"/v1/events/{id_of(name)}/proof", {}) for name in ("moved", "on t3", "never heard of")),
     *(("/v1/replay", {"speed": 0, "by": by, "format": form}) for by in ("recorded", "occurred") for form in ("sse", "ndjson")),
