@@ -26,6 +26,7 @@ from incidentlog.api import (
     replay,
     session,
     sse,
+    subjects,
     verify,
 )
 from incidentlog.api.cors import Origins
@@ -40,13 +41,13 @@ from incidentlog.proxies import PROXIES
 from incidentlog.service.service import Service
 
 MODULES: Final = (
-    sse, bulk, imports, cloudevents, events, projections, builds, diff, places, live, session, audit, replay, access,
-    keyring, health, verify, metrics, asyncapi, openapi, board, pages,
+    sse, bulk, imports, cloudevents, events, projections, subjects, builds, diff, places, live, session, audit, replay,
+    access, keyring, health, verify, metrics, asyncapi, openapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 ORIGINS: Final = web.AppKey("origins", Origins)
 """Whose pages may read."""
-DERIVED: Final = (projections, diff)
+DERIVED: Final = (projections, subjects, diff)
 """What answers from that which an erasure builds anew."""
 
 

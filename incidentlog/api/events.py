@@ -12,7 +12,7 @@ from incidentlog.api.answers import answer, dumps
 from incidentlog.api.audit import EVENT, WAIT, seal_of, wants_seal
 from incidentlog.api.bodies import EXAMPLE, ON_A_STREAM, AnyEvent
 from incidentlog.api.errors import POSITION
-from incidentlog.api.formats import CSV, FORMAT, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted
+from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, TABLED, Format, format_of, formatted
 from incidentlog.api.geojson import collection, event_feature
 from incidentlog.api.moment import Moment
 from incidentlog.api.narrowing import event_filters
@@ -245,7 +245,7 @@ def refusal_of(command: log.Append, outcome: log.Outcome) -> Problem:
 @routes.get(
     "/v1/events",
     scope="read",
-    takes=(*ABOUT, AFTER, LIMIT, IDS, FORMAT),
+    takes=(*ABOUT, AFTER, LIMIT, IDS, *TABLED),
     narrows=event_filters,
     answers=(
         Answer(EventPage, headers=PAGED),
@@ -278,7 +278,7 @@ async def list_events(request: web.Request) -> web.Response:
     write = {NDJSON: _line, CSV: event_csv, GEOJSON: _feature}.get(format_, dumps)
     events = await _write(service, found, write)
     body = _written(format_, events, foreign)
-    return formatted(format_, body, pinned=False, headers=headers, called="events")
+    return formatted(request, format_, body, pinned=False, headers=headers, called="events")
 
 
 async def search(

@@ -44,6 +44,13 @@ def format_parameter(*offered: Format) -> Parameter:
 
 
 FORMAT: Final = format_parameter(*FORMATS)
+BOM: Final = Choice(
+    "bom", "`1`: CSV begins with a byte order mark, by which Excel knows UTF-8. Other formats have none.",
+    values=("0", "1"), example="0",
+)  # fmt: skip
+MARK: Final = "\ufeff".encode()
+TABLED: Final = (FORMAT, BOM)
+"""What says in which format rows are wanted."""
 RANGES: Final = 100
 """The most media ranges looked at."""
 
@@ -100,6 +107,7 @@ def _exactness(kind: str, subtype: str, offered: Format) -> int:
 
 
 def formatted(
+    request: web.Request,
     wanted: Format,
     body: bytes,
     *,
@@ -112,6 +120,8 @@ def formatted(
 
     `called` is the name under which a browser keeps what it cannot show.
     """
+    if wanted is CSV and BOM.of(request) == "1":
+        body = MARK + body
     response = sealed(body, wanted.sent_as) if pinned else web.Response(body=body)
     response.headers["Content-Type"] = wanted.sent_as
     response.headers["Vary"] = f"{VARY}, Accept"

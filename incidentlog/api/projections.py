@@ -14,11 +14,11 @@ from incidentlog.api.errors import POSITION
 from incidentlog.api.folds import FOLDING
 from incidentlog.api.formats import (
     CSV,
-    FORMAT,
     FORMATS,
     GEOJSON,
     JSON,
     NDJSON,
+    TABLED,
     Format,
     blank_line,
     format_of,
@@ -96,7 +96,7 @@ def _asked_by(tally: Tally) -> dict[str, Any]:
 @routes.get(
     "/v1/projections/{name}",
     scope="read",
-    takes=(NAME, *ABOUT, FORMAT, AFTER_KEY),
+    takes=(NAME, *ABOUT, *TABLED, AFTER_KEY),
     narrows=tally_questions,
     answers=(Answer(shapes.Rows), *OTHERS),
     problems=OF_ROWS,
@@ -109,7 +109,7 @@ async def show_projection(request: web.Request) -> web.Response:
 @routes.get(
     "/v1/projections/{name}/{key}",
     scope="read",
-    takes=(NAME, KEY, *ABOUT, FORMAT),
+    takes=(NAME, KEY, *ABOUT, *TABLED),
     narrows=tally_questions,
     answers=(Answer(shapes.OneRow), *OTHERS),
     problems=OF_ROWS,
@@ -156,6 +156,7 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
         headers["Link"] = f'<{head["next"]}>; rel="next"'
     request[POSITION] = moment.position
     return formatted(
+        request,
         wanted,
         writing.page(pieces, head) if key is None else writing.one(pieces[0], head, key),
         pinned=moment.pinned,

@@ -11,6 +11,7 @@ import orjson
 
 from incidentlog.api.answers import dumps
 from incidentlog.folding.asking import Question
+from incidentlog.folding.columns import Column
 from incidentlog.folding.figures import figure_names, leaves, specimen
 from incidentlog.folding.shapes import Row, Tally
 
@@ -87,6 +88,19 @@ def row_csv(columns: Iterable[str], row: Row) -> bytes:
     """A row of a tally as a line of its table."""
     flat = leaves(row)
     return csv_lines([[flat.get(name) for name in columns]])
+
+
+def flat_csv(columns: Iterable[Column], row: Row) -> bytes:
+    """A flat row as a line of its table: texts joined by `; `, what is nested as JSON."""
+    return csv_lines([[_plain(column, row[column.name]) for column in columns]])
+
+
+def _plain(column: Column, value: Any) -> Any:
+    if value is None:
+        return None
+    if column.kind == "texts":
+        return "; ".join(value)
+    return orjson.loads(dumps(value)) if column.kind == "instant" else value
 
 
 def _column(name: str) -> str:
