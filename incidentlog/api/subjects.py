@@ -12,12 +12,13 @@ from incidentlog.api import shapes
 from incidentlog.api.answers import dumps, told
 from incidentlog.api.errors import POSITION
 from incidentlog.api.folds import FOLDING
-from incidentlog.api.formats import CSV, FORMATS, GEOJSON, JSON, NDJSON, TABLED, Format, format_of, formatted
+from incidentlog.api.formats import CSV, FORMATS, GEOJSON, JSON, NDJSON, PARQUET, TABLED, Format, format_of, formatted
 from incidentlog.api.geojson import collection, flat_feature
 from incidentlog.api.moment import MOMENT, Moment
 from incidentlog.api.narrowing import subject_filters
 from incidentlog.api.operations import Answer, Number, Parameter, Routes, names, narrowing
 from incidentlog.api.paging import ANSWER_OCTETS
+from incidentlog.api.parquet import packed, write_parquet
 from incidentlog.api.projections import same_basis
 from incidentlog.api.reported import apart, fold_events, variant_at
 from incidentlog.api.requests import ABOUT, MIN_POSITION, SERVICE, moment_of, reader_of
@@ -66,6 +67,7 @@ class Page:
         Answer(shapes.SubjectRow, media=NDJSON.media[0], headers=PAGED),
         Answer(str, media=CSV.media[0], headers=PAGED),
         Answer(shapes.Features, media=GEOJSON.media[0], headers=PAGED),
+        Answer(bytes, media=PARQUET.media[0], headers=PAGED, meaning="The same columns as CSV, with types."),
     ),
     problems=(TooLarge, *FOLDING),
 )
@@ -92,7 +94,11 @@ async def list_subjects(request: web.Request) -> web.Response:
         foreign["next"] = str(request.rel_url.with_query([*told(basis).items(), *kept, ("after", page.next)]))
         headers["Link"] = f'<{foreign["next"]}>; rel="next"'
     request[POSITION] = moment.position
-    body = _written(wanted_as, columns_of(category), page.rows, foreign)
+    columns = columns_of(category)
+    if wanted_as is PARQUET:
+        body = await write_parquet(columns, page.rows, told(basis))
+    else:
+        body = _written(wanted_as, columns, page.rows, foreign)
     called = "subjects" if category is None else category
     return formatted(request, wanted_as, body, pinned=moment.pinned, basis=basis, headers=headers, called=called)
 
@@ -160,6 +166,8 @@ class _Writing:
             return dumps(row) + b"\n"
         if self.wanted is CSV:
             return flat_csv(columns_of(self.category), row)
+        if self.wanted is PARQUET:
+            return packed(list(row.values()))
         return dumps(flat_feature(row["stream"], row) if self.wanted is GEOJSON else row)
 
 

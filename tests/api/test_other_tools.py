@@ -184,7 +184,7 @@ async def test_a_column_of_empty_cells_is_text_until_told_what_it_is(timeline: S
 
 
 async def test_the_figures_of_a_tally_name_the_columns_that_are_numbers(timeline: Served, kept):
-    from incidentlog.api.tables import RENAMED
+    from incidentlog.folding.columns import RENAMED
 
     file = await kept(timeline, CITIES, "csv")
     listed = (await timeline.get("/v1/projections")).json["projections"]
