@@ -57,6 +57,7 @@ SERVICE = {
     "projection watch": ["city_incidents", "--resume", "place.json"],
     "subject list": [],
     "subject show": ["strike:a"],
+    "tables": ["tables"],
 }
 """What asks a service."""
 NEEDS_NONE = {"completion": ["bash"], "config show": [], "schema": []}
