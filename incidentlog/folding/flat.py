@@ -11,7 +11,7 @@ from incidentlog.events.values import Casualties, Estimate, Occurred
 from incidentlog.folding.columns import Column, Kind
 from incidentlog.folding.local_days import days_of
 from incidentlog.folding.subject import HIDDEN, Subject
-from incidentlog.folding.whereabouts import whereabouts
+from incidentlog.folding.whereabouts import WHERE, whereabouts
 
 FLATTENED: Final = (Casualties, Estimate, Occurred)
 """What becomes a column for each of its members; whatever else is nested is one column, as JSON."""
@@ -40,7 +40,8 @@ def _place(name: str) -> Callable[[Standing], Any]:
 
 
 def _where(name: str) -> Callable[[Standing], Any]:
-    return lambda row: whereabouts(row.subject.place)[name]
+    which = WHERE.index(name)
+    return lambda row: whereabouts(row.subject.place)[which]
 
 
 def _day(which: int) -> Callable[[Standing], str | None]:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from incidentlog.folding.flat import lies_within
 from incidentlog.folding.subject import Subject
-from incidentlog.folding.whereabouts import whereabouts
+from incidentlog.folding.whereabouts import WHERE, whereabouts
 
 Status = Literal["current", "retracted"]
 CURRENT: Final = ("current",)
@@ -59,6 +59,6 @@ def _told(subject: Subject, name: str) -> set[str | None]:
         case "city":
             return {None if subject.place is None else subject.place.place_id}
         case "admin1" | "country":
-            return {whereabouts(subject.place)[name]}
+            return {whereabouts(subject.place)[WHERE.index(name)]}
         case _:
             return {getattr(subject.place, name, None)}
