@@ -3,7 +3,7 @@
 VENV := .venv
 SET_UP := $(VENV)/.set-up
 .DELETE_ON_ERROR:
-.PHONY: run test check lock clean
+.PHONY: run test check docs lock clean
 
 # Serve, with a timeline of events loaded, and say how to try it.
 run: $(SET_UP)
@@ -18,6 +18,14 @@ check: $(SET_UP)
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+# The documentation as a site, in build/docs. A link to a page or heading that is not there fails it.
+docs: $(SET_UP)
+	@group=$$($(VENV)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["docs"])'); \
+	if command -v uv >/dev/null; then uv pip install --quiet --python $(VENV)/bin/python $$group; \
+	else $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $$group; fi
+	@$(VENV)/bin/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs build/docs
+	@echo "build/docs/index.html"
 
 # The versions and hashes of all that is installed, for every system and every Python from 3.11 on.
 lock:

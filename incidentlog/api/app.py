@@ -27,6 +27,7 @@ from incidentlog.api import (
     replay,
     session,
     sse,
+    subjects,
     verify,
     webhooks,
 )
@@ -42,13 +43,13 @@ from incidentlog.proxies import PROXIES
 from incidentlog.service.service import Service
 
 MODULES: Final = (
-    sse, bulk, imports, cloudevents, events, projections, candidates, builds, diff, places, live, session, audit,
-    replay, access, keyring, webhooks, health, verify, metrics, asyncapi, openapi, board, pages,
+    sse, bulk, imports, cloudevents, events, projections, subjects, candidates, builds, diff, places, live, session,
+    audit, replay, access, keyring, webhooks, health, verify, metrics, asyncapi, openapi, board, pages,
 )  # fmt: skip
 """Those that have routes; the first that fits is taken."""
 ORIGINS: Final = web.AppKey("origins", Origins)
 """Whose pages may read."""
-DERIVED: Final = (projections, candidates, diff)
+DERIVED: Final = (projections, subjects, candidates, diff)
 """What answers from that which an erasure builds anew."""
 
 

@@ -12,14 +12,15 @@ from incidentlog.api.answers import answer, dumps
 from incidentlog.api.audit import EVENT, WAIT, seal_of, wants_seal
 from incidentlog.api.bodies import EXAMPLE, ON_A_STREAM, AnyEvent
 from incidentlog.api.errors import POSITION
-from incidentlog.api.formats import CSV, FORMAT, FORMATS, GEOJSON, NDJSON, Format, format_of, formatted
+from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, PARQUET, TABLED, Format, format_of, formatted
 from incidentlog.api.geojson import collection, event_feature
 from incidentlog.api.moment import Moment
 from incidentlog.api.narrowing import event_filters
 from incidentlog.api.operations import Answer, Body, Choice, Header, Number, Parameter, Routes, narrowing
+from incidentlog.api.parquet import packed, write_parquet
 from incidentlog.api.requests import ABOUT, SERVICE, STREAM_NAME, body_of, moment_of, reader_of, stream_of
 from incidentlog.api.shapes import Event, EventPage, Features, Placed, StreamPage
-from incidentlog.api.tables import EVENTS_HEADER, event_csv
+from incidentlog.api.tables import EVENT_TABLE, EVENTS_HEADER, event_csv, flat_event
 from incidentlog.door.door import Candidate
 from incidentlog.door.foresight import foresee
 from incidentlog.errors import (
@@ -245,13 +246,14 @@ def refusal_of(command: log.Append, outcome: log.Outcome) -> Problem:
 @routes.get(
     "/v1/events",
     scope="read",
-    takes=(*ABOUT, AFTER, LIMIT, IDS, FORMAT),
+    takes=(*ABOUT, AFTER, LIMIT, IDS, *TABLED),
     narrows=event_filters,
     answers=(
         Answer(EventPage, headers=PAGED),
         Answer(Event, media=NDJSON.media[0], headers=PAGED),
         Answer(str, media=CSV.media[0], headers=PAGED),
         Answer(Features, media=GEOJSON.media[0], headers=PAGED),
+        Answer(bytes, media=PARQUET.media[0], headers=PAGED, meaning="The same columns as CSV, with types."),
     ),
 )
 async def list_events(request: web.Request) -> web.Response:
@@ -275,10 +277,13 @@ async def list_events(request: web.Request) -> web.Response:
     if reach < moment.position:
         foreign["next"] = str(request.rel_url.update_query({"after": str(reach)}))
         headers["Link"] = f'<{foreign["next"]}>; rel="next"'
-    write = {NDJSON: _line, CSV: event_csv, GEOJSON: _feature}.get(format_, dumps)
+    write = {NDJSON: _line, CSV: event_csv, GEOJSON: _feature, PARQUET: _packed}.get(format_, dumps)
     events = await written(service, found, write)
-    body = _written(format_, events, foreign)
-    return formatted(format_, body, pinned=False, headers=headers, called="events")
+    if format_ is PARQUET:
+        body = await write_parquet(EVENT_TABLE, events, {})
+    else:
+        body = _written(format_, events, foreign)
+    return formatted(request, format_, body, pinned=False, headers=headers, called="events")
 
 
 async def search(
@@ -323,6 +328,10 @@ def _written(format_: Format, events: Sequence[bytes], foreign: Mapping[str, Any
     if format_ is GEOJSON:
         return dumps(collection(fragments, foreign))
     return dumps({"events": fragments, **foreign})
+
+
+def _packed(event: dict[str, Any]) -> bytes:
+    return packed(flat_event(event))
 
 
 def _line(event: dict[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""In which format an answer is wanted, and the answer in it: JSON, NDJSON, CSV (RFC 4180) or GeoJSON (RFC 7946)."""
+"""In which format an answer is wanted, and the answer in it: JSON, NDJSON, CSV (RFC 4180), GeoJSON, Parquet."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from incidentlog.api import parquet
 from incidentlog.api.answers import VARY, sealed, told
 from incidentlog.api.operations import Choice, Parameter
 from incidentlog.errors import NotAcceptable
@@ -29,7 +30,10 @@ NDJSON: Final = Format(
 )
 CSV: Final = Format("csv", ("text/csv",), "text/csv; charset=utf-8; header=present")
 GEOJSON: Final = Format("geojson", ("application/geo+json", "application/vnd.geo+json"), "application/geo+json")
-FORMATS: Final = (JSON, NDJSON, CSV, GEOJSON)
+PARQUET: Final = Format(
+    "parquet", ("application/vnd.apache.parquet", "application/x-parquet"), "application/vnd.apache.parquet"
+)
+FORMATS: Final = (JSON, NDJSON, CSV, GEOJSON, PARQUET)
 
 _RANGE = re.compile(r"([a-z0-9!#$&^_.+*-]+)/([a-z0-9!#$&^_.+*-]+)", re.ASCII)
 _WEIGHT = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)", re.ASCII)
@@ -44,6 +48,13 @@ def format_parameter(*offered: Format) -> Parameter:
 
 
 FORMAT: Final = format_parameter(*FORMATS)
+BOM: Final = Choice(
+    "bom", "`1`: CSV begins with a byte order mark, by which Excel knows UTF-8. Other formats have none.",
+    values=("0", "1"), example="0",
+)  # fmt: skip
+MARK: Final = "\ufeff".encode()
+TABLED: Final = (FORMAT, BOM)
+"""What says in which format rows are wanted."""
 RANGES: Final = 100
 """The most media ranges looked at."""
 
@@ -52,12 +63,14 @@ def format_of(request: web.Request, offered: Sequence[Format], parameter: Parame
     """The format that the parameter names, or else the one that `Accept` likes best (RFC 9110 §12.5.1).
 
     Of formats liked as well as each other it is the one that was named most exactly, then first. Raises NotAcceptable
-    for what is not offered.
+    for what is not offered, or cannot be made here.
     """
+    asked_for, offered = offered, [f for f in offered if f is not PARQUET or parquet.is_there()]
     if (wanted := parameter.given(request)) is not None:
         found = next((f for f in offered if f.name == wanted), None)
         if found is None:
-            raise _refusal(offered, f"{wanted[:40]!r} is not; ")
+            missing = wanted == PARQUET.name and PARQUET in asked_for
+            raise NotAcceptable(parquet.MISSING) if missing else _refusal(offered, f"{wanted[:40]!r} is not; ")
         return found
     accepted = ",".join(request.headers.getall("Accept", ())).lower()
     if not accepted.strip():
@@ -100,6 +113,7 @@ def _exactness(kind: str, subtype: str, offered: Format) -> int:
 
 
 def formatted(
+    request: web.Request,
     wanted: Format,
     body: bytes,
     *,
@@ -112,14 +126,16 @@ def formatted(
 
     `called` is the name under which a browser keeps what it cannot show.
     """
+    if wanted is CSV and BOM.of(request) == "1":
+        body = MARK + body
     response = sealed(body, wanted.sent_as) if pinned else web.Response(body=body)
     response.headers["Content-Type"] = wanted.sent_as
     response.headers["Vary"] = f"{VARY}, Accept"
     response.headers.update(headers or {})
     if wanted is not JSON and basis is not None:
         response.headers["Log-Basis"] = urlencode(told(basis), safe=":")
-    if wanted is CSV:
-        response.headers["Content-Disposition"] = f'attachment; filename="{called}.csv"'
+    if wanted in {CSV, PARQUET}:
+        response.headers["Content-Disposition"] = f'attachment; filename="{called}.{wanted.name}"'
         response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 

@@ -42,6 +42,13 @@ def event_feature(event: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "Feature", "id": event["id"], "geometry": geometry, "properties": event}
 
 
+def flat_feature(key: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row that has its own `latitude` and `longitude`."""
+    known = row["latitude"] is not None and row["longitude"] is not None
+    geometry = _geometry((row["longitude"], row["latitude"]) if known else None)
+    return {"type": "Feature", "id": key, "geometry": geometry, "properties": row}
+
+
 def collection(features: Sequence[Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
     """Features; `foreign` members say what they are of (RFC 7946 §6.1)."""
     return {"type": "FeatureCollection", **foreign, "features": features}

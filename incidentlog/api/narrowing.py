@@ -10,7 +10,7 @@ from incidentlog.folding.domains import DAY, Domain
 from incidentlog.folding.figures import figure_names
 from incidentlog.folding.shapes import Tally
 from incidentlog.projections import PROJECTIONS
-from incidentlog.store.filters import FILTERS, ONE
+from incidentlog.store.filters import FILTERS, ONE, SUBJECT_FILTERS
 
 NAME: Final = Segment("name", "A projection.", example="city_incidents", schema={"enum": sorted(PROJECTIONS)})
 GROUP_BY: Final = Parameter(
@@ -26,6 +26,12 @@ UNTIL: Final = Parameter(
 def event_filters(_: str | None = None) -> tuple[Parameter, ...]:
     """The parameters that narrow events."""
     return tuple(_filter(name, domain, several=name not in ONE) for name, domain in FILTERS.items())
+
+
+@cache
+def subject_filters(_: str | None = None) -> tuple[Parameter, ...]:
+    """The parameters that narrow subjects."""
+    return tuple(_filter(name, domain, several=name not in ONE) for name, domain in SUBJECT_FILTERS.items())
 
 
 @cache

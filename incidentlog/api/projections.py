@@ -14,11 +14,12 @@ from incidentlog.api.errors import POSITION
 from incidentlog.api.folds import FOLDING
 from incidentlog.api.formats import (
     CSV,
-    FORMAT,
     FORMATS,
     GEOJSON,
     JSON,
     NDJSON,
+    PARQUET,
+    TABLED,
     Format,
     blank_line,
     format_of,
@@ -30,12 +31,14 @@ from incidentlog.api.narrowing import NAME, tally_questions
 from incidentlog.api.operations import Answer, Number, Parameter, Routes, Segment, names, narrowing
 from incidentlog.api.operations import asked as asked_by
 from incidentlog.api.paging import ANSWER_OCTETS, waiting, write_page
+from incidentlog.api.parquet import packed, write_parquet
 from incidentlog.api.reported import SubjectVersion, history_reported, subject_reported
 from incidentlog.api.requests import ABOUT, MIN_POSITION, SERVICE, STREAM_NAME, moment_of, reader_of, stream_of
 from incidentlog.api.rows import Asked, Stored, answer_of, ask, state_at
 from incidentlog.api.states import States
-from incidentlog.api.tables import csv_lines, row_csv, tally_columns, tally_members
+from incidentlog.api.tables import csv_lines, flat_tally, row_csv, tally_columns, tally_members
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound, TooLarge
+from incidentlog.folding.columns import Column
 from incidentlog.folding.figures import figure_names
 from incidentlog.folding.fold import SUBJECT_VERSION
 from incidentlog.folding.shapes import Row, Tally
@@ -63,6 +66,7 @@ OTHERS: Final = (
     Answer(Row, media=NDJSON.media[0], meaning="A row a line, with its key."),
     Answer(str, media=CSV.media[0], meaning="The rows of a tally."),
     Answer(shapes.Features, media=GEOJSON.media[0], meaning="The rows of a tally that is grouped by place."),
+    Answer(bytes, media=PARQUET.media[0], meaning="The rows of a tally, with the columns of CSV and their types."),
 )
 
 
@@ -96,7 +100,7 @@ def _asked_by(tally: Tally) -> dict[str, Any]:
 @routes.get(
     "/v1/projections/{name}",
     scope="read",
-    takes=(NAME, *ABOUT, FORMAT, AFTER_KEY),
+    takes=(NAME, *ABOUT, *TABLED, AFTER_KEY),
     narrows=tally_questions,
     answers=(Answer(shapes.Rows), *OTHERS),
     problems=OF_ROWS,
@@ -109,7 +113,7 @@ async def show_projection(request: web.Request) -> web.Response:
 @routes.get(
     "/v1/projections/{name}/{key}",
     scope="read",
-    takes=(NAME, KEY, *ABOUT, FORMAT),
+    takes=(NAME, KEY, *ABOUT, *TABLED),
     narrows=tally_questions,
     answers=(Answer(shapes.OneRow), *OTHERS),
     problems=OF_ROWS,
@@ -156,8 +160,9 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
         headers["Link"] = f'<{head["next"]}>; rel="next"'
     request[POSITION] = moment.position
     return formatted(
+        request,
         wanted,
-        writing.page(pieces, head) if key is None else writing.one(pieces[0], head, key),
+        await writing.whole(pieces, head, key),
         pinned=moment.pinned,
         basis=basis,
         headers=headers,
@@ -180,6 +185,14 @@ class Writing:
 
     row: Callable[[str, Row], bytes]
     page: Callable[[Sequence[bytes], Mapping[str, Any]], bytes]
+    columns: Sequence[Column] = ()
+    """Of Parquet, which is written in a thread."""
+
+    async def whole(self, pieces: Sequence[bytes], head: Mapping[str, Any], key: str | None) -> bytes:
+        """A page of rows, or the row of a key."""
+        if self.columns:
+            return await write_parquet(self.columns, pieces, told(head["basis"]))
+        return self.page(pieces, head) if key is None else self.one(pieces[0], head, key)
 
     def one(self, row: bytes, head: Mapping[str, Any], key: str) -> bytes:
         """The row of a key, alone."""
@@ -198,8 +211,12 @@ async def _writing(
     if wanted is CSV:
         assert isinstance(asked.projection, Tally) and asked.question is not None  # noqa: S101, PT018 - as offered
         columns = tally_columns(asked.projection, asked.question)
-        header = csv_lines([list(columns.values())])
+        header = csv_lines([[column.name for column in columns.values()]])
         return Writing(lambda _, row: row_csv(columns, row), lambda rows, _: b"".join((header, *rows)))
+    if wanted is PARQUET:
+        assert isinstance(asked.projection, Tally) and asked.question is not None  # noqa: S101, PT018 - as offered
+        table = tally_columns(asked.projection, asked.question)
+        return Writing(lambda _, row: packed(flat_tally(table, row)), _json_rows, list(table.values()))
     if wanted is GEOJSON:
         ids = {row["place"] for row in rows.values()} - {None}
         points = await coordinates(service.pool, ids, position=moment.position, clearance=clearance)

@@ -377,6 +377,20 @@ class Subject(TypedDict):
     state: SubjectState
 
 
+SubjectRow = Annotated[
+    dict[str, Any],
+    Field(description="A subject in flat members, always the same ones of a category; null where nothing is known"),
+]
+
+
+class SubjectPage(TypedDict):
+    """A page of subjects, as they stand at a moment."""
+
+    subjects: list[SubjectRow]
+    basis: Basis
+    next: NotRequired[Next]
+
+
 class Features(TypedDict):
     """Features, with what JSON says beside its rows, or events (RFC 7946 §6.1)."""
 

@@ -8,13 +8,11 @@ import orjson
 from pydantic import TypeAdapter
 
 from incidentlog.api.answers import dumps
-from incidentlog.folding.subject import Absorbed, Subject
+from incidentlog.folding.subject import HIDDEN, Absorbed, Subject
 from incidentlog.folding.whereabouts import shown_place
 from incidentlog.store.versions import AnyText, Folded, read_variant
 from incidentlog.turns import Turns
 
-HIDDEN: Final = frozenset({"claims", "told"})
-"""What of a subject only the fold needs."""
 PORTION: Final = 100
 """Of a longer list, such as its events, so many items are read and written at a stretch."""
 SHORT: Final = 16 * 1024

@@ -11,21 +11,10 @@ import orjson
 
 from incidentlog.api.answers import dumps
 from incidentlog.folding.asking import Question
-from incidentlog.folding.figures import figure_names, leaves, specimen
+from incidentlog.folding.columns import Column, Kind, is_called, tally_table
+from incidentlog.folding.figures import leaves, specimen
 from incidentlog.folding.shapes import Row, Tally
 
-RENAMED: Final = {
-    "killed.low": "low",
-    "killed.best": "best",
-    "killed.high": "high",
-    "civilians_killed.best": "deaths_civilians",
-    # Both datasets have these for names; ours are codes.
-    "country": "country_code",
-    "admin1": "admin1_code",
-}
-"""What is called otherwise than in JSON."""
-NAMED: Final = frozenset({"place", "admin1", "stream"})
-"""Dimensions whose values are called something."""
 FORMULA: Final = tuple("=+-@\t\r\n" + "＝＋－＠")  # noqa: RUF001 - spreadsheets take the wide ones too
 """What begins a formula, or lets one begin after it."""
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
@@ -58,39 +47,38 @@ def _cell(value: Any) -> Any:
 def tally_members(tally: Tally, question: Question) -> list[str]:
     """What a row of a tally may have, in its order: it hangs on the question alone, and is the same every day."""
     by = question.grouping.by
-    called = ["name"] if _is_called(tally, by) else []
+    called = ["name"] if is_called(tally, by) else []
     beside = [] if question.shaping.previous is None else ["previous", "change"]
     return [*by, *called, *specimen(tally, by), "position", "restated", *beside]
 
 
-def _is_called(tally: Tally, by: Sequence[str]) -> bool:
-    """Whether the rows of a grouping may have a name."""
-    return type(tally).names is not Tally.names and not NAMED.isdisjoint(by)
+def tally_columns(tally: Tally, question: Question) -> dict[str, Column]:
+    """What a row of a tally has, and what that is in a table: both hang on the question alone."""
+    return tally_table(tally, question.grouping.by, compared=question.shaping.previous is not None)
 
 
-def tally_columns(tally: Tally, question: Question) -> dict[str, str]:
-    """What a row of a tally has, and what that is called in a table: both hang on the question alone."""
-    by = question.grouping.by
-    columns = {d: RENAMED.get(d, d) for d in by}
-    if _is_called(tally, by):
-        columns["name"] = "location" if "place" in by else "name"
-    columns |= {name: _column(name) for name in leaves(specimen(tally, by))}
-    if question.shaping.previous is not None:
-        figures = figure_names(tally, by)
-        columns |= {f"previous.{name}": f"previous_{_column(name)}" for name in figures}
-        for how in ("absolute", "relative"):
-            columns |= {f"change.{name}.{how}": f"change_{_column(name)}_{how}" for name in figures}
-    return columns | {"position": "position", "restated": "restated"}
+def flat_tally(columns: Iterable[str], row: Row) -> list[Any]:
+    """The values of a row of a tally, in the order of its columns."""
+    flat = leaves(row)
+    return [flat.get(path) for path in columns]
 
 
 def row_csv(columns: Iterable[str], row: Row) -> bytes:
     """A row of a tally as a line of its table."""
-    flat = leaves(row)
-    return csv_lines([[flat.get(name) for name in columns]])
+    return csv_lines([flat_tally(columns, row)])
 
 
-def _column(name: str) -> str:
-    return RENAMED.get(name, name.replace(".", "_"))
+def flat_csv(columns: Iterable[Column], row: Row) -> bytes:
+    """A flat row as a line of its table: texts joined by `; `, what is nested as JSON."""
+    return csv_lines([[_plain(column, row[column.name]) for column in columns]])
+
+
+def _plain(column: Column, value: Any) -> Any:
+    if value is None:
+        return None
+    if column.kind == "texts":
+        return "; ".join(value)
+    return orjson.loads(dumps(value)) if column.kind == "instant" else value
 
 
 # --------------------------------------------------------------------------------------------------- events
@@ -100,8 +88,13 @@ Event = Mapping[str, Any]
 
 def event_csv(event: Event) -> bytes:
     """An event as a line of a table; what hangs on the type is in `data`, as JSON."""
+    return csv_lines([flat_event(event)])
+
+
+def flat_event(event: Event) -> list[Any]:
+    """The values of an event's columns, in their order."""
     plain = orjson.loads(dumps(event))
-    return csv_lines([[value(plain) for value in EVENT_COLUMNS.values()]])
+    return [value(plain) for value in EVENT_COLUMNS.values()]
 
 
 def _member(*path: str) -> Callable[[Event], Any]:
@@ -150,3 +143,13 @@ EVENT_COLUMNS: Final[Mapping[str, Callable[[Event], Any]]] = {
     "data": _member("data"),
 }
 EVENTS_HEADER: Final = csv_lines([list(EVENT_COLUMNS)])
+_TYPED: Final[Mapping[str, Kind]] = {
+    **dict.fromkeys(("position", "stream_version", "schema_version"), "integer"),
+    **dict.fromkeys(("low", "best", "high", "deaths_civilians"), "integer"),
+    **dict.fromkeys(("latitude", "longitude"), "number"),
+    **dict.fromkeys(("date_start", "date_end"), "day"),
+    "recorded_at": "instant",
+    "data": "json",
+}
+EVENT_TABLE: Final = tuple(Column(name, _TYPED.get(name, "text")) for name in EVENT_COLUMNS)
+"""The same columns, with their types."""

@@ -27,6 +27,7 @@ from incidentlog.cli import (
     restore,
     schema,
     serve,
+    sql_tables,
     subject,
     verify,
     webhook,
@@ -68,6 +69,7 @@ app.add_typer(log.app, name="log")
 app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)
 app.command("export")(export.export)
+app.command("tables")(sql_tables.tables)
 app.command("import-log")(importing_log.import_log)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)

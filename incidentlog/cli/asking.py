@@ -66,6 +66,10 @@ class Service:
         """What is at a path as CSV, or as JSON where it is no table there."""
         return await self._raw("GET", path, params=params, headers={"Accept": "text/csv, application/json;q=0.5"})
 
+    async def raw(self, path: str, params: Params = ()) -> Answer:
+        """What is at a path, in the format that the parameters name."""
+        return await self._raw("GET", path, params=params, headers={})
+
     async def post(self, path: str, body: bytes, content_type: str, params: Params = ()) -> Any:
         """What the service answers to a body."""
         return await self._ask("POST", path, params=params, body=body, content_type=content_type)

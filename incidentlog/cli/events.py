@@ -63,7 +63,7 @@ def list_(
     key: options.Key = None,
 ) -> None:
     """List events in the order of the log."""
-    wanted = _params(
+    wanted = params(
         type=type_, stream=stream, category=category, city=city, admin1=admin1, country=country, actor=actor,
         verification=verification, external_id=external_id, since=since, until=until, recorded_since=recorded_since,
         bbox=bbox, **{"import": import_},
@@ -80,7 +80,7 @@ async def _list(
     kept: list[Any] = []
     async with Service(url, key) as service:
         if output is Output.CSV:
-            return await _table(service, wanted, after, limit)
+            return await write_tables(service, "/v1/events", [*wanted, ("after", str(after))], limit)
         page_size = PAGE if limit is None else min(limit, PAGE)
         params = [*wanted, ("after", str(after)), ("limit", str(page_size))]
         page = await service.get("/v1/events", params)
@@ -94,14 +94,14 @@ async def _list(
                 kept += events
             if (limit is not None and count >= limit) or not page.get("next"):
                 break
-            page = await service.get(_own(page["next"]))
+            page = await service.get(own_path(page["next"]))
     if output is not Output.NDJSON:
         write(kept, output, whole={"events": kept}, columns=COLUMNS)
     return None
 
 
-async def _table(service: "Service", wanted: list[tuple[str, str]], after: int, limit: int | None) -> None:
-    """The service's own CSV, a page at a time, with one header."""
+async def write_tables(service: "Service", path: str, wanted: list[tuple[str, str]], limit: int | None) -> None:
+    """The service's own CSV, a page at a time, with one header; at most so many rows."""
     import csv
     from io import StringIO
 
@@ -109,18 +109,23 @@ async def _table(service: "Service", wanted: list[tuple[str, str]], after: int, 
 
     from incidentlog.cli.output import write_raw
 
-    count, header = 0, True
-    while limit is None or count < limit:
-        size = PAGE if limit is None else min(limit - count, PAGE)
-        page = await service.table("/v1/events", [*wanted, ("after", str(after)), ("limit", str(size))])
-        write_raw(page.body if header else page.body.partition(b"\r\n")[2])
-        count, header = count + sum(1 for _ in csv.reader(StringIO(page.body.decode(), newline=""))) - 1, False
-        if page.next is None:
+    count, following, params = 0, path, [*wanted, ("limit", str(_size(limit, 0)))]
+    while True:
+        page = await service.table(following, params)
+        write_raw(page.body if following == path else page.body.partition(b"\r\n")[2])
+        count += sum(1 for _ in csv.reader(StringIO(page.body.decode(), newline=""))) - 1
+        if page.next is None or count == limit:
             return
-        after = int(URL(page.next).query["after"])
+        following = str(URL(own_path(page.next), encoded=True).update_query(limit=_size(limit, count)))
+        params = []
 
 
-def _own(path: str) -> str:
+def _size(limit: int | None, count: int) -> int:
+    """How many rows the next page may have."""
+    return PAGE if limit is None else min(limit - count, PAGE)
+
+
+def own_path(path: str) -> str:
     """Where the next page is; never at another host, who would be shown the key."""
     if not path.startswith("/"):
         raise Failed(f"the service sends us elsewhere for the next page: {path}")
@@ -169,7 +174,7 @@ def tail(
     key: options.Key = None,
 ) -> None:
     """Follow the log: every event once, in its order, until Ctrl-C."""
-    wanted = _params(
+    wanted = params(
         type=type_, stream=stream, category=category, city=city, admin1=admin1, country=country, actor=actor,
         verification=verification,
     )  # fmt: skip
@@ -197,7 +202,7 @@ async def _tail(
                 write(events.items, output, columns=COLUMNS)
 
 
-def _params(**given: str | list[str] | None) -> list[tuple[str, str]]:
+def params(**given: str | list[str] | None) -> list[tuple[str, str]]:
     """Query parameters, one for each value."""
     pairs: list[tuple[str, str]] = []
     for name, value in given.items():

@@ -1,14 +1,14 @@
 """`incidentlog subject`: what the events of a stream add up to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
 
-from incidentlog.cli import options
+from incidentlog.cli import events, options
 from incidentlog.cli.columns import members
-from incidentlog.cli.ending import Failed, run
+from incidentlog.cli.ending import run
 from incidentlog.cli.group import Group
 from incidentlog.cli.options import Output
 
@@ -40,7 +40,19 @@ def show(
 
 @app.command("list")
 def list_(
-    category: Annotated[str | None, typer.Option("--category", help="Only these, such as strike.")] = None,
+    category: events.Category = None,
+    city: events.City = None,
+    admin1: events.Admin1 = None,
+    country: events.Country = None,
+    actor: events.Actor = None,
+    verification: events.Verification = None,
+    status: Annotated[
+        list[str] | None, typer.Option("--status", help="current, or retracted; current, if left out.")
+    ] = None,
+    since: events.Since = None,
+    until: events.Until = None,
+    bbox: events.Bbox = None,
+    at: At = None,
     known_at: KnownAt = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="The most subjects.")] = 100,
     all_: Annotated[bool, typer.Option("--all", help="Every subject, however many.")] = False,
@@ -48,9 +60,12 @@ def list_(
     url: options.Url = options.URL,
     key: options.Key = None,
 ) -> None:
-    """List the subjects that stand, by stream, with the last event that made each what it is."""
-    params = [] if known_at is None else [("to_known", known_at)]
-    run(_list(url, key, category, params, None if all_ else limit, options.form(output)))
+    """List subjects as they stand, by stream, a flat row for each; of one category with all its figures."""
+    params = events.params(
+        category=category, city=city, admin1=admin1, country=country, actor=actor, verification=verification,
+        status=status, since=since, until=until, bbox=bbox, at=at, known_at=known_at,
+    )  # fmt: skip
+    run(_list(url, key, params, None if all_ else limit, options.form(output)))
 
 
 async def _show(
@@ -69,31 +84,37 @@ async def _show(
     write(told["versions"] if history else [told], output, whole=told)
 
 
-async def _list(
-    url: str, key: str | None, category: str | None, params: list[tuple[str, str]], limit: int | None, output: Output
-) -> None:
+async def _list(url: str, key: str | None, params: list[tuple[str, str]], limit: int | None, output: Output) -> None:
     from incidentlog.cli.asking import Service
     from incidentlog.cli.output import write
 
     kept: list[dict[str, Any]] = []
     async with Service(url, key) as service:
-        page = await service.get("/v1/diff", [("from_position", "0"), *params, ("limit", str(PAGE))])
+        if output is Output.CSV:
+            return await events.write_tables(service, "/v1/subjects", params, limit)
+        size = PAGE if limit is None else min(limit, PAGE)
+        page = await service.get("/v1/subjects", [*params, ("limit", str(size))])
         while True:
-            kept += (row for row in _standing(page) if category in {None, row["category"]})
+            found = page["subjects"][: None if limit is None else limit - len(kept)]
+            kept += found
+            if output is Output.NDJSON:
+                write(found, output)
             if (limit is not None and len(kept) >= limit) or "next" not in page:
                 break
-            if not page["next"].startswith("/"):
-                raise Failed(f"the service sends us elsewhere for the next page: {page['next']}")
-            page = await service.get(page["next"])
-    shown = kept[:limit]
-    write(shown, output, whole={"subjects": shown, "basis": page["basis"]}, columns=COLUMNS)
+            page = await service.get(events.own_path(page["next"]))
+    if output is not Output.NDJSON:
+        write(kept, output, whole={"subjects": kept, "basis": page["basis"]}, columns=COLUMNS)
+    return None
 
 
-def _standing(page: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The subjects of a page: since the log was empty, what stands was added."""
-    for stream, own in sorted(page["added"].items()):
-        last = own["causes"][-1] if own["causes"] else {}
-        yield {"stream": stream, "category": stream.partition(":")[0], "position": last.get("position")}
+def _days(row: Mapping[str, Any]) -> str | None:
+    first, last = row["date_start"], row["date_end"]
+    return first if first == last else f"{first} to {last}"
 
 
-COLUMNS: Final["Columns"] = members("stream", "category", "position")
+COLUMNS: Final["Columns"] = {
+    **members("stream"),
+    "occurred": _days,
+    "place": lambda row: row["location"],
+    **members("verification", "position"),
+}

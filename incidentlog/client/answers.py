@@ -105,6 +105,20 @@ class Rows:
     version: int
     basis: Basis
     rows: Mapping[str, Row]
+    grouped_by: Sequence[str] = ()
+    """By what a tally's were asked to be grouped; empty for its own grouping."""
+
+    def to_polars(self) -> Any:
+        """The rows as a `polars.DataFrame`, typed as in Parquet. Raises ImportError without the extra `[polars]`."""
+        from incidentlog.client import frames  # noqa: PLC0415 - who asks for no frame pays for none
+
+        return frames.to_polars(self.projection, self.grouped_by, self.rows)
+
+    def to_pandas(self) -> Any:
+        """The rows as a `pandas.DataFrame`, typed as in Parquet. Raises ImportError without the extra `[pandas]`."""
+        from incidentlog.client import frames  # noqa: PLC0415
+
+        return frames.to_pandas(self.projection, self.grouped_by, self.rows)
 
 
 @dataclass(frozen=True, slots=True)

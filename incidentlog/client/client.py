@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from incidentlog.client.answers import Appended, Basis, Bulk, By, RefusedEvent, Rows, Subject, Values, When
 from incidentlog.client.asking import Asking, Token
 from incidentlog.client.bulk import append_atomic, append_partly
-from incidentlog.client.changes import Event, Notice
+from incidentlog.client.changes import Event, Notice, Row
 from incidentlog.client.problems import NotOursError
 from incidentlog.client.resume import Resume, ResumeStore
 from incidentlog.client.sending import encoded
@@ -155,7 +155,33 @@ class Client:
         while following.get("next"):
             following = (await self._asking.ask("GET", _own(following["next"]))).json
             rows |= following["rows"]
-        return Rows(answer["projection"], answer["version"], Basis.of(answer["basis"]), rows)
+        grouped = tuple(group_by.split(",")) if isinstance(group_by, str) and group_by else tuple(group_by)
+        return Rows(answer["projection"], answer["version"], Basis.of(answer["basis"]), rows, grouped)
+
+    async def subjects(
+        self,
+        category: str | None = None,
+        *,
+        filters: Filters | None = None,
+        at: When | None = None,
+        known_at: When | None = None,
+        at_position: int | None = None,
+        page: int = PAGE,
+    ) -> AsyncIterator[Row]:
+        """A flat row for each subject as it stands, in the order of the streams; read a page at a time.
+
+        `filters` are REST's: city, admin1, admin2, admin3, country, actor, verification, status, since, until, bbox.
+        """
+        chosen = [] if category is None else [("category", category)]
+        moment = _moment(at=at, known_at=known_at, at_position=at_position)
+        params = [*_pairs(filters), *chosen, *moment, ("limit", str(page))]
+        answer = (await self._asking.ask("GET", "/v1/subjects", params=params)).json
+        while True:
+            for row in answer["subjects"]:
+                yield row
+            if not answer.get("next"):
+                return
+            answer = (await self._asking.ask("GET", _own(answer["next"]))).json
 
     # ------------------------------------------------------------------------------------------- following
 

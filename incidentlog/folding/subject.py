@@ -14,6 +14,8 @@ from incidentlog.events.values import KYIV, NO_DAY, Buckets, Model, Occurred, Ve
 
 OPEN: Final[tuple[Any, ...]] = (None, (), {})
 """What a field holds of which nothing was told."""
+HIDDEN: Final = frozenset({"claims", "told"})
+"""What of a subject only the fold needs: readers are not shown it."""
 
 
 CONFLICT: Final = "conflict:"

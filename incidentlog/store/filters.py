@@ -1,4 +1,4 @@
-"""Which events a reader wants, from the parameters of a request: the same for REST and for the raw feed."""
+"""Which events, or subjects, a reader wants, from the parameters of a request: as in REST, so in the raw feed."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,19 @@ from incidentlog.folding.domains import (
     CITY,
     COUNTRY,
     EXTERNAL_ID,
+    HROMADA,
     IMPORT,
     NOT_A_TIME,
+    RAION,
     REGION,
     STREAM,
     TYPE,
     VERIFICATION,
     Domain,
+    literal,
     read_when,
 )
+from incidentlog.folding.subject_filter import CURRENT, Status, SubjectFilter
 from incidentlog.store.read import EventFilter
 
 _DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,15})?")
@@ -36,27 +40,12 @@ def parse_event_filter(params: Mapping[str, Sequence[str]], zone: str, *, under:
     The caller takes out what is no filter, such as `after` and `limit`. A date is local 00:00 in the log's zone, a
     time without an offset is in it. `bbox` is `west,south,east,north`. `under` goes before every pointer.
     """
-    faults = [
-        Fault(f"{under}/{escaped(name)}", "unknown_filter", f"the filters are {', '.join(FILTERS)}")
-        for name in params
-        if name not in FILTERS
-    ]
-    faults += [fault for name, values in params.items() if name in FILTERS for fault in _faults(name, values, under)]
-    if faults:
-        raise BadRequest("the events cannot be narrowed so", errors=faults)
+    _refuse(params, FILTERS, under, "the events cannot be narrowed so")
 
     def several(name: str) -> tuple[str, ...]:
         return tuple(values_of(FILTERS[name], params.get(name, ())))
 
-    def instant(name: str) -> datetime | None:
-        when = read_when(params[name][0]) if name in params else None
-        return None if when is None else start_instant(when, zone)
-
-    since, until = instant("since"), instant("until")
-    if since is not None and until is not None and until < since:
-        fault = Fault(f"{under}/until", "ends_before_start", "until is before since")
-        raise BadRequest("the events cannot be narrowed so", errors=[fault])
-
+    since, until = _period(params, zone, under, "the events cannot be narrowed so")
     return EventFilter(
         types=several("type"),
         streams=several("stream"),
@@ -68,20 +57,64 @@ def parse_event_filter(params: Mapping[str, Sequence[str]], zone: str, *, under:
         verifications=several("verification"),
         since=since,
         until=until,
-        recorded_since=instant("recorded_since"),
+        recorded_since=_instant_of(params, "recorded_since", zone),
         bbox=_box(params["bbox"][0]) if "bbox" in params else None,
         external_ids=tuple(map(_external_id, several("external_id"))),
         imports=tuple(map(int, several("import"))),
     )
 
 
-def _faults(name: str, values: Sequence[str], under: str) -> list[Fault]:
+def parse_subject_filter(params: Mapping[str, Sequence[str]], zone: str) -> SubjectFilter:
+    """The subjects that a reader asks for. Raises BadRequest with every fault; dates are as those of events."""
+    why = "the subjects cannot be narrowed so"
+    _refuse(params, SUBJECT_FILTERS, "", why)
+    since, until = _period(params, zone, "", why)
+    several = {name: values_of(SUBJECT_FILTERS[name], params[name]) for name in params if name not in ONE}
+    statuses, categories = several.pop("status", CURRENT), several.pop("category", ())
+    return SubjectFilter(
+        categories=tuple(categories),
+        values={name: frozenset(values) for name, values in several.items()},
+        statuses=tuple(statuses),
+        since=since,
+        until=until,
+        bbox=_box(params["bbox"][0]) if "bbox" in params else None,
+    )
+
+
+def _refuse(params: Mapping[str, Sequence[str]], filters: Mapping[str, Domain], under: str, why: str) -> None:
+    faults = [
+        Fault(f"{under}/{escaped(name)}", "unknown_filter", f"the filters are {', '.join(filters)}")
+        for name in params
+        if name not in filters
+    ]
+    known = ((name, values) for name, values in params.items() if name in filters)
+    faults += [fault for name, values in known for fault in _faults(name, filters[name], values, under)]
+    if faults:
+        raise BadRequest(why, errors=faults)
+
+
+def _instant_of(params: Mapping[str, Sequence[str]], name: str, zone: str) -> datetime | None:
+    when = read_when(params[name][0]) if name in params else None
+    return None if when is None else start_instant(when, zone)
+
+
+def _period(
+    params: Mapping[str, Sequence[str]], zone: str, under: str, why: str
+) -> tuple[datetime | None, datetime | None]:
+    """From when until when. Raises BadRequest where the one is after the other."""
+    since, until = _instant_of(params, "since", zone), _instant_of(params, "until", zone)
+    if since is not None and until is not None and until < since:
+        raise BadRequest(why, errors=[Fault(f"{under}/until", "ends_before_start", "until is before since")])
+    return since, until
+
+
+def _faults(name: str, domain: Domain, values: Sequence[str], under: str) -> list[Fault]:
     pointer = f"{under}/{name}"
     if name in ONE and len(values) != 1:
         return [Fault(pointer, "repeated", "one value is needed")]
     if not 0 < len(values) <= VALUES:
         return [Fault(pointer, "too_many" if values else "empty", f"give 1 to {VALUES} values")]
-    return list(value_faults(FILTERS[name], values, pointer))
+    return list(value_faults(domain, values, pointer))
 
 
 def _external_id(text: str) -> tuple[str, str | None]:
@@ -122,3 +155,11 @@ FILTERS: Final[Mapping[str, Domain]] = {
     "bbox": _BBOX,
 }
 """Every parameter, with the values that it can have."""
+SUBJECT_FILTERS: Final[Mapping[str, Domain]] = {
+    **{name: FILTERS[name] for name in ("category", "city", "admin1")},
+    "admin2": RAION,
+    "admin3": HROMADA,
+    **{name: FILTERS[name] for name in ("country", "actor", "verification", "since", "until", "bbox")},
+    "status": literal(Status),
+}
+"""Every parameter that narrows subjects, likewise."""

@@ -119,3 +119,17 @@ ORDER BY key, from_position DESC
 SELECT DISTINCT ON (dimension, value) dimension, value, name FROM names
 WHERE build = $1 AND level <= $2 AND position <= $3
 ORDER BY dimension, value, position, level
+
+-- name: standing
+-- What stood of the subjects at a position, for a clearance, by stream: those whose streams lie between two texts, which
+-- are not among them. A category's lie between `strike:` and `strike;`.
+-- $1 after text
+-- $2 before text
+-- $3 clearance smallint
+-- $4 position bigint
+-- $5 limit bigint
+SELECT DISTINCT ON (stream) s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
+FROM subjects s
+WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
+  AND stream > $1 AND stream < $2 AND level <= $3 AND from_position <= $4 AND (to_position IS NULL OR to_position > $4)
+ORDER BY stream, level DESC LIMIT $5

@@ -80,6 +80,7 @@ MATRIX: Final[Mapping[str, tuple[Any, ...]]] = {
     "DELETE /v1/session": (OPEN, 204),
     "GET /v1/streams/{stream}": ("read", 200, 404, MARKED),
     "POST /v1/streams/{stream}/events": ("report", 201),
+    "GET /v1/subjects": ("read", 200),
     "GET /v1/subjects/{stream}": ("read", 200, 404, MARKED),
     "GET /v1/subjects/{stream}/candidates": ("read", 200, 404, MARKED),
     "GET /v1/subjects/{stream}/history": ("read", 200, 404, MARKED),

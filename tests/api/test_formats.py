@@ -84,7 +84,7 @@ async def test_what_cannot_be_made_is_not_acceptable(timeline: Served, accept: s
 
 async def test_the_name_wins_over_accept_and_is_one_of_those_offered(timeline: Served):
     assert (await timeline.get(CITIES, {"Accept": "text/html"}, format="csv")).status == 200
-    for name in ("parquet", "CSV", "", "\0", "x" * 1000):
+    for name in ("xlsx", "CSV", "", "\0", "x" * 1000):
         answer = await timeline.get(CITIES, format=name)
         assert (answer.status, answer.slug) == (406, "not-acceptable")
     repeated = await timeline.get(f"{CITIES}?format=csv&format=json&x%2Dy"[: -len("&x%2Dy")])

@@ -128,6 +128,7 @@ CAUSES: Final = "/v1/diff"
 DERIVED: Final = {
     "/v1/projections/{name}": "city_incidents",
     "/v1/projections/{name}/{key}": "city_incidents/geonames:698740",
+    "/v1/subjects": "",
     "/v1/subjects/{stream}": STREAM,
     "/v1/subjects/{stream}/history": STREAM,
     "/v1/subjects/{stream}/candidates": STREAM,

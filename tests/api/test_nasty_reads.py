@@ -114,6 +114,9 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
         "/v1/replay": ["/v1/replay?speed=0&format=ndjson", "/v1/replay?speed=0&by=occurred&format=sse"],
         "/v1/session": ["/v1/session"],
         "/v1/streams/{stream}": [f"/v1/streams/{stream}?limit=1000" for stream in STREAMS],
+        "/v1/subjects": [
+            f"/v1/subjects?limit=1000{by}" for by in ("", "&category=strike&format=csv", f"&{KNOWN}", "&bbox=0,0,1,1")
+        ],
         "/v1/subjects/{stream}": [f"/v1/subjects/{stream}{by}" for stream in STREAMS for by in ("", f"?{KNOWN}")],
         "/v1/subjects/{stream}/candidates": [f"/v1/subjects/{stream}/candidates" for stream in STREAMS],
         "/v1/subjects/{stream}/history": [

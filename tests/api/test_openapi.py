@@ -88,7 +88,7 @@ ALLOWED = {
     "operations.py": {"query"},  # where parameters are read
     "folds.py": {"query"},  # whether a read folds: it then takes its turn
     "generations.py": {"query"},  # whether a state of knowledge is named: a read is made again for it
-    "diff.py": {"query"}, "projections.py": {"query"},  # what was asked is asked again by the address of the next page
+    "diff.py": {"query"}, "projections.py": {"query"}, "subjects.py": {"query"},  # what was asked is asked again by the address of the next page
 }  # fmt: skip
 
 

@@ -184,7 +184,7 @@ async def test_a_column_of_empty_cells_is_text_until_told_what_it_is(timeline: S
 
 
 async def test_the_figures_of_a_tally_name_the_columns_that_are_numbers(timeline: Served, kept):
-    from incidentlog.api.tables import RENAMED
+    from incidentlog.folding.columns import RENAMED
 
     file = await kept(timeline, CITIES, "csv")
     listed = (await timeline.get("/v1/projections")).json["projections"]
@@ -260,3 +260,21 @@ def gdal(file: Path, **options: Any) -> dict[str, Any]:
     """The columns that GDAL reads, by name."""
     meta, _, _, columns = pyogrio.raw.read(file, **options)
     return dict(zip(meta["fields"], columns, strict=True))
+
+
+# ---------------------------------------------------------------------------------------------------- subjects
+
+
+async def test_gdal_and_duckdb_read_the_figures_of_subjects_as_numbers(timeline: Served, kept):
+    asked = {"category": "strike", "limit": 1000, "at": "2030-01-01"}
+    file = await kept(timeline, "/v1/subjects", "geojson", **asked)
+    rows = [feature["properties"] for feature in orjson.loads(file.read_bytes())["features"]]
+    told, _, points, columns = pyogrio.raw.read(file, DATE_AS_STRING="YES")
+    types = dict(zip(told["fields"], (column.dtype.kind for column in columns), strict=True))
+    assert {types[name] for name in ("killed_best", "latitude", "reports", "position")} <= {"i", "f"}
+    assert sum(point is not None for point in points) == sum(row["latitude"] is not None for row in rows) > 0
+    table = await kept(timeline, "/v1/subjects", "csv", **asked)
+    total = "sum(coalesce(killed_best, killed_low, killed_high))"
+    [(told_by_duckdb,)] = duckdb.sql(f"SELECT {total} FROM read_csv('{table}', sample_size=-1)").fetchall()
+    counted = await timeline.get(CITIES, group_by="kind", kind="strike", at="2030-01-01")
+    assert told_by_duckdb == counted.json["rows"]["strike"]["killed"]["best"]

@@ -50,13 +50,14 @@ async def test_an_unknown_parameter_is_refused_by_every_route(service: Served, p
 
 OWN = [
     ("/v1/events", ["after", "limit", "format", "at", "known_at", "at_position", "min_position", "basis", "since",
-                    "until", "recorded_since", "bbox"]),
+                    "until", "recorded_since", "bbox", "bom"]),
     ("/v1/cloudevents", ["after", "limit", "at", "since"]),
     ("/v1/events/stream", ["after", "min_interval_ms", "since"]),
     (f"{CITIES}/stream", ["min_interval_ms", "last_event_id", "since"]),
     ("/v1/streams/strike:one", ["after_version", "limit", "at_position"]),
     (CITIES, ["at", "known_at", "position", "at_position", "by", "basis", "open", "version", "generation", "top",
               "order_by", "compare", "since", "until", "format"]),
+    ("/v1/subjects", ["after", "limit", "format", "bom", "at_position", "since", "until", "bbox"]),
     ("/v1/subjects/strike:one", ["at", "at_position"]),
     ("/v1/subjects/strike:one/history", ["after", "limit"]),
     ("/v1/subjects/strike:one/candidates", ["at"]),
@@ -74,7 +75,7 @@ GOOD = {
     "at": "2025-11-19", "known_at": "2025-11-19", "since": "2025-11-19", "until": "2025-11-20", "from": "1", "to": "1",
     "recorded_since": "2025-11-19", "bbox": "0,0,1,1", "basis": "recorded", "by": "recorded", "open": "true",
     "order_by": "incidents", "compare": "previous", "format": "ndjson", "q": "Odesa", "country": "UA",
-    "import": "1", "projection": "city_incidents", "subject": "strike:one", "last_event_id": "x",
+    "import": "1", "projection": "city_incidents", "subject": "strike:one", "last_event_id": "x", "bom": "1",
 }  # fmt: skip
 
 

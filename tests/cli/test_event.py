@@ -65,6 +65,8 @@ def test_two_records_are_merged_and_the_absorbed_leads_to_the_survivor(terminal:
     assert "strike:merged-a" in streams
     assert {stream.partition(":")[0] for stream in streams} == {"strike"}
     assert len(terminal.run("subject", "list", "--limit", "3", "-o", "ndjson").stdout.splitlines()) == 3
+    table = terminal.run("subject", "list", "--category", "strike", "--limit", "1", "-o", "csv").stdout.splitlines()
+    assert [line.partition(",")[0] for line in table] == ["stream", streams[0]]
     assert terminal.run("subject", "show", "strike:merged-a", "-o", "table").stdout
     history = terminal.run("subject", "show", "strike:merged-a", "--history", "-o", "ndjson")
     assert len(history.stdout.splitlines()) >= 2

@@ -59,6 +59,7 @@ SERVICE = {
     "projection watch": ["city_incidents", "--resume", "place.json"],
     "subject list": [],
     "subject show": ["strike:a"],
+    "tables": ["tables"],
     "webhook change": [A_WEBHOOK, "--note", "x"],
     "webhook create": ["https://example.org/hook"],
     "webhook dead-letters discard": [A_WEBHOOK, "an-id"],

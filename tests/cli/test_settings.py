@@ -12,7 +12,7 @@ from tests.cli.acting import Terminal
 LOCAL = ["serve", "demo", "verify", "export x", "backup x", "restore x y", "import-log . --vkey log.vkey", "db migrate", "db status", "db scrub", "key create x", "key list", "key revoke x", "key rotate x", "key change x --note y", "key show x", "replay --to head",
          "log init", "log fork", "doctor"]  # fmt: skip
 """The commands that read the settings."""
-REMOTE = ["event append -", "event retract x --reason y", "subject list", "subject show strike:x", "events list", "events show x", "events tail", "projection list", "projection show x", "projection diff",
+REMOTE = ["event append -", "event retract x --reason y", "subject list", "subject show strike:x", "tables x", "events list", "events show x", "events tail", "projection list", "projection show x", "projection diff",
           "projection watch x", "projection builds", "projection rebuild x", "projection switch x",
           "projection parked list", "replay", "ingest -", "webhook list", "webhook create https://example.org/"]  # fmt: skip
 """Those that ask a service."""

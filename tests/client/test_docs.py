@@ -66,7 +66,7 @@ async def test_every_example_of_the_page_runs(lively: Served, tmp_path: Path, ca
     names["database"].close()
     assert kept
     assert counted
-    assert len(examples) == 9
+    assert len(examples) == 10
 
 
 async def test_the_example_of_the_readme_runs(lively: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

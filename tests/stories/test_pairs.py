@@ -105,6 +105,8 @@ ASKED: Final[list[tuple[str, dict[str, Any]]]] = [
     ("/v1/projections/city_incidents", {"at": AT, "format": "geojson"}),
     *(("/v1/projections/city_incidents", {"at": AT, "group_by": by}) for by in ("place,day,side", "day", "stream")),
     *((f"/v1/projections/positions_board/UKR%7C{topic}", {"at": AT}) for topic in ("t1", "t2", "t3")),
+    *(("/v1/subjects", {"at": AT, "limit": 2, "format": form}) for form in ("json", "csv", "geojson")),
+    *(("/v1/subjects", {"at": AT, **asked}) for asked in ({"category": "strike"}, {"status": "retracted"}, REPORTED)),
     *((f"/v1/subjects/{s}{part}", {"at": AT}) for s in STREAMS for part in ("", "/history")),
     *((f"/v1/subjects/{s}{part}", {"at": AT, **REPORTED}) for s in FEW for part in ("", "/history")),
     *((f"/v1/subjects/{s}/candidates", {"at": AT}) for s in STREAMS[::2]),
