@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^( *)```([\w{}]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 CLIENT = "tests/client/test_docs.py::test_every_example_of_the_page_runs"
 EVENTS = "tests/subjects/test_docs.py::test_the_examples_pass_the_door"
@@ -50,6 +50,15 @@ RUN = {
         "incidentlog replay --to head": SHELL,
     },
     "docs/events.md": {"{": EVENTS},
+    "docs/sql.md": {
+        "-- Strikes by region": (
+            "tests/cli/test_sql_tables.py::test_duckdb_answers_what_the_service_does_now_and_as_known_before"
+        )
+    },
+    "docs/tutorial.md": dict.fromkeys(
+        ("cat > report.json", "il event append", "sed 's/tutorial-1", "il projection show"),
+        "tests/cli/test_tutorial.py::test_what_the_tutorial_types_ends_well",
+    ),
     "docs/formats.md": {"import json": "tests/api/test_other_tools.py::test_what_the_document_shows_reads_everything"},
     "docs/import.md": {
         "incidentlog import --explain": "tests/cli/test_import.py::test_the_lines_of_the_document_run",
@@ -107,12 +116,17 @@ NOT_RUN = {
         "[databases]": "tests/stories/pooling.py writes the same for a PgBouncer of its own",
         "ALTER ROLE": "tests/stories/test_pgbouncer.py holds the page to every setting, and runs what is printed",
     },
+    "docs/index.md": {":caption:": "what leads to the pages: `make docs` fails where one of them is not there"},
     "docs/knowledge.md": {
         '{"projection": "city_incidents"': "a shortened answer; tests/api/test_diff.py holds its form"
     },
     "docs/publish.md": {
         "incidentlog key create nats": "it goes on until it is stopped; tests/stories/test_out.py types the same words"
     },
+    "docs/sql.md": {
+        "incidentlog tables figures": "it ends in another program's shell; tests/cli/test_sql_tables.py types the same words"
+    },
+    "docs/tutorial.md": {"export INCIDENTLOG_KEY": "a key of another log, and where the command is"},
     "docs/webhooks.md": {
         "incidentlog webhook create": "an address of another host; tests/cli/test_webhook.py types the same words"
     },
