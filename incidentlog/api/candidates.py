@@ -15,7 +15,7 @@ from incidentlog.api.paging import waiting
 from incidentlog.api.projections import answered, same_basis
 from incidentlog.api.requests import ABOUT, SERVICE, moment_of, reader_of
 from incidentlog.api.rows import Stored, state_at
-from incidentlog.errors import BadRequest, Fault, NotFound
+from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging
 from incidentlog.folding.fold import SUBJECT_VERSION
 from incidentlog.projections import PROJECTIONS
 from incidentlog.projections.candidates import Outline
@@ -53,15 +53,24 @@ class Reviews:
         key = number, moment.position, clearance, service.log.id, service.log.fork, service.log.generation
         async with waiting(self.places, "others are having imports compared", seconds=SECONDS):
             if key not in self._known:
-                timeline = await state_at(service, PROJECTIONS["daily_timeline"], moment, clearance)
-                assert isinstance(timeline, Stored)  # noqa: S101 - only what was reported is folded
-                self._known[key] = await read_review(
-                    service.pool, timeline.build, number, clearance=clearance, position=moment.position
-                )
+                self._known[key] = await _read(service, number, moment, clearance)
             self._known.move_to_end(key)
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
             return self._known[key]
+
+
+async def _read(service: Service, number: int, moment: Moment, clearance: int) -> Review:
+    """Raises ProjectionLagging where the timeline that answers is an older one, or was replaced meanwhile."""
+    timeline = await state_at(service, PROJECTIONS["daily_timeline"], moment, clearance)
+    assert isinstance(timeline, Stored)  # noqa: S101 - only what was reported is folded
+    if timeline.moment != moment:
+        behind = timeline.moment.position
+        raise ProjectionLagging(f"daily_timeline is at position {behind}", position=behind)
+    found = await read_review(service.pool, timeline.build, number, clearance=clearance, position=moment.position)
+    if await timeline.incomplete() is None:
+        raise ProjectionLagging("daily_timeline was replaced while it was read", position=0)
+    return found
 
 
 REVIEWS: Final = web.AppKey("reviews", Reviews)

@@ -19,6 +19,8 @@ EACH: Final = 5
 """How many candidates of a subject are told: the best."""
 COMPARED: Final = 2_000
 """With how many others a subject is compared at most: those of a day and a place are seldom so many."""
+COMPARED_IN_ALL: Final = 2_000_000
+"""How many comparisons there are at most, which takes seconds."""
 CELL: Final = 0.25
 """The size of a cell of the grid, in degrees."""
 AROUND_THE_GLOBE: Final = round(360 / CELL)
@@ -104,7 +106,7 @@ class Comparison:
         """`of_source` are others that came under the ids of the import's source."""
         self._blocks, self._mine = Blocks(), dict[str, Outline]()
         self._of_source = of_source
-        self._groups, self._whole = list[Suspected](), True
+        self._groups, self._whole, self._left = list[Suspected](), True, COMPARED_IN_ALL
         for one in own:
             self._mine[one.stream] = one
             self._blocks.add(one)
@@ -114,7 +116,9 @@ class Comparison:
     def look_at(self, one: Outline) -> None:
         """Compare a subject of the import."""
         near = self._blocks.near(one)
-        found = [s for other in islice(near, COMPARED) if (s := self._suspect(one, other)) is not None]
+        others = list(islice(near, min(COMPARED, self._left)))
+        self._left -= len(others)
+        found = [s for other in others if (s := self._suspect(one, other)) is not None]
         self._whole &= next(near, None) is None
         if found:
             self._groups.append(Suspected(one, sorted(found, key=lambda s: s.rank)[:EACH]))

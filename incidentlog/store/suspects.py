@@ -1,8 +1,11 @@
 """Subjects of an import that may have been told before: read to be compared, many at once, of each a little."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
+from incidentlog.events.recorded import Recorded
 from incidentlog.folding.lines import MICROSECOND
 from incidentlog.folding.subject import Subject
 from incidentlog.folding.totalling import Window, streams_of
@@ -12,6 +15,7 @@ from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import fetch_page
+from incidentlog.store.read import EventFilter, search_events
 from incidentlog.store.segments import read_parts
 from incidentlog.store.versions import Texts
 from incidentlog.turns import Turns
@@ -21,16 +25,20 @@ OWN: Final = 20_000
 OTHERS: Final = 60_000
 """The most subjects that happened in its time and are compared with them."""
 PORTION: Final = 500
+NOT_COMPARED: Final = frozenset({"import", "place", "actor", "source", "policy"})
+"""Categories of which nothing happens anywhere."""
 
 
 async def read_review(pool: Pool, timeline: Build, number: int, *, clearance: int, position: int) -> Review:
     """What an import may have told again, as of a position, for a clearance.
 
     `timeline` is the build of the daily timeline, in which amended times count. At most OWN subjects of it are
-    compared, with at most OTHERS: a review that says that it is not `whole` left some out.
+    compared, with at most OTHERS: a review that says that it is not `whole` left some out. What the clearance does not
+    see of the import, or of others, makes no difference.
     """
     turns = Turns()
-    own = await _of_import(pool, number, clearance, position, turns)
+    told = await _told_by(pool, EventFilter(imports=(number,)), clearance, position, turns)
+    own = [o async for o in _outlines(pool, sorted(told.streams), clearance, position, turns)]
     is_cut = len(own) > OWN
     del own[OWN:]
     if not own:
@@ -39,29 +47,45 @@ async def read_review(pool: Pool, timeline: Build, number: int, *, clearance: in
     known = {o.stream for o in own}
     wanted = sorted(about - known)
     others = [o async for o in _outlines(pool, wanted[:OTHERS], clearance, position, turns)]
-    of_source = await _of_source(pool, [o.stream for o in others], number, clearance, position)
-    comparison = Comparison(own, others, of_source)
-    for one in own:
-        comparison.look_at(one)
-        await turns.spend(0)
-    found = comparison.review()
+    of_source = await _of_source(pool, [o.stream for o in others], told, clearance, position, turns)
+    found = await asyncio.to_thread(_compared, own, others, of_source)
     found.whole &= not is_cut and len(wanted) <= OTHERS
     return found
 
 
-async def _of_import(
-    pool: Pool | Connection, number: int, clearance: int, position: int, turns: Turns
-) -> list[Outline]:
-    """What is compared of an import's subjects that the clearance sees: those, and no others, count for the limit."""
-    own, after = list[Outline](), ""
-    while len(own) <= OWN:
-        rows = await pool.fetch(query("suspects", "streams_of_import"), number, position, after, OWN)
-        streams = [row["stream"] for row in rows]
-        own += [o async for o in _outlines(pool, streams, clearance, position, turns)]
-        if len(rows) < OWN:
-            break
-        after = streams[-1]
-    return own
+def _compared(own: Sequence[Outline], others: Sequence[Outline], of_source: frozenset[str]) -> Review:
+    comparison = Comparison(own, others, of_source)
+    for one in own:
+        comparison.look_at(one)
+    return comparison.review()
+
+
+@dataclass(slots=True)
+class _Told:
+    """What some events tell of, but for records, and from where they have it."""
+
+    streams: set[str] = field(default_factory=set)
+    origins: set[tuple[str, str]] = field(default_factory=set)
+    """Schemes of ids elsewhere, each with a source that is cited beside it: two sources may come under one scheme."""
+
+
+async def _told_by(pool: Pool | Connection, wanted: EventFilter, clearance: int, position: int, turns: Turns) -> _Told:
+    """What the events say that pass a filter and that a clearance sees, as of a position."""
+    told, after = _Told(), 0
+    while after < position:
+        found, after = await search_events(pool, wanted, after=after, upto=position, clearance=clearance, limit=PORTION)
+        for event in found.events:
+            if event.category not in NOT_COMPARED and not event.type.startswith("record."):
+                told.streams.add(event.stream)
+                told.origins |= _origins(event)
+            await turns.spend(len(event.body or ""))
+    return told
+
+
+def _origins(event: Recorded) -> set[tuple[str, str]]:
+    if (envelope := event.envelope) is None:
+        return set()
+    return {(e.scheme, source.source_id) for e in envelope.external_ids for source in envelope.sources}
 
 
 async def _outlines(
@@ -98,8 +122,18 @@ async def _around(
 
 
 async def _of_source(
-    pool: Pool | Connection, streams: Sequence[str], number: int, clearance: int, position: int
+    pool: Pool | Connection, streams: Sequence[str], own: _Told, clearance: int, position: int, turns: Turns
 ) -> frozenset[str]:
     """Those of some streams that came under the ids of the import's source, which thus told them apart itself."""
-    rows = await pool.fetch(query("suspects", "of_source"), streams, number, position, clearance)
-    return frozenset(row["stream"] for row in rows)
+    schemes = tuple((scheme, None) for scheme in sorted({scheme for scheme, _ in own.origins}))
+    found = set[str]()
+    for start in range(0, len(streams) if schemes else 0, PORTION):
+        wanted = EventFilter(streams=tuple(streams[start : start + PORTION]), external_ids=schemes)
+        after = 0
+        while after < position:
+            told, after = await search_events(
+                pool, wanted, after=after, upto=position, clearance=clearance, limit=PORTION
+            )
+            found |= {e.stream for e in told.events if not own.origins.isdisjoint(_origins(e))}
+            await turns.spend(sum(len(e.body or "") for e in told.events))
+    return frozenset(found)

@@ -140,14 +140,13 @@ async def change_webhook(
     connection: Connection,
     webhook_id: UUID,
     *,
-    url: str,
-    filters: str,
+    url: str | None,
+    filters: str | None,
     note: str | None,
-    state: State,
-    reason: str | None,
+    state: State | None,
 ) -> bool:
-    """Change a webhook; it begins anew with the event that comes next. Whether there is one."""
-    values = (url, filters, note, state, reason)
+    """Change what is named of a webhook; it begins anew with the event that comes next. Whether there is one."""
+    values = (url, filters, note, state)
     return await connection.fetchval(query("webhooks", "change"), webhook_id, *values) is not None
 
 

@@ -84,6 +84,8 @@ class Delivery:
         self._hold = Hold(webhook.webhook_id, lessee, webhook.revision)
         self._stored = self._seen = webhook.position
         self._attempts, self._next_at = webhook.attempts, webhook.next_at
+        self._failing: int | None = None
+        """The position of the event that was tried last."""
         self._off = False
         self.clearance = webhook.clearance
         self.wanted = webhook.wanted
@@ -135,15 +137,21 @@ class Delivery:
         for event in found.events:
             if time.monotonic() - read_at > FRESH_SECONDS:
                 return True
-            if not await self._deliver(event):
+            if not await self._deliver(event, read_at):
                 return False
         self.waiting_since = None
         await self._pass(reached)
         return self._seen < head
 
-    async def _deliver(self, event: Recorded) -> bool:
-        """Try the event that comes next; whether the one after it may come."""
-        outcome, now = await self._send(event), self._tools.clock.now()
+    async def _deliver(self, event: Recorded, read_at: float) -> bool:
+        """Try the event that comes next, which was read at a time; whether the one after it may come."""
+        if self._failing is not None and self._failing != event.position:
+            self._attempts = 0  # those were of an event that is not to be told any more
+        self._failing = event.position
+        outcome, now = await self._send(event, read_at), self._tools.clock.now()
+        if outcome is None:
+            self._seen = event.position
+            return True
         if outcome.failure is None:
             await self._held(lambda c: note_delivered(c, self._hold, event.position, now))
             self._step(event.position)
@@ -205,7 +213,7 @@ class Delivery:
     async def _once_more(self, letter: DeadLetter) -> None:
         webhook_id = self._hold.webhook_id
         found = await read_ids(self._tools.pool, [letter.event_id], clearance=self.clearance)
-        outcome = await self._send(found.events[0]) if found.events else None
+        outcome = await self._send(found.events[0], time.monotonic()) if found.events else None
         if outcome is None or outcome.failure is None:  # delivered, or not to be told any more
             await self._tools.keep(lambda c: discard_letters(c, webhook_id, [letter.event_id]))
             return
@@ -214,8 +222,14 @@ class Delivery:
 
     # ------------------------------------------------------------------------------------------------ sending
 
-    async def _send(self, event: Recorded) -> Outcome:
+    async def _send(self, event: Recorded, read_at: float) -> Outcome | None:
+        """Send an event, read again where it waited for its turn; None where it is not to be told any more."""
         async with self._tools.places:
+            if time.monotonic() - read_at > FRESH_SECONDS:
+                found = await read_ids(self._tools.pool, [event.event_id], clearance=self.clearance)
+                if not found.events:
+                    return None
+                event = found.events[0]
             outcome = await self._tools.sender.send(
                 self._webhook.url, event.event_id, message(event, self._tools.log().id), self._webhook.secrets
             )

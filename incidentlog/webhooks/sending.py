@@ -90,7 +90,7 @@ class Sender:
                 status, wait = response.status, _retry_after(response.headers.get("Retry-After"), now)
         except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
             return Outcome(None, self._why(error), time.monotonic() - started)
-        failure = None if response.ok and status < HTTPStatus.MULTIPLE_CHOICES else f"it answered {status}"
+        failure = None if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES else f"it answered {status}"
         return Outcome(status, failure, time.monotonic() - started, wait)
 
     def _why(self, error: Exception) -> str:
@@ -128,5 +128,5 @@ def _retry_after(told: str | None, now: datetime) -> float | None:
         return float(told[:9])
     try:
         return max(0.0, (parsedate_to_datetime(told) - now).total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

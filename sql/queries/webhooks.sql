@@ -42,15 +42,16 @@ FROM webhooks WHERE webhook_id = $1
 SELECT secret, former_secret, former_until FROM webhooks WHERE webhook_id = $1
 
 -- name: change
--- Change what a client may; it begins anew with the event that comes next.
+-- Change what a client names, and nothing else (an empty note takes it away); it begins anew with the event that comes next.
 -- $1 webhook_id uuid
 -- $2 url text
 -- $3 filters text
 -- $4 note text
 -- $5 state text
--- $6 reason text
-UPDATE webhooks SET url = $2, filters = $3, note = $4, state = $5, reason = $6, revision = revision + 1, attempts = 0,
-                    next_at = NULL, dead_in_row = 0
+UPDATE webhooks SET url = COALESCE($2, url), filters = COALESCE($3, filters),
+                    note = CASE WHEN $4::text IS NULL THEN note ELSE nullif($4, '') END,
+                    state = COALESCE($5, state), reason = CASE WHEN $5::text IS NULL THEN reason END,
+                    revision = revision + 1, attempts = 0, next_at = NULL, dead_in_row = 0
 WHERE webhook_id = $1 RETURNING webhook_id
 
 -- name: rotate

@@ -22,6 +22,7 @@ CREATE OR REPLACE MACRO events_at(known) AS TABLE FROM every_state('events') WHE
 
 -- Subjects as they stand, a row for each, by category.
 CREATE OR REPLACE VIEW subjects_actor AS FROM every_state('subjects_actor') WHERE as_of = last_known();
+CREATE OR REPLACE VIEW subjects_aggregate AS FROM every_state('subjects_aggregate') WHERE as_of = last_known();
 CREATE OR REPLACE VIEW subjects_agreement AS FROM every_state('subjects_agreement') WHERE as_of = last_known();
 CREATE OR REPLACE VIEW subjects_alert AS FROM every_state('subjects_alert') WHERE as_of = last_known();
 CREATE OR REPLACE VIEW subjects_assistance AS FROM every_state('subjects_assistance') WHERE as_of = last_known();
@@ -46,10 +47,12 @@ CREATE OR REPLACE VIEW subjects_source AS FROM every_state('subjects_source') WH
 CREATE OR REPLACE VIEW subjects_statement AS FROM every_state('subjects_statement') WHERE as_of = last_known();
 CREATE OR REPLACE VIEW subjects_strike AS FROM every_state('subjects_strike') WHERE as_of = last_known();
 CREATE OR REPLACE VIEW subjects_talk AS FROM every_state('subjects_talk') WHERE as_of = last_known();
+CREATE OR REPLACE VIEW subjects_toll AS FROM every_state('subjects_toll') WHERE as_of = last_known();
 CREATE OR REPLACE VIEW subjects_violation AS FROM every_state('subjects_violation') WHERE as_of = last_known();
 
 -- Subjects as they stood by what was known at an instant.
 CREATE OR REPLACE MACRO subjects_actor_at(known) AS TABLE FROM every_state('subjects_actor') WHERE as_of = known_by(known);
+CREATE OR REPLACE MACRO subjects_aggregate_at(known) AS TABLE FROM every_state('subjects_aggregate') WHERE as_of = known_by(known);
 CREATE OR REPLACE MACRO subjects_agreement_at(known) AS TABLE FROM every_state('subjects_agreement') WHERE as_of = known_by(known);
 CREATE OR REPLACE MACRO subjects_alert_at(known) AS TABLE FROM every_state('subjects_alert') WHERE as_of = known_by(known);
 CREATE OR REPLACE MACRO subjects_assistance_at(known) AS TABLE FROM every_state('subjects_assistance') WHERE as_of = known_by(known);
@@ -74,6 +77,7 @@ CREATE OR REPLACE MACRO subjects_source_at(known) AS TABLE FROM every_state('sub
 CREATE OR REPLACE MACRO subjects_statement_at(known) AS TABLE FROM every_state('subjects_statement') WHERE as_of = known_by(known);
 CREATE OR REPLACE MACRO subjects_strike_at(known) AS TABLE FROM every_state('subjects_strike') WHERE as_of = known_by(known);
 CREATE OR REPLACE MACRO subjects_talk_at(known) AS TABLE FROM every_state('subjects_talk') WHERE as_of = known_by(known);
+CREATE OR REPLACE MACRO subjects_toll_at(known) AS TABLE FROM every_state('subjects_toll') WHERE as_of = known_by(known);
 CREATE OR REPLACE MACRO subjects_violation_at(known) AS TABLE FROM every_state('subjects_violation') WHERE as_of = known_by(known);
 
 -- Tallies: what is counted, and the same by what was known at an instant.
@@ -105,6 +109,8 @@ CREATE OR REPLACE VIEW commitments AS FROM every_document('commitments') WHERE a
 CREATE OR REPLACE MACRO commitments_at(known) AS TABLE FROM every_document('commitments') WHERE as_of = known_by(known);
 CREATE OR REPLACE VIEW positions_board AS FROM every_document('positions_board') WHERE as_of = last_known();
 CREATE OR REPLACE MACRO positions_board_at(known) AS TABLE FROM every_document('positions_board') WHERE as_of = known_by(known);
+CREATE OR REPLACE VIEW stated_totals AS FROM every_document('stated_totals') WHERE as_of = last_known();
+CREATE OR REPLACE MACRO stated_totals_at(known) AS TABLE FROM every_document('stated_totals') WHERE as_of = known_by(known);
 CREATE OR REPLACE VIEW talks_ledger AS FROM every_document('talks_ledger') WHERE as_of = last_known();
 CREATE OR REPLACE MACRO talks_ledger_at(known) AS TABLE FROM every_document('talks_ledger') WHERE as_of = known_by(known);
 

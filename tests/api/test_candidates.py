@@ -139,6 +139,26 @@ async def test_all_that_an_import_may_have_told_again_is_listed_the_best_first_u
     assert (await reviewed(seen, number, at_position=basis, at=told["basis"]["at"])) == told  # P3
 
 
+async def test_what_is_hidden_of_an_import_or_of_others_makes_no_difference(service: Served):
+    said = {"type": "import.begun", "stream": "import:a", "data": {"files": [{"name": "a.csv"}]}}
+    (number,) = await service.add(said)
+    assert (await service.bulk(alert("one", "10:00"), **{"import": str(number)})).status == 201
+    await service.add(alert("released", "10:00"), alert("other", "10:05", source="volunteers"))
+    key = "a-key-of-one-who-sees-what-is-clear"
+    await make_key(service.access, "reader", key, scopes=["read"])
+    before = await reviewed(service.by(key), number)
+    assert before["subjects"] == 1
+    told = {c["stream"]: c["same_source"] for c in before["groups"][0]["candidates"]}
+    assert told == {"alert:released": True, "alert:other": False}
+
+    taken = [alert(f"hidden of {name}", "10:01", stream=f"alert:{name}", tlp="RED") for name in ("other", "released")]
+    taken[0]["external_ids"] = [{"scheme": "volunteers", "id": "1"}]
+    assert (await service.bulk(*taken, **{"import": str(number)})).status == 201
+    await service.add({**about("remarked", taken[1]["id"], tlp="AMBER", reason="more know it"), "tlp": "RED"})
+    after = await reviewed(service.by(key), number)
+    assert (after["subjects"], after["groups"]) == (before["subjects"], before["groups"])
+
+
 async def test_an_import_that_is_not_there_or_not_seen_is_not_found(service: Served):
     said = {"type": "import.begun", "stream": "import:a", "tlp": "AMBER", "data": {"files": [{"name": "a.csv"}]}}
     (number,) = await service.add(said)

@@ -124,7 +124,7 @@ async def test_a_document_changes_by_a_policy_and_by_what_only_its_details_show(
     found = await diff(service, projection="ceasefire_status", from_position=3)
     assert summary(found)["changed"].items() >= {"ceasefire:one": [4]}.items()
     fields = found["changed"]["ceasefire:one"]["fields"]
-    assert {*fields} == {"compliance.in_window", "compliance.in_window.UKR", "compliance.label", "next_transition_at"}
+    assert {*fields} == {"compliance.in_window", "compliance.in_window.UKR", "compliance.label"}
     earlier = about("amended", said["id"], patch={"data": {"period": {"from": "2025-11-19T01:00", "to": "2025-11-19T02:00"}}}, reason="said since")  # fmt: skip
     await service.add(earlier)
     found = await diff(service, projection="ceasefire_status", from_position=4)

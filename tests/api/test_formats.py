@@ -116,7 +116,7 @@ async def members_of(served: Served, path: str, **params: Any) -> list[str]:
     return [name for shape in shapes for name in shape]
 
 
-@pytest.mark.parametrize("name", PROJECTIONS)
+@pytest.mark.parametrize("name", sorted({*PROJECTIONS} - {"stated_totals"}))  # of which the timeline has none
 async def test_every_line_has_the_same_members_in_the_same_order(timeline: Served, name: str):
     assert "key" in await members_of(timeline, f"/v1/projections/{name}", at="2026-03-01", at_position=110)
 

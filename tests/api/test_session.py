@@ -130,7 +130,7 @@ async def test_the_cookie_does_nothing_but_read_whatever_its_key_may(service: Se
         path = route.resource.canonical if route.resource else ""
         if route.method in {"GET", "HEAD", "*"} or path == "/v1/session":
             continue
-        asked = path.format(stream="strike:x", name="admin", id=str(uuid4()))
+        asked = path.format(stream="strike:x", name="admin", id=str(uuid4()), webhook=str(uuid4()))
         answer = await service.by(None).ask(route.method, asked, data=b"{}", headers=headers)
         assert answer.status == 401, (route.method, asked, answer)
         tried += 1

@@ -366,6 +366,8 @@ async def test_it_pauses_goes_elsewhere_and_is_narrowed_otherwise(service: Serve
         webhook = await made(service, receiver, stream)
         assert (await change(service, webhook, state="paused")).json["state"] == "paused"
         await until(service, webhook, state="paused")
+        noted = (await change(service, webhook, note="what it is for")).json  # and nothing else is changed
+        assert (noted["note"], noted["state"], noted["filters"]) == ("what it is for", "paused", {"stream": [stream]})
         await service.add(one := strike(stream=stream))
         answer = await change(service, webhook, url=elsewhere.url, note="", state="active")
         assert (answer.json["note"], answer.json["state"], answer.json["filters"]) == (
@@ -431,6 +433,13 @@ async def test_what_cannot_be_is_refused_with_every_fault_and_nothing_is_made(se
     assert (await service.post({"url": "https://example.org/", "colour": 1}, path=PATH)).faults == {
         "/colour": "extra_forbidden"
     }
+    many = {
+        name: [f"{kind}:{n:0110}" for n in range(100)] for name, kind in (("external_id", "s"), ("stream", "strike"))
+    }
+    told = await service.post({"url": "http://127.0.0.1:9/", "filters": many, "note": "a\x00b"}, path=PATH)
+    assert (told.status, told.faults) == (400, {"/note": "string_pattern_mismatch"})
+    told = await service.post({"url": "http://127.0.0.1:9/", "filters": many}, path=PATH)
+    assert (told.status, told.faults) == (400, {"/filters": "too_long"})
     assert (await service.get(PATH)).json == {"webhooks": []}
     for _ in range(20):
         assert (await service.post({"url": "http://127.0.0.1:9/"}, path=PATH)).status == 201
