@@ -119,12 +119,12 @@ async def test_a_document_tells_its_versions_and_what_was_booked_in_the_tally_th
 async def test_a_document_changes_by_a_policy_and_by_what_only_its_details_show(service: Served):
     said = violation("violation:one")
     await service.add(declared(), said, declared("ceasefire:two"))
-    widened = {"policy": "compliance", "values": {"window_hours": 99_999}}
+    widened = {"policy": "compliance", "values": {"window_hours": 4_700}}  # ends before silence would end the ceasefire
     await service.add({"type": "policy.changed", "stream": "policy:compliance", "data": widened})
     found = await diff(service, projection="ceasefire_status", from_position=3)
     assert summary(found)["changed"].items() >= {"ceasefire:one": [4]}.items()
     fields = found["changed"]["ceasefire:one"]["fields"]
-    assert {*fields} == {"compliance.in_window", "compliance.in_window.UKR", "compliance.label"}
+    assert {*fields} == {"compliance.in_window", "compliance.in_window.UKR", "compliance.label", "next_transition_at"}
     earlier = about("amended", said["id"], patch={"data": {"period": {"from": "2025-11-19T01:00", "to": "2025-11-19T02:00"}}}, reason="said since")  # fmt: skip
     await service.add(earlier)
     found = await diff(service, projection="ceasefire_status", from_position=4)
