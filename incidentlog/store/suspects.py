@@ -1,7 +1,8 @@
 """Subjects of an import that may have been told before: read to be compared, many at once, of each a little."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,8 +38,13 @@ async def read_review(pool: Pool, timeline: Build, number: int, *, clearance: in
     see of the import, or of others, makes no difference.
     """
     turns = Turns()
-    told = await _told_by(pool, EventFilter(imports=(number,)), clearance, position, turns)
-    own = [o async for o in _outlines(pool, sorted(told.streams), clearance, position, turns)]
+    told = await _told_by(pool, number, clearance, position, turns)
+    own = list[Outline]()
+    async with aclosing(_outlines(pool, sorted(told.streams), clearance, position, turns)) as outlines:
+        async for one in outlines:
+            own.append(one)
+            if len(own) > OWN:
+                break
     is_cut = len(own) > OWN
     del own[OWN:]
     if not own:
@@ -69,17 +75,26 @@ class _Told:
     """Schemes of ids elsewhere, each with a source that is cited beside it: two sources may come under one scheme."""
 
 
-async def _told_by(pool: Pool | Connection, wanted: EventFilter, clearance: int, position: int, turns: Turns) -> _Told:
-    """What the events say that pass a filter and that a clearance sees, as of a position."""
-    told, after = _Told(), 0
+async def _told_by(pool: Pool | Connection, number: int, clearance: int, position: int, turns: Turns) -> _Told:
+    """What the events of an import say that a clearance sees, as of a position."""
+    told = _Told()
+    async for event in _events(pool, EventFilter(imports=(number,)), clearance, position, turns):
+        if event.category not in NOT_COMPARED and not event.type.startswith("record."):
+            told.streams.add(event.stream)
+            told.origins |= _origins(event)
+    return told
+
+
+async def _events(
+    pool: Pool | Connection, wanted: EventFilter, clearance: int, position: int, turns: Turns
+) -> AsyncIterator[Recorded]:
+    """The events that pass a filter and that a clearance sees, as of a position."""
+    after = 0
     while after < position:
         found, after = await search_events(pool, wanted, after=after, upto=position, clearance=clearance, limit=PORTION)
         for event in found.events:
-            if event.category not in NOT_COMPARED and not event.type.startswith("record."):
-                told.streams.add(event.stream)
-                told.origins |= _origins(event)
+            yield event
             await turns.spend(len(event.body or ""))
-    return told
 
 
 def _origins(event: Recorded) -> set[tuple[str, str]]:
@@ -90,7 +105,7 @@ def _origins(event: Recorded) -> set[tuple[str, str]]:
 
 async def _outlines(
     pool: Pool | Connection, streams: Sequence[str], clearance: int, position: int, turns: Turns
-) -> AsyncIterator[Outline]:
+) -> AsyncGenerator[Outline, None]:
     """What is compared of the subjects of some streams; of those that were merged into others there is none."""
     for start in range(0, len(streams), PORTION):
         left = sorted(streams[start : start + PORTION])
@@ -129,11 +144,7 @@ async def _of_source(
     found = set[str]()
     for start in range(0, len(streams) if schemes else 0, PORTION):
         wanted = EventFilter(streams=tuple(streams[start : start + PORTION]), external_ids=schemes)
-        after = 0
-        while after < position:
-            told, after = await search_events(
-                pool, wanted, after=after, upto=position, clearance=clearance, limit=PORTION
-            )
-            found |= {e.stream for e in told.events if not own.origins.isdisjoint(_origins(e))}
-            await turns.spend(sum(len(e.body or "") for e in told.events))
+        async for event in _events(pool, wanted, clearance, position, turns):
+            if not own.origins.isdisjoint(_origins(event)):
+                found.add(event.stream)
     return frozenset(found)
