@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -66,13 +67,22 @@ def server() -> Iterator[Server]:
     shutil.rmtree(root, ignore_errors=True)
 
 
+@asynccontextmanager
+async def log_called(name: str, server: Server, template: str = TEMPLATE) -> AsyncIterator[Access]:
+    """A log in a database of its own, which begins as the template is: fresh and migrated, unless another is named."""
+    name = f"{name}_{next(_numbers)}"
+    await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    try:
+        yield access_to(server, name)
+    finally:
+        await run_admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 async def access(server: Server) -> AsyncIterator[Access]:
-    """A fresh, migrated log of its own."""
-    name = f"test_{next(_numbers)}"
-    await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
-    yield access_to(server, name)
-    await run_admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+    """A fresh, migrated log of one test's own."""
+    async with log_called("test", server) as fresh:
+        yield fresh
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from incidentlog.clock import ManualClock
 from incidentlog.embedded import Server
 from incidentlog.events.recorded import Recorded
 from incidentlog.events.values import Tlp, tlp_level
-from tests.api.serving import ADMIN, NDJSON, NOW, Answer, Served, log_called, make_key, serving
+from tests.api.serving import ADMIN, NDJSON, NOW, Answer, Served, make_key, serving
+from tests.conftest import log_called
 from tests.subjects.given import Event
 
 LEVELS: Final = (Tlp.CLEAR, Tlp.GREEN, Tlp.AMBER, Tlp.AMBER_STRICT)

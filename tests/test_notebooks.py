@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from incidentlog.embedded import Server
-from tests.api.serving import ADMIN, Served, log_called, serving
+from tests.api.serving import ADMIN, Served, serving
+from tests.conftest import log_called
 from tests.subjects.given import TIMELINE
 
 WHY = "it is in the dependency group 'tools', which only .ci/run installs"

@@ -6,7 +6,8 @@ import pytest
 
 from incidentlog.embedded import Server
 from incidentlog.store.connect import Access
-from tests.api.serving import Served, log_called, serving
+from tests.api.serving import Served, serving
+from tests.conftest import log_called
 from tests.subjects.given import TIMELINE
 
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
-from itertools import count
 from typing import Any
 
 import aiohttp
@@ -21,7 +20,6 @@ from incidentlog.api.wire import Runner
 from incidentlog.audit.state import Folder
 from incidentlog.clock import Clock, ManualClock
 from incidentlog.config import Settings
-from incidentlog.embedded import Server
 from incidentlog.events.values import Tlp
 from incidentlog.service.keys import SCOPES, digest
 from incidentlog.service.service import Service, running
@@ -31,13 +29,11 @@ from incidentlog.store.read import read_head
 from incidentlog.tracing import Tracing
 from tests.api.described import operation_at, undescribed
 from tests.commands import strike
-from tests.conftest import TEMPLATE, access_to, run_admin
 
 ADMIN = "an-admin-key-for-tests"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NDJSON = "application/x-ndjson"
 PROBLEM = "application/problem+json"
-_numbers = count(1)
 
 
 @dataclass(frozen=True)
@@ -247,17 +243,6 @@ async def serving(
         finally:
             await service.hub.close()
             await runner.cleanup()
-
-
-@asynccontextmanager
-async def log_called(name: str, server: Server) -> AsyncIterator[Access]:
-    """A fresh log for more than one test; those for one come from the fixture `access`."""
-    name = f"{name}_{next(_numbers)}"
-    await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
-    try:
-        yield access_to(server, name)
-    finally:
-        await run_admin(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def make_key(access: Access, name: str, key: str, *, scopes: Sequence[str], clearance: int = Tlp.CLEAR) -> None:

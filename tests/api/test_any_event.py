@@ -14,7 +14,8 @@ from incidentlog.embedded import Server
 from incidentlog.folding.afresh import Afresh
 from incidentlog.projections import PROJECTIONS
 from incidentlog.store.read import read_after
-from tests.api.serving import NOW, Served, log_called, serving
+from tests.api.serving import NOW, Served, serving
+from tests.conftest import log_called
 from tests.subjects.given import TIMELINE
 from tests.subjects.given import timeline as events_of_timeline
 

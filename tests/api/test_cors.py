@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
 from incidentlog.live import PROTOCOL
-from tests.api.serving import ADMIN, Served, log_called, serving
+from tests.api.serving import ADMIN, Served, serving
 from tests.commands import strike
+from tests.conftest import log_called
 
 MAP = "https://map.example"
 OTHERS = [

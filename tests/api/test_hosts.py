@@ -10,9 +10,9 @@ from incidentlog.config import Settings
 from incidentlog.live import PROTOCOL
 from incidentlog.service.hosts import Hosts, is_loopback
 from incidentlog.store.connect import Access
-from tests.api.serving import ADMIN, Served, log_called, serving
+from tests.api.serving import ADMIN, Served, serving
 from tests.commands import strike
-from tests.conftest import Server
+from tests.conftest import Server, log_called
 
 OWN = ["localhost", "LOCALHOST:8080", "localhost.", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8080", "10.0.0.5:80"]
 OTHERS = [

@@ -9,8 +9,9 @@ from incidentlog.api import requests as requests_module
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
 from incidentlog.live import PROTOCOL
-from tests.api.serving import NDJSON, Answer, Served, log_called, make_key, serving
+from tests.api.serving import NDJSON, Answer, Served, make_key, serving
 from tests.commands import strike
+from tests.conftest import log_called
 from tests.test_rates import Watch
 
 QUOTA = 6

@@ -7,9 +7,10 @@ import pytest
 
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
-from tests.api.serving import ADMIN, Served, log_called, serving
+from tests.api.serving import ADMIN, Served, serving
 from tests.browser import TELEPHONE, Tab, needs_browser, sign_in, tab
 from tests.commands import strike
+from tests.conftest import log_called
 
 pytestmark = needs_browser
 DAYS = [f"{year}-{month:02}-{day:02}" for year in (2024, 2025) for month in (1, 3, 5, 7) for day in range(1, 32)]

@@ -15,7 +15,8 @@ from incidentlog.live import PROTOCOL
 from incidentlog.live.frames import PART_BYTES
 from incidentlog.projections import PROJECTIONS
 from incidentlog.turns import SLICE_OCTETS, Turns
-from tests.api.serving import Answer, Served, log_called, serving
+from tests.api.serving import Answer, Served, serving
+from tests.conftest import log_called
 from tests.nasty import CHAINED, HEAVY, LONG, MERGED, TRACK, make_nasty
 
 ITEM = 320 * 1024

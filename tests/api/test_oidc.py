@@ -27,8 +27,9 @@ from incidentlog.embedded import Server
 from incidentlog.events.values import Tlp
 from incidentlog.live import PROTOCOL
 from incidentlog.service import oidc
-from tests.api.serving import Served, log_called, serving
+from tests.api.serving import Served, serving
 from tests.commands import strike
+from tests.conftest import log_called
 
 AUDIENCE = "incidentlog"
 USERS: dict[str, dict[str, Any]] = {

@@ -140,7 +140,8 @@ async def test_a_filter_goes_by_how_it_stands(only_one: Served, narrowed: dict[s
 
 @pytest.fixture(scope="module")
 async def only_one(server: Any):
-    from tests.api.serving import log_called, serving
+    from tests.api.serving import serving
+    from tests.conftest import log_called
 
     async with log_called("test_subject_rows", server) as access, serving(access) as served:
         await served.add(strike(stream="strike:one"))

@@ -5,8 +5,9 @@ from typing import Any
 
 from incidentlog.embedded import Server
 from incidentlog.projections import PROJECTIONS
-from tests.api.serving import Served, log_called, make_key, serving
+from tests.api.serving import Served, make_key, serving
 from tests.commands import strike
+from tests.conftest import log_called
 from tests.subjects.given import Event, about, amend, day, event, id_of, merge, minute, remark, retract
 
 AT = "2026-02-12T12:00"

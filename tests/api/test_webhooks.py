@@ -20,9 +20,10 @@ from incidentlog.events.values import Tlp
 from incidentlog.service.keys import SCOPES, digest
 from incidentlog.store.keys import end_key, insert_key
 from incidentlog.webhooks import delivery
-from tests.api.serving import ADMIN, Answer, Served, log_called, make_key, serving
+from tests.api.serving import ADMIN, Answer, Served, make_key, serving
 from tests.api.test_access import entries
 from tests.commands import about, retraction, strike
+from tests.conftest import log_called
 from tests.pairs import LEVELS, Side
 from tests.webhooks.receiving import Answering, Message, Receiver, receiving
 

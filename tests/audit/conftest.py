@@ -1,7 +1,6 @@
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,10 @@ from incidentlog.audit.state import Folder
 from incidentlog.embedded import Server
 from incidentlog.store.connect import Access
 from tests.api.conftest import service
-from tests.api.serving import log_called
 from tests.audit.sealing import Sealing, fill, sealing
-from tests.conftest import access_to, run_admin
+from tests.conftest import log_called
 
 __all__ = ["service"]
-_numbers = count(1)
 
 
 @pytest.fixture
@@ -37,15 +34,12 @@ async def once_filled(server: Server) -> AsyncIterator[tuple[str, Path]]:
 @asynccontextmanager
 async def copied(server: Server, template: str, folder: Folder) -> AsyncIterator[Sealing]:
     """A copy of a database, and a folder to hold it against."""
-    name = f"test_harmed_{next(_numbers)}"
-    await run_admin(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    access = access_to(server, name)
-    log = Sealing(access, folder, await access.connect())
-    try:
-        yield log
-    finally:
-        await log.admin.close()
-        await run_admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+    async with log_called("test_harmed", server, template) as access:
+        log = Sealing(access, folder, await access.connect())
+        try:
+            yield log
+        finally:
+            await log.admin.close()
 
 
 @pytest.fixture

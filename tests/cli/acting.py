@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from threading import Timer
@@ -126,15 +126,6 @@ def bounded() -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
-
-
-def eventually(holds: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
-    """Wait until it holds; fail at a bound, or when the process that is to bring it about has ended."""
-    until = time.monotonic() + LIMIT_SECONDS
-    while not holds():
-        assert process is None or process.poll() is None, process.communicate()
-        assert time.monotonic() < until, "it never came to be"
-        time.sleep(0.02)
 
 
 def told(process: subprocess.Popen[str]) -> Any:

@@ -4,7 +4,8 @@ import asyncio
 import json
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,8 +23,8 @@ from incidentlog.embedded.binaries import wheel_folder
 from incidentlog.embedded.root import Root
 from incidentlog.embedded.server import published
 from incidentlog.service.service import access_of
-from tests.cli.acting import LIMIT_SECONDS, Demo, Terminal, eventually, ndjson, strike
-from tests.embedded.acting import open_folder
+from tests.cli.acting import LIMIT_SECONDS, Demo, Terminal, ndjson, strike
+from tests.embedded.acting import eventually, open_folder
 
 WRITERS = 64
 
@@ -194,6 +195,16 @@ def is_kept(demo: Demo, until: str) -> bool:
     return bool(asyncio.run(ask(demo, f"SELECT flush_lsn >= '{until}' FROM pg_stat_replication")))
 
 
+def comes_to_be(holds: Callable[[], bool], following: subprocess.Popen[str]) -> None:
+    """Wait until it holds; fail at a bound, or when what keeps the WAL has ended."""
+
+    def goes_on() -> bool:
+        assert following.poll() is None, following.communicate()
+        return holds()
+
+    eventually(goes_on, LIMIT_SECONDS)
+
+
 def test_the_wal_that_was_kept_is_played_until_an_instant_or_to_its_end(
     source: Demo, terminal: Terminal, at: dict[str, str], place: Path
 ):
@@ -201,7 +212,7 @@ def test_the_wal_that_was_kept_is_played_until_an_instant_or_to_its_end(
     acting = Terminal(terminal.folder, **terminal.variables | at)
     before, after = strike(), strike()
     with acting.started("backup", "backing-up/b", "--follow") as following:
-        eventually(lambda: any((place / "b").glob("wal/*")), following)
+        comes_to_be(lambda: any((place / "b").glob("wal/*")), following)
         assert acting.run("backup", "backing-up/b").returncode == 0
         assert acting.run("ingest", "-", given=ndjson(before)).returncode == 0
         instant = datetime.now(UTC).isoformat()
@@ -213,7 +224,7 @@ def test_the_wal_that_was_kept_is_played_until_an_instant_or_to_its_end(
     assert acting.run("ingest", "-", given=ndjson(after)).returncode == 0
     end = asyncio.run(ask(source, "SELECT pg_current_wal_flush_lsn()::text"))
     with acting.started("backup", "backing-up/b", "--follow") as following:
-        eventually(lambda: is_kept(source, end), following)
+        comes_to_be(lambda: is_kept(source, end), following)
         following.send_signal(signal.SIGINT)
         out, said = following.communicate(timeout=LIMIT_SECONDS)
         assert (out, following.returncode) == ("", 130)

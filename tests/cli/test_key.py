@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from tests.cli.acting import Demo, Terminal, eventually
+from tests.cli.acting import LIMIT_SECONDS, Demo, Terminal
+from tests.embedded.acting import eventually
 
 
 def run(terminal: Terminal, demo: Demo, *words: str) -> Any:
@@ -28,7 +29,7 @@ def test_a_key_is_listed_shown_and_revoked(demo: Demo, terminal: Terminal):
     again = run(terminal, demo, "revoke", "to-be-revoked")
     assert (again.returncode, "was revoked before" in again.stderr) == (0, True)
     assert shown_by(terminal, demo, "to-be-revoked")["revoked_at"] is not None
-    eventually(lambda: terminal.run("events", "list", INCIDENTLOG_KEY=key).returncode == 4)
+    eventually(lambda: terminal.run("events", "list", INCIDENTLOG_KEY=key).returncode == 4, LIMIT_SECONDS)
 
 
 def test_a_key_that_is_not_there_is_not_found(demo: Demo, terminal: Terminal):
@@ -52,7 +53,9 @@ def test_a_key_is_rotated_changed_and_told_of(demo: Demo, terminal: Terminal):
     shown = shown_by(terminal, demo, "to-be-rotated")
     assert (shown["note"], shown["expires_at"], shown["requests"]) == ("a feed of Odesa", None, 0)
     assert shown["former_until"]
-    eventually(lambda: shown_by(terminal, demo, "to-be-rotated")["last_used_at"] is not None)  # it is put off
+    eventually(
+        lambda: shown_by(terminal, demo, "to-be-rotated")["last_used_at"] is not None, LIMIT_SECONDS
+    )  # it is put off
     run(terminal, demo, "revoke", "to-be-rotated")
     for words in (("rotate", "to-be-rotated"), ("change", "to-be-rotated", "--note", "x")):
         again = run(terminal, demo, *words)

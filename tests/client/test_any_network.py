@@ -23,9 +23,9 @@ from incidentlog.client.waits import Waits
 from incidentlog.embedded import Server
 from incidentlog.live.channel import Channel
 from incidentlog.live.subscription import Subscription
-from tests.api.serving import log_called
 from tests.client.network import network
 from tests.client.world import World
+from tests.conftest import log_called
 
 # A service is stopped here in the middle of everything, and a connection that it was just accepting is left to the
 # collector (seen on a busy machine; read=idle: nobody had begun to read). It is told, and is no untruth.

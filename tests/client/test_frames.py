@@ -8,7 +8,8 @@ import pytest
 
 from incidentlog.client import Client
 from incidentlog.embedded import Server
-from tests.api.serving import ADMIN, Served, log_called, serving
+from tests.api.serving import ADMIN, Served, serving
+from tests.conftest import log_called
 from tests.subjects.given import TIMELINE
 
 WHY = "it is in the dependency group 'tools', which only .ci/run installs"

@@ -9,10 +9,11 @@ import pytest
 
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
-from tests.api.serving import ADMIN, Served, log_called, serving
+from tests.api.serving import ADMIN, Served, serving
 from tests.api.verify.exporting import write_export
 from tests.api.verify.test_modules import LOG, line
 from tests.browser import TELEPHONE, Tab, needs_browser, sign_in, tab
+from tests.conftest import log_called
 from tests.subjects.given import TIMELINE
 
 pytestmark = needs_browser

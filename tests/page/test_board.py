@@ -16,9 +16,10 @@ import pytest
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
 from incidentlog.store.connect import Access
-from tests.api.serving import NOW, Served, log_called, serving
+from tests.api.serving import NOW, Served, serving
 from tests.browser import TELEPHONE, Tab, needs_browser, tab
 from tests.commands import retraction, strike
+from tests.conftest import log_called
 from tests.subjects.given import TIMELINE
 
 pytestmark = needs_browser

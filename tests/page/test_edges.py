@@ -14,9 +14,10 @@ import pytest
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
 from incidentlog.shares import network_of
-from tests.api.serving import Served, log_called, serving
+from tests.api.serving import Served, serving
 from tests.browser import TELEPHONE, Tab, needs_browser, tab
 from tests.commands import strike
+from tests.conftest import log_called
 from tests.page.test_accessibility import violations
 
 pytestmark = needs_browser

@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 
 from incidentlog.embedded import Server
-from tests.api.serving import ADMIN, Served, log_called, serving
+from tests.api.serving import ADMIN, Served, serving
 from tests.browser import needs_browser, sign_in, tab
+from tests.conftest import log_called
 
 PAGES = ("/", "/docs/live", "/verify")
 

@@ -15,9 +15,10 @@ from incidentlog.embedded import Server
 from incidentlog.events.values import Tlp
 from incidentlog.publish import Publisher, SinkAwayError, UnfitError, jetstream
 from incidentlog.publish.jetstream import JetStream
-from tests.api.serving import ADMIN, Served, log_called, make_key, serving
+from tests.api.serving import ADMIN, Served, make_key, serving
 from tests.cli.acting import Terminal
 from tests.commands import about, strike
+from tests.conftest import log_called
 from tests.publish.nats_server import NEEDED, NatsServer, nats_server
 
 pytestmark = NEEDED

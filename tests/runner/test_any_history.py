@@ -40,7 +40,7 @@ from incidentlog.runner import runner as runner_module
 from incidentlog.store import segments as segments_module
 from incidentlog.store import versions as versions_module
 from incidentlog.store.versions import Texts
-from tests.api.serving import log_called
+from tests.conftest import log_called
 from tests.ledgers import ledgers
 from tests.runner.driving import DERIVED, KYIV, LOG, Log, caught_up, following, log_at
 from tests.subjects.given import Event, id_of
