@@ -2,12 +2,10 @@
 
 import asyncio
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -19,6 +17,7 @@ from incidentlog.embedded import Server, start
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from tests.browser import CHROMIUM, FLAGS
+from tests.folders import open_folder
 
 settings.register_profile("untimed", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("untimed")
@@ -53,9 +52,7 @@ async def run_admin(server: Server, statement: str) -> None:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """An embedded PostgreSQL, not durable, with a migrated template."""
-    # Not pytest's own tmp_path: as root that is closed to the user the server runs as.
-    root = Path(tempfile.mkdtemp(prefix="incidentlog-tests-", dir="/var/tmp"))
-    root.chmod(0o755)
+    root = open_folder("tests")
     with start(root, durable=False) as running:
 
         async def prepare() -> None:

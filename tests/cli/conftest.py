@@ -1,20 +1,19 @@
 """A service that runs as a process of its own, and commands that are run beside it."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.acting import Demo, Terminal
+from tests.folders import open_folder
 
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """A directory that the server's own user can pass through: as root pytest's tmp_path is not."""
-    path = Path(tempfile.mkdtemp(prefix="incidentlog-cli-", dir="/var/tmp"))
-    path.chmod(0o711)
+    path = open_folder("cli")
     yield path
     shutil.rmtree(path, ignore_errors=True)
 

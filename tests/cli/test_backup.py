@@ -24,7 +24,8 @@ from incidentlog.embedded.root import Root
 from incidentlog.embedded.server import published
 from incidentlog.service.service import access_of
 from tests.cli.acting import LIMIT_SECONDS, Demo, Terminal, ndjson, strike
-from tests.embedded.acting import eventually, open_folder
+from tests.embedded.acting import eventually
+from tests.folders import open_folder
 
 WRITERS = 64
 
@@ -32,7 +33,7 @@ WRITERS = 64
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """Where it all happens: in memory, where there is enough."""
-    path = open_folder()
+    path = open_folder("backup")
     yield path
     shutil.rmtree(path, ignore_errors=True)
 

@@ -4,7 +4,6 @@ import os
 import signal
 import stat
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,17 +39,6 @@ def is_gone(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return True
     return state in "ZX"
-
-
-def open_folder() -> Path:
-    """A directory that the server's own user can pass through: under root pytest's tmp_path is not."""
-    memory = Path("/dev/shm")
-    ample = memory.is_dir() and os.statvfs(memory).f_bavail * os.statvfs(memory).f_frsize > 2**30
-    # Seven times as fast to copy data in; but a container's is small, and may forbid running programs.
-    fast = ample and not os.statvfs(memory).f_flag & os.ST_NOEXEC
-    path = Path(tempfile.mkdtemp(prefix="incidentlog-test-", dir=memory if fast else "/var/tmp"))
-    path.chmod(0o711)
-    return path
 
 
 class Service:

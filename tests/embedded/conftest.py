@@ -10,13 +10,14 @@ import pytest
 
 from incidentlog.embedded import start
 from incidentlog.embedded.binaries import wheel_folder
-from tests.embedded.acting import REPOSITORY, SERVICE, Service, end_all_on, open_folder
+from tests.embedded.acting import REPOSITORY, SERVICE, Service, end_all_on
+from tests.folders import open_folder
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A test's own directory; no server is left in it."""
-    path = open_folder()
+    path = open_folder("embedded")
     try:
         yield path
     finally:
@@ -27,7 +28,7 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def made() -> Iterator[Path]:
     """A root whose first start is behind it."""
-    path = open_folder()
+    path = open_folder("embedded")
     try:
         start(path / "root", durable=False).stop()
         yield path / "root"

@@ -2,10 +2,8 @@ import asyncio
 import os
 import shutil
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -22,6 +20,7 @@ from incidentlog.store.read import read_after, read_head
 from incidentlog.store.writer import Writer
 from tests.commands import again, command
 from tests.conftest import access_to, run_admin
+from tests.folders import open_folder
 
 
 @asynccontextmanager
@@ -331,8 +330,7 @@ async def test_a_statement_that_takes_too_long_is_halved_and_every_event_is_ther
 
 async def test_postgres_killed_in_mid_batch_and_started_again_has_every_event_exactly_once():
     """P2, with kill -9: clients whose outcome was unknown send the same again."""
-    root = Path(tempfile.mkdtemp(prefix="incidentlog-kill-", dir="/var/tmp"))
-    root.chmod(0o755)
+    root = open_folder("kill")
     first = start(root)
     try:
         access = access_to(first.server, "incidentlog")

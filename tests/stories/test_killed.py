@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import orjson
 import pytest
 
 from tests.commands import strike
+from tests.folders import open_folder
 
 KEY = "the-key-of-a-story-of-killing"
 CLIENTS, EACH = 50, 8
@@ -65,8 +65,7 @@ class Process:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """As root PostgreSQL runs as somebody else, who must be able to pass."""
-    made = Path(tempfile.mkdtemp(prefix="incidentlog-story-", dir="/var/tmp"))
-    made.chmod(0o755)
+    made = open_folder("killed")
     yield made
     shutil.rmtree(made, ignore_errors=True)
 

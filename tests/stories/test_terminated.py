@@ -10,7 +10,6 @@ import random
 import secrets
 import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from incidentlog.store.connect import Access
 from incidentlog.store.read import read_head
 from tests.api.serving import make_key
 from tests.commands import strike
+from tests.folders import open_folder
 from tests.network import Line, line
 from tests.stories.test_killed import HEADERS, Process, whole
 
@@ -60,8 +60,7 @@ class Seen:
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="incidentlog-terminated-", dir="/var/tmp"))
-    made.chmod(0o755)
+    made = open_folder("terminated")
     yield made
     shutil.rmtree(made, ignore_errors=True)
 
