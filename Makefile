@@ -4,6 +4,8 @@ VENV := .venv
 SET_UP := $(VENV)/.set-up
 .DELETE_ON_ERROR:
 .PHONY: run test check docs lock clean
+# Bytecode is kept, whatever whoever runs this has set: without it every process compiles 1,500 modules anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Serve, with a timeline of events loaded, and say how to try it.
 run: $(SET_UP)
