@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final, Literal, Self
 from propcache.api import cached_property
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -26,6 +25,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from incidentlog.events.described import Described
 from incidentlog.zones import by, data_of, is_zone, plain_name, zone_named
 
 KYIV: Final = "Europe/Kyiv"
@@ -37,7 +37,7 @@ MAX_INT = 2**53 - 1
 NO_FIELDS: Final[set[str]] = set()
 
 
-class Model(BaseModel):
+class Model(Described):
     """What every value and event is: immutable, strict about types, closed to unknown fields."""
 
     model_config = ConfigDict(
@@ -45,7 +45,6 @@ class Model(BaseModel):
         frozen=True,
         strict=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
         ser_json_inf_nan="null",
         ignored_types=(cached_property,),
     )

@@ -7,7 +7,6 @@ import orjson
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
@@ -16,6 +15,7 @@ from pydantic import (
 )
 
 from incidentlog.errors import BadRequest, Fault
+from incidentlog.events.described import Described
 from incidentlog.events.values import MAX_INT
 from incidentlog.folding.asking import escaped
 from incidentlog.nesting import DEPTH, too_deep
@@ -40,10 +40,10 @@ def in_utc(at: datetime) -> datetime:
         raise ValueError("no such instant") from None
 
 
-class Said(BaseModel):
+class Said(Described):
     """What every message is."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
 class Auth(Said):
