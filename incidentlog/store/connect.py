@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import socket
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -106,6 +106,12 @@ WORDS: Final[dict[str, str]] = {
 """What an operator can do something about, in words."""
 
 
+_BUILT_IN: Final = 16_384
+"""PostgreSQL's FirstNormalObjectId: types below it are the same in every server."""
+_types: Final[dict[frozenset[int], Any]] = {}
+"""What asyncpg was told of sets of such types."""
+
+
 class BoundedConnection(Connection):
     """A connection on which no call waits for ever.
 
@@ -124,6 +130,19 @@ class BoundedConnection(Connection):
         protocol: Any = self._protocol  # type: ignore[has-type]
         super()._abort()  # type: ignore[misc]
         self._protocol = protocol  # closed, as it says to whoever asks it for something
+
+    async def _introspect_types(self, typeoids: Iterable[int], timeout: float | None) -> Any:  # noqa: ASYNC109 - asyncpg's
+        """As asyncpg's, which asks on each connection anew what PostgreSQL's own arrays are made of: here once.
+
+        The question costs the server more than the connection.
+        """
+        asked = frozenset(typeoids)
+        if (known := _types.get(asked)) is not None:
+            return known
+        told = await super()._introspect_types(asked, timeout)  # type: ignore[misc]
+        if all(oid < _BUILT_IN for oid in asked):
+            _types[asked] = told
+        return told
 
     async def copy_records_to_table(self, *args: Any, **kwargs: Any) -> str:
         """As asyncpg's, within COPY_SECONDS. Raises TimeoutError, or ConnectionDoesNotExistError (08003)."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -242,3 +243,19 @@ async def test_who_gets_over_a_lost_connection_heeds_that_it_is_cancelled():
     done, _ = await asyncio.wait({looking}, timeout=60)
     assert done
     assert looking.cancelled()
+
+
+async def test_what_the_servers_own_types_are_is_asked_once_and_what_ours_are_on_each_connection(access: Access):
+    admin = await access.connect()
+    await admin.execute("CREATE TYPE mood AS (name text, since bigint[])")
+    asked: list[list[str]] = []
+    for _ in range(2):
+        connection, seen = await access.connect(), []
+        connection.add_query_logger(lambda said, seen=seen: seen.append(said.query))
+        arrays = await connection.fetchrow("SELECT $1::bigint[], $2::uuid[], $3::real[]", [1, 2], [UUID(int=7)], [0.5])
+        assert tuple(arrays) == ([1, 2], [UUID(int=7)], [0.5])
+        assert await connection.fetchval("SELECT row('calm', '{3}'::bigint[])::mood") == ("calm", [3])
+        asked.append([query for query in seen if "typeinfo_tree" in query])
+        await connection.close()
+    await admin.close()
+    assert [len(queries) for queries in asked] in ([2, 1], [1, 1]), asked  # whoever came before may have asked
