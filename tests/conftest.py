@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 from hypothesis import settings
 
 import incidentlog.projections  # noqa: F401 - registers every event and projection
@@ -21,6 +22,15 @@ from tests.folders import open_folder
 
 settings.register_profile("untimed", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("untimed")
+
+# Without configuring, a traceback shows every local variable, which takes longer than most tests.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 LONG = frozenset({"stories", "cli", "runner"})
 TEMPLATE = "migrated"
@@ -56,6 +66,9 @@ def server() -> Iterator[Server]:
     with start(root, durable=False) as running:
 
         async def prepare() -> None:
+            # A dozen logins for each service: what makes it hard to guess a password is not in question here.
+            await run_admin(running.server, "ALTER SYSTEM SET scram_iterations = 1")
+            await run_admin(running.server, "SELECT pg_reload_conf()")
             await run_admin(running.server, f"CREATE DATABASE {TEMPLATE}")
             await migrate(access_to(running.server, TEMPLATE))
 

@@ -1,19 +1,21 @@
 """What these tests share: the demonstration as a process, a terminal to type commands in."""
 
 import asyncio
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from threading import Timer
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.request import urlopen
 from uuid import uuid4
 
@@ -137,6 +139,14 @@ def told(process: subprocess.Popen[str]) -> Any:
     late.cancel()
     assert line, process.communicate(timeout=LIMIT_SECONDS)[1]
     return json.loads(line)
+
+
+def until_read(pipe: IO[str]) -> None:
+    """Wait until all that was written into a pipe has been read, within a limit."""
+    until = time.monotonic() + LIMIT_SECONDS
+    while any(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))):
+        assert time.monotonic() < until, "nobody reads it"
+        time.sleep(0.05)
 
 
 def interrupted(process: subprocess.Popen[str]) -> int:

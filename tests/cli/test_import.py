@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.cli.acting import LIMIT_SECONDS, Terminal
+from tests.cli.acting import LIMIT_SECONDS, Terminal, until_read
 from tests.importers.rowing import OWN, SLICES
 
 UCDP = str(SLICES / "ucdp_ged_older_release_ukr_hxl.csv")
@@ -132,7 +132,10 @@ def test_mistakes_in_use_are_told(terminal: Terminal, words: tuple[str, ...]):
 
 def test_ctrl_c_while_it_waits_for_a_pipe_ends_it(terminal: Terminal):
     with terminal.started("import", "ndjson", "-", stdin=subprocess.PIPE) as waiting:
-        time.sleep(2)
+        assert waiting.stdin is not None
+        waiting.stdin.write("{")
+        waiting.stdin.flush()
+        until_read(waiting.stdin)
         waiting.send_signal(2)
         waiting.communicate(timeout=LIMIT_SECONDS)
         assert waiting.returncode == 130

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.cli.acting import Demo, environment
+from tests.cli.acting import LIMIT_SECONDS, Demo, environment
 from tests.commands import DOOR
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -39,7 +39,7 @@ def test_the_lines_for_a_shell_run(demo: Demo, tmp_path: Path, page: str, begins
     first = 'curl -sf "$INCIDENTLOG_URL/log/checkpoint" > checkpoint\n'
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", first + lines],
-        cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False,
+        cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", timeout=LIMIT_SECONDS, check=False,
         env=environment(
             PATH=f"{Path(sys.executable).parent}:/usr/bin:/bin", KEY=demo.key, INCIDENTLOG_KEY=demo.key,
             INCIDENTLOG_URL=demo.url, INCIDENTLOG_DATA_DIR=str(demo.root), VKEY=demo.get("/v1/log/key")["vkey"],
