@@ -58,10 +58,10 @@ KEPT: Final = 16 * 1024 * 1024
 SENT: Final = 256 * 1024
 SEND_SECONDS: Final = 30.0
 """How long a client may take for so many bytes of its answer; past that it is told no more."""
-STEP: Final = 100_000
-"""How many bytes are judged before others get their turn."""
-PIECE: Final = 1_000
-"""How many lines that stand for themselves are appended together."""
+STEP: Final = 16_000
+"""How many bytes are judged before others get their turn: milliseconds. A read waits for several of its turns."""
+PIECE: Final = 500
+"""How many lines that stand for themselves are appended together: what the database is sent is encoded in one turn."""
 MODE: Final = Choice(
     "mode",
     "All or nothing (`atomic`, if left out), or each line for itself.",

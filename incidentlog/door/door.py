@@ -87,15 +87,17 @@ class Candidate:
         """
         if self.command.type.partition(".")[0] in _ASKED:
             return
+        # Not `model_construct`: pydantic 2.14 reads the signature of each `default_factory` every time, for 0.7 ms.
         whole = self.envelope
-        self.envelope = type(whole).model_construct(
-            whole.model_fields_set, type=whole.type, occurred=whole.occurred, place=whole.place, data=_NOTHING,
-        )  # fmt: skip
+        self.envelope = whole.of({**vars(whole), **_LIGHT})
 
 
 _ASKED: Final = frozenset({"record", "evidence", "custody", "place", "actor", "violation"})
 """Of which types of events the data are asked for once they are read, by how they begin."""
-_NOTHING: Final = EventData()
+_LIGHT: Final[Mapping[str, Any]] = {
+    "data": EventData(), "actors": [], "sources": [], "links": [], "external_ids": [], "notes": None, "private": None,
+}  # fmt: skip
+"""What is in the place of that."""
 
 
 class Door:

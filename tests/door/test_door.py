@@ -1,5 +1,6 @@
 """The door by itself: what it makes of an event that it lets in."""
 
+import sys
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from incidentlog.clock import ManualClock
 from incidentlog.door import Door, Known
 from incidentlog.door.door import FAULTS, LINE, canonical
 from incidentlog.errors import BadRequest, InvalidEvent, TooLarge
+from incidentlog.events.envelope import EventData
 from incidentlog.ids import uuid7
 from incidentlog.zones import by, packaged
 from tests.commands import retraction, strike
@@ -51,6 +53,26 @@ def test_a_place_is_looked_up_once_whatever_ids_rows_have_elsewhere_and_by_those
 
     assert placed("our-rows", "1") is placed("our-rows", "2")
     assert placed("geonames", "703448").place_id == "geonames:703448"
+
+
+def test_to_let_go_of_what_is_not_asked_any_more_takes_no_more_than_a_look(door: Door):
+    candidate, called = read(door, strike(notes="long")), 0
+    whole = candidate.envelope
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal called
+        called += event == "call"
+
+    sys.setprofile(count)
+    try:
+        candidate.lighten()
+    finally:
+        sys.setprofile(None)
+    assert called < 20, "as a way to make models that are trusted was: it took longer than all the rest of an append"
+    light = candidate.envelope
+    assert (light.type, light.occurred, light.place) == (whole.type, whole.occurred, whole.place)
+    assert (light.sources, light.notes, light.data) == ([], None, EventData())
+    assert whole.sources
 
 
 def test_salts_are_never_the_same(door: Door):
