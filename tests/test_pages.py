@@ -74,7 +74,7 @@ RUN = {
     },
 }
 """Of each page the blocks that are run, by how they begin, each with the test that runs it."""
-_PRESETS = ("acled", "air-raid-alerts", "hxl", "ndjson", "timemap", "ucdp-ged")
+_PRESETS = ("acled", "air-raid-alerts", "hxl", "missile-attacks", "ndjson", "timemap", "ucdp-ged")
 NOT_RUN = {
     **{
         f"docs/import-{name}.md": {

@@ -13,6 +13,7 @@ import pytest
 
 from incidentlog.clock import SystemClock
 from incidentlog.door import Door, Known
+from incidentlog.errors import InvalidEvent
 from incidentlog.events.values import KYIV, Occurred
 from incidentlog.importers.importing import Account
 from incidentlog.importers.making import Made, Maker
@@ -111,6 +112,41 @@ def test_acled_leaves_out_figures_that_mean_none_or_unknown_and_districts():
     assert (third["occurred"]["precision"], third["place"]["name"]) == ("week", "Kyiv")
     assert first["data"]["kind"] == "shelling"
     assert len(first["sources"]) == 3
+
+
+def test_attacks_have_a_strike_for_each_kind_of_weapon_with_its_figures_and_none_for_scouts(door: Door):
+    made, account = imported(load_mapping("missile-attacks"), SLICES / "missile_attacks_shaped_invented.csv")
+    assert (account.rows, account.skipped.total()) == (10, 1)
+    night, ballistic, cruise, mixed, swarm, bombs, lancet, unknown, too_many = events_of(made)
+    figures = {
+        "launched": {"drone": {"best": 40}},
+        "intercepted": {"drone": {"best": 31}},
+        "lost": {"drone": {"best": 7}},
+    }
+    assert night["data"] == {"means": ["drone"], "target_class": "unknown", "attributed_to": "RUS", **figures}
+    assert ballistic["data"]["launched"] == {"ballistic_missile": {"best": 4}}
+    assert cruise["data"]["intercepted"] == {"cruise_missile": {"best": 8}}
+    assert mixed["data"]["launched"] == {"missile": {"best": 6}}
+    assert "intercepted" not in bombs["data"]
+    days = [Occurred.model_validate(event["occurred"]).buckets(KYIV).day for event in (night, cruise, mixed, swarm)]
+    assert days == ["2025-03-30", "2025-03-30", "2025-03-31", "2025-03-31"], "a night is of the day on which it began"
+    precisions = [event["place"]["precision"] for event in (night, cruise, mixed, swarm, bombs, lancet)]
+    assert precisions == ["country", "admin1", "area", "area", "admin2", "settlement"]
+    assert [event["place"].get("admin1") for event in (cruise, mixed, bombs)] == [
+        "Kyiv oblast",
+        None,
+        "Dnipropetrovsk oblast",
+    ]
+    assert (bombs["place"]["name"], unknown["place"]["precision"]) == ("Kryvyi Rih Raion", "country")
+    assert [night["sources"][0]["source_id"], lancet["sources"][0]["url"]] == [
+        "monitors",
+        "https://example.org/watchers/3",
+    ]
+    for event in (night, ballistic, cruise, mixed, swarm, bombs, lancet, unknown):
+        door.read(orjson.dumps(event), recorded_by="test")
+    with pytest.raises(InvalidEvent) as refused:
+        door.read(orjson.dumps(too_many), recorded_by="test")
+    assert [fault.code for fault in refused.value.errors] == ["more_than_launched"]
 
 
 @pytest.fixture(scope="module")
