@@ -63,7 +63,8 @@ RUN = {
     "docs/import.md": {
         "incidentlog import --explain": "tests/cli/test_import.py::test_the_lines_of_the_document_run",
         "No;": "tests/importers/test_docs.py::test_the_spreadsheet_goes_in_by_the_mapping_beside_it",
-        "mapping = 1": "tests/importers/test_docs.py::test_the_spreadsheet_goes_in_by_the_mapping_beside_it",
+        'mapping = 1\ntitle = "Our': "tests/importers/test_docs.py::test_the_spreadsheet_goes_in_by_the_mapping_beside_it",
+        'mapping = 1\ntitle = "Losses': "tests/importers/test_docs.py::test_totals_that_grow_go_on_one_stream_by_the_mapping_that_is_shown",
     },
     "docs/knowledge.md": {"incidentlog projection show city_incidents": SHELL},
     "docs/metrics.md": {"incidentlog key create prometheus": SHELL},

@@ -101,13 +101,14 @@ class Maker:
         scheme = self._mapping.id.scheme if self._mapping.id else ""
         salt = self._mapping.id.salt if self._mapping.id else ""
         streams: dict[str, str] = {}
-        for spec, conditions, data in self._events:
+        for spec, conditions, data, named in self._events:
             if (spec.otherwise and made.events) or not all(holds(cells) for holds in conditions):
                 continue
             part = spec.part or ""
             event_id = imported_id(scheme, made.external_id, part, salt)
             category = spec.type.partition(".")[0]
-            stream = streams.setdefault(category, f"{category}:{event_id}")
+            slug = _slug(self._guard(made, partial(named, cells)))
+            stream = f"{category}:{slug}" if slug else streams.setdefault(category, f"{category}:{event_id}")
             said = self._guard(made, partial(data, cells, made)) or {}
             occurred = _at(common["occurred"], spec.at) if "occurred" in common else None
             made.stream = made.stream or stream
@@ -181,7 +182,10 @@ class Maker:
             self._parts["sources"] = self._sources([self._source(spec) for spec in mapping.sources])
         if isinstance(mapping.verification, Value):
             self._parts["verification"] = _plain(self._read(mapping.verification))
-        self._events = [(spec, [self._condition(c) for c in spec.if_], self._data(spec)) for spec in mapping.events]
+        self._events = [
+            (spec, [self._condition(c) for c in spec.if_], self._data(spec), self._read(spec.stream))
+            for spec in mapping.events
+        ]
         private = [(name, column) for name in mapping.private for column in self._names(name)]
         if private:
             self._parts["private"] = lambda cells, _: (
@@ -460,8 +464,13 @@ def _estimated(read: Read, columns: list[str], cells: Cells, made: Made) -> dict
 
 def _conflict(read: Read, cells: Cells, _: Made) -> list[dict[str, str]] | None:
     """The link that says of which conflict it is part."""
-    slug = re.sub(r"[^a-z0-9._-]+", "-", text_of(read(cells) or "").lower()).strip("-")[:120]
+    slug = _slug(read(cells))
     return [{"rel": "part_of", "target": f"conflict:{slug}"}] if slug else None
+
+
+def _slug(given: Any) -> str:
+    """What a stream may be called after a text; empty where nothing is left of it."""
+    return re.sub(r"[^a-z0-9._-]+", "-", text_of(given or "").lower()).strip("-")[:120]
 
 
 def _notes(columns: list[str], cells: Cells, made: Made) -> str | None:

@@ -228,6 +228,9 @@ class EventSpec(Spec):
     """Only where the row has made no event before."""
     part: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")] | None = None
     """Tells the events of one row from each other."""
+    stream: Given | None = None
+    """What several rows tell of, such as one source's totals, by a name: these events go on its stream. Else a row's
+    events of one category have a stream of their own."""
     at: Literal["start", "end"] | None = None
     """It happened at the row's start, or its end, alone."""
     data: dict[str, Any] = {}

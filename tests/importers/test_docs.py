@@ -1,5 +1,6 @@
 """What docs/import.md shows does what it says."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,7 +8,9 @@ from typer.testing import CliRunner
 
 from incidentlog.cli.app import app
 from incidentlog.importers.mapping import Mapping, Value, load_mapping, parse_mapping, presets
+from incidentlog.subjects.toll import Toll
 from tests.importers.rowing import events_of, imported
+from tests.subjects.given import subject_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "import.md").read_text("utf-8")
@@ -50,6 +53,20 @@ def test_a_guessed_mapping_takes_it_too(tmp_path):
     alike = [[e[name] for name in ("occurred", "data", "private")] for e in events_of(made)]
     assert alike == [[e[name] for name in ("occurred", "data", "private")] for e in by_hand]
     assert guessed.stdout.count("CHECK") > 3  # what a person has to look at
+
+
+def test_totals_that_grow_go_on_one_stream_by_the_mapping_that_is_shown(tmp_path):
+    mapping = parse_mapping(re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)[1].encode())
+    rows = [
+        {"date": "2022-02-25", "tank": 80, "aircraft": 10, "day": 2},
+        {"date": "2022-02-26", "tank": 146, "aircraft": 27, "day": 3},
+        {"date": "2022-02-27", "tank": 140, "aircraft": 27, "day": 4},
+    ]
+    (path := tmp_path / "losses.json").write_text(json.dumps(rows), "utf-8")
+    made, account = imported(mapping, path)
+    assert (account.rows, account.refused) == (3, 0), [m.faults for m in made]
+    totals = subject_of(*events_of(made), kind=Toll, stream="toll:losses-of-equipment").totals
+    assert [stated.figure.best for stated in totals["tanks"]] == [80, 146, 140]
 
 
 def test_each_mapping_that_comes_along_has_a_page_with_commands_that_are_there():
