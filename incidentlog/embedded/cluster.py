@@ -62,18 +62,19 @@ def ensure(root: Root, binaries: Binaries, account: Account, *, durable: bool) -
     when the password of existing data is lost; when the server's user cannot enter; when initdb fails.
     """
     data = root.data(binaries.major)
-    _refuse_other_versions(root, data, binaries, account)
+    _refuse_other_versions(root, data, binaries)
     if (data / "PG_VERSION").exists():
-        return data, _password(root)
+        return data, password_of(root)
     _refuse_what_is_not_ours(data)
     if not root.password.exists():
         # Before the data, so that there never is data whose password nobody knows.
         write_private(root.password, secrets.token_urlsafe(24))
     _make(root, data, binaries, account, durable=durable)
-    return data, _password(root)
+    return data, password_of(root)
 
 
-def _password(root: Root) -> str:
+def password_of(root: Root) -> str:
+    """The superuser's password of existing data. EmbeddedError when it is lost."""
     try:
         return read_password(root)
     except FileNotFoundError as error:
@@ -85,15 +86,19 @@ def _make(root: Root, data: Path, binaries: Binaries, account: Account, *, durab
     staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=root.path))
     try:
         hand_over(staging, account)
-        words = staging / "password"
-        write_private(words, read_password(root))
-        account.take(words)
-        command = _initdb(binaries, staging / "data", words)
-        _run_initdb(root, [*command, *(() if durable else ("--no-sync",))], account)
+        make_in(root, staging, binaries, account, *(() if durable else ("--no-sync",)))
         (staging / "data").rename(data)
         sync_folder(root.path)
     finally:
         remove(staging)
+
+
+def make_in(root: Root, staging: Path, binaries: Binaries, account: Account, *words: str) -> None:
+    """Make new data in `data` of a staging directory that was handed over; `words` are more for initdb."""
+    password = staging / "password"
+    write_private(password, read_password(root))
+    account.take(password)
+    _run_initdb(root, [*_initdb(binaries, staging / "data", password), *words], account)
 
 
 def hand_over(staging: Path, account: Account) -> None:
@@ -143,65 +148,35 @@ def _refuse_what_is_not_ours(data: Path) -> None:
         raise EmbeddedError(f"{data} is neither empty nor a data directory (no PG_VERSION); move it away")
 
 
-def _refuse_other_versions(root: Root, data: Path, binaries: Binaries, account: Account) -> None:
+def _refuse_other_versions(root: Root, data: Path, binaries: Binaries) -> None:
     """Refuse data of another major version, be it in this version's directory or in its own with none for this one."""
     others = [path for path in databases(root).values() if path != data and (path / "PG_VERSION").exists()]
     if (data / "PG_VERSION").exists():
-        made_by = _made_by(data)
-        if made_by == str(binaries.major):
-            return
-        aside = root.path / f"pg-{made_by}"
-        raise EmbeddedError(_refusal(root, data, aside, binaries, account))
-    if others:
-        raise EmbeddedError(_refusal(root, others[-1], others[-1], binaries, account))
+        if (made_by := _made_by(data)) != str(binaries.major):
+            raise EmbeddedError(_refusal(data, root.path / f"pg-{made_by}", binaries))
+    elif others:
+        raise EmbeddedError(_refusal(others[-1], others[-1], binaries))
 
 
 def _made_by(data: Path) -> str:
     return (data / "PG_VERSION").read_text("utf-8").strip()
 
 
-def _refusal(root: Root, found: Path, old: Path, binaries: Binaries, account: Account) -> str:
-    """What is wrong, and the command that moves the data to the version we run."""
+def _refusal(found: Path, named: Path, binaries: Binaries) -> str:
+    """What is wrong, and how the data come to the version we run."""
     made_by = _made_by(found)
     here = f"{found} was made by PostgreSQL {made_by}, and {binaries.folder} is {binaries.major}."
-    old_folder = f"/usr/lib/postgresql/{made_by}/bin"
-    keep = f"To go on with it as it is, set INCIDENTLOG_PG_BIN={old_folder} (or where {made_by} is installed)."
+    keep = (
+        f"To go on with it as it is, set INCIDENTLOG_PG_BIN=/usr/lib/postgresql/{made_by}/bin "
+        f"(or where {made_by} is installed)."
+    )
     if made_by.isdecimal() and int(made_by) > binaries.major:
         return f"{here} Data cannot go back to an older version. {keep}"
-    new = root.data(binaries.major)
-    move = "" if found == old else f"mv {_q(found)} {_q(old)} && "
-    command = move + _upgrade(root, old, old_folder, new, binaries, account)
-    return f"{here} {keep} To move it to {binaries.major}, stop every service on it, make a backup and run:\n{command}"
-
-
-def _upgrade(root: Root, old: Path, old_folder: str, new: Path, binaries: Binaries, account: Account) -> str:
-    """A shell command that makes the new data directory and runs pg_upgrade, as the user whose the data is."""
-    as_user, prepare, password, done = "", "", root.password, ""
-    if account.changes:
-        name = _name(account)
-        as_user = f"runuser -u {name} -- "
-        password = root.path / "password.upgrade"  # the server's user cannot read the other
-        prepare = (
-            f"install -d -m 700 -o {name} {_q(new)} && install -m 600 -o {name} {_q(root.password)} {_q(password)} && "
-        )
-        done = f" && rm {_q(password)}"
-    words = [
-        str(binaries.folder / "pg_upgrade"),
-        f"--username={SUPERUSER}",
-        "--socketdir=/tmp",
-        f"--old-datadir={old}",
-        f"--new-datadir={new}",
-        f"--old-bindir={old_folder}",
-        f"--new-bindir={binaries.folder}",
-    ]
+    move = "" if found == named else f"mv {shlex.quote(str(found))} {shlex.quote(str(named))} && "
     return (
-        f"{prepare}cd / && {as_user}{shlex.join(_initdb(binaries, new, password))} && cd {_q(new)} && "
-        f'PGPASSWORD="$(cat {_q(root.password)})" {as_user}{shlex.join(words)}{done}'
+        f"{here} {keep} To bring it to {binaries.major}, stop every service on it, make a backup and run:\n"
+        f"{move}incidentlog db upgrade --dry-run && incidentlog db upgrade"
     )
-
-
-def _q(path: Path) -> str:
-    return shlex.quote(str(path))
 
 
 def _name(account: Account) -> str:

@@ -58,10 +58,12 @@ def spawn(
     *,
     at_parents_death: signal.Signals,
     variables: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a program that gets the signal when this process dies, however it dies. From the main thread only.
 
     `variables` are what it sees beside its environment: what is no word for a command line, which everybody can read.
+    `folder` is where it starts, for one that writes there.
     """
     refuse_other_threads()
     uid, gid = (account.uid, account.gid) if account.changes else (-1, -1)
@@ -72,6 +74,7 @@ def spawn(
         stdout=output,
         stderr=subprocess.STDOUT,
         env=environment() | dict(variables or {}),
-        cwd="/",  # ours may be one that the server's user cannot enter, or that is to be unmounted
+        # Ours may be one that the server's user cannot enter, or that is to be unmounted.
+        cwd=folder or "/",
         start_new_session=True,  # Ctrl-C is for the service, which then stops the server in order
     )

@@ -33,6 +33,8 @@ class Launch:
     durable: bool
     limit_seconds: float
     progress: Progress
+    alone: bool = False
+    """Whether nobody else is to find it."""
 
     def run(self) -> tuple[Server, subprocess.Popen[bytes]]:
         """The server, taking connections, with its database, findable by others; and its process.
@@ -48,7 +50,8 @@ class Launch:
                 if self._becomes_ready(process):
                     server = Server(str(sockets), port, SUPERUSER, self.password, self.data, process.pid, owned=True)
                     make_database(server)
-                    publish(self.root, server)
+                    if not self.alone:
+                        publish(self.root, server)
                     return server, process
             except BaseException:
                 end(process, self.data, Patience())

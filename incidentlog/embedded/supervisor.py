@@ -4,6 +4,8 @@ import asyncio
 import fcntl
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -21,6 +23,7 @@ from incidentlog.embedded.root import Root
 from incidentlog.embedded.server import Server, published
 from incidentlog.embedded.sockets import remove_short_folder
 from incidentlog.embedded.waiting import Progress, polling, silent
+from incidentlog.files import STAGING_PREFIX
 
 LIMIT_SECONDS = 600.0
 """How long a start may take. Recovery after a crash takes minutes when much was written."""
@@ -103,6 +106,29 @@ def start(
     raise AssertionError("polling ends by raising")
 
 
+@contextmanager
+def held(root: Root) -> Iterator[None]:
+    """Keep everybody else off a root that is there, with what was interrupted cleared away.
+
+    EmbeddedError when a service, or another command, is at work on it.
+    """
+    if not root.path.is_dir():
+        raise EmbeddedError(f"there are no data in {root.path}")
+    if (lock := _lock(root)) is None:
+        raise EmbeddedError(f"{_holder(root)}: stop every service on it first")
+    with lock:
+        root.connection.unlink(missing_ok=True)
+        _tidy(root, LIMIT_SECONDS, silent)
+        yield
+
+
+def _tidy(root: Root, limit_seconds: float, progress: Progress) -> None:
+    """Remove what an interrupted start or upgrade left half made, with the servers that are at it still."""
+    for data in root.path.glob(f"{STAGING_PREFIX}*/data"):
+        clear(data, limit_seconds, progress)
+    root.tidy()
+
+
 def _lock(root: Root) -> IO[str] | None:
     """The lock, held until it is closed or we die; None when another has it."""
     try:
@@ -126,14 +152,18 @@ def _lock(root: Root) -> IO[str] | None:
 
 
 def _who_has(root: Root) -> str:
-    return f"Process {root.lock.read_text('utf-8') or '(unknown)'} has {root.lock}, and its server does not answer"
+    return f"{_holder(root)}, and its server does not answer"
+
+
+def _holder(root: Root) -> str:
+    return f"Process {root.lock.read_text('utf-8') or '(unknown)'} has {root.lock}"
 
 
 def _own(root: Root, lock: IO[str], *, durable: bool, progress: Progress, limit_seconds: float) -> Running:
     """Start the server as the holder of the lock, which is let go if that fails."""
     try:
         root.connection.unlink(missing_ok=True)
-        root.tidy()
+        _tidy(root, limit_seconds, progress)
         there = list(databases(root).values())
         for data in there:
             clear(data, limit_seconds, progress)

@@ -295,6 +295,10 @@ def test_what_is_not_a_backup_is_not_restored(source: Demo, terminal: Terminal, 
     assert "pg_verifybackup failed" in done.stderr
     assert harmed.name in done.stderr
     assert not any((place / "to").iterdir())
+    (place / "b/0001/data/PG_VERSION").write_text("17\n")
+    done = terminal.run("backup", "backing-up/b", **at)
+    assert "0001 is of PostgreSQL 17, so this one is whole" in done.stderr
+    assert json.loads((place / "b/0002/backup.json").read_text())["after"] is None
 
 
 def test_a_program_that_is_missing_is_named(source: Demo, terminal: Terminal, at: dict[str, str], place: Path):

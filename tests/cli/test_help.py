@@ -24,7 +24,7 @@ print("LOADED", *sys.modules)
 COMMANDS = [
     (), ("serve",), ("demo",), ("ingest",), ("import",), ("import", "undo"), ("doctor",), ("event",), ("event", "amend"), ("subject", "show"), ("backup",), ("restore",), ("completion",), ("events",), ("events", "list"), ("events", "show"),
     ("events", "tail"), ("projection",), ("projection", "list"), ("projection", "show"), ("projection", "watch"), ("places",), ("schema",), ("places", "search"), ("places", "register"), ("places", "load"),
-    ("db", "migrate"), ("db", "status"), ("key", "create"), ("key", "list"),
+    ("db", "migrate"), ("db", "upgrade"), ("db", "status"), ("key", "create"), ("key", "list"),
     ("key", "revoke"), ("key", "show"),
 ]  # fmt: skip
 

@@ -38,7 +38,7 @@ def test_a_setting_that_does_not_work_is_an_error_and_not_passed_over(home: Path
 
 def test_a_version_that_is_too_old_is_refused(home: Path, shim: Callable[..., Path], pg_bin: Callable[[Path], None]):
     pg_bin(shim(postgres='echo "postgres (PostgreSQL) 17.9 (Debian 17.9-1)"'))
-    with pytest.raises(EmbeddedError, match=r"has postgres \(PostgreSQL\) 17.9"):
+    with pytest.raises(EmbeddedError, match="has PostgreSQL 17"):
         find(Root(home), ourselves())
 
 

@@ -57,14 +57,14 @@ def test_data_of_another_version_in_its_own_directory_is_refused_with_the_comman
         start(root)
     said = str(refused.value)
     assert f"{root}/pg-17 was made by PostgreSQL 17" in said
-    assert f"--old-datadir={root}/pg-17 --new-datadir={root}/pg-18 --old-bindir=/usr/lib/postgresql/17/bin" in said
+    assert said.endswith("\nincidentlog db upgrade --dry-run && incidentlog db upgrade")
     assert _names(root / "pg-17") == before
     assert not (root / "pg-18").exists()
 
 
 def test_data_of_another_version_in_our_directory_is_refused_and_first_moved_aside(root: Path):
     _made_by(root / "pg-18", "17")
-    with pytest.raises(EmbeddedError, match=rf"\nmv {root}/pg-18 {root}/pg-17 && .*/pg_upgrade "):
+    with pytest.raises(EmbeddedError, match=rf"\nmv {root}/pg-18 {root}/pg-17 && incidentlog db upgrade "):
         start(root)
 
 
