@@ -1,5 +1,7 @@
 """What `deploy/` and the compose file hold is read by the tools it is for, and names settings that there are."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,12 +15,17 @@ from incidentlog.config import mistaken
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 SYSTEMD = sorted((DEPLOY / "systemd").iterdir())
+PROGRAMS = Path(sys.executable).parent
+TOOLS = "the dependency group tools is not installed"
 
 
-def run(*command: str | Path) -> None:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+def run(*command: str | Path, **variables: str) -> str:
+    """What a tool that is content prints, and complains of nothing."""
+    environment = {"PATH": os.environ["PATH"], **variables}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not done.stderr.strip(), done.stderr
+    return done.stdout
 
 
 @pytest.mark.skipif(
@@ -33,12 +40,9 @@ def test_systemd_reads_the_units(tmp_path: Path):
     run("systemd-analyze", "verify", "--man=no", *(tmp_path / unit.name for unit in SYSTEMD))
 
 
-@pytest.mark.skipif(
-    shutil.which("kubernetes-validate") is None,
-    reason="kubernetes-validate is not installed (PyPI; its schemas are 100 MB, too many for every run)",
-)
+@pytest.mark.skipif(not (PROGRAMS / "kubernetes-validate").is_file(), reason=TOOLS)
 def test_kubernetes_reads_the_manifests():
-    run("kubernetes-validate", "--strict", "--quiet", *sorted((DEPLOY / "kubernetes").glob("*.yaml")))
+    run(PROGRAMS / "kubernetes-validate", "--strict", "--quiet", *sorted((DEPLOY / "kubernetes").glob("*.yaml")))
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
@@ -46,18 +50,12 @@ def test_prometheus_reads_its_configuration():
     run("promtool", "check", "config", "--syntax-only", DEPLOY / "prometheus/prometheus.yml")
 
 
-def compose_is_there() -> bool:
-    docker = shutil.which("docker")
-    asked = docker and subprocess.run([docker, "compose", "version"], capture_output=True, timeout=30, check=False)
-    return bool(asked) and asked.returncode == 0
-
-
-@pytest.mark.skipif(not compose_is_there(), reason="docker compose is not installed")
+@pytest.mark.skipif(not (PROGRAMS / "docker-compose").is_file(), reason=TOOLS)
 def test_compose_reads_its_file():
-    given = {"POSTGRES_PASSWORD": "x", "INCIDENTLOG_ADMIN_KEY": "x" * 32, "PATH": "/usr/local/bin:/usr/bin:/bin"}
-    command = ["docker", "compose", "--profile", "metrics", "config", "--quiet"]
-    done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
+    command = [PROGRAMS / "docker-compose", "--profile", "metrics", "config", "--format", "json"]
+    told = json.loads(run(*command, POSTGRES_PASSWORD="x", INCIDENTLOG_ADMIN_KEY="x" * 32))
+    assert set(told["services"]) == {"incidentlog", "postgres", "prometheus"}
+    assert told["services"]["incidentlog"]["environment"]["INCIDENTLOG_ADMIN_KEY"] == "x" * 32
 
 
 def test_every_setting_that_is_named_is_one():
