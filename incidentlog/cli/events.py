@@ -11,14 +11,12 @@ from incidentlog.cli import options
 from incidentlog.cli.ending import Code, Failed, run, say
 from incidentlog.cli.group import Group
 from incidentlog.cli.options import Output
+from incidentlog.cli.paging import params
 
 if TYPE_CHECKING:
-    from incidentlog.cli.asking import Service
     from incidentlog.cli.columns import Columns
 
 app = typer.Typer(cls=Group, help="The log: list events, show one, follow new ones.", no_args_is_help=True)
-
-PAGE: Final = 1_000
 
 Several = Annotated[list[str] | None, typer.Option(show_default=False)]
 Type = Annotated[list[str] | None, typer.Option("--type", help="An event type; repeat for any of several.")]
@@ -66,70 +64,17 @@ def list_(
     wanted = params(
         type=type_, stream=stream, category=category, city=city, admin1=admin1, country=country, actor=actor,
         verification=verification, external_id=external_id, since=since, until=until, recorded_since=recorded_since,
-        bbox=bbox, **{"import": import_},
+        bbox=bbox, after=str(after), **{"import": import_},
     )  # fmt: skip
-    run(_list(url, key, wanted, after, None if all_ else limit, options.form(output)))
+    run(_list(url, key, wanted, None if all_ else limit, options.form(output)))
 
 
-async def _list(
-    url: str, key: str | None, wanted: list[tuple[str, str]], after: int, limit: int | None, output: Output
-) -> None:
+async def _list(url: str, key: str | None, wanted: list[tuple[str, str]], limit: int | None, output: Output) -> None:
     from incidentlog.cli.asking import Service
-    from incidentlog.cli.output import write
+    from incidentlog.cli.paging import write_listed
 
-    kept: list[Any] = []
     async with Service(url, key) as service:
-        if output is Output.CSV:
-            return await write_tables(service, "/v1/events", [*wanted, ("after", str(after))], limit)
-        page_size = PAGE if limit is None else min(limit, PAGE)
-        params = [*wanted, ("after", str(after)), ("limit", str(page_size))]
-        page = await service.get("/v1/events", params)
-        count = 0
-        while True:
-            events = page["events"] if limit is None else page["events"][: limit - count]
-            count += len(events)
-            if output is Output.NDJSON:
-                write(events, output)  # a page at a time: the log may be larger than the memory
-            else:
-                kept += events
-            if (limit is not None and count >= limit) or not page.get("next"):
-                break
-            page = await service.get(own_path(page["next"]))
-    if output is not Output.NDJSON:
-        write(kept, output, whole={"events": kept}, columns=COLUMNS)
-    return None
-
-
-async def write_tables(service: "Service", path: str, wanted: list[tuple[str, str]], limit: int | None) -> None:
-    """The service's own CSV, a page at a time, with one header; at most so many rows."""
-    import csv
-    from io import StringIO
-
-    from yarl import URL
-
-    from incidentlog.cli.output import write_raw
-
-    count, following, params = 0, path, [*wanted, ("limit", str(_size(limit, 0)))]
-    while True:
-        page = await service.table(following, params)
-        write_raw(page.body if following == path else page.body.partition(b"\r\n")[2])
-        count += sum(1 for _ in csv.reader(StringIO(page.body.decode(), newline=""))) - 1
-        if page.next is None or count == limit:
-            return
-        following = str(URL(own_path(page.next), encoded=True).update_query(limit=_size(limit, count)))
-        params = []
-
-
-def _size(limit: int | None, count: int) -> int:
-    """How many rows the next page may have."""
-    return PAGE if limit is None else min(limit - count, PAGE)
-
-
-def own_path(path: str) -> str:
-    """Where the next page is; never at another host, who would be shown the key."""
-    if not path.startswith("/"):
-        raise Failed(f"the service sends us elsewhere for the next page: {path}")
-    return path
+        await write_listed(service, "/v1/events", "events", wanted, limit=limit, output=output, columns=COLUMNS)
 
 
 @app.command()
@@ -200,14 +145,6 @@ async def _tail(
                 say(f"incidentlog: the log is told anew: {events.reason.replace('_', ' ')}")
             if events.items:
                 write(events.items, output, columns=COLUMNS)
-
-
-def params(**given: str | list[str] | None) -> list[tuple[str, str]]:
-    """Query parameters, one for each value."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in given.items():
-        pairs += [(name, v) for v in ([value] if isinstance(value, str) else value or [])]
-    return pairs
 
 
 def _place(event: Mapping[str, Any]) -> str | None:

@@ -333,11 +333,12 @@ class Recording:
     """The record of an import: begun before the first of its events is sent, ended when all of it was read."""
 
     def __init__(self, plan: "Plan", loop: Any, url: str, key: str | None) -> None:
+        from incidentlog.cli.live import RETRY_SECONDS
         from incidentlog.client.client import Client
 
         self._plan, self._loop = plan, loop
-        self._client = Client(url, key)
-        self._service = (url, key)
+        # A service that does not answer from the beginning is not waited for as long as one that is lost on the way.
+        self._client = Client(url, key, retry_seconds=RETRY_SECONDS)
         self._stream: str | None = None
         self._has_ended = False
         self.number: int | None = None
@@ -365,22 +366,20 @@ class Recording:
         """Begin, or go on with what was broken off.
 
         Files that were read to their end go on, too: nothing is new in them. Of a release something may be, where it is
-        compared with another one by now. A service that does not answer from the beginning is not waited for as long as
-        one that is lost on the way.
+        compared with another one by now.
         """
-        from incidentlog.cli.live import RETRY_SECONDS
-        from incidentlog.client.client import Client
+        from incidentlog.client.client import RETRY_SECONDS
 
         attempt = 0
-        async with Client(*self._service, retry_seconds=RETRY_SECONDS) as client:
-            while True:
-                begun = self._plan.begun(attempt)
-                there = [e["type"] async for e in client.events(filters={"stream": begun["stream"]})]
-                self._has_ended = "import.ended" in there
-                if not self._has_ended or "release" not in self._plan.said:
-                    break
-                attempt += 1
-            self._stream, self.number = begun["stream"], (await client.append(begun)).position
+        while True:
+            begun = self._plan.begun(attempt)
+            there = [e["type"] async for e in self._client.events(filters={"stream": begun["stream"]})]
+            self._has_ended = "import.ended" in there
+            if not self._has_ended or "release" not in self._plan.said:
+                break
+            attempt += 1
+        self._stream, self.number = begun["stream"], (await self._client.append(begun)).position
+        self._client.retry_seconds = RETRY_SECONDS
 
     def end(self, said: dict[str, Any]) -> None:
         """Say what became of it; of what was there before and of which nothing is new there is nothing to say."""

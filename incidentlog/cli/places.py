@@ -10,6 +10,7 @@ from incidentlog.cli import options
 from incidentlog.cli.ending import Code, Failed, Refused, ending, run, say, told_fault
 from incidentlog.cli.group import Group
 from incidentlog.cli.options import Output
+from incidentlog.cli.paging import pages
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -213,25 +214,16 @@ def _id(subject: str, said: Mapping[str, Any]) -> "UUID":
 async def _unresolved(service: "Service") -> AsyncIterator[Mapping[str, Any]]:
     """The events of a settlement that was not found, and has not been amended or retracted since."""
     amended: set[str] = set()
-    async for page in _pages(service, [("type", "record.amended")]):
-        amended |= {event["data"]["target"] for event in page if event["data"] and "place" in event["data"]["patch"]}
-    async for page in _pages(service, []):
-        for event in page:
+    async for page in pages(service, "/v1/events", [("type", "record.amended")]):
+        amended |= {
+            event["data"]["target"] for event in page["events"] if event["data"] and "place" in event["data"]["patch"]
+        }
+    async for page in pages(service, "/v1/events"):
+        for event in page["events"]:
             found = (event["place"] or {}).get("resolved") or {}
             is_open = found.get("key") or ("place_id" not in found and found.get("how") in {"unresolved", "ambiguous"})
             if is_open and event["status"] in {"effective", "amended"} and event["id"] not in amended:
                 yield event
-
-
-async def _pages(service: "Service", wanted: Sequence[tuple[str, str]]) -> AsyncIterator[list[Any]]:
-    page = await service.get("/v1/events", [*wanted, ("limit", str(PAGE))])
-    while True:
-        yield page["events"]
-        if not page.get("next"):
-            return
-        if not page["next"].startswith("/"):
-            raise Failed(f"the service sends us elsewhere for the next page: {page['next']}")
-        page = await service.get(page["next"])
 
 
 def _is_named(event: Mapping[str, Any], place: Mapping[str, Any]) -> bool:

@@ -86,7 +86,7 @@ def _asked(listed: list[dict[str, Any]], grouped: dict[str, str]) -> list[tuple[
 
 async def _write(service: "Service", folder: Path, path: str, params: Params) -> int:
     """Every page as a file; how many there are. What an interrupted run left there is written again."""
-    from incidentlog.cli.events import own_path
+    from incidentlog.cli.paging import own_path
 
     _empty(folder)
     ending = dict(params)["format"]

@@ -11,13 +11,12 @@ from incidentlog.cli.columns import members
 from incidentlog.cli.ending import run
 from incidentlog.cli.group import Group
 from incidentlog.cli.options import Output
+from incidentlog.cli.paging import params
 
 if TYPE_CHECKING:
     from incidentlog.cli.columns import Columns
 
 app = typer.Typer(cls=Group, help="Subjects: what events add up to, such as one strike.", no_args_is_help=True)
-
-PAGE: Final = 1_000
 
 At = Annotated[str | None, typer.Option("--at", help="As of this instant of the world.")]
 KnownAt = Annotated[str | None, typer.Option("--known-at", help="As known at this instant.")]
@@ -34,8 +33,8 @@ def show(
     key: options.Key = None,
 ) -> None:
     """Show a subject as it stands, or stood; of a stream that was merged the one it leads to."""
-    params = [(name, value) for name, value in (("at", at), ("known_at", known_at)) if value is not None]
-    run(_show(url, key, stream, params, options.form(output), history=history))
+    wanted = params(at=at, known_at=known_at)
+    run(_show(url, key, stream, wanted, options.form(output), history=history))
 
 
 @app.command("list")
@@ -61,22 +60,22 @@ def list_(
     key: options.Key = None,
 ) -> None:
     """List subjects as they stand, by stream, a flat row for each; of one category with all its figures."""
-    params = events.params(
+    wanted = params(
         category=category, city=city, admin1=admin1, country=country, actor=actor, verification=verification,
         status=status, since=since, until=until, bbox=bbox, at=at, known_at=known_at,
     )  # fmt: skip
-    run(_list(url, key, params, None if all_ else limit, options.form(output)))
+    run(_list(url, key, wanted, None if all_ else limit, options.form(output)))
 
 
 async def _show(
-    url: str, key: str | None, stream: str, params: list[tuple[str, str]], output: Output, *, history: bool
+    url: str, key: str | None, stream: str, wanted: list[tuple[str, str]], output: Output, *, history: bool
 ) -> None:
     from incidentlog.cli.asking import Service
     from incidentlog.cli.output import write
 
     path = f"/v1/subjects/{quote(stream, safe=':')}"
     async with Service(url, key) as service:
-        told = await service.get(path + "/history" * history, params)
+        told = await service.get(path + "/history" * history, wanted)
     if output is Output.TABLE and not history:
         rows = [{"field": name, "value": value} for name, value in told["state"].items() if value not in (None, [])]
         write([{"field": "stream", "value": told["stream"]}, *rows], output, columns=members("field", "value"))
@@ -84,27 +83,14 @@ async def _show(
     write(told["versions"] if history else [told], output, whole=told)
 
 
-async def _list(url: str, key: str | None, params: list[tuple[str, str]], limit: int | None, output: Output) -> None:
+async def _list(url: str, key: str | None, wanted: list[tuple[str, str]], limit: int | None, output: Output) -> None:
     from incidentlog.cli.asking import Service
-    from incidentlog.cli.output import write
+    from incidentlog.cli.paging import write_listed
 
-    kept: list[dict[str, Any]] = []
     async with Service(url, key) as service:
-        if output is Output.CSV:
-            return await events.write_tables(service, "/v1/subjects", params, limit)
-        size = PAGE if limit is None else min(limit, PAGE)
-        page = await service.get("/v1/subjects", [*params, ("limit", str(size))])
-        while True:
-            found = page["subjects"][: None if limit is None else limit - len(kept)]
-            kept += found
-            if output is Output.NDJSON:
-                write(found, output)
-            if (limit is not None and len(kept) >= limit) or "next" not in page:
-                break
-            page = await service.get(events.own_path(page["next"]))
-    if output is not Output.NDJSON:
-        write(kept, output, whole={"subjects": kept, "basis": page["basis"]}, columns=COLUMNS)
-    return None
+        await write_listed(
+            service, "/v1/subjects", "subjects", wanted, limit=limit, output=output, columns=COLUMNS, also=("basis",)
+        )
 
 
 def _days(row: Mapping[str, Any]) -> str | None:

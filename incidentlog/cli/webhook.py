@@ -154,14 +154,10 @@ async def _list(url: str, key: str | None, path: str, member: str, columns: tupl
     from incidentlog.cli.asking import Service
     from incidentlog.cli.columns import members
     from incidentlog.cli.output import write
+    from incidentlog.cli.paging import pages
 
-    rows: list[Any] = []
     async with Service(url, key) as service:
-        following: str | None = f"{path}?limit=1000"
-        while following is not None:
-            page = await service.get(following)
-            rows += page[member]
-            following = page.get("next")
+        rows = [row async for page in pages(service, path) for row in page[member]]
     write(rows, output, columns=members(*columns))
 
 

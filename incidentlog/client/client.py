@@ -52,6 +52,15 @@ class Client:
     ) -> None:
         await self._asking.close()
 
+    @property
+    def retry_seconds(self) -> float:
+        """For how long it asks again; what is set holds for what is asked from then on."""
+        return self._asking.retry_seconds
+
+    @retry_seconds.setter
+    def retry_seconds(self, seconds: float) -> None:
+        self._asking.retry_seconds = seconds
+
     # ------------------------------------------------------------------------------------------- appending
 
     async def append(self, event: Event | BaseModel, *, expected_version: int | None = None) -> Appended:
