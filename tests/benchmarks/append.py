@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
+from statistics import median
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +23,8 @@ import uvloop
 from aiohttp import web
 
 from incidentlog.api.app import make_app
+from incidentlog.api.errors import TRAFFIC
+from incidentlog.api.traffic import Traffic
 from incidentlog.clock import SystemClock
 from incidentlog.config import Settings
 from incidentlog.door import Door, Known
@@ -38,6 +41,7 @@ from tests.benchmarks.machine import heading, line, scratch
 from tests.benchmarks.sample import KEY, body
 
 CONNECTIONS = (1, 8, 32, 64, 256)
+TURNS, COUNTED = 9, 6_400
 WAITING = 64
 IN_PROCESS = 40_000
 DOOR = Door(Known(), SystemClock(), "Europe/Kyiv")
@@ -227,6 +231,39 @@ async def whole_service(server: Server, connections: int, *, paused: bool) -> fl
             return rate
 
 
+class Uncounted(Traffic):
+    """Requests that are not counted."""
+
+    def note(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+        """Nothing."""
+
+
+async def counting(server: Server) -> None:
+    """What counting requests, and counting them against limits, costs: the service's processor time, with and without.
+
+    By turns, and by the processor's time of this process alone: what else the machine does moves both alike.
+    """
+    without = {"key_requests": 0, "address_requests": 0}
+    spent: dict[bool, list[float]] = {True: [], False: []}
+    for turn in range(TURNS):
+        for counted in (True, False) if turn % 2 else (False, True):
+            async with fresh(server) as access:
+                await first_key(access, KEY)
+                settings = Settings(admin_key=KEY, **({} if counted else without))
+                async with running(access, settings, runner_apart=True) as service:
+                    app = make_app(service)
+                    if not counted:
+                        app[TRAFFIC] = Uncounted()
+                    gc.collect()
+                    began = time.process_time()
+                    await drive(app, WAITING, COUNTED)
+                    spent[counted].append((time.process_time() - began) / COUNTED * 1e6)
+    ratios = [one / other for one, other in zip(spent[True], spent[False], strict=True)]
+    print(f"counted, with limits: {median(spent[True]):6.0f} us of processor an append, median of {TURNS} turns")
+    print(f"neither:              {median(spent[False]):6.0f} us; in turns {min(ratios):.2f} to {max(ratios):.2f}, "
+          f"median {median(ratios):.3f} times")  # fmt: skip
+
+
 def compare(rate: float, bound: float, each: float) -> None:
     """Print a rate as shares of what bounds it."""
     print(f"    {rate / bound:.2f} of parse and validate only, {rate / each:.1f} times one append call per request")
@@ -235,7 +272,7 @@ def compare(rate: float, bound: float, each: float) -> None:
 async def main(server: Server) -> None:
     """All of it."""
     spare_the_collector()
-    parts = {"limits": raw_limits, "writer": in_process, "http": over_http}
+    parts = {"limits": raw_limits, "writer": in_process, "http": over_http, "counting": counting}
     for name in sys.argv[1:] or parts:
         await parts[name](server)
 
