@@ -24,10 +24,11 @@ from tests.api.serving import ADMIN, NDJSON, NOW, Answer, Served, make_key, serv
 from tests.conftest import log_called
 from tests.subjects.given import Event
 
+PARQUET: Final = "application/vnd.apache.parquet"
 LEVELS: Final = (Tlp.CLEAR, Tlp.GREEN, Tlp.AMBER, Tlp.AMBER_STRICT)
 """The clearances from which something can be hidden."""
 READER: Final = "a-key-that-does-not-see-all"
-OF_EVENTS: Final = frozenset({"position", "from_position", "first_position", "last_position"})
+OF_EVENTS: Final = frozenset({"position", "from_position", "first_position", "last_position", "import"})
 """Members that name the position of an event: outside a basis it must be one that the reader sees."""
 OF_THE_LOG: Final = frozenset({"head", "from", "to", "to_position", "position", "from_position"})
 """Members that say how far a log was read."""
@@ -36,7 +37,7 @@ BASIS: Final = frozenset({"basis", "end"})
 ELSEWHERE: Final = frozenset({"recorded_at", "trace_id", "stream_version", "epoch", "conflated"})
 """Members that two logs with the same events do not share; a stream's versions are as dense as positions."""
 SCOPES: Final = ("read", "report", "edit")
-_NAMED: Final = re.compile(r"((?:after|position|from|to)(?:=|%3D| ))(\d+)")
+_NAMED: Final = re.compile(r"((?:after|position|from|to|import)(?:=|%3D| ))(\d+)")
 _SSE_ID: Final = re.compile(r"id: [0-9a-f-]{36}\.\d+\.\d+:(\d+)(?:@(\d+))?")
 
 
@@ -68,9 +69,12 @@ class Side:
 
     def told(self, answer: Answer) -> tuple[Any, ...]:
         """What an answer says, in whatever format it is, with positions as they are in the plain log."""
-        kind, text = answer.headers["Content-Type"].partition(";")[0], answer.raw.decode()
+        kind = answer.headers["Content-Type"].partition(";")[0]
+        text = "" if kind == PARQUET else answer.raw.decode()
         said: Any
-        if kind == NDJSON:
+        if kind == PARQUET:
+            said = _columns(answer.raw), [self.same(row) for row in _rows(answer.raw)]
+        elif kind == NDJSON:
             said = [self.same(orjson.loads(line)) for line in text.splitlines() if line]
         elif kind == "text/csv":
             said = [self.same({name: _number(value) for name, value in row.items()}) for row in _table(text)]
@@ -153,8 +157,23 @@ class Pair:
 
     def _equal(self, told: Sequence[tuple[Any, ...]], *asked: Any) -> Any:
         hidden, plain = told
-        assert hidden == plain, asked
+        assert hidden == plain, (asked, hidden, plain)
         return plain[-1]
+
+
+def _rows(parquet: bytes) -> list[dict[str, Any]]:
+    from pyarrow import BufferReader
+    from pyarrow.parquet import read_table
+
+    rows: list[dict[str, Any]] = read_table(BufferReader(parquet)).to_pylist()
+    return rows
+
+
+def _columns(parquet: bytes) -> list[str]:
+    from pyarrow import BufferReader
+    from pyarrow.parquet import read_schema
+
+    return [str(field) for field in read_schema(BufferReader(parquet))]
 
 
 def _table(text: str) -> Iterator[dict[str, str]]:

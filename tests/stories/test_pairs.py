@@ -10,6 +10,8 @@ import os
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Final
 
@@ -20,7 +22,9 @@ from incidentlog.api.app import MODULES
 from incidentlog.embedded import Server
 from incidentlog.events.values import TLP_LABELS, Tlp
 from incidentlog.folding import steps
+from incidentlog.folding.shapes import Tally
 from incidentlog.projections import PROJECTIONS
+from tests.api.serving import ADMIN
 from tests.api.test_sse import Events, stream
 from tests.api.test_two_logs import ABOVE, HELD, PARTIES, SEEN, TRUCE, claim, struck
 from tests.live.following import Client, Held, client
@@ -35,6 +39,16 @@ DEEP: Final = "PAIRS" in os.environ
 def said(on: str, topic: str, name: str, **more: Any) -> Event:
     data = {"speaker": "UKR", "topic": topic, "stance": "hope"}
     return event("statement.made", f"statement:{on}", name, data=data, **{"reported_at": "2025-11-20", **more})
+
+
+def toll(of: str, name: str, killed: int, on: str = "2026-01-10", **more: Any) -> Event:
+    data = {"as_of": on, "casualties": {"killed": {"best": killed}}}
+    return event("toll.reported", f"toll:{of}", name, occurred=day(on), data=data, **more)
+
+
+def exchanged(of: str, name: str, total: int, **more: Any) -> Event:
+    data = {"released": {"UKR": {"total": total}, "RUS": {"total": total}}}
+    return event("exchange.completed", f"exchange:{of}", name, occurred=day("2026-01-15"), data=data, **more)
 
 
 def history(mark: str) -> list[Event]:
@@ -53,7 +67,15 @@ def history(mark: str) -> list[Event]:
         amend("talk", {"occurred": day("2026-01-19")}, "held later", tlp=mark),
         retract("on t2", "not on t2", tlp=mark),
         said("c", "t1", "c on t1", tlp=mark, occurred=day("2025-11-22")),
-        said("a", "t4", "on t4"),
+        toll("one", "toll", 10),
+        toll("one", "higher toll", 12, tlp=mark),
+        toll("two", "another toll", 90, tlp=mark),
+        toll("one", "later toll", 11, on="2026-01-20"),
+        retract("later toll", "no later toll", tlp=mark),
+        exchanged("one", "exchange", 40),
+        exchanged("two", "another exchange", 70, tlp=mark),
+        amend("exchange", {"data": {"released": {"UKR": {"total": 41}}}}, "one more", tlp=mark),
+        said("a", "t4", "on t4"),  # what is listed with how far it was folded, names an event that all see
     ]
     return [{"id": id_of(f"event {n}"), "reported_at": "2026-02-10", **e} for n, e in enumerate(events)]
 
@@ -84,16 +106,19 @@ def further(mark: str) -> list[Event]:
 
 
 STREAMS: Final = (
-    TRUCE, "statement:a", "statement:b", "statement:c", "strike:one", "strike:two", "strike:low", "strike:hidden", "talk:one",
+    TRUCE, "exchange:one", "exchange:two", "toll:one", "toll:two", "statement:a", "statement:b", "statement:c", "strike:one", "strike:two", "strike:low", "strike:hidden", "talk:one",
     "talk:two", "violation:a", "violation:c",
 )  # fmt: skip
+PARQUET: Final = ("parquet",) if find_spec("pyarrow") is not None else ()
+"""It is in the dependency group tools, which `.ci/run` installs."""
 SOME: Final = tuple(PROJECTIONS) if DEEP else ("positions_board", "city_incidents", "talks_ledger")
 """Those that are also asked what was reported, and what changed."""
+TALLIES: Final = tuple(name for name, each in PROJECTIONS.items() if isinstance(each, Tally))
 FEW: Final = STREAMS if DEEP else STREAMS[2::3]
 LISTED: Final = ("events", *(f"streams/{s}" for s in STREAMS))
 ASKED: Final[list[tuple[str, dict[str, Any]]]] = [
     *((f"/v1/{path}", {"at": AT}) for path in LISTED),
-    *(("/v1/events", {"at": AT, "limit": 2, "format": form}) for form in ("json", "ndjson", "csv")),
+    *(("/v1/events", {"at": AT, "limit": 2, "format": form}) for form in ("json", "ndjson", "csv", "geojson", *PARQUET)),
     ("/v1/cloudevents", {"at": AT}),
     ("/v1/cloudevents", {"at": AT, "limit": 2}),
     *((f"/v1/cloudevents/{id_of(name)}", {}) for name in ("on t1", "on t3", "never heard of")),
@@ -102,15 +127,16 @@ ASKED: Final[list[tuple[str, dict[str, Any]]]] = [
     *((f"/v1/projections/{name}", {"at": AT}) for name in PROJECTIONS),
     *((f"/v1/projections/{name}", {"at": AT, **REPORTED}) for name in SOME),
     *((f"/v1/projections/{name}", {"at": AT, "format": form}) for name in SOME for form in ("ndjson", "csv")),
+    *((f"/v1/projections/{name}", {"at": AT, "format": form}) for name in TALLIES for form in PARQUET),
     ("/v1/projections/city_incidents", {"at": AT, "format": "geojson"}),
     *(("/v1/projections/city_incidents", {"at": AT, "group_by": by}) for by in ("place,day,side", "day", "stream")),
     *((f"/v1/projections/positions_board/UKR%7C{topic}", {"at": AT}) for topic in ("t1", "t2", "t3")),
-    *(("/v1/subjects", {"at": AT, "limit": 2, "format": form}) for form in ("json", "csv", "geojson")),
+    *(("/v1/subjects", {"at": AT, "limit": 2, "format": form}) for form in ("json", "csv", "geojson", *PARQUET)),
     *(("/v1/subjects", {"at": AT, **asked}) for asked in ({"category": "strike"}, {"status": "retracted"}, REPORTED)),
     *((f"/v1/subjects/{s}{part}", {"at": AT}) for s in STREAMS for part in ("", "/history")),
     *((f"/v1/subjects/{s}{part}", {"at": AT, **REPORTED}) for s in FEW for part in ("", "/history")),
     *((f"/v1/subjects/{s}/candidates", {"at": AT}) for s in STREAMS[::2]),
-    *(("/v1/candidates", {"at": AT, "import": n}) for n in (1, 2)),
+    *(("/v1/candidates", {"at": AT, "import": n}) for n in (1, 2)),  # of which there is no import; of one see `imports`
     *((f"/v1/events/{id_of(name)}", {}) for name in ("on t1", "moved", "on t3", "one", "talk", "never heard of")),
     *((f"/v1/events/{id_of(name)}/proof", {}) for name in ("moved", "on t3", "never heard of")),
     *(("/v1/replay", {"speed": 0, "by": by, "format": form}) for by in ("recorded", "occurred") for form in ("sse", "ndjson")),
@@ -175,6 +201,7 @@ async def test_a_reader_is_told_the_same_of_a_log_with_what_it_may_not_see_and_o
         monkeypatch.setattr(steps, "FEW", 1)  # what two or more are part of is folded when it is read
     async with pair_of(server, history(mark), level) as pair:
         await reads(pair)
+        await imports(pair, mark)
         for refused in REFUSED:
             assert {fault["code"] for fault in (await pair.post(refused))["errors"]} == {"unknown_target"}, refused
         await follows(pair, further(mark))
@@ -207,6 +234,31 @@ async def reads(pair: Pair) -> None:
             for start in range(1, count) if DEEP or not asked else ():
                 one = {"plain_positions": {"from_position": start}, "just_before": {"to_position": start + 1}}
                 tasks.create_task(ask("/v1/diff", {"at": AT, **asked}, **one))
+
+
+async def imports(pair: Pair, mark: str) -> None:
+    """What came with an import, of which some is hidden, as is another import of the same."""
+    begun = {"type": "import.begun", "stream": "import:a", "data": {"files": [{"name": "a.csv"}]}, "id": id_of("begun")}
+    await pair.hidden.add({**begun, "stream": "import:hidden", "id": id_of("hidden import"), "tlp": mark})
+    await pair.post(begun)
+    number = len(pair.plain.seen)
+    for side in pair.sides:
+        rows = [struck(f"row {n}", f"strike:row-{n}", killed=n) for n in range(3)]
+        if side is pair.hidden:
+            rows[1:1] = [{**struck(f"hidden row {n}", "strike:row-0", killed=40), "tlp": mark} for n in range(2)]
+        before = await side.served.head()
+        told = await side.served.by(ADMIN).bulk(*rows, **{"import": str(side.at(number))})
+        assert told.status == HTTPStatus.CREATED, told
+        side.seen.extend(before + n for n, row in enumerate(rows, start=1) if row.get("tlp") != mark)
+        await side.served.settled()
+    ours = {"plain_positions": {"import": number}}
+    found = await pair.get("/v1/candidates", **ours, at=AT)
+    assert (found["subjects"], len(found["groups"])) == (3, 3)
+    assert len((await pair.get("/v1/events", **ours, at=AT))["events"]) == 3
+    for form in ("ndjson", "csv", *PARQUET):
+        await pair.get("/v1/events", **ours, at=AT, format=form)
+    await pair.get("/v1/subjects/import:a", at=AT)
+    assert (await pair.get("/v1/subjects/import:hidden", at=AT))["status"] == HTTPStatus.NOT_FOUND
 
 
 def reported_between() -> dict[str, str]:
