@@ -130,7 +130,7 @@ def _upgrade(settings: "Settings", root: Path, old_bin: Path | None, output: opt
         check=lambda server: verified.update(_verified(settings, server, state)),
     )  # fmt: skip
     if done is None:
-        say("the data are of the version that is run: nothing to upgrade")
+        say("there are no data of an earlier version: nothing to upgrade")
         return
     for setting in done.settings:
         say(f"set in {done.old}, and not in the new configuration: {setting}")

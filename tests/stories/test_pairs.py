@@ -165,7 +165,7 @@ UNASKED: Final = {
         "/log/checkpoint", r"/log/tile/{level:[^/]+}/{index:.+}", r"/log/tile/entries/{index:.+}", "/v1/log/consistency",
         "/v1/log/heads", "/v1/log/key", "/v1/log/root",
     ),
-    "of the service, and how long the log is": ("/livez", "/metrics", "/readyz", "/v1/builds", "/v1/session"),
+    "of the service, and how long the log is": ("/livez", "/readyz", "/v1/builds", "/v1/session"),
     "of keys, for `admin`": ("/v1/keys", "/v1/keys/{name}"),
     "of webhooks, in test_webhooks.py": (
         "/v1/webhooks", "/v1/webhooks/{webhook}", "/v1/webhooks/{webhook}/dead-letters",
@@ -184,7 +184,7 @@ def routes_of(module: ModuleType) -> Iterator[web.RouteDef]:
 
 
 def test_every_route_that_is_read_is_asked():
-    asked = {path for path, _ in ASKED} | {"/v1/diff", "/v1/live", *STREAMED}
+    asked = {path for path, _ in ASKED} | {"/v1/diff", "/v1/live", "/metrics", *STREAMED}
     unasked = {path for paths in UNASKED.values() for path in paths}
     read = {route.path for module in MODULES for route in routes_of(module)}
     patterns = {path: re.sub(r"\{[^}]*\}", "[^/]+", path) for path in read - unasked}
@@ -202,6 +202,8 @@ async def test_a_reader_is_told_the_same_of_a_log_with_what_it_may_not_see_and_o
     async with pair_of(server, history(mark), level) as pair:
         await reads(pair)
         await imports(pair, mark)
+        hidden, plain = [await measured(side) for side in pair.sides]
+        assert hidden == plain
         for refused in REFUSED:
             assert {fault["code"] for fault in (await pair.post(refused))["errors"]} == {"unknown_target"}, refused
         await follows(pair, further(mark))
@@ -234,6 +236,12 @@ async def reads(pair: Pair) -> None:
             for start in range(1, count) if DEEP or not asked else ():
                 one = {"plain_positions": {"from_position": start}, "just_before": {"to_position": start + 1}}
                 tasks.create_task(ask("/v1/diff", {"at": AT, **asked}, **one))
+
+
+async def measured(side: Side) -> set[str]:
+    """What there are figures of, by names and labels: how many events there are is known to whoever may read."""
+    text = (await side.served.get("/metrics")).raw.decode()
+    return {line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")}
 
 
 async def imports(pair: Pair, mark: str) -> None:
