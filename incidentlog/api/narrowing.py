@@ -16,7 +16,12 @@ NAME: Final = Segment("name", "A projection.", example="city_incidents", schema=
 GROUP_BY: Final = Parameter(
     "group_by", "Dimensions, parted by commas or each for itself; a projection has its own, if left out.", several=True
 )
-SINCE: Final = Parameter("since", "From this day on.", schema={"type": "string", **DAY.schema()}, example="2025-11-01")
+SINCE: Final = Parameter(
+    "since",
+    "Only what lies from this day on, by its day, its week or its month.",
+    schema={"type": "string", **DAY.schema()},
+    example="2025-11-01",
+)
 UNTIL: Final = Parameter(
     "until", "Up to this day, which is not in it.", schema={"type": "string", **DAY.schema()}, example="2025-12-01"
 )

@@ -8,6 +8,7 @@ from typing import Any
 from incidentlog.events.recorded import Recorded
 from incidentlog.folding.change import Change, Families
 from incidentlog.folding.fold import RED
+from incidentlog.folding.periods import lies_in
 from incidentlog.folding.rows import (
     ALWAYS,
     Beside,
@@ -105,15 +106,13 @@ def group_bookings(
     """Sum bookings by group, as the ledger's query does."""
     where = [(tally.dimensions.index(d), set(values)) for d, values in grouping.where.items()]
     by = [tally.dimensions.index(d) for d in grouping.by]
-    day = tally.dimensions.index("day") if grouping.since or grouping.until else None
+    calendar = grouping.calendar(tally.dimensions)
     totals: dict[Key, Totals] = {}
     for b in bookings:
         if b.level > level or b.at > at or any(b.dimensions[n] not in kept for n, kept in where):
             continue
-        if day is not None:
-            value = b.dimensions[day]
-            if value is None or value < (grouping.since or "") or value >= (grouping.until or "9999-99"):
-                continue
+        if calendar and not lies_in(grouping.since, grouping.until, [b.dimensions[n] for n in calendar]):
+            continue
         key = tuple(b.dimensions[n] for n in by)
         totals.setdefault(key, Totals()).add(b.amounts, b.position, restated=b.restated)
     return [Group(key, t.amounts, t.position, t.restated) for key, t in totals.items()]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from incidentlog.events.values import Model
+from incidentlog.folding.periods import CALENDAR
 from incidentlog.folding.shapes import Cell, Document, Key, Known, Policies, Row, Tally
 
 
@@ -41,7 +42,16 @@ class Grouping:
     """For each dimension named, the values to keep."""
     since: str | None = None
     until: str | None = None
-    """Days, inclusive and exclusive, of the dimension `day`."""
+    """The days of a period, inclusive and exclusive: what lies in it by the dimensions of the calendar."""
+
+    @property
+    def has_period(self) -> bool:
+        """Whether it is of a period."""
+        return self.since is not None or self.until is not None
+
+    def calendar(self, dimensions: Sequence[str]) -> list[int]:
+        """Where the dimensions are that say whether something lies in its period; none where it is of no period."""
+        return [dimensions.index(name) for name in CALENDAR if name in dimensions] if self.has_period else []
 
 
 ALWAYS: Final = datetime.max.replace(tzinfo=UTC)

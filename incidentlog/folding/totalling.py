@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from incidentlog.folding.lines import Chosen, Lines, Numbers, Total, instant_number, renumbered
+from incidentlog.folding.periods import ALWAYS, bounds, days_in
 from incidentlog.folding.rows import Group, Grouping
 from incidentlog.folding.shapes import Key
 
@@ -16,7 +17,6 @@ CHUNK: Final = 200_000
 """So many lines are held before they are summed: what is held grows with the groups, and not with the lines."""
 LARGEST: Final = 1 << 62
 """Sums beyond it are refused: they are near the end of what 64 bits hold."""
-LAST_DAY: Final = "9999-99-99"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,21 @@ class Window:
 def narrowed(lines: Lines, grouping: Grouping, dimensions: Sequence[str]) -> Chosen:
     """The lines that a grouping keeps; `dimensions` are those of the lines."""
     masks = [_kept(lines, dimensions.index(name), set(values)) for name, values in grouping.where.items()]
-    if grouping.since is not None or grouping.until is not None:
-        since, until = grouping.since or "", grouping.until or LAST_DAY
-        values, codes = lines.dimension(dimensions.index("day"))
-        masks.append(np.array([v is not None and since <= v < until for v in values], np.bool_)[codes])
+    if grouping.has_period:
+        masks.append(_in_period(lines, grouping, grouping.calendar(dimensions)))
     return both(*masks)
+
+
+def _in_period(lines: Lines, grouping: Grouping, calendar: Sequence[int]) -> NDArray[np.bool_]:
+    """As `lies_in`, of every line; `calendar` are the dimensions that say when it was."""
+    since, until = bounds(grouping.since, grouping.until)
+    known, first, last = (np.full(lines.count, value) for value in (False, *ALWAYS))
+    for values, codes in map(lines.dimension, calendar):
+        days = np.array([days_in(value) for value in values], np.int64).reshape(-1, 2)[codes]
+        first, last = np.maximum(first, days[:, 0]), np.minimum(last, days[:, 1])
+        known |= np.array([value is not None for value in values], np.bool_)[codes]
+    found: NDArray[np.bool_] = known & (first >= since) & (last <= until)
+    return found
 
 
 def _kept(lines: Lines, number: int, wanted: Collection[str | None]) -> NDArray[np.bool_]:

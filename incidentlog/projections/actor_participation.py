@@ -16,7 +16,7 @@ TABLE: Final = 40
 """The most who are paired at one meeting; of a larger one, only its principals."""
 
 
-@projection("actor_participation", version=1)
+@projection("actor_participation", version=2)
 class ActorParticipation(Tally):
     """Actors by role, month and category; and who sat with whom, in talks that were held and on visits.
 

@@ -18,7 +18,7 @@ FIGURES: Final = ("killed", "injured", "civilians_killed", "children_killed")
 ENDS: Final = ("low", "best", "high")
 
 
-@projection("city_incidents", version=5)
+@projection("city_incidents", version=6)
 class CityIncidents(Tally):
     """Incidents and casualties by place, kind and local day.
 

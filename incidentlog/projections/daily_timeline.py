@@ -9,7 +9,7 @@ from incidentlog.folding.subject import Entry, Subject
 from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts
 
 
-@projection("daily_timeline", version=3)
+@projection("daily_timeline", version=4)
 class DailyTimeline(Tally):
     """Events by local day, with their type, their stream and whether they are effective, amended or retracted.
 

@@ -43,7 +43,7 @@ def weights() -> Mapping[str, tuple[str, int]]:
     return {row["event_type"]: (row["cameo"], round(float(row["goldstein"]) * 10)) for row in rows}
 
 
-@projection("escalation_index", version=3)
+@projection("escalation_index", version=4)
 class EscalationIndex(Tally):
     """Goldstein weights by verification factor, by local day, with the number of events and the mean of seven days.
 

@@ -73,7 +73,7 @@ def formula_text(formula: str) -> str:
     return formula.replace("|", "/")
 
 
-@projection("exchange_tally", version=1)
+@projection("exchange_tally", version=2)
 class ExchangeTally(Tally):
     """Released, civilians, children, wounded and remains, by the side whose people came home.
 

@@ -14,7 +14,7 @@ from incidentlog.projections.exchange_tally import returns_of
 COMMITMENT: Final = re.compile(r"commitment:[a-z0-9._-]{1,120}", re.ASCII)
 
 
-@projection("implementations", version=1)
+@projection("implementations", version=2)
 class Implementations(Tally):
     """Subjects that implement a commitment, by commitment, subject and side; of handovers, how many came home.
 

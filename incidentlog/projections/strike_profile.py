@@ -15,7 +15,7 @@ FIGURES: Final = ("launched", "intercepted", "lost")
 ENDS: Final = ("low", "best", "high")
 
 
-@projection("strike_profile", version=4)
+@projection("strike_profile", version=5)
 class StrikeProfile(Tally):
     """Launched, intercepted and lost by means and day; null is unknown, and the share is of strikes that tell both.
 

@@ -34,7 +34,7 @@ def _sheet(text: str) -> str | None:
 SHEET: Final = Domain(_sheet, "not_a_sheet", lambda: "a sheet is a ceasefire and a day, with a blank between them")
 
 
-@projection("violations", version=5)
+@projection("violations", version=6)
 class Violations(Tally):
     """Claimed violations by ceasefire, claimant and accused; a claim that cites two ceasefires is in both.
 

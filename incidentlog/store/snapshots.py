@@ -38,7 +38,8 @@ class Snapshot:
 
 def rollup_of(tally: Tally, grouping: Grouping) -> int | None:
     """The first of a tally's rollups that has every dimension that is asked for; None where none has."""
-    asked = {*grouping.by, *grouping.where, *(["day"] if grouping.since or grouping.until else [])}
+    calendar = (tally.dimensions[n] for n in grouping.calendar(tally.dimensions))
+    asked = {*grouping.by, *grouping.where, *calendar}
     return next((n for n, dimensions in enumerate(tally.rollups) if asked <= set(dimensions)), None)
 
 
