@@ -66,8 +66,8 @@ async def test_where_there_is_no_way_back_it_is_said(service: Served):
         ([], 400, {"": "model_type"}),
     ],
 )
-async def test_a_bad_order_is_refused_with_every_fault(service: Served, body: Any, status: int, faults: Any):
-    answer = await service.post(path="/v1/builds", event=body)
+async def test_a_bad_order_is_refused_with_every_fault(attacked: Served, body: Any, status: int, faults: Any):
+    answer = await attacked.post(path="/v1/builds", event=body)
     assert answer.status == status, answer
     assert answer.slug
     assert faults is None or answer.faults == faults

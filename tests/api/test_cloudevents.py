@@ -100,14 +100,13 @@ async def test_a_batch_is_taken_in_whole_or_not_at_all(service: Served):
     ],
 )
 async def test_what_cannot_be_is_told_where_it_is(
-    service: Served, change: dict[str, Any], pointer: str, code: str | None
+    attacked: Served, change: dict[str, Any], pointer: str, code: str | None
 ):
     event = orjson.loads(to_structured_event(said()).body) | change
-    answer = await service.post(event, path=PATH, headers={"Content-Type": "application/cloudevents+json"})
+    answer = await attacked.post(event, path=PATH, headers={"Content-Type": "application/cloudevents+json"})
     assert (answer.status, answer.slug) == (422, "refused-lines"), answer
     assert pointer in answer.faults, answer.json
     assert code in {None, answer.faults[pointer]}
-    assert await service.head() == 0
 
 
 @pytest.mark.parametrize(
@@ -122,11 +121,10 @@ async def test_what_cannot_be_is_told_where_it_is(
         ("application/cloudevents+json", b"{", 400),
     ],
 )
-async def test_what_is_no_cloudevent_is_refused(service: Served, kind: str, body: bytes, status: int):
-    answer = await service.post(body, path=PATH, headers={"Content-Type": kind})
+async def test_what_is_no_cloudevent_is_refused(attacked: Served, kind: str, body: bytes, status: int):
+    answer = await attacked.post(body, path=PATH, headers={"Content-Type": kind})
     assert answer.status == status, answer
     assert answer.slug
-    assert await service.head() == 0
 
 
 async def test_what_corrects_needs_the_scope_that_it_needs_elsewhere(service: Served):

@@ -54,12 +54,12 @@ async def test_the_same_event_in_another_import_stays_where_it_came(service: Ser
     assert (await service.get(f"/v1/events/{event['id']}")).json["import"] == first
 
 
-@pytest.mark.parametrize("number", ["2", "3", "0", "x", ""])
-async def test_a_number_that_is_no_import_is_refused_and_nothing_written(service: Served, number: str):
+async def test_a_number_that_is_no_import_is_refused_and_nothing_written(service: Served):
     await service.add(begun(), strike())
-    answer = await service.bulk(strike(), **{"import": number})
-    assert (answer.status, answer.faults) == (400, {"/import": "unknown_import"})
-    assert await service.head() == 2
+    for number in ("2", "3", "0", "x", ""):
+        answer = await service.bulk(strike(), **{"import": number})
+        assert (answer.status, answer.faults) == (400, {"/import": "unknown_import"}), number
+        assert await service.head() == 2, number
 
 
 async def test_no_event_is_marked_below_the_record_of_its_import(service: Served):
@@ -158,12 +158,10 @@ async def test_mappings_that_come_along_go_by_their_name(service: Served):
     ],
 )
 async def test_what_cannot_be_brought_in_is_refused_and_nothing_is_written(
-    service: Served, changed: dict[str, Any], status: int
+    attacked: Served, changed: dict[str, Any], status: int
 ):
-    answer = await send(service, **changed)
+    answer = await send(attacked, **changed)
     assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json"), answer.raw
-    assert await service.head() == 0
-    await service.unharmed()
 
 
 FORM = "multipart/form-data"
@@ -197,11 +195,10 @@ PART = b"--x\r\nContent-Disposition: form-data; name="
         "nested",
     ],
 )
-async def test_a_body_that_is_no_form_is_refused(service: Served, kind: str, body: bytes, status: int):
-    answer = await service.ask("POST", PATH, data=BytesIO(body), headers={"Content-Type": kind})
+async def test_a_body_that_is_no_form_is_refused(attacked: Served, kind: str, body: bytes, status: int):
+    answer = await attacked.ask("POST", PATH, data=BytesIO(body), headers={"Content-Type": kind})
     assert answer.status == status, answer.raw
     assert answer.slug
-    await service.unharmed()
 
 
 async def test_a_pattern_that_takes_for_ever_ends_and_holds_up_nobody(service: Served, monkeypatch: pytest.MonkeyPatch):

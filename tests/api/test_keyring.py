@@ -76,9 +76,9 @@ async def test_keys_are_for_admins(service: Served, method: str, path: str):
 
 
 @pytest.mark.parametrize("name", ["nobody", "NOBODY", "%00", "a%20b", "x" * 81])
-async def test_a_key_that_is_not_there_is_not_found(service: Served, name: str):
+async def test_a_key_that_is_not_there_is_not_found(attacked: Served, name: str):
     for method in ("GET", "DELETE"):
-        answer = await service.ask(method, f"/v1/keys/{name}")
+        answer = await attacked.ask(method, f"/v1/keys/{name}")
         assert (answer.status, answer.slug) == (404, "not-found")
 
 
