@@ -93,14 +93,14 @@ async def writing(demo: Demo) -> AsyncIterator[Writing]:
             async with session.post(f"{demo.url}/v1/events", json=event) as answer:
                 assert answer.status == 201, await answer.text()
             made.acknowledged.append(event["id"])
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)
 
     async def look() -> None:
         while True:
             count = len(made.acknowledged)
             lsn = await connection.fetchval("SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn")
             made.seen.append((int(lsn), count))
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.02)
 
     async with aiohttp.ClientSession(headers=headers) as session:
         tasks = [asyncio.ensure_future(work) for work in (look(), *(write(session) for _ in range(WRITERS)))]

@@ -53,15 +53,7 @@ def test_a_key_of_the_operators_is_never_printed(folder: Path):
         assert "$INCIDENTLOG_KEY" in demo.guide
 
 
-def test_ctrl_c_ends_it_in_order(folder: Path, terminal: Terminal):
-    with terminal.started("serve", "--port", "0", "--data-dir", str(folder / "serve")) as serving:
-        assert serving.stdout is not None
-        assert serving.stdout.readline().startswith("The admin key, told this once: il_")
-        assert serving.stdout.readline().startswith("Serving at http://127.0.0.1:")
-        assert interrupted(serving) == 0
-
-
-def test_a_taken_port_is_told(demo: Demo, terminal: Terminal, folder: Path):
+def test_a_taken_port_is_told_and_at_a_free_one_it_serves_until_ctrl_c(demo: Demo, terminal: Terminal, folder: Path):
     port = demo.url.rpartition(":")[2]
     done = terminal.run("serve", "--port", port, "--data-dir", str(folder / "port-taken"))
     assert done.returncode == 1
@@ -70,6 +62,7 @@ def test_a_taken_port_is_told(demo: Demo, terminal: Terminal, folder: Path):
     with terminal.started("serve", "--port", "0", "--data-dir", str(folder / "port-taken")) as serving:
         assert serving.stdout is not None
         assert serving.stdout.readline().startswith("The admin key, told this once: il_")
+        assert serving.stdout.readline().startswith("Serving at http://127.0.0.1:")
         assert interrupted(serving) == 0
 
 
