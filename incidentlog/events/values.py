@@ -45,6 +45,7 @@ class Model(Described):
         frozen=True,
         strict=True,
         allow_inf_nan=False,
+        defer_build=True,  # most are only ever a part of another, or not met with by a process at all
         ser_json_inf_nan="null",
         ignored_types=(cached_property,),
     )
