@@ -83,7 +83,7 @@ def _shaping(tally: Tally) -> Iterator[Parameter]:
     )  # fmt: skip
     yield Parameter(
         "order_by",
-        f"A figure, the largest first: {', '.join(figures)}, or others of another grouping.",
+        f"The largest first, by a figure: {', '.join(figures)}, or others of another grouping; or by its dimensions.",
         example=figures[0],
     )
     yield Number("top", "The most rows, the largest.", least=1, most=TOP, example="3")

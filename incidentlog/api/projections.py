@@ -147,6 +147,8 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
     }
     if asked.question is not None and (periods := asked.question.periods):
         head["compared"] = periods
+    if key is None and found.rest is not None:
+        head["rest"] = found.rest
     shown: Mapping[str, Row] = _after(rows, AFTER_KEY.given(request)) if key is None else {key: rows[key]}
     writing = await _writing(service, wanted, asked, rows, moment=moment, clearance=reader.clearance)
     pieces, last = await write_page(shown.items(), writing.row, Turns())

@@ -22,7 +22,7 @@ from incidentlog.folding.fold import (
     marking,
     merged_streams,
 )
-from incidentlog.folding.rows import Grouping
+from incidentlog.folding.rows import Group, Grouping, tally_rows
 from incidentlog.folding.shapes import Document, Row, Tally
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.service.service import Service
@@ -69,6 +69,22 @@ class Folded:
         """Its rows, by key and in order; of a tally those of a grouping."""
         afresh = self.fold.afresh
         return await apart(self.service, lambda: afresh.rows(self.projection, self.at, grouping, self.clearance))
+
+    async def groups(self, grouping: Grouping) -> list[Group]:
+        """The groups of a tally, in no order."""
+        afresh, tally = self.fold.afresh, self._as_tally()
+        return await apart(self.service, lambda: afresh.groups(tally, self.at, grouping, self.clearance))
+
+    async def named(self, grouping: Grouping, groups: Sequence[Group]) -> dict[str, Row]:
+        """Groups as rows, by key and in order."""
+        afresh, tally = self.fold.afresh, self._as_tally()
+        return await apart(
+            self.service, lambda: tally_rows(tally, grouping.by, groups, afresh.names(tally, self.clearance))
+        )
+
+    def _as_tally(self) -> Tally:
+        assert isinstance(self.projection, Tally)  # noqa: S101 - asked of tallies
+        return self.projection
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
 """The rows of a projection as a reader asked for them: from what is stored, or folded afresh."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from incidentlog.api.moment import Moment
 from incidentlog.api.reported import Folded, fold_reported
 from incidentlog.errors import BadRequest, Fault, ProjectionLagging, TooLarge
 from incidentlog.folding.asking import Question, fits, parse_question
-from incidentlog.folding.figures import compared, ordered
-from incidentlog.folding.rows import Grouping, Names, document_rows, tally_rows
+from incidentlog.folding.figures import compared, leading
+from incidentlog.folding.rows import Group, Grouping, Names, document_rows, row_key, tally_rows
 from incidentlog.folding.shapes import Document, Projection, Row, Tally
 from incidentlog.service.service import Service
 from incidentlog.store.answer import read_beside, read_documents, read_groups, read_names
@@ -21,7 +21,9 @@ from incidentlog.turns import beside
 RETRIES: Final = 3
 """How often a read begins again because what it read was replaced and thrown away meanwhile."""
 ROWS: Final = 50_000
-"""The most groups of a tally in one answer."""
+"""The most rows of a tally in one answer."""
+GROUPS: Final = 500_000
+"""The most groups that an answer's rows are the first of."""
 NAMES: Final = 1_000
 """Of so many values the names are looked up; of more, all are read."""
 
@@ -50,6 +52,14 @@ def ask(projection: Tally | Document[Any], params: Mapping[str, Sequence[str]]) 
 
 
 @dataclass(frozen=True, slots=True)
+class Shaped:
+    """Rows in the order asked for, and what those left out by `top` add up to."""
+
+    rows: dict[str, Row]
+    rest: Row | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """Rows, and what they rest on."""
 
@@ -59,6 +69,8 @@ class Answered:
     version: int
     incomplete: int = 0
     """How many streams could not be taken in."""
+    rest: Row | None = None
+    """The figures of the rows left out by `top`, all in one."""
 
 
 async def answer_of(service: Service, asked: Asked, moment: Moment, clearance: int, key: str | None = None) -> Answered:
@@ -69,38 +81,54 @@ async def answer_of(service: Service, asked: Asked, moment: Moment, clearance: i
     """
     for _ in range(RETRIES):
         state = await state_at(service, asked.projection, moment, clearance)
-        rows = await _rows(asked, state, key)
+        found = await _rows(asked, state, key)
         if isinstance(state, Folded):
-            return Answered(rows, moment, asked.projection.version)
+            return Answered(found.rows, moment, asked.projection.version, rest=found.rest)
         incomplete = await state.incomplete()
         if incomplete is not None:
-            return Answered(rows, state.moment, state.build.version, incomplete)
+            return Answered(found.rows, state.moment, state.build.version, incomplete, found.rest)
     raise ProjectionLagging(f"{asked.projection.name} was replaced while it was read")
 
 
-async def _rows(asked: Asked, state: "Stored | Folded", key: str | None) -> dict[str, Row]:
+class Source(Protocol):
+    """A tally at a moment, for a reader."""
+
+    async def groups(self, grouping: Grouping) -> list[Group]:
+        """The groups of a grouping, in no order."""
+
+    async def named(self, grouping: Grouping, groups: Sequence[Group]) -> dict[str, Row]:
+        """Some of them as rows, by key and in order."""
+
+
+async def _rows(asked: Asked, state: "Stored | Folded", key: str | None) -> Shaped:
+    if asked.question is not None:
+        assert isinstance(asked.projection, Tally)  # noqa: S101 - only tallies are asked questions
+        return await shaped(asked.projection, asked.question, state)
     if isinstance(state, Stored) and isinstance(asked.projection, Document) and key is not None and fits(key):
         own = await state.document(asked.projection, [key])
         if key in own:
-            return own
-    return await shaped(asked, state.rows)
+            return Shaped(own)
+    return Shaped(await state.rows(None))
 
 
-async def shaped(asked: Asked, rows_by: Callable[[Grouping | None], Awaitable[dict[str, Row]]]) -> dict[str, Row]:
-    """The rows of what is asked, in the order and beside what it is asked for; `rows_by` has those of a grouping."""
-    rows = await rows_by(asked.grouping)
-    if asked.question is None:
-        return rows
-    assert isinstance(asked.projection, Tally)  # noqa: S101 - only tallies are asked questions
-    shaping = asked.question.shaping
+async def shaped(tally: Tally, question: Question, source: Source) -> Shaped:
+    """The rows of what is asked, in the order and beside what it is asked for.
+
+    Rows are made of what is shown alone: of fifty thousand groups the first ten cost little more than their sums.
+    """
+    grouping, shaping = question.grouping, question.shaping
+    now = await source.groups(grouping)
+    before = [] if shaping.previous is None else await source.groups(shaping.previous)
+    count = len(now) + len(before)
+    if count > GROUPS:
+        raise TooLarge(f"over {GROUPS} groups: narrow {tally.name} with filters, or group it by less")
+    first = await beside(count, lambda: leading(tally, grouping.by, shaping.order_by, shaping.top, now, before))
+    rows = await source.named(grouping, first.now)
     if shaping.previous is not None:
-        before = await rows_by(shaping.previous)
-        tally, by, now = asked.projection, asked.question.grouping.by, rows
-        rows = await beside(len(now) + len(before), lambda: compared(tally, by, now, before))
-    if (order_by := shaping.order_by) is None:
-        return rows
-    found = rows
-    return await beside(len(found), lambda: ordered(found, order_by, shaping.top))
+        earlier, present = await source.named(grouping, first.before), rows
+        rows = await beside(len(first.keys), lambda: compared(tally, grouping.by, present, earlier))
+    keys = [row_key(key) for key in first.keys]
+    return Shaped({key: rows[key] for key in keys}, first.rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +164,27 @@ class Stored:
         """Its rows, by key and in order; of a tally those of a grouping."""
         if isinstance(self.projection, Tally):
             assert grouping is not None  # noqa: S101 - a tally always has one
-            return await self._tally(self.projection, grouping)
+            return await self.named(grouping, await self.groups(grouping))
         return await self.document(self.projection, None)
 
-    async def _tally(self, tally: Tally, grouping: Grouping) -> dict[str, Row]:
-        pool, upto = self.service.pool, self.moment.position
-        groups = await read_groups(
+    async def groups(self, grouping: Grouping) -> list[Group]:
+        """The groups of a tally, in no order."""
+        pool, upto, tally = self.service.pool, self.moment.position, self._as_tally()
+        return await read_groups(
             pool, tally, self.build, grouping, clearance=self.clearance, at=self.moment.at, upto=upto
         )
+
+    async def named(self, grouping: Grouping, groups: Sequence[Group]) -> dict[str, Row]:
+        """Groups as rows, by key and in order."""
+        tally = self._as_tally()
         if len(groups) > ROWS:
-            raise TooLarge(f"over {ROWS} groups: narrow {tally.name} with filters, or group it by less")
+            raise TooLarge(f"over {ROWS} groups: ask for the top, narrow {tally.name}, or group it by less")
         names = await self._names(tally, {v for group in groups for v in group.key if v is not None}, grouping)
         return await beside(len(groups), lambda: tally_rows(tally, grouping.by, groups, names))
+
+    def _as_tally(self) -> Tally:
+        assert isinstance(self.projection, Tally)  # noqa: S101 - asked of tallies
+        return self.projection
 
     async def _names(self, tally: Tally, values: Collection[str], grouping: Grouping) -> Names:
         """What the values in some groups are called."""

@@ -338,6 +338,12 @@ class Period(TypedDict):
     until: date | None
 
 
+Rest = Annotated[
+    dict[str, Any],
+    Field(description="What `top` leaves out: how many `rows`, and their figures added up. Absent where it is nothing"),
+]
+
+
 class Rows(TypedDict):
     """Rows of a projection by their keys, as known at a moment."""
 
@@ -346,6 +352,7 @@ class Rows(TypedDict):
     basis: Basis
     incomplete: NotRequired[Annotated[int, Field(description="How many streams could not be taken in")]]
     compared: NotRequired[dict[Literal["period", "previous"], Period]]
+    rest: NotRequired[Rest]
     rows: dict[str, Row]
     next: NotRequired[Next]
 
@@ -400,6 +407,7 @@ class Features(TypedDict):
     basis: NotRequired[Basis]
     incomplete: NotRequired[int]
     compared: NotRequired[dict[Literal["period", "previous"], Period]]
+    rest: NotRequired[Rest]
     features: list[Feature]
     next: NotRequired[Next]
 

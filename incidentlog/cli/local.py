@@ -21,7 +21,7 @@ import incidentlog.projections  # noqa: F401 - registers every event and project
 from incidentlog.api.answers import dumps
 from incidentlog.api.moment import AS_OF, MOMENT, Moment, read_wanted
 from incidentlog.api.operations import names
-from incidentlog.api.rows import Asked, ask, shaped
+from incidentlog.api.rows import Asked, Shaped, ask, shaped
 from incidentlog.cli.asking import Service
 from incidentlog.cli.ending import Code, Failed, Refused
 from incidentlog.cli.progress import progress
@@ -64,13 +64,15 @@ async def show_locally(service: Service, name: str, params: Sequence[tuple[str, 
             for changes, count in spool.changes(ready["zone"]):
                 summing.take(changes)
                 advance(count)
-        rows = await shaped(asked, summing.rows)
+        found = await _shaped(asked, summing)
     log = LogIdentity(UUID(ready["log"]), ready["zone"], 0, served["generation"])
     head: dict[str, Any] = {"projection": name, "version": projection.version}
     head["basis"] = moment.basis(log, projection.version)
     if asked.question is not None and (periods := asked.question.periods):
         head["compared"] = periods
-    whole: dict[str, Any] = orjson.loads(dumps({**head, "rows": rows}))
+    if found.rest is not None:
+        head["rest"] = found.rest
+    whole: dict[str, Any] = orjson.loads(dumps({**head, "rows": found.rows}))
     return whole
 
 
@@ -98,6 +100,13 @@ def _summing(asked: Asked, at: datetime) -> SummingTally | SummingDocument:
         groupings = [asked.question.grouping, *([] if previous is None else [previous])]
         return SummingTally(asked.projection, groupings, at)
     return SummingDocument(asked.projection, at)
+
+
+async def _shaped(asked: Asked, summing: SummingTally | SummingDocument) -> Shaped:
+    if isinstance(summing, SummingDocument):
+        return Shaped(await summing.rows())
+    assert isinstance(asked.projection, Tally) and asked.question is not None  # noqa: S101, PT018 - a tally has one
+    return await shaped(asked.projection, asked.question, summing)
 
 
 async def _fill(spool: "Spool", service: Service, moment: Moment) -> None:

@@ -43,7 +43,7 @@ class Afresh:
         """The projection's rows at an instant, for a reader cleared for `level`."""
         if isinstance(projection, Tally):
             grouping = grouping or Grouping(projection.group_by)
-            groups = self._groups(projection, at, grouping, level)
+            groups = self.groups(projection, at, grouping, level)
             return tally_rows(projection, grouping.by, groups, self.names(projection, level))
         stored = self._documents(projection, level)
         return document_rows(projection, stored, self._beside(projection, stored, at, level), at)
@@ -56,7 +56,8 @@ class Afresh:
                 found.setdefault((n.dimension, n.value), n.called)
         return found
 
-    def _groups(self, tally: Tally, at: datetime, grouping: Grouping, level: int) -> list[Group]:
+    def groups(self, tally: Tally, at: datetime, grouping: Grouping, level: int = RED) -> list[Group]:
+        """The groups of a tally at an instant, of which its rows are made."""
         return group_bookings(tally, self._tally(tally).bookings, at, grouping, level)
 
     def _tally(self, tally: Tally) -> TallyStep:
@@ -70,11 +71,11 @@ class Afresh:
         policies = [] if document.thresholds is None else self._documents(document.thresholds(), level)
         beside = Beside(policies={p.key: p for p in policies if p.key in document.policies})
         if document.tally is not None:
-            cells = self._groups(document.tally(), at, document_grouping(document), level)
+            cells = self.groups(document.tally(), at, document_grouping(document), level)
             beside = replace(beside, cells=by_document(cells))
         if document.details is not None:
             keys = {key for doc in stored for key in beside.detail_keys(document, doc, at)}
-            details = self._groups(document.details(), ALWAYS, detail_grouping(document.details, keys), level)
+            details = self.groups(document.details(), ALWAYS, detail_grouping(document.details, keys), level)
             beside = replace(beside, details=by_document(details))
         return beside
 

@@ -33,7 +33,7 @@ class Shaping:
     """Which rows of a tally are shown, and beside what."""
 
     order_by: str | None = None
-    """A figure, the largest first; None is by key."""
+    """A figure or a dimension, the largest first; None is by key."""
     top: int | None = None
     previous: Grouping | None = None
     """The same question about the period before, to be compared with."""
@@ -59,8 +59,8 @@ def parse_question(tally: Tally, params: Mapping[str, Sequence[str]]) -> Questio
     """The grouping, and which of its rows are shown how. Raises BadRequest with every fault.
 
     Beside what `parse_grouping` takes: `group_by` (names parted by commas, or repeated), `top`, `order_by` (a figure as
-    its row shows it, such as `killed.best`), and `compare=previous`, for which `since` and `until` name the period; the
-    previous one is as many local days, immediately before.
+    its row shows it, such as `killed.best`, or a dimension that it is grouped by), and `compare=previous`, for which
+    `since` and `until` name the period; the previous one is as many local days, immediately before.
     """
     by = [d for value in params.get("group_by", ()) for d in value.split(",") if d]
     faults: list[Fault] = []
@@ -97,7 +97,7 @@ def _order_faults(tally: Tally, grouping: Grouping, name: str, *, compare: bool)
         *(f"previous.{figure}" for figure in own),
         *(f"change.{figure}.{how}" for figure in own for how in ("absolute", "relative")),
     ]
-    if name not in own and not (compare and name in further):
+    if name not in {*own, *grouping.by} and not (compare and name in further):
         said = escaped(name)[:40]
         yield Fault("/order_by", "unknown_figure", f"{said!r} is none of its figures: {', '.join(own)}")
 

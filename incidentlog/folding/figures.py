@@ -1,9 +1,11 @@
-"""The figures of a tally's rows: their names, rows in the order of one, and beside them what they were before. Pure."""
+"""The figures of a tally's rows: their names, groups in the order of one, and what they were before. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from incidentlog.folding.shapes import Row, Tally
+from incidentlog.folding.rows import Group, row_key
+from incidentlog.folding.shapes import Key, Row, Tally
 
 Figure = int | float | None
 
@@ -29,17 +31,74 @@ def figure_names(tally: Tally, by: Sequence[str]) -> list[str]:
     return [name for name, value in leaves(specimen(tally, by)).items() if _is_number(value)]
 
 
-def ordered(rows: Mapping[str, Row], order_by: str, top: int | None) -> dict[str, Row]:
-    """The rows by a figure, largest first, unknown ones last and equal ones by their keys; at most `top` of them."""
-    path = order_by.split(".")
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """The groups of a question that are shown, in their order, and what the others add up to."""
 
-    def rank(item: tuple[str, Row]) -> tuple[bool, float, str]:
-        value: Any = item[1]
-        for name in path:  # not all leaves of each of fifty thousand rows
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return value is None, 0 if value is None else -value, item[0]
+    keys: Sequence[Key]
+    now: Sequence[Group]
+    before: Sequence[Group] = ()
+    """Of the period that they are compared with."""
+    rest: Row | None = None
+    """The figures of those left out of `now`, all in one, with how many `rows` they are; None where none is."""
 
-    return dict(sorted(rows.items(), key=rank)[:top])
+
+def leading(
+    tally: Tally,
+    by: Sequence[str],
+    order_by: str | None,
+    top: int | None,
+    now: Sequence[Group],
+    before: Sequence[Group] = (),
+) -> Leading:
+    """The first groups of a question: the largest first, unknown ones last, equal ones by key.
+
+    It looks at sums alone, so that of very many groups only those are made rows that are shown. `order_by` None is by
+    key, `top` None is all. A group of which only `before` has something is nothing now.
+    """
+    is_, was = _something(now), _something(before)
+    keys = sorted({**is_, **was}, key=row_key)
+    if order_by is not None:
+        values = {key: _value(tally, by, order_by, key, is_.get(key), was.get(key)) for key in keys}
+        known = sorted((key for key in keys if values[key] is not None), key=values.__getitem__, reverse=True)
+        keys = known + [key for key in keys if values[key] is None]
+    shown, others = keys[:top], [is_[key] for key in keys[top:] if key in is_] if top is not None else []
+    return Leading(
+        shown,
+        [is_[key] for key in shown if key in is_],
+        [was[key] for key in shown if key in was],
+        _together(tally, by, others) if others else None,
+    )
+
+
+def _something(groups: Iterable[Group]) -> dict[Key, Group]:
+    return {group.key: group for group in groups if any(group.sums)}
+
+
+def _together(tally: Tally, by: Sequence[str], groups: Sequence[Group]) -> Row:
+    sums = [sum(amounts) for amounts in zip(*(group.sums for group in groups), strict=True)]
+    return {"rows": len(groups), **tally.row(dict.fromkeys(by), dict(zip(tally.measures, sums, strict=True)))}
+
+
+def _value(tally: Tally, by: Sequence[str], name: str, key: Key, is_: Group | None, was: Group | None) -> Any:
+    """What a group is ordered by; None where it is not known."""
+    if name in by:
+        return key[by.index(name)]
+
+    def figure(path: Sequence[str], group: Group | None) -> Any:
+        sums = [0] * len(tally.measures) if group is None else group.sums
+        value: Any = tally.row(dict(zip(by, key, strict=True)), dict(zip(tally.measures, sums, strict=True)))
+        for part in path:
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return value
+
+    match name.split("."):
+        case ["previous", *path]:
+            return figure(path, was)
+        case ["change", *path, how]:
+            return _change(figure(path, was), figure(path, is_))[how]
+        case path:
+            return figure(path, is_)
 
 
 def compared(tally: Tally, by: Sequence[str], now: Mapping[str, Row], before: Mapping[str, Row]) -> dict[str, Row]:

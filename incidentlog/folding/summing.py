@@ -33,11 +33,13 @@ class SummingTally:
                 for group in group_bookings(self._tally, booked, self._at, grouping, RED):
                     totals.setdefault(group.key, Totals()).add(group.sums, group.position, restated=group.restated)
 
-    async def rows(self, grouping: Grouping | None) -> dict[str, Row]:
-        """The rows of one of the groupings."""
+    async def groups(self, grouping: Grouping) -> list[Group]:
+        """The groups of one of the groupings."""
         totals = next(own for asked, own in self._totals if asked == grouping)
-        groups = [Group(key, t.amounts, t.position, t.restated) for key, t in totals.items()]
-        assert grouping is not None  # noqa: S101 - a tally always has one
+        return [Group(key, t.amounts, t.position, t.restated) for key, t in totals.items()]
+
+    async def named(self, grouping: Grouping, groups: Sequence[Group]) -> dict[str, Row]:
+        """Groups as rows."""
         return tally_rows(self._tally, grouping.by, groups, self._names)
 
 
@@ -60,6 +62,6 @@ class SummingDocument:
             return True
         return any(True for tally in self._tallies for _ in book(tally, change))
 
-    async def rows(self, grouping: Grouping | None) -> dict[str, Row]:  # noqa: ARG002 - a document has none
+    async def rows(self) -> dict[str, Row]:
         """Its rows."""
         return self._afresh.rows(self._document, self._at)

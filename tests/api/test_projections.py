@@ -355,6 +355,25 @@ async def test_the_largest_groups_come_first_and_no_more_than_asked_for(service:
     assert await service.rows("city_incidents", top=1, basis="reported") == await service.rows("city_incidents", top=1)
 
 
+async def test_what_a_top_leaves_out_is_told_with_its_figures(service: Served):
+    await service.add(*(on_day("2025-11-02", killed=1) for _ in range(3)), on_day("2025-11-03", "Kyiv", killed=4))
+    await service.add(on_day("2025-11-03", "Sumy"))
+    await service.settled()
+    for more in ({"format": "json"}, {"format": "geojson"}, {"basis": "reported"}):
+        answer = await service.get("/v1/projections/city_incidents", top=1, **more)
+        rest = answer.json["rest"]
+        assert (rest["rows"], rest["incidents"], rest["killed"]["best"]) == (2, 2, 4), more
+        whole = await service.get("/v1/projections/city_incidents", top=3, **more)
+        assert "rest" not in whole.json
+
+
+async def test_the_latest_events_come_first_where_they_are_asked_by_when_they_occurred(service: Served):
+    await service.add(*(on_day(f"2025-11-0{day}") for day in (2, 4, 1, 3)))
+    asked = {"group_by": "occurred,event", "order_by": "occurred", "top": 2}
+    rows = await service.rows("daily_timeline", **asked)
+    assert [row["occurred"][:10] for row in rows.values()] == ["2025-11-04", "2025-11-03"]
+
+
 async def test_a_period_is_compared_with_the_one_before(service: Served):
     july = [on_day("2025-07-03", killed=2), on_day("2025-07-31"), on_day("2025-07-09", "Kyiv")]
     june = [on_day("2025-06-30", killed=5), on_day("2025-05-31", "Lviv"), on_day("2025-05-30", "Lviv")]
@@ -420,6 +439,10 @@ async def test_more_groups_than_an_answer_has_room_for_are_refused(service: Serv
     assert (answer.status, answer.slug) == (413, "too-large")
     assert "group it by less" in answer.json["detail"]
     assert (await service.get("/v1/projections/city_incidents", group_by="kind")).status == 200
+    few = await service.get("/v1/projections/city_incidents", top=1)  # of however many groups its rows are the first
+    assert (few.status, few.json["rest"]["rows"]) == (200, 1)
+    monkeypatch.setattr(api_rows, "GROUPS", 1)
+    assert (await service.get("/v1/projections/city_incidents", top=1)).status == 413
 
 
 async def test_a_document_has_no_top(timeline: Served):

@@ -4,8 +4,8 @@ import pytest
 
 from incidentlog.errors import BadRequest
 from incidentlog.folding.asking import TOP, Question, Shaping, parse_question
-from incidentlog.folding.figures import compared, figure_names, ordered
-from incidentlog.folding.rows import Grouping
+from incidentlog.folding.figures import compared, figure_names, leading
+from incidentlog.folding.rows import Group, Grouping
 from incidentlog.folding.shapes import Tally
 from incidentlog.projections import PROJECTIONS
 
@@ -30,11 +30,59 @@ def test_figures_are_the_numbers_that_a_row_shows():
     assert "note" not in figure_names(exchanges, ("side",))
 
 
-def test_the_largest_come_first_equal_ones_by_key_and_unknown_ones_last():
-    rows = {"d": {"n": 1}, "c": {"n": None}, "b": {"n": 2}, "a": {"n": 1}, "e": {}}
-    assert list(ordered(rows, "n", None)) == ["b", "a", "d", "c", "e"]
-    assert list(ordered(rows, "n", 2)) == ["b", "a"]
-    assert list(ordered({"x": {"k": {"best": 1}}, "y": {"k": {"best": 3}}}, "k.best", 1)) == ["y"]
+def group(key: str | None, incidents: int, killed: int | None = None, kind: str = "strike") -> Group:
+    sums = dict.fromkeys(CITIES.measures, 0) | {"incidents": incidents}
+    if killed is not None:
+        sums |= {"killed_best": killed, "killed_told": 1}
+    return Group((key, kind), [sums[name] for name in CITIES.measures], 7, restated=False)
+
+
+GROUPS = [group("d", 1), group("c", 3, 0), group(None, 2), group("b", 9, 5), group("a", 1, 5), group("gone", 0)]
+
+
+@pytest.mark.parametrize(
+    ("order_by", "order"),
+    [
+        (None, ["a", "b", "c", "d", None]),
+        ("incidents", ["b", "c", None, "a", "d"]),
+        ("killed.best", ["a", "b", "c", "d", None]),  # nought is known, and what is unknown comes last
+        ("place", ["d", "c", "b", "a", None]),
+        ("kind", ["a", "b", "c", "d", None]),
+    ],
+)
+def test_the_largest_come_first_equal_ones_by_key_and_unknown_ones_last(order_by: str | None, order: list[str | None]):
+    for top in (None, 2):
+        found = leading(CITIES, ("place", "kind"), order_by, top, GROUPS)
+        assert [place for place, _ in found.keys] == order[:top]
+        assert [g.key for g in found.now] == list(found.keys)
+
+
+def test_the_rest_says_how_many_are_left_out_and_what_they_add_up_to():
+    rest = leading(CITIES, ("place", "kind"), "incidents", 2, GROUPS).rest
+    assert rest is not None
+    assert (rest["rows"], rest["incidents"]) == (3, 4)
+    assert (rest["killed"]["best"], rest["injured"]["best"]) == (5, None)
+    for top in (5, 100, None):
+        assert leading(CITIES, ("place", "kind"), "incidents", top, GROUPS).rest is None
+
+
+@pytest.mark.parametrize(
+    ("order_by", "first"),
+    [
+        ("incidents", ["a", "b", "new", "old"]),  # what only the period before has is nothing now
+        ("previous.incidents", ["old", "b", "a", "new"]),
+        ("change.incidents.absolute", ["a", "new", "b", "old"]),
+        ("change.killed.best.relative", ["a", "b", "new", "old"]),
+    ],
+)
+def test_the_first_are_found_beside_the_period_before(order_by: str, first: list[str]):
+    now, before = [group("a", 9, 4), group("b", 4), group("new", 3)], [group("a", 1, 2), group("b", 3), group("old", 8)]
+    found = leading(CITIES, ("place", "kind"), order_by, None, now, before)
+    assert [place for place, _ in found.keys] == first
+    few = leading(CITIES, ("place", "kind"), order_by, 2, now, before)
+    assert [place for place, _ in few.keys] == first[:2]
+    assert {g.key[0] for g in few.now} == {"a", "b", "new"} & {*first[:2]}
+    assert {g.key[0] for g in few.before} == {"a", "b", "old"} & {*first[:2]}
 
 
 def row(place: str, incidents: int, killed: int | None = None) -> dict[str, Any]:
@@ -109,7 +157,7 @@ def test_the_previous_period_is_as_many_days_immediately_before(since: str, unti
     [
         *(({"top": [n]}, "/top", "not_a_number") for n in ("0", "-1", "1.5", "1_0", "٣", "", "9" * 400, str(TOP + 1))),
         ({"top": ["1", "2"]}, "/top", "repeated"),
-        ({"order_by": ["place"]}, "/order_by", "unknown_figure"),
+        ({"order_by": ["kind"]}, "/order_by", "unknown_figure"),  # which it is not grouped by
         ({"order_by": ["killed"]}, "/order_by", "unknown_figure"),
         ({"order_by": ["\0"]}, "/order_by", "unknown_figure"),
         ({"order_by": ["change.incidents.absolute"]}, "/order_by", "unknown_figure"),
