@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from incidentlog.addresses import dsn_fault, url_fault
+from incidentlog.basemap import source_fault
 from incidentlog.zones import names
 
 FILE: Final = "incidentlog.toml"
@@ -36,6 +37,10 @@ ALGORITHMS: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
 """Those by which a token may be signed: with a key that whoever checks it cannot sign with."""
+
+
+LISTS: Final = ("hosts", "origins", "proxies", "witnesses", "oidc_algorithms", "webhook_networks", "frames")
+"""Settings of several values, which the environment gives with commas between."""
 
 
 class FileError(Exception):
@@ -125,6 +130,13 @@ class Settings(BaseSettings):
     """Whether traces are sent (OTLP over HTTP), to where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the extra `otel`."""
     webhook_networks: Annotated[list[str], NoDecode, Field(max_length=100)] = []
     """Networks that are not public and to which webhooks may go, as 10.1.0.0/16, then without TLS too; by commas."""
+
+    basemap: Annotated[str | None, Field(max_length=1_000)] = None
+    """A base map beneath the page's places: a PMTiles file of pictures, or https://tiles.example.org/{z}/{x}/{y}.png."""
+    basemap_attribution: Annotated[str | None, Field(min_length=1, max_length=300)] = None
+    """Whose base map it is, as its licence wants it told; stands in the map's corner."""
+    frames: Annotated[list[str], NoDecode, Field(max_length=100)] = ["*"]
+    """Origins whose pages may show `/embed` in a frame; separated by commas, `*` for all, or `none`."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -234,12 +246,35 @@ class Settings(BaseSettings):
                 raise ValueError(f"{text!r} is no address and no network such as 10.0.0.0/8") from None
         return value
 
+    @field_validator("basemap")
+    @classmethod
+    def _can_be_shown(cls, value: str | None) -> str | None:
+        if value is not None and (fault := source_fault(value)) is not None:
+            raise ValueError(fault)
+        return value
+
+    @model_validator(mode="after")
+    def _is_somebodys(self) -> Self:
+        if self.basemap is not None and self.basemap_attribution is None:
+            raise ValueError("basemap needs basemap_attribution: say whose map it is")
+        return self
+
+    @field_validator("frames")
+    @classmethod
+    def _may_frame(cls, value: list[str]) -> list[str]:
+        if value in (["*"], ["none"]):
+            return value
+        wrong = [origin for origin in value if not re.fullmatch(r"https?://[^\s/?#@;,'\"*]+", origin)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no origin; give them as browsers do: https://example.org, or none")
+        return value
+
     @field_validator("proxy_header", mode="before")
     @classmethod
     def _small(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("hosts", "origins", "proxies", "witnesses", "oidc_algorithms", "webhook_networks", mode="before")
+    @field_validator(*LISTS, mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

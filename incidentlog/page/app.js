@@ -8,7 +8,7 @@ import { dateOf, dayIn, numberOf } from "./days.js";
 import { usePlaces } from "./places.js";
 import { useFollowing, useLive } from "./live.js";
 import { WORDS, signing } from "./sign_in.js";
-import { TimeBar, reach, useWeeks } from "./timebar.js";
+import { TimeBar, reach, readWeeks, useWeeks } from "./timebar.js";
 import { Knowledge } from "./knowledge.js";
 import { Headline } from "./headline.js";
 import { Map_ } from "./map.js";
@@ -69,11 +69,10 @@ function Closed() {
 async function settle() {
   const s = current();
   if (location.search && (s.from !== null || s.to !== null || s.pos !== null)) return;
-  const { rows } = await read(address("projections/daily_timeline", { group_by: "month" }));
-  const months = Object.values(rows).filter((row) => row.month && row.events > 0).map((row) => [numberOf(`${row.month}-01`), row.events]).sort((a, b) => b[0] - a[0]);
+  const weeks = (await readWeeks(s)).filter(([, events]) => events > 0).reverse();
   const now = numberOf(log.today);
   let seen = 0;
-  for (const [start, events] of months) {
+  for (const [start, events] of weeks) {
     seen += events;
     if (seen >= 40) {
       const days = [30, 90, 365].find((n) => now - n <= start) ?? null;
@@ -90,6 +89,9 @@ function Open() {
   const [first, last] = reach(weeks);
   const places = usePlaces();
   const difference = useDifference();
+  const [drawn, draw] = useState(false); // what is below is asked for once what is above has come, so that this comes soon
+  const above = places.rows !== null || places.fault !== null;
+  useEffect(() => { if (above) draw(true); }, [above]);
   const empty = weeks !== null && weeks.length === 0;
   return html`
     <${Status} />
@@ -98,10 +100,10 @@ function Open() {
     ${empty && html`<p class="note">${t("nothing.log")}</p>`}
     <${Part}><${Headline} /></${Part}>
     ${difference && html`<${Part}><${Compared} difference=${difference} /></${Part}>`}
-    <div class="where"><${Part}><${Map_} ...${places} changed=${difference?.rows ?? null} /></${Part}><${Part}><${Cities} changed=${difference?.rows ?? null} /></${Part}></div>
-    <${Part}><${Series} /></${Part}>
+    <div class="where"><${Part}><${Map_} ...${places} changed=${difference?.places.rows ?? null} /></${Part}><${Part}><${Cities} ...${places} changed=${difference?.places.rows ?? null} /></${Part}></div>
+    ${drawn ? html`<${Part}><${Series} difference=${difference} /></${Part}>
     <${Part}><${Talks} /></${Part}>
-    <${Part}><${Feed} weeks=${weeks} /></${Part}>
+    <${Part}><${Feed} weeks=${weeks} /></${Part}>` : html`<p class="soft" data-stale="true">${t("waiting")}</p>`}
     ${s.story && html`<${Part}><${Story} key=${s.story} stream=${s.story} /></${Part}>`}
     ${!EMBEDDED && html`<p class="about small">${t("about")}</p>`}`;
 }

@@ -34,7 +34,8 @@ export function Chart({ points, layers, first, last, label, read }) {
   }, []);
   const values = layers.flatMap(({ of }) => points.flatMap((p) => of(p) ?? [])).filter((v) => v !== null && v !== undefined);
   const top = Math.max(0, ...values), bottom = Math.min(0, ...values);
-  const steps = nice(bottom, top === bottom ? bottom + 1 : top, 4);
+  const whole = values.every(Number.isInteger); // there is no half of an incident
+  const steps = nice(bottom, top === bottom ? bottom + 1 : top, 4).filter((v) => !whole || Number.isInteger(v));
   const step = steps.length > 1 ? steps[1] - steps[0] : 1;
   const [low, high] = [Math.floor(bottom / step) * step, Math.ceil((top === bottom ? bottom + 1 : top) / step) * step];
   const x = (day) => LEFT + ((day - first) / Math.max(1, last + 1 - first)) * (wide - LEFT - 6);

@@ -1,46 +1,38 @@
 // The table of places: figures as low, best and high, and how they changed against the period before.
 import { html, useEffect, useState } from "./html.js";
-import { address, read, useRead } from "./reads.js";
-import { change, log, moment, period, today, useStore } from "./state.js";
-import { plus } from "./days.js";
-import { kindsOf } from "./places.js";
+import { address, read } from "./reads.js";
+import { change, log, useStore } from "./state.js";
+import { FIGURES, placesQuestion, usePlace } from "./places.js";
 import { moved } from "./live.js";
 import { figure, number, signed, t } from "./words.js";
 import { placeName } from "./names.js";
 import { Keep } from "./keep.js";
 
 const SHOWN = 12;
-const MOST = 500;
-const FIGURES = { incidents: "incidents", killed: "killed.best", injured: "injured.best" };
 
-/** The question, as the table asks it and as it is handed on. */
-export function cityQuestion(s) {
-  const span = period(s);
-  const whole = span.since === undefined ? {} : { until: plus(today(), 1), ...span, compare: "previous" };
-  return { ...span, ...whole, kind: kindsOf(s), group_by: ["place", "admin1", "country"], top: MOST, order_by: FIGURES[s.figure] ?? "incidents" };
-}
-
-export function Cities({ changed = null }) {
+export function Cities({ rows: read, rest, compared, stale, fault, changed = null }) {
   const s = useStore();
   const [all, showAll] = useState(false);
   const [sort, order] = useState(null); // a column, or null: as the map
-  const { data, fault, stale } = useRead("projections/city_incidents", { ...moment(s), ...cityQuestion(s) });
   const by = sort ?? s.figure;
-  const rows = data === null ? null : Object.entries(data.rows).map(([key, row]) => ({ key, ...row })).sort(sorting(by));
-  const chosen = rows?.find((row) => row.place !== null && row.place === s.place);
+  const among = read?.find((row) => row.place !== null && row.place === s.place);
+  const alone = usePlace(read !== null && s.place !== null && !among && rest !== null);
+  const chosen = among ?? alone.row;
+  const rows = read === null ? null : [...read].sort(sorting(by));
   const shown = rows === null ? [] : all ? rows : rows.slice(0, SHOWN);
   if (chosen && !shown.includes(chosen)) shown.unshift(chosen);
   const head = (name) => html`<th class=${name === "name" ? "" : "num"} scope="col" aria-sort=${by === name ? (name === "name" ? "ascending" : "descending") : "none"}><button type="button" class="plain sort" onClick=${() => { order(name); if (name in FIGURES) change({ figure: name }); }}>${t(`figure.${name}`)}</button></th>`;
   return html`<section class="cities card" aria-labelledby="cities-title" data-stale=${stale}>
-    <div class="bar"><h2 id="cities-title">${t("cities.title")}</h2><${Keep} name="cities" table="projections/city_incidents" params=${cityQuestion(s)} /></div>
+    <div class="bar"><h2 id="cities-title">${t("cities.title")}</h2><${Keep} name="cities" table="projections/city_incidents" params=${placesQuestion(s)} /></div>
     <${Search} />
-    ${s.place !== null && data !== null && !chosen ? html`<p class="note none" role="status">${t("cities.no_report")} <button type="button" class="plain" onClick=${() => change({ place: null })}>${t("cities.unchoose")}</button></p>` : ""}
+    ${s.place !== null && read !== null && !chosen && !alone.waiting ? html`<p class="note none" role="status">${t("cities.no_report")} <button type="button" class="plain" onClick=${() => change({ place: null })}>${t("cities.unchoose")}</button></p>` : ""}
     ${fault ? html`<p class="note bad">${fault.message}</p>` : rows === null ? html`<p class="soft">${t("waiting")}</p>` : rows.length === 0 ? html`<p class="none" role="status">${t("nothing.period")}</p>` : html`<div class="scroll"><table>
       <caption class="unseen">${t("cities.title")}</caption>
       <thead><tr>${head("name")}${head("incidents")}${head("killed")}${head("injured")}</tr></thead>
-      <tbody>${shown.map((row) => html`<${Row} key=${row.key} row=${row} compared=${data.compared !== undefined} chosen=${row === chosen} changed=${changed?.get(row.place ?? `region:${row.admin1 ?? row.country ?? ""}`)} />`)}</tbody></table></div>
-      <p class="pager">${rows.length > SHOWN && html`<button type="button" onClick=${() => showAll(!all)}>${all ? t("cities.fewer") : t("cities.all", { n: rows.length })}</button>`}
-      ${data.compared && html`<span>${t("cities.compared")}</span>`}</p>`}
+      <tbody>${shown.map((row) => html`<${Row} key=${row.key} row=${row} compared=${compared} chosen=${row === chosen} changed=${changed?.get(row.key)} />`)}</tbody></table></div>
+      ${rest && all ? html`<p class="small rest">${t("cities.rest", { n: rest.rows, incidents: t("count.incidents", { n: rest.incidents }) })}</p>` : ""}
+      <p class="pager">${rows.length > SHOWN && html`<button type="button" onClick=${() => showAll(!all)}>${all ? t("cities.fewer") : t(rest ? "cities.largest" : "cities.all", { n: rows.length })}</button>`}
+      ${compared && html`<span>${t("cities.compared")}</span>`}</p>`}
   </section>`;
 }
 

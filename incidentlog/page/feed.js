@@ -11,6 +11,8 @@ import { kindsOf } from "./places.js";
 import { Keep } from "./keep.js";
 
 const PAGE = 40;
+const REPORTED = new Set(["strike", "incident"]); // what is assessed anew, time and again
+const CORRECTIONS = 20; // so many more are asked for, as what is said about records is not shown
 const CATEGORIES = ["strike", "incident", "alert", "ceasefire", "agreement", "violation", "talk", "exchange", "commitment", "proposal", "statement"];
 
 /** Since when the newest events of the period are asked for: as far back as there are enough of them. */
@@ -33,11 +35,11 @@ export function Feed({ weeks }) {
   const since = near === null ? span.since : span.since === undefined || near > span.since ? near : span.since;
   const { data, fault, stale } = useRead(weeks === null ? null : "projections/daily_timeline", {
     ...moment(s), ...span, ...(since ? { since } : {}), group_by: ["day", "occurred", "event", "type", "stream", "place", "admin1"],
-    ...(s.feed ? { category: s.feed } : {}), ...(s.place ? { place: s.place } : {}),
-  }, { all: true });
+    ...(s.feed ? { category: s.feed } : {}), ...(s.place ? { place: s.place } : {}), top: PAGE * pages + CORRECTIONS, order_by: "occurred",
+  });
   const rows = useMemo(() => (data === null ? [] : Object.values(data.rows).filter((row) => !/^record\./.test(row.type)).sort((a, b) => (a.occurred < b.occurred ? 1 : a.occurred > b.occurred ? -1 : b.position - a.position))), [data]);
   const shown = rows.slice(0, PAGE * pages);
-  const whole = since === span.since;
+  const whole = since === span.since && data?.rest === undefined;
   return html`<section class="feed card" aria-labelledby="feed-title" data-stale=${stale}><div class="bar"><h2 id="feed-title">${t("feed.title")}</h2>
       <label><span class="unseen">${t("feed.filter")}</span><select value=${s.feed ?? ""} onChange=${(e) => { show(1); change({ feed: e.target.value || null }); }}><option value="">${t("feed.everything")}</option>${CATEGORIES.map((c) => html`<option value=${c}>${t(`category.${c}`)}</option>`)}</select></label>
       ${s.place !== null && html`<span class="tag">${placeName({ place: s.place, name: rows[0]?.name })}</span>`}
@@ -57,16 +59,27 @@ function grouped(rows) {
 function Day({ events }) {
   const { data } = useRead("events", { id: events.slice(0, 100).map((row) => row.event) });
   const said = new Map((data?.events ?? []).map((event) => [event.id, event]));
-  return html`<ul>${events.map((row) => html`<${Line} key=${row.event} row=${row} event=${said.get(row.event)} />`)}</ul>`;
+  return html`<ul>${together(events).map(([row, n]) => html`<${Line} key=${row.event} row=${row} event=${said.get(row.event)} reports=${n} />`)}</ul>`;
 }
 
-function Line({ row, event }) {
+/** Reports of one thing on one day as one line, the latest of them: [row, how many]. What was taken back stands for itself. */
+function together(events) {
+  const by = new Map();
+  for (const row of events) {
+    const key = row.struck_out || !REPORTED.has(row.stream.split(":")[0]) ? row.event : row.stream;
+    const held = by.get(key);
+    by.set(key, held === undefined ? [row, 1] : [held[0].position > row.position ? held[0] : row, held[1] + 1]);
+  }
+  return [...by.values()];
+}
+
+function Line({ row, event, reports }) {
   const category = row.stream.split(":")[0];
   const where = row.place || row.admin1 ? placeName(row) : null;
   return html`<li class=${`line${row.struck_out ? " struck" : ""}${moved.has(row.event) || moved.has(row.stream) ? " moved" : ""}`} data-stream=${row.stream}>
     <button type="button" class="plain story" onClick=${() => change({ story: row.stream })}><span class=${`dot c-${category}`} aria-hidden="true"></span>
       <span class="what"><b>${t(`type.${row.type}`)}</b>${where ? ` · ${where}` : ` · ${titleOf(row.stream)}`}</span></button>
-    ${event && html`<span class="said">${summary(event)}</span>`}
+    ${event && html`<span class="said">${summary(event)}</span>`}${reports > 1 ? html`<span class="tag">${t("feed.reports", { n: reports })}</span>` : ""}
     ${row.struck_out ? html`<span class="tag bad">${t("feed.retracted")}</span>` : row.amended ? html`<span class="tag care">${t("feed.amended")}</span>` : ""}</li>`;
 }
 
@@ -81,7 +94,10 @@ export function summary(event) {
   if (data.means?.length) told.push(data.means.map((m) => t(`means.${m}`)).join(", "));
   if (data.outcome) told.push(t(`outcome.${data.outcome}`));
   if (data.response) told.push(t(`state.${data.response}`));
-  if (data.reason) told.push(t(`reason.${data.reason}`));
+  if (data.target_class) told.push(t(`target.${data.target_class}`));
+  if (data.mode) told.push(t(`mode.${data.mode}`));
+  if (data.severity) told.push(t(`severity.${data.severity}`));
+  if (data.reason) told.push(data.reason);
   if (data.text) told.push(data.text);
   if (data.released) told.push(Object.entries(data.released).filter(([, n]) => typeof n === "number").map(([side, n]) => `${actor(side)} ${number(n)}`).join(", "));
   const by = data.attributed_to ?? data.claimant ?? data.declared_by;

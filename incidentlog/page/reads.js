@@ -7,6 +7,8 @@ const PATIENCE = 60; // seconds that one answer is waited for where the service 
 const kept = new Map(); // address -> {answer} or {asking}
 const refused = new Set(); // who is told when a key is needed
 const base = new URL("..", import.meta.url); // the service may be served under a path
+/** In a frame it asks as nobody: what the session's cookie opens is shown in no other page, also where a browser would send it. */
+const CREDENTIALS = /\/embed$/.test(location.pathname) ? "omit" : "same-origin";
 
 export class Refused extends Error {
   constructor(status, problem) {
@@ -77,7 +79,7 @@ async function ask(url, key, signal) {
 /** What the service answers, asked for again where it has no room now (429, 503) and says when it may (Retry-After). */
 async function patiently(url, signal) {
   for (let left = PATIENCE; ; ) {
-    const response = await fetch(url, { signal, credentials: "same-origin", headers: { Accept: "application/json, application/geo+json" } });
+    const response = await fetch(url, { signal, credentials: CREDENTIALS, headers: { Accept: "application/json, application/geo+json" } });
     const seconds = Number(response.headers.get("Retry-After"));
     left -= seconds;
     if (![429, 503].includes(response.status) || !(seconds > 0) || left < 0) return response;
@@ -112,10 +114,13 @@ export async function readAll(url, join, signal, most = 20) {
 
 export const joinRows = (a, b) => ({ ...a, rows: { ...a.rows, ...b.rows }, next: b.next });
 
+/** The parameters of a question, which with everything at "now" is about no less of the log than was heard of. */
+export const fresh = (params) => (isLive(current()) && log.position !== null ? { ...params, min_position: log.position } : params);
+
 /** An answer for a component: {data, fault, stale}. While another is on its way the one before stays, as `stale`. */
 export function useRead(path, params, { all = false } = {}) {
   const [held, hold] = useState({ key: null, data: null, fault: null });
-  const asked = path === null ? null : address(path, isLive(current()) && log.position !== null ? { ...params, min_position: log.position } : params);
+  const asked = path === null ? null : address(path, fresh(params));
   const key = asked === null ? null : String(asked);
   const latest = useRef(key);
   latest.current = key;
@@ -130,5 +135,5 @@ export function useRead(path, params, { all = false } = {}) {
   }, [key]);
   const known = key === null ? null : kept.get(key);
   if (known && held.key !== key && !all) return { data: known, fault: null, stale: false };
-  return { data: key === null ? null : held.data, fault: held.key === key ? held.fault : null, stale: held.key !== key };
+  return { data: key === null ? null : held.data, fault: held.key === key ? held.fault : null, stale: key !== null && held.key !== key };
 }

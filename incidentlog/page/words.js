@@ -1,6 +1,7 @@
 // Texts in the reader's language, from one catalogue for each; dates and numbers as the language writes them.
 import { current, log } from "./state.js";
 import { dateOf } from "./days.js";
+import { COUNTRIES } from "./countries.js";
 
 export const LANGUAGES = { en: "English", uk: "Українська" };
 let texts = {};
@@ -20,10 +21,10 @@ export async function chooseLanguage() {
   document.documentElement.lang = language;
 }
 
-/** A text, with `{name}` filled in; one of several forms where it counts `n`. A name without a text is shown as words. */
+/** A text, with `{name}` filled in; one of several forms where it counts `n`. Of a name without a text what follows its first dot is shown as words. */
 export function t(name, values = {}) {
   let text = texts[name];
-  if (text === undefined) return name.slice(name.lastIndexOf(".") + 1).replaceAll("_", " ");
+  if (text === undefined) return name.slice(name.indexOf(".") + 1).replaceAll("_", " ");
   if (typeof text === "object") text = text[plurals.select(values.n)] ?? text.other;
   return text.replace(/\{(\w+)\}/g, (whole, key) => {
     const value = values[key] ?? whole;
@@ -67,13 +68,10 @@ export function figure(range) {
   return { best: best ?? null, range: wide ? `${number(low)}–${number(high)}` : null };
 }
 
-/** Who a code stands for, as the language calls it. */
+/** Who a code stands for, as the language calls it: a country, and what of it (UKR.MOD) in brackets. */
 export function actor(code) {
   if (has(`actor.${code}`)) return t(`actor.${code}`);
-  try {
-    const two = { UKR: "UA", RUS: "RU", USA: "US", TUR: "TR", ARE: "AE", SAU: "SA", BLR: "BY", CHE: "CH", DEU: "DE", FRA: "FR", GBR: "GB", POL: "PL", CHN: "CN", QAT: "QA", VAT: "VA", ITA: "IT", FIN: "FI" }[code];
-    return two ? new Intl.DisplayNames(language, { type: "region" }).of(two) : code;
-  } catch {
-    return code;
-  }
+  const [state, ...within] = code.split(".");
+  const named = state in COUNTRIES ? new Intl.DisplayNames(language, { type: "region" }).of(COUNTRIES[state]) : state;
+  return within.length ? `${named} (${within.join(".")})` : named;
 }

@@ -20,6 +20,7 @@ from incidentlog.audit.notary import Notary
 from incidentlog.audit.state import Folder
 from incidentlog.audit.tree import Tree
 from incidentlog.audit.witness import Witness
+from incidentlog.basemap import Basemap
 from incidentlog.clock import Clock, SystemClock
 from incidentlog.config import Settings
 from incidentlog.door import Door, Known
@@ -107,6 +108,10 @@ class Service:
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
     rates: Rates
     """How many requests each may make."""
+    basemap: Basemap | None = None
+    """What lies beneath the page's places; None is plain land."""
+    frames: Sequence[str] = ("*",)
+    """Origins whose pages may show the embedded page in a frame."""
     tracing: Tracing | None = None
     """What is told of requests; None where nobody wants traces."""
     folding: Shares = field(
@@ -249,6 +254,8 @@ async def running(
         lag_seconds=settings.lag_seconds,
         still_seconds=settings.still_seconds,
         files=Shares("files on their way in", FILES, each=KEY_FILES),
+        basemap=basemap_of(settings),
+        frames=settings.frames,
         tracing=tracing,
     )
     try:
@@ -277,6 +284,13 @@ async def _trace(runner: Runner | RunnerApart, tracing: Tracing | None) -> None:
         ticket = runner.progressed.ticket()
         tracing.projected(runner.position)
         await ticket.wait()
+
+
+def basemap_of(settings: Settings) -> Basemap | None:
+    """The base map of the settings."""
+    if settings.basemap is None or settings.basemap_attribution is None:
+        return None
+    return Basemap(settings.basemap, settings.basemap_attribution)
 
 
 def issuer_of(settings: Settings, clock: Clock) -> Issuer | None:

@@ -28,6 +28,8 @@ EXAMPLE = {k: v for k, v in strike(place=ELSEWHERE).items() if k not in {"id", "
 MATRIX: Final[Mapping[str, tuple[Any, ...]]] = {
     "GET /": (OPEN, 200),
     "GET /asyncapi.json": (OPEN, 200),
+    "GET /basemap": (OPEN, 200),
+    "GET /basemap/{z}/{x}/{y}": (OPEN, 404),
     "GET /docs": (OPEN, 200),
     "GET /docs/live": (OPEN, 200),
     "GET /docs/{name}": (OPEN, 200),
@@ -111,7 +113,8 @@ ASKED: Final = {
     "POST /v1/streams/{stream}/events": "/v1/streams/strike:open/events",
 }
 FILLED: Final = {"{id}": HIDDEN, "{stream}": STREAM, "{name}": "app.js", "{name:.+}": "app.js", "{slug}": "not-found",
-                 "{type}": "strike.reported", "{webhook}": id_of("no webhook")}  # fmt: skip
+                 "{type}": "strike.reported", "{webhook}": id_of("no webhook"),
+                 "{z}": "0", "{x}": "0", "{y}": "0"}  # fmt: skip
 BODIES: Final = {
     "POST /v1/builds": {"projection": "nothing"},
     "POST /v1/webhooks": {"url": "http://10.0.0.1/hook"},

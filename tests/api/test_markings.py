@@ -135,7 +135,7 @@ DERIVED: Final = {
 }
 """Where what events add up to is told."""
 OTHERS: Final = {
-    "/", "/asyncapi.json", "/docs", "/openapi.json", "/schemas", "/schemas/{type}.json", "/docs/live", "/docs/{name}", "/docs/live/{name}", "/embed", "/livez", "/metrics", "/page/{name}", "/readyz",
+    "/", "/asyncapi.json", "/docs", "/openapi.json", "/schemas", "/schemas/{type}.json", "/docs/live", "/docs/{name}", "/docs/live/{name}", "/embed", "/basemap", "/basemap/{z}/{x}/{y}", "/livez", "/metrics", "/page/{name}", "/readyz",
     "/log/checkpoint", "/log/tile/entries/{index}", "/log/tile/{level}/{index}", "/problems/{slug}",
     "/v1/access", "/v1/builds", "/v1/candidates", "/v1/keys", "/v1/keys/{name}", "/v1/log/consistency", "/v1/log/heads", "/v1/log/key",
     "/v1/log/root", "/v1/parked", "/v1/places", "/v1/projections", "/v1/projections/{name}/stream", "/v1/session",

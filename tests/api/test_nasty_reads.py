@@ -69,6 +69,8 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
     return {
         "/": ["/"],
         "/asyncapi.json": ["/asyncapi.json"],
+        "/basemap": ["/basemap"],
+        "/basemap/{z}/{x}/{y}": [],
         "/docs": ["/docs"],
         "/docs/live": ["/docs/live"],
         "/docs/{name}": ["/docs/app.js"],

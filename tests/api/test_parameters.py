@@ -14,7 +14,7 @@ from tests.subjects.given import KYIV
 CITIES = "/v1/projections/city_incidents"
 ODESA = {"name": "Odesa", "country": "UA", "precision": "settlement"}
 NO_API = ("/log/", "/readyz", "/livez", "/docs", "/asyncapi.json", "/openapi.json", "/schemas", "/verify", "/problems/", "/session",
-          "/embed", "/page/")  # fmt: skip
+          "/embed", "/basemap", "/page/")  # fmt: skip
 """Pages, probes and files of tiles, whose parameters nobody reads; a session needs a key of its own."""
 
 

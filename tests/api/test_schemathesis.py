@@ -32,7 +32,7 @@ LEFT_OUT: Final = (
     "/stream$",  # does not end
     "^/v1/projections/(?!city_incidents|ceasefire_status)",  # as those two are asked
     "^/v1/webhooks$",  # it would have the service ask addresses of others
-    "^/(page|verify|docs|embed|problems|$)",  # for people
+    "^/(page|verify|docs|embed|basemap|problems|$)",  # for people
 )
 TYPES: Final = ("strike.reported", "talk.held", "ceasefire.agreed", "record.retracted")
 """Of the bodies these: of one that may be any of eighty types it takes a minute to make the first."""

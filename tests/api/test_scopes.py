@@ -27,6 +27,9 @@ GIVEN = {
     "index": "000",
     "level": "0",
     "slug": "forbidden",
+    "z": "0",
+    "x": "0",
+    "y": "0",
     "type": "strike.reported",
     "webhook": "none",
 }

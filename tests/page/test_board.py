@@ -39,13 +39,19 @@ async def shown(server: Server) -> AsyncIterator[Served]:
         stream, kharkiv = "strike:2025-11-18-kharkiv", {"name": "Kharkiv", "country": "UA", "precision": "settlement"}
         first = strike(place=kharkiv, killed=3, stream=stream, reported_at="2025-11-18")
         first["occurred"]["start"] = "2025-11-18"
+        first["data"]["launched"] = {"drone": {"best": 4}}
         later = {
             **{name: first[name] for name in ("occurred", "sources", "place")},
             "id": str(uuid4()),
             "type": "strike.assessed",
             "stream": stream,
             "reported_at": "2025-11-24",
-            "data": {"as_of": "2025-11-24", "casualties": {"killed": {"low": 5, "best": 7, "high": 9}}},
+            "data": {
+                "as_of": "2025-11-24",
+                "casualties": {"killed": {"low": 5, "best": 7, "high": 9}},
+                "launched": {"drone": {"best": 6}},
+                "intercepted": {"drone": {"best": 2}},
+            },
         }
         nowhere = strike(place={"name": "<b>Nowhere</b>", "country": "UA", "precision": "settlement"})
         await served.add(first, later, nowhere)
@@ -141,6 +147,39 @@ async def test_the_comparison_names_what_changed_it(browser: Any, shown: Served)
         await opened.page.click('.compared tr:has-text("Kharkiv") button')
         await opened.said("dialog", "2 reports")
         assert "this figure stands" in await opened.page.inner_text("dialog .stands")
+
+
+async def test_every_part_that_another_state_of_knowledge_tells_otherwise_is_compared(browser: Any, shown: Served):
+    query = "?from=2025-11-01&to=2025-12-31&basis=reported&known=2025-11-25&vs=2025-11-20"
+    wanted = {
+        "days": ("18 Nov 2025", "Killed: 3 7 (5–9)", "Strike assessed anew"),
+        "strikes": ("18 Nov 2025", "Launched: 4 6", "Strike assessed anew"),
+        "index": ("23 Nov 2025", "Events: 0 1", "Talks held"),
+        "talks": ("USA and Ukraine", "Rounds: 2 3", "joint statement", "Talks held"),
+    }
+    async with board(browser, shown, query) as opened:
+        for part, texts in wanted.items():
+            told = " ".join((await opened.page.inner_text(f"[data-part={part}]")).split())
+            for text in texts:
+                assert text in told, (part, told)
+        for series in ("incidents", "killed", "launched", "index"):
+            hollow = await opened.page.locator(f"[data-series={series}] .dot.then").count()
+            assert (hollow > 0) is (series != "incidents"), series
+        await opened.page.click("[data-part=talks] button.story")
+        await opened.said("dialog", "Geneva")
+
+
+async def test_the_headline_is_compared_with_what_made_it_another(browser: Any, shown: Served):
+    query = "?from=2025-04-01&to=2025-04-19&basis=reported&known=2025-04-20&vs=2025-04-18"
+    async with board(browser, shown, query) as opened:
+        told = " ".join((await opened.page.inner_text("[data-part=ceasefires]")).split())
+        assert "The headline" in told
+        assert "Easter 2025: in force" in told
+        assert "Ceasefire declared" in told
+    flipped = "?from=2025-04-01&to=2025-04-19&basis=reported&known=2025-04-18&vs=2025-04-20"
+    async with board(browser, shown, flipped) as opened:
+        again = " ".join((await opened.page.inner_text("[data-part=ceasefires]")).split())
+        assert again == told
 
 
 async def test_a_place_without_a_report_is_said_to_have_none(browser: Any, shown: Served):

@@ -136,6 +136,29 @@ async def another_port() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
+FRAMED = """(address) => new Promise((done) => {
+    const frame = Object.assign(document.createElement("iframe"), { src: address, width: 800, height: 600 });
+    document.body.append(frame);
+    frame.onload = () => done(true);
+})"""
+
+
+@needs_browser
+async def test_a_frame_shows_nothing_that_the_cookie_opens_also_where_the_browser_sends_it(
+    browser: Any, closed: Served
+):
+    async with another_port() as elsewhere, tab(browser, closed.url, "/docs/live") as opened:
+        await sign_in(opened.page, ADMIN)
+        await opened.said("#signing", "Signed in as admin")
+        other = await opened.page.context.new_page()
+        await other.goto(elsewhere)
+        assert await other.evaluate(FRAMED, f"{closed.url}/embed?lang=en")
+        frame = other.frame(url=f"{closed.url}/embed?lang=en")
+        await frame.wait_for_selector("text=This log is not open to be shown here.")
+        await opened.page.goto(f"{closed.url}/?lang=en")
+        await opened.page.wait_for_selector("#times")
+
+
 TRY = """async (service) => {
     const given = { mode: "no-cors", credentials: "include" };
     await fetch(`${service}/v1/projections`, given);

@@ -171,7 +171,7 @@ UNASKED: Final = {
         "/v1/webhooks", "/v1/webhooks/{webhook}", "/v1/webhooks/{webhook}/dead-letters",
     ),
     "the same for every log": (
-        "/", "/asyncapi.json", "/docs", "/openapi.json", "/schemas", "/schemas/{type}.json", "/docs/live", "/docs/{name}", "/docs/live/{name}", "/embed", "/page/{name:.+}", "/problems/{slug}",
+        "/", "/asyncapi.json", "/docs", "/openapi.json", "/schemas", "/schemas/{type}.json", "/docs/live", "/docs/{name}", "/docs/live/{name}", "/embed", "/basemap", "/basemap/{z}/{x}/{y}", "/page/{name:.+}", "/problems/{slug}",
         "/verify", "/verify/{name}",
     ),
 }  # fmt: skip
