@@ -59,7 +59,8 @@ async def tab(browser: Any, url: str, path: str, *, complains: bool = False, **h
     page.on("pageerror", lambda error: opened.complaints.append(f"error: {error}"))
     await page.goto(f"{url}{path}")
     yield opened
-    assert [c for c in opened.complaints if not complains or c.startswith("error: ")] == []
+    unwanted = [c for c in opened.complaints if not complains or c.startswith("error: ")]
+    assert unwanted == [], unwanted
     assert all(address.startswith((f"{url}/", "blob:", "data:")) for address in opened.asked), opened.asked
     await context.close()
 

@@ -24,7 +24,7 @@ ROWS: Final = 50_000
 """The most rows of a tally in one answer."""
 GROUPS: Final = 500_000
 """The most groups that an answer's rows are the first of."""
-NAMES: Final = 1_000
+NAMES: Final = 5_000
 """Of so many values the names are looked up; of more, all are read."""
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from incidentlog.folding.rows import Group, row_key
 from incidentlog.folding.shapes import Key, Row, Tally
 
@@ -59,7 +61,7 @@ def leading(
     is_, was = _something(now), _something(before)
     keys = sorted({**is_, **was}, key=row_key)
     if order_by is not None:
-        values = {key: _value(tally, by, order_by, key, is_.get(key), was.get(key)) for key in keys}
+        values = _values(tally, by, order_by, keys, is_, was)
         known = sorted((key for key in keys if values[key] is not None), key=values.__getitem__, reverse=True)
         keys = known + [key for key in keys if values[key] is None]
     shown, others = keys[:top], [is_[key] for key in keys[top:] if key in is_] if top is not None else []
@@ -76,29 +78,52 @@ def _something(groups: Iterable[Group]) -> dict[Key, Group]:
 
 
 def _together(tally: Tally, by: Sequence[str], groups: Sequence[Group]) -> Row:
-    sums = [sum(amounts) for amounts in zip(*(group.sums for group in groups), strict=True)]
+    sums = np.array([group.sums for group in groups], np.int64).sum(axis=0).tolist()
     return {"rows": len(groups), **tally.row(dict.fromkeys(by), dict(zip(tally.measures, sums, strict=True)))}
 
 
-def _value(tally: Tally, by: Sequence[str], name: str, key: Key, is_: Group | None, was: Group | None) -> Any:
-    """What a group is ordered by; None where it is not known."""
+def _values(
+    tally: Tally,
+    by: Sequence[str],
+    name: str,
+    keys: Iterable[Key],
+    now: Mapping[Key, Group],
+    before: Mapping[Key, Group],
+) -> dict[Key, Any]:
+    """What groups are ordered by; None where it is not known."""
     if name in by:
-        return key[by.index(name)]
-
-    def figure(path: Sequence[str], group: Group | None) -> Any:
-        sums = [0] * len(tally.measures) if group is None else group.sums
-        value: Any = tally.row(dict(zip(by, key, strict=True)), dict(zip(tally.measures, sums, strict=True)))
-        for part in path:
-            value = value.get(part) if isinstance(value, Mapping) else None
-        return value
-
+        return {key: key[by.index(name)] for key in keys}
     match name.split("."):
         case ["previous", *path]:
-            return figure(path, was)
+            was = _Figure(tally, by, path)
+            return {key: was.of(key, before.get(key)) for key in keys}
         case ["change", *path, how]:
-            return _change(figure(path, was), figure(path, is_))[how]
+            figure = _Figure(tally, by, path)
+            return {key: _change(figure.of(key, before.get(key)), figure.of(key, now.get(key)))[how] for key in keys}
         case path:
-            return figure(path, is_)
+            is_ = _Figure(tally, by, path)
+            return {key: is_.of(key, now.get(key)) for key in keys}
+
+
+class _Figure:
+    """A figure of a tally's rows. Of equal sums it is found once: most of very many places have had one incident."""
+
+    def __init__(self, tally: Tally, by: Sequence[str], path: Sequence[str]) -> None:
+        self._tally, self._by, self._path = tally, by, path
+        self._known: dict[tuple[tuple[bool, ...], tuple[int, ...]], Figure] = {}
+        self._nothing = (0,) * len(tally.measures)
+
+    def of(self, key: Key, group: Group | None) -> Figure:
+        """The figure of a group, of which there may be none."""
+        same = tuple([value is None for value in key]), self._nothing if group is None else tuple(group.sums)
+        if same not in self._known:
+            value: Any = self._tally.row(
+                dict(zip(self._by, key, strict=True)), dict(zip(self._tally.measures, same[1], strict=True))
+            )
+            for part in self._path:
+                value = value.get(part) if isinstance(value, Mapping) else None
+            self._known[same] = value
+        return self._known[same]
 
 
 def compared(tally: Tally, by: Sequence[str], now: Mapping[str, Row], before: Mapping[str, Row]) -> dict[str, Row]:

@@ -95,7 +95,10 @@ class Tally(Projection):
         return None
 
     def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:  # noqa: ARG002 - for overrides
-        """A row as it is shown: by default the sums under their own names."""
+        """A row as it is shown: by default the sums under their own names.
+
+        Equal sums give equal rows under all keys that are null in the same places.
+        """
         return dict(sums)
 
     def names(self, subject: Subject) -> Mapping[tuple[str, str], str]:  # noqa: ARG002 - for overrides

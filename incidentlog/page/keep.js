@@ -39,7 +39,7 @@ function whole(svg, s) {
   const [from, to] = [[svg, ...svg.querySelectorAll("*")], [copy, ...copy.querySelectorAll("*")]];
   from.forEach((element, i) => {
     const style = getComputedStyle(element);
-    to[i].setAttribute("style", STYLED.map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"));
+    to[i].style.cssText = STYLED.map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"); // the page's policy refuses an attribute
     for (const unwanted of ["class", "tabindex", "role"]) to[i].removeAttribute(unwanted);
   });
   // A base map is somebody else's, and is not handed on: what is kept has the plain land.

@@ -21,6 +21,15 @@ def test_every_tally_names_its_figures_whatever_it_is_grouped_by(name: str):
         assert figure_names(tally, by)
 
 
+@pytest.mark.parametrize("name", TALLIES)
+def test_equal_sums_give_equal_rows_under_keys_that_are_null_in_the_same_places(name: str):
+    tally: Tally = PROJECTIONS[name]  # type: ignore[assignment]
+    by = tally.dimensions[:8]
+    sums = {measure: n for n, measure in enumerate(tally.measures, 1)}
+    first, second = (tally.row(dict.fromkeys(by, value), sums) for value in ("2025-11-18", "UKR"))
+    assert first == second
+
+
 def test_figures_are_the_numbers_that_a_row_shows():
     names = figure_names(CITIES, ("place",))
     assert names[:5] == ["incidents", "parts", "reports", "undisclosed", "killed.low"]
