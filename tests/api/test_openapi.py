@@ -149,6 +149,8 @@ UNSIGNED = ("/log/", "/v1/log/", "/proof")
 """What is there of logs that are signed; that one is not, and tests/audit/ asks them."""
 OF_IMPORTS = ("/v1/candidates",)
 """What is asked of an import, and the timeline came with none; tests/api/test_candidates.py asks it."""
+OF_BASEMAP = ("/basemap/{z}",)
+"""Tiles of an operator's base map, of which the timeline has none; tests/page/test_basemap.py asks for them."""
 STREAMED = ("/stream", "/v1/live", "/replay")
 """What does not end, or takes its time; tests/api/test_sse.py, test_replay.py and tests/live/ ask them."""
 
@@ -160,7 +162,8 @@ def exemplary(path: str, parameters: list[dict[str, Any]]) -> str:
     return path
 
 
-READS = [p for m, p in OPERATIONS if m == "get" and not any(part in p for part in (*UNSIGNED, *OF_IMPORTS, *STREAMED))]
+UNASKED = (*UNSIGNED, *OF_IMPORTS, *OF_BASEMAP, *STREAMED)
+READS = [p for m, p in OPERATIONS if m == "get" and not any(part in p for part in UNASKED)]
 
 
 @pytest.mark.parametrize("path", READS)

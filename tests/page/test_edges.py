@@ -189,7 +189,7 @@ async def test_what_cannot_be_read_of_a_link_is_left_out_and_told(browser: Any, 
 async def test_a_link_to_what_is_not_there_says_so(browser: Any, one: Served):
     query = "/?lang=en&story=strike:nothing&place=geonames:1&kind=nothing&from=2025-11-01"
     async with tab(browser, one.url, query, complains=True) as opened:
-        await opened.said("dialog.story-panel", "not")
+        await opened.said("dialog.story-panel", "Nothing of this was known then")
         await opened.page.keyboard.press("Escape")
         await opened.said("main", "No report here")
 
