@@ -43,7 +43,8 @@ from incidentlog.events.values import (
     parse_when,
     start_instant,
 )
-from incidentlog.folding.fold import CLEAR, RED, merge_patch
+from incidentlog.folding.corrections import merge_patch
+from incidentlog.folding.fold import CLEAR, RED
 from incidentlog.ids import is_own, secret_id, uuid7
 from incidentlog.nesting import DEPTH, too_deep, walk
 from incidentlog.places import PlaceError, PlaceQuery

@@ -1,10 +1,10 @@
 """From events to changes: each event's family is folded again, and what differs is a Change."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 from incidentlog.events.about import is_record_event
@@ -19,7 +19,11 @@ from incidentlog.folding.fold import (
     may_grow,
     merged_streams,
 )
+from incidentlog.folding.kept import Kept
 from incidentlog.folding.subject import Absorbed, Subject
+
+MANY: Final = 32
+"""From so many events on a family is kept in parts, of which one more event folds few; fewer are folded at one go."""
 
 
 def seen_at(variants: Mapping[int, Subject | Absorbed | None], level: int) -> Subject | None:
@@ -55,8 +59,9 @@ class Change(NamedTuple):
     """The stream's."""
     before: Variants
     after: Variants
-    restates: bool | None
-    """Whether it changes the past: a correction does. None where that hangs on which events a reader sees."""
+    restates: bool | Mapping[int, bool] | None
+    """Whether it changes the past: a correction does. By marking where that hangs on which events a reader sees; None
+    where it is to be found out."""
     events: int = 0
     """How many events the subject is made of: those of its family, as merges among them make it."""
     weight: int = 0
@@ -67,8 +72,10 @@ class Change(NamedTuple):
 
         See docs/corrections.md.
         """
-        if self.restates is not None:
+        if isinstance(self.restates, bool):
             return self.restates
+        if self.restates is not None:
+            return self.restates.get(max((own for own in self.restates if own <= level), default=-1), False)
         subject = seen_at(self.after, level)
         return subject is not None and comes_late(subject.entries, self.event_id)
 
@@ -92,6 +99,8 @@ class Family:
     variants: dict[str, Variants] | None = None
     """The subjects they add up to; folded when first asked for."""
     grown: Grown | None = None
+    kept: Kept | None = None
+    """From MANY events on, once one came that was not just the next one."""
     weight: int = 0
     """Of the events, in about bytes."""
 
@@ -104,31 +113,57 @@ class Family:
             self.variants, self.grown = fold_open(self.events, zone) if self.events else ({}, None)
         return self.variants
 
-    @property
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """Of how many events each stream's subjects are made, and about how many bytes these take.
+    def sizes(self, streams: Collection[str]) -> dict[str, tuple[int, int]]:
+        """Of how many events the subjects of some streams are made, and about how many bytes these take.
 
         By the events alone, of whatever else the family is known to consist: so it is the same when it is read again.
         """
         if self.grown is not None:
             return {self.grown.subject.stream: (len(self.events), self.weight)}
+        if self.kept is not None:
+            return {stream: self.kept.size_of(stream) for stream in streams}
         sizes: dict[str, tuple[int, int]] = {}
         for own in families_of(self.events):
             sizes.update(dict.fromkeys((e.stream for e in own), (len(own), sum(e.weight for e in own))))
         return sizes
 
-    def add(self, e: Recorded, zone: str) -> tuple[dict[str, Variants], dict[str, Variants], bool | None]:
-        """Take in one more event: the subjects before and after it, and whether it restates, as a Change says it."""
+    def add(self, e: Recorded, zone: str) -> "Taken":
+        """Take in one more event."""
         before = self.current(zone)
         # Nearly every event comes last in its stream and in the world: the others need not be folded again.
         grown = grow(self.grown, e, zone) if self.grown is not None or not self.events else None
         self.events.append(e)
         self.weight += e.weight
-        if grown is None:
+        if grown is not None:
+            self.variants, self.grown = {e.stream: {grown.level: grown.subject.complete()}}, grown
+            return Taken(before, self.variants, self.variants.keys(), is_record_event(e.type))
+        touched = self._fold(e, zone)
+        assert self.variants is not None  # noqa: S101 - just folded
+        restates = True if is_record_event(e.type) else None if self.kept is None else self.kept.late(e)
+        return Taken(before, self.variants, {*before, *self.variants} if touched is None else touched, restates)
+
+    def _fold(self, e: Recorded, zone: str) -> set[str] | None:
+        """Fold what the last event moves: which streams; None where it may be all."""
+        self.grown = None
+        if len(self.events) < MANY:
             self.variants, self.grown = fold_open(self.events, zone)
-            return before, self.variants, True if is_record_event(e.type) else None
-        self.variants, self.grown = {e.stream: {grown.level: grown.subject.complete()}}, grown
-        return before, self.variants, is_record_event(e.type)
+            return None
+        touched = None if self.kept is None else self.kept.add(e)
+        if self.kept is None or touched is None:
+            self.kept = Kept(self.events, zone)
+        self.variants = self.kept.variants
+        return touched
+
+
+class Taken(NamedTuple):
+    """What one more event makes of a family's subjects."""
+
+    before: Mapping[str, Variants]
+    after: Mapping[str, Variants]
+    touched: Collection[str]
+    """The streams of which they may be others."""
+    restates: bool | Mapping[str, Mapping[int, bool]] | None
+    """As a Change says it, by stream."""
 
 
 class Families:
@@ -159,15 +194,16 @@ class Families:
             for absorbed in merged_streams(e):
                 self._join(e.stream, absorbed, zone)
             family = self._of.get(e.stream) or self._family(e.stream)
-            before, after, restates = family.add(e, zone)
+            before, after, touched, restates = family.add(e, zone)
             self._weight += e.weight
-            sizes = family.sizes
-            for stream in sorted({*before, *after}) if len(after) > 1 else after:
+            sizes = family.sizes(touched)
+            for stream in sorted(touched) if len(touched) > 1 else touched:
                 old, new = before.get(stream, {}), after.get(stream, {})
                 if stream == e.stream or old != new:
                     size = sizes.get(stream, (0, 0))
                     category = stream.partition(":")[0]
-                    yield Change(e.position, e.event_id, e.recorded_at, stream, category, old, new, restates, *size)
+                    past = restates.get(stream, {}) if isinstance(restates, Mapping) else restates
+                    yield Change(e.position, e.event_id, e.recorded_at, stream, category, old, new, past, *size)
 
     def work(self, e: Recorded, waiting: int) -> int:
         """How many events are folded to take in one more, as far as can be told before: its family's, or it alone.
@@ -175,6 +211,8 @@ class Families:
         `waiting` of its stream are to be taken in before it.
         """
         family = self._of.get(e.stream)
+        if family is not None and family.kept is not None:
+            return family.kept.work(e)
         known = 0 if family is None else len(family.events)
         grows = known == 0 or (family is not None and family.grown is not None)
         return 1 if grows and may_grow(e.type) else known + waiting + 1

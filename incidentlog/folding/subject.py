@@ -99,7 +99,8 @@ class Subject(Model):
     zone: Zone = KYIV
     """The log's zone, in whose local days it is counted, by the zone data of the last event that it is made of."""
     place: ResolvedPlace | None = None
-    """The first place that was found in the gazetteer, else the first that was given."""
+    """The first place that was found in the gazetteer, else the first that was given. Where nothing counts any more,
+    that of what was taken back."""
     actors: tuple[Actor, ...] = ()
     verification: Verification = "unverified"
     links: tuple[Link, ...] = ()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from incidentlog.folding.fold import merge_patch
+from incidentlog.folding.corrections import merge_patch
 from incidentlog.ids import imported_id
 from incidentlog.importers.cells import normal
 from incidentlog.importers.making import Made, RowFault

@@ -1,6 +1,6 @@
 """Every event by local day; those that were retracted are struck out, and not gone."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from incidentlog.folding.domains import TIME, instant_text
 from incidentlog.folding.local_days import counts_from
@@ -27,9 +27,25 @@ class DailyTimeline(Tally):
         return self._lines(subject, subject.entries)
 
     def added(self, before: Subject, after: Subject) -> Iterator[Contribution] | None:
-        """The lines of the events that came last, where those before them are what they were."""
-        new = after.added_to(before, "place", "zone", "since", "occurred", "ignored")
-        return None if new is None else self._lines(after, new)
+        """The lines of the events that came last, and of those that are another now, less what they were."""
+        known = len(before.entries)
+        if (before.place, before.zone) != (after.place, after.zone) or known > len(after.entries):
+            return None
+        moved = {i.event for i in {*before.ignored} ^ {*after.ignored}}
+        first = [s.occurred for s in (before, after) if s.occurred is not None and s.since != s.occurred.since]
+        if not moved and not first and after.entries[:known] == before.entries:
+            return self._lines(after, after.entries[known:])
+        pairs = [
+            (was, now)
+            for was, now in zip(before.entries, after.entries, strict=False)
+            if (was is not now and was != now) or was.event in moved or now.occurred in first
+        ]
+        return self._instead(before, after, pairs)
+
+    def _instead(self, before: Subject, after: Subject, pairs: Sequence[tuple[Entry, Entry]]) -> Iterator[Contribution]:
+        for line in self._lines(before, [was for was, _ in pairs]):
+            yield line._replace(amounts=tuple(-amount for amount in line.amounts))
+        yield from self._lines(after, [*(now for _, now in pairs), *after.entries[len(before.entries) :]])
 
     def _lines(self, subject: Subject, entries: Iterable[Entry]) -> Iterator[Contribution]:
         unfit = {i.event for i in subject.ignored}

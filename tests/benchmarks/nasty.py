@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, cast
 from uuid import uuid4
@@ -85,6 +86,19 @@ def amendments() -> Iterator[Event]:
         yield about("amended", first["id"], patch=patch, reason="again") | {"stream": "strike:nasty"}
 
 
+def newest_first() -> Iterator[Event]:
+    """A strike that is assessed 1,000 times, each time as of an hour earlier than before."""
+    latest = datetime(2025, 11, 1, tzinfo=UTC)
+    for n in range(1_000):
+        type_name = "strike.assessed" if n else "strike.reported"
+        told = strike(type=type_name, stream="strike:nasty")
+        at = latest - timedelta(hours=n)
+        told["occurred"] = {"start": at.isoformat(), "precision": "hour", "tz": "UTC"}
+        if n:
+            told["data"] = {"as_of": at.isoformat(), "casualties": {"killed": {"best": n}}}
+        yield told
+
+
 def statements() -> Iterator[Event]:
     """1,400 statements of one party on one topic."""
     for n in range(1_400):
@@ -107,7 +121,8 @@ def merges() -> Iterator[Event]:
 
 
 BULKS: Final[dict[str, Callable[[], Iterator[Event]]]] = {
-    made.__name__: made for made in (talks, assessments, disputes, retractions, amendments, statements, merges)
+    made.__name__: made
+    for made in (talks, assessments, disputes, retractions, amendments, newest_first, statements, merges)
 }
 
 

@@ -7,23 +7,79 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from incidentlog.events.about import is_record_event
 from incidentlog.events.recorded import Recorded
-from incidentlog.folding.change import Families
+from incidentlog.folding import change as change_module
+from incidentlog.folding import connected as connected_module
+from incidentlog.folding.change import Families, Family
 from incidentlog.folding.fold import fold_family, grow
 from tests.folding.test_kept_up import logs
 from tests.projections.showing import Given
-from tests.subjects.given import KYIV, Event, about, amend, event, given, merge, remark, retract
+from tests.subjects.given import KYIV, Event, about, amend, day, event, given, id_of, merge, remark, retract
+
+PICKS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)), max_size=10)
 
 
+@pytest.mark.parametrize("many", [1, change_module.MANY])
 @settings(max_examples=200)
 @for_all(log=logs(), marks=st.lists(st.sampled_from([0, 0, 0, 0, 2]), min_size=12, max_size=12))
-def test_what_grows_event_by_event_is_what_is_folded_at_one_go(log: Given, marks: list[int]):
+def test_what_grows_event_by_event_is_what_is_folded_at_one_go(many: int, log: Given, marks: list[int]):
     events = [replace(e, tlp=mark) for e, mark in zip(log.log, marks, strict=False)]
     families, seen = Families(), dict[str, object]()
-    for n, e in enumerate(events, start=1):
-        for change in families.changes([e], KYIV):
-            seen[change.stream] = change.after
-        assert seen.items() <= folded(events[:n]).items()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(change_module, "MANY", many)
+        for n, e in enumerate(events, start=1):
+            for change in families.changes([e], KYIV):
+                seen[change.stream] = change.after
+                for level in change.levels:
+                    assert change.restated(level) == change._replace(restates=came(e)).restated(level)
+            assert seen.items() <= folded(events[:n]).items()
+
+
+def came(e: Recorded) -> bool | None:
+    """Whether an event restates, where that does not have to be looked for among all of its subject."""
+    return True if is_record_event(e.type) else None
+
+
+@pytest.mark.parametrize("every", [1, 2])
+@for_all(picks=PICKS)
+def test_what_is_kept_takes_in_corrections_of_corrections_and_events_that_come_late(
+    every: int, picks: list[tuple[int, int, int]]
+):
+    """Most of them on one stream, with corrections of corrections, amended times, merges taken back, and markings."""
+    told: list[Event] = [{**strike("a"), "id": id_of("e0")}]
+    for n, (what, pick, day_of) in enumerate(picks, start=1):
+        target, called = f"e{pick % n}", f"e{n}"
+        tlp = "RED" if day_of == 0 else "CLEAR"
+        if what <= 2:
+            told.append(retract(target, called, tlp=tlp))
+        elif what == 3:
+            told.append(amend(target, {"occurred": day(f"2025-11-1{day_of}")}, called, tlp=tlp))
+        elif what == 4:
+            told.append(about("record.corroborated" if day_of % 2 else "record.disputed", target, called, tlp))
+        elif what == 5:
+            told.append({**merge("strike:a", "strike:b"), "id": id_of(called)})
+        elif what == 6 and pick % 3 == 0:
+            told.append({**remark(target, tlp), "id": id_of(called)})
+        else:
+            facts = {"occurred": day(f"2025-11-1{day_of}"), "tlp": tlp, "id": id_of(called)}
+            told.append({**strike("ab"[pick % 4 == 0]), **facts})
+    events = given(*told)
+    families, seen = Families(), dict[str, object]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(change_module, "MANY", 2)
+        patch.setattr(connected_module, "EVERY", every)
+        for n, e in enumerate(events, start=1):
+            for change in families.changes([e], KYIV):
+                seen[change.stream] = change.after
+                for level in change.levels:
+                    assert change.restated(level) == change._replace(restates=came(e)).restated(level)
+            assert seen == folded(events[:n])
+            assert {s: families._of[s].sizes([s])[s] for s in seen} == sizes(events[:n])
+
+
+def sizes(events: list[Recorded]) -> dict[str, tuple[int, int]]:
+    return Family(set(), events).sizes([])
 
 
 def folded(events: list[Recorded]) -> dict[str, object]:

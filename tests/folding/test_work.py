@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from incidentlog.events.recorded import Recorded
 from incidentlog.folding import change as change_module
+from incidentlog.folding import connected as connected_module
+from incidentlog.folding import corrections as corrections_module
 from incidentlog.folding import fold as fold_module
 from incidentlog.folding.change import Families, seen_at
+from incidentlog.folding.corrections import Corrections
 from incidentlog.folding.fold import RED, fold_family, statuses
 from incidentlog.folding.steps import TallyStep
 from incidentlog.folding.subject import Subject
@@ -23,7 +26,7 @@ from incidentlog.subjects.claims import Claim
 from incidentlog.subjects.strike import Strike
 from tests.folding.test_kept_up import logs
 from tests.projections.showing import Given
-from tests.subjects.given import KYIV, Event, about, amend, day, event, given, id_of, retract, source
+from tests.subjects.given import KYIV, Event, about, amend, day, event, given, id_of, minute, retract, source
 
 LONG = 60
 FIRST = event("strike.reported", "strike:a", "first", means=["drone"], target_class="civilian")
@@ -60,6 +63,74 @@ def test_of_what_was_named_before_nothing_is_looked_at_again(monkeypatch: pytest
     assert subject == fold_family(given(*told), KYIV)["strike:a"][0]
     assert isinstance(subject, Strike)
     assert len(subject.links) == 3 * LONG
+
+
+def turns(target: str) -> list[Event]:
+    """A report with a place, many assessments, and an event that is retracted and reinstated as often."""
+    said = [
+        FIRST | {"place": {"name": "Odesa", "precision": "settlement"}},
+        *(assessed(n) | {"id": id_of(f"a{n}")} for n in range(LONG)),
+    ]
+    for n in range(LONG):
+        said += [retract(target, f"u{n}"), retract(f"u{n}")]
+    return said
+
+
+def test_a_turn_of_retracting_and_reinstating_folds_what_follows_and_judges_what_it_speaks_of(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    counted = Counter[str]()
+
+    def counting(of: type, name: str) -> None:
+        do = getattr(of, name)
+
+        def counts(self: Any, *given: Any) -> Any:
+            counted[name] += 1
+            return do(self, *given)
+
+        monkeypatch.setattr(of, name, counts)
+
+    monkeypatch.setattr(connected_module, "EVERY", 4)
+    counting(Strike, "evolve")
+    counting(Corrections, "_judge")
+    events = given(*turns(f"a{LONG - 1}"))
+    families = Families()
+    changes = list(families.changes(events, KYIV))
+    assert counted["evolve"] <= 2 * LONG + 2 * LONG * 5
+    assert counted["_judge"] <= 3 * len(events)
+    assert changes[-1].after == fold_family(events, KYIV)["strike:a"]
+
+
+@pytest.mark.parametrize("late", [0, LONG - 1])
+def test_a_late_event_of_a_long_stream_folds_those_that_follow_it(late: int, monkeypatch: pytest.MonkeyPatch):
+    folded, evolve = [0], Strike.evolve
+
+    def counted(self: Strike, event: Any) -> Strike:
+        folded[0] += 1
+        return evolve(self, event)
+
+    monkeypatch.setattr(connected_module, "EVERY", 4)
+    at = [minute(f"2025-11-20T10:{n:02}") for n in range(LONG)]
+    known = [FIRST, retract("first"), *(assessed(n) | {"occurred": at[n]} for n in range(LONG))]
+    families = Families()
+    list(families.changes(given(*known), KYIV))
+    said = assessed(1) | {"occurred": at[late]}
+    events = given(*known, said)
+    monkeypatch.setattr(Strike, "evolve", counted)
+    [change] = families.changes(events[-1:], KYIV)
+    assert LONG - late <= folded[0] <= LONG - late + 4
+    assert families.work(events[-1], 0) >= LONG - late - 1
+    assert change.after == fold_family(events, KYIV)["strike:a"]
+
+
+def test_the_timeline_makes_lines_of_what_a_retraction_changes_alone(monkeypatch: pytest.MonkeyPatch):
+    made = lines_made(monkeypatch)
+    step = TallyStep(DailyTimeline())
+    events = given(*(said for said in turns("first") if said["type"] != "strike.assessed"))
+    for change in Families().changes(events, KYIV):
+        step.apply(change)
+    assert made[0] <= 6 * len(events)
+    assert len(step.bookings) <= 3 * len(events)
 
 
 def disputed() -> list[Recorded]:
@@ -120,9 +191,8 @@ def test_a_dispute_of_what_is_yet_to_come_is_folded():
     assert [c.after for c in changes] == [fold_family(events[:n], KYIV)["strike:a"] for n in (1, 2, 3)]
 
 
-def test_the_timeline_makes_one_line_for_one_more_event(monkeypatch: pytest.MonkeyPatch):
-    made = [0]
-    lines = DailyTimeline._lines
+def lines_made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    made, lines = [0], DailyTimeline._lines
 
     def counted(self: DailyTimeline, *given: Any) -> Iterator[Any]:
         for line in lines(self, *given):
@@ -130,6 +200,11 @@ def test_the_timeline_makes_one_line_for_one_more_event(monkeypatch: pytest.Monk
             yield line
 
     monkeypatch.setattr(DailyTimeline, "_lines", counted)
+    return made
+
+
+def test_the_timeline_makes_one_line_for_one_more_event(monkeypatch: pytest.MonkeyPatch):
+    made = lines_made(monkeypatch)
     step = TallyStep(DailyTimeline())
     for change in Families().changes(disputed(), KYIV):
         step.apply(change)
@@ -191,13 +266,13 @@ def amended(killed: int) -> Event:
 def test_an_event_that_is_amended_again_is_read_once_more_and_not_once_for_each_amendment(
     marks: list[str], monkeypatch: pytest.MonkeyPatch
 ):
-    read, reads = fold_module.read_envelope, [0]
+    read, reads = corrections_module.read_envelope, [0]
 
     def counted(*given: Any) -> Any:
         reads[0] += 1
         return read(*given)
 
-    monkeypatch.setattr(fold_module, "read_envelope", counted)
+    monkeypatch.setattr(corrections_module, "read_envelope", counted)
     told = [amended(n) | {"tlp": marks[n % len(marks)]} for n in range(LONG)]
     changes = list(Families().changes(given(FIRST, *told), KYIV))
     assert LONG <= reads[0] <= LONG * len(marks)

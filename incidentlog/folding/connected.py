@@ -1,0 +1,397 @@
+"""What the streams that merges connect add up to, seen from one marking; one more event folds again only what it moves.
+
+What a stream's events make of a subject is folded in the order in which they happened. It is remembered every EVERY of
+them, so that a correction, or an event that comes late, folds again what follows it, and not what was before.
+"""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, Self
+from uuid import UUID
+
+from incidentlog.events.about import is_record_event
+from incidentlog.events.envelope import Actor, Link, ResolvedPlace
+from incidentlog.events.record import RecordCorroborated, RecordDisputed, RecordMerged
+from incidentlog.events.recorded import AnyEffective, Recorded
+from incidentlog.folding.corrections import Corrections
+from incidentlog.folding.subject import Absorbed, Entry, Ignored, Subject
+from incidentlog.zones import by
+
+EVERY: Final = 128
+"""After how many events what they add up to is remembered: so many more are folded, at most, than had to be."""
+
+RANKS: Final = {"unverified": 0, "single_source": 1, "corroborated": 2, "verified": 3}
+
+
+class Connected:
+    """The streams that merges connect, seen from one marking."""
+
+    def __init__(self, events: Sequence[Recorded], zone: str, level: int | None = None) -> None:
+        """`events` are in position order, `zone` is the log's; `level` None is all that is known."""
+        self.corrections = Corrections.of(events, level)
+        self._log_zone = zone
+        self._zone = by(zone, events[-1].zone_data) if events else zone
+        self._merges = [e for e in events if e.type == "record.merged"]
+        self._subjects: dict[str, Subject | Absorbed] = {}
+        self._gather()
+
+    @property
+    def events(self) -> Sequence[Recorded]:
+        """In position order."""
+        return self.corrections.events
+
+    @property
+    def alone(self) -> tuple[Subject, int] | None:
+        """Where it is one stream: what it adds up to before that is complete, and how well it is confirmed."""
+        if len(self._streams) > 1 or self._into:
+            return None
+        [(stream, root)] = self._roots.items()
+        return self._open(stream), root.rank
+
+    def add(self, e: Recorded) -> tuple[set[str], list[Recorded]]:
+        """Take in one more event, the last by now: whose subjects may be others, and which events are judged anew."""
+        ignored = self.corrections.ignored.copy() if self.corrections.ignored else {}
+        changed = self.corrections.add(e)
+        if e.type == "record.merged":
+            self._merges.append(e)
+        zone, self._zone = self._zone, by(self._log_zone, e.zone_data)
+        if any(c.type == "record.merged" for c in changed):
+            self._gather()
+            return set(self._streams), changed
+        for c in changed:
+            self._put(c)
+        touched = {self._root(c.stream) for c in changed}
+        if zone != self._zone or ignored != self.corrections.ignored:
+            self._ignored = self._told_ignored()
+            touched |= self._roots.keys()
+        for stream in touched:
+            self._subjects.pop(stream, None)
+        return touched, changed
+
+    def subjects(self) -> dict[str, Subject | Absorbed]:
+        """Every stream's subject, or where a merge took it."""
+        return {stream: self.subject(stream) for stream in self._streams}
+
+    def subject(self, stream: str) -> Subject | Absorbed:
+        """One stream's."""
+        found = self._subjects.get(stream)
+        if found is None:
+            found = self._subjects[stream] = self._open(stream).complete()
+        return found
+
+    def _open(self, stream: str) -> Subject:
+        root = self._roots[stream]
+        return root.subject(self._zone, tuple(i for s in root.streams for i in self._ignored.get(s, ())))
+
+    def __contains__(self, stream: str) -> bool:
+        return stream in self._streams
+
+    def late(self, e: Recorded) -> tuple[str, bool]:
+        """Of which stream's subject an event is a part, and whether it is not the last one there."""
+        stream = self._root(e.stream)
+        return stream, self._roots[stream].is_late(e)
+
+    def later(self, stream: str, since: datetime) -> int:
+        """How many events of the world a stream's subject is made of that began after an instant."""
+        return self._roots[self._root(stream)].later(since)
+
+    def _gather(self) -> None:
+        """Bring together what merges make one. R4: those that count do so in position order."""
+        self._into: dict[str, str] = {}
+        """Each absorbed stream's survivor, one step on."""
+        self._unfit: dict[str, list[Ignored]] = defaultdict(list)
+        for e in self._merges:
+            body = self.corrections.bodies.get(e.event_id)
+            if body is None or not self.corrections.counts(e) or not isinstance(body.data, RecordMerged):
+                continue
+            survivor, absorbed = body.data.survivor, body.data.absorbed
+            reason = self._reason(survivor, absorbed)
+            if survivor != e.stream:
+                reason = "a merge stands on its survivor's stream"
+            if reason is not None:
+                self._unfit[e.stream].append(Ignored(event=e.event_id, type=e.type, reason=reason))
+                continue
+            self._into.update(dict.fromkeys(absorbed, survivor))
+        self._roots: dict[str, Root] = {}
+        self._streams: dict[str, None] = {}
+        for e in self.events:
+            self._put(e)
+        self._ignored = self._told_ignored()
+        self._subjects = {s: Absorbed(into=self._root(s)) for s in self._streams if s in self._into}
+
+    def _put(self, e: Recorded) -> None:
+        self._streams[e.stream] = None
+        stream = self._root(e.stream)
+        root = self._roots.get(stream)
+        if root is None:
+            root = self._roots[stream] = Root(stream, self.corrections)
+        root.put(e)
+
+    def _told_ignored(self) -> Mapping[str, Sequence[Ignored]]:
+        """What does not fit, by stream: the corrections newest first, then merges."""
+        if not self.corrections.ignored:
+            return self._unfit
+        told: dict[str, list[Ignored]] = defaultdict(list)
+        for _, found in sorted(self.corrections.ignored.items(), reverse=True):
+            for stream, ignored in found:
+                told[stream].append(ignored)
+        for stream, unfit in self._unfit.items():
+            told[stream] += unfit
+        return told
+
+    def _reason(self, survivor: str, absorbed: Iterable[str]) -> str | None:
+        for stream in absorbed:
+            if stream.partition(":")[0] != survivor.partition(":")[0]:
+                return f"{stream} is of another category"
+            if stream in self._into:
+                return f"{stream} is absorbed already"
+            if self._root(survivor) == stream:
+                return f"{stream} would be merged into itself"
+        return None
+
+    def _root(self, stream: str) -> str:
+        while stream in self._into:
+            stream = self._into[stream]
+        return stream
+
+
+class Root:
+    """One stream's events, with those of the streams that were merged into it."""
+
+    def __init__(self, stream: str, corrections: Corrections) -> None:
+        """`corrections` say what each event is."""
+        self.streams: dict[str, None] = {}
+        """By when each began."""
+        self._stream, self._corrections = stream, corrections
+        self._kind = Subject.families.get(stream.partition(":")[0], Subject)
+        self._positions: list[int] = []
+        self._entries: list[Entry] = []
+        self._bodies: dict[UUID, AnyEffective] = {}
+        """Of the events that count."""
+        self._standing: list[AnyEffective] = []
+        """Those of the world, in the order in which they happened."""
+        self._taken_back: Places = {}
+        """Where its events were, as they were told: so it is known of a subject of which nothing counts any more."""
+        self._latest: tuple[datetime, int] | None = None
+        """The order of the last event of the world, whether it counts or not; None where it is to be looked for."""
+        self._sayings = Sayings()
+        self._confirmed = Counter[UUID]()
+        self._reached = _Reached(self._kind(stream=stream))
+        self._remembered = [self._reached.copy()]
+
+    def put(self, e: Recorded) -> None:
+        """Take in an event as it is now, for the first time or again."""
+        self.streams[e.stream] = None
+        if e.envelope is not None:
+            if not is_record_event(e.type):
+                _put_place(self._taken_back, e.place, absorbed=e.stream != self._stream)
+            at, entry = bisect_left(self._positions, e.position), self._corrections.entry(e)
+            if at < len(self._positions) and self._positions[at] == e.position:
+                if self._latest is not None and self._latest[1] == e.position:
+                    self._latest = None  # it may have happened earlier by now
+                self._entries[at] = entry
+            else:
+                self._positions.insert(at, e.position)
+                self._entries.insert(at, entry)
+            if self._latest is not None and not is_record_event(e.type):
+                self._latest = max(self._latest, (entry.occurred.since, e.position))
+        was = self._bodies.pop(e.event_id, None)
+        now = self._corrections.bodies[e.event_id] if self._corrections.counts(e) else None
+        if was is not None:
+            self._say(was, holds=False)
+        if now is not None:
+            now.absorbed = e.stream != self._stream
+            self._bodies[e.event_id] = now
+            self._say(now, holds=True)
+
+    def subject(self, zone: str, ignored: tuple[Ignored, ...]) -> Subject:
+        """What it all adds up to, before it is complete."""
+        reached = self._reach()
+        first = reached.own_first or reached.first
+        return reached.subject.but(
+            zone=zone,
+            absorbed=tuple(s for s in self.streams if s != self._stream),
+            **({} if first is None else begin(first, zone, self._kind)),
+            place=first_place(self._taken_back if first is None else reached.places),
+            actors=tuple((reached.actors | reached.own_actors if self.merged else reached.actors).values()),
+            links=tuple(reached.links.values()),
+            entries=tuple(self._entries),
+            ignored=(*ignored, *reached.subject.ignored),
+            verification=self._sayings.verification[1],
+        )
+
+    @property
+    def merged(self) -> bool:
+        """Whether other streams are a part of it."""
+        return len(self.streams) > (self._stream in self.streams)
+
+    @property
+    def rank(self) -> int:
+        """How well it is confirmed: see `confirmed`."""
+        return self._sayings.verification[0]
+
+    def is_late(self, e: Recorded) -> bool:
+        """Whether an event that was put in is not the last one: see `comes_late`."""
+        if self._latest is None:
+            world = [entry for entry in self._entries if not is_record_event(entry.type)]
+            self._latest = max(((entry.occurred.since, entry.position) for entry in world), default=None)
+        return self._latest is not None and self._latest[1] != e.position
+
+    def later(self, since: datetime) -> int:
+        """How many of the standing events began after an instant."""
+        return len(self._standing) - bisect_left(self._standing, (since, 0), key=_order)
+
+    def _say(self, body: AnyEffective, *, holds: bool) -> None:
+        match body.data:
+            case RecordCorroborated(target=target):
+                self._confirmed[target] += 1 if holds else -1
+                if (known := self._bodies.get(target)) is not None and not is_record_event(known.recorded.type):
+                    known.corroborated = self._confirmed[target] > 0
+                    self._reached_only(bisect_left(self._standing, known.order, key=_order))
+                self._sayings.put(body.position, "corroborated" if holds else None)
+            case RecordDisputed():
+                self._sayings.put(body.position, "disputed" if holds else None)
+            case _ if is_record_event(body.recorded.type):
+                pass
+            case _:
+                self._stand(body, holds=holds)
+                self._sayings.put(body.position, body.envelope.verification if holds else None)
+
+    def _stand(self, body: AnyEffective, *, holds: bool) -> None:
+        """Put an event of the world where it happened, or take it out."""
+        body.corroborated = self._confirmed[body.recorded.event_id] > 0
+        at = bisect_left(self._standing, body.order, key=_order)
+        self._standing[at : at if holds else at + 1] = [body] if holds else []
+        self._reached_only(at)
+
+    def _in_order(self) -> Sequence[AnyEffective]:
+        """The standing events as they are taken: absorbed ones, of types that count once, after the survivor's own."""
+        if not self._kind.once or not self.merged:
+            return self._standing
+        own = {
+            b.recorded.type: b.order for b in self._standing if not b.absorbed and b.recorded.type in self._kind.once
+        }
+        self._reached_only(0)
+
+        def taken(b: AnyEffective) -> tuple[tuple[datetime, int], bool]:
+            return max(b.order, own.get(b.recorded.type, b.order)) if b.absorbed else b.order, b.absorbed
+
+        return sorted(self._standing, key=taken)
+
+    def _reached_only(self, number: int) -> None:
+        """What so many events add up to is still right."""
+        if number < self._reached.number:
+            del self._remembered[number // EVERY + 1 :]
+            self._reached = self._remembered[-1].copy()
+
+    def _reach(self) -> "_Reached":
+        standing, reached = self._in_order(), self._reached
+        for body in standing[reached.number :]:
+            reached.take(body)
+            if reached.number == len(self._remembered) * EVERY:
+                self._remembered.append(reached.copy())
+        return reached
+
+
+def _order(body: AnyEffective) -> tuple[datetime, int]:
+    return body.order
+
+
+@dataclass(slots=True)
+class _Reached:
+    """What the first of some standing events add up to: by `evolve`, and in what all subjects have."""
+
+    subject: Subject
+    number: int = 0
+    first: AnyEffective | None = None
+    own_first: AnyEffective | None = None
+    places: "Places" = field(default_factory=dict)
+    actors: dict[tuple[str, ...], Actor] = field(default_factory=dict)
+    """Each where it was named first, as it was named last."""
+    own_actors: dict[tuple[str, ...], Actor] = field(default_factory=dict)
+    links: dict[tuple[str, ...], Link] = field(default_factory=dict)
+
+    def copy(self) -> Self:
+        return replace(
+            self, places=dict(self.places), actors=dict(self.actors), own_actors=dict(self.own_actors),
+            links=dict(self.links),
+        )  # fmt: skip
+
+    def take(self, body: AnyEffective) -> None:
+        """The next event."""
+        self.number += 1
+        self.subject = self.subject.evolve(body)
+        if self.first is None:
+            self.first = body
+        if self.own_first is None and not body.absorbed:
+            self.own_first = body
+        _put_place(self.places, body.place, absorbed=body.absorbed)
+        named: dict[tuple[str, ...], Actor] = {(a.code, a.role): a for a in body.envelope.actors}
+        self.actors |= named
+        if not body.absorbed:  # a merged actor is as the survivor's own record calls it
+            self.own_actors |= named
+        self.links |= {(li.rel, str(li.target)): li for li in body.envelope.links}
+
+
+Places = dict[tuple[bool, bool], ResolvedPlace]
+"""The first one by whether it was not found in the gazetteer, and whether it came with a merge."""
+
+
+def first_place(places: Places) -> ResolvedPlace | None:
+    """The first place that was found in the gazetteer, else the first; the survivor's own before others."""
+    return places[min(places)] if places else None
+
+
+def _put_place(places: Places, place: ResolvedPlace | None, *, absorbed: bool) -> None:
+    if place is not None:
+        places.setdefault((place.place_id is None, absorbed), place)
+
+
+class Sayings:
+    """How far a subject is confirmed, by all that was said, in the order of the log."""
+
+    def __init__(self) -> None:
+        """Nothing was said."""
+        self._positions: list[int] = []
+        self._said: list[str] = []
+        self._confirmed: list[tuple[int, str]] = []
+        """After each, as far as that is known."""
+
+    def put(self, position: int, said: str | None) -> None:
+        """What is said at a position; None where nothing is any more."""
+        at = bisect_left(self._positions, position)
+        there = at < len(self._positions) and self._positions[at] == position
+        self._positions[at : at + there] = [] if said is None else [position]
+        self._said[at : at + there] = [] if said is None else [said]
+        del self._confirmed[at:]
+
+    @property
+    def verification(self) -> tuple[int, str]:
+        """How well it is confirmed, and what that is called."""
+        rank, verification = self._confirmed[-1] if self._confirmed else (0, "unverified")
+        for said in self._said[len(self._confirmed) :]:
+            rank, verification = confirmed(rank, verification, said)
+            self._confirmed.append((rank, verification))
+        return rank, verification
+
+
+def confirmed(rank: int, verification: str, said: str) -> tuple[int, str]:
+    """How far something is confirmed after one more word on it: the best grade so far, which a weaker does not lower.
+
+    A dispute or a refutation counts from when it is said, until something at least as good as before says otherwise.
+    """
+    return (RANKS.get(said, rank), said) if said not in RANKS or RANKS[said] >= rank else (rank, verification)
+
+
+def begin(first: AnyEffective, zone: str, kind: Subject | type[Subject]) -> dict[str, Any]:
+    """When the subject began, by the first event that counts."""
+    occurred = first.envelope.occurred
+    return {
+        "is_current": True,
+        "occurred": occurred,
+        "since": min(occurred.since, first.recorded.recorded_at),
+        "calendar": occurred.buckets(zone, lasting=kind.lasting),
+    }
