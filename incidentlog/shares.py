@@ -1,8 +1,9 @@
 """Places for what only so many of fit at once, shared so that nobody alone holds them all."""
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, Protocol
@@ -33,6 +34,14 @@ class Stranger:
 
     address: str
     name: str = "who has not said who it is"
+
+
+@dataclass(frozen=True, slots=True)
+class OfKey:
+    """What is done for a key while nobody asks."""
+
+    name: str
+    address: str = ""
 
 
 class Shares:
@@ -67,6 +76,59 @@ class Shares:
             self.held[key] -= 1
             if not self.held[key]:
                 del self.held[key]
+
+
+class Turnstile:
+    """The few places for one thing that takes not long: one waits for them.
+
+    They go round among those who wait, so that nobody waits for all that another one asked. No holder has more than
+    its share at once, and those who come without a key leave some to keys.
+    """
+
+    def __init__(self, doing: str, places: int, *, each: int, kept: int = 0) -> None:
+        """`doing` is what the others do, as one who waited in vain is told; the rest is as for Shares."""
+        self.doing, self.places, self.each, self.kept = doing, places, each, kept
+        self.held = Counter[tuple[str, str]]()
+        self._waiting: dict[tuple[str, str], deque[asyncio.Future[None]]] = {}
+        """By holder, who was served last at the end."""
+
+    @asynccontextmanager
+    async def place(self, holder: Holder, *, seconds: float | None) -> AsyncIterator[None]:
+        """A place, for as long as it lasts. Raises Overloaded where there was none for so many seconds."""
+        key, mine = (holder.name, holder.address), asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, deque()).append(mine)
+        self._admit()
+        try:
+            try:
+                async with asyncio.timeout(seconds):
+                    await mine
+            except TimeoutError:
+                raise Overloaded(f"others are {self.doing}") from None
+            yield
+        finally:
+            if mine.done() and not mine.cancelled():
+                self.held -= Counter({key: 1})
+            elif mine in (queue := self._waiting.get(key, deque())):
+                queue.remove(mine)
+                if not queue:
+                    del self._waiting[key]
+            self._admit()
+
+    def _admit(self) -> None:
+        """Give out what is free, one to each in turn."""
+        while key := next((key for key in self._waiting if self._has_room(key)), None):
+            queue = self._waiting.pop(key)
+            mine = queue.popleft()
+            if queue:
+                self._waiting[key] = queue
+            if not mine.done():
+                self.held[key] += 1
+                mine.set_result(None)
+
+    def _has_room(self, key: tuple[str, str]) -> bool:
+        strangers = sum(number for (_, address), number in self.held.items() if address)
+        left = not key[1] or strangers < self.places - self.kept
+        return left and self.held[key] < self.each and self.held.total() < self.places
 
 
 def network_of(remote: str | None) -> str:

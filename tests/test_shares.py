@@ -1,9 +1,11 @@
 """Nobody alone holds all there is of a thing."""
 
+import asyncio
+
 import pytest
 
 from incidentlog.errors import Overloaded, TooManyConnections
-from incidentlog.shares import Shares, Stranger, network_of
+from incidentlog.shares import Shares, Stranger, Turnstile, network_of
 
 
 def test_a_holder_has_its_share_and_what_it_gives_back_is_there_again():
@@ -26,6 +28,79 @@ def test_what_is_kept_for_keys_is_theirs_however_many_addresses_ask():
             pass
         with shares.place(Stranger("", "a key")):
             pass
+
+
+class Asked:
+    """Who asks for a place, holds it once it has one, and gives it back when told to."""
+
+    def __init__(self, turnstile: Turnstile, name: str, address: str = "") -> None:
+        self.has, self._back = asyncio.Event(), asyncio.Event()
+        self.task = asyncio.create_task(self._run(turnstile, Stranger(address, name)))
+
+    async def _run(self, turnstile: Turnstile, holder: Stranger) -> None:
+        async with turnstile.place(holder, seconds=None):
+            self.has.set()
+            await self._back.wait()
+
+    async def ends(self) -> None:
+        self._back.set()
+        await self.task
+        await settled()
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_places_go_round_among_those_who_wait_and_not_to_who_asked_the_most():
+    turnstile = Turnstile("folding", 1, each=1)
+    many = [Asked(turnstile, "one") for _ in range(3)]
+    await settled()
+    other, more = Asked(turnstile, "other"), Asked(turnstile, "one")
+    await settled()
+    assert [asked.has.is_set() for asked in (*many, other, more)] == [True, False, False, False, False]
+    await many[0].ends()
+    assert (many[1].has.is_set(), other.has.is_set()) == (True, False)
+    await many[1].ends()
+    assert (many[2].has.is_set(), other.has.is_set()) == (False, True)
+    for asked in (other, many[2], more):
+        assert asked.has.is_set()
+        await asked.ends()
+    assert not turnstile.held
+
+
+async def test_nobody_has_all_the_places_and_one_is_kept_for_keys():
+    turnstile = Turnstile("folding", 2, each=1, kept=1)
+    first, second = Asked(turnstile, "a key"), Asked(turnstile, "a key")
+    strangers = [Asked(turnstile, "anybody", f"192.0.2.{n}") for n in range(2)]
+    await settled()
+    assert [asked.has.is_set() for asked in (first, second, *strangers)] == [True, False, True, False]
+    await first.ends()
+    assert second.has.is_set()
+    await second.ends()
+    assert [asked.has.is_set() for asked in strangers] == [True, False]
+    for asked in strangers:
+        assert asked.has.is_set()
+        await asked.ends()
+    assert not turnstile.held
+
+
+async def test_who_waited_in_vain_or_went_away_takes_no_place():
+    turnstile = Turnstile("folding", 1, each=1)
+    has = Asked(turnstile, "one")
+    await settled()
+    with pytest.raises(Overloaded, match="others are folding"):
+        async with turnstile.place(Stranger("", "two"), seconds=0):
+            pass
+    gone, next_one = Asked(turnstile, "two"), Asked(turnstile, "three")
+    await settled()
+    gone.task.cancel()
+    await has.ends()
+    assert next_one.has.is_set()
+    await next_one.ends()
+    assert not turnstile.held
+    assert not turnstile._waiting
 
 
 @pytest.mark.parametrize(

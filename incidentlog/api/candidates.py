@@ -1,6 +1,5 @@
 """What an import may have told again: all suspects at once, the best first (docs/import.md, Twice in the log)."""
 
-import asyncio
 from collections import OrderedDict
 from typing import Any, Final
 
@@ -11,7 +10,6 @@ from incidentlog.api.folds import FOLDING
 from incidentlog.api.importing import find_begun
 from incidentlog.api.moment import Moment
 from incidentlog.api.operations import Number, Routes
-from incidentlog.api.paging import waiting
 from incidentlog.api.projections import answered, same_basis
 from incidentlog.api.requests import ABOUT, SERVICE, moment_of, reader_of
 from incidentlog.api.rows import Stored, state_at
@@ -20,7 +18,9 @@ from incidentlog.folding.fold import SUBJECT_VERSION
 from incidentlog.projections import PROJECTIONS
 from incidentlog.projections.candidates import Outline
 from incidentlog.projections.suspects import Review, Suspect, Suspected
+from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
+from incidentlog.shares import Turnstile
 from incidentlog.store.suspects import read_review
 
 KEPT: Final = 4
@@ -45,13 +45,14 @@ class Reviews:
     """The last reviews, by import, state of knowledge and clearance; one is made at a time."""
 
     def __init__(self) -> None:
-        self.places = asyncio.Semaphore(1)
+        self.places = Turnstile("having imports compared", 1, each=1)
         self._known: OrderedDict[tuple[Any, ...], Review] = OrderedDict()
 
-    async def of(self, service: Service, number: int, moment: Moment, clearance: int) -> Review:
+    async def of(self, service: Service, number: int, moment: Moment, reader: Reader) -> Review:
         """A review, read once. Raises Overloaded."""
+        clearance = reader.clearance
         key = number, moment.position, clearance, service.log.id, service.log.fork, service.log.generation
-        async with waiting(self.places, "others are having imports compared", seconds=SECONDS):
+        async with self.places.place(reader, seconds=SECONDS):
             if key not in self._known:
                 self._known[key] = await _read(service, number, moment, clearance)
             self._known.move_to_end(key)
@@ -98,7 +99,7 @@ async def show_suspects(request: web.Request) -> web.Response:
     if begun is None or number > moment.position:
         raise NotFound(f"no import began at {number}, as far as was known then")
     after, limit = AFTER.of(request), LIMIT.of(request)
-    found = await request.app[REVIEWS].of(service, begun.number, moment, reader.clearance)
+    found = await request.app[REVIEWS].of(service, begun.number, moment, reader)
     body: dict[str, Any] = {
         "import": begun.number,
         "basis": same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),

@@ -5,7 +5,6 @@ from typing import Final
 from aiohttp import web
 
 from incidentlog.api.errors import Handler
-from incidentlog.api.paging import waiting
 from incidentlog.api.requests import SERVICE, sender_of
 from incidentlog.errors import Overloaded, Problem, TooManyConnections
 
@@ -24,7 +23,7 @@ def few_at_once(handler: Handler) -> Handler:
             return await handler(request)
         service = request.app[SERVICE]
         with service.folding.place(await sender_of(request)):
-            async with waiting(service.reported, "others are folding what was reported", seconds=FOLD_SECONDS):
+            async with service.reported.place(await sender_of(request), seconds=FOLD_SECONDS):
                 return await handler(request)
 
     return handle

@@ -30,7 +30,7 @@ from incidentlog.api.moment import GENERATION, MOMENT, VERSION, Moment
 from incidentlog.api.narrowing import NAME, tally_questions
 from incidentlog.api.operations import Answer, Number, Parameter, Routes, Segment, names, narrowing
 from incidentlog.api.operations import asked as asked_by
-from incidentlog.api.paging import ANSWER_OCTETS, waiting, write_page
+from incidentlog.api.paging import ANSWER_OCTETS, WAIT_SECONDS, write_page
 from incidentlog.api.parquet import packed, write_parquet
 from incidentlog.api.reported import SubjectVersion, history_reported, subject_reported
 from incidentlog.api.requests import ABOUT, MIN_POSITION, SERVICE, STREAM_NAME, moment_of, reader_of, stream_of
@@ -291,7 +291,7 @@ async def show_history(request: web.Request) -> web.Response:
     reader = await reader_of(request)
     moment = await moment_of(request)
     stream, after, limit = stream_of(request), AFTER.of(request), LIMIT.of(request)
-    async with waiting(service.histories, "others are reading histories"):
+    async with service.histories.place(reader, seconds=WAIT_SECONDS):
         found, more = await _page_of_history(service, stream, moment, reader.clearance, after=after, limit=limit)
         states, versions, octets = States(), list[bytes](), 0
         async for version, state in _with_states(service, found):

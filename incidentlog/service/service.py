@@ -37,7 +37,7 @@ from incidentlog.service.keys import Keys
 from incidentlog.service.nodes import Nodes
 from incidentlog.service.oidc import Issuer
 from incidentlog.service.rates import Rates
-from incidentlog.shares import Shares
+from incidentlog.shares import Shares, Turnstile
 from incidentlog.store.append import Appended, Duplicate, read_secret
 from incidentlog.store.builds import (
     SUBJECTS,
@@ -118,11 +118,11 @@ class Service:
         default_factory=lambda: Shares("reads of what was reported", FOLDS, each=EACH_FOLDS, kept=KEY_FOLDS)
     )
     """How many requests may fold what was reported, or wait to."""
-    reported: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    reported: Turnstile = field(default_factory=lambda: Turnstile("folding what was reported", 2, each=1, kept=1))
     """How many of them are at it: each may hold twice 16 MiB of events, and what they are in memory."""
     folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """How many of them may fold at once: each takes a core."""
-    histories: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    histories: Turnstile = field(default_factory=lambda: Turnstile("reading histories", 2, each=1, kept=1))
     """How many pages of histories may be written at once: each takes some twenty megabytes."""
     keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """How many requests may at once open or end a session, or revoke a key: each takes a connection of its own."""
