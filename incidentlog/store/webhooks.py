@@ -56,6 +56,7 @@ class Leased:
     """A webhook that this process delivers to."""
 
     webhook_id: UUID
+    key_id: str
     clearance: int
     """What its key saw when it made it, or sees by now where that is less."""
     url: str
@@ -65,6 +66,8 @@ class Leased:
     """Which change by a client it is of."""
     position: int
     attempts: int
+    attempts_of: int | None
+    """The position of the event that was tried so often."""
     next_at: datetime | None
     wanted: bool
     """Whether dead letters are to be tried once more."""
@@ -200,8 +203,8 @@ async def lease_webhooks(connection: Connection, lessee: UUID, *, seconds: float
 def _leased(row: Any) -> Leased:
     secrets = Secrets(row["secret"], row["former_secret"], row["former_until"])
     return Leased(
-        row["webhook_id"], row["clearance"], row["url"], row["filters"], secrets, row["revision"], row["position"],
-        row["attempts"], row["next_at"], row["wanted"],
+        row["webhook_id"], row["key_id"], row["clearance"], row["url"], row["filters"], secrets, row["revision"],
+        row["position"], row["attempts"], row["attempts_of"], row["next_at"], row["wanted"],
     )  # fmt: skip
 
 
@@ -221,10 +224,10 @@ async def note_passed(connection: Connection, hold: Hold, position: int) -> bool
 
 
 async def note_failed(
-    connection: Connection, hold: Hold, *, attempts: int, next_at: datetime, now: datetime, failure: str
+    connection: Connection, hold: Hold, *, position: int, attempts: int, next_at: datetime, now: datetime, failure: str
 ) -> bool:
-    """The event that comes next was tried so often, and is tried again from an instant on; likewise."""
-    return await _moved(connection, "failed", hold, attempts, next_at, now, failure)
+    """The event at a position was tried so often, and is tried again from an instant on; likewise."""
+    return await _moved(connection, "failed", hold, position, attempts, next_at, now, failure)
 
 
 async def bury(

@@ -8,13 +8,14 @@ next; none is lost by that, and a receiver knows it by its id.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import structlog
 
 from incidentlog.clock import Clock
+from incidentlog.shares import Turnstile
 from incidentlog.store.connect import Access, Connection, Pool, heed_cancelling, lost
 from incidentlog.store.read import LogIdentity
 from incidentlog.store.webhooks import Leased, any_webhook, lease_webhooks, release_webhooks
@@ -23,7 +24,12 @@ from incidentlog.webhooks.sending import CONNECTIONS, Sender
 
 LOOK_SECONDS: Final = 1.0
 """How often it is looked which webhooks there are, and what became of them."""
+KEY_CONNECTIONS: Final = 16
+"""How many messages of one key's webhooks may be under way at once: its receivers may take their time."""
 READERS: Final = 4
+KEY_READERS: Final = 2
+MOST_SECONDS: Final = 300.0
+"""How long what fails by what was not foreseen is left alone at most: a second first, then twice as long each time."""
 LEASE_SECONDS: Final = 10.0
 LAST_SECONDS: Final = 2.0
 """How long a service that stops tries to leave its webhooks to others."""
@@ -60,8 +66,11 @@ class Deliverer:
         """Attempts by the webhook's clearance and what became of them, one of OUTCOMES."""
         self._tools = Tools(
             pool, log_, clock, sender, self._keep,
-            places=asyncio.Semaphore(CONNECTIONS), reads=asyncio.Semaphore(READERS), count=self._count,
+            places=Turnstile("sending to webhooks", CONNECTIONS, each=KEY_CONNECTIONS),
+            reads=Turnstile("reading for webhooks", READERS, each=KEY_READERS), count=self._count,
         )  # fmt: skip
+        self._failed: dict[UUID, tuple[int, int, datetime]] = {}
+        """What failed by what was not foreseen: its revision, how often in a row, and when it is taken up again."""
 
     def look_soon(self) -> None:
         """A webhook was made or changed here: look now."""
@@ -114,22 +123,34 @@ class Deliverer:
             else:
                 delivery.wanted = delivery.wanted or webhook.wanted
         for webhook_id, webhook in ours.items():
-            if webhook_id not in self._deliveries:
+            if webhook_id not in self._deliveries and not self._left_alone(webhook):
                 delivery = Delivery(self._tools, self._lessee, webhook)
-                self._deliveries[webhook_id] = delivery, asyncio.create_task(self._deliver(delivery))
+                self._deliveries[webhook_id] = delivery, asyncio.create_task(self._deliver(webhook, delivery))
+        self._failed = {webhook_id: failed for webhook_id, failed in self._failed.items() if webhook_id in ours}
         rung, self._looked = self._looked, asyncio.Event()
         rung.set()
 
-    async def _deliver(self, delivery: Delivery) -> None:
-        """One delivery, to its end; what it fails by is over with it, and it is taken up with the next look."""
+    def _left_alone(self, webhook: Leased) -> bool:
+        """Whether it failed by what was not foreseen, and is not to be taken up yet."""
+        revision, _, until = self._failed.get(webhook.webhook_id, (0, 0, self._clock.now()))
+        return revision == webhook.revision and self._clock.now() < until
+
+    async def _deliver(self, webhook: Leased, delivery: Delivery) -> None:
+        """One delivery, to its end; what it fails by is over with it, and it is taken up with a later look."""
         try:
             await delivery.run(self._grown, lambda: self._looked)
         except NotOursError:
             pass
         except Exception as error:
             heed_cancelling()
-            if not lost(error):
-                log.exception("webhook_failed")
+            if lost(error):
+                return
+            _, times, _ = self._failed.get(webhook.webhook_id, (0, 0, None))
+            times = 1 if delivery.got_on else times + 1
+            seconds = min(2.0 ** (times - 1), MOST_SECONDS)
+            log.exception("webhook_failed", webhook=str(webhook.webhook_id), times=times, again_in_seconds=seconds)
+            until = self._clock.now() + timedelta(seconds=seconds)
+            self._failed[webhook.webhook_id] = webhook.revision, times, until
 
     async def _keep(self, work: Callable[[Connection], Awaitable[Any]]) -> Any:
         """Do something on the connection that may write: one at a time, and none is begun that is then broken off."""

@@ -18,6 +18,7 @@ import structlog
 from incidentlog.clock import Clock
 from incidentlog.events.cloudevents import cloudevent
 from incidentlog.events.recorded import Recorded
+from incidentlog.shares import OfKey, Turnstile
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import EventFilter, LogIdentity, read_head, read_ids, search_events
@@ -68,10 +69,10 @@ class Tools:
     clock: Clock
     sender: Sender
     keep: Keeping
-    places: asyncio.Semaphore
-    """How many messages may be under way at once."""
-    reads: asyncio.Semaphore
-    """How many may read the log at once: the others that read it need connections, too."""
+    places: Turnstile
+    """For messages that are under way, by key."""
+    reads: Turnstile
+    """For those that read the log, by key: the others that read it need connections, too."""
     count: Count
 
 
@@ -81,10 +82,11 @@ class Delivery:
     def __init__(self, tools: Tools, lessee: UUID, webhook: Leased) -> None:
         self._tools = tools
         self._webhook = webhook
+        self._key = OfKey(webhook.key_id)
         self._hold = Hold(webhook.webhook_id, lessee, webhook.revision)
         self._stored = self._seen = webhook.position
         self._attempts, self._next_at = webhook.attempts, webhook.next_at
-        self._failing: int | None = None
+        self._failing = webhook.attempts_of
         """The position of the event that was tried last."""
         self._off = False
         self.clearance = webhook.clearance
@@ -92,6 +94,11 @@ class Delivery:
         """Whether dead letters are to be tried once more."""
         self.waiting_since: datetime | None = None
         """When the event was recorded that comes next; None while there is none."""
+
+    @property
+    def got_on(self) -> bool:
+        """Whether it has seen to an event, or to that there is none."""
+        return self._seen > self._webhook.position
 
     def is_of(self, webhook: Leased) -> bool:
         """Whether it delivers to a webhook as that is by now."""
@@ -127,7 +134,7 @@ class Delivery:
     async def _onward(self, narrowed: EventFilter) -> bool:
         """Deliver what can be of the next page; whether to go on at once."""
         pool = self._tools.pool
-        async with self._tools.reads:
+        async with self._tools.reads.place(self._key, seconds=None):
             head = (await read_head(pool)).position
             found, reached = await search_events(
                 pool, narrowed, after=self._seen, upto=head, clearance=self.clearance, limit=PAGE
@@ -167,7 +174,9 @@ class Delivery:
         attempts, next_at = self._attempts + 1, now + wait_after(self._attempts + 1, outcome.retry_after)
         failure = outcome.failure
         await self._held(
-            lambda c: note_failed(c, self._hold, attempts=attempts, next_at=next_at, now=now, failure=failure)
+            lambda c: note_failed(
+                c, self._hold, position=event.position, attempts=attempts, next_at=next_at, now=now, failure=failure
+            )
         )
         self._attempts, self._next_at = attempts, next_at
         return False
@@ -224,7 +233,7 @@ class Delivery:
 
     async def _send(self, event: Recorded, read_at: float) -> Outcome | None:
         """Send an event, read again where it waited for its turn; None where it is not to be told any more."""
-        async with self._tools.places:
+        async with self._tools.places.place(self._key, seconds=None):
             if time.monotonic() - read_at > FRESH_SECONDS:
                 found = await read_ids(self._tools.pool, [event.event_id], clearance=self.clearance)
                 if not found.events:

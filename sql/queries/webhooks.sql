@@ -51,7 +51,7 @@ SELECT secret, former_secret, former_until FROM webhooks WHERE webhook_id = $1
 UPDATE webhooks SET url = COALESCE($2, url), filters = COALESCE($3, filters),
                     note = CASE WHEN $4::text IS NULL THEN note ELSE nullif($4, '') END,
                     state = COALESCE($5, state), reason = CASE WHEN $5::text IS NULL THEN reason END,
-                    revision = revision + 1, attempts = 0, next_at = NULL, dead_in_row = 0
+                    revision = revision + 1, attempts = 0, attempts_of = NULL, next_at = NULL, dead_in_row = 0
 WHERE webhook_id = $1 RETURNING webhook_id
 
 -- name: rotate
@@ -86,8 +86,8 @@ UPDATE webhooks SET lessee = NULL, leased_until = NULL WHERE lessee = $1
 -- Those that one delivers to, and whose key may read: with what it may see by now, and whether dead letters are wanted.
 -- $1 lessee uuid
 -- $2 now timestamptz
-SELECT w.webhook_id, least(w.clearance, k.clearance) AS clearance, w.url, w.filters, w.secret, w.former_secret,
-       w.former_until, w.revision, w.position, w.attempts, w.next_at,
+SELECT w.webhook_id, w.key_id, least(w.clearance, k.clearance) AS clearance, w.url, w.filters, w.secret, w.former_secret,
+       w.former_until, w.revision, w.position, w.attempts, w.attempts_of, w.next_at,
        EXISTS (SELECT FROM dead_letters d WHERE d.webhook_id = w.webhook_id AND d.wanted) AS wanted
 FROM webhooks w JOIN api_keys k USING (key_id)
 WHERE w.lessee = $1 AND w.leased_until > clock_timestamp() AND w.state = 'active' AND k.revoked_at IS NULL
@@ -100,7 +100,7 @@ WHERE w.lessee = $1 AND w.leased_until > clock_timestamp() AND w.state = 'active
 -- $3 revision integer
 -- $4 position bigint
 -- $5 now timestamptz
-UPDATE webhooks SET position = $4, attempts = 0, next_at = NULL, dead_in_row = 0, last_attempt_at = $5,
+UPDATE webhooks SET position = $4, attempts = 0, attempts_of = NULL, next_at = NULL, dead_in_row = 0, last_attempt_at = $5,
                     last_delivered_at = $5, last_failure = NULL
 WHERE webhook_id = $1 AND lessee = $2 AND revision = $3 AND position < $4 RETURNING webhook_id
 
@@ -118,11 +118,12 @@ WHERE webhook_id = $1 AND lessee = $2 AND revision = $3 AND position < $4 RETURN
 -- $1 webhook_id uuid
 -- $2 lessee uuid
 -- $3 revision integer
--- $4 attempts integer
--- $5 next_at timestamptz
--- $6 now timestamptz
--- $7 failure text
-UPDATE webhooks SET attempts = $4, next_at = $5, last_attempt_at = $6, last_failure = $7
+-- $4 position bigint
+-- $5 attempts integer
+-- $6 next_at timestamptz
+-- $7 now timestamptz
+-- $8 failure text
+UPDATE webhooks SET attempts_of = $4, attempts = $5, next_at = $6, last_attempt_at = $7, last_failure = $8
 WHERE webhook_id = $1 AND lessee = $2 AND revision = $3 RETURNING webhook_id
 
 -- name: bury
@@ -143,7 +144,7 @@ WITH told AS (
                 WHEN (SELECT count(*) FROM dead_letters d WHERE d.webhook_id = $1) + 1 >= $10 THEN 'full' END AS reason
     FROM webhooks w WHERE w.webhook_id = $1
 ), moved AS (
-    UPDATE webhooks SET position = $4, attempts = 0, next_at = NULL, dead_in_row = dead_in_row + 1,
+    UPDATE webhooks SET position = $4, attempts = 0, attempts_of = NULL, next_at = NULL, dead_in_row = dead_in_row + 1,
                         last_attempt_at = $7, last_failure = $8, reason = told.reason,
                         state = CASE WHEN told.reason IS NULL THEN 'active' ELSE 'off' END
     FROM told WHERE webhook_id = $1 AND lessee = $2 AND revision = $3 AND position < $4
