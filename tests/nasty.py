@@ -57,9 +57,10 @@ async def make_nasty(
     talks: int = 30,
     links: int = 60,
     merges: int = 100,
+    imported: int = 100,
     wait: float = 120,
-) -> None:
-    """Fill a log with all of it, and wait until it is projected."""
+) -> int:
+    """Fill a log with all of it, and wait until it is projected; answers the number of its import."""
     await _sent(served, [strike(stream=LONG), *(assessed(LONG, n) for n in range(length - 1))])
     await _sent(served, [strike(stream=HEAVY), *(heavy(HEAVY, n) for n in range(heavies))])
     await _sent(served, [heavy(f"strike:heavy-{n}", n) for n in range(heavies)])
@@ -68,10 +69,14 @@ async def make_nasty(
     absorbed = [f"strike:absorbed-{n}" for n in range(merges)]
     await _sent(served, [strike(stream=stream) for stream in (MERGED, *absorbed)])
     await _sent(served, [merge(MERGED, *absorbed[n : n + 50]) for n in range(0, merges, 50)])
+    [number] = await served.add({"type": "import.begun", "stream": "import:nasty", "data": {"files": [{"name": "a"}]}})
+    again = [strike(stream=f"strike:imported-{n}") for n in range(imported)]
+    await _sent(served, again, **{"import": str(number)})
     assert await served.service.runner.reached(await served.head(), wait)
+    return number
 
 
-async def _sent(served: Served, events: list[dict[str, Any]]) -> None:
+async def _sent(served: Served, events: list[dict[str, Any]], **params: str) -> None:
     for n in range(0, len(events), 100):
-        answer = await served.bulk(*events[n : n + 100])
+        answer = await served.bulk(*events[n : n + 100], **params)
         assert answer.status == 201, answer.raw[:2_000]

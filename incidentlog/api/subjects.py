@@ -35,8 +35,8 @@ from incidentlog.service.service import Service
 from incidentlog.store.filters import parse_subject_filter
 from incidentlog.store.standing import read_standing
 
-LOOKED_AT: Final = 2_000
-"""After so many subjects a page ends, however few of them pass: some are folded, and no answer takes for ever."""
+PASSED_OVER: Final = 500
+"""After so many subjects that do not pass a page ends, however few do: each may be folded, and no answer takes long."""
 NARROWER: Final = "ask for one subject, or as recorded"
 
 AFTER: Final = Parameter("after", "Go on after this stream, as a page that ended with it says.", example="strike:a")
@@ -140,16 +140,18 @@ def _standing(changes: Sequence[Change], clearance: int) -> dict[str, Standing |
 
 
 async def _page(found: Found, wanted: SubjectFilter, moment: Moment, writing: "_Writing", limit: int) -> Page:
-    page, looked_at, last = Page(), 0, None
+    page, passed_over, last = Page(), 0, None
     async with aclosing(found) as standing:
         async for stream, row in standing:
-            if len(page.rows) == limit or page.octets >= ANSWER_OCTETS or looked_at == LOOKED_AT:
+            if len(page.rows) == limit or page.octets >= ANSWER_OCTETS or passed_over == PASSED_OVER:
                 page.next = last
                 break
             if row is not None and wanted.passes(row.subject, moment.at):
                 page.rows.append(writing.row(row))
                 page.octets += len(page.rows[-1])
-            last, looked_at = stream, looked_at + 1
+            else:
+                passed_over += 1
+            last = stream
     return page
 
 

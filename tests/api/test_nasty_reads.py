@@ -4,13 +4,14 @@ import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import orjson
 import pytest
 
 from incidentlog.api.paging import ANSWER_OCTETS
 from incidentlog.embedded import Server
+from incidentlog.folding.shapes import Tally
 from incidentlog.live import PROTOCOL
 from incidentlog.live.frames import PART_BYTES
 from incidentlog.projections import PROJECTIONS
@@ -30,6 +31,7 @@ PAGES = 3
 KNOWN = "known_at=2027-01-01&basis=reported"
 """All of the log was reported by then."""
 STREAMS = (LONG, HEAVY, CHAINED, MERGED)
+TABLED = ("ndjson", "csv", "geojson", "parquet")
 STREAMED = {"/v1/live", "/v1/events/stream", "/v1/projections/{name}/stream"}
 """What does not end; it is followed until it has told what is there."""
 NOT_SEALED = {
@@ -44,22 +46,24 @@ class Nasty:
     """The service on such a log, and an event of each stream."""
 
     served: Served
+    imported: int
+    """The number of an import: each of its subjects may be any of the others."""
+    webhook: str
     events: dict[str, str] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
 async def nasty(server: Server) -> AsyncIterator[Nasty]:
     async with log_called("test_api_nasty", server) as access, serving(access, runner_apart=True) as served:
-        await make_nasty(served, length=LENGTH, heavies=20, talks=15, links=40, merges=50)
-        found = Nasty(served)
+        number = await make_nasty(served, length=LENGTH, heavies=20, talks=15, links=40, merges=50)
+        nowhere = {"url": "https://example.invalid/", "filters": {"stream": ["strike:none"]}}
+        made = await served.post(nowhere, path="/v1/webhooks")
+        assert made.status == 201, made
+        found = Nasty(served, number, made.json["id"])
         for stream in STREAMS:
             told = await served.get(f"/v1/streams/{stream}", limit=1)
             found.events[stream] = told.json["events"][0]["id"]
         yield found
-
-
-NOBODY: Final = "0198c0de-0000-7000-8000-000000000001"
-"""The id of a webhook that is not there; those that are there are asked in test_webhooks.py."""
 
 
 def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
@@ -86,7 +90,7 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
         "/schemas/{type}.json": ["/schemas/strike.reported.json"],
         "/v1/access": ["/v1/access?limit=1000"],
         "/v1/builds": ["/v1/builds"],
-        "/v1/candidates": ["/v1/candidates?import=1"],
+        "/v1/candidates": [f"/v1/candidates?import={nasty.imported}&limit=1000"],
         "/v1/cloudevents": ["/v1/cloudevents?limit=1000"],
         "/v1/cloudevents/{id}": [f"/v1/cloudevents/{event}{mode}" for event in events for mode in ("", "?mode=binary")],
         "/v1/diff": [
@@ -96,7 +100,7 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
         ],
         "/v1/events": [
             "/v1/events?limit=1000",
-            *(f"/v1/events?limit=1000&format={form}" for form in ("ndjson", "csv", "geojson")),
+            *(f"/v1/events?limit=1000&format={form}" for form in TABLED),
             f"/v1/events?limit=1000&stream={HEAVY}&stream={LONG}",
         ],
         "/v1/events/{id}": [f"/v1/events/{event}" for event in events],
@@ -109,7 +113,8 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
         "/v1/projections/{name}": [
             *rows,
             *(f"{path}?at=2026-01-01&at_position={head // 2}" for path in rows),
-            *(f"{path}?format=ndjson" for path in rows),
+            *(f"{path}?format={form}" for path in rows for form in ("ndjson", "csv")),
+            *(f"/v1/projections/{name}?format=parquet" for name, p in PROJECTIONS.items() if isinstance(p, Tally)),
             "/v1/projections/actor_participation?group_by=actor,role,category,month",
             f"/v1/projections/talks_ledger?{KNOWN}",
         ],
@@ -119,15 +124,16 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
         "/v1/streams/{stream}": [f"/v1/streams/{stream}?limit=1000" for stream in STREAMS],
         "/v1/subjects": [
             f"/v1/subjects?limit=1000{by}" for by in ("", "&category=strike&format=csv", f"&{KNOWN}", "&bbox=0,0,1,1")
-        ],
+        ]
+        + [f"/v1/subjects?limit=1000&category=strike&status=retracted&format={form}" for form in TABLED],
         "/v1/subjects/{stream}": [f"/v1/subjects/{stream}{by}" for stream in STREAMS for by in ("", f"?{KNOWN}")],
         "/v1/subjects/{stream}/candidates": [f"/v1/subjects/{stream}/candidates" for stream in STREAMS],
         "/v1/subjects/{stream}/history": [
             f"/v1/subjects/{stream}/history?limit=10000{by}" for stream in STREAMS for by in ("", f"&{KNOWN}")
         ],
         "/v1/webhooks": ["/v1/webhooks?limit=1000"],
-        "/v1/webhooks/{webhook}": [f"/v1/webhooks/{NOBODY}"],
-        "/v1/webhooks/{webhook}/dead-letters": [f"/v1/webhooks/{NOBODY}/dead-letters?limit=1000"],
+        "/v1/webhooks/{webhook}": [f"/v1/webhooks/{nasty.webhook}"],
+        "/v1/webhooks/{webhook}/dead-letters": [f"/v1/webhooks/{nasty.webhook}/dead-letters?limit=1000"],
         "/verify": ["/verify"],
         "/verify/{name}": ["/verify/app.js"],
     }
@@ -151,6 +157,7 @@ async def test_every_route_is_asked_something_here(nasty: Nasty):
 async def test_no_read_is_more_than_a_slice_at_a_stretch_or_more_than_a_page(nasty: Nasty):
     served = nasty.served
     head = await served.head()
+    await served.get("/v1/events", limit=1, format="parquet")  # what is imported for it stays
     Turns.largest = 0
     tracemalloc.start()
     try:

@@ -87,7 +87,7 @@ async def test_what_was_known_is_told_and_pages_rest_on_one_basis(service: Serve
     await service.add(first, strike(stream=two, killed=2), strike(stream=three, killed=4))
     before = await pages(service, category="strike", limit=2, min_position=3)
     assert [[row["stream"] for row in page.json["subjects"]] for page in before] == [[one, two], [three]]
-    monkeypatch.setattr(subjects, "LOOKED_AT", 1)  # a page that looks at no more has a next one all the same
+    monkeypatch.setattr(subjects, "PASSED_OVER", 1)  # a page that passes over no more has a next one all the same
     await service.add(
         about("amended", first["id"], patch={"place": {"name": "Kyiv", "country": "UA", "precision": "settlement"}},
               reason="it was Kyiv"),

@@ -21,10 +21,11 @@ from tests.benchmarks.machine import heading
 from tests.nasty import CHAINED, HEAVY, LONG, MERGED, TRACK, make_nasty
 
 ROUNDS: Final = 3
+FORMS: Final = ("json", "ndjson", "csv", "geojson", "parquet")
 KNOWN: Final = "known_at=2027-01-01&basis=reported"
 
 
-def reads(head: int) -> list[str]:
+def reads(head: int, imported: int) -> list[str]:
     """What is asked."""
     between = f"from_position=0&to_position={head}&limit=1000"
     of_streams = [
@@ -49,7 +50,11 @@ def reads(head: int) -> list[str]:
         f"/v1/projections/talks_ledger?{KNOWN}",
         f"/v1/projections/city_incidents?{KNOWN}",
         f"/v1/diff?{between}",
-        *(f"/v1/events?limit=1000&format={form}" for form in ("json", "ndjson", "csv", "geojson")),
+        *(f"/v1/events?limit=1000&format={form}" for form in FORMS),
+        *(f"/v1/subjects?limit=1000&format={form}" for form in FORMS),
+        f"/v1/subjects?limit=1000&{KNOWN}",
+        "/v1/subjects?limit=1000&bbox=0,0,1,1",
+        f"/v1/candidates?import={imported}&limit=1000",
         "/v1/events?limit=1000&after=1000",
         "/v1/replay?speed=0&format=ndjson",
         "/v1/replay?speed=0&by=occurred&format=ndjson",
@@ -118,10 +123,10 @@ async def run(length: int) -> None:
     """All of it."""
     async with filled(iter(())) as (served, _):
         begun = time.perf_counter()
-        await make_nasty(served, length=length, wait=1_800)
+        imported = await make_nasty(served, length=length, talks=max(30, length // 10), merges=length // 10, wait=1_800)
         print(f"made and projected in {time.perf_counter() - begun:.0f} s; RSS {memory('VmRSS'):.0f} MiB")
         head = await served.head()
-        for path in reads(head):
+        for path in reads(head, imported):
             await measure(served, path)
         await measure(served, f"/v1/subjects/{LONG}/history", at_once=3)
         print(f"at the end RSS {memory('VmRSS'):.0f} MiB")
