@@ -15,6 +15,8 @@ from incidentlog.api.answers import dumps
 from incidentlog.errors import NotAcceptable
 from incidentlog.folding.columns import DIGITS, PLACES, Column, Kind, typed
 
+PORTION: Final = 100
+"""So many rows are made columns at a time."""
 MISSING: Final = "parquet is written by pyarrow, which this service has not: pip install 'incidentlog[parquet]'"
 
 
@@ -40,13 +42,17 @@ def _write(columns: Sequence[Column], rows: Sequence[bytes], told: Mapping[str, 
     except ImportError:
         raise NotAcceptable(MISSING) from None
     types = _types(pa)
-    values: list[list[Any]] = orjson.loads(b"[" + b",".join(rows) + b"]")
-    arrays = [
-        pa.array([typed(column.kind, row[n]) for row in values], types[column.kind]) for n, column in enumerate(columns)
-    ]
     schema = pa.schema([(column.name, types[column.kind]) for column in columns], metadata=dict(told))
+    portions = []
+    for start in range(0, len(rows), PORTION):  # what rows are as objects is many times what they are as columns
+        values: list[list[Any]] = [orjson.loads(row) for row in rows[start : start + PORTION]]
+        arrays = [
+            pa.array([typed(column.kind, row[n]) for row in values], types[column.kind])
+            for n, column in enumerate(columns)
+        ]
+        portions.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
     sink = pa.BufferOutputStream()
-    parquet.write_table(pa.Table.from_arrays(arrays, schema=schema), sink, compression="zstd")
+    parquet.write_table(pa.Table.from_batches(portions, schema=schema), sink, compression="zstd")
     written: bytes = sink.getvalue().to_pybytes()
     return written
 

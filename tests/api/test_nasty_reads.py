@@ -113,8 +113,13 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
         "/v1/projections/{name}": [
             *rows,
             *(f"{path}?at=2026-01-01&at_position={head // 2}" for path in rows),
-            *(f"{path}?format={form}" for path in rows for form in ("ndjson", "csv")),
-            *(f"/v1/projections/{name}?format=parquet" for name, p in PROJECTIONS.items() if isinstance(p, Tally)),
+            *(f"{path}?format=ndjson" for path in rows),
+            *(
+                f"/v1/projections/{name}?format={form}"
+                for name, p in PROJECTIONS.items()
+                if isinstance(p, Tally)
+                for form in ("csv", "parquet")
+            ),
             "/v1/projections/actor_participation?group_by=actor,role,category,month",
             f"/v1/projections/talks_ledger?{KNOWN}",
         ],

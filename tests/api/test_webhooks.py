@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
@@ -132,6 +133,63 @@ def signature_of(secret: str, message: Message) -> str:
 
     at = datetime.fromtimestamp(int(message.headers["webhook-timestamp"]), UTC)
     return Webhook(secret).sign(message.id, at, message.body.decode())
+
+
+async def test_of_which_event_attempts_are_is_kept_with_them(service: Served, stream: str):
+    asked = [1]
+    async with receiving(answering=until_told(asked, 503)) as receiver:
+        webhook = await made(service, receiver, stream)
+        (position,) = await service.add(strike(stream=stream))
+        await until(service, webhook, attempts=1)
+        assert await attempts_of(service, webhook) == position
+        asked.clear()
+        await later(service, seconds=7)
+        await until(service, webhook, position=position, attempts=0)
+        assert await attempts_of(service, webhook) is None
+
+
+async def attempts_of(service: Served, webhook: dict[str, Any]) -> int | None:
+    connection = await service.access.connect()
+    try:
+        of = "SELECT attempts_of FROM webhooks WHERE webhook_id = $1"
+        position: int | None = await connection.fetchval(of, UUID(webhook["id"]))
+        return position
+    finally:
+        await connection.close()
+
+
+async def test_what_fails_by_what_was_not_foreseen_is_left_alone_for_twice_as_long_each_time(
+    service: Served, stream: str, monkeypatch: pytest.MonkeyPatch
+):
+    deliverer = service.service.deliverer
+
+    def fails(*_: Any) -> bytes:
+        raise ZeroDivisionError
+
+    async with receiving() as receiver:
+        webhook = await made(service, receiver, stream)
+        number = UUID(webhook["id"])
+        with monkeypatch.context() as patch:
+            patch.setattr(delivery, "message", fails)
+            await service.add(strike(stream=stream))
+            for times in (1, 2):
+                await failed(service, number, times)
+                assert deliverer._failed[number][2] == service.clock.now() + timedelta(seconds=2 ** (times - 1))
+                await looked(service)
+                assert number not in deliverer._deliveries
+                await later(service, seconds=times)
+            await failed(service, number, 3)
+        await later(service, seconds=4)
+        await receiver.until(1)
+
+
+async def failed(service: Served, webhook: UUID, times: int) -> None:
+    """Wait until delivering to a webhook has failed so often."""
+    deliverer = service.service.deliverer
+    async with asyncio.timeout(60):
+        while deliverer._failed.get(webhook, (0, 0))[1] < times:
+            deliverer.look_soon()
+            await asyncio.sleep(0.02)
 
 
 async def test_what_fails_is_tried_again_later_and_nothing_passes_it(service: Served, stream: str):
