@@ -97,13 +97,15 @@ def upgrade(
     machine signed before it is taken; until `--remove-old` the earlier data stay, and are served by nobody.
     """
     with ending():
-        from incidentlog.cli.settings import database_failures, load_settings
-        from incidentlog.embedded import data_root
+        from incidentlog.cli.settings import database_failures, load_settings, no_log
+        from incidentlog.embedded import data_root, has_data
 
         settings = load_settings()
         if settings.dsn is not None:
             raise Failed("INCIDENTLOG_DSN names a PostgreSQL of yours: upgrade it as you do yours", Code.USAGE)
         root = data_root(settings.data_dir)
+        if not has_data(root):
+            raise no_log(f"in {root}")
         with database_failures():
             if remove_old:
                 _remove_older(root)

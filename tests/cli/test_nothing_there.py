@@ -29,6 +29,8 @@ LOG = {
     "verify": [],
 }
 """What works on the log, and the words it takes."""
+OURS = {"db upgrade": []}
+"""What works on the data of the PostgreSQL that comes along."""
 DATABASE = {"db status": [], "doctor": []}
 """What tells how the database is."""
 A_WEBHOOK = "0198c0de-0000-7000-8000-000000000001"
@@ -118,10 +120,12 @@ def on_disk() -> list[str]:
 
 
 def test_every_command_is_tried_here():
-    assert {*LOG, *DATABASE, *SERVICE, *OF_TWO, *NEEDS_NONE, *NEEDS_A_FILE, *MAKES} == set(commands(get_command(app)))
+    assert {*LOG, *OURS, *DATABASE, *SERVICE, *OF_TWO, *NEEDS_NONE, *NEEDS_A_FILE, *MAKES} == set(
+        commands(get_command(app))
+    )
 
 
-@pytest.mark.parametrize("command", [*LOG, "db status"])
+@pytest.mark.parametrize("command", [*LOG, *OURS, "db status"])
 def test_a_command_that_needs_a_log_says_that_there_is_none(nothing: Terminal, command: str):
     before = on_disk()
     done = nothing.run(*command.split(), *LOG.get(command, []))

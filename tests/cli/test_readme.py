@@ -51,7 +51,7 @@ def test_the_paths_it_names_exist(path: str):
     assert (ROOT / path).exists() or (ROOT / "incidentlog" / path).exists()
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\((?!http)([^)]+)\)", README))
+@pytest.mark.parametrize("path", re.findall(r"\]\((?!http)([^)#]+)[^)]*\)", README))
 def test_the_pages_it_links_exist(path: str):
     assert (ROOT / path).exists()
 
@@ -112,7 +112,8 @@ def test_every_setting_it_names_is_one_and_may_stand_in_the_file(tmp_path: Path,
     for name in named:
         monkeypatch.delenv(f"INCIDENTLOG_{name.upper()}", raising=False)
     values = {"data_dir": "/var/x", "dsn": "postgresql://h/d", "direct_dsn": "postgresql://h/e", "pooler": "transaction", "admin_key": "a-key-long-enough", "origin": "log.example/x",
-              "log_key": "PRIVATE+KEY+x", "oidc_issuer": "https://issuer.example", "oidc_audience": "incidentlog"}  # fmt: skip
+              "log_key": "PRIVATE+KEY+x", "oidc_issuer": "https://issuer.example", "oidc_audience": "incidentlog",
+              "basemap": "https://tiles.example/{z}/{x}/{y}.png", "basemap_attribution": "Maps of somebody"}  # fmt: skip
     for written in (str, lambda name: f"INCIDENTLOG_{name.upper()}"):
         lines = []
         for name, field in fields.items():

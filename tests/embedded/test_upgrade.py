@@ -169,7 +169,7 @@ def test_what_cannot_be_done_is_refused_with_what_to_do(earlier: Path, programs:
     yours = terminal.run("db", "upgrade", INCIDENTLOG_DSN="postgresql://127.0.0.1/x")
     assert (yours.returncode, "of yours" in yours.stderr) == (2, True)
     remove(earlier / "pg-17")
-    assert "nothing to upgrade" in terminal.run("db", "upgrade").stderr
     with start(earlier, durable=False):
         busy = terminal.run("db", "upgrade")
     assert (busy.returncode, "stop every service on it first" in busy.stderr) == (8, True)
+    assert "nothing to upgrade" in terminal.run("db", "upgrade").stderr
