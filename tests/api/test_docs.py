@@ -10,6 +10,7 @@ import pytest
 
 from incidentlog.api import replay, wire
 from incidentlog.api.access import PURPOSE
+from incidentlog.api.candidates import Reviews
 from incidentlog.api.events import SCOPE_OF_CATEGORY, SCOPE_OF_TYPE
 from incidentlog.cli.key import Clearance, Scope
 from incidentlog.events.values import TLP_LABELS
@@ -17,6 +18,7 @@ from incidentlog.live import hub
 from incidentlog.service import service as parts
 from incidentlog.service.keys import SCOPES
 from incidentlog.subjects import EVENTS
+from incidentlog.webhooks import deliverer, sending
 from tests.api.serving import NDJSON, Served, make_key
 from tests.commands import about, retraction, strike
 
@@ -125,12 +127,19 @@ async def test_restated_speaks_of_the_last_change_alone(service: Served):
     assert "sets it to `false` again" in KNOWLEDGE
 
 
-def test_the_shares_are_those_that_the_page_tells():
+async def test_the_shares_are_those_that_the_page_tells(service: Served):
+    folding, histories = service.service.reported, service.service.histories
+    assert (folding.places, folding.each, folding.kept) == (histories.places, histories.each, histories.kept)
+    compared = Reviews().places
     told = re.findall(r"^\| .* \| ([\d,]+) \| ([\d,]+) \| (?:[\d,]+|none) \| ([\d,]+) \|$", ACCESS, re.MULTILINE)
     assert [tuple(int(figure.replace(",", "")) for figure in row) for row in told] == [
         (hub.CONNECTIONS, hub.KEY_CONNECTIONS, hub.KEPT_CONNECTIONS),
         (hub.CHANNELS, hub.KEY_CHANNELS, hub.KEPT_CHANNELS),
         (replay.REPLAYS, replay.EACH, replay.KEPT),
         (parts.FILES, parts.KEY_FILES, parts.FILES),
+        (parts.FOLDS, parts.EACH_FOLDS, parts.KEY_FOLDS),
+        (folding.places, folding.each, folding.kept),
+        (compared.places, compared.each, compared.kept),
+        (sending.CONNECTIONS, deliverer.KEY_CONNECTIONS, sending.CONNECTIONS),
     ]
     assert f"within {wire.SILENT_SECONDS:.0f} s" in ACCESS

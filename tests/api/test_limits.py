@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -9,6 +10,7 @@ from incidentlog.api import requests as requests_module
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
 from incidentlog.live import PROTOCOL
+from incidentlog.shares import OfKey
 from tests.api.serving import NDJSON, Answer, Served, make_key, serving
 from tests.commands import strike
 from tests.conftest import log_called
@@ -162,16 +164,13 @@ async def test_reads_that_fold_wait_for_each_other_and_are_refused_where_many_wa
     path = "/v1/projections/city_incidents?basis=reported&known_at=2026-01-01"
     assert (await timeline.get(path)).status == 200
     monkeypatch.setattr("incidentlog.api.folds.FOLD_SECONDS", 0.05)
-    await service.reported.acquire()
-    await service.reported.acquire()
-    try:
+    async with AsyncExitStack() as others:
+        for name in ("one", "another"):
+            await others.enter_async_context(service.reported.place(OfKey(name), seconds=None))
         busy = await timeline.get(path)
         assert (busy.status, busy.slug, busy.headers["Retry-After"]) == (503, "overloaded", "1")
         assert (await timeline.get("/v1/projections/city_incidents")).status == 200  # what is stored waits for nobody
         monkeypatch.setattr(service.folding, "each", 0)
         many = await timeline.get(path)
         assert (many.status, many.slug) == (429, "too-many-connections")
-    finally:
-        service.reported.release()
-        service.reported.release()
     assert not service.folding.held
