@@ -194,9 +194,11 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
         "verification": said,
         "entries": (*subject.entries, Entry.of_event(e, occurred)),
     }
+    known = subject.place
     if not subject.is_current:
-        common |= begin(body, zone, subject)
-    if place is not None and (subject.place is None or (subject.place.place_id is None and place.place_id is not None)):
+        known = None  # that of what was struck out
+        common |= {"place": None, **begin(body, zone, subject)}
+    if place is not None and (known is None or (known.place_id is None and place.place_id is not None)):
         common["place"] = place
     if envelope.actors:
         common["actors"] = grown.actors.with_(subject.actors, envelope.actors)

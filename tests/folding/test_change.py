@@ -89,6 +89,18 @@ def folded(events: list[Recorded]) -> dict[str, object]:
     return {s: v for own in categories.values() for s, v in fold_family(own, KYIV).items()}
 
 
+def test_what_comes_after_all_was_struck_out_is_not_where_that_was():
+    odesa = {"name": "Odesa", "country": "UA", "precision": "settlement"}
+    events = given(
+        {**strike("a"), "id": id_of("e0"), "place": odesa},
+        retract("e0"),
+        {**strike("a"), "id": id_of("e2"), "occurred": day("2025-11-28")},
+    )
+    *_, struck_out, last = (change.after[0] for change in Families().changes(events, KYIV))
+    assert (struck_out.place.name, last.place) == ("Odesa", None)
+    assert folded(events)["strike:a"] == {0: last}
+
+
 @settings(max_examples=50)
 @for_all(log=logs())
 def test_what_is_forgotten_between_batches_is_read_again_and_gives_the_same(log: Given):
