@@ -78,3 +78,12 @@ def spawn(
         cwd=folder or "/",
         start_new_session=True,  # Ctrl-C is for the service, which then stops the server in order
     )
+
+
+def outlast(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a program's end: its exit code. What keeps us from waiting, such as Ctrl-C, ends the program too."""
+    try:
+        return process.wait()
+    finally:
+        process.terminate()
+        process.wait()

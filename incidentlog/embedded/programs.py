@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from incidentlog.embedded.account import ourselves
 from incidentlog.embedded.binaries import Binaries
-from incidentlog.embedded.launch import spawn
+from incidentlog.embedded.launch import outlast, spawn
 
 WORDS: Final = frozenset({
     "host", "port", "user", "passfile", "sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "connect_timeout",
@@ -68,11 +68,7 @@ def run_program(binaries: Binaries, name: str, *words: str | Path, variables: Ma
         process = spawn(
             [program, *paths], ourselves(), said, at_parents_death=signal.SIGTERM, variables=variables
         )  # fmt: skip
-        try:
-            code = process.wait()
-        finally:
-            process.terminate()
-            process.wait()
+        code = outlast(process)
         if code != 0:
             raise BackupError(f"{name} failed: {_end(said.seek(0, os.SEEK_END), said.fileno())}")
 

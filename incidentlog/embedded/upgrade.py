@@ -22,7 +22,7 @@ from incidentlog.embedded.binaries import Binaries, find, find_older
 from incidentlog.embedded.cluster import databases, hand_over, make_in, password_of
 from incidentlog.embedded.ending import Patience, clear, end
 from incidentlog.embedded.errors import EmbeddedError
-from incidentlog.embedded.launch import refuse_other_threads, run, spawn
+from incidentlog.embedded.launch import outlast, refuse_other_threads, run, spawn
 from incidentlog.embedded.postmaster import Launch
 from incidentlog.embedded.processes import MARK
 from incidentlog.embedded.root import Root, remove
@@ -171,10 +171,8 @@ class _Work:
                 variables={"PGPASSWORD": self.password}, folder=staging,
             )  # fmt: skip
             try:
-                code = process.wait()
+                code = outlast(process)
             finally:
-                process.terminate()
-                process.wait()
                 for each in (self.old, data):
                     clear(each, LIMIT_SECONDS, self.progress)
                 remove_short_folder(self.root, sockets)

@@ -8,6 +8,7 @@ from typing import Final
 from incidentlog.errors import BadRequest, Fault
 from incidentlog.folding.domains import DAY, Domain, read_day
 from incidentlog.folding.figures import figure_names
+from incidentlog.folding.periods import CALENDAR
 from incidentlog.folding.rows import Grouping
 from incidentlog.folding.shapes import Tally
 
@@ -25,7 +26,6 @@ SHAPING: Final = ("top", "order_by", "compare")
 """What decides which rows of a tally are shown, in which order, and beside what."""
 TOP: Final = 10_000
 """The most rows of a `top`."""
-CALENDAR: Final = frozenset({"day", "week", "month"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _compare_faults(wanted: str, grouping: Grouping, *, unsure: bool) -> Iterato
             _previous(grouping)
         except OverflowError:
             yield Fault("/since", "not_a_day", "there is no calendar for the period before")
-    if inside := sorted(CALENDAR.intersection(grouping.by)):
+    if inside := sorted({*CALENDAR} & {*grouping.by}):
         detail = f"periods have no {' or '.join(inside)} in common; group by something else, or leave compare out"
         yield Fault("/group_by", "not_comparable", detail)
 

@@ -29,11 +29,17 @@ def test_what_grows_event_by_event_is_what_is_folded_at_one_go(many: int, log: G
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(change_module, "MANY", many)
         for n, e in enumerate(events, start=1):
-            for change in families.changes([e], KYIV):
-                seen[change.stream] = change.after
-                for level in change.levels:
-                    assert change.restated(level) == change._replace(restates=came(e)).restated(level)
+            seen |= taken_in(families, e)
             assert seen.items() <= folded(events[:n]).items()
+
+
+def taken_in(families: Families, e: Recorded) -> dict[str, object]:
+    """What one more event makes of the streams that it changes, each of which says rightly whether it restates."""
+    changes = list(families.changes([e], KYIV))
+    for change in changes:
+        for level in change.levels:
+            assert change.restated(level) == change._replace(restates=came(e)).restated(level)
+    return {change.stream: change.after for change in changes}
 
 
 def came(e: Recorded) -> bool | None:
@@ -70,10 +76,7 @@ def test_what_is_kept_takes_in_corrections_of_corrections_and_events_that_come_l
         patch.setattr(change_module, "MANY", 2)
         patch.setattr(connected_module, "EVERY", every)
         for n, e in enumerate(events, start=1):
-            for change in families.changes([e], KYIV):
-                seen[change.stream] = change.after
-                for level in change.levels:
-                    assert change.restated(level) == change._replace(restates=came(e)).restated(level)
+            seen |= taken_in(families, e)
             assert seen == folded(events[:n])
             assert {s: families._of[s].sizes([s])[s] for s in seen} == sizes(events[:n])
 

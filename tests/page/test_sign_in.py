@@ -136,6 +136,15 @@ async def another_port() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
+@asynccontextmanager
+async def signed_in(browser: Any, closed: Served) -> AsyncIterator[Any]:
+    """A tab whose browser has the session's cookie."""
+    async with tab(browser, closed.url, "/docs/live") as opened:
+        await sign_in(opened.page, ADMIN)
+        await opened.said("#signing", "Signed in as admin")
+        yield opened
+
+
 FRAMED = """(address) => new Promise((done) => {
     const frame = Object.assign(document.createElement("iframe"), { src: address, width: 800, height: 600 });
     document.body.append(frame);
@@ -147,9 +156,7 @@ FRAMED = """(address) => new Promise((done) => {
 async def test_a_frame_shows_nothing_that_the_cookie_opens_also_where_the_browser_sends_it(
     browser: Any, closed: Served
 ):
-    async with another_port() as elsewhere, tab(browser, closed.url, "/docs/live") as opened:
-        await sign_in(opened.page, ADMIN)
-        await opened.said("#signing", "Signed in as admin")
+    async with another_port() as elsewhere, signed_in(browser, closed) as opened:
         other = await opened.page.context.new_page()
         await other.goto(elsewhere)
         assert await other.evaluate(FRAMED, f"{closed.url}/embed?lang=en")
@@ -174,9 +181,7 @@ TRY = """async (service) => {
 async def test_a_page_of_another_port_to_which_the_browser_sends_the_cookie_gets_nothing_by_it(
     browser: Any, closed: Served
 ):
-    async with another_port() as elsewhere, tab(browser, closed.url, "/docs/live") as opened:
-        await sign_in(opened.page, ADMIN)
-        await opened.said("#signing", "Signed in as admin")
+    async with another_port() as elsewhere, signed_in(browser, closed) as opened:
         other = await opened.page.context.new_page()
         answers: list[tuple[str, str, int]] = []
         other.on("response", lambda r: answers.append((r.request.method, r.url.removeprefix(closed.url), r.status)))
