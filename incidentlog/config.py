@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     """For how long an event may wait for the projections before the service says it is not ready."""
     still_seconds: Annotated[float, Field(ge=1, le=86_400)] = 10
     """For how long the projections may make no progress, with events waiting, before it says so."""
+    runners: Annotated[int, Field(ge=1, le=16)] = 1
+    """How many processes of this node fold the log, and what is built beside what answers; nodes share the work too."""
     notify: bool = True
     """Whether processes on one log tell each other with NOTIFY; without it they find out by looking, twice a second."""
     hosts: Annotated[list[str], NoDecode, Field(max_length=100)] = []

@@ -14,6 +14,8 @@ async def ledgers(connection: Connection) -> dict[int, list[Booking]]:
     found: dict[int, list[Booking]] = {}
     for build, body in await connection.fetch("SELECT build, body FROM segments ORDER BY build, last_position"):
         found.setdefault(build, []).extend(Lines(body).bookings())
+    for lines in found.values():
+        lines.sort(key=lambda b: b.position)  # segments of several runners overlap
     return found
 
 

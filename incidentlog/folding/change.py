@@ -227,12 +227,18 @@ class Families:
             if stream in self._of:
                 self._of.move_to_end(stream)
         while len(self._of) > keep or (self._weight > weight and len(self._of) > 1):
-            stream, family = self._of.popitem(last=False)
-            for other in family.streams - {stream}:  # a family is known whole or not at all
-                del self._of[other]
-            self._weight -= family.weight
+            family = next(iter(self._of.values()))
+            self.drop([next(iter(self._of))])  # a family is known whole or not at all
             forgotten += family.streams
         return forgotten
+
+    def drop(self, streams: Iterable[str]) -> None:
+        """Forget some streams, with the families that they are in."""
+        for stream in streams:
+            if (family := self._of.get(stream)) is not None:
+                for own in family.streams:
+                    del self._of[own]
+                self._weight -= family.weight
 
     def _join(self, one: str, other: str, zone: str | None = None) -> None:
         a, b = self._family(one), self._family(other)

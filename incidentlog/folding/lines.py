@@ -189,18 +189,25 @@ def pack_totals(totals: Sequence[Total], dimensions: int, measures: int) -> byte
 
 
 def merge(parts: Sequence[Lines]) -> bytes:
-    """The lines of some, at least one, one after the other."""
+    """The lines of some, at least one, in the order of their positions; of one position they stay in theirs."""
     writer = _Writer(sum(part.count for part in parts))
     first, positions = parts[0], np.concatenate([part.positions for part in parts])
+    order = None if np.all(positions[1:] >= positions[:-1]) else np.argsort(positions, kind="stable")
+
+    def column(of_parts: Iterable[Numbers]) -> Numbers:
+        joined = np.concatenate(list(of_parts))
+        return joined if order is None else joined[order]
+
+    positions = positions if order is None else positions[order]
     return writer.packed(
         first=int(positions[0]),
         positions=writer.array(np.diff(positions, prepend=positions[0])),
-        levels=writer.array(np.concatenate([part.levels for part in parts])),
-        restated=writer.array(np.concatenate([part.restated for part in parts])),
-        instants=writer.array(np.concatenate([part.instants for part in parts])),
-        streams=writer.joined([part.streams for part in parts]),
-        dimensions=[writer.joined([part.dimension(n) for part in parts]) for n in range(first.dimensions)],
-        amounts=[writer.array(np.concatenate([part.amounts(n) for part in parts])) for n in range(first.measures)],
+        levels=writer.array(column(part.levels for part in parts)),
+        restated=writer.array(column(part.restated for part in parts)),
+        instants=writer.array(column(part.instants for part in parts)),
+        streams=writer.joined([part.streams for part in parts], order),
+        dimensions=[writer.joined([part.dimension(n) for part in parts], order) for n in range(first.dimensions)],
+        amounts=[writer.array(column(part.amounts(n) for part in parts)) for n in range(first.measures)],
     )
 
 
@@ -249,11 +256,19 @@ class _Writer:
         known = {value: number for number, value in enumerate(dict.fromkeys(values))}
         return [list(known), self.numbers(list(map(known.__getitem__, values))) if len(known) > 1 else [0]]
 
-    def joined(self, columns: Sequence[Texts]) -> list[Any]:
-        """A column of texts from some that follow each other."""
+    def joined(self, columns: Sequence[Texts], order: Numbers | None = None) -> list[Any]:
+        """A column of texts from some that follow each other, or that are put in another order."""
         known: dict[str | None, int] = {}
-        codes = [renumbered(values, known)[numbers] for values, numbers in columns]
-        return [list(known), self.array(np.concatenate(codes))]
+        codes = np.concatenate([renumbered(values, known)[numbers] for values, numbers in columns])
+        if order is None:
+            return [list(known), self.array(codes)]
+        codes = codes[order]
+        numbers, begins = np.unique(codes, return_index=True)
+        as_met = numbers[np.argsort(begins)]  # numbered as they occur, as if the lines had come in this order
+        again = np.zeros(len(known), np.int64)
+        again[as_met] = np.arange(len(as_met))
+        values = list(known)
+        return [[values[n] for n in as_met], self.array(again[codes])]
 
     def _take(self, octets: bytes) -> int:
         self._octets += bytes(-len(self._octets) % 8)  # a column begins where an array can be laid over it

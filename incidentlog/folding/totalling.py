@@ -123,7 +123,7 @@ class Booked:
         self._most = most
 
     def take(self, parts: Iterable[Part], grouping: Grouping) -> None:
-        """Take in some lines, which follow those that were taken in before."""
+        """Take in some lines; those that were booked last need not come last."""
         for part in parts:
             by = [part.dimensions.index(name) for name in grouping.by]
             near = [_kept(part.lines, number, values) for number, values in zip(by, self._near, strict=False)]
@@ -134,7 +134,7 @@ class Booked:
                 if own is not None and own[-1:] != [position]:
                     own.append(position)
         for own in self._found.values():
-            del own[: -self._most]
+            own[:] = sorted(set(own))[-self._most :]
 
     def positions(self) -> dict[Key, list[int]]:
         """The positions, the newest first."""

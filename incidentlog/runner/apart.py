@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NoReturn
+from uuid import UUID, uuid4
 
 import orjson
 import structlog
@@ -41,10 +42,16 @@ log = structlog.get_logger(__name__)
 
 
 class RunnerApart(Progress):
-    """The near end: looks like a Runner, and starts one again should it die."""
+    """The near end: looks like a Runner, and starts one again should it die. Several look like one."""
 
     def __init__(
-        self, access: Access, grown: Wakeup, learn: Callable[[], Awaitable[None]], *, log_level: str = "info"
+        self,
+        access: Access,
+        grown: Wakeup,
+        learn: Callable[[], Awaitable[None]],
+        *,
+        processes: int = 1,
+        log_level: str = "info",
     ) -> None:
         """`grown` rings when the log may have grown; `learn` takes in the places and actors that are registered.
 
@@ -53,14 +60,20 @@ class RunnerApart(Progress):
         super().__init__()
         self._grown, self._learn = grown, learn
         self._access, self._log_level = access, log_level
-        self._ends = NEVER
+        self._failures: list[str | None] = [None] * processes
 
     async def run(self) -> None:
-        """Keep a runner at work until cancelled."""
+        """Keep runners at work until cancelled."""
+        async with asyncio.TaskGroup() as work:
+            for number in range(len(self._failures)):
+                work.create_task(self._keep(number))
+
+    async def _keep(self, number: int) -> None:
+        ends, node = Ending(), uuid4()
         while True:
             process = await _spawn()
             try:
-                await self._converse(process)
+                await self._converse(process, number, ends, node)
             except Exception as error:
                 heed_cancelling()
                 if not lost(error):
@@ -68,20 +81,18 @@ class RunnerApart(Progress):
                 log.warning("learning_interrupted", error=told(error))
             finally:
                 await _end(process)
-            self._ends = self._ends.again(self.position)
-            self.failure = self._ending or f"the runner ended with {process.returncode}"
-            log.error("runner_ended", exit_code=process.returncode, position=self.position, times=self._ends.times)
+            ends.again()
+            self._failed(number, ends.told or f"the runner ended with {process.returncode}")
+            log.error("runner_ended", exit_code=process.returncode, position=ends.at, times=ends.so_far.times)
             await asyncio.sleep(RETRY_SECONDS)
 
-    @property
-    def _ending(self) -> str | None:
-        """That it keeps ending, where it does: until it gets on, one that was just started is no better."""
-        times, position = self._ends.times, self._ends.position
-        return f"the runner keeps ending: {times} times at position {position}" if times > 1 else None
+    def _failed(self, number: int, failure: str | None) -> None:
+        self._failures[number] = failure
+        self.failure = next((own for own in self._failures if own), None)
 
-    async def _converse(self, process: asyncio.subprocess.Process) -> None:
+    async def _converse(self, process: asyncio.subprocess.Process, number: int, ends: "Ending", node: UUID) -> None:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
-        process.stdin.write(_start_line(self._access, self._log_level, "live", self._ends))
+        process.stdin.write(_start_line(self._access, self._log_level, "live", ends.so_far, node))
         await self._learn()  # what one that died had no time to tell
         telling = asyncio.create_task(self._tell(process.stdin))
         try:
@@ -89,9 +100,8 @@ class RunnerApart(Progress):
                 told = orjson.loads(line)
                 if told["registered"]:
                     await self._learn()
-                if told["position"] > self._ends.position or told["idle"]:
-                    self._ends = NEVER
-                self.failure = told["failure"] or self._ending
+                ends.heard(told["at"], idle=told["idle"])
+                self._failed(number, told["failure"] or ends.told)
                 self.move(told["position"])
         finally:
             telling.cancel()
@@ -105,16 +115,42 @@ class RunnerApart(Progress):
             await ticket.wait()
 
 
-class RebuilderApart:
-    """The near end of a rebuilder: a process that is there only while something is built beside what answers."""
+class Ending:
+    """How often a process ended without getting on."""
 
-    def __init__(self, access: Access, pool: Pool, *, log_level: str = "info") -> None:
+    def __init__(self) -> None:
+        self.at = 0
+        """Where it is, or was."""
+        self.so_far = NEVER
+
+    def heard(self, at: int | None, *, idle: bool) -> None:
+        """Where it is, None where it does not know yet; `idle` where there is nothing to take in."""
+        self.at = self.at if at is None else at
+        if self.at > self.so_far.position or idle:
+            self.so_far = NEVER
+
+    def again(self) -> None:
+        """It ended once more."""
+        self.so_far = self.so_far.again(self.at)
+
+    @property
+    def told(self) -> str | None:
+        """That it keeps ending, where it does: until it gets on, one that was just started is no better."""
+        times, position = self.so_far.times, self.so_far.position
+        return f"the runner keeps ending: {times} times at position {position}" if times > 1 else None
+
+
+class RebuilderApart:
+    """The near end of rebuilders: processes that are there only while something is built beside what answers."""
+
+    def __init__(self, access: Access, pool: Pool, *, processes: int = 1, log_level: str = "info") -> None:
         self._pool = pool
         self._access, self._log_level = access, log_level
-        self._ends = NEVER
+        self._processes = processes
 
     async def run(self) -> None:
         """Look now and then whether there is something to build, and see to it, until cancelled."""
+        ends, nodes = Ending(), [uuid4() for _ in range(self._processes)]
         failed = False
         while True:
             await asyncio.sleep(LOOK_SECONDS)
@@ -127,29 +163,37 @@ class RebuilderApart:
                 log.warning("looking_interrupted", error=told(error))
                 continue
             if position is None:
-                self._ends = NEVER
+                failed = False
+                ends = Ending()
                 continue
+            ends.heard(position, idle=False)
             if failed:
-                self._ends = self._ends.again(position)
-                log.error("rebuilder_ended", position=position, times=self._ends.times)
-            process = await _spawn()
-            try:
-                assert process.stdin is not None  # noqa: S101 - it is a pipe
-                process.stdin.write(_start_line(self._access, self._log_level, "building", self._ends))
-                await process.wait()
-            finally:
-                await _end(process)
-            failed = process.returncode != 0
+                ends.again()
+                log.error("rebuilder_ended", position=position, times=ends.so_far.times)
+            codes = await asyncio.gather(*(self._once(ends.so_far, node) for node in nodes))
+            failed = any(codes)
+
+    async def _once(self, ends: Ends, node: UUID) -> int | None:
+        """Let one rebuild until nothing is to be built, or it ends: with which code."""
+        process = await _spawn()
+        try:
+            assert process.stdin is not None  # noqa: S101 - it is a pipe
+            process.stdin.write(_start_line(self._access, self._log_level, "building", ends, node))
+            await process.wait()
+        finally:
+            await _end(process)
+        return process.returncode
 
     async def _position(self) -> int | None:
         """Where the rebuilder goes on; None where nothing is to be built."""
         under_way = await read_under_way(self._pool)
-        return under_way[0].position if under_way else None
+        return min((b.position for b in under_way), default=None)
 
 
-def _start_line(access: Access, log_level: str, work: str, ends: Ends) -> bytes:
+def _start_line(access: Access, log_level: str, work: str, ends: Ends, node: UUID) -> bytes:
+    """`node` is the same for one that comes in the place of another: so it need not wait for what that had."""
     where = {"dsn": access.dsn("runner"), "schema": access.schema, "pooled": access.pooled}
-    how = {"log_level": log_level, "work": work, "ended_at": ends.position, "ended": ends.times}
+    how = {"log_level": log_level, "work": work, "ended_at": ends.position, "ended": ends.times, "node": node}
     return orjson.dumps({**where, **how}) + b"\n"
 
 
@@ -184,16 +228,16 @@ async def serve_apart(configure_logging: Callable[[str], None]) -> None:
     configure_logging(start["log_level"])
     spared = Spared()
     access = Access(start["dsn"], schema=start["schema"], pooled=start["pooled"])
-    ends = Ends(start["ended_at"], start["ended"])
+    ends, node = Ends(start["ended_at"], start["ended"]), UUID(start["node"])
     if start["work"] == "building":
-        await _rebuild(access, down, ends, spared)
+        await _rebuild(access, down, ends, node, spared)
     grown, registered = Wakeup(), [False]
 
     def changed(changes: Any) -> None:
         registered[0] = registered[0] or any(c.stream.partition(":")[0] in ALWAYS_CLEAR for c in changes)
         spared(changes)
 
-    runner = Runner(access, grown, changed, ends=ends)
+    runner = Runner(access, grown, changed, ends=ends, node=node)
     async with asyncio.TaskGroup() as work:
         work.create_task(runner.run())
         work.create_task(_report(runner, registered))
@@ -226,8 +270,8 @@ class Spared:
         gc.freeze()
 
 
-async def _rebuild(access: Access, down: asyncio.StreamReader, ends: Ends, spared: Spared) -> NoReturn:
-    done = asyncio.create_task(Rebuilder(access, spared, ends=ends).run(until_done=True))
+async def _rebuild(access: Access, down: asyncio.StreamReader, ends: Ends, node: UUID, spared: Spared) -> NoReturn:
+    done = asyncio.create_task(Rebuilder(access, spared, ends=ends, node=node).run(until_done=True))
     gone = asyncio.create_task(down.read())
     await asyncio.wait([done, gone], return_when=asyncio.FIRST_COMPLETED)
     _leave()
@@ -246,7 +290,8 @@ async def _report(runner: Runner, registered: list[bool]) -> None:
     while True:
         ticket = runner.progressed.ticket()
         said = {
-            "position": runner.position, "failure": runner.failure, "idle": runner.idle, "registered": registered[0],
+            "position": runner.position, "at": runner.at, "failure": runner.failure, "idle": runner.idle,
+            "registered": registered[0],
         }  # fmt: skip
         registered[0] = False
         try:

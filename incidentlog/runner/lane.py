@@ -1,26 +1,32 @@
-"""A lane: builds that share a checkpoint and go through the log together. Live running and rebuilding are this."""
+"""A lane: builds that go through the log together, for some partitions of the streams or for all.
+
+Live running and rebuilding are this.
+"""
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 import asyncpg
 import structlog
 
 from incidentlog.events.recorded import Recorded
+from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.folding.change import Change, Families
 from incidentlog.folding.fold import merged_streams
+from incidentlog.folding.partitions import Share
 from incidentlog.folding.shapes import Projection, Tally
 from incidentlog.folding.steps import DocumentStep, Members, TallyStep, concerning, touched_keys
 from incidentlog.projections import PROJECTIONS
-from incidentlog.store.builds import Build, Parked
+from incidentlog.store.builds import Build, Parked, SupersededError, read_builds
 from incidentlog.store.connect import Connection, heed_cancelling
-from incidentlog.store.derive import Batch, Derived, read_links, read_members, read_on_read, write_batch
+from incidentlog.store.derive import Batch, Derived, read_all_links, read_links, read_members, read_on_read, write_batch
 from incidentlog.store.parked import booked, keys_of, read_parked, read_variants, still_parked
-from incidentlog.store.read import read_streams
+from incidentlog.store.read import read_batch, read_shared_batch, read_streams
 from incidentlog.store.segments import may_merge, merge_segments
 from incidentlog.store.snapshots import EVERY, take_snapshots
 from incidentlog.store.versions import Bases
@@ -60,14 +66,29 @@ class Lane:
     """
 
     def __init__(
-        self, connection: Connection, builds: Sequence[Build], zone: str, *, doomed: int | None = None
+        self,
+        connection: Connection,
+        builds: Sequence[Build],
+        zone: str,
+        *,
+        own: Iterable[int] | None = None,
+        upto: int | None = None,
+        doomed: int | None = None,
     ) -> None:
-        """`builds` share a position, a state and the subjects that they are made of.
+        """`builds` share a state, the subjects that they are made of, and a position in the partitions of `own`.
 
-        `doomed` is the position of an event with which the process ended time and again: the projections do without.
+        `own` None is all partitions. `upto` is where others wait to go on together with it. `doomed` is the position of
+        an event with which the process ended time and again: the projections do without.
         """
-        assert len({(b.position, b.state, b.base) for b in builds}) == 1, builds  # noqa: S101 - chosen so
+        count = len(builds[0].positions)
+        self._own = sorted(range(count) if own is None else own)
+        alike = {(b.positions[n], b.state, b.base) for b in builds for n in self._own}
+        assert len(alike) == 1, builds  # noqa: S101 - chosen so
         self.builds = list(builds)
+        self.upto = upto
+        self._share = Share(self._own, count)
+        self._joined = self._share.whole
+        """Whether the share knows of the merges so far."""
         self._connection = connection
         self._zone = zone
         self._doomed = doomed
@@ -77,7 +98,13 @@ class Lane:
             b.build: TallyStep(p) if isinstance(p, Tally) else DocumentStep(p)
             for b in builds
             if (p := PROJECTIONS.get(b.projection)) is not None
+            and (isinstance(p, Tally) or self._share.keeps_documents)
         }
+        documents = [step.document for step in self._steps.values() if isinstance(step, DocumentStep)]
+        self._beside = ALWAYS_CLEAR.union(*(d.categories or () for d in documents)) if documents else frozenset()
+        """The categories of which all streams are taken in, whoever's they are: documents are made of them, or it is to
+        be told that they moved."""
+        assert all(d.categories for d in documents), documents  # noqa: S101 - one of any category would take in all
         self._parked: dict[int, dict[str, int]] | None = None
         """By build and stream, from which marking on it is set aside."""
         self._taken, self._heard = 0, 0
@@ -85,41 +112,144 @@ class Lane:
         self._written: int | None = None
         """How many batches since segments were merged; None where nobody knows."""
 
+    @classmethod
+    def of(
+        cls,
+        connection: Connection,
+        builds: Sequence[Build],
+        zone: str,
+        *,
+        own: Iterable[int],
+        doomed: int | None = None,
+    ) -> Self:
+        """A lane of those of some builds and partitions that are least far, up to where the next of them are."""
+        own = sorted(own)
+        least = min(b.positions[n] for b in builds for n in own)
+        first = next(n for n in own for b in builds if b.positions[n] == least)
+        behind = [b for b in builds if b.positions[first] == least]
+        together = [n for n in own if all(b.positions[n] == least for b in behind)]
+        ahead = [b.positions[n] for b in builds for n in own if b.positions[n] > least]
+        return cls(connection, behind, zone, own=together, upto=min(ahead, default=None), doomed=doomed)
+
     @property
     def position(self) -> int:
         """The checkpoint: what is written."""
-        return self.builds[0].position
+        return self.builds[0].positions[self._own[0]]
+
+    @property
+    def keeps_documents(self) -> bool:
+        """Whether it has the documents: then it goes last, and everything is folded up to where it is."""
+        return self._share.keeps_documents
+
+    async def read(self, connection: Connection, limit: int) -> list[Recorded]:
+        """The next events, all of them: of those that are no concern of its own little more than the position."""
+        if self._share.whole:
+            return await read_batch(connection, self.position, limit)
+        if not self._joined:
+            self._joined = True
+            for one, other, position in await read_all_links(connection):
+                if position <= self.position:
+                    self._share.join(one, other)
+        return await read_shared_batch(connection, self.position, limit, self._share, self._beside)
 
     async def take(self, events: Sequence[Recorded]) -> Sequence[Change]:
         """Fold the next events and write what they change, with the checkpoint, in one transaction.
 
-        As many of them as a batch holds, and at least one: how many, the position tells.
+        As many of them as a batch holds, and at least one; none where others are to go first. How many, the position
+        tells.
         """
         started = time.perf_counter()
         expected = range(self.position + 1, self.position + 1 + len(events))
         if [e.position for e in events] != list(expected):
             raise GapError(f"after position {self.position} come {[e.position for e in events[:3]]}")
         events = events[:1] if events[0].position == self._doomed else _as_heavy_as(events, BATCH_BYTES)
-        await self._remember(events)
-        events = self._as_much_work_as(events, BATCH_WORK)
-        changes = list(self._families.changes(events, self._zone))
+        events = events if self._share.whole else await self._in_turn(events)
+        ours = [e for e in events if self._concerns(e)]
+        assert all(e.meta for e in ours), self._own  # noqa: S101 - read so; without its texts it would seem erased
+        await self._remember(ours)
+        if len(taken := self._as_much_work_as(ours, BATCH_WORK)) < len(ours):
+            events = [e for e in events if e.position < ours[len(taken)].position]
+            ours = list(taken)
+        if not events:
+            return ()
+        changes = list(self._families.changes(ours, self._zone))
+        own = [c for c in changes if self._share.has(c.stream)]
         batch = Batch(
-            first=events[0].position,
             upto=events[-1].position,
-            changes=changes,
+            changes=own,
             links=[(e.stream, absorbed, e.position) for e in events for absorbed in merged_streams(e)],
-            derived=await self._derive(events[0].position, changes),
+            derived=await self._derive(events, changes, own),
         )
-        self.builds = await write_batch(self._connection, self.builds, batch, self._bases)
-        self._forget(events)
-        await self._merge(batch.first - 1)
+        before = self.position
+        self.builds = await write_batch(self._connection, self.builds, self._own, batch, self._bases)
+        self._forget(ours)
+        if self.keeps_documents:
+            await self._merge(before)
         took = round((time.perf_counter() - started) * 1000, 1)
         log.debug("projected", position=self.position, events=len(events), milliseconds=took)
         return changes
 
+    def _concerns(self, e: Recorded) -> bool:
+        """Whether it takes in an event, or only goes past it."""
+        return self._share.has(e.stream) or e.category in self._beside
+
+    async def _in_turn(self, events: Sequence[Recorded]) -> Sequence[Recorded]:
+        """Those of the next events that can be taken in by now, where others have partitions too.
+
+        Who keeps the documents goes last, for these are made of the subjects of all. What a merge brings into another
+        partition is taken in there once everybody is where it happens, and that event alone.
+        """
+        others = await self._others()
+        last = others if self.keeps_documents else events[-1].position
+        for e in events:
+            if e.position > last:
+                break
+            pairs = await self._linked(e) if e.type == "record.merged" else ()
+            if any(self._share.moves(*pair) for pair in pairs):
+                if e is not events[0]:
+                    last = e.position - 1
+                    break
+                last = e.position if others >= e.position - 1 else 0
+                self._parked = None  # of streams that are new in it, what others set aside is not known
+            if e.position <= last:
+                self._let_go(set().union(*(self._share.join(*pair) for pair in pairs)))
+        return [e for e in events if e.position <= last]
+
+    async def _linked(self, e: Recorded) -> Sequence[tuple[str, str]]:
+        """The streams that a merge names together; of one that was erased, what was noted of it before."""
+        if e.body is None:
+            return [(a, b) for a, b, at in await read_all_links(self._connection) if at == e.position]
+        return [(e.stream, absorbed) for absorbed in merged_streams(e)]
+
+    async def others_are_there(self) -> bool:
+        """Whether all other partitions are as far as its own."""
+        return self._share.whole or await self._others() >= self.position
+
+    async def _others(self) -> int:
+        """Up to where those are that have the other partitions."""
+        known = {b.build: b for b in await read_builds(self._connection)}
+        numbers = {self.builds[0].base, *(b.build for b in self.builds)}
+        if not numbers <= known.keys():
+            raise SupersededError("a build is gone")
+        theirs = [n for n in range(self._share.count) if n not in self._own]
+        for number, b in enumerate(self.builds):
+            positions = list(known[b.build].positions)
+            positions[self._own[0]] = self.position  # where another has taken it on, the next batch will fail
+            self.builds[number] = replace(b, positions=positions)
+        return min(known[number].positions[n] for number in numbers for n in theirs)
+
+    def _let_go(self, streams: Collection[str]) -> None:
+        """Streams are in it no more: what is remembered of them will be wrong once somebody else took in more."""
+        self._bases.forget(streams)
+        for step in self._steps.values():
+            if isinstance(step, TallyStep):
+                for stream in streams:
+                    step.forget(stream)
+        self._families.drop([s for s in streams if s.partition(":")[0] not in self._beside])
+
     async def summarise(self) -> bool:
-        """Take one snapshot of a ledger that is due; whether there was one."""
-        for build in self.builds:
+        """Take one snapshot of a ledger that is due; whether there was one. Only who goes last can."""
+        for build in self.builds if self.keeps_documents else ():
             projection = PROJECTIONS.get(build.projection)
             if isinstance(projection, Tally) and build.position >= self._summarised.get(build.build, 0) + EVERY:
                 try:
@@ -186,8 +316,13 @@ class Lane:
             histories[e.stream].append(e)
         self._families.take(histories, links)
 
-    async def _derive(self, first: int, changes: Sequence[Change]) -> list[Derived]:
-        """What every projection makes of the changes; what one cannot take in is set aside."""
+    async def _derive(
+        self, events: Sequence[Recorded], changes: Sequence[Change], own: Sequence[Change]
+    ) -> list[Derived]:
+        """What every projection makes of the changes; what one cannot take in is set aside. `own` are its own streams'.
+
+        What is tried again is booked where the first of its own events is: there no other runner books anything.
+        """
         if self._parked is None:
             self._parked = {b.build: {} for b in self.builds}
             for p in await read_parked(self._connection, self.builds):
@@ -195,24 +330,40 @@ class Lane:
                     aside = self._parked[p.build]
                     aside[p.stream] = min(p.level, aside.get(p.stream, p.level))
         retried = await self._retried() if any(self._parked.values()) else {}
+        first = next((e.position for e in events if self._share.has(e.stream)), None)
         derived = list[Derived]()
         for build in self.builds:
-            step = self._steps.get(build.build)
-            if step is None:
-                continue
-            made, projection = Derived(build.build), PROJECTIONS[build.projection]
-            ours = list(concerning(projection, changes))
+            step, again, made = self._steps.get(build.build), retried.get(build.build, ()), Derived(build.build)
             if isinstance(step, TallyStep):
                 step.bookings, step.names = made.bookings, made.names
-            else:
+                if first is not None:
+                    ours = [parked for parked in again if self._share.has(parked.stream)]
+                    await self._bring_up(build, step, ours, first, own, made)
+            elif isinstance(step, DocumentStep):
                 step.versions, step.memberships = made.versions, made.memberships
-            if isinstance(step, DocumentStep) and first != self._doomed:
-                await self._load(build, step, touched_keys(step.document, ours))
-            for parked in retried.get(build.build, ()):
-                await self._retry(build, step, parked, first, made)
-            self._each(build, projection, ours, step, made)
+                if events[0].position != self._doomed:
+                    touched = concerning(PROJECTIONS[build.projection], changes)
+                    await self._load(build, step, touched_keys(step.document, list(touched)))
+                await self._bring_up(build, step, again, events[0].position, changes, made)
+            else:
+                continue
             derived.append(made)
         return derived
+
+    async def _bring_up(
+        self,
+        build: Build,
+        step: TallyStep | DocumentStep,
+        again: Iterable[Parked],
+        position: int,
+        changes: Iterable[Change],
+        made: Derived,
+    ) -> None:
+        """Take in what is to be tried `again`, at a position, and then the changes that are the projection's."""
+        for parked in again:
+            await self._retry(build, step, parked, position, made)
+        projection = PROJECTIONS[build.projection]
+        self._each(build, projection, concerning(projection, changes), step, made)
 
     async def _load(self, build: Build, step: DocumentStep, keys: Iterable[str]) -> None:
         """The members of documents that are not remembered, but for those that are parked."""
@@ -220,7 +371,7 @@ class Lane:
         if missing:
             for key in await read_on_read(self._connection, build, missing):
                 step.members[key] = Members(subjects=None)
-            async for key, stream, variants, weight in read_members(self._connection, build, missing):
+            async for key, stream, variants, weight in read_members(self._connection, build, missing, self.position):
                 step.know(key, stream, variants, weight)
                 self._heard += weight
             assert self._parked is not None  # noqa: S101 - read before
@@ -265,13 +416,13 @@ class Lane:
         return {build: list(streams.values()) for build, streams in wished.items()}
 
     async def _retry(
-        self, build: Build, step: TallyStep | DocumentStep, parked: Parked, first: int, made: Derived
+        self, build: Build, step: TallyStep | DocumentStep, parked: Parked, position: int, made: Derived
     ) -> None:
-        """Book what a parked stream is by now, less what was booked of it: with the next event, as that is after K."""
+        """Book what a parked stream is by now, less what was booked of it: with a next event, as that is after K."""
         assert self._parked is not None  # noqa: S101 - read before
         connection, stream = self._connection, parked.stream
         after = await read_variants(connection, build.base, stream, self.position)
-        change = Change(first, NOBODY, NEVER, stream, stream.partition(":")[0], {}, after, restates=True)
+        change = Change(position, NOBODY, NEVER, stream, stream.partition(":")[0], {}, after, restates=True)
         try:
             if isinstance(step, TallyStep):
                 step.restate(change, await booked(connection, build.build, stream, self.position))
@@ -284,7 +435,7 @@ class Lane:
             await still_parked(connection, build.build, stream, _reason(error))
             return
         del self._parked[build.build][stream]
-        made.unparked.append(stream)
+        made.unparked.append((stream, position))
 
 
 def _as_heavy_as(events: Sequence[Recorded], most: int) -> Sequence[Recorded]:

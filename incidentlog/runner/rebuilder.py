@@ -1,28 +1,30 @@
-"""Building beside what answers: from position 0, or from where it was left, up to the head, and then one switch."""
+"""Building beside what answers: from position 0, or from where it was left, up to the head, and then one switch.
+
+Several rebuilders may share it, as runners do. Who keeps the documents goes last, and makes the switch.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 
 from incidentlog.folding.change import Change
 from incidentlog.runner.lane import Lane
 from incidentlog.runner.portion import NEVER, Ends, Portion
+from incidentlog.runner.sharing import Sharing
 from incidentlog.store.builds import (
     Build,
     SupersededError,
     activate,
     active_builds,
-    lease,
     lock_active,
     read_builds,
-    release,
 )
 from incidentlog.store.connect import Access, Connection, Pool, heed_cancelling, lost, told
-from incidentlog.store.read import read_batch, read_head, read_log
+from incidentlog.store.read import read_head, read_log
 
 PAGE: Final = 2_000
 """The most events in one batch: larger than when following, since nobody waits for it."""
@@ -30,10 +32,18 @@ POLL_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 1.0
 REST: Final = 0.1
 """What share of the time it took it rests after each batch: appends and live running go first."""
+TURN_SECONDS: Final = 0.02
+"""How soon it looks again whether those that go first have gone."""
+WAITS_SECONDS: Final = 2.0
+"""How long what answers may stand still for a switch, until all are there."""
 BUILDING: Final = "building"
-"""The work, as the lease calls it."""
+"""The work, as the leases call it."""
 
 log = structlog.get_logger(__name__)
+
+
+class LateError(Exception):
+    """Those that share a rebuild did not come to one position in time for the switch: it is tried again."""
 
 
 class Rebuilder:
@@ -45,14 +55,15 @@ class Rebuilder:
         on_changes: Callable[[Sequence[Change]], None] | None = None,
         *,
         ends: Ends = NEVER,
+        node: UUID | None = None,
     ) -> None:
         """`on_changes` is told what each batch changed.
 
-        `ends` says how often the process ended where this one begins.
+        `ends` says how often the process ended where this one begins, and `node` who had its partitions then.
         """
         self._access = access
         self._on_changes = on_changes
-        self._node: UUID = uuid4()
+        self._sharing = Sharing(BUILDING, node)
         self.failure: str | None = None
         self._portion = Portion(PAGE, ends.portion(PAGE))
         self._doomed = ends.doomed
@@ -67,7 +78,7 @@ class Rebuilder:
             except Exception as error:
                 heed_cancelling()
                 self.failure = told(error)
-                if lost(error) or isinstance(error, SupersededError):
+                if lost(error) or isinstance(error, SupersededError | LateError):
                     self._portion.shrink()
                     log.warning("rebuild_interrupted", events=self._portion.size, error=told(error))
                 else:
@@ -86,59 +97,68 @@ class Rebuilder:
         """`connection` writes; whatever else is asked goes over `reading`."""
         zone = (await read_log(reading)).zone
         lane: Lane | None = None
+        numbers = set[int]()
         loop = asyncio.get_running_loop()
         while True:
             under_way = await read_under_way(reading)
             self.failure = None
-            if not under_way and until_done:
-                return True
-            if not under_way or not await lease(reading, BUILDING, self._node):
+            if not under_way:
+                await self._sharing.leave(reading)
                 lane = None
+                if until_done:
+                    return True
                 await asyncio.sleep(POLL_SECONDS)
                 continue
-            if lane is not None and [b.build for b in lane.builds] != [b.build for b in under_way]:
-                lane = None
+            if await self._sharing.renew(reading) or numbers != {b.build for b in under_way}:
+                lane, numbers = None, {b.build for b in under_way}
+            if not self._sharing.own:
+                await asyncio.sleep(POLL_SECONDS)
                 continue
             if lane is None:
-                lane = Lane(connection, under_way, zone, doomed=self._doomed)
-                log.info("building", builds=[b.projection for b in under_way], position=lane.position)
-            started = loop.time()
-            switched = await self._step(connection, reading, lane)
-            self._portion.grow()
-            if switched:
+                lane = Lane.of(connection, under_way, zone, own=self._sharing.own, doomed=self._doomed)
+                log.info("building", builds=[b.projection for b in lane.builds], position=lane.position)
+            started, before = loop.time(), lane.position
+            if await self._step(connection, reading, lane) or lane.position == lane.upto:
                 lane = None
-                await release(reading, BUILDING, self._node)
-            else:
-                while await lane.summarise():
-                    pass
-            await asyncio.sleep(REST * (loop.time() - started))
+                continue
+            self._portion.grow()
+            while await lane.summarise():
+                pass
+            idle = lane.position == before  # it is not its turn, or it is where what answers is
+            await asyncio.sleep(TURN_SECONDS if idle else REST * (loop.time() - started))
 
     async def _step(self, connection: Connection, reading: Connection, lane: Lane) -> bool:
         """One batch, or, where what answers is near, the last one with the switch; whether it was that."""
-        meeting = await _meeting(reading, lane)
-        if meeting is not None:
-            await self._take(reading, lane, meeting)
+        if lane.upto is not None:
+            await self._take(reading, lane, lane.upto)
             return False
         goal = await _goal(reading, (await active_builds(reading)).values())
-        if goal - lane.position > self._portion.size:
+        if goal - lane.position > self._portion.size or not lane.keeps_documents:
             await self._take(reading, lane, goal)
             return False
         async with connection.transaction():  # what answers stands still up to the commit
             goal = await _goal(connection, await lock_active(connection))
-            if not 0 <= goal - lane.position <= self._portion.size:
-                return False
-            while goal > lane.position:
+            until = asyncio.get_running_loop().time() + WAITS_SECONDS
+            while 0 < goal - lane.position <= self._portion.size:
+                before = lane.position
                 await self._take(reading, lane, goal)
+                if lane.position == before:  # others are to come that far first
+                    await asyncio.sleep(TURN_SECONDS)
+                if asyncio.get_running_loop().time() > until:
+                    raise LateError(f"others are not at position {goal} yet")
+            if goal != lane.position or not await lane.others_are_there():
+                return False
             await activate(connection, lane.builds)
         log.info("switched", builds=[b.projection for b in lane.builds], position=lane.position)
         return True
 
     async def _take(self, reading: Connection, lane: Lane, upto: int) -> None:
         """Take in the next batch, at most up to a position."""
-        batch = await read_batch(reading, lane.position, min(self._portion.size, upto - lane.position))
-        changes = await lane.take(batch)
-        if self._on_changes is not None:
-            self._on_changes(changes)
+        limit = min(self._portion.size, upto - lane.position)
+        if limit > 0 and (batch := await lane.read(reading, limit)):
+            changes = await lane.take(batch)
+            if self._on_changes is not None:
+                self._on_changes(changes)
 
 
 async def _goal(connection: Connection, active: Iterable[Build]) -> int:
@@ -148,20 +168,7 @@ async def _goal(connection: Connection, active: Iterable[Build]) -> int:
 
 
 async def read_under_way(connection: Pool | Connection) -> Sequence[Build]:
-    """The builds to take on: those that are least far, on the oldest subjects."""
+    """The builds to take on: those on the oldest subjects."""
     building = [b for b in await read_builds(connection) if b.state == "building" and b.wanted]
-    if not building:
-        return ()
-    base, position = min((b.base, b.position) for b in building)
-    return [b for b in building if (b.base, b.position) == (base, position)]
-
-
-async def _meeting(connection: Connection, lane: Lane) -> int | None:
-    """Where others wait that are made of the same subjects: from there they go on together."""
-    base = lane.builds[0].base
-    waiting = [
-        b.position
-        for b in await read_builds(connection)
-        if b.state == "building" and b.wanted and b.base == base and b.position > lane.position
-    ]
-    return min(waiting, default=None)
+    base = min((b.base for b in building), default=0)
+    return [b for b in building if b.base == base]

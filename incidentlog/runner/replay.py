@@ -16,7 +16,7 @@ from incidentlog.runner.lane import Lane
 from incidentlog.runner.portion import Portion
 from incidentlog.store.builds import SUBJECTS, Build, active_builds, begin_builds
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
-from incidentlog.store.read import read_batch, read_log
+from incidentlog.store.read import read_log
 from incidentlog.store.replay_check import Compared, Side, analyze_scratch, compare, make_scratch
 
 PAGE: Final = 1_000
@@ -130,7 +130,7 @@ async def _fold(
     lane = Lane(connection, [b for b in made if b.projection in {SUBJECTS, *names}], zone)
     batches, analyzed = 0, 1
     while lane.position < upto:
-        batch = await read_batch(connection, lane.position, min(portion.size, upto - lane.position))
+        batch = await lane.read(connection, min(portion.size, upto - lane.position))
         if not batch:
             raise ReplayError(f"the log ends at position {lane.position}, not {upto}")
         await lane.take(batch)

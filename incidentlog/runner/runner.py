@@ -1,10 +1,13 @@
-"""One loop: catch up, then follow. It reads after the checkpoint, and when there is nothing waits to be woken."""
+"""One loop: catch up, then follow. It reads after the checkpoint, and when there is nothing waits to be woken.
+
+Several runners, of one node or of many, share the partitions of the streams: each leases as many as its share is.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 
@@ -12,10 +15,11 @@ from incidentlog.folding.change import Change
 from incidentlog.runner.lane import GapError, Lane
 from incidentlog.runner.portion import NEVER, Ends, Portion
 from incidentlog.runner.progress import Progress
+from incidentlog.runner.sharing import Sharing
 from incidentlog.runner.wakeup import Wakeup
-from incidentlog.store.builds import Build, SupersededError, active_builds, begin_builds, lease, release
+from incidentlog.store.builds import Build, SupersededError, active_builds, begin_builds
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
-from incidentlog.store.read import read_batch, read_log
+from incidentlog.store.read import read_log
 
 __all__ = ["GapError", "Runner"]
 
@@ -28,8 +32,9 @@ PACE_SECONDS: Final = 0.01
 """How soon a batch may follow one of several events. What comes alone goes at once; under load, what came meanwhile
 goes together, and the appends get the processor that many small batches would take."""
 LIVE: Final = "live"
-"""The work of keeping up what answers, as the lease calls it."""
-RENEW_SECONDS: Final = 1.0
+"""The work of keeping up what answers, as the leases call it."""
+TURN_SECONDS: Final = 0.01
+"""How soon it looks again whether those that go first have gone."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +42,8 @@ log = structlog.get_logger(__name__)
 class Runner(Progress):
     """Keeps the subjects and every projection that answers at one checkpoint, and says when it moved.
 
-    One node at a time does it; how far that got, others learn from the database.
+    One node at a time has a partition; how far all of them are, whoever goes last says, and others learn from the
+    database.
     """
 
     def __init__(
@@ -47,21 +53,24 @@ class Runner(Progress):
         on_changes: Callable[[Sequence[Change]], None] | None = None,
         *,
         ends: Ends = NEVER,
+        node: UUID | None = None,
     ) -> None:
         """`grown` rings when the log may have grown; `on_changes` is told what each committed batch changed.
 
-        `ends` says how often the process ended where this one begins.
+        `ends` says how often the process ended where this one begins, and `node` who had its partitions then.
         """
         super().__init__()
         self._access = access
         self._grown = grown
         self._on_changes = on_changes
-        self._node: UUID = uuid4()
-        self._renewed = 0.0
+        self._sharing = Sharing(LIVE, node)
+        self._serving = set[int]()
         self._portion = Portion(PAGE, ends.portion(PAGE))
         self._doomed = ends.doomed
         self.idle = False
         """Whether there was nothing to take in when it looked last."""
+        self.at: int | None = None
+        """Where it is itself, once that is known: the partitions that others have may be elsewhere."""
 
     async def run(self) -> None:
         """Keep up until cancelled; what fails is said in `failure`, and tried again."""
@@ -91,7 +100,7 @@ class Runner(Progress):
         """Leave the work to another node, if there is time for it."""
         try:
             async with asyncio.timeout(1):
-                await release(connection, LIVE, self._node)
+                await self._sharing.leave(connection)
         except Exception as error:  # noqa: BLE001 - the lease ends by itself
             log.debug("lease_not_released", error=repr(error))
         finally:
@@ -102,59 +111,63 @@ class Runner(Progress):
         await begin_builds(connection)
         lane: Lane | None = None
         while True:
-            # Taken before reading: an append that lands in between sets this one, so the wait below ends at once
-            # instead of missing it.
+            # Taken before reading: an append that lands in between sets this one, so the wait ends at once instead of
+            # missing it.
             ticket = self._grown.ticket()
-            if not await self._holds(connection):
-                lane, self.failure = None, None
-                await Wakeup.wait(ticket, POLL_SECONDS)
-                continue
+            if await self._sharing.renew(connection):
+                lane = None
             lane = lane or await self._lane(connection, zone)
             if lane is None:
+                self.failure = None
                 await Wakeup.wait(ticket, POLL_SECONDS)
-                continue
-            size = self._portion.size
-            batch = await read_batch(connection, lane.position, size)
-            started, self.idle = time.monotonic(), not batch
-            if batch:
-                changes = await lane.take(batch)
-                self._portion.grow()
-                if self._on_changes is not None:
-                    self._on_changes(changes)
-            if lane.position != self.position or batch:
-                self.move(lane.position)
-            self.failure = None
-            if len(batch) == size or (not batch and await lane.summarise()):
-                continue
-            if len(batch) > 1:  # there may be more than was read, or taken in
-                await asyncio.sleep(started + PACE_SECONDS - time.monotonic())
-                continue
-            await Wakeup.wait(ticket, POLL_SECONDS)
-            if not batch and await self._switched(connection, lane):
+            elif await self._went_on(connection, lane, ticket):
                 lane = None
 
-    async def _holds(self, connection: Connection) -> bool:
-        """Whether this node is to do the work; renewed now and then."""
-        now = time.monotonic()
-        if now - self._renewed < RENEW_SECONDS:
+    async def _went_on(self, connection: Connection, lane: Lane, ticket: asyncio.Event) -> bool:
+        """Take in what there is, and wait where it is not much; whether the lane is at its end."""
+        size, before = self._portion.size, lane.position
+        batch = await lane.read(connection, size if lane.upto is None else min(size, lane.upto - before))
+        started, self.idle = time.monotonic(), not batch
+        if batch:
+            changes = await lane.take(batch)
+            self._portion.grow()
+            if self._on_changes is not None:
+                self._on_changes(changes)
+        self.at = lane.position
+        if lane.keeps_documents and (lane.position != self.position or batch):
+            self.move(lane.position)
+        self.failure = None
+        if lane.position == lane.upto:
             return True
-        if not await lease(connection, LIVE, self._node):
-            return False
-        self._renewed = now
-        return True
+        if batch and lane.position == before:  # it is not its turn
+            await asyncio.sleep(TURN_SECONDS)
+        elif len(batch) == size or (not batch and await lane.summarise()):
+            pass
+        elif len(batch) > 1:  # there may be more than was read, or taken in
+            await asyncio.sleep(started + PACE_SECONDS - time.monotonic())
+        else:
+            await Wakeup.wait(ticket, POLL_SECONDS)
+            return not batch and await self._switched(connection)
+        return False
 
     async def _lane(self, connection: Connection, zone: str) -> Lane | None:
-        """What answers and is of this code's version; None while all of it is still being built beside the old."""
+        """What answers and is of this code's version, as far as this runner has it; None where there is nothing.
+
+        While all of it is still being built beside the old there is nothing, nor where others have every partition.
+        """
         builds = await _ours(connection)
-        if not builds:
+        if not builds or not self._sharing.own:
             return None
-        lane = Lane(connection, builds, zone, doomed=self._doomed)
-        self.move(lane.position)
+        self._serving = {b.build for b in builds}
+        lane = Lane.of(connection, builds, zone, own=self._sharing.own, doomed=self._doomed)
+        self.at = lane.position
+        if lane.keeps_documents:
+            self.move(lane.position)
         return lane
 
-    async def _switched(self, connection: Connection, lane: Lane) -> bool:
+    async def _switched(self, connection: Connection) -> bool:
         """Whether another build answers by now."""
-        return {b.build for b in await _ours(connection)} != {b.build for b in lane.builds}
+        return {b.build for b in await _ours(connection)} != self._serving
 
 
 async def _ours(connection: Connection) -> list[Build]:

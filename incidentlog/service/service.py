@@ -332,8 +332,8 @@ def _within(access: Access, grown: Wakeup, known: Known) -> tuple[Runner | Runne
 def _apart(
     access: Access, pool: Pool, grown: Wakeup, learn: Callable[[], Awaitable[None]], settings: Settings
 ) -> tuple[Runner | RunnerApart, Rebuilder | RebuilderApart]:
-    level = settings.log_level
-    return RunnerApart(access, grown, learn, log_level=level), RebuilderApart(access, pool, log_level=level)
+    runner = RunnerApart(access, grown, learn, processes=settings.runners, log_level=settings.log_level)
+    return runner, RebuilderApart(access, pool, processes=settings.runners, log_level=settings.log_level)
 
 
 async def _checkpoint(pool: Pool) -> int:

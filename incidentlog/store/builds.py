@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 
 from incidentlog.folding.fold import SUBJECT_VERSION
+from incidentlog.folding.partitions import PARTITIONS
 from incidentlog.folding.shapes import Tally
 from incidentlog.folding.subject import Subject
 from incidentlog.projections import PROJECTIONS
@@ -32,10 +33,16 @@ class Build:
     version: int
     base: int
     """The build of the subjects that it is made of; its own number for the subjects."""
-    position: int
+    positions: Sequence[int]
+    """By partition of the streams, how far it got."""
     state: State
     shape: str
     """How its rows are stored: what has another shape than this code's cannot be read by it."""
+
+    @property
+    def position(self) -> int:
+        """Up to where every partition is: what answers are given of."""
+        return min(self.positions)
 
     @property
     def wanted(self) -> bool:
@@ -167,7 +174,7 @@ async def _sought(connection: Connection, builds: Iterable[Build], name: str, ba
 
 async def _make(connection: Connection, name: str, base: int | None, state: State) -> int:
     made: int = await connection.fetchval(
-        query("builds", "make"), name, wanted_builds()[name], base, shape_of(name), state
+        query("builds", "make"), name, wanted_builds()[name], base, shape_of(name), state, PARTITIONS
     )
     return made
 
@@ -263,11 +270,17 @@ async def drop(connection: Connection, builds: Sequence[int]) -> None:
 # ------------------------------------------------------------------------------------------------------- leases
 
 
-async def lease(connection: Connection, work: str, node: UUID) -> bool:
-    """Take or keep some work for LEASE_SECONDS; whether it is this node's."""
-    return bool(await connection.fetchval(query("builds", "lease"), work, node, LEASE_SECONDS))
+async def lease(connection: Connection, works: Iterable[str], node: UUID) -> set[str]:
+    """Take or keep some work for LEASE_SECONDS; what of it is this node's."""
+    rows = await connection.fetch(query("builds", "lease"), list(works), node, LEASE_SECONDS)
+    return {row["work"] for row in rows}
 
 
-async def release(connection: Connection, work: str, node: UUID) -> None:
-    """Leave the work to whoever wants it."""
-    await connection.execute(query("builds", "release"), work, node)
+async def leased(connection: Connection, prefix: str) -> dict[str, UUID]:
+    """The work whose name begins so that is somebody's at the moment, and whose."""
+    return {row["work"]: row["node"] for row in await connection.fetch(query("builds", "leased"), prefix)}
+
+
+async def release(connection: Connection, works: Iterable[str], node: UUID) -> None:
+    """Leave some work to whoever wants it."""
+    await connection.execute(query("builds", "release"), list(works), node)

@@ -1,8 +1,10 @@
 """Writing what is derived from the log: subjects, ledgers, documents and the checkpoint, in one transaction."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
+
+import asyncpg
 
 from incidentlog.events.values import Model
 from incidentlog.folding.change import Change, same
@@ -11,7 +13,7 @@ from incidentlog.folding.shapes import Booking, DocumentVersion
 from incidentlog.folding.steps import Membership, Name
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.sqlfiles import query
-from incidentlog.store.builds import SUBJECTS, Build, Parked, SupersededError
+from incidentlog.store.builds import SUBJECTS, Build, Parked, SupersededError, read_builds
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.segments import packed, write_lines
 from incidentlog.store.versions import Bases, Text, Texts, on_read, write_model
@@ -31,16 +33,14 @@ class Derived:
     memberships: list[Membership] = field(default_factory=list)
     parked: list[Parked] = field(default_factory=list)
     """Streams that it could not take in."""
-    unparked: list[str] = field(default_factory=list)
-    """Streams that it took in again, from the batch's first position on."""
+    unparked: list[tuple[str, int]] = field(default_factory=list)
+    """Streams that it took in again, and from which position on."""
 
 
 @dataclass(slots=True)
 class Batch:
     """What some events change, and to where that moves the checkpoint."""
 
-    first: int
-    """The first event's position."""
     upto: int
     """The last event's position."""
     changes: Sequence[Change]
@@ -66,9 +66,9 @@ async def folded_upto(connection: Connection) -> int:
 
 
 async def read_members(
-    connection: Connection, build: Build, keys: Iterable[str]
+    connection: Connection, build: Build, keys: Iterable[str], position: int
 ) -> AsyncIterator[tuple[str, str, Variants, int]]:
-    """The subjects that make some documents where the build stands, by key and stream: one after the other.
+    """The subjects that make some documents as of a position, by key and stream: one after the other.
 
     Each with about how many bytes it takes.
     """
@@ -76,7 +76,7 @@ async def read_members(
     variants: dict[int, Subject | Absorbed] = {}
     weight = 0
     async with connection.transaction():
-        found = await connection.cursor(query("derive", "members"), build.build, list(keys), build.base, build.position)
+        found = await connection.cursor(query("derive", "members"), build.build, list(keys), build.base, position)
         texts = Texts(connection, forgiving=True)
         while rows := await found.fetch(MEMBERS_AT_ONCE):
             async for row, text in texts.of(rows):
@@ -101,27 +101,49 @@ def _text(model: Model | None) -> str | None:
     return None if model is None else write_model(model)
 
 
-async def write_batch(connection: Connection, builds: Sequence[Build], batch: Batch, bases: Bases) -> list[Build]:
-    """Write what a batch of events changes, and move the checkpoint of all builds, or nothing.
+async def write_batch(
+    connection: Connection, builds: Sequence[Build], own: Collection[int], batch: Batch, bases: Bases
+) -> list[Build]:
+    """Write what a batch of events changes, and move the checkpoint of some partitions of all builds, or nothing.
 
-    The builds share a position and a state; the subjects are written where their build is among them. `bases` is what
-    their versions may rest on, and is of use no more when this fails. Raises
+    The builds share a state, and a position in `own`, the partitions; the subjects are written where their build is
+    among them. `bases` is what their versions may rest on, and is of use no more when this fails. Raises
     SupersededError when a checkpoint is not where `builds` says, or a build is not what it was.
     """
-    numbers, state = [b.build for b in builds], builds[0].state
-    async with connection.transaction():
-        moved = await connection.fetch(query("builds", "advance"), numbers, builds[0].position, batch.upto, state)
-        if len(moved) != len(numbers):
-            raise SupersededError(f"the checkpoint is not at {builds[0].position} any more")
-        if batch.links:
-            await connection.execute(query("derive", "link"), *columns(batch.links, 3))
-        for build in builds:
-            if build.projection == SUBJECTS:
-                await _write_subjects(connection, build, batch.changes, bases)
-        await _write_bookings(connection, batch.derived)
-        await _write_documents(connection, batch.derived)
-        await _write_parked(connection, batch)
-    return [replace(b, position=batch.upto) for b in builds]
+    position = builds[0].positions[min(own)]
+    try:
+        async with connection.transaction():
+            for build in builds:
+                if build.projection == SUBJECTS:
+                    await _write_subjects(connection, build, batch.changes, bases)
+            await _write_bookings(connection, batch.derived)
+            await _write_documents(connection, batch.derived)
+            await _write_parked(connection, batch)
+            # Last, since others that write other partitions wait from here on up to the commit.
+            await _advance(connection, builds, own, position, batch.upto)
+            if batch.links:
+                await connection.execute(query("derive", "link"), *columns(sorted(batch.links), 3))
+    except asyncpg.UniqueViolationError as error:  # another wrote it in between, or else something is wrong
+        if await _stands(connection, builds, own, position):
+            raise
+        raise SupersededError(f"the checkpoint is not at {position} any more") from error
+    positions = [batch.upto if n in own else here for n, here in enumerate(builds[0].positions)]
+    return [replace(b, positions=positions) for b in builds]
+
+
+async def _advance(
+    connection: Connection, builds: Sequence[Build], own: Collection[int], position: int, upto: int
+) -> None:
+    numbers = [b.build for b in builds]
+    moved = await connection.fetch(query("builds", "advance"), numbers, list(own), position, upto, builds[0].state)
+    if len(moved) != len(numbers):
+        raise SupersededError(f"the checkpoint is not at {position} any more")
+
+
+async def _stands(connection: Connection, builds: Sequence[Build], own: Collection[int], position: int) -> bool:
+    """Whether a checkpoint is still where it was."""
+    now = {b.build: b for b in await read_builds(connection)}
+    return all(b.build in now and all(now[b.build].positions[n] == position for n in own) for b in builds)
 
 
 async def _write_subjects(connection: Connection, build: Build, changes: Sequence[Change], bases: Bases) -> None:
@@ -168,8 +190,8 @@ async def _know(connection: Connection, build: Build, changes: Sequence[Change],
 async def _write_parked(connection: Connection, batch: Batch) -> None:
     parked = [(p.build, p.stream, p.from_position, p.level, p.reason) for d in batch.derived for p in d.parked]
     for d in batch.derived:
-        for stream in d.unparked:
-            await connection.execute(query("builds", "unpark"), d.build, stream, batch.first)
+        for stream, position in d.unparked:
+            await connection.execute(query("builds", "unpark"), d.build, stream, position)
     if parked:
         await connection.execute(query("builds", "park"), *columns(parked, 5))
 
@@ -182,7 +204,7 @@ async def _write_bookings(connection: Connection, derived: Sequence[Derived]) ->
         for n in d.names:
             named.setdefault((d.build, n.dimension, n.value, n.level), (n.position, n.called))
     if named:
-        await connection.execute(query("derive", "name"), *columns([(*k, *v) for k, v in named.items()], 6))
+        await connection.execute(query("derive", "name"), *columns([(*k, *v) for k, v in sorted(named.items())], 6))
 
 
 async def _write_documents(connection: Connection, derived: Sequence[Derived]) -> None:

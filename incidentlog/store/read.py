@@ -4,7 +4,7 @@ What readers are told of events comes from here, and by one rule, `seen`: an eve
 covers, as it is at the head, whatever position is asked about.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
@@ -17,6 +17,7 @@ import orjson
 from incidentlog.events.recorded import Recorded
 from incidentlog.events.values import INSTANT, MAX_INT
 from incidentlog.folding.fold import RED, lowest, markings, merged_streams, spoken_of, statuses
+from incidentlog.folding.partitions import Share
 from incidentlog.folding.subject import Status
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
@@ -121,6 +122,20 @@ async def read_after(connection: Pool | Connection, after: int, limit: int) -> l
 async def read_batch(connection: Pool | Connection, after: int, limit: int) -> list[Recorded]:
     """The same, no more than BATCH_OCTETS of text; at least one where there is one."""
     return await recorded(connection, await connection.fetch(query("read", "batch"), after, limit, BATCH_OCTETS))
+
+
+async def read_shared_batch(
+    connection: Pool | Connection, after: int, limit: int, share: Share, categories: Collection[str]
+) -> list[Recorded]:
+    """The same for who has a share of the streams: of events that are not in it there are neither texts nor meta.
+
+    With the texts come events of streams that are in it, or of some categories, and every merge.
+    """
+    rows = await connection.fetch(
+        query("read", "shared_batch"), after, limit, BATCH_OCTETS, share.count, list(share.own), list(share.adopted),
+        list(share.lent), list(categories),
+    )  # fmt: skip
+    return await recorded(connection, rows)
 
 
 async def read_streams(connection: Pool | Connection, streams: Iterable[str], upto: int) -> list[Recorded]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from heapq import merge
 from typing import Any, Final
 
 import orjson
@@ -12,7 +13,7 @@ from incidentlog.folding.shapes import Booking
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection
 from incidentlog.store.derive import columns
-from incidentlog.store.segments import read_segments
+from incidentlog.store.segments import read_stretches
 from incidentlog.store.versions import Texts, write_model
 
 PAGE: Final = 2_000
@@ -144,15 +145,16 @@ async def _rows(table: str, side: Side, position: int) -> AsyncIterator[tuple[tu
 async def _lines(side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
     """The lines of a ledger up to a position, each by its position and its number there."""
     at, number = 0, 0
-    async for first, last, latest, lines in read_segments(side.connection, side.build, position):
-        behind = lines.positions > at  # what was merged meanwhile may begin with what was read already
-        for b in lines.bookings(behind & (lines.positions <= position)):
+    async for stretch in read_stretches(side.connection, side.build, position):
+        own = (lines.bookings(lines.positions <= position) for _, _, _, lines in stretch)
+        for b in merge(*own, key=lambda b: b.position):
             at, number = b.position, number + 1 if b.position == at else 0
             yield (at, number), _told(b)
-        told = first, last, instant_number(latest)
-        if told != (lines.positions[0], lines.positions[-1], lines.instants.max()):  # readers would not find its lines
-            number += 1
-            yield (at, number), f"in a segment from {first} to {last}, up to {latest}"
+        for first, last, latest, lines in stretch:
+            told = first, last, instant_number(latest)
+            if told != (lines.positions[0], lines.positions[-1], lines.instants.max()):  # its lines would not be found
+                number += 1
+                yield (at, number), f"in a segment from {first} to {last}, up to {latest}"
 
 
 async def _snapshots(side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:

@@ -2,9 +2,11 @@
 
 A batch writes a segment for each build. Were that all, a ledger that grows line by line would have one for each: so
 from RUN loose ones on they are made one, and all of a STRETCH of positions once the checkpoint is past it. Segments
-never lie across the end of a stretch.
+never lie across the end of a stretch. Within one they may overlap, where several runners share the streams: all of a
+stretch is read at once, and its lines are in the order of their positions once it is merged.
 """
 
+import sys
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import replace
@@ -27,7 +29,7 @@ RUN: Final = 64
 REMEMBERED_BYTES: Final = 64 * 2**20
 """About how many bytes of unpacked lines a process keeps."""
 PAGE: Final = 16
-"""So many segments are read at a time."""
+"""So many segments are read at a time, and what else is in the stretch of the last one."""
 
 
 class Remembered:
@@ -67,16 +69,16 @@ REMEMBERED: Final = Remembered()
 async def read_parts(
     pool: Pool | Connection, build: Build, window: Window, dimensions: Sequence[str]
 ) -> AsyncIterator[list[Part]]:
-    """The lines in a window, some segments at a time; `dimensions` names those of the build.
+    """The lines in a window, some stretches at a time; `dimensions` names those of the build.
 
-    Segments that are merged meanwhile are the same lines: of what follows a portion only what lies behind it is read.
+    Segments that are merged meanwhile are the same lines, and of the same stretch. Those of a stretch may overlap.
     """
     while True:
         known = REMEMBERED.known(build.build, window.after)
         held = {uid: lines for uid, _ in known if (lines := REMEMBERED.get(uid)) is not None}
         rows = await pool.fetch(
             query("segments", "read"), build.build, window.after, window.upto, window.later_than,
-            [uid for uid, _ in known], [last for _, last in known], PAGE,
+            [uid for uid, _ in known], [last for _, last in known], PAGE, STRETCH,
         )  # fmt: skip
         found = list[Part]()
         for uid, last, body in rows:
@@ -87,36 +89,41 @@ async def read_parts(
             yield found
         if len(rows) < PAGE:
             return
-        window = replace(window, after=rows[-1]["last_position"])
+        window = replace(window, after=_end_of(rows[-1]["last_position"]))
+
+
+def _end_of(position: int) -> int:
+    """The last position of the stretch in which one is."""
+    return -(-position // STRETCH) * STRETCH
 
 
 async def read_pages(pool: Pool | Connection, build: int, upto: int) -> AsyncIterator[Lines]:
     """All segments of a build with lines up to a position, one after the other."""
-    async for _, _, _, lines in read_segments(pool, build, upto):
-        yield lines
+    async for stretch in read_stretches(pool, build, upto):
+        for _, _, _, lines in stretch:
+            yield lines
 
 
-async def read_segments(
+async def read_stretches(
     pool: Pool | Connection, build: int, upto: int
-) -> AsyncIterator[tuple[int, int, datetime, Lines]]:
-    """The same, each with what its row says: the first and the last position, and the latest instant."""
+) -> AsyncIterator[list[tuple[int, int, datetime, Lines]]]:
+    """The same by stretch, each segment with what its row says: the first and last position, and the latest instant."""
     after = 0
-    while rows := await pool.fetch(query("segments", "page"), build, upto, after, PAGE):
-        for first, last, latest, body in rows:
-            yield first, last, latest, Lines(body)
-        after = rows[-1]["last_position"]
+    while rows := await pool.fetch(query("segments", "page"), build, upto, after, STRETCH):
+        yield [(first, last, latest, Lines(body)) for first, last, latest, body in rows]
+        after = _end_of(rows[-1]["last_position"])
 
 
 async def last_booked(pool: Pool | Connection, build: int, *, clearance: int, after: int, upto: int) -> int | None:
     """The last position between two at which something was booked that a clearance sees."""
-    before = upto + 1
-    while (row := await pool.fetchrow(query("segments", "newest"), build, after, upto, before)) is not None:
+    begin, before = after, sys.maxsize
+    while (row := await pool.fetchrow(query("segments", "newest"), build, begin, upto, before)) is not None:
         lines = Lines(row["body"])
-        seen = lines.positions[(lines.positions > after) & (lines.positions <= upto) & (lines.levels <= clearance)]
+        seen = lines.positions[(lines.positions > begin) & (lines.positions <= upto) & (lines.levels <= clearance)]
         if len(seen):
-            return int(seen.max())
-        before = row["first_position"]
-    return None
+            begin = int(seen.max())  # others that overlap may have a later one
+        before = row["last_position"]
+    return begin if begin > after else None
 
 
 def packed(build: int, bookings: Sequence[Booking]) -> Iterator[tuple[Any, ...]]:
@@ -159,6 +166,5 @@ async def _merge(connection: Connection, build: int, after: int, upto: int, *, f
     rows = sorted(taken, key=lambda row: row["first_position"])
     body = rows[0]["body"] if len(rows) == 1 else merge([Lines(row["body"]) for row in rows])
     latest = max(row["latest"] for row in rows)
-    await connection.execute(
-        query("segments", "put"), build, rows[0]["first_position"], rows[-1]["last_position"], latest, body
-    )
+    last = max(row["last_position"] for row in rows)
+    await connection.execute(query("segments", "put"), build, rows[0]["first_position"], last, latest, body)

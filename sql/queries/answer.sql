@@ -1,6 +1,6 @@
 -- name: builds
 -- The active builds.
-SELECT build, projection, version, base, position, state, shape FROM builds WHERE state = 'active'
+SELECT build, projection, version, base, positions, state, shape FROM builds WHERE state = 'active'
 
 -- name: subject
 -- What stood of a stream's subject at a position, for a clearance.

@@ -4,11 +4,11 @@ SELECT pg_advisory_xact_lock(7241906, hashtext(current_schema()))
 
 -- name: builds
 -- Every build that has rows, and how far it got.
-SELECT build, projection, version, base, position, state, shape FROM builds WHERE state <> 'dropped' ORDER BY build
+SELECT build, projection, version, base, positions, state, shape FROM builds WHERE state <> 'dropped' ORDER BY build
 
 -- name: locked
 -- The active builds, whose checkpoints stand still up to our commit.
-SELECT build, projection, version, base, position, state, shape FROM builds WHERE state = 'active' ORDER BY build
+SELECT build, projection, version, base, positions, state, shape FROM builds WHERE state = 'active' ORDER BY build
 FOR UPDATE
 
 -- name: make
@@ -18,8 +18,9 @@ FOR UPDATE
 -- $3 base smallint
 -- $4 shape text
 -- $5 state text
-INSERT INTO builds (build, projection, version, base, shape, state, erased_upto)
-SELECT n, $1, $2, coalesce($3::smallint, n), $4, $5, last_erased_body() FROM (SELECT (coalesce(max(build), 0) + 1)::smallint AS n FROM builds) AS next
+-- $6 partitions integer
+INSERT INTO builds (build, projection, version, base, shape, state, positions, erased_upto)
+SELECT n, $1, $2, coalesce($3::smallint, n), $4, $5, array_fill(0::bigint, ARRAY[$6::integer]), last_erased_body() FROM (SELECT (coalesce(max(build), 0) + 1)::smallint AS n FROM builds) AS next
 RETURNING build
 
 -- name: set_state
@@ -42,15 +43,23 @@ UPDATE log SET generation = generation + 1, erased_upto = b.erased_upto
 FROM builds b WHERE b.build = $1 AND b.erased_upto > log.erased_upto
 
 -- name: advance
--- Move the checkpoint of some builds, if they are where and what the caller thinks they are: compare-and-swap. The
--- commit does not wait for the disk: what a crash takes from the derived tables, checkpoint and rows together, the log
--- gives again.
+-- Move the checkpoint of some partitions of some builds, if they are where and what the caller thinks they are:
+-- compare-and-swap. In the order of the builds, so that no two wait for each other. The commit does not wait for the
+-- disk: what a crash takes from the derived tables, checkpoint and rows together, the log gives again.
 -- $1 builds smallint[]
--- $2 from_position bigint
--- $3 to_position bigint
--- $4 state text
-UPDATE builds SET position = $3 WHERE build = ANY($1) AND position = $2 AND state = $4
-RETURNING build, set_config('synchronous_commit', 'off', true)
+-- $2 partitions integer[]
+-- $3 from_position bigint
+-- $4 to_position bigint
+-- $5 state text
+WITH held AS MATERIALIZED (SELECT build FROM builds WHERE build = ANY($1) ORDER BY build FOR UPDATE)
+UPDATE builds b SET positions = (
+    SELECT array_agg(CASE WHEN n - 1 = ANY($2) THEN $4 ELSE here END ORDER BY n)
+    FROM unnest(b.positions) WITH ORDINALITY AS all_of (here, n)
+)
+FROM held
+WHERE b.build = held.build AND b.state = $5
+  AND NOT EXISTS (SELECT FROM unnest($2::integer[]) AS own WHERE b.positions[own + 1] IS DISTINCT FROM $3)
+RETURNING b.build, set_config('synchronous_commit', 'off', true)
 
 -- name: drop_subjects
 -- The rows of a build go.
@@ -88,20 +97,26 @@ DELETE FROM snapshots WHERE build = $1
 DELETE FROM parked WHERE build = $1
 
 -- name: lease
--- Take or keep the work, unless another node has it still; answers whether it is ours.
--- $1 work text
+-- Take or keep some work, unless another node has it still; answers what is ours.
+-- $1 works text[]
 -- $2 node uuid
 -- $3 seconds double precision
-INSERT INTO leases AS l (work, node, until) VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+INSERT INTO leases AS l (work, node, until)
+SELECT work, $2, clock_timestamp() + make_interval(secs => $3) FROM unnest($1::text[]) AS work ORDER BY work
 ON CONFLICT (work) DO UPDATE SET node = excluded.node, until = excluded.until
 WHERE l.node = excluded.node OR l.until < clock_timestamp()
-RETURNING true
+RETURNING work
+
+-- name: leased
+-- Which work of a kind is somebody's, and whose.
+-- $1 prefix text
+SELECT work, node FROM leases WHERE starts_with(work, $1) AND until >= clock_timestamp() ORDER BY work
 
 -- name: release
--- Leave the work to whoever wants it.
--- $1 work text
+-- Leave some work to whoever wants it.
+-- $1 works text[]
 -- $2 node uuid
-DELETE FROM leases WHERE work = $1 AND node = $2
+DELETE FROM leases WHERE work = ANY($1) AND node = $2
 
 -- name: parked
 -- The streams that builds could not take in, and what is to become of them.

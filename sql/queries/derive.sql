@@ -60,16 +60,17 @@ WITH RECURSIVE earlier (far, rests_on, text) AS (
 SELECT text FROM earlier ORDER BY far
 
 -- name: name
--- Keep what a value is called, once for each marking.
+-- Keep what a value is called, once for each marking: what it was called first.
 -- $1 builds smallint[]
 -- $2 dimensions text[]
 -- $3 values text[]
 -- $4 levels smallint[]
 -- $5 positions bigint[]
 -- $6 names text[]
-INSERT INTO names
+INSERT INTO names AS n (build, dimension, value, level, position, name)
 SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::smallint[], $5::bigint[], $6::text[])
-ON CONFLICT DO NOTHING
+ON CONFLICT (build, dimension, value, level) DO UPDATE SET position = excluded.position, name = excluded.name
+WHERE excluded.position < n.position
 
 -- name: end_documents
 -- Document versions that stood until now stand only up to a position.

@@ -1,6 +1,6 @@
 -- name: read
--- The next segments of a build with lines after one position and up to another, in order; of those that the reader has
--- already, not the lines.
+-- The next segments of a build with lines after one position and up to another, in order: some, and what else is in the
+-- stretch of the last one. Of those that the reader has already, not the lines.
 -- $1 build smallint
 -- $2 after bigint
 -- $3 upto bigint
@@ -8,30 +8,42 @@
 -- $5 known uuid[]
 -- $6 known_last bigint[]
 -- $7 limit bigint
+-- $8 stretch bigint
 SELECT uid, last_position,
        CASE WHEN (uid, last_position) NOT IN (SELECT * FROM unnest($5::uuid[], $6::bigint[])) THEN body END AS body
 FROM segments
 WHERE build = $1 AND last_position > $2 AND first_position <= $3 AND ($4::timestamptz IS NULL OR latest > $4)
-ORDER BY last_position LIMIT $7
+  AND last_position <= (
+      SELECT (max(last_position) + $8 - 1) / $8 * $8
+      FROM (SELECT last_position FROM segments
+            WHERE build = $1 AND last_position > $2 AND first_position <= $3 AND ($4::timestamptz IS NULL OR latest > $4)
+            ORDER BY last_position LIMIT $7) AS next
+  )
+ORDER BY last_position
 
 -- name: newest
--- The last segment of a build with lines after one position and up to another, that begins before a third.
+-- The last segment of a build with lines after one position and up to another, that ends before a third.
 -- $1 build smallint
 -- $2 after bigint
 -- $3 upto bigint
 -- $4 before bigint
-SELECT first_position, body FROM segments
-WHERE build = $1 AND last_position > $2 AND first_position <= $3 AND first_position < $4
+SELECT last_position, body FROM segments
+WHERE build = $1 AND last_position > $2 AND first_position <= $3 AND last_position < $4
 ORDER BY last_position DESC LIMIT 1
 
 -- name: page
--- The next segments of a build after a position, in order.
+-- The segments of a build in the next stretch after a position in which there are any, in order.
 -- $1 build smallint
 -- $2 upto bigint
 -- $3 after bigint
--- $4 limit bigint
+-- $4 stretch bigint
 SELECT first_position, last_position, latest, body FROM segments
-WHERE build = $1 AND first_position <= $2 AND last_position > $3 ORDER BY last_position LIMIT $4
+WHERE build = $1 AND first_position <= $2 AND last_position > $3
+  AND last_position <= (
+      SELECT (min(last_position) + $4 - 1) / $4 * $4 FROM segments
+      WHERE build = $1 AND first_position <= $2 AND last_position > $3
+  )
+ORDER BY last_position
 
 -- name: loose
 -- How many segments of some builds are not merged, by the stretch of so many positions in which they are, and where

@@ -18,7 +18,7 @@ from incidentlog.runner.runner import PAGE
 from incidentlog.store.builds import begin_builds
 from incidentlog.store.connect import Connection
 from incidentlog.store.migrate import migrate
-from incidentlog.store.read import read_batch, read_log
+from incidentlog.store.read import read_log
 from tests.benchmarks.machine import heading, scratch
 from tests.benchmarks.projections import fill
 from tests.conftest import access_to, run_admin
@@ -35,7 +35,7 @@ def processor_of(pid: int) -> float:
 async def follow(connection: Connection, lane: Lane) -> None:
     """Take in the whole log, with the snapshots that are due."""
     spared = Spared()
-    while batch := await read_batch(connection, lane.position, PAGE):
+    while batch := await lane.read(connection, PAGE):
         spared(await lane.take(batch))
         while await lane.summarise():
             pass

@@ -56,6 +56,15 @@ def test_merged_they_are_what_they_were_one_after_the_other(lines: list[Booking]
     assert list(Lines(merge([Lines(pack(part)) for part in parts])).bookings()) == lines
 
 
+@given(bookings(AMOUNTS), st.lists(st.integers(0, 3), min_size=30, max_size=30))
+def test_merged_they_are_the_same_octets_whoever_wrote_which(lines: list[Booking], writers: list[int]):
+    """The lines of a position have one writer; the segments of several overlap."""
+    by_writer = [[b for b in lines if writers[b.position % 30] == writer] for writer in range(4)]
+    apart = merge([Lines(pack(own)) for own in by_writer if own])
+    assert list(Lines(apart).bookings()) == lines
+    assert apart == merge([Lines(pack(lines))])
+
+
 def test_many_lines_are_packed_like_few():
     lines = [
         Booking(

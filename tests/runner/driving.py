@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,6 +14,7 @@ from incidentlog.api.moment import Moment
 from incidentlog.api.rows import answer_of, ask
 from incidentlog.events.recorded import Recorded
 from incidentlog.folding.afresh import Afresh
+from incidentlog.folding.change import Families, same
 from incidentlog.folding.fold import RED
 from incidentlog.folding.shapes import Row
 from incidentlog.projections import PROJECTIONS
@@ -20,6 +22,7 @@ from incidentlog.runner import Runner, Wakeup
 from incidentlog.store.append import Appended, append
 from incidentlog.store.connect import Access, Connection, Pool
 from incidentlog.store.read import read_after, read_head
+from incidentlog.store.versions import Texts
 from tests.commands import DOOR, strike
 from tests.ledgers import ledgers
 
@@ -96,7 +99,38 @@ async def following(log: Log, **how: Any) -> AsyncIterator[Runner]:
         await asyncio.wait([task])
 
 
-async def caught_up(log: Log, runner: Runner) -> int:
+@dataclass
+class Several:
+    """Runners that share the partitions, seen as one."""
+
+    runners: Sequence[Runner]
+
+    @property
+    def position(self) -> int:
+        """Up to where all is folded, as far as one of them has said."""
+        return max(runner.position for runner in self.runners)
+
+    @property
+    def failure(self) -> str | None:
+        """What is wrong with the first of them that has something."""
+        return next((runner.failure for runner in self.runners if runner.failure), None)
+
+    async def reached(self, position: int, seconds: float) -> bool:
+        """As a runner's."""
+        async with asyncio.timeout(seconds):
+            while self.position < position:
+                await asyncio.sleep(0.002)
+        return True
+
+
+@asynccontextmanager
+async def sharing(log: Log, number: int) -> AsyncIterator[Several]:
+    """So many runners at work, who share the partitions."""
+    async with AsyncExitStack() as stack:
+        yield Several([await stack.enter_async_context(following(log)) for _ in range(number)])
+
+
+async def caught_up(log: Log, runner: Runner | Several) -> int:
     """Wait for a runner to reach the head; at most 60 s."""
     head = await log.head()
     assert await runner.reached(head, 60), (runner.position, head, runner.failure)
@@ -113,6 +147,24 @@ async def check(log: Log, *, ats: Sequence[datetime], levels: Sequence[int] = (R
                 for level in levels:
                     stored = await log.rows(name, at, position, level)
                     assert stored == afresh.rows(projection, at, level=level), (name, position, at, level)
+
+
+async def versions_are_folds(log: Log) -> None:
+    """Every version, however it is stored, is what folding the log gives where it begins; and none is missing."""
+    changes = list(Families().changes(await log.events(), KYIV))
+    made = {(c.stream, level, c.position): state for c in changes for level, state in c.after.items()}
+    moved = {
+        (c.stream, level, c.position)
+        for c in changes
+        for level in c.levels
+        if c.after.get(level) is not None and not same(c.after.get(level), c.before.get(level))
+    }
+    rows = await log.connection.fetch("SELECT * FROM subjects")
+    async for row, text in Texts(log.connection).of(rows):
+        key = row["stream"], row["level"], row["from_position"]
+        assert text.state == made[key], key
+        moved.discard(key)
+    assert not moved
 
 
 @asynccontextmanager

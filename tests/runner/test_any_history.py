@@ -1,7 +1,7 @@
 """P3 and P4, whatever happened: every projection is what is rebuilt and what is folded afresh, and no answer changes.
 
 A Hypothesis machine appends events of every family of subjects, holds some back, amends, retracts, reinstates, merges
-and remarks them in any order, and asks at any instant, position and clearance. `HISTORIES` says how many histories
+and remarks them in any order, and asks at any instant, position and clearance. One runner follows, or several share it. `HISTORIES` says how many histories
 are tried (the default suits CI): `HISTORIES=2000 pytest tests/runner/test_any_history.py`.
 """
 
@@ -29,7 +29,6 @@ from incidentlog.embedded import Server
 from incidentlog.errors import Problem
 from incidentlog.folding import steps as steps_module
 from incidentlog.folding.afresh import Afresh
-from incidentlog.folding.change import Families
 from incidentlog.folding.fold import RED
 from incidentlog.folding.shapes import Tally
 from incidentlog.folding.subject import Subject
@@ -37,12 +36,24 @@ from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Runner
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import runner as runner_module
+from incidentlog.runner import sharing as sharing_module
 from incidentlog.store import segments as segments_module
 from incidentlog.store import versions as versions_module
 from incidentlog.store.versions import Texts
 from tests.conftest import log_called
 from tests.ledgers import ledgers
-from tests.runner.driving import DERIVED, KYIV, LOG, Log, caught_up, following, log_at
+from tests.runner.driving import (
+    DERIVED,
+    KYIV,
+    LOG,
+    Log,
+    Several,
+    caught_up,
+    following,
+    log_at,
+    sharing,
+    versions_are_folds,
+)
 from tests.subjects.given import Event, id_of
 from tests.subjects.saying import EVENTS, PATCHES
 
@@ -60,7 +71,7 @@ CLEAR = {"policy", "place", "actor", "source", "audit"}
 
 
 class Histories(RuleBasedStateMachine):
-    """One log, a runner that follows it, and every answer that was ever given."""
+    """One log, who follows it, and every answer that was ever given."""
 
     log: ClassVar[Log]
     loop: ClassVar[asyncio.AbstractEventLoop]
@@ -73,8 +84,8 @@ class Histories(RuleBasedStateMachine):
         self.held: list[Event] = []
         self.given: list[tuple[str, datetime, int, int, bytes]] = []
         self.compared = 0
-        self.following: AbstractAsyncContextManager[Runner] | None = None
-        self.runner: Runner
+        self.following: AbstractAsyncContextManager[Runner | Several] | None = None
+        self.runner: Runner | Several
 
     def run(self, doing: Any) -> Any:
         return self.loop.run_until_complete(doing)
@@ -83,9 +94,11 @@ class Histories(RuleBasedStateMachine):
 
     @initialize(
         page=st.integers(1, 9), few=st.integers(0, 4), long=st.integers(1, 5), small=st.booleans(), said=EVENTS,
-        stretch=st.sampled_from([(1, 2), (5, 2), (16, 3), (4_096, 64)]),
+        stretch=st.sampled_from([(1, 2), (5, 2), (16, 3), (4_096, 64)]), runners=st.sampled_from([1, 2, 5]),
     )  # fmt: skip
-    def begin(self, page: int, few: int, long: int, stretch: tuple[int, int], said: Event, *, small: bool) -> None:
+    def begin(
+        self, page: int, few: int, long: int, stretch: tuple[int, int], runners: int, said: Event, *, small: bool
+    ) -> None:
         """An empty log, read a few events at a time; with little remembered, and little stored whole."""
         runner_module.PAGE = page  # type: ignore[misc] # the test's own
         steps_module.FEW = few  # type: ignore[misc]
@@ -93,8 +106,8 @@ class Histories(RuleBasedStateMachine):
         lane_module.BATCH_WORK = 3 if small else 50_000  # type: ignore[misc]
         lane_module.STREAMS_BYTES = lane_module.MEMBERS_BYTES = 10_000 if small else 2**20  # type: ignore[misc]
         segments_module.STRETCH, segments_module.RUN = stretch  # type: ignore[misc]
-        self.run(self.log.clear(*LOG, *DERIVED))
-        self.following = following(self.log)
+        self.run(self.log.clear(*LOG, *DERIVED, "leases"))
+        self.following = sharing(self.log, runners)
         self.runner = self.run(self.following.__aenter__())
         self._append({**said, "tlp": "CLEAR"})
 
@@ -198,11 +211,11 @@ class Histories(RuleBasedStateMachine):
         try:
             self.asked(at=datetime(2026, 9, 1, tzinfo=UTC), level=RED, back=0)
             self.run(self._ledgers_are_sums())
-            self.run(self._versions_are_folds())
+            self.run(versions_are_folds(self.log))
             live = self.run(self.log.derived())
         finally:
             self.run(self.following.__aexit__(None, None, None))
-        self.run(self.log.clear(*DERIVED))
+        self.run(self.log.clear(*DERIVED, "leases"))
         runner_module.PAGE = 1_000  # type: ignore[misc]
         again = following(self.log)
         self.runner = self.run(again.__aenter__())
@@ -215,15 +228,6 @@ class Histories(RuleBasedStateMachine):
                 self._same(given)
         finally:
             self.run(again.__aexit__(None, None, None))
-
-    async def _versions_are_folds(self) -> None:
-        """Every version, however it is stored, is what folding the log gives where it begins."""
-        changes = Families().changes(await self.log.events(), KYIV)
-        made = {(c.stream, level, c.position): state for c in changes for level, state in c.after.items()}
-        rows = await self.log.connection.fetch("SELECT * FROM subjects")
-        async for row, text in Texts(self.log.connection).of(rows):
-            key = row["stream"], row["level"], row["from_position"]
-            assert text.state == made[key], key
 
     async def _ledgers_are_sums(self) -> None:
         subjects = await self.log.connection.fetch(
@@ -273,6 +277,7 @@ def test_live_rebuilt_and_folded_afresh_are_the_same_and_no_answer_changes(
     used_log: tuple[asyncio.AbstractEventLoop, Log], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(runner_module, "PAGE", 1_000)
+    monkeypatch.setattr(sharing_module, "RENEW_SECONDS", 0.05)
     for module, name in BOUNDS:  # what each history sets is taken back
         monkeypatch.setattr(module, name, getattr(module, name))
     Histories.loop, Histories.log = used_log

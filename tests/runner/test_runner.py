@@ -1,7 +1,7 @@
 """The runner: whatever interrupts it, every event counts once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from incidentlog.runner import Runner, Wakeup
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import runner as runner_module
+from incidentlog.runner import sharing as sharing_module
 from incidentlog.store import connect, derive
 from incidentlog.store.connect import Access, lost
 from tests.api.serving import Served, serving
@@ -65,7 +66,7 @@ async def test_it_looks_without_being_woken(log: Log, monkeypatch: pytest.Monkey
 async def test_a_wake_up_while_it_reads_is_not_missed(log: Log, monkeypatch: pytest.MonkeyPatch):
     """What lands between the read and the wait is seen at once: the poll is set to never."""
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 60.0)
-    read_batch, landed = runner_module.read_batch, []
+    read_batch, landed = lane_module.read_batch, []
 
     async def and_then_something_lands(*args: Any) -> Any:
         batch = await read_batch(*args)
@@ -73,17 +74,24 @@ async def test_a_wake_up_while_it_reads_is_not_missed(log: Log, monkeypatch: pyt
             landed.append(await log.add(strike()))
         return batch
 
-    monkeypatch.setattr(runner_module, "read_batch", and_then_something_lands)
+    monkeypatch.setattr(lane_module, "read_batch", and_then_something_lands)
     async with following(log) as runner:
-        assert await runner.reached(1, 5)
+        assert await runner.reached(1, 30)
 
 
-async def always(*_: Any) -> bool:
-    return True
+async def always(_: Any, works: Iterable[str], *__: Any) -> set[str]:
+    """All that is asked for."""
+    return set(works)
+
+
+async def nobody(*_: Any) -> dict[str, Any]:
+    """No other has any work."""
+    return {}
 
 
 async def test_two_runners_forced_on_one_log_count_everything_once(log: Log, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(runner_module, "lease", always)
+    monkeypatch.setattr(sharing_module, "lease", always)
+    monkeypatch.setattr(sharing_module, "leased", nobody)
     monkeypatch.setattr(runner_module, "PAGE", 7)
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 0.02)
     async with following(log) as one, following(log) as other:
@@ -105,7 +113,8 @@ async def test_a_runner_whose_batch_another_took_writes_nothing_of_it(log: Log, 
         return await write_batch(*args)
 
     monkeypatch.setattr(lane_module, "write_batch", write_late)
-    monkeypatch.setattr(runner_module, "lease", always)
+    monkeypatch.setattr(sharing_module, "lease", always)
+    monkeypatch.setattr(sharing_module, "leased", nobody)
     await log.add(strike(), strike())
     async with following(log) as slow:
         await held.wait()
@@ -278,13 +287,13 @@ async def test_a_hole_in_the_log_stops_it_loudly_and_readiness_says_so(access: A
 
 async def hole_at(log: Log, service: Served, position: int) -> int:
     """Add events up to one past the position, with a hole there before the runner comes by; the head then."""
-    reading, original = asyncio.Event(), runner_module.read_batch
+    reading, original = asyncio.Event(), lane_module.read_batch
 
     async def wait_first(*args: Any) -> Any:
         await reading.wait()
         return await original(*args)
 
-    runner_module.read_batch = wait_first
+    lane_module.read_batch = wait_first
     try:
         head = 0
         while head <= position:
@@ -301,7 +310,7 @@ async def hole_at(log: Log, service: Served, position: int) -> int:
                 await asyncio.sleep(0.01)
     finally:
         reading.set()
-        runner_module.read_batch = original
+        lane_module.read_batch = original
     return head
 
 

@@ -135,7 +135,7 @@ async def test_no_role_may_insert_events_but_through_the_append(access: Access, 
 async def test_a_reader_cannot_see_private_parts_nor_write_derived_tables(access: Access):
     connection = await access.connect("reader")
     try:
-        for statement in ("SELECT * FROM event_private", "DELETE FROM segments", "UPDATE builds SET position = 0"):
+        for statement in ("SELECT * FROM event_private", "DELETE FROM segments", "UPDATE builds SET positions = '{0}'"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(statement)
     finally:

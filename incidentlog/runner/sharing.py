@@ -1,0 +1,73 @@
+"""How runners share the partitions of the streams: each leases as many as its share is, and renews them."""
+
+import time
+from typing import Final
+from uuid import UUID, uuid4
+
+from incidentlog.folding.partitions import FIRST, PARTITIONS
+from incidentlog.store.builds import lease, leased, release
+from incidentlog.store.connect import Connection
+
+RENEW_SECONDS: Final = 0.5
+FIRST_WEIGHS: Final = 7
+"""As much work as so many others is the first partition: with it come documents, segments to merge, and snapshots."""
+
+
+class Sharing:
+    """The partitions that are this runner's, of one kind of work.
+
+    Each runner leases a name of its own too: so all know how many they are. Who has more than its share gives some up,
+    and who has less takes what is free. That nothing counts twice is not for the leases to see to, but for the
+    checkpoints: between two that believe to have a partition one batch fails.
+    """
+
+    def __init__(self, work: str, node: UUID | None = None) -> None:
+        """`work` is what the leases are called by, such as `live`; `node` who takes them, for one that comes again."""
+        self.own = frozenset[int]()
+        self._node = node or uuid4()
+        self._work = work
+        self._renewed = 0.0
+
+    async def renew(self, connection: Connection) -> bool:
+        """Take, keep or give up partitions, where it is time; whether they are other ones than before."""
+        now = time.monotonic()
+        if now - self._renewed < RENEW_SECONDS:
+            return False
+        before, runners = self.own, await leased(connection, f"{self._work} runner ")
+        leases = await leased(connection, f"{self._work} partition ")
+        theirs = {work for work, node in leases.items() if node != self._node}
+        free = {n for n in range(PARTITIONS) if self._partition(n) not in theirs}
+        wished = _share(before, free, len({*runners, self._name}))
+        if given_up := [self._partition(n) for n in before - set(wished)]:
+            await release(connection, given_up, self._node)
+        had = await lease(connection, [self._name, *map(self._partition, wished)], self._node)
+        self.own = frozenset(n for n in wished if self._partition(n) in had)
+        self._renewed = now
+        return self.own != before
+
+    async def leave(self, connection: Connection) -> None:
+        """Leave everything to the others."""
+        await release(connection, [self._name, *map(self._partition, self.own)], self._node)
+        self.own, self._renewed = frozenset(), 0.0
+
+    @property
+    def _name(self) -> str:
+        return f"{self._work} runner {self._node}"
+
+    def _partition(self, number: int) -> str:
+        return f"{self._work} partition {number}"
+
+
+def _share(before: frozenset[int], free: set[int], runners: int) -> list[int]:
+    """What of the partitions that are free, or its own before, one of so many runners is to have; at least one.
+
+    The first, where nobody has it: everybody waits for that. Then what it had.
+    """
+    most = -(-(PARTITIONS - 1 + FIRST_WEIGHS) // runners)
+    share, weight = list[int](), 0
+    for n in sorted(free | before, key=lambda n: (n != FIRST, n not in before, n)):
+        weight += FIRST_WEIGHS if n == FIRST else 1
+        if weight > most and share:
+            break
+        share.append(n)
+    return share

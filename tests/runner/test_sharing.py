@@ -1,0 +1,217 @@
+"""Several runners on one log: each has some partitions of the streams, and together they count everything once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import count, islice
+from typing import Any
+
+import pytest
+
+from incidentlog.folding.partitions import PARTITIONS, Share, partition_of
+from incidentlog.runner import lane as lane_module
+from incidentlog.runner import runner as runner_module
+from incidentlog.runner import sharing as sharing_module
+from incidentlog.runner.lane import Lane
+from incidentlog.store import builds as builds_module
+from incidentlog.store.builds import active_builds, begin_builds, leased, read_builds, rebuild
+from incidentlog.store.connect import Access
+from incidentlog.store.parked import read_parked
+from incidentlog.store.read import read_log, read_shared_batch
+from tests.commands import retraction, strike
+from tests.runner.driving import Log, caught_up, check, following, log_at, sharing, versions_are_folds
+from tests.runner.test_parked import CITY, Poisoned, talk
+from tests.runner.test_rebuilder import rebuilding, switched
+from tests.subjects.given import merge
+
+AT = [datetime(2026, 1, 1, tzinfo=UTC)]
+
+
+@pytest.fixture
+async def log(access: Access) -> AsyncIterator[Log]:
+    async with log_at(access) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def few_and_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch is a few events, and who has which partitions is looked at often."""
+    monkeypatch.setattr(runner_module, "PAGE", 7)
+    monkeypatch.setattr(sharing_module, "RENEW_SECONDS", 0.02)
+
+
+def streams(partitions: range, category: str = "strike") -> Iterator[str]:
+    """Names of streams in some partitions."""
+    for n in count():
+        name = f"{category}:{n}"
+        if partition_of(name, PARTITIONS) in partitions:
+            yield name
+
+
+async def shared_out(log: Log, *sizes: int) -> list[list[int]]:
+    """The partitions of each, once so many runners have so many each; at most 60 s."""
+    async with asyncio.timeout(60):
+        while True:
+            whose: dict[Any, list[int]] = {}
+            for work, node in (await leased(log.connection, "live partition ")).items():
+                whose.setdefault(node, []).append(int(work.rpartition(" ")[2]))
+            if sorted(map(len, whose.values())) == sorted(sizes):
+                return sorted(map(sorted, whose.values()))
+            await asyncio.sleep(0.01)
+
+
+async def right(log: Log) -> None:
+    """Whatever was folded is what one fold of the whole log makes."""
+    await check(log, ats=AT)
+    await versions_are_folds(log)
+
+
+async def test_who_comes_gets_a_share_and_what_is_left_behind_is_taken(log: Log):
+    async with following(log) as one:
+        await log.add(*(strike() for _ in range(30)))
+        await caught_up(log, one)
+        await shared_out(log, PARTITIONS)
+        async with following(log), following(log):
+            assert (await shared_out(log, 2, 6, 8))[0] == [0, 1]  # who has the first has the documents too
+            await log.add(*(strike() for _ in range(30)))
+            await caught_up(log, one)
+        await shared_out(log, PARTITIONS)
+        await log.add(*(strike() for _ in range(30)))
+        await caught_up(log, one)
+    assert await log.connection.fetchval("SELECT count(*) FROM leases") == 0
+    assert {tuple(b.positions) for b in await read_builds(log.connection)} == {(90,) * PARTITIONS}
+    await right(log)
+
+
+async def test_what_a_killed_one_had_is_another_ones_once_its_lease_has_run_out(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(builds_module, "LEASE_SECONDS", 0.3)
+    async with following(log) as one:
+        async with following(log):
+            await shared_out(log, 5, 11)
+            monkeypatch.setattr(sharing_module, "release", nothing)  # it leaves without a word
+        await log.add(*(strike() for _ in range(30)))
+        await caught_up(log, one)
+    await right(log)
+
+
+async def nothing(*_: Any) -> None:
+    """As if it were not called."""
+
+
+async def test_streams_that_a_merge_brings_together_go_to_one_of_those_who_had_them(log: Log):
+    low, high = streams(range(5)), streams(range(5, PARTITIONS))
+    pairs = [(next(low), next(high)) for _ in range(6)]
+    async with sharing(log, 2) as runners:
+        assert await shared_out(log, 5, 11) == [[*range(5)], [*range(5, 16)]]
+        for number, pair in enumerate(pairs):
+            survivor, absorbed = pair if number % 2 else pair[::-1]
+            first = strike(stream=absorbed)
+            await log.add(strike(stream=survivor), first, strike(), merge(survivor, absorbed), strike())
+            await log.add(retraction(first["id"]), strike(stream=survivor), strike(stream=absorbed))
+        await log.add(merge(pairs[0][0], pairs[1][1]), strike(stream=pairs[1][0]), merge(pairs[2][1], pairs[3][0]))
+        await caught_up(log, runners)
+        await right(log)
+    assert runners.failure is None
+
+
+async def test_a_family_goes_where_its_first_name_is_also_what_was_merged_before_within_a_partition(log: Log):
+    low, high = list(islice(streams(range(3, 4)), 9)), list(islice(streams(range(9, 10)), 9))
+    for own, theirs in ((low, high), (high, low)):
+        last = next(s for s in theirs if min(own) < s < max(own))
+        first, second = min(own), max(own)
+        await log.add(*(strike(stream=stream) for stream in (first, second, last)))
+        await log.add(merge(first, second), strike(stream=second), strike(stream=last))
+        await log.add(merge(second, last), strike(stream=last), strike(stream=first), strike(stream=second))
+    builds, zone = await begin_builds(log.connection), (await read_log(log.connection)).zone
+    await take_in(log, [Lane(log.connection, builds, zone, own=own) for own in (range(5), range(5, PARTITIONS))])
+    await right(log)
+
+
+async def test_documents_are_made_of_the_streams_of_all(log: Log):
+    low, high = streams(range(5), "talk"), streams(range(5, PARTITIONS), "talk")
+    async with sharing(log, 2) as runners:
+        await shared_out(log, 5, 11)
+        for n in range(10):
+            await log.add(talk(next(low), f"2025-05-{n + 1:02}"), talk(next(high), f"2025-06-{n + 1:02}"), strike())
+        await caught_up(log, runners)
+        await right(log)
+        rows = await log.rows("talks_ledger", AT[0], await log.head())
+    assert len(rows["ua-ru"]["rounds"]) == 20
+
+
+async def test_a_parked_stream_that_a_merge_moves_stays_parked(log: Log, monkeypatch: pytest.MonkeyPatch):
+    bad, good = next(streams(range(5, PARTITIONS))), next(streams(range(5)))
+    poisoned = Poisoned(monkeypatch, bad)
+    async with sharing(log, 2) as runners:
+        await shared_out(log, 5, 11)
+        await log.add(strike(stream=bad), strike(stream=good))
+        await caught_up(log, runners)
+        await log.add(merge(good, bad), strike(stream=bad), strike())
+        head = await caught_up(log, runners)
+        parked = await read_parked(log.connection, [(await active_builds(log.connection))[CITY]])
+        assert [(p.stream, p.to_position) for p in parked] == [(bad, None)]
+        poisoned.cured()
+        await log.connection.execute("UPDATE parked SET wish = 'retry'")
+        await log.add(strike(), strike(stream=good))
+        assert await caught_up(log, runners) == head + 2
+    await right(log)
+
+
+async def test_several_rebuild_together_beside_several_who_follow(log: Log):
+    async with sharing(log, 2) as runners:
+        await log.add(*(strike() for _ in range(60)), talk("talk:a", "2025-05-01"))
+        await caught_up(log, runners)
+        before = (await active_builds(log.connection))["subjects"]
+        async with rebuilding(log), rebuilding(log):
+            await rebuild(log.connection, ["subjects"])
+            for _ in range(10):
+                await log.add(strike())
+            after = await switched(log, before)
+        await log.add(strike())
+        await caught_up(log, runners)
+    assert after.build != before.build
+    assert {b.state for b in (await active_builds(log.connection)).values()} == {"active"}
+    await right(log)
+
+
+async def test_the_texts_come_of_what_concerns_a_share_and_of_nothing_else(log: Log):
+    names = [*(f"strike:{n}" for n in range(40)), "talk:a", "talk:b"]
+    await log.add(*(talk(name, "2025-05-01") if name.startswith("talk") else strike(stream=name) for name in names))
+    await log.add(merge("strike:1", "strike:2"), merge("strike:2", "strike:3"))
+    share = Share({2, 3, 5, 7, 11}, PARTITIONS, [("strike:1", "strike:2"), ("strike:2", "strike:3")])
+    read = await read_shared_batch(log.connection, 0, 100, share, ["talk"])
+    assert [e.position for e in read] == [*range(1, len(names) + 3)]
+    for e in read:
+        assert (
+            bool(e.meta) == bool(e.body) == (share.has(e.stream) or e.category == "talk" or e.type == "record.merged")
+        )
+
+
+@pytest.mark.parametrize("number", [2, 3, 5])
+async def test_lanes_taken_in_turn_or_all_at_once_end_with_the_same_rows(
+    log: Log, number: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Without any runner: each lane takes in what it can, in an order of its own."""
+    monkeypatch.setattr(lane_module, "BATCH_WORK", 3)
+    await log.add(*(strike(stream=f"strike:{n % 9}") for n in range(30)), talk("talk:a", "2025-05-01"))
+    await log.add(merge("strike:1", "strike:2"), *(strike(stream=f"strike:{n}") for n in range(4)))
+    await log.add(merge("strike:3", "strike:1"), strike(stream="strike:2"))
+    builds, zone = await begin_builds(log.connection), (await read_log(log.connection)).zone
+    whose = [[n for n in range(PARTITIONS) if n % number == own] for own in range(number)]
+    await take_in(log, [Lane(log.connection, builds, zone, own=own) for own in whose])
+    await right(log)
+
+
+async def take_in(log: Log, lanes: Sequence[Lane]) -> None:
+    """Let each take in what it can, in an order of its own, until all are at the head."""
+    head = await log.head()
+    for turn in count():
+        behind = [lane for lane in lanes if lane.position < head]
+        if not behind:
+            break
+        assert turn < 1_000, [lane.position for lane in lanes]
+        lane = behind[turn * 7 % len(behind)]
+        if batch := await lane.read(log.connection, 1 + turn % 6):
+            await lane.take(batch)
