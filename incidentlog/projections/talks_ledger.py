@@ -62,6 +62,10 @@ class Meeting(Model):
         """Whether it took place by then."""
         return self.held_since is not None and self.held_since <= at
 
+    def standing(self, at: datetime) -> tuple[str | None, bool]:
+        """All of it that the clock moves: how it stands, and whether it took place by then."""
+        return self.status(at), self.is_held(at)
+
 
 class Track(Model):
     """The talks of a track, in order of their time."""
@@ -108,14 +112,15 @@ class TalksLedger(Document[Track]):
             "planned": [_plan(m, status) for m in body.meetings if not m.is_held(at) and (status := m.status(at))],
         }
 
-    def next_transition(self, body: Track, at: datetime, known: Known) -> datetime | None:
+    def next_transition(self, body: Track, at: datetime, known: Known) -> datetime | None:  # noqa: ARG002 - it has no tally
         """The next local midnight, when the hiatus is a day longer; or earlier, if a step lies ahead."""
-        steps = [s.since for m in body.meetings for s in m.steps]
-        days = [days_of(m.held, body.zone) for m in body.meetings if m.held is not None]
-        ends = [start_instant(own[1] + timedelta(days=1), body.zone) for own in days if own is not None]
-        held = [m.held_since for m in body.meetings]
-        instants = [next_midnight(at, body.zone), *steps, *ends, *held]
-        return next_change(instants, at, lambda i: self.row(body, i, known))
+        moves = [next_change((m.held_since, *(s.since for s in m.steps)), at, m.standing) for m in body.meetings]
+        last = next((m.held for m in reversed(body.meetings) if m.is_held(at)), None)
+        days = None if last is None else days_of(last, body.zone)
+        if days is not None:  # of one that goes on still, no day has passed since before its last is over
+            over = start_instant(days[1] + timedelta(days=1), body.zone)
+            moves.append(max(next_midnight(at, body.zone), over))
+        return min((move for move in moves if move is not None), default=None)
 
 
 def _meeting(talk: Talk) -> Meeting:
