@@ -49,7 +49,7 @@ export function Feed({ weeks }) {
   const whole = since === span.since && data?.rest === undefined;
   return html`<section class="feed card" aria-labelledby="feed-title" data-stale=${stale}><div class="bar"><h2 id="feed-title">${t("feed.title")}</h2>
       <label><span class="unseen">${t("feed.filter")}</span><select value=${s.feed ?? ""} onChange=${(e) => { show(1); change({ feed: e.target.value || null }); }}><option value="">${t("feed.everything")}</option>${CATEGORIES.map((c) => html`<option value=${c}>${t(`category.${c}`)}</option>`)}</select></label>
-      ${s.place !== null && html`<span class="tag">${placeName({ place: s.place, name: rows[0]?.name })}</span>`}
+      ${s.place !== null && html`<span class="tag">${placeName({ place: s.place })}</span>`}
       <${Keep} name="feed" table="projections/daily_timeline" params=${s.feed ? { category: s.feed } : {}} /></div>
     ${fault ? html`<p class="note bad">${fault.message}</p>` : data === null ? html`<p class="soft">${t("waiting")}</p>` : shown.length === 0 ? html`<p class="none" role="status">${t("nothing.period")}</p>` : html`<ol class="events">${grouped(shown).map(([date, events]) => html`<li key=${date}><h3>${date === "" ? t("feed.no_day") : day(date, { weekday: true })}</h3><${Day} events=${events} /></li>`)}</ol>
     ${(rows.length > shown.length || !whole) && html`<p class="pager"><button type="button" onClick=${() => show(pages + 1)}>${t("feed.more")}</button></p>`}`}
