@@ -27,11 +27,11 @@ let asking = 0; // answers that are awaited
 let resting = null;
 let [calm, releasing] = [false, false]; // whether nothing in sight was asked for since; and whether what is asked for now is out of it
 
-/** So many more answers are awaited, or fewer. The page says how much is yet to come, for whoever styles or tests it. */
+/** So many more answers are awaited, or fewer. The page says how many are yet to come, and whether all of them are out of sight, for whoever styles or tests it. */
 export function busy(by) {
   asking += by;
   if (by > 0) calm = releasing;
-  document.documentElement.dataset.reading = asking + waiting.size;
+  Object.assign(document.documentElement.dataset, { reading: asking + waiting.size, below: calm });
   clearTimeout(resting);
   if (asking === 0 && waiting.size > 0) resting = setTimeout(release, calm ? 0 : QUIET_MS);
 }

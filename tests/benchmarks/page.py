@@ -68,11 +68,11 @@ WATCH: Final = """(() => {
             return answer;
         } finally { watched.busy -= 1; }
     };
-    // Nothing is asked any more, and what came has been drawn: the second of four frames on end.
+    // Nothing in sight is asked any more, and what came has been drawn: the second of four frames on end.
     watched.settled = () => new Promise((done) => {
         let [quiet, at] = [0, 0];
         const look = () => {
-            quiet = watched.busy === 0 ? quiet + 1 : 0;
+            quiet = watched.busy === 0 || document.documentElement.dataset.below === "true" ? quiet + 1 : 0;
             if (quiet === 2) at = performance.now();
             if (quiet === 4) done(at);
             else requestAnimationFrame(look);
