@@ -16,7 +16,7 @@ def leaves(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """What a row holds, with the names of nested members joined by dots (`killed.best`)."""
     found: dict[str, Any] = {}
     for name, value in row.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, dict) and value:
             found |= leaves(value, f"{prefix}{name}.")
         else:
             found[f"{prefix}{name}"] = value
@@ -132,18 +132,25 @@ def compared(tally: Tally, by: Sequence[str], now: Mapping[str, Row], before: Ma
     `change` has for each figure the difference, and its share of what was before; null where either is unknown, and
     the share also where there was nothing. A row of which one period has none is nothing in that one.
     """
-    names = figure_names(tally, by)
-    found: dict[str, Row] = {}
+    figures, found = _nested(figure_names(tally, by)), dict[str, Row]()
     for key in sorted({*now, *before}):
         row = now[key] if key in now else before[key] | _nothing(tally, by, before[key])
         old = before[key] if key in before else now[key] | _nothing(tally, by, now[key])
-        was, is_ = leaves(old), leaves(row)
-        found[key] = {
-            **row,
-            "previous": _nested({name: was.get(name) for name in names}),
-            "change": _nested({name: _change(was.get(name), is_.get(name)) for name in names}),
-        }
+        previous, change = _beside(figures, old, row)
+        found[key] = {**row, "previous": previous, "change": change}
     return found
+
+
+def _beside(figures: Mapping[str, Any], was: Row, is_: Row) -> tuple[Row, Row]:
+    """The figures of a row as they were, and how they changed; nested as the row has them."""
+    previous, change = dict[str, Any](), dict[str, Any]()
+    for name, inner in figures.items():
+        before, now = was.get(name), is_.get(name)
+        if inner:
+            previous[name], change[name] = _beside(inner, before or {}, now or {})
+        else:
+            previous[name], change[name] = before, _change(before, now)
+    return previous, change
 
 
 def _nothing(tally: Tally, by: Sequence[str], like: Row) -> Row:
@@ -159,15 +166,14 @@ def _change(was: Figure, is_: Figure) -> dict[str, Figure]:
     return {"absolute": difference, "relative": round(difference / abs(was), 4) if was else None}
 
 
-def _nested(told: Mapping[str, Any]) -> Row:
-    row: Row = {}
-    for path, value in told.items():
-        *parents, name = path.split(".")
-        inner = row
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-        inner[name] = value
-    return row
+def _nested(paths: Iterable[str]) -> dict[str, Any]:
+    """Names that are joined by dots, each in the one that it is of; a figure has nothing in it."""
+    shape: dict[str, Any] = {}
+    for path in paths:
+        inner = shape
+        for name in path.split("."):
+            inner = inner.setdefault(name, {})
+    return shape
 
 
 def _is_number(value: object) -> bool:

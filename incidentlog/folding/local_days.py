@@ -54,5 +54,6 @@ def next_change(
     instants: Iterable[datetime | None], at: datetime, shown: Callable[[datetime], object]
 ) -> datetime | None:
     """The earliest of some later instants at which what is `shown` is another than at `at`; None if none is."""
-    now = shown(at)
-    return next((i for i in sorted({i for i in instants if i is not None and i > at}) if shown(i) != now), None)
+    later = sorted({i for i in instants if i is not None and i > at})
+    now = shown(at) if later else None
+    return next((i for i in later if shown(i) != now), None)

@@ -2,15 +2,16 @@
 import { Part, html, render, useEffect, useState } from "./html.js";
 import { LANGUAGES, chooseLanguage, has, instant, lang, number, t } from "./words.js";
 import { readNames } from "./names.js";
-import { address, forget, onRefused, read } from "./reads.js";
+import { address, adopt, forget, fresh, onRefused, read } from "./reads.js";
+import { Below } from "./sight.js";
 import { change, current, log, isLive, isPinned, unread, useStore } from "./state.js";
 import { dateOf, dayIn, numberOf } from "./days.js";
 import { usePlaces } from "./places.js";
 import { useFollowing, useLive } from "./live.js";
 import { WORDS, signing } from "./sign_in.js";
-import { TimeBar, reach, readWeeks, useWeeks } from "./timebar.js";
+import { TimeBar, reach, timeline, useWeeks, weeksOf } from "./timebar.js";
 import { Knowledge } from "./knowledge.js";
-import { Headline } from "./headline.js";
+import { Headline, ceasefires } from "./headline.js";
 import { Map_ } from "./map.js";
 import { Cities } from "./cities.js";
 import { Compared, useDifference } from "./compare.js";
@@ -30,12 +31,12 @@ function Board() {
   useLive();
   const begin = async () => {
     try {
-      const { zone, projections } = await read(address("projections", {}));
+      const { zone, projections, weeks, adopted } = await first();
       log.position = log.reached = Math.max(log.reached ?? 0, ...projections.map((each) => each.position)); // reads begin where following will
       log.zone = zone;
-      log.now = new Date(Math.floor(Date.now() / 60_000) * 60_000).toISOString();
       log.today = dayIn(Date.now(), zone);
-      await settle();
+      for (const each of adopted) adopt(...each);
+      settle(weeksOf(weeks));
       know("open");
     } catch (fault) {
       know(fault.status === 401 || fault.status === 403 ? "closed" : fault.message);
@@ -65,14 +66,21 @@ function Closed() {
   return html`<section class="signin card"><h1>${t("signin.closed")}</h1><p class="lead">${t("signin.needed")}</p><button type="button" class="primary" onClick=${ask}>${t("signin.sign_in")}</button></section>`;
 }
 
+/** What every picture begins with, all at once: what can be asked, the weeks, and how the ceasefire stands. */
+async function first() {
+  log.now ??= new Date(Math.floor(Date.now() / 60_000) * 60_000).toISOString();
+  const asked = [timeline(current()), ceasefires(current())];
+  const [told, ...answers] = await Promise.all([read(address("projections", {})), ...asked.map(([path, params]) => read(address(path, fresh(params))))]);
+  return { ...told, weeks: answers[0], adopted: asked.map((question, n) => [...question, answers[n]]) };
+}
+
 /** The period that is shown unless the URL names one: as much of the latest time as there is something to see in. */
-async function settle() {
+function settle(weeks) {
   const s = current();
   if (location.search && (s.from !== null || s.to !== null || s.pos !== null)) return;
-  const weeks = (await readWeeks(s)).filter(([, events]) => events > 0).reverse();
   const now = numberOf(log.today);
   let seen = 0;
-  for (const [start, events] of weeks) {
+  for (const [start, events] of weeks.filter(([, n]) => n > 0).reverse()) {
     seen += events;
     if (seen >= 40) {
       const days = [30, 90, 365].find((n) => now - n <= start) ?? null;
@@ -98,12 +106,12 @@ function Open() {
     <div class="times" id="times"><${TimeBar} weeks=${weeks} /><${Knowledge} first=${first} last=${last} generation=${places.basis?.generation} /></div>
     ${unread.length > 0 && html`<p class="note bad" role="alert">${t("link.unread", { names: unread.join(", ") })}</p>`}
     ${empty && html`<p class="note">${t("nothing.log")}</p>`}
-    <${Part}><${Headline} /></${Part}>
+    <${Part}><${Headline} whole=${drawn} /></${Part}>
     ${difference && html`<${Part}><${Compared} difference=${difference} /></${Part}>`}
     <div class="where"><${Part}><${Map_} ...${places} changed=${difference?.places.rows ?? null} /></${Part}><${Part}><${Cities} ...${places} changed=${difference?.places.rows ?? null} /></${Part}></div>
-    ${drawn ? html`<${Part}><${Series} difference=${difference} /></${Part}>
-    <${Part}><${Talks} /></${Part}>
-    <${Part}><${Feed} weeks=${weeks} /></${Part}>` : html`<p class="soft" data-stale="true">${t("waiting")}</p>`}
+    ${drawn ? html`<${Part}><${Below}><${Series} difference=${difference} /></${Below}></${Part}>
+    <${Part}><${Below}><${Talks} /></${Below}></${Part}>
+    <${Part}><${Below}><${Feed} weeks=${weeks} /></${Below}></${Part}>` : html`<p class="soft" data-stale="true">${t("waiting")}</p>`}
     ${s.story && html`<${Part}><${Story} key=${s.story} stream=${s.story} /></${Part}>`}
     ${!EMBEDDED && html`<p class="about small">${t("about")}</p>`}`;
 }
@@ -122,9 +130,8 @@ function Status() {
 }
 
 async function begin() {
-  read(address("projections", {})).catch(() => {}); // so that it is there when it is needed
-  await chooseLanguage();
-  await readNames();
+  first().catch(() => {}); // so that it is there when it is needed
+  await Promise.all([chooseLanguage(), readNames()]);
   document.title = t("title");
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = t(element.dataset.text);
   document.body.classList.toggle("embedded", EMBEDDED);

@@ -1,7 +1,7 @@
 // The table of places: figures as low, best and high, and how they changed against the period before.
 import { html, useEffect, useState } from "./html.js";
 import { address, read } from "./reads.js";
-import { change, log, useStore } from "./state.js";
+import { change, useStore } from "./state.js";
 import { FIGURES, placesQuestion, usePlace } from "./places.js";
 import { moved } from "./live.js";
 import { figure, number, signed, t } from "./words.js";
@@ -24,7 +24,7 @@ export function Cities({ rows: read, rest, compared, stale, fault, changed = nul
   const head = (name) => html`<th class=${name === "name" ? "" : "num"} scope="col" aria-sort=${by === name ? (name === "name" ? "ascending" : "descending") : "none"}><button type="button" class="plain sort" onClick=${() => { order(name); if (name in FIGURES) change({ figure: name }); }}>${t(`figure.${name}`)}</button></th>`;
   return html`<section class="cities card" aria-labelledby="cities-title" data-stale=${stale}>
     <div class="bar"><h2 id="cities-title">${t("cities.title")}</h2><${Keep} name="cities" table="projections/city_incidents" params=${placesQuestion(s)} /></div>
-    <${Search} />
+    <${Search} chosen=${chosen} />
     ${s.place !== null && read !== null && !chosen && !alone.waiting ? html`<p class="note none" role="status">${t("cities.no_report")} <button type="button" class="plain" onClick=${() => change({ place: null })}>${t("cities.unchoose")}</button></p>` : ""}
     ${fault ? html`<p class="note bad">${fault.message}</p>` : rows === null ? html`<p class="soft">${t("waiting")}</p>` : rows.length === 0 ? html`<p class="none" role="status">${t("nothing.period")}</p>` : html`<div class="scroll"><table>
       <caption class="unseen">${t("cities.title")}</caption>
@@ -59,7 +59,7 @@ export function Figure({ of, change: by = null, was = undefined }) {
 }
 
 /** A place by its name, with suggestions of the gazetteer. */
-function Search() {
+function Search({ chosen }) {
   const s = useStore();
   const [text, type] = useState("");
   const [found, find] = useState([]);
@@ -70,7 +70,7 @@ function Search() {
     const waiting = setTimeout(() => read(address("places", { q: text.trim(), limit: 7 }), given.signal).then(({ suggestions }) => { find(suggestions); point(-1); }, () => {}), 120);
     return () => { clearTimeout(waiting); given.abort(); };
   }, [text]);
-  const choose = (place) => { change({ place: place.place_id }); log.called = { ...(log.called ?? {}), [place.place_id]: place.name }; type(""); };
+  const choose = (place) => { change({ place: place.place_id }); type(""); };
   const keys = (e) => {
     if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); point((at + (e.key === "ArrowDown" ? 1 : -1) + found.length) % Math.max(1, found.length)); }
     else if (e.key === "Enter" && found.length) { e.preventDefault(); choose(found[Math.max(0, at)]); }
@@ -80,5 +80,5 @@ function Search() {
     aria-label=${t("cities.search")} placeholder=${t("cities.search")} value=${text} onInput=${(e) => type(e.target.value)} onKeyDown=${keys} />
     <ul id="found" role="listbox" aria-label=${t("cities.search")} hidden=${found.length === 0}>${found.map((place, i) => html`<li key=${place.place_id} id=${`found-${i}`} role="option" aria-selected=${i === at} onMouseDown=${(e) => { e.preventDefault(); choose(place); }}>
       ${placeName({ place: place.place_id, name: place.name })} <span class="soft">${[placeName({ admin1: place.admin1, name: place.admin1 }), place.country].filter(Boolean).join(", ")}</span></li>`)}</ul>
-    ${s.place !== null && html`<p class="picked"><span class="tag">${placeName({ place: s.place, name: log.called?.[s.place] ?? s.place })}</span> <button type="button" class="plain" onClick=${() => change({ place: null })}>${t("cities.unchoose")}</button></p>`}</div>`;
+    ${s.place !== null && html`<p class="picked"><span class="tag">${placeName(chosen ?? { place: s.place })}</span> <a href="#series-title">${t("cities.chosen")}</a> <button type="button" class="plain" onClick=${() => change({ place: null })}>${t("cities.unchoose")}</button></p>`}</div>`;
 }

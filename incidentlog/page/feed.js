@@ -1,5 +1,5 @@
 // The latest events of the period; each opens its story.
-import { html, useMemo, useState } from "./html.js";
+import { html, useEffect, useMemo, useState } from "./html.js";
 import { useRead } from "./reads.js";
 import { change, moment, period, today, useStore } from "./state.js";
 import { dateOf, numberOf } from "./days.js";
@@ -12,7 +12,8 @@ import { Keep } from "./keep.js";
 
 const PAGE = 40;
 const REPORTED = new Set(["strike", "incident"]); // what is assessed anew, time and again
-const CORRECTIONS = 20; // so many more are asked for, as what is said about records is not shown
+const ABOUT_RECORDS = /^(record|audit)\./; // what is said about records, and not about the world
+const CORRECTIONS = 20; // so many more are asked for, as these are not shown
 const CATEGORIES = ["strike", "incident", "alert", "ceasefire", "agreement", "violation", "talk", "exchange", "commitment", "proposal", "statement"];
 
 /** Since when the newest events of the period are asked for: as far back as there are enough of them. */
@@ -22,7 +23,7 @@ function sinceFor(weeks, s, wanted) {
   for (const [start, n] of [...(weeks ?? [])].reverse()) {
     if (start > end) continue;
     seen += n;
-    if (seen > wanted * 3) return dateOf(start);
+    if (seen > wanted) return dateOf(start);
   }
   return null;
 }
@@ -31,18 +32,24 @@ export function Feed({ weeks }) {
   const s = useStore();
   const [pages, show] = useState(1);
   const span = period(s);
-  const near = s.feed === null && s.place === null ? sinceFor(weeks, s, PAGE * pages) : null;
+  // Of what is chosen there is less: it is looked for among more, and among more still where too little was found.
+  const chosen = [s.feed, s.place, s.from, s.to, s.known, pages].join();
+  const [wide, widen] = useState({ chosen, by: null });
+  const by = (wide.chosen === chosen && wide.by) || (s.feed === null && s.place === null ? 3 : 30);
+  const near = sinceFor(weeks, s, PAGE * pages * by);
   const since = near === null ? span.since : span.since === undefined || near > span.since ? near : span.since;
   const { data, fault, stale } = useRead(weeks === null ? null : "projections/daily_timeline", {
     ...moment(s), ...span, ...(since ? { since } : {}), group_by: ["day", "occurred", "event", "type", "stream", "place", "admin1"],
     ...(s.feed ? { category: s.feed } : {}), ...(s.place ? { place: s.place } : {}), top: PAGE * pages + CORRECTIONS, order_by: "occurred",
   });
-  const rows = useMemo(() => (data === null ? [] : Object.values(data.rows).filter((row) => !/^record\./.test(row.type)).sort((a, b) => (a.occurred < b.occurred ? 1 : a.occurred > b.occurred ? -1 : b.position - a.position))), [data]);
+  const rows = useMemo(() => (data === null ? [] : Object.values(data.rows).filter((row) => !ABOUT_RECORDS.test(row.type)).sort((a, b) => (a.occurred < b.occurred ? 1 : a.occurred > b.occurred ? -1 : b.position - a.position))), [data]);
   const shown = rows.slice(0, PAGE * pages);
+  const few = data !== null && !stale && rows.length < PAGE * pages && since !== span.since;
+  useEffect(() => { if (few) widen({ chosen, by: by * 8 }); }, [few, chosen, by]);
   const whole = since === span.since && data?.rest === undefined;
   return html`<section class="feed card" aria-labelledby="feed-title" data-stale=${stale}><div class="bar"><h2 id="feed-title">${t("feed.title")}</h2>
       <label><span class="unseen">${t("feed.filter")}</span><select value=${s.feed ?? ""} onChange=${(e) => { show(1); change({ feed: e.target.value || null }); }}><option value="">${t("feed.everything")}</option>${CATEGORIES.map((c) => html`<option value=${c}>${t(`category.${c}`)}</option>`)}</select></label>
-      ${s.place !== null && html`<span class="tag">${placeName({ place: s.place, name: rows[0]?.name })}</span>`}
+      ${s.place !== null && html`<span class="tag">${placeName({ place: s.place })}</span>`}
       <${Keep} name="feed" table="projections/daily_timeline" params=${s.feed ? { category: s.feed } : {}} /></div>
     ${fault ? html`<p class="note bad">${fault.message}</p>` : data === null ? html`<p class="soft">${t("waiting")}</p>` : shown.length === 0 ? html`<p class="none" role="status">${t("nothing.period")}</p>` : html`<ol class="events">${grouped(shown).map(([date, events]) => html`<li key=${date}><h3>${date === "" ? t("feed.no_day") : day(date, { weekday: true })}</h3><${Day} events=${events} /></li>`)}</ol>
     ${(rows.length > shown.length || !whole) && html`<p class="pager"><button type="button" onClick=${() => show(pages + 1)}>${t("feed.more")}</button></p>`}`}

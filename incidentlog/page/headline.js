@@ -5,22 +5,27 @@ import { change, isLive, log, moment, useStore } from "./state.js";
 import { dayIn, numberOf } from "./days.js";
 import { actor, day, dayOf, instant, number, t } from "./words.js";
 
-const OPEN = new Set(["none", "proposed", "agreed", "in_force", "suspended"]);
+const OPEN = new Set(["proposed", "agreed", "in_force", "suspended"]);
+const SHORT = /\b(us|usa|un|eu|uk|uae|nato|osce|iaea|icrc)\b/gi; // as everybody writes them
 const tone = (state) => ({ in_force: "good", suspended: "care", agreed: "care", proposed: "care", rejected: "bad", collapsed: "bad", terminated: "bad", violated: "bad" })[state] ?? "";
 
-export const useCeasefires = () => useRead("projections/ceasefire_status", moment(useStore()));
-export const useTalks = () => useRead("projections/talks_ledger", moment(useStore()), { all: true });
+/** What the headline asks for. */
+export const ceasefires = (s) => ["projections/ceasefire_status", moment(s)];
+export const useCeasefires = () => useRead(...ceasefires(useStore()));
+/** All rounds; not before `on`. */
+export const useTalks = (on = true) => { const s = useStore(); return useRead(on ? "projections/talks_ledger" : null, moment(s), { all: true }); };
 
 /** What a stream is called: the end of its name, as words, or what it is about. */
 export function titleOf(stream) {
   const [category, slug] = [stream.split(":")[0], stream.slice(stream.indexOf(":") + 1)];
   const text = /^[0-9a-f-]{36}$/.test(slug) ? "" : slug.replace(/^\d{4}-\d\d-\d\d(-|$)/, "").replaceAll("-", " "); // a day stands beside it anyway
-  return text === "" ? t(`category.${category}`) : text[0].toUpperCase() + text.slice(1);
+  return text === "" ? t(`category.${category}`) : (text[0].toUpperCase() + text.slice(1)).replace(SHORT, (word) => word.toUpperCase());
 }
 
-export function Headline() {
+/** `whole`: with the talks, which are asked for once what says where it happened has come. */
+export function Headline({ whole }) {
   const { data, fault } = useCeasefires();
-  const talks = useTalks();
+  const talks = useTalks(whole);
   const s = useStore();
   if (fault) return html`<section class="headline"><p class="note bad">${fault.message}</p></section>`;
   if (data === null) return html`<section class="headline waiting" aria-busy="true"><h1>${t("waiting")}</h1></section>`;

@@ -1,10 +1,10 @@
 // Preact, with templates instead of a build step: `html` makes elements of what a page looks like.
-import { Component, h, render } from "preact";
+import { Component, createContext, h, render } from "preact";
 import htm from "htm";
 
 export const html = htm.bind(h);
-export { Component, render };
-export { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+export { Component, createContext, render };
+export { useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 /** A part of the page that fails alone: what is around it stays. */
 export class Part extends Component {

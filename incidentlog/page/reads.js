@@ -1,5 +1,6 @@
 // What is asked of the service. Answers are kept by their address, so that going back and forth in time asks nothing twice.
 import { useEffect, useRef, useState } from "./html.js";
+import { afterwards, busy, useSight } from "./sight.js";
 import { current, isLive, log } from "./state.js";
 
 const KEPT = 600; // answers
@@ -92,13 +93,6 @@ const pause = (seconds, signal) => new Promise((done, fail) => {
   signal.addEventListener("abort", () => { clearTimeout(waiting); fail(signal.reason); }, { once: true });
 });
 
-let asking = 0;
-/** How many answers are awaited, for whoever styles or tests the page. */
-function busy(by) {
-  asking += by;
-  document.documentElement.dataset.reading = asking;
-}
-
 export const forget = () => kept.clear();
 
 /** All pages of an answer as one; `join` puts a further page to those before. */
@@ -117,22 +111,29 @@ export const joinRows = (a, b) => ({ ...a, rows: { ...a.rows, ...b.rows }, next:
 /** The parameters of a question, which with everything at "now" is about no less of the log than was heard of. */
 export const fresh = (params) => (isLive(current()) && log.position !== null ? { ...params, min_position: log.position } : params);
 
-/** An answer for a component: {data, fault, stale}. While another is on its way the one before stays, as `stale`. */
+/** File an answer that was asked for before it was known how far the log is under its question as it is asked from now on. */
+export function adopt(path, params, answer) {
+  if (answer.basis.position >= log.position) kept.set(String(address(path, fresh(params))), answer);
+}
+
+/** An answer for a component: {data, fault, stale}. While another is on its way, or waits until it is in sight, the one before stays, as `stale`. */
 export function useRead(path, params, { all = false } = {}) {
   const [held, hold] = useState({ key: null, data: null, fault: null });
   const asked = path === null ? null : address(path, fresh(params));
   const key = asked === null ? null : String(asked);
   const latest = useRef(key);
   latest.current = key;
+  const inSight = useSight();
   useEffect(() => {
-    if (key === null) return undefined;
+    if (key === null || held.key === key) return undefined;
     const given = new AbortController();
-    (all ? readAll(asked, joinRows, given.signal) : read(asked, given.signal)).then(
+    const ask = () => (all ? readAll(asked, joinRows, given.signal) : read(asked, given.signal)).then(
       (data) => latest.current === key && hold({ key, data, fault: null }),
       (fault) => fault.name !== "AbortError" && latest.current === key && hold((before) => ({ key, data: before.data, fault })),
     );
-    return () => given.abort();
-  }, [key]);
+    const off = inSight || kept.has(key) ? void ask() : afterwards(ask);
+    return () => { off?.(); given.abort(); };
+  }, [key, inSight]);
   const known = key === null ? null : kept.get(key);
   if (known && held.key !== key && !all) return { data: known, fault: null, stale: false };
   return { data: key === null ? null : held.data, fault: held.key === key ? held.fault : null, stale: key !== null && held.key !== key };

@@ -54,7 +54,7 @@ export function Series({ difference = null }) {
   const range = (of) => { const { best, range: r } = figure(of); return `${best === null ? t("unknown") : number(best)}${r ? ` (${r})` : ""}`; };
   const launched = (p) => p.launched.best ?? p.launched_nationwide;
   return html`<section class="series" aria-labelledby="series-title">
-    <div class="bar"><h2 id="series-title">${t("series.title")}</h2>${s.place !== null ? html`<span class="tag">${placeName({ place: s.place, name: points[0]?.name })}</span>` : ""}<span class="small">${t(`series.by.${bucket}`)}${none ? ` · ${t("series.undated", { n: none, killed: number(lost) })}` : ""}</span></div>
+    <div class="bar"><h2 id="series-title">${t("series.title")}</h2>${s.place !== null ? html`<span class="tag">${placeName({ place: s.place })}</span>` : ""}<span class="small">${t(`series.by.${bucket}`)}${none ? ` · ${t("series.undated", { n: none, killed: number(lost) })}` : ""}</span></div>
     <div class="charts">
       <${One} name="incidents" data=${cities} points=${points} ...${shared} table="projections/city_incidents" params=${{ group_by: bucket, ...where }}
         layers=${[{ kind: "bars", class: "bar-fill", of: here((p) => p.incidents) }, there((p) => p.incidents, 0)]} read=${(p) => `${when(p)}: ${t("count.incidents", { n: p.incidents })}${windows(p.windows.incidents)}`} />

@@ -1,7 +1,7 @@
 // The talks, on one line of time: ceasefires and agreements as bars, rounds and exchanges as marks, commitments below.
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { useRead } from "./reads.js";
-import { change, log, moment, today, useStore } from "./state.js";
+import { change, log, moment, period, today, useStore } from "./state.js";
 import { dayIn, numberOf, ticks } from "./days.js";
 import { State, titleOf, useCeasefires, useTalks } from "./headline.js";
 import { actor, day, dayOf, lang, number, share, t, tick } from "./words.js";
@@ -9,11 +9,13 @@ import { Keep } from "./keep.js";
 
 const ROW = 26;
 const ABOVE = 22;
+const PROMISES = 8; // commitments that are listed
 
 const dayNumber = (text) => (text ? numberOf(text.length > 10 ? dayIn(text, log.zone) : text) : null);
 
-/** The lanes: [{name, items: [{stream, from, to, text, label, class}]}]. */
-function lanes(ceasefires, ledger, exchanges, until) {
+/** The lanes: [{name, items: [{stream, from, to, text, label, class}]}], with the rounds from the day `since` up to `until`. */
+function lanes(ceasefires, ledger, exchanges, since, until) {
+  const shown = ({ occurred: { start } }) => { const at = numberOf(start); return at >= since - 1 && at <= until + 1; }; // a day to spare for its zone
   const found = [];
   for (const kind of ["ceasefire", "agreement"]) {
     const items = Object.entries(ceasefires?.rows ?? {}).filter(([key, row]) => !key.startsWith("headline") && row.kind === kind && row.is_current).map(([stream, row]) => {
@@ -25,7 +27,7 @@ function lanes(ceasefires, ledger, exchanges, until) {
     if (items.length) found.push(...packed(t(`lane.${kind}`), items));
   }
   for (const [track, row] of Object.entries(ledger?.rows ?? {})) {
-    const items = row.rounds.map((r) => ({ stream: r.stream, from: dayNumber(r.occurred.start), to: dayNumber(r.occurred.start), mark: String(r.number), text: r.place ?? titleOf(r.stream), class: "round", label: `${t("headline.round", { n: r.number, track: t(`track.${track}`) })}${r.outcome ? `: ${t(`outcome.${r.outcome}`)}` : ""}` }));
+    const items = row.rounds.filter(shown).map((r) => ({ stream: r.stream, from: dayNumber(r.occurred.start), to: dayNumber(r.occurred.start), mark: String(r.number), text: r.place ?? titleOf(r.stream), class: "round", label: `${t("headline.round", { n: r.number, track: t(`track.${track}`) })}${r.outcome ? `: ${t(`outcome.${r.outcome}`)}` : ""}` }));
     if (items.length) found.push({ name: t(`track.${track}`), items });
   }
   const by = new Map();
@@ -59,7 +61,7 @@ export function Talks() {
   const [wide, measure] = useState(900);
   const [over, hover] = useState(null);
   const ceasefires = useCeasefires(), ledger = useTalks();
-  const exchanges = useRead("projections/exchange_tally", { ...moment(s), group_by: ["stream", "day", "side"] });
+  const exchanges = useRead("projections/exchange_tally", { ...moment(s), ...period(s), group_by: ["stream", "day", "side"] });
   const sums = useRead("projections/exchange_tally", { ...moment(s), group_by: "side" });
   const commitments = useRead("projections/commitments", moment(s), { all: true });
   useEffect(() => {
@@ -69,7 +71,8 @@ export function Talks() {
   }, []);
   const end = numberOf(s.to ?? today());
   // Of a long history there are thousands: they are made when what they show is another, and not whenever anything is.
-  const rows = useMemo(() => lanes(ceasefires.data, ledger.data, exchanges.data, end), [ceasefires.data, ledger.data, exchanges.data, end, lang()]);
+  const since = s.from === null ? -Infinity : numberOf(s.from);
+  const rows = useMemo(() => lanes(ceasefires.data, ledger.data, exchanges.data, since, end), [ceasefires.data, ledger.data, exchanges.data, since, end, lang()]);
   const first = s.from === null ? rows.reduce((least, { items }) => items.reduce((a, i) => Math.min(a, i.from), least), end - 60) - 10 : numberOf(s.from);
   const left = wide < 600 ? 8 : 150;
   const x = (at) => left + ((at - first) / Math.max(1, end + 1 - first)) * (wide - left - 12);
@@ -108,9 +111,18 @@ const known = (n) => (n === null ? html`<span class="unknown">${t("unknown")}</s
 function Commitments({ data }) {
   if (data === null) return "";
   const { follow_through: kept, ...rows } = data.rows;
-  const all = Object.entries(rows).filter(([, row]) => row.is_current).sort((a, b) => ((a[1].due ?? "9") < (b[1].due ?? "9") ? -1 : 1));
+  const all = Object.entries(rows).filter(([, row]) => row.is_current && row.state !== "none").sort(urgent);
   if (all.length === 0) return "";
   return html`<div><h3>${t("talks.commitments")} ${kept?.denominator ? html`<span class="small">${t("talks.kept", { share: share(kept.rate), n: kept.denominator })}</span>` : ""}</h3>
-    <ul class="plain">${all.slice(0, 8).map(([stream, row]) => html`<li key=${stream}><button type="button" class="plain story" onClick=${() => change({ story: stream })}>${row.text ?? titleOf(stream)}</button> <span class="soft">${actor(row.obligor)}</span> <${State} state=${row.overdue ? "overdue" : row.state} />
-      ${row.due ? html` <span class="small">${t("talks.due", { day: dayOf(row.due) })}</span>` : ""}${row.progress?.target ? html` <span class="small num">${known(row.progress.value)} / ${number(row.progress.target)} ${row.progress.unit ?? ""}</span>` : ""}</li>`)}</ul></div>`;
+    <ul class="plain">${all.slice(0, PROMISES).map(([stream, row]) => html`<li key=${stream}><button type="button" class="plain story" onClick=${() => change({ story: stream })}>${row.text ?? titleOf(stream)}</button> <span class="soft">${actor(row.obligor)}</span> <${State} state=${row.overdue ? "overdue" : row.state} />
+      ${row.due ? html` <span class="small">${t("talks.due", { day: dayOf(row.due) })}</span>` : ""}${row.progress?.target ? html` <span class="small num">${known(row.progress.value)} / ${number(row.progress.target)} ${row.progress.unit ?? ""}</span>` : ""}</li>`)}</ul>${all.length > PROMISES ? html`<p class="small">${t("compare.more", { n: all.length - PROMISES })}</p>` : ""}</div>`;
+}
+
+/** What is due next comes first; then what is overdue, the latest first; then what has no date; and then what is decided. */
+function urgent([, a], [, b]) {
+  const rank = (row) => (["made", "in_progress"].includes(row.state) ? (row.overdue ? 1 : row.due ? 0 : 2) : 3);
+  const [one, two] = [rank(a), rank(b)];
+  if (one !== two) return one - two;
+  const [x, y] = one === 3 ? [b.closed ?? "", a.closed ?? ""] : one === 1 ? [b.due, a.due] : [a.due ?? a.made ?? "", b.due ?? b.made ?? ""];
+  return x < y ? -1 : x > y ? 1 : 0;
 }

@@ -1,6 +1,6 @@
 // The first of the two times: which part of the world's time is shown. A brush over how much happened in each week.
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
-import { address, fresh, read, useRead } from "./reads.js";
+import { useRead } from "./reads.js";
 import { change, moment, today, useStore } from "./state.js";
 import { dateOf, numberOf, plus, ticks, weekStart } from "./days.js";
 import { day, t, tick } from "./words.js";
@@ -15,12 +15,12 @@ export function useWeeks() {
   return useMemo(() => (data === null ? null : weeksOf(data)), [data]);
 }
 
-/** The same once, as the bar will ask for it. */
-export const readWeeks = async (s) => weeksOf(await read(address(TIMELINE, fresh(question(s)))));
+/** What the bar asks for. */
+export const timeline = (s) => [TIMELINE, question(s)];
 
 const TIMELINE = "projections/daily_timeline";
 const question = (s) => { const { at, ...known } = moment(s); return { ...known, group_by: "week" }; };
-const weeksOf = (data) => Object.values(data.rows).filter((row) => row.week).map((row) => [weekStart(row.week), row.events]).sort((a, b) => a[0] - b[0]);
+export const weeksOf = (data) => Object.values(data.rows).filter((row) => row.week).map((row) => [weekStart(row.week), row.events]).sort((a, b) => a[0] - b[0]);
 
 /** The days over which the bar reaches: from the first week of which anything is known, up to today. */
 export function reach(weeks) {

@@ -171,9 +171,10 @@ def _fades(body: AccordBody, known: Known) -> datetime | None:
     days = int(known.policies["silence"].get(f"{body.kind}_days", 0))
     if not days or body.news is None:
         return None
-    weeks = [days_of_week(week)[-1] for cell in known.cells if (week := cell.dimensions["to_week"])]
-    claimed = [end_of_day_instant(date.fromisoformat(day), body.zone) for day in weeks]
-    return add_days(max([body.news, *claimed]), days, body.zone)
+    news = body.news
+    if last := max((cell.dimensions["to_week"] or "" for cell in known.cells), default=""):
+        news = max(news, end_of_day_instant(date.fromisoformat(days_of_week(last)[-1]), body.zone))
+    return add_days(news, days, body.zone)
 
 
 def _breadth(row: Row) -> int:

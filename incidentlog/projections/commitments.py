@@ -119,8 +119,14 @@ class Commitments(Document[Promise]):
 
     def next_transition(self, body: Promise, at: datetime, known: Known) -> datetime | None:
         """The next step that is known, the due date, the days before it; and each midnight while it is overdue."""
-        instants = [next_midnight(at, body.zone), *body.instants(_at_risk_days(known))]
-        return next_change(instants, at, lambda instant: self.row(body, instant, known))
+        return self.evaluate(body, at, known)[1]
+
+    def evaluate(self, body: Promise, at: datetime, known: Known) -> tuple[Row, datetime | None]:
+        """Both, with the row made once: of many, most change with no clock any more."""
+        row = self.row(body, at, known)
+        midnight = next_midnight(at, body.zone) if row["overdue"] else None
+        instants = [midnight, *body.instants(_at_risk_days(known))]
+        return row, next_change(instants, at, lambda instant: row if instant == at else self.row(body, instant, known))
 
     def summary(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:
         """How often commitments are followed through: of those that were due or decided, and null of none."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 
 from incidentlog.events.envelope import Actor
@@ -54,6 +55,18 @@ class Meeting(Model):
     held: Occurred | None
     held_since: datetime | None
 
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """What a round says of itself at every instant: found once for a body, of which many are asked for again."""
+        return {
+            **{name: getattr(self, name) for name in SHOWN},
+            "occurred": None if self.held is None else self.held.model_dump(mode="json", exclude_none=True),
+            "place": self.place,
+            "participants": [{"code": a.code, "role": a.role} for a in self.participants],
+            "agenda": list(self.agenda),
+            "documents": list(self.documents),
+        }
+
     def status(self, at: datetime) -> str | None:
         """How it stands at an instant; None before anything was heard of it."""
         return next((s.status for s in reversed(self.steps) if s.since <= at), None)
@@ -62,12 +75,21 @@ class Meeting(Model):
         """Whether it took place by then."""
         return self.held_since is not None and self.held_since <= at
 
+    def standing(self, at: datetime) -> tuple[str | None, bool]:
+        """All of it that the clock moves: how it stands, and whether it took place by then."""
+        return self.status(at), self.is_held(at)
+
 
 class Track(Model):
     """The talks of a track, in order of their time."""
 
     meetings: tuple[Meeting, ...]
     zone: Zone = KYIV
+
+    @cached_property
+    def days(self) -> tuple["Days", ...]:
+        """The first and the last day of each; None where it was not held, or is not known to the day."""
+        return tuple(None if m.held is None else days_of(m.held, self.zone) for m in self.meetings)
 
 
 @projection("talks_ledger", version=2)
@@ -93,29 +115,29 @@ class TalksLedger(Document[Track]):
 
     def row(self, body: Track, at: datetime, known: Known) -> Row:  # noqa: ARG002 - it has no tally
         """The rounds held by then, what is planned, and the hiatus."""
-        held = [m for m in body.meetings if m.is_held(at)]
-        days = [None if m.held is None else days_of(m.held, body.zone) for m in held]
+        held = [(m, own) for m, own in zip(body.meetings, body.days, strict=True) if m.is_held(at)]
         rounds = [
-            _round(m, n, at, before=days[n - 2] if n > 1 else None, own=own)
-            for n, (m, own) in enumerate(zip(held, days, strict=True), start=1)
+            _round(m, n, at, before=held[n - 2][1] if n > 1 else None, own=own)
+            for n, (m, own) in enumerate(held, start=1)
         ]
-        last = days[-1] if days else None
+        last = held[-1][1] if held else None
         return {
             "count": len(rounds),
             "days_since_last": None if last is None else max(0, (local_date(at, body.zone) - last[1]).days),
-            "last": held[-1].stream if held else None,
+            "last": held[-1][0].stream if held else None,
             "rounds": rounds,
             "planned": [_plan(m, status) for m in body.meetings if not m.is_held(at) and (status := m.status(at))],
         }
 
-    def next_transition(self, body: Track, at: datetime, known: Known) -> datetime | None:
+    def next_transition(self, body: Track, at: datetime, known: Known) -> datetime | None:  # noqa: ARG002 - it has no tally
         """The next local midnight, when the hiatus is a day longer; or earlier, if a step lies ahead."""
-        steps = [s.since for m in body.meetings for s in m.steps]
-        days = [days_of(m.held, body.zone) for m in body.meetings if m.held is not None]
-        ends = [start_instant(own[1] + timedelta(days=1), body.zone) for own in days if own is not None]
-        held = [m.held_since for m in body.meetings]
-        instants = [next_midnight(at, body.zone), *steps, *ends, *held]
-        return next_change(instants, at, lambda i: self.row(body, i, known))
+        moves = [next_change((m.held_since, *(s.since for s in m.steps)), at, m.standing) for m in body.meetings]
+        latest_first = zip(reversed(body.meetings), reversed(body.days), strict=True)
+        days = next((own for m, own in latest_first if m.is_held(at)), None)
+        if days is not None:  # of one that goes on still, no day has passed since before its last is over
+            over = start_instant(days[1] + timedelta(days=1), body.zone)
+            moves.append(max(next_midnight(at, body.zone), over))
+        return min((move for move in moves if move is not None), default=None)
 
 
 def _meeting(talk: Talk) -> Meeting:
@@ -163,12 +185,7 @@ def _round(meeting: Meeting, number: int, at: datetime, *, before: Days, own: Da
         "number": number,
         "stream": meeting.stream,
         "status": meeting.status(at),
-        **{name: getattr(meeting, name) for name in SHOWN},
-        "occurred": None if meeting.held is None else meeting.held.model_dump(mode="json", exclude_none=True),
-        "place": meeting.place,
-        "participants": [{"code": a.code, "role": a.role} for a in meeting.participants],
-        "agenda": list(meeting.agenda),
-        "documents": list(meeting.documents),
+        **meeting.told,
         "gap_before_days": None if before is None or own is None else max(0, (own[0] - before[1]).days),
     }
 

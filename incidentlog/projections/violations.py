@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from incidentlog.events.values import INSTANT, local_date
@@ -141,10 +142,11 @@ def week_of(instant: datetime, zone: str) -> str:
     return (day - timedelta(days=day.weekday())).isoformat()
 
 
-def days_of_week(week: str) -> list[str]:
+@lru_cache(maxsize=10_000)
+def days_of_week(week: str) -> tuple[str, ...]:
     """The days of a week, given its Monday."""
     monday = date.fromisoformat(week)
-    return [(monday + timedelta(days=n)).isoformat() for n in range(7)]
+    return tuple((monday + timedelta(days=n)).isoformat() for n in range(7))
 
 
 def sheet(ceasefire: str, day: str) -> str:

@@ -1,5 +1,6 @@
 """Answers as of a position: subjects with their history, and the groups and bodies that rows are made of."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -36,6 +37,8 @@ from incidentlog.turns import Turns, beside
 S = TypeVar("S", bound=Subject)
 AROUND: Final = 5_000
 """The most subjects that are read to be compared with one."""
+BODIES: Final = 4 * 2**20
+"""How many characters of documents' bodies a process keeps read: from one position to the next few are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,34 @@ async def sum_lines(
         await beside(work(parts), partial(sums.take, parts, grouping))
 
 
+class Bodies:
+    """Documents' bodies that were read lately. They never change, and one text is one body, whatever log it is of."""
+
+    def __init__(self, most: int = BODIES) -> None:
+        """`most` is in characters of text."""
+        self._most = most
+        self._held: OrderedDict[tuple[type[Model], str], Model] = OrderedDict()
+        self._weight = 0
+
+    def find(self, kind: type[Model], text: str) -> Model | None:
+        """The body, where it is held."""
+        body = self._held.get((kind, text))
+        if body is not None:
+            self._held.move_to_end((kind, text))
+        return body
+
+    def read(self, kind: type[Model], text: str) -> Model:
+        """Read a body, hold it, and let go of what was not asked for the longest."""
+        body = self._held[kind, text] = kind.model_validate_json(text)
+        self._weight += len(text)
+        while self._weight > self._most and len(self._held) > 1:
+            self._weight -= len(self._held.popitem(last=False)[0][1])
+        return body
+
+
+READ: Final = Bodies()
+
+
 async def read_documents(
     pool: Pool | Connection,
     document: Document[Any],
@@ -193,8 +224,10 @@ async def read_documents(
         if r["on_read"]:
             body = await _fold_on_read(pool, document, build, r["key"], level=r["level"], upto=r["from_position"])
         elif r["body"] is not None:
-            body = document.body.model_validate_json(r["body"])
-            await turns.spend(len(r["body"]))
+            body = READ.find(document.body, r["body"])
+            if body is None:
+                body = READ.read(document.body, r["body"])
+                await turns.spend(len(r["body"]))
         if body is not None:
             stored.append(Stored(r["key"], body, r["from_position"], r["restated"], r["left_out"]))
     return stored

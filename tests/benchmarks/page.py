@@ -2,27 +2,35 @@
 
 python -m tests.benchmarks.page [EVENTS]
 python -m tests.benchmarks.page places [PLACES]
+python -m tests.benchmarks.page demo
 
-The second fills the log with one strike on each of so many places, 50,000 unless told otherwise.
+The second fills the log with one strike on each of so many places, 50,000 unless told otherwise; the third with the
+events of the demonstration.
 
-Beside each interaction stands its limit: the addresses that it asked for, asked for again by themselves, all at once
-and on connections that are open. What is left over is the page's own.
+An interaction is over when what is in sight has been drawn; `whole` is when what lies below has, too, for which the
+next one waits, save while something is dragged. Beside each stands its limit: the addresses that it asked for, asked
+for again by themselves, all at once and on connections that are open. What is left over is the page's own.
+
+The log is recorded in one go, and its commits are dated back afterwards, one for each day: so that on each of the days
+up to which it is dragged something else was known.
 """
 
 import asyncio
+import os
 import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import orjson
 from playwright.async_api import async_playwright
 
-import incidentlog.projections  # noqa: F401 - registers every event and projection
+import incidentlog.projections
 from incidentlog.store.append import Append
 from tests.api.serving import Served
 from tests.benchmarks.filled import filled
@@ -36,6 +44,10 @@ ROUNDS: Final = 20
 COLD: Final = 5
 DAYS: Final = 30
 """Over how many days "as known on" is dragged."""
+BACK: Final = 90
+"""From how many days back a day is drawn as on which something is known."""
+TIMELINE: Final = Path(incidentlog.__file__).parent / "demo" / "timeline.ndjson"
+DRAGGED: Final = f"as known on, dragged over {DAYS} days"
 AGAIN: Final = "the same days once more"
 """What follows the dragging on the same page: the answers are kept there."""
 FIRST_PICTURE: Final = "#headline, .map .spot, .cities tbody tr"
@@ -56,17 +68,21 @@ WATCH: Final = """(() => {
             return answer;
         } finally { watched.busy -= 1; }
     };
-    // Nothing is asked any more, and what came has been drawn: the second of four frames on end.
+    // Nothing in sight is asked any more, and what came has been drawn: the second of four frames on end.
     watched.settled = () => new Promise((done) => {
         let [quiet, at] = [0, 0];
         const look = () => {
-            quiet = watched.busy === 0 ? quiet + 1 : 0;
+            quiet = watched.busy === 0 || document.documentElement.dataset.below === "true" ? quiet + 1 : 0;
             if (quiet === 2) at = performance.now();
             if (quiet === 4) done(at);
             else requestAnimationFrame(look);
         };
         requestAnimationFrame(look);
     });
+    watched.whole = async () => {
+        while (document.documentElement.dataset.reading !== "0") await new Promise(requestAnimationFrame);
+        return watched.settled();
+    };
     const parts = PARTS;
     const look = () => {
         if (parts.every((part) => document.querySelector(part))) watched.picture = performance.now();
@@ -87,15 +103,17 @@ class Figures:
     """Milliseconds of an interaction, and of what it asked for by itself."""
 
     page: list[float] = field(default_factory=list)
+    whole: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
 
     def told(self) -> str:
-        """Median and 95th percentile of both."""
+        """Median and 95th percentile of each."""
         if not self.page:
             return "not there"
         asked = percentile(self.asked, 0.5)
-        return f"{both(self.page)}   bare {both(self.bare)}   {asked:.0f} requests"
+        whole = f"   whole {both(self.whole)}" if self.whole else ""
+        return f"{both(self.page)}   bare {both(self.bare)}   {asked:.0f} requests{whole}"
 
 
 def both(values: Sequence[float]) -> str:
@@ -107,10 +125,31 @@ async def run(events: Iterator[Append], title: str) -> None:
     """Fill a log, wait for the projections, and use the page."""
     heading(f"The board over {title}, in Chromium")
     async with filled(events) as (served, _), async_playwright() as driver:
+        await date_back(served)
+        print(f"load {os.getloadavg()[0]:.1f}")
         browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         await cold(served, browser)
         await interactions(served, browser)
         await browser.close()
+    print(f"load {os.getloadavg()[0]:.1f}")
+
+
+async def date_back(served: Served) -> None:
+    """Let each commit have been recorded a day after the one before it, and the last one when it was."""
+    connection = await served.access.connect()
+    try:
+        await connection.execute(
+            """
+            ALTER TABLE commits DISABLE TRIGGER append_only;
+            UPDATE commits SET recorded_at = dated.at FROM (
+                SELECT last_position, max(recorded_at) OVER () - interval '1 day' * (count(*) OVER () - rank) AS at
+                FROM (SELECT *, row_number() OVER (ORDER BY last_position) AS rank FROM commits) AS ranked
+            ) AS dated WHERE dated.last_position = commits.last_position AND dated.at <> commits.recorded_at;
+            ALTER TABLE commits ENABLE ALWAYS TRIGGER append_only;
+            """
+        )
+    finally:
+        await connection.close()
 
 
 async def open_context(served: Served, browser: Any) -> Any:
@@ -140,10 +179,11 @@ async def cold(served: Served, browser: Any) -> None:
         page.on("request", lambda request, asked=asked: asked.append(request.url))
         await page.goto(served.url)
         await page.wait_for_function("() => watched.picture !== null", timeout=60_000)
-        await page.evaluate("() => watched.settled()")
+        needed = [*asked]
+        await page.evaluate("() => watched.whole()")
         pictures.append(await page.evaluate("() => watched.picture"))
         sizes.append(transferred)
-        limits.append(await bare(served, asked))
+        limits.append(await bare(served, needed))
         await context.close()
     print(f"{'first picture, cold':42} {both(pictures)}   bare {both(limits)}")
     print(f"{'transferred':42} {percentile(sizes, 0.5) / 1000:,.0f} KB")
@@ -166,22 +206,23 @@ async def interactions(served: Served, browser: Any) -> None:
     page = await context.new_page()
     await page.goto(served.url)
     await page.wait_for_function("() => watched.picture !== null", timeout=60_000)
-    await page.evaluate("() => watched.settled()")
+    await page.evaluate("() => watched.whole()")
     drawn = random.Random(1)
     last = date.fromisoformat(await page.evaluate("() => document.querySelector('#known-day')?.max || '2026-01-01'"))
     some_day = [str(last - timedelta(days=drawn.randrange(30, 900))) for _ in range(ROUNDS)]
+    known_day = [str(last - timedelta(days=drawn.randrange(1, BACK))) for _ in range(ROUNDS)]
     steps = await page.evaluate("() => Number(document.querySelector('.knowledge input[type=range]')?.max)")
     chosen: dict[str, tuple[str, list[Any]]] = {
         "the period: a preset": (CLICK, [[".world .presets button", n] for n in range(ROUNDS)]),
         "the period: its first day": (SET, [[".world .dates label:first-child input", day] for day in some_day]),
-        "as known on a day": (SET, [["#known-day", day] for day in some_day]),
-        f"as known on, dragged over {DAYS} days": (
+        "as known on a day": (SET, [["#known-day", day] for day in known_day]),
+        DRAGGED: (
             SET,
-            [[".knowledge input[type=range]", str(steps - 100 - n)] for n in range(DAYS)],
+            [[".knowledge input[type=range]", str(steps - 5 - n)] for n in range(DAYS)],
         ),
         AGAIN: (
             SET,
-            [[".knowledge input[type=range]", str(steps - 100 - DAYS + n)] for n in range(1, DAYS)],
+            [[".knowledge input[type=range]", str(steps - 5 - DAYS + n)] for n in range(1, DAYS)],
         ),
         "the figure: incidents, killed, injured": (CLICK, [[".map .figures button", n] for n in range(ROUNDS)]),
         "a kind more or less": (CLICK, [[".map .legend button", n % 3] for n in range(ROUNDS)]),
@@ -189,21 +230,22 @@ async def interactions(served: Served, browser: Any) -> None:
         "a story of the feed": (CLICK, [[".feed button.story", n] for n in range(ROUNDS)]),
         "a search": (SET, [[".cities input[type=search]", text] for text in ("Kh", "Od", "Kyi", "Za", "Suma") * 4]),
         "the map, nearer": (CLICK, [[".map .zoom button", n % 2] for n in range(ROUNDS)]),
-        "compared with a day": (SET, [["#compare-day", day] for day in some_day]),
+        "compared with a day": (SET, [["#compare-day", day] for day in known_day]),
     }
     for name, (how, values) in chosen.items():
         if name != AGAIN:  # each begins with the board as it is opened
             await page.goto(served.url)
             await page.wait_for_function("() => watched.picture !== null", timeout=60_000)
-            await page.evaluate("() => watched.settled()")
+            await page.evaluate("() => watched.whole()")
         if name == "compared with a day":
             await page.evaluate("() => document.querySelector('.knowledge .plain')?.click()")
-            await page.evaluate("() => watched.settled()")
-        print(f"{name:42} {(await timed(served, page, how, values)).told()}", flush=True)
+            await page.evaluate("() => watched.whole()")
+        dragged = name in {AGAIN, DRAGGED}
+        print(f"{name:42} {(await timed(served, page, how, values, dragged=dragged)).told()}", flush=True)
     await context.close()
 
 
-async def timed(served: Served, page: Any, how: str, values: Sequence[Any]) -> Figures:
+async def timed(served: Served, page: Any, how: str, values: Sequence[Any], *, dragged: bool) -> Figures:
     """Do something with each of the values, and ask bare for what was asked for each time."""
     found = Figures()
     acted = """async (arg) => {
@@ -211,14 +253,17 @@ async def timed(served: Served, page: Any, how: str, values: Sequence[Any]) -> F
         const begun = performance.now();
         watched.asked.length = 0;
         { HOW }
-        return [(await watched.settled()) - begun, [...watched.asked]];
-    }""".replace("HOW", how)
+        const [seen, asked] = [(await watched.settled()) - begun, [...watched.asked]];
+        return [seen, asked, DRAGGED ? null : (await watched.whole()) - begun];
+    }""".replace("HOW", how).replace("DRAGGED", "true" if dragged else "false")
     for value in values:
         told = await page.evaluate(acted, value)
         if told is None:
             continue
-        took, asked = told
+        took, asked, whole = told
         found.page.append(took)
+        if whole is not None:
+            found.whole.append(whole)
         found.asked.append(len(asked))
         found.bare.append(await bare(served, asked))
     return found
@@ -230,9 +275,17 @@ def strikes(places: int) -> Iterator[Append]:
         yield DOOR.read(orjson.dumps(event), recorded_by="places").command
 
 
+def timeline() -> Iterator[Append]:
+    """The demonstration's events, as the door makes them."""
+    for line in TIMELINE.read_bytes().splitlines():
+        yield DOOR.read(line, recorded_by="demo").command
+
+
 if __name__ == "__main__":
     number = int(sys.argv[-1]) if sys.argv[-1].isdigit() else None
-    if "places" in sys.argv:
+    if "demo" in sys.argv:
+        asyncio.run(run(timeline(), "the demonstration's events"))
+    elif "places" in sys.argv:
         asyncio.run(run(strikes(number or 50_000), f"{number or 50_000:,} places"))
     else:
         asyncio.run(run(commands(number or 100_000), f"{number or 100_000:,} events"))

@@ -3,12 +3,14 @@
 The browser's clock is set to the service's, so that "now" is one day to both.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import pytest
@@ -115,6 +117,44 @@ async def test_it_is_small_and_complains_of_nothing(browser: Any, shown: Served)
             "performance.getEntriesByType('resource').reduce((sum, each) => sum + each.transferSize, 0)"
         )
         assert 100_000 < taken < LARGEST
+
+
+async def test_what_is_out_of_sight_is_asked_for_afterwards_or_as_soon_as_one_scrolls_to_it(
+    browser: Any, shown: Served
+):
+    async with board(browser, shown, "?from=2025-11-01") as opened:
+        page, going_on = opened.page, asyncio.Event()
+
+        async def wait(route: Any) -> None:
+            await going_on.wait()
+            await route.continue_()
+
+        def asked(projection: str) -> bool:
+            return any(f"/projections/{projection}?" in address for address in opened.asked)
+
+        await page.route("**/v1/projections/city_incidents?**", wait)
+        opened.asked.clear()
+        async with page.expect_request(re.compile("city_incidents")):
+            await page.click(".world .presets button >> nth=2")
+        await page.evaluate("new Promise(done => setTimeout(done, 500))")
+        assert [asked(name) for name in ("exchange_tally", "daily_timeline")] == [False, False]
+        async with page.expect_request(re.compile("exchange_tally")):
+            await page.locator(".talks").scroll_into_view_if_needed()
+        going_on.set()
+        await idle(opened)
+        assert asked("daily_timeline")  # the list of events, below all of it
+
+
+async def test_a_place_that_is_chosen_is_called_by_its_name_and_says_where_its_charts_are(browser: Any, shown: Served):
+    async with board(browser, shown, f"?from=2025-11-01&place={TERNOPIL}") as opened:
+        assert await opened.page.inner_text(".picked .tag") == "Ternopil"
+        await opened.page.click(".picked a")
+        await opened.page.wait_for_function(
+            "() => document.querySelector('#series-title').getBoundingClientRect().top < innerHeight / 2"
+        )
+        assert f"place={TERNOPIL}" in unquote(opened.page.url)
+        await idle(opened)
+        assert await opened.page.inner_text(".series .tag") == "Ternopil"
 
 
 async def test_what_was_believed_then_is_not_what_is_known_now(browser: Any, shown: Served):

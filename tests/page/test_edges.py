@@ -20,6 +20,7 @@ from tests.browser import TELEPHONE, Tab, needs_browser, tab
 from tests.commands import strike
 from tests.conftest import log_called
 from tests.page.test_accessibility import violations
+from tests.subjects.given import TIMELINE
 
 pytestmark = needs_browser
 MARKUP = '<img src=x onerror="document.title=1"><b>Bad</b>&amp;</script>{{7*7}}'
@@ -204,7 +205,11 @@ def everywhere(places: int) -> Iterator[dict[str, Any]]:
 
 
 async def test_of_very_many_places_the_largest_are_drawn_and_the_rest_is_told(browser: Any, server: Server):
-    async with log_of(server, *everywhere(PLACES)) as served, board(browser, served, "&from=2025-11-01") as opened:
+    talks = next(line for line in TIMELINE.read_bytes().splitlines() if b'"talk.held"' in line)
+    async with (
+        log_of(server, talks, *everywhere(PLACES)) as served,
+        board(browser, served, "&from=2025-11-01") as opened,
+    ):
         await opened.page.wait_for_selector(".map .spot")
         assert 1 < await opened.page.locator(".map .spot").count() <= 1_000
         await opened.said(".map", "The largest 1,000 are drawn. 1,500 more places, with 1,500 incidents, are not")
@@ -229,3 +234,6 @@ async def test_of_very_many_places_the_largest_are_drawn_and_the_rest_is_told(br
         await opened.page.goto(f"{served.url}/?lang=en&from=2025-11-01&place={quote(last)}")
         await opened.page.wait_for_selector(f".cities tr.chosen[data-place='{last}']")
         assert await opened.page.locator(".cities [role=status]").count() == 0
+        # And what lies years behind all of these is found in the list of events: it is looked for further and further back.
+        await opened.page.goto(f"{served.url}/?lang=en&feed=talk&to=2026-03-01")
+        await opened.said(".feed", "Talks held")

@@ -74,6 +74,17 @@ def test_it_is_overdue_from_its_due_date_on_and_each_day_longer():
     assert shown(log, "2025-03-31T12:00")["next_transition_at"] == local("2025-04-01")
 
 
+def test_it_says_when_the_clock_moves_it_next():
+    log = given(
+        made(due="2025-01-12"),
+        step("progressed", "2025-01-10", level="minimum"),
+        step("rescheduled", "2025-01-14", new_due="2025-01-18"),
+        step("fulfilled", "2025-01-20", value=6057),
+    )
+    days = (5, 10, 12, 13, 14, 18, 19, 20)
+    assert log.moves("commitments", C, "2025-01-02", "2025-01-23") == [local(f"2025-01-{day:02}") for day in days]
+
+
 def test_what_was_kept_late_is_not_overdue_and_says_by_how_many_days():
     row = shown(given(made(due="2025-03-01"), step("fulfilled", "2025-03-04")), "2025-06-01")
     assert (row["overdue"], row["days_over"], row["next_transition_at"]) == (False, 3, None)

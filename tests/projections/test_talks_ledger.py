@@ -75,6 +75,21 @@ def test_a_round_that_lasts_days_is_over_on_its_last_day():
     assert ledger(log, "2025-12-20")["next_transition_at"] == local("2025-12-23")
 
 
+def test_it_says_when_the_clock_moves_it_next():
+    log = given(
+        talk("proposed", "2025-05-01T10:00", "a", track="ua-ru"),
+        talk("scheduled", "2025-05-01T15:00", "a", planned_start="2025-05-03"),
+        talk("scheduled", "2025-05-01T18:00", "a", planned_start="2025-05-03"),
+        held("2025-05-03", "a", until="2025-05-05"),
+        held("2025-05-03T12:00", "b"),
+        talk("proposed", "2025-05-06T09:00", "c", track="ua-ru"),
+        talk("cancelled", "2025-05-06T20:00", "c", by="RUS"),
+    )
+    steps = ["2025-05-01T15:00", "2025-05-03", "2025-05-03T12:00", "2025-05-04", "2025-05-05", "2025-05-06"]
+    steps += ["2025-05-06T09:00", "2025-05-06T20:00", "2025-05-07", "2025-05-08"]
+    assert log.moves("talks_ledger", "ua-ru", "2025-05-01T10:00", "2025-05-08T12:00") == [local(step) for step in steps]
+
+
 def test_what_is_not_known_to_the_day_has_no_gap_and_gives_none():
     month = {"start": "2025-12-01", "precision": "month", "tz": "Europe/Kyiv"}
     log = given(held("2025-11-01", "a"), {**held("2025-12-01", "b"), "occurred": month})
