@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Metric
@@ -16,6 +16,7 @@ from incidentlog.api.errors import TRAFFIC
 from incidentlog.api.formats import Format, format_of, format_parameter
 from incidentlog.api.operations import Answer, Routes, refuse_unknown
 from incidentlog.api.requests import SERVICE, sender_of
+from incidentlog.config import ROLES
 from incidentlog.errors import Unauthenticated
 from incidentlog.service.keys import OPEN
 from incidentlog.service.service import Service
@@ -24,6 +25,9 @@ from incidentlog.store.connect import heed_cancelling
 from incidentlog.store.read import read_head
 from incidentlog.store.webhooks import State, count_states
 from incidentlog.webhooks.deliverer import OUTCOMES
+
+if TYPE_CHECKING:
+    from incidentlog.service.replicas import Replicas
 
 LOOK_SECONDS: Final = 2.0
 """How long the database may take: an answer without its figures is better than none."""
@@ -98,10 +102,15 @@ class Figures:
     def collect(self) -> Iterator[Metric]:
         """All of them, in the order of docs/metrics.md."""
         yield InfoMetricFamily("incidentlog", "The version that runs.", {"version": __version__})
+        yield StateSetMetricFamily(
+            "incidentlog_role", "What this node does.", {role: role in self.service.roles for role in ROLES}
+        )
         yield from self._appends()
         yield from self._live()
         yield from self._webhooks()
         yield from self._database()
+        if self.service.replicas is not None:
+            yield from self._replicas(self.service.replicas)
         yield from self._sealing()
         if self.stored is not None:
             yield from self._projections(self.stored)
@@ -154,7 +163,7 @@ class Figures:
             yield _gauges("webhooks", "Webhooks that there are.", "state", there)
 
     def _database(self) -> Iterator[Metric]:
-        pool = self.service.pool
+        pool = self.service.leader
         yield _gauge("database_up", f"Whether it answered within {LOOK_SECONDS:.0f} s.", self.stored is not None)
         idle = pool.get_idle_size()
         yield _gauges(
@@ -162,6 +171,26 @@ class Figures:
             [("idle", idle), ("used", pool.get_size() - idle)],
         )  # fmt: skip
         yield _gauge("database_pool_most_connections", "The most of them.", pool.get_max_size())
+        if (standbys := self.service.standbys) is not None:
+            yield _gauge("failover_safe", "Whether what is acknowledged outlives the leader.", standbys.warning is None)
+
+    def _replicas(self, replicas: "Replicas") -> Iterator[Metric]:
+        of, each = "server", replicas.each
+        read_from = [(r.name, float(replicas.why_left_out(r) is None)) for r in each]
+        yield _gauges("replica_read_from", "Whether it is read from.", of, read_from)
+        yield _gauges(
+            "replica_lag_seconds", "For how long it has not replayed what the leader had.", of,
+            [(r.name, r.lag_seconds) for r in each],
+        )  # fmt: skip
+        reads = CounterMetricFamily("incidentlog_replica_reads", "Requests that were sent to it.", labels=(of,))
+        for replica in each:
+            reads.add_metric((replica.name,), replica.reads)
+        yield reads
+        yield CounterMetricFamily(
+            "incidentlog_replica_waits_in_vain",
+            "Requests that the leader answered since no replica was there in time.",
+            value=replicas.waited_in_vain,
+        )  # fmt: skip
 
     def _sealing(self) -> Iterator[Metric]:
         notary = self.service.notary

@@ -172,11 +172,17 @@ async def _ask_service(settings: "Settings", key: str | None) -> Check:
 
 
 def _database(settings: "Settings") -> Iterator[Check]:
+    import asyncio
+
     from incidentlog.cli.settings import reaching
 
     try:
         with reaching(settings) as access:
             yield from _schema(access)
+            if settings.dsn is not None:
+                yield _guarded("failover", lambda: asyncio.run(_failover(access, settings)))
+            if settings.dsn_read is not None:
+                yield from _replicas(access, settings.dsn_read)
     except Failed as failed:
         if failed.code is Code.NOT_FOUND:
             yield Check("database", "ok", "not made yet: the first start makes it")
@@ -205,6 +211,47 @@ async def _days(access: "Access") -> Check:
     finally:
         await connection.close()
     return Check("days", "ok", f"the log counts them in {log.zone}, by the zone data {log.zone_data}")
+
+
+async def _failover(access: "Access", settings: "Settings") -> Check:
+    """Whether what is acknowledged outlives the leader, where another server could lead."""
+    from incidentlog.store.replication import read_acknowledging
+
+    connection = await access.connect("reader")
+    try:
+        told = await read_acknowledging(connection)
+    finally:
+        await connection.close()
+    needed = settings.synchronous == "needed"
+    if (reason := told.lost_with_the_leader(standby_needed=needed)) is not None:
+        return Check("failover", "fail" if needed else "warn", reason)
+    if told.standbys:
+        return Check("failover", "ok", f"a commit waits for a standby; {told.standbys} streaming")
+    return Check("failover", "ok", "no standby: nobody else could lead")
+
+
+def _replicas(access: "Access", dsn: str) -> Iterator[Check]:
+    """Whether each replica may be read from."""
+    import asyncio
+    from functools import partial
+
+    from incidentlog.addresses import servers
+
+    for server in servers(dsn):
+        yield _guarded("replica", partial(asyncio.run, _replica(access, server)))
+
+
+async def _replica(access: "Access", dsn: str) -> Check:
+    from incidentlog.addresses import server_name
+    from incidentlog.store.replication import read_standby
+
+    connection = await access.connect_to(dsn)
+    try:
+        seen = await read_standby(connection)
+    finally:
+        await connection.close()
+    reason = seen.left_out
+    return Check("replica", "ok" if reason is None else "warn", f"{server_name(dsn)}: {reason or 'streaming'}")
 
 
 def _schema(access: "Access") -> Iterator[Check]:
