@@ -75,7 +75,7 @@ class Notary:
         self._edge = Edge()
         self._review = Review()
         self._was_signed = False
-        self._acknowledged = 0
+        self._seen = 0
         self.fork = 0
         self.key: LogKey | None = None
         """Who signs this fork; None while nobody does."""
@@ -122,9 +122,9 @@ class Notary:
         if self.contradiction is not None and self.contradiction.kind in GOES_BACK:
             raise Tampered(self.contradiction.detail)
 
-    def acknowledged(self, position: int) -> None:
-        """Somebody was told that an event is there: from now on the log does not end before."""
-        self._acknowledged = max(self._acknowledged, position)
+    def saw(self, position: int) -> None:
+        """An event is there: from now on the log does not end before it."""
+        self._seen = max(self._seen, position)
 
     async def begin(self) -> None:
         """Compare the database with what is known of it, before anybody is served."""
@@ -230,7 +230,7 @@ class Notary:
     async def _no_shorter(self, connection: Connection) -> int:
         """The head; raises Contradiction when the log is shorter than it was."""
         head = (await read_head(connection)).position
-        known = max(self._acknowledged, 0 if self._state is None else self._state.head)
+        known = max(self._seen, 0 if self._state is None else self._state.head)
         if head < known:
             if await read_mark(connection) is None:  # a standby is behind: the leader decides
                 raise asyncpg.TargetServerAttributeNotMatched

@@ -226,17 +226,17 @@ async def running(
         service.log = await read_log(pool)
         await hub.look()
 
+    def saw(position: int) -> None:
+        writer.saw(position)
+        notary.saw(position)
+
     nodes = Nodes(
         access, pool, runner, grown,
-        checkpoint=partial(_checkpoint, pool), learn=learn, switched=refresh,
+        checkpoint=partial(_checkpoint, pool), learn=learn, switched=refresh, saw=saw,
         notify=settings.notify and access.has_sessions,
     )  # fmt: skip
 
-    def appended(position: int) -> None:
-        notary.acknowledged(position)
-        nodes.appended(position)
-
-    writer = Writer(access, grown=appended, seconds=settings.append_seconds, tracing=tracing)
+    writer = Writer(access, grown=nodes.appended, seconds=settings.append_seconds, tracing=tracing)
     eraser = Eraser(access, partial(_build_anew, access, pool), refresh, partial(_forget_ignorant, access, pool))
 
     accesses = AccessLog(access, identity, clock, partial(_append_digest, writer, door), keep_days=settings.access_days)

@@ -132,12 +132,12 @@ class Pair:
         return dsn_of(self.leader, self.standby)
 
     async def synchronous(self, names: str) -> None:
-        """What the leader's commits wait for: `*` for any standby, nothing for none."""
+        """What the leader's commits wait for: `*` for any standby, nothing for none, else one that is not there."""
         await self.leader.run(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
         await self.leader.run("SELECT pg_reload_conf()")
         async with asyncio.timeout(SECONDS):
             asked = "SELECT count(*) FROM pg_stat_replication WHERE (sync_state = 'async') = $1"
-            while await self.leader.run(asked, names == "") < 1:
+            while await self.leader.run(asked, names != "*") < 1:
                 await asyncio.sleep(0.02)
 
     async def pause(self) -> None:
