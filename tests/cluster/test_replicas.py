@@ -2,35 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from incidentlog.client import Client
 from incidentlog.clock import SystemClock
 from incidentlog.config import Settings
-from incidentlog.service.replicas import Replica, Replicas
-from incidentlog.store.connect import Access
-from incidentlog.store.migrate import migrate
-from tests.api.serving import Served, make_key, serving
+from incidentlog.service.replicas import SEVERAL, LeftOutError, Replica
+from tests.api.serving import ADMIN, Served, make_key, serving
 from tests.cluster.pair import Pair, dsn_of
+from tests.cluster.reading import CITIES, ODESA, reads_under_load, replica_of, replicas_of, replicated, used
 from tests.commands import about, strike
-
-ODESA = "geonames:698740"
-CITIES = "/v1/projections/city_incidents"
-_logs = iter(range(1, 1_000))
-
-
-@asynccontextmanager
-async def replicated(pair: Pair, **given: Any) -> AsyncIterator[Served]:
-    """A service on a log of its own, which reads from the pair's standby."""
-    schema = f"log_{next(_logs)}"
-    access = Access(admin=pair.dsn, schema=schema)
-    await migrate(access)
-    settings = Settings(**{"dsn": pair.dsn, "dsn_read": dsn_of(pair.standby), "schema": schema, **given})
-    async with serving(access, settings=settings, clock=SystemClock()) as served:
-        await served.ready()
-        yield served
+from tests.network import line
 
 
 @pytest.fixture
@@ -38,23 +22,6 @@ async def service(pair: Pair) -> AsyncIterator[Served]:
     async with replicated(pair) as served:
         await used(served)
         yield served
-
-
-def replicas_of(service: Served) -> Replicas:
-    assert service.service.replicas is not None
-    return service.service.replicas
-
-
-def replica_of(service: Served) -> Replica:
-    (replica,) = replicas_of(service).each
-    return replica
-
-
-async def used(service: Served) -> None:
-    """Wait until the replica is read from."""
-    async with asyncio.timeout(60):
-        while replicas_of(service).why_left_out(replica_of(service)) is not None:
-            await asyncio.sleep(0.01)
 
 
 async def left_out(service: Served) -> str:
@@ -113,7 +80,7 @@ async def test_what_was_erased_and_a_key_that_was_revoked_are_gone_at_once_thoug
     event = strike(stream=None)
     await service.add(event)
     key = "a-key-that-is-revoked"
-    await make_key(service.access, "reader", key)
+    await make_key(service.access, "reader", key, scopes=("read",))
     reader = service.by(key)
     await pair.pause()
     try:
@@ -136,37 +103,68 @@ async def test_of_thousands_of_reads_under_load_none_is_stale(pair: Pair, servic
     assert tally["replica"] > 0, tally
 
 
-async def reads_under_load(service: Served, *, writers: int, readers: int, reads: int) -> dict[str, int]:
-    """Readers that each ask for what was just acknowledged; how many were answered with less than that."""
-    acknowledged, tally = [0], {"reads": 0, "stale": 0}
-    done = asyncio.Event()
+async def test_the_client_reads_what_it_wrote_at_whichever_node(pair: Pair, service: Served):
+    elsewhere = Settings(dsn=pair.dsn, schema=service.access.schema)
+    async with (
+        serving(service.access, settings=elsewhere, clock=SystemClock(), again=True) as other,
+        Client(service.url, ADMIN) as client,
+    ):
+        for n in range(1, 6):
+            await client.append(strike(stream=f"strike:{n}"))
+            client._asking.url = other.url if n % 2 else service.url
+            assert (await client.projection("city_incidents")).rows[ODESA]["incidents"] == n
+            assert (await client.subject(f"strike:{n}")).basis.position == n
+            assert len([row async for row in client.subjects("strike")]) == n
 
-    async def write() -> None:
-        while not done.is_set():
-            (position,) = await service.add(strike(stream=None))
-            acknowledged[0] = max(acknowledged[0], position)
-            await asyncio.sleep(0.02)  # the runner shares this loop, and is waited for
 
-    async def read() -> None:
-        while tally["reads"] < reads:
-            tally["reads"] += 1
-            least = acknowledged[0]
-            answer = await service.ask(
-                "GET", CITIES, params={"min_position": str(least)}, headers={"Prefer": "wait=10"}
-            )
-            if answer.status == 503:  # the runner is not that far, and says so
-                continue
-            assert answer.status == 200, answer
-            position = answer.json["basis"]["position"]
-            counted = answer.json["rows"].get(ODESA, {"incidents": 0})["incidents"]
-            # Each event is one incident there: whoever shows fewer than the basis says has not replayed it.
-            tally["stale"] += position < least or counted != position
+async def test_what_leads_to_several_servers_or_to_the_leader_is_left_out(pair: Pair):
+    async with replicated(pair, dsn_read=dsn_of(pair.leader, pair.standby)) as service, line(pair.leader.port) as wire:
+        leader, standby = replicas_of(service).each
+        async with asyncio.timeout(60):
+            while leader.left_out != "it is the leader" or standby.left_out is not None:
+                await asyncio.sleep(0.01)
+        # A balancer: each connection leads to another server than the one before.
+        balanced = Replica(service.access, pair.standby.dsn.replace(pair.standby.host, f"127.0.0.1:{wire.port}"))
+        wire.target = pair.standby.port
+        following = asyncio.create_task(balanced.run())
+        try:
+            async with asyncio.timeout(60):
+                while balanced.left_out is not None:
+                    await asyncio.sleep(0.01)
+                assert balanced.pool is not None
+                wire.target = pair.leader.port
+                await balanced.pool.expire_connections()
+                with pytest.raises(LeftOutError):
+                    await balanced.pool.fetchval("SELECT 1")
+                while balanced.left_out not in {SEVERAL, "it is the leader"}:
+                    await asyncio.sleep(0.01)
+        finally:
+            following.cancel()
 
-    before = replica_of(service).reads
-    writing = [asyncio.create_task(write()) for _ in range(writers)]
-    try:
-        await asyncio.gather(*(read() for _ in range(readers)))
-    finally:
-        done.set()
-        await asyncio.gather(*writing)
-    return {**tally, "replica": replica_of(service).reads - before, "leader": replicas_of(service).waited_in_vain}
+
+async def test_what_a_replica_cannot_answer_the_leader_does(pair: Pair, service: Served):
+    (position,) = await service.add(strike(stream=None))
+    replicas_of(service)._wait_seconds = 60
+    pool = replica_of(service).pool
+    assert pool is not None
+    for connection in [await pool.acquire() for _ in range(2)]:
+        await pair.standby.run("SELECT pg_terminate_backend($1, 5000)", connection.get_server_pid())
+        await pool.release(connection)
+    pool.terminate()
+    answer = await service.get(CITIES, min_position=position)
+    assert answer.json["rows"][ODESA]["incidents"] == 1
+
+
+async def test_reads_that_come_together_ask_the_leader_once(pair: Pair, service: Served):
+    asked = 0
+    replicas = replicas_of(service)
+    ask = replicas._ask
+
+    async def counted(before: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await ask(before)
+
+    replicas._ask = counted  # type: ignore[method-assign]
+    marks = await asyncio.gather(*(replicas._mark() for _ in range(50)))
+    assert len({id(mark) for mark in marks}) == asked < 5
