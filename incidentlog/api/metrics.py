@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, get_args
+from typing import Final, get_args
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Metric
@@ -25,9 +25,6 @@ from incidentlog.store.connect import heed_cancelling
 from incidentlog.store.read import read_head
 from incidentlog.store.webhooks import State, count_states
 from incidentlog.webhooks.deliverer import OUTCOMES
-
-if TYPE_CHECKING:
-    from incidentlog.service.replicas import Replicas
 
 LOOK_SECONDS: Final = 2.0
 """How long the database may take: an answer without its figures is better than none."""
@@ -109,8 +106,7 @@ class Figures:
         yield from self._live()
         yield from self._webhooks()
         yield from self._database()
-        if self.service.replicas is not None:
-            yield from self._replicas(self.service.replicas)
+        yield from self._replication()
         yield from self._sealing()
         if self.stored is not None:
             yield from self._projections(self.stored)
@@ -171,26 +167,24 @@ class Figures:
             [("idle", idle), ("used", pool.get_size() - idle)],
         )  # fmt: skip
         yield _gauge("database_pool_most_connections", "The most of them.", pool.get_max_size())
-        if (standbys := self.service.standbys) is not None:
-            yield _gauge("failover_safe", "Whether what is acknowledged outlives the leader.", standbys.warning is None)
 
-    def _replicas(self, replicas: "Replicas") -> Iterator[Metric]:
-        of, each = "server", replicas.each
-        read_from = [(r.name, float(replicas.why_left_out(r) is None)) for r in each]
-        yield _gauges("replica_read_from", "Whether it is read from.", of, read_from)
-        yield _gauges(
-            "replica_lag_seconds", "For how long it has not replayed what the leader had.", of,
-            [(r.name, r.lag_seconds) for r in each],
-        )  # fmt: skip
-        reads = CounterMetricFamily("incidentlog_replica_reads", "Requests that were sent to it.", labels=(of,))
-        for replica in each:
-            reads.add_metric((replica.name,), replica.reads)
-        yield reads
+    def _replication(self) -> Iterator[Metric]:
+        standbys, replicas = self.service.standbys, self.service.replicas
+        safe = standbys is None or standbys.warning is None
+        yield _gauge("failover_safe", "Whether what is acknowledged outlives the leader, if there is another.", safe)
+        each = () if replicas is None else replicas.each
+        read_from = [(r.name, float(replicas is not None and replicas.why_left_out(r) is None)) for r in each]
+        yield _gauges("replica_read_from", "Whether it is read from.", "server", read_from)
+        lags = [(r.name, r.lag_seconds) for r in each]
+        yield _gauges("replica_lag_seconds", "For how long it has not replayed what the leader had.", "server", lags)
+        yield CounterMetricFamily(
+            "incidentlog_replica_reads", "Requests that were sent to a replica.", value=sum(r.reads for r in each)
+        )
         yield CounterMetricFamily(
             "incidentlog_replica_waits_in_vain",
             "Requests that the leader answered since no replica was there in time.",
-            value=replicas.waited_in_vain,
-        )  # fmt: skip
+            value=0 if replicas is None else replicas.waited_in_vain,
+        )
 
     def _sealing(self) -> Iterator[Metric]:
         notary = self.service.notary
