@@ -10,6 +10,8 @@ from incidentlog.store.connect import Access, Connection, Pool
 PAGE: Final = 8_192
 HEADERS: Final = frozenset({24, 40})
 """How long the header of a page of the leader's log (WAL) is."""
+LEADS: Final = "it is the leader"
+"""Why a server is not read from that leads: who names all of them names it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Standby:
     def left_out(self) -> str | None:
         """Why it is not to be read from; None where it is."""
         if not self.standby:
-            return "it is the leader"
+            return LEADS
         if not self.may_see:
             return "whether it streams cannot be seen: GRANT pg_monitor to the role"
         return "nothing is streamed to it" if self.timeline is None else None

@@ -159,3 +159,32 @@ async def test_that_a_failover_could_lose_what_is_acknowledged_is_said_and_refus
         warnings = (await service.get("/readyz", verbose="")).json["warnings"]
         assert [w for w in warnings if "synchronous_standby_names is empty" in w]
         assert "incidentlog_failover_safe 0.0" in (await service.get("/metrics")).raw.decode()
+
+
+async def test_a_server_that_takes_no_writes_by_now_is_left_and_come_back_to(pair: Pair):
+    access = Access(admin=pair.dsn, schema="read_only")
+    await migrate(access)
+    settings = Settings(dsn=pair.dsn, schema="read_only", append_seconds=1)
+
+    async def read_only(value: str) -> None:
+        await pair.leader.run(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+        await pair.leader.run("SELECT pg_reload_conf()")
+
+    async with serving(access, settings=settings, clock=SystemClock()) as service:
+        await service.add(strike(stream=None))
+        event = strike(stream=None)
+        await read_only("on")
+        try:
+            async with asyncio.timeout(60):
+                # The session hears of it when it is reloaded, and an append may come before.
+                while (refused := await service.post(strike(stream=None))).status == 201:
+                    await asyncio.sleep(0.02)
+            assert refused.status == 503
+            assert "read-only" in refused.json["detail"]
+            assert (await service.get("/v1/events")).status == 200
+        finally:
+            await read_only("off")
+        async with asyncio.timeout(60):
+            while (await service.post(event)).status == 503:
+                await asyncio.sleep(0.02)
+        assert (await service.post(event)).status == 200
