@@ -71,8 +71,16 @@ class Reads(Pool):
 class Replica:
     """One server that may be read from, and how far it is."""
 
-    def __init__(self, access: Access, dsn: str, *, now: Callable[[], float] = time.monotonic) -> None:
-        self._access, self._dsn, self._now = access, dsn, now
+    def __init__(
+        self,
+        access: Access,
+        dsn: str,
+        *,
+        looked: Callable[["Replica"], bool] = lambda _: False,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`looked` is told of every look, and answers whether somebody waits for the next one."""
+        self._access, self._dsn, self._looked, self._now = access, dsn, looked, now
         self.name = server_name(dsn)
         self.pool: Pool | None = None
         """Connections to the server that is looked at; None while none is."""
@@ -80,8 +88,6 @@ class Replica:
         """Why it is not read from; None while it is."""
         self.reads = 0
         """How many requests were sent to it."""
-        self.looked = Wakeup()
-        """Rung when it was looked at."""
         self._seen: Standby | None = None
         self._due: tuple[Mark, float] | None = None
         """The oldest place of the leader's that it was not known to have reached, and since when."""
@@ -130,14 +136,15 @@ class Replica:
             await pool
             self.pool = pool
             while not self._misled:
+                self._wanted.clear()  # before it is looked: whoever comes meanwhile wants another look
                 self._seen = await self._look(connection)
-                self.looked.ring()
                 if self.left_out is not None:
                     log.info("replica_read_from", replica=self.name)
                     self.left_out = None
-                if await Wakeup.wait(self._wanted, LOOK_SECONDS):
-                    self._wanted.clear()
+                if self._looked(self):
                     await asyncio.sleep(PACE_SECONDS)
+                else:
+                    await Wakeup.wait(self._wanted, LOOK_SECONDS)
             raise LeftOutError(SEVERAL)
         finally:
             self.pool = self._seen = None
@@ -170,7 +177,6 @@ class Replica:
         if why != self.left_out:
             log.warning("replica_left_out", replica=self.name, reason=why)
         self.left_out = why
-        self.looked.ring()
 
 
 class Replicas:
@@ -187,13 +193,16 @@ class Replicas:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`dsn` names each server; one that is `lag_seconds` behind is left out until it has caught up."""
-        self.each: Sequence[Replica] = [Replica(access, one, now=now) for one in servers(dsn)]
+        self.each: Sequence[Replica] = [
+            Replica(access, one, looked=self._serve_waiting, now=now) for one in servers(dsn)
+        ]
         self.pool: Pool = Reads(leader)
         self.waited_in_vain = 0
         """How many reads went to the leader because no replica was there in time."""
         self._leader = leader
         self._lag_seconds, self._wait_seconds = lag_seconds, wait_seconds
         self._turn = count()
+        self._waiting: set[tuple[Mark, asyncio.Future[Replica]]] = set()
         self._asked: asyncio.Task[Mark | None] | None = None
         """The question that is under way;"""
         self._next: asyncio.Task[Mark | None] | None = None
@@ -255,21 +264,32 @@ class Replicas:
     async def _that_has(self, mark: Mark, usable: Sequence[Replica]) -> Replica | None:
         """The next replica, in turn, that has replayed up to a mark; None where none has in time."""
         first = next(self._turn) % len(usable)
-        in_turn = [*usable[first:], *usable[:first]]
-        until = asyncio.get_running_loop().time() + self._wait_seconds
-        while True:
-            tickets = [replica.looked.ticket() for replica in in_turn]
-            for replica in in_turn:
-                if replica.has(mark):
-                    return replica
-                replica.expect(mark)
-            left = until - asyncio.get_running_loop().time()
-            if left <= 0:
-                self.waited_in_vain += 1
-                return None
-            for replica in in_turn:
-                replica.look_soon()
-            await _any(tickets, left)
+        for replica in (*usable[first:], *usable[:first]):
+            if replica.has(mark):
+                return replica
+            replica.expect(mark)
+            replica.look_soon()
+        waiting = mark, asyncio.get_running_loop().create_future()
+        self._waiting.add(waiting)
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                return await waiting[1]
+        except TimeoutError:
+            self.waited_in_vain += 1
+            return None
+        finally:
+            self._waiting.discard(waiting)
+
+    def _serve_waiting(self, replica: Replica) -> bool:
+        """Send to a replica that was looked at whoever waits and may be; whether others wait still."""
+        served = 0
+        for mark, future in self._waiting:
+            if future.done():
+                served += 1
+            elif replica.has(mark):
+                future.set_result(replica)
+                served += 1
+        return served < len(self._waiting)
 
     async def _mark(self) -> Mark | None:
         """Where the leader is, asked after this was called; None where it does not say.
@@ -291,13 +311,3 @@ class Replicas:
             heed_cancelling()
             log.debug("leader_not_asked", error=told(error))
             return None
-
-
-async def _any(tickets: Sequence[asyncio.Event], seconds: float) -> None:
-    """Wait until one of them is set, at most so long."""
-    waiting = [asyncio.ensure_future(ticket.wait()) for ticket in tickets]
-    try:
-        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in waiting:
-            each.cancel()

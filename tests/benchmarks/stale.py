@@ -16,17 +16,20 @@ from tests.benchmarks.machine import heading
 from tests.cluster.pair import Pair, paired
 from tests.cluster.reading import reads_under_load, replicated, used
 
+PART = 1_000
+"""After so many reads it is told how they were."""
+
 
 async def run(pair: Pair, reads: int) -> None:
     """The runner has a process of its own, as `serve` gives it."""
     async with replicated(pair, runner_apart=True) as service:
         await used(service)
-        started = time.monotonic()
-        tally = await reads_under_load(service, writers=4, readers=16, reads=reads)
-        seconds = time.monotonic() - started
-        events = await service.head()
-    print(f"{tally['reads']} reads in {seconds:.0f} s while {events} events were appended: {tally['stale']} stale")
-    print(f"sent to the replica {tally['replica']}, to the leader in its place {tally['leader']}")
+        for _ in range(0, reads, PART):
+            started, before = time.monotonic(), await service.head()
+            tally = await reads_under_load(service, writers=4, readers=16, reads=PART, pace_seconds=0.1)
+            seconds, events = time.monotonic() - started, await service.head() - before
+            told = f"{tally['replica']} by the replica, {events} events appended, {seconds:.0f} s"
+            print(f"{tally['reads']} reads: {tally['stale']} stale; {told}", flush=True)
 
 
 if __name__ == "__main__":

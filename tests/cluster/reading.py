@@ -49,7 +49,9 @@ async def used(service: Served) -> None:
             await asyncio.sleep(0.01)
 
 
-async def reads_under_load(service: Served, *, writers: int, readers: int, reads: int) -> dict[str, int]:
+async def reads_under_load(
+    service: Served, *, writers: int, readers: int, reads: int, pace_seconds: float = 0.02
+) -> dict[str, int]:
     """Readers that each ask for what was just acknowledged; how many were answered with less than that."""
     acknowledged, tally = [0], {"reads": 0, "stale": 0}
     done = asyncio.Event()
@@ -58,7 +60,7 @@ async def reads_under_load(service: Served, *, writers: int, readers: int, reads
         while not done.is_set():
             (position,) = await service.add(strike(stream=None))
             acknowledged[0] = max(acknowledged[0], position)
-            await asyncio.sleep(0.02)  # the runner shares this loop, and is waited for
+            await asyncio.sleep(pace_seconds)  # the runner shares this loop, and is waited for
 
     async def read() -> None:
         while tally["reads"] < reads:
