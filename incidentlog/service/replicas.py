@@ -269,11 +269,12 @@ class Replicas:
                 return replica
             replica.expect(mark)
             replica.look_soon()
-        waiting = mark, asyncio.get_running_loop().create_future()
+        found: asyncio.Future[Replica] = asyncio.get_running_loop().create_future()
+        waiting = mark, found
         self._waiting.add(waiting)
         try:
             async with asyncio.timeout(self._wait_seconds):
-                return await waiting[1]
+                return await found
         except TimeoutError:
             self.waited_in_vain += 1
             return None
