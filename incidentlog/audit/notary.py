@@ -229,8 +229,9 @@ class Notary:
 
     async def _no_shorter(self, connection: Connection) -> int:
         """The head; raises Contradiction when the log is shorter than it was."""
-        head = (await read_head(connection)).position
+        # Before it is read: what is acknowledged while the answer is on its way is not in it.
         known = max(self._seen, 0 if self._state is None else self._state.head)
+        head = (await read_head(connection)).position
         if head < known:
             if await read_mark(connection) is None:  # a standby is behind: the leader decides
                 raise asyncpg.TargetServerAttributeNotMatched

@@ -292,11 +292,10 @@ class Writer:
 
     async def _refuse_shorter(self, connection: Connection) -> None:
         """Raises Tampered where another server leads than before, and lacks the last events."""
+        seen = self._seen  # before it is read: what is seen while the answer is on its way is not in it
         head = (await read_head(connection)).position
-        if head < self._seen:
-            raise Tampered(
-                f"the log ends at {head}, and was at {self._seen}: a server leads that lacks the last events"
-            )
+        if head < seen:
+            raise Tampered(f"the log ends at {head}, and was at {seen}: a server leads that lacks the last events")
 
     def _give_up(self, batch: Sequence[_Request], error: Exception) -> None:
         """Tell whoever waits, and whoever comes, that nothing can be appended."""
