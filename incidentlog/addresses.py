@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 PORT_MOST: Final = 65_535
 _SCHEMES: Final = {"postgresql", "postgres"}
@@ -41,6 +41,42 @@ def dsn_fault(dsn: str) -> str | None:
         if parameters.get(name, choices[0]) not in choices:
             return f"{name} is one of {', '.join(choices)}"
     return None
+
+
+def servers(dsn: str) -> list[str]:
+    """A DSN for each server that a DSN names, in its order: itself, where it names one or none.
+
+    `dsn` has no `dsn_fault`. Hosts stand before the path or in the parameter `host`, ports behind each host or in the
+    parameter `port`, one for each or one for all (PostgreSQL, 32.1.1.3).
+    """
+    parts = urlsplit(dsn)
+    login, at, ours = parts.netloc.rpartition("@")
+    told = parse_qsl(parts.query, keep_blank_values=True)
+    named = dict(told)
+    hosts = (ours or named.get("host", "")).split(",")
+    if len(hosts) == 1:
+        return [dsn]
+    ports = named.get("port", "").split(",")
+    found = []
+    for n, host in enumerate(hosts):
+        own = {"host": host, "port": ports[n % len(ports)]}
+        query = [(name, own.get(name, value)) for name, value in told]
+        netloc = f"{login}{at}{host}" if ours else parts.netloc
+        found.append(urlunsplit(parts._replace(netloc=netloc, query=urlencode(query, quote_via=quote))))
+    return found
+
+
+def server_name(dsn: str) -> str:
+    """How the one server of a DSN is told apart from others, without the login: as `host:port`."""
+    parts = urlsplit(dsn)
+    named = dict(parse_qsl(parts.query))
+    host = parts.netloc.rpartition("@")[2] or named.get("host", "")
+    return f"{host}:{named['port']}" if "port" in named else host or "the default server"
+
+
+def wanted_of(dsn: str) -> str | None:
+    """What a DSN says of the servers that will do (`target_session_attrs`); None where it does not say."""
+    return dict(parse_qsl(urlsplit(dsn).query)).get("target_session_attrs")
 
 
 _ENCODE: Final = "percent-encode what is none of A-Z, a-z, 0-9 in a user or a password (`@` is %40, `/` is %2F)"

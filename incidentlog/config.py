@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -23,7 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from incidentlog.addresses import dsn_fault, url_fault
+from incidentlog.addresses import dsn_fault, url_fault, wanted_of
 from incidentlog.basemap import source_fault
 from incidentlog.zones import names
 
@@ -39,7 +39,10 @@ ALGORITHMS: Final = frozenset(
 """Those by which a token may be signed: with a key that whoever checks it cannot sign with."""
 
 
-LISTS: Final = ("hosts", "origins", "proxies", "witnesses", "oidc_algorithms", "webhook_networks", "frames")
+Role = Literal["api", "runner", "notary"]
+"""What a node does: it takes, answers and sends live; it folds and sends webhooks; it signs."""
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+LISTS: Final = ("roles", "hosts", "origins", "proxies", "witnesses", "oidc_algorithms", "webhook_networks", "frames")
 """Settings of several values, which the environment gives with commas between."""
 
 
@@ -68,7 +71,15 @@ class Settings(BaseSettings):
     data_dir: Path | None = None
     """Where the embedded PostgreSQL keeps everything; None is the user's data folder."""
     dsn: Annotated[str | None, Field(repr=False)] = None
-    """A PostgreSQL of the operator's, instead of the embedded one."""
+    """A PostgreSQL of the operator's, instead of the embedded one; of several servers, the one that leads is found."""
+    dsn_read: Annotated[str | None, Field(repr=False)] = None
+    """Its replicas, each named: what they have replayed enough for is read from them. Those that lead are left out."""
+    replica_seconds: Annotated[float, Field(ge=0.1, le=3_600)] = 5
+    """How far a replica may be behind before it is left out until it has caught up."""
+    synchronous: Literal["optional", "needed"] = "optional"
+    """Whether it starts, and appends, while no synchronous standby has what it acknowledges."""
+    roles: Annotated[list[Role], NoDecode, Field(min_length=1, max_length=len(ROLES))] = list(ROLES)
+    """What this node does; separated by commas. Without `api` it serves only its health and its metrics."""
     pooler: Literal["none", "transaction"] = "none"
     """What `dsn` leads to: PostgreSQL, or a pooler that hands connections on after each transaction."""
     direct_dsn: Annotated[str | None, Field(repr=False)] = None
@@ -146,11 +157,25 @@ class Settings(BaseSettings):
         self._environment = frozenset(name.upper() for name, value in os.environ.items() if value)
         self._file = frozenset(_in_file())
 
-    @field_validator("dsn")
+    @field_validator("dsn", "dsn_read")
     @classmethod
     def _may_be_tried(cls, value: str | None) -> str | None:
         if value is not None and (fault := dsn_fault(value)) is not None:
             raise ValueError(fault)
+        return value
+
+    @field_validator("dsn")
+    @classmethod
+    def _leads(cls, value: str | None) -> str | None:
+        if value is not None and (wanted := wanted_of(value)) in {"standby", "prefer-standby", "read-only"}:
+            raise ValueError(f"target_session_attrs={wanted} is for reading: name the replicas in dsn_read")
+        return value
+
+    @field_validator("dsn_read", "synchronous")
+    @classmethod
+    def _has_a_leader(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value not in {None, "optional"} and "dsn" in info.data and info.data["dsn"] is None:
+            raise ValueError("the PostgreSQL that comes along has no standbys: set dsn, too")
         return value
 
     @field_validator("data_dir")

@@ -32,7 +32,7 @@ structlog.configure(
     ]
 )
 
-LONG = frozenset({"stories", "cli", "runner"})
+LONG = frozenset({"stories", "cli", "runner", "cluster"})
 TEMPLATE = "migrated"
 _numbers = count(1)
 

@@ -92,3 +92,22 @@ def test_what_cannot_be_is_refused_without_being_repeated(given: dict[str, objec
 def test_secrets_are_not_shown():
     settings = Settings(dsn="postgresql://a:secret@b/c", admin_key="a-secret-of-some-length")
     assert "secret" not in repr(settings)
+
+
+def test_replicas_and_a_needed_standby_are_those_of_a_postgresql_of_ones_own():
+    for given in ({"dsn_read": "postgresql://r/db"}, {"synchronous": "needed"}):
+        with pytest.raises(ValidationError, match="set dsn, too"):
+            Settings(**given)
+        Settings(dsn="postgresql://a,b/db", **given)
+    with pytest.raises(ValidationError, match="name the replicas in dsn_read"):
+        Settings(dsn="postgresql://a,b/db?target_session_attrs=prefer-standby")
+
+
+def test_roles_are_separated_by_commas_and_one_is_needed(monkeypatch: pytest.MonkeyPatch):
+    assert Settings().roles == ["api", "runner", "notary"]
+    monkeypatch.setenv("INCIDENTLOG_ROLES", "runner, notary")
+    assert Settings().roles == ["runner", "notary"]
+    for wrong in ("cook", ","):
+        monkeypatch.setenv("INCIDENTLOG_ROLES", wrong)
+        with pytest.raises(ValidationError):
+            Settings()

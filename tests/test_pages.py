@@ -125,6 +125,7 @@ NOT_RUN = {
     "docs/publish.md": {
         "incidentlog key create nats": "it goes on until it is stopped; tests/stories/test_out.py types the same words"
     },
+    "docs/scale.md": {"INCIDENTLOG_DSN=": "addresses of other hosts; tests/cluster sets the same"},
     "docs/sql.md": {
         "incidentlog tables figures": "it ends in another program's shell; tests/cli/test_sql_tables.py types the same words"
     },

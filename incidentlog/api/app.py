@@ -37,6 +37,7 @@ from incidentlog.api.folds import few_at_once
 from incidentlog.api.generations import in_one_generation
 from incidentlog.api.operations import operation_of
 from incidentlog.api.requests import SERVICE
+from incidentlog.api.routing import from_replicas
 from incidentlog.api.traffic import Traffic
 from incidentlog.door.door import LINE
 from incidentlog.proxies import PROXIES
@@ -51,6 +52,10 @@ ORIGINS: Final = web.AppKey("origins", Origins)
 """Whose pages may read."""
 DERIVED: Final = (projections, subjects, candidates, diff)
 """What answers from that which an erasure builds anew."""
+REPLICATED: Final = (*DERIVED, events, cloudevents)
+"""What replicas may answer."""
+ALONE: Final = (health, metrics)
+"""What a node tells that serves nothing else."""
 
 
 def make_app(service: Service) -> web.Application:
@@ -68,10 +73,14 @@ def make_app(service: Service) -> web.Application:
     replay.add_replays(app)
     app.on_shutdown.append(_stop_waiting)
     # Each handler is wrapped, instead of one middleware before them all: that costs a tenth of an append's time.
-    for module in MODULES:
+    for module in MODULES if "api" in service.roles else ALONE:
         for route in module.routes:
             assert isinstance(route, web.RouteDef)  # noqa: S101 - the modules have no static files
-            own = route.handler if module not in DERIVED else few_at_once(in_one_generation(route.handler))
+            own = route.handler
+            if service.replicas is not None and module in REPLICATED and route.method == "GET":
+                own = from_replicas(own, service.replicas)
+            if module in DERIVED:
+                own = few_at_once(in_one_generation(own))
             handler = guarded(own, operation_of(route))
             if route.method == "GET":
                 handler = access.noted(handler)

@@ -91,7 +91,7 @@ async def append_many(request: web.Request) -> web.StreamResponse:
     """Append a file of NDJSON: all of it, or nothing when a line is bad; with `mode=partial` each line for itself."""
     service = request.app[SERVICE]
     reader = await reader_of(request)
-    service.notary.admit_appends()
+    service.admit_appends()
     sealed, mode = wants_seal(request), MODE.of(request)
     if request.content_type not in NDJSON.media:
         raise UnsupportedMediaType(f"send application/x-ndjson, not {request.content_type}")

@@ -64,7 +64,7 @@ async def take_cloudevents(request: web.Request) -> web.StreamResponse:
     """Append a CloudEvent, or a batch of them, all or none; the `data` of each is an event as `/v1/events` takes it."""
     service = request.app[SERVICE]
     reader = await reader_of(request)
-    service.notary.admit_appends()
+    service.admit_appends()
     sent = await _received(request)
     if not sent:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the batch")])

@@ -28,7 +28,7 @@ from incidentlog.api.operations import (
 from incidentlog.api.paging import write_page
 from incidentlog.api.projections import same_basis
 from incidentlog.api.reported import apart, fold_events, fold_reported, fold_subjects, read_family, variant_at
-from incidentlog.api.requests import ASKED_ABOUT, MIN_POSITION, PREFER, SERVICE, reached, reader_of
+from incidentlog.api.requests import ASKED_ABOUT, MIN_POSITION, PREFER, SERVICE, choose_replica, reached, reader_of
 from incidentlog.api.rows import Stored, ask, state_at
 from incidentlog.api.shapes import Diff
 from incidentlog.api.states import shown
@@ -184,6 +184,7 @@ async def _pair(request: web.Request, clearance: int) -> Pair:
         pointer = "/to_known" if later.position is None and later.known_at is not None else "/to_position"
         raise BadRequest(errors=[Fault(pointer, "ends_before_start", "what is known later comes second")])
     request[ASKED_ABOUT] = new
+    await choose_replica(request)
     return Pair(old, replace(new, pinned=later.at is not None and later.position is not None), clearance)
 
 

@@ -118,7 +118,7 @@ async def append_to_stream(request: web.Request) -> web.Response:
 async def _append_one(request: web.Request, stream: str | None) -> web.Response:
     service = request.app[SERVICE]
     reader = await reader_of(request)
-    service.notary.admit_appends()
+    service.admit_appends()
     sealed = wants_seal(request)
     if request.content_type != "application/json":
         raise UnsupportedMediaType(f"send application/json, not {request.content_type}")

@@ -12,10 +12,10 @@ from incidentlog.api.requests import SERVICE, sender_of
 from incidentlog.api.shapes import Alive, Ready
 from incidentlog.errors import Forbidden, Unauthenticated
 from incidentlog.events.values import Tlp
+from incidentlog.service.service import Service
 from incidentlog.store.builds import Lag, active_builds, built, lags
 from incidentlog.store.connect import why
 from incidentlog.store.read import read_head
-from incidentlog.store.writer import Writer
 
 routes = Routes()
 VERBOSE: Final = Parameter(
@@ -45,9 +45,9 @@ async def ready(request: web.Request) -> web.Response:
     """
     service = request.app[SERVICE]
     clearance = await _verbose_for(request)
-    checks: dict[str, Any] = {"database": "ok", "appends": _appends(service.writer), "projections": "ok"}
+    checks: dict[str, Any] = {"database": "ok", "appends": _appends(service), "projections": "ok"}
     head, lagging = service.runner.position, list[Lag]()
-    warning: str | None = None
+    warnings: list[str | None] = [] if service.standbys is None else [service.standbys.warning]
     try:
         async with asyncio.timeout(2):
             head = (await read_head(service.pool)).position
@@ -57,7 +57,7 @@ async def ready(request: web.Request) -> web.Response:
                 checks["projections"] = "not built yet"
             if clearance is not None:
                 lagging = await lags(service.pool, builds.values(), clearance)
-                warning = await service.ahead.look()
+                warnings.append(await service.ahead.look())
     except Exception as error:  # noqa: BLE001 - whatever it is, the database does not answer
         checks["database"] = why(error) or type(error).__name__
     lag = head - service.runner.position
@@ -77,7 +77,7 @@ async def ready(request: web.Request) -> web.Response:
     if clearance is not None:
         body |= {
             "checks": checks,
-            "warnings": [warning] if warning else [],
+            "warnings": [warning for warning in warnings if warning is not None],
             "head": head,
             "position": service.runner.position,
             "lag_events": lag,
@@ -93,6 +93,8 @@ async def ready(request: web.Request) -> web.Response:
                 }
                 for each in lagging
             },
+            "does": list(service.roles),
+            "replicas": _replicas(service),
             "roles": "shared" if service.access.shared_roles else "separate",
             "sealing": service.notary.status,
             "sealed": service.notary.size,
@@ -117,9 +119,22 @@ async def _verbose_for(request: web.Request) -> int | None:
     return reader.clearance
 
 
-def _appends(writer: Writer) -> str:
+def _replicas(service: Service) -> list[dict[str, Any]]:
+    """Of each replica whether it is read from, and how far it is behind."""
+    replicas = service.replicas
+    if replicas is None:
+        return []
+    return [
+        {"server": r.name, "left_out": replicas.why_left_out(r), "lag_seconds": round(r.lag_seconds, 3)}
+        for r in replicas.each
+    ]
+
+
+def _appends(service: Service) -> str:
+    writer = service.writer
     if writer.failure is not None:
         return writer.failure
     if writer.overdue_seconds:
         return f"an append is not answered, {writer.overdue_seconds:.0f} s after it should be"
-    return "ok"
+    refusal = None if service.standbys is None else service.standbys.refusal
+    return refusal or "ok"

@@ -98,7 +98,7 @@ async def import_files(request: web.Request) -> web.StreamResponse:
     """
     service = request.app[SERVICE]
     reader = await reader_of(request)
-    service.notary.admit_appends()
+    service.admit_appends()
     dry_run = DRY_RUN.of(request) or "false"
     is_update, name, vanished = UPDATE.of(request) == "true", RELEASE.given(request), VANISHED.of(request)
     if is_update:

@@ -16,6 +16,7 @@ from incidentlog.api.errors import TRAFFIC
 from incidentlog.api.formats import Format, format_of, format_parameter
 from incidentlog.api.operations import Answer, Routes, refuse_unknown
 from incidentlog.api.requests import SERVICE, sender_of
+from incidentlog.config import ROLES
 from incidentlog.errors import Unauthenticated
 from incidentlog.service.keys import OPEN
 from incidentlog.service.service import Service
@@ -98,10 +99,14 @@ class Figures:
     def collect(self) -> Iterator[Metric]:
         """All of them, in the order of docs/metrics.md."""
         yield InfoMetricFamily("incidentlog", "The version that runs.", {"version": __version__})
+        yield StateSetMetricFamily(
+            "incidentlog_role", "What this node does.", {role: role in self.service.roles for role in ROLES}
+        )
         yield from self._appends()
         yield from self._live()
         yield from self._webhooks()
         yield from self._database()
+        yield from self._replication()
         yield from self._sealing()
         if self.stored is not None:
             yield from self._projections(self.stored)
@@ -154,7 +159,7 @@ class Figures:
             yield _gauges("webhooks", "Webhooks that there are.", "state", there)
 
     def _database(self) -> Iterator[Metric]:
-        pool = self.service.pool
+        pool = self.service.leader
         yield _gauge("database_up", f"Whether it answered within {LOOK_SECONDS:.0f} s.", self.stored is not None)
         idle = pool.get_idle_size()
         yield _gauges(
@@ -162,6 +167,24 @@ class Figures:
             [("idle", idle), ("used", pool.get_size() - idle)],
         )  # fmt: skip
         yield _gauge("database_pool_most_connections", "The most of them.", pool.get_max_size())
+
+    def _replication(self) -> Iterator[Metric]:
+        standbys, replicas = self.service.standbys, self.service.replicas
+        safe = standbys is None or standbys.warning is None
+        yield _gauge("failover_safe", "Whether what is acknowledged outlives the leader, if there is another.", safe)
+        each = () if replicas is None else replicas.each
+        read_from = [(r.name, float(replicas is not None and replicas.why_left_out(r) is None)) for r in each]
+        yield _gauges("replica_read_from", "Whether it is read from.", "server", read_from)
+        lags = [(r.name, r.lag_seconds) for r in each]
+        yield _gauges("replica_lag_seconds", "For how long it has not replayed what the leader had.", "server", lags)
+        yield CounterMetricFamily(
+            "incidentlog_replica_reads", "Requests that were sent to a replica.", value=sum(r.reads for r in each)
+        )
+        yield CounterMetricFamily(
+            "incidentlog_replica_waits_in_vain",
+            "Requests that the leader answered since no replica was there in time.",
+            value=0 if replicas is None else replicas.waited_in_vain,
+        )
 
     def _sealing(self) -> Iterator[Metric]:
         notary = self.service.notary

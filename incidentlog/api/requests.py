@@ -138,9 +138,16 @@ def _look_up(request: web.Request, token: str) -> None:
 
 
 async def moment_of(request: web.Request, *, of_log: bool = False) -> Moment:
-    """The moment asked about, as `_moment_of` says; it is noted with the request."""
+    """The moment asked about, as `_moment_of` says; it is noted with the request, and where it is read is chosen."""
     request[ASKED_ABOUT] = moment = await _moment_of(request, of_log=of_log)
+    await choose_replica(request)
     return moment
+
+
+async def choose_replica(request: web.Request) -> None:
+    """Have what follows read from a replica, where one has all that is known by now."""
+    if (replicas := request.app[SERVICE].replicas) is not None:
+        await replicas.choose()
 
 
 async def _moment_of(request: web.Request, *, of_log: bool) -> Moment:

@@ -24,6 +24,7 @@ from incidentlog.service.service import Service, access_of, load_timeline, runni
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from incidentlog.store.pooler import check_pooler
+from incidentlog.store.replication import check_synchronous
 from incidentlog.tracing import Tracing
 
 Ready = Callable[[str, str | None, int], None]
@@ -70,12 +71,16 @@ async def _serve(
 ) -> int:
     await _refuse_a_taken_port(settings)  # before anything is made that is told once, when it serves
     await check_pooler(access)
+    if settings.synchronous == "needed":
+        await check_synchronous(access)
     applied = await migrate(access, settings.zone)
     log.info("migrated", applied=[m.number for m in applied], shared_roles=access.shared_roles)
     made = await first_key(access, settings.admin_key)
     load_from(data_root(settings.data_dir) / "places")
     folder = folder_of(data_root(settings.data_dir), settings.schema_name)
-    begun = await begin_if_new(access, folder, origin=settings.origin, key=settings.log_key)
+    begun = None
+    if "notary" in settings.roles:
+        begun = await begin_if_new(access, folder, origin=settings.origin, key=settings.log_key)
     if begun is not None:
         log.info("log_begun", origin=begun.signer.name, vkey=begun.signer.verifier.vkey)
     stop = asyncio.Event()
@@ -96,7 +101,9 @@ async def _serve(
         url = f"http://{settings.host}:{server.addresses[0][1]}"
         if service.hosts.any:
             log.warning("asked_by_any_name", detail="set INCIDENTLOG_HOSTS to the names by which this service is asked")
-        log.info("serving", url=url, log=str(service.log.id), position=service.runner.position)
+        log.info(
+            "serving", url=url, roles=list(service.roles), log=str(service.log.id), position=service.runner.position
+        )
         spare_the_collector()
         if ready is not None:
             ready(url, made, loaded)

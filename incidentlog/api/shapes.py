@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from incidentlog.config import Role
 from incidentlog.events.values import TlpLabel
 from incidentlog.folding.shapes import Row
 from incidentlog.projections.candidates import Candidate
@@ -777,6 +778,14 @@ class Followed(TypedDict):
     parked: int
 
 
+class ReplicaRead(TypedDict):
+    """A replica: why it is not read from at the moment, and for how long it has not replayed what the leader had."""
+
+    server: str
+    left_out: str | None
+    lag_seconds: float
+
+
 class Ready(TypedDict):
     """Whether the service can do its work; all but `status` with `verbose`."""
 
@@ -789,6 +798,8 @@ class Ready(TypedDict):
     lag_seconds: NotRequired[float]
     still_seconds: NotRequired[float]
     projections: NotRequired[dict[str, Followed]]
+    does: NotRequired[list[Role]]
+    replicas: NotRequired[list[ReplicaRead]]
     roles: NotRequired[Literal["shared", "separate"]]
     sealing: NotRequired[str]
     sealed: NotRequired[int]

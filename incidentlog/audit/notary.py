@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+import asyncpg
 import structlog
 
 from incidentlog.audit.contradiction import Contradiction
@@ -34,6 +35,7 @@ from incidentlog.store.notary import (
     was_signed,
 )
 from incidentlog.store.read import LogIdentity, read_head, read_log
+from incidentlog.store.replication import read_mark
 
 INTERVAL_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 1.0
@@ -57,8 +59,13 @@ class Notary:
         *,
         key: str | None = None,
         witnesses: Sequence[Witness] = (),
+        may_sign: bool = True,
     ) -> None:
-        """`folder` is where its state is kept; None keeps none, and signs nothing. `key` comes before the folder's."""
+        """`folder` is where its state is kept; None keeps none, and signs nothing. `key` comes before the folder's.
+
+        Without `may_sign` the folder is only read, whoever else keeps it: what is in the database is compared with it.
+        """
+        self._may_sign = may_sign
         self._access, self._folder, self._clock = access, folder, clock
         self._given, self._witnesses = key, Witnesses(witnesses)
         self._bell = asyncio.Event()
@@ -68,6 +75,7 @@ class Notary:
         self._edge = Edge()
         self._review = Review()
         self._was_signed = False
+        self._seen = 0
         self.fork = 0
         self.key: LogKey | None = None
         """Who signs this fork; None while nobody does."""
@@ -114,6 +122,10 @@ class Notary:
         if self.contradiction is not None and self.contradiction.kind in GOES_BACK:
             raise Tampered(self.contradiction.detail)
 
+    def saw(self, position: int) -> None:
+        """An event is there: from now on the log does not end before it."""
+        self._seen = max(self._seen, position)
+
     async def begin(self) -> None:
         """Compare the database with what is known of it, before anybody is served."""
         try:
@@ -143,7 +155,7 @@ class Notary:
         """Connect, take up where the state says, and go so many rounds (None: on and on)."""
         connection = await self._access.connect("notary")
         try:
-            if self._folder is None:
+            if self._folder is None or not self._may_sign:
                 await self._follow(connection, rounds)
                 return
             self._folder.make()
@@ -164,7 +176,7 @@ class Notary:
             if rounds is not None:
                 rounds -= 1
                 continue
-            if self._folder is not None and not self._ours and self._folder.is_free():
+            if self._folder is not None and self._may_sign and not self._ours and self._folder.is_free():
                 return  # whoever held it is gone: take up
             await asyncio.sleep(max(0.05, started + INTERVAL_SECONDS - time.monotonic()))
 
@@ -180,7 +192,7 @@ class Notary:
         self._signer, self._state = None, None
         if self._folder is None:
             return
-        signer = self._folder.signer(self._given)
+        signer = self._folder.signer(self._given) if self._may_sign else None
         state = self._folder.read()
         if state is None:
             if signer is not None:
@@ -217,13 +229,18 @@ class Notary:
 
     async def _no_shorter(self, connection: Connection) -> int:
         """The head; raises Contradiction when the log is shorter than it was."""
+        # Before it is read: what is acknowledged while the answer is on its way is not in it.
+        known = max(self._seen, 0 if self._state is None else self._state.head)
         head = (await read_head(connection)).position
-        if self._state is not None and head < self._state.head:
+        if head < known:
+            if await read_mark(connection) is None:  # a standby is behind: the leader decides
+                raise asyncpg.TargetServerAttributeNotMatched
             raise Contradiction(
                 "shorter",
-                f"the log ends at {head}, and was at {self._state.head}: it was cut, or an older state was restored",
+                f"the log ends at {head}, and was at {known}: it was cut, an older state was restored, or a server "
+                "leads that lacked the last events",
                 first=head + 1,
-                last=self._state.head,
+                last=known,
             )
         return head
 

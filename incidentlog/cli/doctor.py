@@ -172,11 +172,17 @@ async def _ask_service(settings: "Settings", key: str | None) -> Check:
 
 
 def _database(settings: "Settings") -> Iterator[Check]:
+    import asyncio
+
     from incidentlog.cli.settings import reaching
 
     try:
         with reaching(settings) as access:
             yield from _schema(access)
+            if settings.dsn is not None:
+                yield _guarded("failover", lambda: asyncio.run(_failover(access, settings)))
+            if settings.dsn_read is not None:
+                yield from _replicas(access, settings.dsn_read)
     except Failed as failed:
         if failed.code is Code.NOT_FOUND:
             yield Check("database", "ok", "not made yet: the first start makes it")
@@ -205,6 +211,55 @@ async def _days(access: "Access") -> Check:
     finally:
         await connection.close()
     return Check("days", "ok", f"the log counts them in {log.zone}, by the zone data {log.zone_data}")
+
+
+async def _failover(access: "Access", settings: "Settings") -> Check:
+    """Whether what is acknowledged outlives the leader, where another server could lead."""
+    from incidentlog.store.replication import read_acknowledging
+
+    connection = await access.connect("reader")
+    try:
+        told = await read_acknowledging(connection)
+    finally:
+        await connection.close()
+    needed = settings.synchronous == "needed"
+    if (reason := told.lost_with_the_leader(standby_needed=needed)) is not None:
+        return Check("failover", "fail" if needed else "warn", reason)
+    if told.standbys:
+        return Check("failover", "ok", f"a commit waits for a standby; {told.standbys} streaming")
+    return Check("failover", "ok", "no standby: nobody else could lead")
+
+
+def _replicas(access: "Access", dsn: str) -> Iterator[Check]:
+    """Whether each replica may be read from."""
+    from functools import partial
+
+    from incidentlog.addresses import servers
+
+    for server in servers(dsn):
+        yield _guarded("replica", partial(_replica, access, server))
+
+
+def _replica(access: "Access", dsn: str) -> Check:
+    import asyncio
+
+    from incidentlog.addresses import server_name
+    from incidentlog.store.replication import LEADS
+
+    reason = asyncio.run(_left_out(access, dsn))
+    # Where all servers are named the leader is left out, and that is as it should be.
+    status: Status = "ok" if reason in {None, LEADS} else "warn"
+    return Check("replica", status, f"{server_name(dsn)}: {reason or 'streaming'}")
+
+
+async def _left_out(access: "Access", dsn: str) -> str | None:
+    from incidentlog.store.replication import read_standby
+
+    connection = await access.connect_to(dsn)
+    try:
+        return (await read_standby(connection)).left_out
+    finally:
+        await connection.close()
 
 
 def _schema(access: "Access") -> Iterator[Check]:

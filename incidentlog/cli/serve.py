@@ -32,6 +32,7 @@ def demo(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None
     with ending():
         from incidentlog.cli.settings import load_settings
         from incidentlog.cli.trying import Keeper, guide
+        from incidentlog.config import ROLES
 
         settings = load_settings(host=host, port=port, data_dir=data_dir)
         # The guide is to be read: not pushed off the screen by a line about each request.
@@ -42,7 +43,8 @@ def demo(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None
             typer.echo(guide(url, keeper.key(admin_key), loaded))
 
         say("Starting ...")
-        raise typer.Exit(_serve(settings.model_copy(update={"open_read": True}), level, ready, demo=True))
+        whole = settings.model_copy(update={"open_read": True, "roles": list(ROLES)})
+        raise typer.Exit(_serve(whole, level, ready, demo=True))
 
 
 def _ready(url: str, admin_key: str | None, _: int) -> None:

@@ -128,6 +128,7 @@ def _failure(cause: BaseException) -> Failed | None:
     from incidentlog.store.connect import NoSessionError, lost
     from incidentlog.store.migrate import MigrationError
     from incidentlog.store.pooler import PoolerError
+    from incidentlog.store.replication import NotSynchronousError
 
     if isinstance(cause, ListenError):
         return Failed(str(cause), Code.FAILURE if cause.taken else Code.USAGE)
@@ -135,6 +136,7 @@ def _failure(cause: BaseException) -> Failed | None:
         (StateError, "", Code.CONFLICT),
         (MigrationError, "", Code.FAILURE),
         (PoolerError, "", Code.FAILURE),
+        (NotSynchronousError, "", Code.FAILURE),
         (NoSessionError, "", Code.FAILURE),
         (NoteError, "", Code.FAILURE),
         (EmbeddedError, "", Code.UNAVAILABLE),

@@ -36,11 +36,19 @@ class Client:
     safe for appends too, since every event has its id before it is sent first. What the service refuses is raised as
     the `incidentlog.errors.Problem` that it is: `WrongVersion`, `InvalidEvent`, with `errors` that name every fault.
     Else UnreachableError, or NotOursError where something else answers.
+
+    What was appended here counts in what is read here, whichever node answers: without a `min_position` a read of what
+    is known now waits for the last position that was acknowledged. `own_writes=False` does not wait.
     """
 
-    def __init__(self, url: str, token: Token = None, *, retry_seconds: float = RETRY_SECONDS) -> None:
+    def __init__(
+        self, url: str, token: Token = None, *, retry_seconds: float = RETRY_SECONDS, own_writes: bool = True
+    ) -> None:
         """Raises ValueError for what is no address."""
         self._asking = Asking(url, token, retry_seconds=retry_seconds)
+        self._own_writes = own_writes
+        self.acknowledged = 0
+        """The last position that an append of this client's was answered with."""
 
     async def __aenter__(self) -> Self:
         """Ready to ask; no connection is made yet."""
@@ -73,7 +81,9 @@ class Client:
         said = {} if expected_version is None else {"expected_version": expected_version}
         body = encoded(event, **said)
         answer = await self._asking.ask("POST", "/v1/events", body=lambda: body, content_type="application/json")
-        return Appended.of(answer.json, replayed=answer.status == 200)  # noqa: PLR2004 - 201 is new
+        appended = Appended.of(answer.json, replayed=answer.status == 200)  # noqa: PLR2004 - 201 is new
+        self.acknowledged = max(self.acknowledged, appended.position)
+        return appended
 
     async def append_many(
         self,
@@ -93,8 +103,16 @@ class Client:
         that they come with: the position of its `import.begun`.
         """
         if mode == "atomic":
-            return await append_atomic(self._asking, events, imported)
-        return await append_partly(self._asking, events, refused, imported)
+            bulk = await append_atomic(self._asking, events, imported)
+        else:
+            bulk = await append_partly(self._asking, events, refused, imported)
+        self.acknowledged = max(self.acknowledged, bulk.last_position or 0)
+        return bulk
+
+    def _least(self, asked: int | None, *named: object) -> int | None:
+        """Up to where an answer has to reach: as asked, else what was acknowledged, unless it names what is known."""
+        own = self.acknowledged if self._own_writes and all(name is None for name in named) else 0
+        return asked if asked is not None else own or None
 
     # --------------------------------------------------------------------------------------------- reading
 
@@ -130,7 +148,8 @@ class Client:
         min_position: int | None = None,
     ) -> Subject:
         """What a stream's events add up to; of one merged into another, the survivor. Raises NotFound."""
-        params = _moment(at=at, known_at=known_at, at_position=at_position, min_position=min_position)
+        least = self._least(min_position, known_at, at_position)
+        params = _moment(at=at, known_at=known_at, at_position=at_position, min_position=least)
         said = (await self._asking.ask("GET", f"/v1/subjects/{_quoted(stream)}", params=params)).json
         return Subject(said["stream"], said["category"], Basis.of(said["basis"]), said["state"])
 
@@ -152,7 +171,8 @@ class Client:
         `group_by` and `filters` are for tallies. `basis` asks for the very same answer again. `min_position` waits
         until what was appended there counts. Raises NotFound, BadRequest, ProjectionLagging.
         """
-        moment = _moment(at=at, known_at=known_at, at_position=at_position, min_position=min_position)
+        least = self._least(min_position, known_at, at_position, basis)
+        moment = _moment(at=at, known_at=known_at, at_position=at_position, min_position=least)
         params = [*_pairs(filters), *moment, *(() if basis is None else basis.params())]
         if by != "recorded" and basis is None:
             params.append(("basis", by))
@@ -182,7 +202,8 @@ class Client:
         `filters` are REST's: city, admin1, admin2, admin3, country, actor, verification, status, since, until, bbox.
         """
         chosen = [] if category is None else [("category", category)]
-        moment = _moment(at=at, known_at=known_at, at_position=at_position)
+        least = self._least(None, known_at, at_position)
+        moment = _moment(at=at, known_at=known_at, at_position=at_position, min_position=least)
         params = [*_pairs(filters), *chosen, *moment, ("limit", str(page))]
         answer = (await self._asking.ask("GET", "/v1/subjects", params=params)).json
         while True:

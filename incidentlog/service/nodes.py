@@ -29,12 +29,13 @@ class Nodes:
         checkpoint: Callable[[], Awaitable[int]],
         learn: Callable[[], Awaitable[None]],
         switched: Callable[[], Awaitable[None]],
+        saw: Callable[[int], None] = lambda _: None,
         notify: bool = True,
     ) -> None:
         """`grown` is rung when another process may have appended; `progress` moved as far as another one derived.
 
         `checkpoint` reads how far that is; `learn` takes in the places and actors that are registered by then, before;
-        `switched` is told when other builds answer from now on.
+        `switched` is told when other builds answer from now on; `saw` up to where the log is there.
         Without `notify` everything is found by polling.
         """
         self._pool = pool
@@ -43,6 +44,7 @@ class Nodes:
         self._checkpoint = checkpoint
         self._learn = learn
         self._switched = switched
+        self._saw = saw
         self._stirred = Wakeup()
         self._head = 0
         self._followed = 0
@@ -51,6 +53,7 @@ class Nodes:
 
     def appended(self, position: int) -> None:
         """This process has appended."""
+        self._saw(position)
         self._head = max(self._head, position)
         self._progress.expect(position)
         self._grown.ring()
@@ -91,6 +94,7 @@ class Nodes:
         head = (await read_head(self._pool)).position
         if head > self._head:
             self._head = head
+            self._saw(head)
             self._grown.ring()
         self._progress.expect(head)
         builds = frozenset(build.build for build in (await active_builds(self._pool)).values())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from importlib.resources import files
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
 
 import orjson
@@ -22,21 +22,23 @@ from incidentlog.audit.tree import Tree
 from incidentlog.audit.witness import Witness
 from incidentlog.basemap import Basemap
 from incidentlog.clock import Clock, SystemClock
-from incidentlog.config import Settings
+from incidentlog.config import ROLES, Role, Settings
 from incidentlog.door import Door, Known
 from incidentlog.embedded import Server
+from incidentlog.errors import Unavailable
 from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.folding.change import Families
 from incidentlog.folding.encoding import encode_event
 from incidentlog.live import Hub
 from incidentlog.proxies import Proxies
-from incidentlog.runner import Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
+from incidentlog.runner import Progress, Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
 from incidentlog.service.ahead import Ahead
 from incidentlog.service.hosts import Hosts
 from incidentlog.service.keys import Keys
 from incidentlog.service.nodes import Nodes
 from incidentlog.service.oidc import Issuer
 from incidentlog.service.rates import Rates
+from incidentlog.service.standbys import Standbys
 from incidentlog.shares import Shares, Turnstile
 from incidentlog.store.append import Appended, Duplicate, read_secret
 from incidentlog.store.builds import (
@@ -54,6 +56,9 @@ from incidentlog.store.read import LogIdentity, read_categories, read_head, read
 from incidentlog.store.writer import Writer
 from incidentlog.tracing import Tracing
 from incidentlog.webhooks import Deliverer, Networks, Sender
+
+if TYPE_CHECKING:
+    from incidentlog.service.replicas import Replicas
 
 GC_THRESHOLD: Final = 50_000
 """The default collects so often that it doubles what validating an event costs."""
@@ -73,12 +78,20 @@ KEY_FOLDS: Final = 24
 log = structlog.get_logger(__name__)
 
 
+class _Part(Protocol):
+    """What works until it is cancelled."""
+
+    async def run(self) -> None: ...
+
+
 @dataclass(slots=True)
 class Service:
     """What the routes work with."""
 
     access: Access
     pool: Pool
+    """Of whoever answers requests: a read goes to the leader, or to the replica that was chosen for it."""
+    leader: Pool
     log: LogIdentity
     clock: Clock
     known: Known
@@ -86,7 +99,8 @@ class Service:
     secret: bytes = field(repr=False)
     """What ids are derived under that stand for an `Idempotency-Key`."""
     writer: Writer
-    runner: Runner | RunnerApart
+    runner: Progress
+    """How far the projections are, whichever node folds."""
     grown: Wakeup
     hosts: Hosts
     proxies: Proxies
@@ -108,6 +122,12 @@ class Service:
     """How many files may be taken in at once: each may take a gigabyte until it is appended."""
     rates: Rates
     """How many requests each may make."""
+    roles: Sequence[Role] = ROLES
+    """What this node does."""
+    replicas: "Replicas | None" = None
+    """Where reads may go; None where they go to the leader."""
+    standbys: Standbys | None = None
+    """Who watches whether what is acknowledged outlives the leader; None where nobody else could lead."""
     basemap: Basemap | None = None
     """What lies beneath the page's places; None is plain land."""
     frames: Sequence[str] = ("*",)
@@ -130,6 +150,12 @@ class Service:
     """How many messages may be under way to try webhooks: a receiver may take its time."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service stops."""
+
+    def admit_appends(self) -> None:
+        """Raises Tampered, or Unavailable, where what is appended would not stay as it is acknowledged."""
+        self.notary.admit_appends()
+        if self.standbys is not None and self.standbys.refusal is not None:
+            raise Unavailable(self.standbys.refusal)
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[Connection]:
@@ -174,7 +200,7 @@ async def running(
     await _learn(pool, known, identity)
     grown = Wakeup()
     learn = partial(_learn, pool, known, identity)
-    runner, rebuilder = _apart(access, pool, grown, learn, settings) if runner_apart else _within(access, grown, known)
+    runner, folding = _folding(access, pool, grown, known, learn, settings, apart=runner_apart)
     runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
     issuer = issuer_of(settings, clock)
     keys = Keys(
@@ -196,40 +222,39 @@ async def running(
     secret = await _secret(access)
     door = Door(known, clock, identity.calendar, log=identity.id, secret=secret)
 
-    async def rebuild() -> None:
-        await _build_anew(access, pool)
-
     async def refresh() -> None:
         service.log = await read_log(pool)
         await hub.look()
 
+    def saw(position: int) -> None:
+        writer.saw(position)
+        notary.saw(position)
+
     nodes = Nodes(
         access, pool, runner, grown,
-        checkpoint=partial(_checkpoint, pool), learn=learn, switched=refresh,
+        checkpoint=partial(_checkpoint, pool), learn=learn, switched=refresh, saw=saw,
         notify=settings.notify and access.has_sessions,
     )  # fmt: skip
+
     writer = Writer(access, grown=nodes.appended, seconds=settings.append_seconds, tracing=tracing)
-    eraser = Eraser(access, rebuild, refresh, partial(_forget_ignorant, access, pool))
+    eraser = Eraser(access, partial(_build_anew, access, pool), refresh, partial(_forget_ignorant, access, pool))
 
-    async def append_digest(event_id: UUID, event: dict[str, Any]) -> bool:
-        outcome = await writer.append(
-            door.read(orjson.dumps(event), recorded_by="access-log", default_id=event_id).command
-        )
-        if not (there := isinstance(outcome, Appended | Duplicate)):
-            log.error("access_digest_refused", day=event["data"]["day"], outcome=repr(outcome))
-        return there
-
-    accesses = AccessLog(access, identity, clock, append_digest, keep_days=settings.access_days)
+    accesses = AccessLog(access, identity, clock, partial(_append_digest, writer, door), keep_days=settings.access_days)
     witnesses = [Witness.parse(text) for text in settings.witnesses]
-    notary = Notary(access, folder, clock, key=settings.log_key, witnesses=witnesses)
+    notary = Notary(
+        access, folder, clock, key=settings.log_key, witnesses=witnesses, may_sign="notary" in settings.roles
+    )
     ahead = Ahead(pool)
     deliverer = Deliverer(
         access, pool, lambda: service.log, clock, Sender(Networks(settings.webhook_networks), clock), grown=grown.ticket
     )  # fmt: skip
+    standbys = await _standbys(pool, settings)
+    replicas = _replicas(access, pool, settings)
     await notary.begin()  # before anything is appended to a log that is not the one it was
     service = Service(
         access=access,
-        pool=pool,
+        pool=pool if replicas is None else replicas.pool,
+        leader=pool,
         log=identity,
         clock=clock,
         known=known,
@@ -254,16 +279,16 @@ async def running(
         lag_seconds=settings.lag_seconds,
         still_seconds=settings.still_seconds,
         files=Shares("files on their way in", FILES, each=KEY_FILES),
+        roles=settings.roles,
+        replicas=replicas,
+        standbys=standbys,
         basemap=basemap_of(settings),
         frames=settings.frames,
         tracing=tracing,
     )
     try:
         async with asyncio.TaskGroup() as parts:
-            tasks = [
-                parts.create_task(part.run())
-                for part in (writer, runner, rebuilder, keys, hub, eraser, accesses, notary, nodes, ahead, deliverer)
-            ]
+            tasks = [parts.create_task(part.run()) for part in _at_work(service, folding)]
             tasks.append(parts.create_task(_trace(runner, tracing)))
             try:
                 yield service
@@ -278,7 +303,26 @@ async def running(
             pool.terminate()
 
 
-async def _trace(runner: Runner | RunnerApart, tracing: Tracing | None) -> None:
+def _at_work(service: Service, folding: Sequence[_Part]) -> list[_Part]:
+    """What a node runs, by its roles; `folding` is what brings the projections further."""
+    at_work: list[_Part] = [service.keys, service.notary, service.nodes, service.ahead]
+    if "api" in service.roles:
+        at_work += [service.writer, service.hub, service.eraser, service.accesses]
+    if "runner" in service.roles:
+        at_work += [*folding, service.deliverer]
+    return at_work + [part for part in (service.standbys, service.replicas) if part is not None]
+
+
+async def _append_digest(writer: Writer, door: Door, event_id: UUID, event: dict[str, Any]) -> bool:
+    """Append the digest of a day's reads; whether it is there."""
+    candidate = door.read(orjson.dumps(event), recorded_by="access-log", default_id=event_id)
+    outcome = await writer.append(candidate.command)
+    if not (there := isinstance(outcome, Appended | Duplicate)):
+        log.error("access_digest_refused", day=event["data"]["day"], outcome=repr(outcome))
+    return there
+
+
+async def _trace(runner: Progress, tracing: Tracing | None) -> None:
     """Say how far the projections are, until cancelled, if anybody wants to know."""
     while tracing is not None:
         ticket = runner.progressed.ticket()
@@ -325,15 +369,42 @@ async def _secret(access: Access) -> bytes:
         connection.terminate()
 
 
-def _within(access: Access, grown: Wakeup, known: Known) -> tuple[Runner | RunnerApart, Rebuilder | RebuilderApart]:
-    return Runner(access, grown, known.learn), Rebuilder(access)
-
-
-def _apart(
-    access: Access, pool: Pool, grown: Wakeup, learn: Callable[[], Awaitable[None]], settings: Settings
-) -> tuple[Runner | RunnerApart, Rebuilder | RebuilderApart]:
+def _folding(
+    access: Access,
+    pool: Pool,
+    grown: Wakeup,
+    known: Known,
+    learn: Callable[[], Awaitable[None]],
+    settings: Settings,
+    *,
+    apart: bool,
+) -> tuple[Progress, Sequence[Runner | RunnerApart | Rebuilder | RebuilderApart]]:
+    """How far the projections are, and what brings them further at this node: nothing without the role."""
+    if "runner" not in settings.roles:
+        return Progress(), ()
+    if not apart:
+        within = Runner(access, grown, known.learn)
+        return within, (within, Rebuilder(access))
     runner = RunnerApart(access, grown, learn, processes=settings.runners, log_level=settings.log_level)
-    return runner, RebuilderApart(access, pool, processes=settings.runners, log_level=settings.log_level)
+    return runner, (runner, RebuilderApart(access, pool, processes=settings.runners, log_level=settings.log_level))
+
+
+async def _standbys(leader: Pool, settings: Settings) -> Standbys | None:
+    """Who watches whether what is acknowledged outlives the leader; nobody where there is the embedded server alone."""
+    if settings.dsn is None:
+        return None
+    standbys = Standbys(leader, needed=settings.synchronous == "needed")
+    await standbys.look()
+    return standbys
+
+
+def _replicas(access: Access, leader: Pool, settings: Settings) -> "Replicas | None":
+    """Where reads may go besides the leader; nothing of it is imported where there is none."""
+    if settings.dsn_read is None or "api" not in settings.roles:
+        return None
+    from incidentlog.service.replicas import Replicas  # noqa: PLC0415
+
+    return Replicas(access, settings.dsn_read, leader, lag_seconds=settings.replica_seconds)
 
 
 async def _checkpoint(pool: Pool) -> int:

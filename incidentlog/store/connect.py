@@ -8,9 +8,12 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
+from weakref import WeakSet
 
 import asyncpg
 import structlog
+
+from incidentlog.addresses import server_name, servers, wanted_of
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -41,6 +44,10 @@ ADMIN_SECONDS: Final = 120.0
 """How long a statement of the administrator's may take where the caller does not say."""
 ACQUIRE_SECONDS: Final = 10.0
 """How long a read waits for one of the pool's connections."""
+CONNECT_SECONDS: Final = 10.0
+"""How long it may take to reach the one server of a DSN;"""
+CONNECT_EACH_SECONDS: Final = 3.0
+"""and each of several: the next is tried while an append still has time."""
 COPY_SECONDS: Final = 120.0
 """How long a COPY may take."""
 IDLE_IN_TRANSACTION_SECONDS: Final = 60
@@ -187,6 +194,51 @@ class BoundedPool(Pool):
         return super().acquire(timeout=ACQUIRE_SECONDS if timeout is None else timeout)
 
 
+_leaders: Final[dict[str, str]] = {}
+"""By a DSN that names several servers: the one that took writes last."""
+_pools: Final[dict[str, "WeakSet[BoundedPool]"]] = {}
+"""By such a DSN: the pools to its leader."""
+
+
+async def to_leader(dsn: str, **ways: Any) -> Connection:
+    """A connection to the one server of a DSN, or to the leader among several; `ways` are asyncpg's.
+
+    Of several the last leader is tried first, and what the DSN says of `target_session_attrs` holds; where it says
+    nothing, a standby will not do. When another leads than before, what the pools have open to the former one is
+    opened anew. Raises what the last one failed with, and TargetServerAttributeNotMatched when none leads.
+    """
+    each = servers(dsn)
+    if len(each) == 1:
+        return await _open(dsn, **(ways | {"timeout": CONNECT_SECONDS}))
+    each_way = ways | {"timeout": CONNECT_EACH_SECONDS, "target_session_attrs": wanted_of(dsn) or "primary"}
+    last = _leaders.get(dsn)
+    failed: Exception | None = None
+    for server in sorted(each, key=lambda server: server != last):
+        try:
+            connection = await _open(server, **each_way)
+        except Exception as error:
+            heed_cancelling()
+            if not lost(error):
+                raise
+            if failed is None or isinstance(failed, asyncpg.TargetServerAttributeNotMatched):
+                failed = error  # a standby is as it should be; why the others failed says more
+            continue
+        if server != last:
+            _leaders[dsn] = server
+            if last is not None:
+                log.warning("leader_changed", before=server_name(last), now=server_name(server))
+            for pool in _pools.get(dsn, ()):
+                await pool.expire_connections()
+        return connection
+    assert failed is not None  # noqa: S101 - each one failed
+    raise failed
+
+
+async def _open(dsn: str, **ways: Any) -> Connection:
+    connection: Connection = await asyncpg.connect(dsn, **ways)
+    return connection
+
+
 def _notice_silence(line: socket.socket | None) -> None:
     """Let the system notice within SILENT_SECONDS that nobody is at the other end any more."""
     if line is None or line.family not in {socket.AF_INET, socket.AF_INET6}:
@@ -245,33 +297,50 @@ class Access:
         """
         if session and not self.has_sessions:
             raise NoSessionError
-        around = self.pooled and self.direct is not None and (session or role is None)
-        dsn = self.direct if around else self.admin if role is None else self.dsn(role)
-        connection: Connection = await asyncpg.connect(
+        direct = self.direct if self.pooled and (session or role is None) else None
+        dsn = direct or (self.admin if role is None else self.dsn(role))
+        return await to_leader(
             dsn,
-            timeout=10,
             command_timeout=_command_seconds(role or "admin"),
             connection_class=BoundedConnection,
-            **self._ways(role or "admin", pooled=self.pooled and not around),
+            **self._ways(role or "admin", pooled=self.pooled and direct is None),
         )
-        return connection
 
     async def pool(self, role: Role, size: int = 8) -> Pool:
-        """A pool for short reads."""
-        return await BoundedPool(
-            self.dsn(role),
-            min_size=1,
-            max_size=size,
-            max_queries=50_000,
-            max_inactive_connection_lifetime=300.0,
-            timeout=10,
-            command_timeout=_command_seconds(role),
-            reset=_nothing,
-            connection_class=BoundedConnection,
-            record_class=asyncpg.Record,
-            loop=None,
-            **self._ways(role, pooled=self.pooled),
-        )
+        """A pool for short reads, from the leader."""
+        dsn = self.dsn(role)
+        pool = BoundedPool(dsn, **self._pooling(role, size), **self._ways(role, pooled=self.pooled))
+        _pools.setdefault(dsn, WeakSet()).add(pool)
+        return await pool
+
+    async def connect_to(self, dsn: str) -> Connection:
+        """A connection to read from one server, which may be a standby. The caller closes it."""
+        return await _open(
+            dsn, timeout=CONNECT_EACH_SECONDS, command_timeout=_command_seconds("reader"),
+            connection_class=BoundedConnection, **self._ways("reader", pooled=False),
+        )  # fmt: skip
+
+    def pool_to(self, dsn: str, made: Callable[[Connection], Coroutine[Any, Any, None]], size: int = 8) -> Pool:
+        """A pool for short reads from one server, to be awaited; `made` sees each new connection, and may refuse it.
+
+        It has two from the start: where the DSN leads to several servers, that shows at once.
+        """
+        ways = self._pooling("reader", size) | {"connect": _open, "min_size": 2, "init": made}
+        return BoundedPool(dsn, timeout=CONNECT_EACH_SECONDS, **ways, **self._ways("reader", pooled=False))
+
+    def _pooling(self, role: Role, size: int) -> dict[str, Any]:
+        return {
+            "connect": to_leader,
+            "min_size": 1,
+            "max_size": size,
+            "max_queries": 50_000,
+            "max_inactive_connection_lifetime": 300.0,
+            "command_timeout": _command_seconds(role),
+            "reset": _nothing,
+            "connection_class": BoundedConnection,
+            "record_class": asyncpg.Record,
+            "loop": None,
+        }
 
     @property
     def has_sessions(self) -> bool:
@@ -353,6 +422,8 @@ def lost(error: BaseException) -> bool:
 def why(error: BaseException) -> str:
     """In words what an operator can do something about; empty where there are none."""
     for each in _behind(error):
+        if isinstance(each, asyncpg.TargetServerAttributeNotMatched):
+            return "none of the servers is the leader: it is gone, and no other has taken its place yet"
         if isinstance(each, asyncpg.PostgresError) and (words := _by_state(WORDS, each)):
             return words
     return ""

@@ -22,9 +22,10 @@ from typing import Final
 import asyncpg
 import structlog
 
-from incidentlog.errors import Internal, Overloaded, Problem, Unavailable
+from incidentlog.errors import Internal, Overloaded, Problem, Tampered, Unavailable
 from incidentlog.store.append import Append, Appended, Duplicate, Outcome, append
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told, why
+from incidentlog.store.read import read_head
 from incidentlog.tracing import Carried, Tracing
 
 QUEUE: Final = 20_000
@@ -86,6 +87,11 @@ class Writer:
         self._count = 0
         self._arrived = asyncio.Event()
         self._connection: Connection | None = None
+        self._seen = 0
+
+    def saw(self, position: int) -> None:
+        """An event is there: where the log ends before it from now on, nothing is appended."""
+        self._seen = max(self._seen, position)
 
     async def append(self, command: Append) -> Outcome:
         """Append one command. Raises Overloaded when the queue is full, Unavailable when the database does not answer.
@@ -275,8 +281,21 @@ class Writer:
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
             self._connection = None
-            return await self._access.connect("appender")
+            connection = await self._access.connect("appender")
+            try:
+                await self._refuse_shorter(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+            return connection
         return self._connection
+
+    async def _refuse_shorter(self, connection: Connection) -> None:
+        """Raises Tampered where another server leads than before, and lacks the last events."""
+        seen = self._seen  # before it is read: what is seen while the answer is on its way is not in it
+        head = (await read_head(connection)).position
+        if head < seen:
+            raise Tampered(f"the log ends at {head}, and was at {seen}: a server leads that lacks the last events")
 
     def _give_up(self, batch: Sequence[_Request], error: Exception) -> None:
         """Tell whoever waits, and whoever comes, that nothing can be appended."""
@@ -296,7 +315,7 @@ class Writer:
                 await self._append((), atomic=False, deadline=loop.time() + self._seconds)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be appended while it lasts
                 heed_cancelling()
-                self.failure = why(error) or self.failure
+                self.failure = str(error) if isinstance(error, Tampered) else why(error) or self.failure
                 log.warning("appends_fail_still", error=told(error))
                 await asyncio.sleep(LONGEST_PAUSE_SECONDS)
             else:

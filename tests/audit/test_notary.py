@@ -2,17 +2,19 @@
 
 import asyncio
 import stat
+from typing import Any
 
 import asyncpg
 import pytest
 
 from incidentlog.audit.beginning import Weighed, begin_if_new, fork, init
+from incidentlog.audit.contradiction import Contradiction
 from incidentlog.audit.merkle import EMPTY_ROOT, check_consistency, check_inclusion, leaf_hash
 from incidentlog.audit.notes import NoteError, Signer, TreeHead, Verifier, open_head
 from incidentlog.audit.state import Folder, StateError
 from incidentlog.audit.tiles import Edge
 from incidentlog.audit.verify import verify_log
-from incidentlog.store.connect import Access
+from incidentlog.store.connect import Access, BoundedConnection
 from incidentlog.store.notary import read_heads
 from tests.api.serving import serving
 from tests.audit.sealing import ORIGIN, Sealing
@@ -32,6 +34,30 @@ async def test_the_root_is_that_of_the_leaves(sealed: Sealing):
     edge = Edge()
     edge.grow(map(leaf_hash, await sealed.tree.leaves(0, 607)))
     assert sealed.signed() == TreeHead(ORIGIN, 607, edge.root())
+
+
+async def test_what_is_acknowledged_while_the_notary_reads_the_head_is_no_sign_of_a_shorter_log(sealed: Sealing):
+    await sealed.append(3)
+    notary = sealed.notary()
+
+    class Meanwhile(BoundedConnection):
+        """After each answer, and before it is looked at, another event is acknowledged."""
+
+        async def fetchrow(self, *args: Any, **kwargs: Any) -> Any:
+            answer = await super().fetchrow(*args, **kwargs)
+            notary.saw(await sealed.append())
+            return answer
+
+    connection = await asyncpg.connect(
+        sealed.access.dsn("notary"), server_settings=sealed.access.settings("notary"), connection_class=Meanwhile
+    )
+    try:
+        assert await notary._no_shorter(connection) == 3
+        notary.saw(9)
+        with pytest.raises(Contradiction, match="the log ends at 4, and was at 9"):
+            await notary._no_shorter(connection)
+    finally:
+        connection.terminate()
 
 
 async def test_nothing_is_signed_when_the_log_did_not_grow(sealed: Sealing):
