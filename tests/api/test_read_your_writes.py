@@ -127,7 +127,8 @@ async def test_a_read_that_names_no_position_waits_for_few_events_and_not_behind
     await service.settled()
     monkeypatch.setattr(requests, "SOON_EVENTS", 3)
     monkeypatch.setattr(Runner, "reached", reached)
-    monkeypatch.setattr(service.service.runner, "position", 0)
+    stands_still = property(lambda _: 0, lambda _, __: None)
+    monkeypatch.setattr(Runner, "position", stands_still, raising=False)
     answer = await service.get("/v1/projections/city_incidents")
     assert (answer.status, answer.json["basis"]["position"], waited) == (200, 0, [seconds])
 
