@@ -3,7 +3,7 @@
 import asyncio
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
@@ -58,8 +58,8 @@ KEPT: Final = 16 * 1024 * 1024
 SENT: Final = 256 * 1024
 SEND_SECONDS: Final = 30.0
 """How long a client may take for so many bytes of its answer; past that it is told no more."""
-STEP: Final = 16_000
-"""How many bytes are judged before others get their turn: milliseconds. A read waits for several of its turns."""
+STEP: Final = 2_000
+"""How many bytes are judged before others get their turn: a millisecond. A read takes a dozen turns."""
 PIECE: Final = 500
 """How many lines that stand for themselves are appended together: what the database is sent is encoded in one turn."""
 MODE: Final = Choice(
@@ -388,8 +388,15 @@ async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "
         told.refused(piece.lines[n], refusal)
     for nth, (n, outcome) in enumerate(zip(good, outcomes, strict=True)):
         told.came_of(piece.lines[n], piece.candidates[n].command, outcome, warnings.get(nth, ()))
-    if any(c.command.type == "record.erased" for c in piece.candidates):
+    await _carry_out(service, {c.command.type for c in piece.candidates})
+
+
+async def _carry_out(service: Service, types: Collection[str]) -> None:
+    """Do what is to be done at once for what was appended, by its types."""
+    if "record.erased" in types:
         await service.eraser.carry_out()
+    if "actor.registered" in types:
+        await service.learn()  # the lines that follow may name them
 
 
 def _forbidden(reader: Reader, candidates: Sequence[Candidate]) -> dict[int, Problem]:

@@ -42,6 +42,7 @@ from incidentlog.importers.making import Made
 from incidentlog.importers.mapping import BYTES, Mapping, parse_mapping, path_of, presets
 from incidentlog.importers.opening import Progress
 from incidentlog.importers.recording import NAME, Plan, ended_with, plan_of
+from incidentlog.importers.registering import Registering
 from incidentlog.importers.updating import KINDS
 from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
@@ -308,6 +309,11 @@ class _Run:
         self._had_ended = False
         self._stream = ""
         self._release: Release | None = None
+        self._registering: Registering | None = None
+        """The mapping's actors, until the first events are judged."""
+        self._door = service.door
+        self._registered: list[str] = []
+        self._unregistered: list[dict[str, str]] = []
 
     def compare(self, name: str, vanished: str | None) -> None:
         """Compare what is brought in with what the log has under the same ids, as the release of a name."""
@@ -318,7 +324,12 @@ class _Run:
         mapping = parse_mapping(self._upload.mapping_text)
         if mapping.id is None:
             raise BadRequest("events as they are have no rows to compare: an update needs a mapping with an id")
-        wanted, reached = EventFilter(external_ids=((mapping.id.scheme, None),)), 0
+        async for line in self._found(EventFilter(external_ids=((mapping.id.scheme, None),))):
+            yield line
+
+    async def _found(self, wanted: EventFilter) -> AsyncIterator[bytes]:
+        """Events of the log, as far as the reader sees them: an event a line."""
+        reached = 0
         pool, clearance = self._service.pool, self._reader.clearance
         upto = (await read_head(pool)).position
         while reached < upto:
@@ -337,6 +348,7 @@ class _Run:
         told = {} if release is None else {"release": release.name, "vanished": release.vanished}
         planned = partial(plan_of, mapping, upload.mapping_name, upload.mapping_text, paths, **told)
         plan = await asyncio.to_thread(planned)
+        self._registering = Registering(mapping) if mapping.register_ else None
         batch: list[Made] = []
         try:
             async for made in made_apart(upload.mapping_path, upload.files, upload.names, release):
@@ -371,6 +383,8 @@ class _Run:
             "passed_over": sum(account.skipped.values()),
             "appended": self._appended,
             "already_there": self._there,
+            **({"registered": self._registered} if self._registered else {}),
+            **({"not_registered": self._unregistered} if self._unregistered else {}),
             **places_told(self._places, self._unresolved),
             **({} if self._release is None else self._changes(self._release.told)),
         }
@@ -386,12 +400,12 @@ class _Run:
         of = [made for made in batch for _ in made.events]
         lines = [(n, orjson.dumps(event)) for n, event in enumerate(e for made in batch for e in made.events)]
         told = _Rows(request)
-        if self._is_dry:
-            await self._judge(lines, told)
-        elif lines:
-            if self._begun is None:
-                await self._begin(plan)
-            await self._send(lines, told)
+        if lines and not self._is_dry and self._begun is None:
+            await self._begin(plan)
+        if lines and self._registering is not None:
+            await self._register(request, self._registering)
+            self._registering = None
+        await self._judge_or_send(lines, told)
         bad = {id(of[n]) for n, _ in told.problems}
         self._account.refused += len(bad)
         for n, problem in told.problems:
@@ -402,10 +416,29 @@ class _Run:
         self._unresolved.update(told.unresolved)
         await self._report.send()
 
+    async def _register(self, request: web.Request, registering: Registering) -> None:
+        """Register those of the mapping's actors that the log does not have; what cannot be is told, and no more."""
+        async for line in self._found(EventFilter(types=(registering.TYPE,))):
+            registering.learn(orjson.loads(line))
+        events, told = registering.missing(), _Rows(request)
+        await self._judge_or_send([(n, orjson.dumps(event)) for n, event in enumerate(events)], told)
+        refused = {n: " ".join(f.detail for f in problem.errors) or problem.detail for n, problem in told.problems}
+        codes = [event["data"]["code"] for event in events]
+        self._registered = [code for n, code in enumerate(codes) if n not in refused]
+        self._unregistered = [{"code": codes[n], "reason": reason} for n, reason in refused.items()]
+        if self._is_dry:
+            self._door = self._door.supposing(frozenset(self._registered))
+
+    async def _judge_or_send(self, lines: Sequence[tuple[int, bytes]], told: _Rows) -> None:
+        if self._is_dry:
+            await self._judge(lines, told)
+        else:
+            await self._send(lines, told)
+
     async def _judge(self, lines: Sequence[tuple[int, bytes]], told: _Rows) -> None:
         for n, line in lines:
             try:
-                candidate = self._service.door.read(line, recorded_by=self._reader.name)
+                candidate = self._door.read(line, recorded_by=self._reader.name)
                 may_append(self._reader, candidate)
             except Problem as problem:
                 told.refused(n, problem)

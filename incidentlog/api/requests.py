@@ -46,7 +46,9 @@ WAIT_SECONDS: Final = 2.0
 """How long a read waits for the projections to reach its position, unless `Prefer: wait=n` says otherwise."""
 WAIT_MOST: Final = 10
 SOON_SECONDS: Final = 0.5
-"""How long a read that names no position waits for the projections to reach the head."""
+"""How long a read that names no position waits for the projections to reach the head,"""
+SOON_EVENTS: Final = 100
+"""and how far they may be from it: behind a bulk they stay, and each read would wait for nothing."""
 READS: Final = frozenset({"GET", "HEAD"})
 """The methods of requests that a browser's cookie counts for."""
 MIN_POSITION: Final = Number(
@@ -179,7 +181,9 @@ async def _moment_of(request: web.Request, *, of_log: bool) -> Moment:
 async def reached(request: web.Request, position: int, *, named: bool) -> bool:
     """Wait for the projections to reach a position; raises ProjectionLagging when they do not, and it was named."""
     service = request.app[SERVICE]
-    runner, patience = service.runner, _patience(request) if named else SOON_SECONDS
+    runner = service.runner
+    soon = SOON_SECONDS if position - runner.position <= SOON_EVENTS else 0.0
+    patience = _patience(request) if named else soon
     if runner.position >= position or await service.unless_it_stops(runner.reached(position, patience)):
         return True
     if named:

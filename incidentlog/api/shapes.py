@@ -180,6 +180,13 @@ ImportNumber = TypedDict("ImportNumber", {"import": Position | None})
 """Where an import began; null where nothing was appended."""
 
 
+class NotRegistered(TypedDict):
+    """An actor that could not be registered."""
+
+    code: str
+    reason: str
+
+
 class Imported(Places, ImportNumber):
     """What became of all rows."""
 
@@ -190,6 +197,8 @@ class Imported(Places, ImportNumber):
     passed_over: int
     appended: int
     already_there: int
+    registered: NotRequired[Annotated[list[str], Field(description="Codes of the actors that the log did not have")]]
+    not_registered: NotRequired[list[NotRegistered]]
     changes: NotRequired[Annotated[dict[str, int], Field(description="Of an update: rows by what they are")]]
     samples: NotRequired[dict[str, list[str]]]
     held_back: NotRequired[Annotated[str | None, Field(description="Why nothing was retracted, though rows are gone")]]

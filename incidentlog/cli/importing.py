@@ -1,6 +1,7 @@
 """`incidentlog import run`, or without the word: a file of any format into the log, by a mapping."""
 
 from collections.abc import Callable, Iterator
+from collections.abc import Mapping as Members
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,7 @@ from incidentlog.cli.ending import Code, Failed, Refused, ending, places_told, s
 
 if TYPE_CHECKING:
     from incidentlog.client.answers import Bulk
+    from incidentlog.door import Door
     from incidentlog.importers.importing import Account, Made
     from incidentlog.importers.mapping import Mapping
     from incidentlog.importers.opening import Progress
@@ -362,6 +364,15 @@ class Recording:
         done: Bulk = self._loop.run(append())
         return done
 
+    def tell(self, learn: "Callable[[Members[str, Any]], None]", filters: dict[str, str]) -> None:
+        """Let something learn events that the log has, in its order."""
+
+        async def tell() -> None:
+            async for event in self._client.events(filters=filters):
+                learn(event)
+
+        self._loop.run(tell())
+
     async def _begin(self) -> None:
         """Begin, or go on with what was broken off.
 
@@ -398,6 +409,7 @@ class _Sending:
         self.position: int | None = None
         self._how: Counter[str] = Counter()
         self._unresolved: Counter[str] = Counter()
+        self._actors = _Actors(mapping)
 
     def __enter__(self) -> Self:
         self.recording.__enter__()
@@ -412,6 +424,8 @@ class _Sending:
         events = [event for made in batch for event in made.events]
         if not events:
             return
+        if self._actors.are_to_be_registered:
+            self._actors.register(self.recording)
         bad: set[int] = set()
 
         def refused(refusal: Any) -> None:
@@ -433,7 +447,57 @@ class _Sending:
         head = f"; the log is at position {self.position:,} or later" if self.position else ""
         number = self.recording.number
         undo = f"\nimport {number}: `incidentlog import undo {number}` shows what would take it back" if number else ""
-        return "\n".join([f"{self.appended:,} appended{there}{head}{undo}", *places_told(self._how, self._unresolved)])
+        said = f"{self.appended:,} appended{there}{head}{undo}"
+        return "\n".join([said, *self._actors.told("registered"), *places_told(self._how, self._unresolved)])
+
+
+class _Actors:
+    """The mapping's actors, of which those are registered that the log does not have."""
+
+    def __init__(self, mapping: "Mapping") -> None:
+        from incidentlog.importers.registering import Registering
+
+        self._registering = Registering(mapping)
+        self.are_to_be_registered = bool(mapping.register_)
+        self.codes: list[str] = []
+        self.faults: list[str] = []
+
+    def register(self, recording: Recording) -> None:
+        """Register them; what cannot be is told in the end."""
+        self.are_to_be_registered = False
+        recording.tell(self._registering.learn, {"type": self._registering.TYPE})
+        if events := self._registering.missing():
+            refused: dict[int, Any] = {}
+            recording.append(events, lambda refusal: refused.update({refusal.number - 1: refusal.problem}))
+            for n, event in enumerate(events):
+                self._note(event, refused.get(n))
+
+    def suppose(self, door: "Door") -> "Door":
+        """A door that takes them for registered, as far as they can be."""
+        import orjson
+
+        from incidentlog.errors import Problem
+
+        for event in self._registering.missing():
+            try:
+                door.read(orjson.dumps(event), recorded_by="import")
+            except Problem as problem:
+                self._note(event, problem)
+            else:
+                self._note(event)
+        return door.supposing(frozenset(self.codes))
+
+    def _note(self, event: dict[str, Any], problem: Any = None) -> None:
+        code = event["data"]["code"]
+        if problem is None:
+            self.codes.append(code)
+        else:
+            self.faults.append(f"{code}: {' '.join(fault.detail for fault in problem.errors) or problem.detail}")
+
+    def told(self, doing: str) -> list[str]:
+        """Who was registered, and who could not be."""
+        good = [f"actors {doing}: {', '.join(self.codes)}"] if self.codes else []
+        return good + [f"actor not registered: {fault}" for fault in self.faults]
 
 
 def _tell(mapping: "Mapping", report: _Report, made: "Made", problem: Any) -> None:
@@ -461,7 +525,8 @@ class _Trying:
         from incidentlog.events.values import KYIV
 
         self._mapping, self._report = mapping, report
-        self._door = Door(Known(), SystemClock(), KYIV)
+        self._actors = _Actors(mapping)
+        self._door = self._actors.suppose(Door(Known(), SystemClock(), KYIV))
         self.good = 0
         self.how: Counter[str] = Counter()
         self.unresolved: Counter[str] = Counter()
@@ -498,7 +563,8 @@ class _Trying:
     def told(self) -> str:
         """What would become of the events, and how their places are found."""
         said = f"{self.good:,} events would be sent; nothing was"
-        return "\n".join([said, *places_told(self.how, self.unresolved)])
+        would = self._actors.told("that would be registered, where the log does not have them")
+        return "\n".join([said, *would, *places_told(self.how, self.unresolved)])
 
 
 _Taker: TypeAlias = _Sending | _Trying | _Counting

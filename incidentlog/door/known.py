@@ -18,7 +18,8 @@ ORGANISATIONS: Final = frozenset({"EUU", "UNO", "ICRC", "OSCE", "NATO", "IAEA"})
 """Codes for who is no state (docs/events.md, The envelope)."""
 
 
-REMEMBERED: Final = 65_536
+REMEMBERED: Final = 16_384
+"""How many places are kept as they were resolved: two kilobytes each."""
 
 
 class Placed(NamedTuple):

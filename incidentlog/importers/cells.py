@@ -26,12 +26,14 @@ class UnclearError(ValueError):
 _INVISIBLE: Final = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\ufeff\u2060"))
 _SPACES: Final = dict.fromkeys(map(ord, "\u00a0\u2007\u202f\u2028\u2029\u0085"), " ")
 _CLEAN: Final = {**_INVISIBLE, **_SPACES}
+_UNCLEAN: Final = re.compile(f"[{''.join(map(chr, _CLEAN))}]")
+"""Looked for first: few cells have any, and a Cyrillic one takes ten times as long letter by letter."""
 
 
 def text_of(cell: Any) -> str:
     """A cell as text: trimmed, without soft hyphens and the like; other spaces are blanks."""
     if type(cell) is str:  # nearly every cell
-        return cell.strip() if cell.isascii() else cell.translate(_CLEAN).strip()
+        return (cell.translate(_CLEAN) if _UNCLEAN.search(cell) else cell).strip()
     match cell:
         case None:
             return ""

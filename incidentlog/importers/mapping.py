@@ -5,6 +5,7 @@ A mapping is a TOML file. A value is a constant, or a table that says from which
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping as Members
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationError, fiel
 
 from incidentlog.errors import BadRequest, Fault
 from incidentlog.events.envelope import PlacePrecision, Role
-from incidentlog.events.values import Model, Precision, Range, TlpLabel, Verification
+from incidentlog.events.values import Model, NewActorCode, Precision, Range, Slug, TlpLabel, Verification, Word
 
 BYTES: Final = 1024 * 1024
 """The most bytes of a mapping file."""
@@ -218,6 +219,14 @@ class ActorSpec(Spec):
     name: Given | None = None
 
 
+class RegisterSpec(Spec):
+    """An actor of the file's that no log knows of itself: an import registers it where that was not done before."""
+
+    code: NewActorCode
+    name: Word
+    kind: Slug | None = None
+
+
 class EventSpec(Spec):
     """An event that a row makes."""
 
@@ -286,6 +295,8 @@ class Mapping(Spec):
     skip: Annotated[list[SkipSpec], Field(max_length=100)] = []
     sources: Annotated[list[SourceSpec], Field(max_length=20)] = []
     actors: Annotated[list[ActorSpec], Field(max_length=50)] = []
+    register_: Annotated[list[RegisterSpec], Field(alias="register", max_length=1_000)] = []
+    """Actors that are registered before the first row, where the log does not have them."""
     conflict: Given | None = None
     """Of which conflict the rows are part: a slug, or what one is made of."""
     verification: Annotated[Value | Verification, Field(union_mode="left_to_right")] = "unverified"
@@ -308,6 +319,9 @@ class Mapping(Spec):
         parts = [(e.type, e.part) for e in self.events]
         if len(set(parts)) != len(parts):
             raise ValueError("two events have the same type: name their parts")
+        codes = Counter(actor.code for actor in self.register_)
+        if twice := [code for code, times in codes.items() if times > 1]:
+            raise ValueError(f"named twice under register: {', '.join(twice)}")
         return self
 
 

@@ -1,10 +1,11 @@
 """First-level regions: oblasts and their like, by code or by any of the ways people write them."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Final
 
 from incidentlog.places.normalise import normalise
 
@@ -37,6 +38,8 @@ class Admin1:
         return f"{self.name} oblast" if self.is_oblast else self.name
 
 
+LEAST: Final = 3
+"""The fewest letters of an abbreviation that is read."""
 NO_OBLAST = frozenset({"UA-30", "UA-40", "UA-43"})
 INSIDE = {("UA", "13"): ("UA", "12"), ("UA", "11"): ("UA", "20")}
 """A region -> the city with a region's rank inside it: reports put Kyiv in Kyiv oblast."""
@@ -95,7 +98,8 @@ def find_admin1(
     Text is a GeoNames code ("UA.17", or "17" where the country is given), ISO 3166-2 ("UA-51", "US-FL") or a name with
     or without "oblast" ("Odeska oblast", "Odesa"). Only a bare "Kyiv" means two. Outside Ukraine there are no names: a
     code counts if it is in `codes`, the (country, code) pairs of the gazetteer, and an ISO code if its end is in
-    them and is letters, since numbers of the two kinds differ.
+    them and is letters, since numbers of the two kinds differ. A Ukrainian name may be shortened with a dot, as far
+    as it tells one region.
     """
     by_code, by_iso, by_name = _table()
     text = text.strip()
@@ -117,7 +121,21 @@ def find_admin1(
     if name in by_name:
         return by_name[name]
     words = name.split()
-    if len(words) > 1 and words[-1] in KINDS:
-        found = by_name.get(" ".join(words[:-1]), ())
+    found = by_name.get(" ".join(words[:-1]), ()) if len(words) > 1 and words[-1] in KINDS else ()
+    if found:
         return tuple(region for region in found if region.is_oblast) or found
-    return ()
+    return _abbreviated(words, by_name) if "." in text else ()
+
+
+def _abbreviated(words: Sequence[str], by_name: Mapping[str, tuple[Admin1, ...]]) -> tuple[Admin1, ...]:
+    """The one region whose name words begin ("Ів.-Франк. обл."); none where there are several ("Черн.")."""
+    begun = [word for word in words if word not in KINDS]
+    if sum(map(len, begun)) < LEAST:
+        return ()
+    regions = {
+        region
+        for name, named in by_name.items()
+        if len(said := name.split()) == len(begun) and all(map(str.startswith, said, begun))
+        for region in named
+    }
+    return tuple(regions) if len(regions) == 1 else ()

@@ -240,7 +240,7 @@ def bundled() -> Gazetteer:
     loaded = {}
     for path in sorted(_folder.glob(f"*{LOADED}")) if _folder is not None else ():
         loaded[path.name.removesuffix(LOADED)] = gzip.decompress(path.read_bytes()).decode()
-    return Gazetteer(bundled_text(), Register(bundled_text("ua_register")), loaded)
+    return Gazetteer(bundled_text(), Register(bundled_text("ua_register"), bundled_centres()), loaded)
 
 
 LOADED = ".places.tsv.gz"
@@ -258,6 +258,11 @@ def load_from(folder: Path | None) -> None:
 def bundled_text(name: str = "places") -> str:
     """A bundled file of places, unpacked."""
     return gzip.decompress(files("incidentlog.places").joinpath(f"data/{name}.tsv.gz").read_bytes()).decode()
+
+
+def bundled_centres() -> str:
+    """The centres of Ukraine's raions."""
+    return files("incidentlog.places").joinpath("data/ua_raion_centres.csv").read_text("utf-8")
 
 
 class Overlay:

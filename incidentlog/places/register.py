@@ -20,7 +20,7 @@ _CODE = re.compile(r"UA(\d{2}|\d{4}|\d{7}|\d{17})", re.ASCII)
 _KINDS = frozenset(
     normalise(
         "raion rayon district hromada gromada community territorial urban rural settlement "
-        "район громада територіальна міська селищна сільська община "
+        "район рн громада територіальна міська селищна сільська община "
         "terytorialna miska selyshchna silska"
     ).split()
 )
@@ -51,8 +51,12 @@ class Unit:
 class Register:
     """What the register tells. Never changes; lines stay text until they are asked for."""
 
-    def __init__(self, text: str) -> None:
-        """Read the tab-separated register, its header first, in the order of the codes."""
+    def __init__(self, text: str, centres: str = "") -> None:
+        """Read the tab-separated register, its header first, in the order of the codes.
+
+        `centres` are the settlements from which raions are run, as comma-separated codes of both, a header first.
+        """
+        self._centres = dict(line.split(",")[:2] for line in centres.split("\n")[1:] if line)
         self._lines: dict[str, str] = {}
         """Code of a settlement -> its category, name, GeoNames' id and its former names."""
         self._units: dict[str, str] = {}
@@ -96,8 +100,8 @@ class Register:
         return romanise(_name(self._lines[code]))
 
     def own_name(self, code: str) -> str:
-        """A settlement's name in Ukrainian."""
-        return _name(self._lines[code])
+        """The name in Ukrainian of a settlement, or of a raion or hromada by the beginning of its code."""
+        return _name(self._lines.get(code) or self._units[code])
 
     def formers(self, code: str) -> list[Former]:
         """The names that a settlement had, the latest last."""
@@ -136,6 +140,8 @@ class Register:
     def find_units(self, text: str, length: int, oblasts: Sequence[str] = ()) -> list[str]:
         """The raions, or hromadas, that a text can mean: a P-code, a whole code, or a name, with its former ones.
 
+        A raion may be called by its centre: Dnipro raion is Dniprovskyi.
+
         `length` is RAION or HROMADA; `oblasts` narrow them, as beginnings of codes (UA14).
         """
         code = text.strip()
@@ -148,13 +154,21 @@ class Register:
     def _by_name(self) -> dict[str, list[str]]:
         if not self._unit_names:
             for unit, told in self._units.items():
-                for name in {_bare(name) for name in (_name(told), *(former.name for former in _formers(told)))}:
+                centre = self._lines.get(self._centres.get(unit, ""))
+                names = (*_names(told), *(_names(centre) if centre else ()))
+                for name in {_bare(name) for name in names}:
                     self._unit_names.setdefault(name, []).append(unit)
         return self._unit_names
 
 
 def _name(told: str) -> str:
     return told.split("\t", 2)[1]
+
+
+def _names(told: str) -> Iterator[str]:
+    """The present name, and the former ones."""
+    yield _name(told)
+    yield from (former.name for former in _formers(told))
 
 
 def _formers(told: str) -> list[Former]:

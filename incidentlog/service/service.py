@@ -167,6 +167,10 @@ class Service:
             finally:
                 connection.terminate()
 
+    async def learn(self) -> None:
+        """Take in at once what the log has registered, for whoever goes on with it; else that comes with the fold."""
+        await _learn(self.pool, self.known, self.log)
+
     async def unless_it_stops(self, waiting: Coroutine[Any, Any, bool]) -> bool:
         """What a wait comes to; False once the service stops: a wait for what may never come holds up no stop."""
         tasks = asyncio.ensure_future(waiting), asyncio.ensure_future(self.stopping.wait())

@@ -3,33 +3,60 @@
 SELECT secret FROM idempotency
 
 -- name: append
--- Append commands in one transaction; see sql/functions/append.sql.
+-- Append commands in one transaction; see sql/functions/append.sql. A column is one text: E'\x1f' between the values,
+-- E'\x1e' for NULL (and for an empty list of actors).
 -- $1 atomic boolean
--- $2 event_ids uuid[]
--- $3 streams text[]
--- $4 expected integer[]
--- $5 types text[]
--- $6 schema_versions smallint[]
--- $7 recorders text[]
--- $8 tlps smallint[]
--- $9 verifications text[]
--- $10 froms timestamptz[]
--- $11 untils timestamptz[]
--- $12 reporteds timestamptz[]
--- $13 place_ids text[]
--- $14 countries text[]
--- $15 admin1s text[]
--- $16 lats double precision[]
--- $17 lons double precision[]
--- $18 actor_lists text[]
--- $19 bodies text[]
--- $20 body_salts bytea[]
--- $21 metas_head text[]
--- $22 metas_tail text[]
--- $23 meta_salts bytea[]
--- $24 privates text[]
--- $25 private_salts bytea[]
--- $26 private_digests bytea[]
+-- $2 event_ids text
+-- $3 streams text
+-- $4 expected text
+-- $5 types text
+-- $6 schema_versions text
+-- $7 recorders text
+-- $8 tlps text
+-- $9 verifications text
+-- $10 froms text
+-- $11 untils text
+-- $12 reporteds text
+-- $13 place_ids text
+-- $14 countries text
+-- $15 admin1s text
+-- $16 lats text
+-- $17 lons text
+-- $18 actor_lists text
+-- $19 bodies text
+-- $20 body_salts text
+-- $21 metas_head text
+-- $22 metas_tail text
+-- $23 meta_salts text
+-- $24 privates text
+-- $25 private_salts text
+-- $26 private_digests text
 SELECT verdict, at_position, at_version, recorded
-FROM append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                   $21, $22, $23, $24, $25, $26)
+FROM append_events(
+    $1,
+    string_to_array($2, E'\x1f')::uuid[],
+    string_to_array($3, E'\x1f'),
+    string_to_array($4, E'\x1f', E'\x1e')::integer[],
+    string_to_array($5, E'\x1f'),
+    string_to_array($6, E'\x1f')::smallint[],
+    string_to_array($7, E'\x1f'),
+    string_to_array($8, E'\x1f')::smallint[],
+    string_to_array($9, E'\x1f'),
+    string_to_array($10, E'\x1f')::timestamptz[],
+    string_to_array($11, E'\x1f')::timestamptz[],
+    string_to_array($12, E'\x1f', E'\x1e')::timestamptz[],
+    string_to_array($13, E'\x1f', E'\x1e'),
+    string_to_array($14, E'\x1f', E'\x1e'),
+    string_to_array($15, E'\x1f', E'\x1e'),
+    string_to_array($16, E'\x1f', E'\x1e')::double precision[],
+    string_to_array($17, E'\x1f', E'\x1e')::double precision[],
+    array_replace(string_to_array($18, E'\x1f', E'\x1e'), NULL, ''),
+    string_to_array($19, E'\x1f'),
+    string_to_array($20, E'\x1f')::bytea[],
+    string_to_array($21, E'\x1f'),
+    string_to_array($22, E'\x1f'),
+    string_to_array($23, E'\x1f')::bytea[],
+    string_to_array($24, E'\x1f', E'\x1e'),
+    string_to_array($25, E'\x1f')::bytea[],
+    string_to_array($26, E'\x1f', E'\x1e')::bytea[]
+)

@@ -291,3 +291,56 @@ async def test_an_update_takes_a_key_that_may_edit_and_a_mapping_with_ids(servic
     as_they_are = await send(service, b'{"type": "strike.reported"}\n', "ndjson", "a.ndjson", update="true")
     assert (as_they_are.status, "needs a mapping with an id" in as_they_are.json["detail"]) == (400, True)
     assert await service.head() == 0
+
+
+# ------------------------------------------------------------------------------------------------------------ actors
+
+BANDS = (
+    OWN
+    + """
+[[register]]
+code = "XBAND"
+name = "The band"
+kind = "armed-group"
+
+[[register]]
+code = "RUS.XUNIT"
+name = "A unit"
+
+[[actors]]
+code = { column = "who", table = { "the band" = "XBAND", "their unit" = "RUS.XUNIT" } }
+role = "party"
+"""
+)
+WHO = b"id,date,place,killed,who\n1,1.2.2025,Odesa,1,The band\n2,1.2.2025,Kyiv,1,their unit\n3,1.2.2025,Kyiv,1,\n"
+
+
+async def test_actors_that_the_log_does_not_have_are_registered_once_and_go_with_the_import(service: Served):
+    dry = (await send(service, WHO, BANDS, dry_run="true")).json
+    assert (dry["registered"], dry["refused"], await service.head()) == (["XBAND", "RUS.XUNIT"], 0, 0)
+    told = (await send(service, WHO, BANDS)).json
+    assert (told["registered"], told["refused"], told["appended"]) == (["XBAND", "RUS.XUNIT"], 0, 3)
+    came = (await service.get("/v1/events", **{"import": told["import"]})).json["events"]
+    assert [e["type"] for e in came] == ["actor.registered"] * 2 + ["incident.reported"] * 3
+    band = {"code": "XBAND", "name": "The band", "kind": "armed-group"}
+    assert [came[0]["data"], came[2]["actors"]] == [band, [{"code": "XBAND", "role": "party"}]]
+    again = (await send(service, WHO, BANDS)).json
+    assert ("registered" in again, again["already_there"], await service.head()) == (False, 3, told["import"] + 6)
+    await service.add(retraction(came[0]["id"]))
+    assert (await send(service, WHO.replace(b"\n1,", b"\n9,"), BANDS)).json["registered"] == ["XBAND"]
+
+
+async def test_whoever_may_not_register_is_told_and_the_other_rows_go_in(service: Served):
+    await make_key(service.access, "reporter", key := "key-of-a-reporter-who-may-not-register", scopes=["report"])
+    for dry_run in ("true", "false"):
+        told = (await send(service.by(key), WHO, BANDS, dry_run=dry_run)).json
+        assert [each["code"] for each in told["not_registered"]] == ["XBAND", "RUS.XUNIT"], dry_run
+        assert all("edit" in each["reason"] for each in told["not_registered"])
+        assert [(r["line"], "XBAND" in r["reason"]) for r in told["report"]] == [(2, True)]
+    assert (told["appended"], "registered" in told) == (2, False)  # a unit of somebody known needs no registration
+
+
+async def test_a_code_that_is_a_states_is_not_registered_and_said_so(service: Served):
+    told = (await send(service, WHO, BANDS.replace("XBAND", "POL"))).json
+    assert [each["code"] for each in told["not_registered"]] == ["POL"]
+    assert (told["registered"], told["refused"], told["appended"]) == (["RUS.XUNIT"], 0, 3)

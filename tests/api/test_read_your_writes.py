@@ -110,6 +110,29 @@ async def test_ten_seconds_are_the_most(service: Served, monkeypatch: pytest.Mon
     assert waited == [9, 10, 10, 2]
 
 
+@pytest.mark.parametrize(("more", "seconds"), [(0, 0.5), (1, 0.0)])
+async def test_a_read_that_names_no_position_waits_for_few_events_and_not_behind_a_bulk(
+    service: Served, monkeypatch: pytest.MonkeyPatch, more: int, seconds: float
+):
+    from incidentlog.api import requests
+    from incidentlog.runner import Runner
+
+    waited: list[float] = []
+
+    async def reached(_: Runner, position: int, seconds: float) -> bool:
+        waited.append(seconds)
+        return False
+
+    await service.add(*(strike() for _ in range(3 + more)))
+    await service.settled()
+    monkeypatch.setattr(requests, "SOON_EVENTS", 3)
+    monkeypatch.setattr(Runner, "reached", reached)
+    stands_still = property(lambda _: 0, lambda _, __: None)
+    monkeypatch.setattr(Runner, "position", stands_still, raising=False)
+    answer = await service.get("/v1/projections/city_incidents")
+    assert (answer.status, answer.json["basis"]["position"], waited) == (200, 0, [seconds])
+
+
 async def test_a_pinned_read_waits_for_its_position_too(service: Served):
     await service.add(*(strike() for _ in range(5)))
     answer = await service.get("/v1/projections/city_incidents", at="2026-01-01", at_position=5)

@@ -202,6 +202,27 @@ def test_an_import_is_undone_as_one_and_so_is_its_undoing(terminal: Terminal, ow
     assert standing(terminal, own) == second == ["1", "2", "4"]
 
 
+def test_actors_of_the_mapping_are_registered_and_the_undoing_takes_them_back(terminal: Terminal, own: Path):
+    own.write_text(
+        own.read_text()
+        + '\n[[register]]\ncode = "XCLI"\nname = "Somebody"\n\n[[actors]]\ncode = { column = "who" }\nrole = "party"\n'
+    )
+    (rows := own.with_suffix(".csv")).write_text(
+        "id,date,place,killed,who\n1,1.2.2025,Odesa,1,XCLI\n2,1.2.2025,Odesa,1,NONE\n"
+    )
+    dry = terminal.run("import", str(own), rows.name, "--dry-run")
+    assert "actors that would be registered, where the log does not have them: XCLI" in dry.stderr
+    done = terminal.run("import", str(own), rows.name)
+    assert (done.returncode, "actors registered: XCLI" in done.stderr, "1 appended" in done.stderr) == (6, True, True)
+    assert "line 3: refused: /actors/0/code unknown_code" in done.stderr
+    (record,) = (r for r in brought_in(terminal) if r["scheme"] == own.stem[:40])
+    undone = terminal.run("import", "undo", str(record["import"]), "--apply")
+    assert "2 retractions appended" in undone.stderr, undone.stderr
+    again = terminal.run("import", str(own), rows.name, "--update")
+    assert "actors registered: XCLI" in again.stderr, again.stderr
+    assert standing(terminal, own) == ["1"]
+
+
 def test_what_was_undone_comes_back_with_update(terminal: Terminal, own: Path):
     (rows := own.with_suffix(".csv")).write_text("id,date,place,killed\n1,1.2.2025,Odesa,1\n2,1.2.2025,Kyiv,2\n")
     terminal.run("import", str(own), rows.name)

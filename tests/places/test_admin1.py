@@ -62,3 +62,23 @@ def test_elsewhere_only_codes_that_have_a_place_count():
     assert find_admin1("RU.4800", None, codes) == ()
     assert find_admin1("FR-75", "FR", codes) == ()
     assert find_admin1("Bavaria", "DE", codes) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("Дніпроп. обл.", ["04"]),
+        ("Харьк. обл", ["07"]),
+        ("Ів.-Франк.", ["06"]),
+        ("Микол. обл.", ["16"]),
+        ("Київ. обл.", ["13"]),
+        ("Харківщина", ["07"]),
+        ("АРК", ["11"]),
+        ("АР Крим", ["11"]),
+        ("Черн. обл.", []),  # Chernihiv or Chernivtsi
+        ("Х. обл.", []),
+        (".", []),
+    ],
+)
+def test_an_oblast_may_be_shortened_as_far_as_that_tells_one(text: str, codes: list[str]):
+    assert [region.code for region in find_admin1(text, "UA")] == codes

@@ -1,9 +1,14 @@
 """The register of Ukraine's settlements, raions and hromadas."""
 
+import csv
+from pathlib import Path
+
 import pytest
 
+from incidentlog import places as places_module
 from incidentlog.places import bundled
 from incidentlog.places.register import HROMADA, RAION, Former, Register, Unit
+from incidentlog.places.spelling import romanise
 
 SAMAR = "UA12100070010038698"
 
@@ -41,6 +46,28 @@ def test_a_raion_is_found_by_code_name_and_former_name(register: Register, text:
     assert register.find_units(text, RAION) == ["UA1210"]
     assert register.find_units(text, RAION, ["UA12"]) == ["UA1210"]
     assert register.find_units(text, RAION, ["UA14"]) == []
+
+
+RAIONS = Path(places_module.__file__).with_name("data") / "ua_raion_centres.csv"
+
+
+def test_every_raion_is_found_by_its_name_and_its_centre_in_ukrainian_and_in_english(register: Register):
+    with RAIONS.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 136
+    ambiguous = set()
+    for row in rows:
+        code, own = row["raion"], register.own_name(row["raion"])
+        assert (register.own_name(row["centre"]), row["centre"][:RAION]) == (row["name"], code)
+        spellings = [f"{own} район", f"{own} р-н", f"район {row['name']}", f"{row['name']} район"]
+        spellings += [
+            f"{romanise(name)} {kind}" for name in (own, row["name"]) for kind in ("raion", "Raion", "district")
+        ]
+        for text in spellings:
+            assert register.find_units(text, RAION, [code[:4]]) == [code], text
+            if register.find_units(text, RAION) != [code]:
+                ambiguous.add(code)
+    assert ambiguous == {"UA0512", "UA6804"}  # Khmilnyk and Khmelnytskyi, which only the oblast tells apart
 
 
 def test_a_hromada_is_found_and_a_raion_is_none(register: Register):

@@ -288,8 +288,13 @@ def test_at_the_precision_of_a_country_only_the_country_is_found(resolver: Resol
     assert resolver.resolve(PlaceQuery("Ukraine", "country")).how == "unresolved"
 
 
-@pytest.mark.parametrize("precision", ["admin2", "area", "unknown"])
-def test_districts_areas_and_unknown_places_are_never_a_settlement(resolver: Resolver, precision: Precision):
+def test_a_district_called_by_its_centre_is_the_raion_and_not_the_town(resolver: Resolver):
+    found = resolver.resolve(PlaceQuery("Odesa", "admin2", country="UA", admin1="17"))
+    assert (found.place_id, found.how, found.name) == (None, "admin2", "Odeskyi raion")
+
+
+@pytest.mark.parametrize("precision", ["area", "unknown"])
+def test_areas_and_unknown_places_are_never_a_settlement(resolver: Resolver, precision: Precision):
     found = resolver.resolve(PlaceQuery("Odesa", precision, country="UA", admin1="17"))
     assert (found.place_id, found.how, found.name) == (None, "unresolved", "Odesa")
     assert (found.country, found.admin1) == ("UA", "17")
