@@ -24,7 +24,7 @@ import orjson
 from incidentlog.events.recorded import weigh
 from incidentlog.events.values import STORED, Model
 from incidentlog.folding.change import Change
-from incidentlog.folding.subject import Absorbed, Subject
+from incidentlog.folding.subject import HIDDEN, Absorbed, Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.from_events import History, read_histories
@@ -39,6 +39,8 @@ STEP: Final = 16
 
 LARGE: Final = 64 * 1024
 """From so many characters on a subject is mostly the list of its events."""
+
+GROWING: Final = frozenset({"entries", *HIDDEN})
 
 PORTION: Final = 50
 """Of how many versions at a time the events are read that they are folded from."""
@@ -89,10 +91,11 @@ class Text:
 
     @property
     def light(self) -> Subject | Absorbed:
-        """The same without the list of its events: all of it that does not grow with each."""
+        """The same without the list of its events, and without what only the fold needs: they grow with each."""
         if self.octets < LARGE:
             return self.state
-        return read_variant(self.stream, orjson.dumps({**self.said, "entries": []}).decode())
+        said = {name: value for name, value in self.said.items() if name not in GROWING}
+        return read_variant(self.stream, orjson.dumps(said).decode())
 
     @property
     def said(self) -> dict[str, Any]:
