@@ -120,8 +120,8 @@ class Service:
     """How many requests may fold what was reported, or wait to."""
     reported: Turnstile = field(default_factory=lambda: Turnstile("folding what was reported", 2, each=1, kept=1))
     """How many of them are at it: each may hold twice 16 MiB of events, and what they are in memory."""
-    folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-    """How many of them may fold at once: each takes a core."""
+    core: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the one of them that folds: two at once would be no faster, and leave less to the loop."""
     histories: Turnstile = field(default_factory=lambda: Turnstile("reading histories", 2, each=1, kept=1))
     """How many pages of histories may be written at once: each takes some twenty megabytes."""
     keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
