@@ -353,7 +353,7 @@ def parse_mapping(raw: bytes) -> Mapping:
     """The mapping that TOML says; raises BadRequest with every fault and its place."""
     try:
         said = tomllib.loads(raw.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest("the mapping is no TOML", errors=[Fault("", "not_toml", str(error))]) from None
     try:
         mapping = Mapping.model_validate(said)
