@@ -29,6 +29,7 @@ from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.folding.change import Families
 from incidentlog.folding.encoding import encode_event
 from incidentlog.live import Hub
+from incidentlog.places import bundled
 from incidentlog.proxies import Proxies
 from incidentlog.runner import Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
 from incidentlog.service.ahead import Ahead
@@ -37,7 +38,7 @@ from incidentlog.service.keys import Keys
 from incidentlog.service.nodes import Nodes
 from incidentlog.service.oidc import Issuer
 from incidentlog.service.rates import Rates
-from incidentlog.shares import Shares, Turnstile
+from incidentlog.shares import Holder, Shares, Turnstile
 from incidentlog.store.append import Appended, Duplicate, read_secret
 from incidentlog.store.builds import (
     SUBJECTS,
@@ -122,19 +123,21 @@ class Service:
     """How many of them are at it: each may hold twice 16 MiB of events, and what they are in memory."""
     core: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the one of them that folds: two at once would be no faster, and leave less to the loop."""
+    document: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the one that folds a document that is not kept: each may be of a thousand subjects."""
     histories: Turnstile = field(default_factory=lambda: Turnstile("reading histories", 2, each=1, kept=1))
     """How many pages of histories may be written at once: each takes some twenty megabytes."""
-    keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-    """How many requests may at once open or end a session, or revoke a key: each takes a connection of its own."""
+    keeping: Turnstile = field(default_factory=lambda: Turnstile("changing what is kept", 2, each=1))
+    """How many requests may at once change a session, a webhook or a key: each takes a connection of its own."""
     trying: Shares = field(default_factory=lambda: Shares("webhooks being tried", TRIED, each=EACH_TRIED))
     """How many messages may be under way to try webhooks: a receiver may take its time."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service stops."""
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[Connection]:
-        """A connection of the role that keeps what is kept for a limited time; one at a time, whoever asks."""
-        async with self.keeping:
+    async def kept(self, holder: Holder) -> AsyncIterator[Connection]:
+        """A connection of the role that keeps what is kept for a limited time; whoever asks often waits for itself."""
+        async with self.keeping.place(holder, seconds=None):
             connection = await self.access.connect("eraser")
             try:
                 yield connection
@@ -264,7 +267,7 @@ async def running(
                 parts.create_task(part.run())
                 for part in (writer, runner, rebuilder, keys, hub, eraser, accesses, notary, nodes, ahead, deliverer)
             ]
-            tasks.append(parts.create_task(_trace(runner, tracing)))
+            tasks += [parts.create_task(c) for c in (_trace(runner, tracing), asyncio.to_thread(bundled().prepare))]
             try:
                 yield service
             finally:

@@ -1,7 +1,9 @@
 """Answers as of a position: subjects with their history, and the groups and bodies that rows are made of."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -214,15 +216,20 @@ async def read_documents(
     clearance: int,
     upto: int,
     keys: Iterable[str] | None = None,
+    one: asyncio.Lock | None = None,
 ) -> list[Stored]:
-    """The bodies of documents as of a position: all, or those of some keys."""
+    """The bodies of documents as of a position: all, or those of some keys.
+
+    `one` is held while one is folded that is not kept, so that of those read at once not all are in memory.
+    """
     wanted = None if keys is None else list(keys)
     rows = await pool.fetch(query("answer", "documents"), build.build, clearance, upto, wanted)
     turns, stored = Turns(), list[Stored]()
     for r in rows:
         body: Model | None = None
         if r["on_read"]:
-            body = await _fold_on_read(pool, document, build, r["key"], level=r["level"], upto=r["from_position"])
+            async with nullcontext() if one is None else one:
+                body = await _fold_on_read(pool, document, build, r["key"], level=r["level"], upto=r["from_position"])
         elif r["body"] is not None:
             body = READ.find(document.body, r["body"])
             if body is None:
