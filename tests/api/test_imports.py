@@ -150,6 +150,7 @@ async def test_mappings_that_come_along_go_by_their_name(service: Served):
         ({"mapping": "no-such"}, 400),
         ({"mapping": "mapping = 1\n"}, 400),
         ({"mapping": f"a = {'[' * 5_000}\n"}, 400),
+        ({"mapping": f"a{'.a' * 50_000} = 1\n"}, 400),
         ({"rows": b""}, 400),
         ({"rows": b"id,date\n1,1.2.2025\n"}, 400),
         ({"name": "rows.exe"}, 400),
