@@ -33,7 +33,7 @@ from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import fetch_page
 from incidentlog.store.segments import read_parts
 from incidentlog.store.snapshots import find_snapshot
-from incidentlog.store.versions import AnyText, Row, Texts, row_of
+from incidentlog.store.versions import AnyText, Row, Texts, light_of, row_of
 from incidentlog.turns import Turns, beside
 
 S = TypeVar("S", bound=Subject)
@@ -63,7 +63,7 @@ async def find_subject(pool: Pool | Connection, stream: str, clearance: int, pos
 async def read_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> Subject | None:
     """What stood of a stream's subject, without its events; the survivor's, where a merge took it (R4)."""
     while (text := await find_subject(pool, stream, clearance, position)) is not None:
-        state = text.light
+        state = await light_of(text)
         if isinstance(state, Subject):
             return state
         stream = state.into
@@ -100,7 +100,7 @@ async def read_around(
     rows, beyond = await fetch_page(pool, query("answer", "subjects"), streams, clearance, position)
     turns, states = Turns(), list[Subject]()
     async for _, text in Texts(pool).of(rows):
-        state = text.light
+        state = await light_of(text)
         if isinstance(state, Subject):
             states.append(state)
         await turns.spend(text.work)

@@ -28,6 +28,7 @@ from incidentlog.folding.subject import HIDDEN, Absorbed, Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.from_events import History, read_histories
+from incidentlog.turns import beside
 
 LONG: Final = 16
 """From so many events on a version is stored, and may rest on an earlier one. May be raised; to lower it takes another
@@ -221,6 +222,11 @@ class Texts:
             rows = await self._pool.fetch(query("derive", "earlier"), *wanted)
             self._last = wanted, [row["text"] for row in rows]
         return Text(row.stream, body, row.lists, self._last[1])
+
+
+async def light_of(text: AnyText) -> Subject | Absorbed:
+    """What `light` is, made beside the loop where it is put together of many texts."""
+    return await beside(len(text.earlier) if isinstance(text, Text) else 0, lambda: text.light)
 
 
 def read_variant(stream: str, body: str) -> Subject | Absorbed:
