@@ -92,6 +92,11 @@ class Turnstile:
         self._waiting: dict[tuple[str, str], deque[asyncio.Future[None]]] = {}
         """By holder, who was served last at the end."""
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._waiting.values()))
+
     @asynccontextmanager
     async def place(self, holder: Holder, *, seconds: float | None) -> AsyncIterator[None]:
         """A place, for as long as it lasts. Raises Overloaded where there was none for so many seconds."""

@@ -61,6 +61,8 @@ HELD: Final = 1_000
 TRIES: Final = 8
 """How often events are tried that the service has no room for, with a pause before each."""
 PAUSE_SECONDS: Final = 0.5
+NAME_OCTETS: Final = 200
+"""Of a file's name the end is kept; file systems take 255."""
 
 DRY_RUN: Final = Choice("dry_run", "Judge every row, and append nothing.", values=("true", "false"), example="true")
 UPDATE: Final = Choice(
@@ -207,7 +209,8 @@ async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
 
 def _plain(name: str, number: int) -> str:
     """A file's name without a path, and without what begins an option or a hidden file."""
-    plain = re.sub(r"[^\w .()+-]", "_", re.split(r"[/\\]", name)[-1])[-120:].lstrip(".- ")
+    plain = re.sub(r"[^\w .()+-]", "_", re.split(r"[/\\]", name)[-1])
+    plain = plain.encode()[-NAME_OCTETS:].decode(errors="ignore").lstrip(".- ")
     return plain or f"file-{number}"
 
 

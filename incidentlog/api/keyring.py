@@ -51,7 +51,7 @@ async def end_key(request: web.Request) -> web.Response:
     reader = await reader_of(request)
     service = request.app[SERVICE]
     key = await _key_of(request)
-    async with service.kept() as connection:
+    async with service.kept(reader) as connection:
         asked = f"DELETE /v1/keys/{key.key_id}"
         await revoke_key(connection, key.key_id, now=service.clock.now(), by=reader.name, asked=asked)
     await service.keys.look()

@@ -30,7 +30,7 @@ from incidentlog.api.moment import GENERATION, MOMENT, VERSION, Moment
 from incidentlog.api.narrowing import NAME, tally_questions
 from incidentlog.api.operations import Answer, Number, Parameter, Routes, Segment, names, narrowing
 from incidentlog.api.operations import asked as asked_by
-from incidentlog.api.paging import ANSWER_OCTETS, WAIT_SECONDS, write_page
+from incidentlog.api.paging import ANSWER_OCTETS, write_page
 from incidentlog.api.parquet import packed, write_parquet
 from incidentlog.api.reported import SubjectVersion, history_reported, subject_reported
 from incidentlog.api.requests import ABOUT, MIN_POSITION, SERVICE, STREAM_NAME, moment_of, reader_of, stream_of
@@ -60,6 +60,8 @@ KEY: Final = Segment(
 AFTER_KEY: Final = Parameter("after", "Go on after the row of this key, on the basis of the page that ended with it.")
 AFTER: Final = Number("after", "Go on after the version that began at this position.", example="1")
 LIMIT: Final = Number("limit", "The most versions.", default=1_000, least=1, most=10_000, example="10")
+HISTORY_SECONDS: Final = 10.0
+"""How long one who asks for a history waits for others to be answered."""
 OF_ROWS: Final = (NotAcceptable, TooLarge, *FOLDING)
 FOLDED: Final = (TooLarge, *FOLDING)
 OTHERS: Final = (
@@ -291,7 +293,7 @@ async def show_history(request: web.Request) -> web.Response:
     reader = await reader_of(request)
     moment = await moment_of(request)
     stream, after, limit = stream_of(request), AFTER.of(request), LIMIT.of(request)
-    async with service.histories.place(reader, seconds=WAIT_SECONDS):
+    async with service.histories.place(reader, seconds=HISTORY_SECONDS):
         found, more = await _page_of_history(service, stream, moment, reader.clearance, after=after, limit=limit)
         states, versions, octets = States(), list[bytes](), 0
         async for version, state in _with_states(service, found):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from incidentlog.api.moment import Moment
-from incidentlog.api.paging import ANSWER_OCTETS, waiting
+from incidentlog.api.paging import ANSWER_OCTETS
 from incidentlog.errors import TooLarge
 from incidentlog.events.recorded import Recorded
 from incidentlog.folding.afresh import Afresh
@@ -259,6 +259,9 @@ def _steps(events: Sequence[Recorded]) -> int:
 
 
 async def apart(service: Service, work: Callable[[], T]) -> T:
-    """Do what takes long in a thread, one at a time: the loop serves others meanwhile."""
-    async with waiting(service.folds, "others are folding what was reported"):
+    """Do what takes long in a thread, one at a time: the loop serves others meanwhile.
+
+    There are as many that wait as have a place of those who fold what was reported (`few_at_once`).
+    """
+    async with service.core:
         return await asyncio.to_thread(work)

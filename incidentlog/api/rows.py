@@ -198,9 +198,12 @@ class Stored:
     async def document(self, document: Document[Any], keys: Sequence[str] | None) -> dict[str, Row]:
         """The rows of documents and those about all of them; or of some documents alone."""
         pool, at, upto = self.service.pool, self.moment.at, self.moment.position
-        stored = await read_documents(pool, document, self.build, clearance=self.clearance, upto=upto, keys=keys)
+        stored = await read_documents(
+            pool, document, self.build, clearance=self.clearance, upto=upto, keys=keys, one=self.service.document
+        )
         known = await read_beside(pool, document, self.build_of, stored, clearance=self.clearance, at=at, upto=upto)
-        rows = await beside(len(stored), lambda: document_rows(document, stored, known, at))
+        items = sum(1 + sum(len(part) for _, part in s.body if isinstance(part, tuple)) for s in stored)
+        rows = await beside(items, lambda: document_rows(document, stored, known, at))
         return rows if keys is None else {s.key: rows[s.key] for s in stored}
 
 

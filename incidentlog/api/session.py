@@ -61,7 +61,7 @@ async def sign_in(request: web.Request) -> web.Response:
     if reader.name.startswith(ISSUED):
         raise Forbidden("signing in is for keys; a page that has a token sends it")
     token, now = new_session_token(), service.clock.now()
-    async with service.kept() as connection:
+    async with service.kept(reader) as connection:
         await open_session(connection, digest(token), digest(token_of(given)), now=now, expires_at=now + SESSION_FOR)
     response = answer({"session": _told(await service.keys.by_session(token))}, headers={"Cache-Control": "no-store"})
     response.set_cookie(
@@ -78,8 +78,8 @@ async def sign_out(request: web.Request) -> web.Response:
     refuse_unknown(request)
     service = request.app[SERVICE]
     token = request.cookies.get(_cookie(request))
-    if token is not None and await _session_of(request) is not None:
-        async with service.kept() as connection:
+    if token is not None and (reader := await _session_of(request)) is not None:
+        async with service.kept(reader) as connection:
             await close_session(connection, digest(token))
         service.keys.forget_session(token)
     response = web.Response(status=204)

@@ -11,7 +11,7 @@ from incidentlog.api.answers import dumps
 from incidentlog.folding.subject import HIDDEN, Absorbed, Subject
 from incidentlog.folding.whereabouts import shown_place
 from incidentlog.store.versions import AnyText, Folded, read_variant
-from incidentlog.turns import Turns
+from incidentlog.turns import Turns, beside
 
 PORTION: Final = 100
 """Of a longer list, such as its events, so many items are read and written at a stretch."""
@@ -49,7 +49,8 @@ class States:
         if isinstance(text, Folded) or text.octets <= SHORT:
             variant = text.state
             return variant if isinstance(variant, Absorbed) else await self.write(variant)
-        raw = {name: value for name, value in text.said.items() if name not in HIDDEN}
+        said = await beside(len(text.earlier), lambda: text.said)
+        raw = {name: value for name, value in said.items() if name not in HIDDEN}
         await self._turns.spend(text.octets)
         long = {name: value for name, value in raw.items() if isinstance(value, list) and len(value) > PORTION}
         light = read_variant(stream, dumps({name: value for name, value in raw.items() if name not in long}).decode())

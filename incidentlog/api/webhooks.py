@@ -153,7 +153,7 @@ async def make_webhook(request: web.Request) -> web.Response:
         raise BadRequest(errors=faults)
     now = service.clock.now()
     webhook_id = uuid7(now)
-    async with service.kept() as connection:
+    async with service.kept(reader) as connection:
         added = await add_webhook(
             connection, webhook_id, reader.name, reader.clearance,
             url=wanted.url, filters=orjson.dumps(wanted.filters).decode(), note=wanted.note or None, secret=secret,
@@ -201,14 +201,14 @@ async def tell_webhook(request: web.Request) -> web.Response:
 async def alter_webhook(request: web.Request) -> web.Response:
     """Let a webhook go elsewhere, narrow it otherwise, let it pause, or go on; it stays where it is in the log."""
     service = request.app[SERVICE]
-    before = await _found(request, await _holder(request))
+    before = await _found(request, reader := await _holder(request))
     wanted = await model_of(request, WebhookChange)
     url = before.url if wanted.url is None else wanted.url
     filters: dict[str, list[str]] = orjson.loads(before.filters) if wanted.filters is None else wanted.filters
     if faults := [*_faults(service, url, filters)]:
         raise BadRequest(errors=faults)
     named = None if wanted.filters is None else orjson.dumps(wanted.filters).decode()
-    async with service.kept() as connection:
+    async with service.kept(reader) as connection:
         there = await change_webhook(
             connection, before.webhook_id, url=wanted.url, filters=named, note=wanted.note, state=wanted.state
         )
@@ -226,8 +226,9 @@ async def alter_webhook(request: web.Request) -> web.Response:
 async def end_webhook(request: web.Request) -> web.Response:
     """Remove a webhook, with its dead letters."""
     service = request.app[SERVICE]
-    webhook = await _found(request, await _holder(request))
-    async with service.kept() as connection:
+    reader = await _holder(request)
+    webhook = await _found(request, reader)
+    async with service.kept(reader) as connection:
         await remove_webhook(connection, webhook.webhook_id)
     service.deliverer.look_soon()
     return web.Response(status=204)
@@ -243,10 +244,11 @@ async def end_webhook(request: web.Request) -> web.Response:
 async def replace_secret(request: web.Request) -> web.Response:
     """Give a webhook another secret. For a while its messages have two signatures, so that nothing is missed."""
     service = request.app[SERVICE]
-    webhook = await _found(request, await _holder(request))
+    reader = await _holder(request)
+    webhook = await _found(request, reader)
     wanted = await model_of(request, SecretRotation)
     secret, until = new_secret(), service.clock.now() + timedelta(hours=wanted.overlap_hours)
-    async with service.kept() as connection:
+    async with service.kept(reader) as connection:
         await rotate_secret(connection, webhook.webhook_id, secret, until)
     service.deliverer.look_soon()
     after = await read_webhook(service.pool, webhook.webhook_id)
@@ -267,7 +269,7 @@ async def try_webhook(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     reader = await _holder(request)
     webhook = await _found(request, reader)
-    async with service.kept() as connection:
+    async with service.kept(reader) as connection:
         secrets = await read_secrets(connection, webhook.webhook_id)
     if secrets is None:
         raise _none(str(webhook.webhook_id))
@@ -318,10 +320,11 @@ async def tell_letters(request: web.Request) -> web.Response:
 async def settle_letters(request: web.Request) -> web.Response:
     """Have dead letters tried once more, out of their order, or give them up."""
     service = request.app[SERVICE]
-    webhook = await _found(request, await _holder(request))
+    reader = await _holder(request)
+    webhook = await _found(request, reader)
     wanted = await model_of(request, LettersSettled)
     settle = want_letters if wanted.do == "retry" else discard_letters
-    async with service.kept() as connection:
+    async with service.kept(reader) as connection:
         settled = await settle(connection, webhook.webhook_id, wanted.events)
     service.deliverer.look_soon()
     return answer({"events": settled}, status=202)

@@ -1,5 +1,6 @@
 """`incidentlog tables`: the log, its subjects and its projections as files for SQL."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from incidentlog.cli.asking import Service
 
 PAGE: Final = 1_000
+NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 Params = list[tuple[str, str]]
 
 
@@ -52,6 +54,7 @@ async def _tables(url: str, key: str | None, folder: Path, moment: Params, by: l
             raise Failed(f"no tally is called {unknown[0]!r}", Code.USAGE)
         basis = (await service.get("/v1/subjects", [*moment, ("limit", "1")]))["basis"]
         as_of = basis["position"]
+        refuse_paths([p["name"] for p in listed], as_of)
         if (folder / "bases" / f"{as_of}.json").exists():
             say(f"incidentlog: {folder} has the state at position {as_of} already")
             return
@@ -64,6 +67,12 @@ async def _tables(url: str, key: str | None, folder: Path, moment: Params, by: l
         _finish(folder, basis)
     say(f"{pages} files, as of position {as_of}")
     typer.echo(str(folder))
+
+
+def refuse_paths(names: list[Any], as_of: Any) -> None:
+    """Raises Failed for what the service told that would lead out of the directory, whose files are replaced."""
+    if type(as_of) is not int or not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
+        raise Failed("the service tells of projections, or of a position, that are none")
 
 
 def _asked(listed: list[dict[str, Any]], grouped: dict[str, str]) -> list[tuple[str, str, Params]]:

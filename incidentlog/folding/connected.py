@@ -211,11 +211,12 @@ class Root:
         """What it all adds up to, before it is complete."""
         reached = self._reach()
         first = reached.own_first or reached.first
+        places = self._taken_back if first is None else reached.places  # the survivor's own, then what others told
         return reached.subject.but(
             zone=zone,
             absorbed=tuple(s for s in self.streams if s != self._stream),
             **({} if first is None else begin(first, zone, self._kind)),
-            place=first_place(self._taken_back if first is None else reached.places),
+            place=place_of(places.get(False), places.get(True)),
             actors=tuple((reached.actors | reached.own_actors if self.merged else reached.actors).values()),
             links=tuple(reached.links.values()),
             entries=tuple(self._entries),
@@ -336,18 +337,19 @@ class _Reached:
         self.links |= {(li.rel, str(li.target)): li for li in body.envelope.links}
 
 
-Places = dict[tuple[bool, bool], ResolvedPlace]
-"""The first one by whether it was not found in the gazetteer, and whether it came with a merge."""
+Places = dict[bool, ResolvedPlace | None]
+"""Where events were, by whether they came with a merge."""
 
 
-def first_place(places: Places) -> ResolvedPlace | None:
-    """The first place that was found in the gazetteer, else the first; the survivor's own before others."""
-    return places[min(places)] if places else None
+def place_of(known: ResolvedPlace | None, place: ResolvedPlace | None) -> ResolvedPlace | None:
+    """Where a subject is once one more place is told: the first that was found in the gazetteer, else the first."""
+    if place is not None and (known is None or (known.place_id is None and place.place_id is not None)):
+        return place
+    return known
 
 
 def _put_place(places: Places, place: ResolvedPlace | None, *, absorbed: bool) -> None:
-    if place is not None:
-        places.setdefault((place.place_id is None, absorbed), place)
+    places[absorbed] = place_of(places.get(absorbed), place)
 
 
 class Sayings:

@@ -16,7 +16,7 @@ from incidentlog.events.envelope import Actor, Link
 from incidentlog.events.record import RecordDisputed, RecordMerged, RecordRemarked, Targeting
 from incidentlog.events.recorded import Effective, Recorded
 from incidentlog.events.values import Tlp, tlp_level
-from incidentlog.folding.connected import Connected, begin, confirmed
+from incidentlog.folding.connected import Connected, begin, confirmed, place_of
 from incidentlog.folding.corrections import Corrections
 from incidentlog.folding.subject import Absorbed, Entry, Status, Subject
 from incidentlog.zones import by
@@ -191,15 +191,12 @@ def grow(grown: Grown | None, e: Recorded, zone: str) -> Grown | None:
     common: dict[str, Any] = {
         "stream": e.stream,
         "zone": zone,
+        "place": place_of(subject.place if subject.is_current else None, place),  # not that of what was struck out
         "verification": said,
         "entries": (*subject.entries, Entry.of_event(e, occurred)),
     }
-    known = subject.place
     if not subject.is_current:
-        known = None  # that of what was struck out
-        common |= {"place": None, **begin(body, zone, subject)}
-    if place is not None and (known is None or (known.place_id is None and place.place_id is not None)):
-        common["place"] = place
+        common |= begin(body, zone, subject)
     if envelope.actors:
         common["actors"] = grown.actors.with_(subject.actors, envelope.actors)
     if envelope.links:

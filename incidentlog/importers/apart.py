@@ -31,6 +31,8 @@ MEMORY: Final = 2 * 1024**3
 """The most bytes of address space that making rows may take."""
 SECONDS: Final = 60.0
 """How long the next row may take. A workbook is read whole before its first."""
+PROCESSOR_SECONDS: Final = 3_600
+"""How long all of it may work: a packed file may hold rows for days, none of which gives an event."""
 LINE: Final = 32 * 1024 * 1024
 """The most bytes that a row, its events and its faults take as JSON."""
 
@@ -128,6 +130,7 @@ def _told(made: Made) -> dict[str, Any]:
 def main() -> None:
     """Write what the rows give."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
     words = sys.argv[1:]
     update = words[1:3] if words[0] == "--update" else None
     mapping, *names = words if update is None else words[3:]

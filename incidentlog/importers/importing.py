@@ -9,7 +9,7 @@ from incidentlog.importers.cells import columns_of
 from incidentlog.importers.making import Made, Maker, RowFault
 from incidentlog.importers.mapping import Mapping, Value, data_value
 from incidentlog.importers.nesting import Nesting
-from incidentlog.importers.opening import Progress, opened
+from incidentlog.importers.opening import Progress, opened, whole
 from incidentlog.importers.row import Row
 from incidentlog.importers.rows import read_rows
 
@@ -57,7 +57,7 @@ def made_of(mapping: Mapping, names: list[str], progress: Progress) -> Iterator[
     with opened(names, progress) as files:
         for file in files:
             maker: Maker | None = None
-            for row in read_rows(file, mapping.file):
+            for row in whole(file, read_rows(file, mapping.file)):
                 if maker is None:
                     maker = Maker(mapping, _columns(row))
                 made = maker.make(row)

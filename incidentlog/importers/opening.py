@@ -2,14 +2,16 @@
 
 import gzip
 import io
+import lzma
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from typing_extensions import Buffer
 
@@ -18,7 +20,10 @@ from incidentlog.errors import BadRequest
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
+R = TypeVar("R")
 STDIN: Final = "-"
+BROKEN: Final = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
+"""What reading and unpacking raise."""
 PIECE: Final = 256 * 1024
 
 
@@ -84,6 +89,14 @@ def opened(names: list[str], progress: Progress) -> Iterator[Iterator[Opened]]:
         yield (each for name in names for each in _members(name, progress, stack))
 
 
+def whole(file: Opened, rows: Iterator[R]) -> Iterator[R]:
+    """The rows of a file; raises BadRequest where what it is packed in is broken, or is no packing."""
+    try:
+        yield from rows
+    except BROKEN as error:
+        raise BadRequest(f"cannot read {file.name}: {error}") from None
+
+
 def _members(name: str, progress: Progress, stack: ExitStack) -> Iterator[Opened]:
     digest = sha256() if name == STDIN else None
     if digest is not None:
@@ -119,4 +132,8 @@ def _zipped(name: str, raw: IO[bytes], stack: ExitStack) -> Iterator[Opened]:
     for member in archive.infolist():
         if not member.is_dir() and not member.filename.startswith("__MACOSX/"):
             suffix = Path(member.filename).suffix.lstrip(".").lower()
-            yield Opened(f"{name}/{member.filename}", suffix, stack.enter_context(archive.open(member)))
+            try:
+                stream = stack.enter_context(archive.open(member))
+            except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:  # a password, or another packing
+                raise BadRequest(f"cannot read {name}/{member.filename}: {error}") from None
+            yield Opened(f"{name}/{member.filename}", suffix, stream)

@@ -5,7 +5,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from itertools import islice, product
 from pathlib import Path
@@ -120,16 +120,30 @@ class Gazetteer:
         skeletons = self.register.skeletons()
         self._sounding = _index(skeletons.values(), [self._ids[code] for code in skeletons])
         """The places of the register by what the spellings of a name share."""
-        self._sorted_names: list[str] = []
         self._places: dict[int, Place] = {}
-        self._cells: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
-        """Rows and their coordinates by whole degrees of latitude and longitude."""
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[Place]:
         return map(self._place, range(len(self._rows)))
+
+    def prepare(self) -> None:
+        """Make what is else made when it is first asked for, which takes half a second. May be called in a thread."""
+        _ = self._sorted_names, self._cells, self.register.latin
+
+    @cached_property
+    def _sorted_names(self) -> Sequence[str]:
+        return sorted(self._named)
+
+    @cached_property
+    def _cells(self) -> Mapping[tuple[int, int], Sequence[tuple[int, float, float]]]:
+        """Rows and their coordinates by whole degrees of latitude and longitude."""
+        cells: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
+        for row, told in enumerate(self._rows[: self._located]):
+            north, east = (float(degrees) for degrees in told.split("\t", 7)[5:7])
+            cells.setdefault((math.floor(north), math.floor(east)), []).append((row, north, east))
+        return cells
 
     def find(self, place_id: str) -> Place | None:
         """The place of an id such as geonames:698740 or katottg:UA51100270010076757; both may be the same place's."""
@@ -147,8 +161,6 @@ class Gazetteer:
 
     def prefixed(self, normalised: str) -> Iterator[Place]:
         """The places with a name that starts so, given normalised; some come more than once."""
-        if not self._sorted_names:
-            self._sorted_names = sorted(self._named)
         for name in islice(self._sorted_names, bisect_left(self._sorted_names, normalised), None):
             if not name.startswith(normalised):
                 break
@@ -157,10 +169,6 @@ class Gazetteer:
 
     def around(self, lat: float, lon: float, km: float, country: str | None = None) -> Iterator[Place]:
         """The places known to be within so many kilometres of a point; of one country (ISO alpha-2) if it is given."""
-        if not self._cells:
-            for row, told in enumerate(self._rows[: self._located]):
-                north, east = (float(degrees) for degrees in told.split("\t", 7)[5:7])
-                self._cells.setdefault((math.floor(north), math.floor(east)), []).append((row, north, east))
         south, north = (math.floor(lat + degrees) for degrees in (-km / KM_A_DEGREE, km / KM_A_DEGREE))
         across = min(
             180, math.ceil(km / KM_A_DEGREE / max(math.cos(math.radians(max(abs(south), abs(north + 1)))), 0.01))

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from incidentlog.places.normalise import normalise, normalise_lists
 from incidentlog.places.spelling import romanise, skeleton, skeletons
@@ -73,7 +74,6 @@ class Register:
                 self._add(code, f"{category}\t{told}")
             elif category in {"P", "H"}:
                 self._units[code[: RAION if category == "P" else HROMADA]] = f"{category}\t{told}"
-        self._latin: list[tuple[str, str]] = []
         self._unit_names: dict[str, list[str]] = {}
 
     def _add(self, code: str, told: str) -> None:
@@ -121,11 +121,14 @@ class Register:
         """Settlements of the same hromada that GeoNames has, or if there are none of the same raion."""
         return self._located.get(code[:HROMADA]) or self._located.get(code[:RAION]) or ()
 
+    @cached_property
+    def latin(self) -> Sequence[tuple[str, str]]:
+        """The names of settlements that GeoNames lacks, as the field writes them, normalised, in order; with codes."""
+        return sorted((normalise(self.name(code)), code) for code in self.alone)
+
     def prefixed(self, normalised: str) -> Iterator[str]:
         """The codes of settlements that GeoNames lacks whose name, as the field writes it, starts so, normalised."""
-        if not self._latin:
-            self._latin = sorted((normalise(self.name(code)), code) for code in self.alone)
-        for name, code in self._latin[bisect_left(self._latin, (normalised, "")) :]:
+        for name, code in islice(self.latin, bisect_left(self.latin, (normalised, "")), None):
             if not name.startswith(normalised):
                 return
             yield code

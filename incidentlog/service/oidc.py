@@ -70,7 +70,7 @@ class Issuer:
         except jwt.InvalidTokenError:
             raise Unauthenticated("the token cannot be read") from None
         algorithm = head.get("alg")
-        if algorithm not in self._algorithms:
+        if not isinstance(algorithm, str) or algorithm not in self._algorithms:
             raise Unauthenticated(f"tokens are signed by {', '.join(sorted(self._algorithms))}")
         kid = head.get("kid")
         key = await self._key(kid)

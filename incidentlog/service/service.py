@@ -30,6 +30,7 @@ from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.folding.change import Families
 from incidentlog.folding.encoding import encode_event
 from incidentlog.live import Hub
+from incidentlog.places import bundled
 from incidentlog.proxies import Proxies
 from incidentlog.runner import Progress, Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
 from incidentlog.service.ahead import Ahead
@@ -39,7 +40,7 @@ from incidentlog.service.nodes import Nodes
 from incidentlog.service.oidc import Issuer
 from incidentlog.service.rates import Rates
 from incidentlog.service.standbys import Standbys
-from incidentlog.shares import Shares, Turnstile
+from incidentlog.shares import Holder, Shares, Turnstile
 from incidentlog.store.append import Appended, Duplicate, read_secret
 from incidentlog.store.builds import (
     SUBJECTS,
@@ -140,12 +141,14 @@ class Service:
     """How many requests may fold what was reported, or wait to."""
     reported: Turnstile = field(default_factory=lambda: Turnstile("folding what was reported", 2, each=1, kept=1))
     """How many of them are at it: each may hold twice 16 MiB of events, and what they are in memory."""
-    folds: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-    """How many of them may fold at once: each takes a core."""
+    core: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the one of them that folds: two at once would be no faster, and leave less to the loop."""
+    document: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the one that folds a document that is not kept: each may be of a thousand subjects."""
     histories: Turnstile = field(default_factory=lambda: Turnstile("reading histories", 2, each=1, kept=1))
     """How many pages of histories may be written at once: each takes some twenty megabytes."""
-    keeping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-    """How many requests may at once open or end a session, or revoke a key: each takes a connection of its own."""
+    keeping: Turnstile = field(default_factory=lambda: Turnstile("changing what is kept", 2, each=1))
+    """How many requests may at once change a session, a webhook or a key: each takes a connection of its own."""
     trying: Shares = field(default_factory=lambda: Shares("webhooks being tried", TRIED, each=EACH_TRIED))
     """How many messages may be under way to try webhooks: a receiver may take its time."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -158,9 +161,9 @@ class Service:
             raise Unavailable(self.standbys.refusal)
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[Connection]:
-        """A connection of the role that keeps what is kept for a limited time; one at a time, whoever asks."""
-        async with self.keeping:
+    async def kept(self, holder: Holder) -> AsyncIterator[Connection]:
+        """A connection of the role that keeps what is kept for a limited time; whoever asks often waits for itself."""
+        async with self.keeping.place(holder, seconds=None):
             connection = await self.access.connect("eraser")
             try:
                 yield connection
@@ -293,7 +296,7 @@ async def running(
     try:
         async with asyncio.TaskGroup() as parts:
             tasks = [parts.create_task(part.run()) for part in _at_work(service, folding)]
-            tasks.append(parts.create_task(_trace(runner, tracing)))
+            tasks += [parts.create_task(c) for c in (_trace(runner, tracing), asyncio.to_thread(bundled().prepare))]
             try:
                 yield service
             finally:

@@ -1,7 +1,9 @@
 """Answers as of a position: subjects with their history, and the groups and bodies that rows are made of."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -31,7 +33,7 @@ from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import fetch_page
 from incidentlog.store.segments import read_parts
 from incidentlog.store.snapshots import find_snapshot
-from incidentlog.store.versions import AnyText, Row, Texts, row_of
+from incidentlog.store.versions import AnyText, Row, Texts, light_of, row_of
 from incidentlog.turns import Turns, beside
 
 S = TypeVar("S", bound=Subject)
@@ -61,7 +63,7 @@ async def find_subject(pool: Pool | Connection, stream: str, clearance: int, pos
 async def read_subject(pool: Pool | Connection, stream: str, clearance: int, position: int) -> Subject | None:
     """What stood of a stream's subject, without its events; the survivor's, where a merge took it (R4)."""
     while (text := await find_subject(pool, stream, clearance, position)) is not None:
-        state = text.light
+        state = await light_of(text)
         if isinstance(state, Subject):
             return state
         stream = state.into
@@ -98,7 +100,7 @@ async def read_around(
     rows, beyond = await fetch_page(pool, query("answer", "subjects"), streams, clearance, position)
     turns, states = Turns(), list[Subject]()
     async for _, text in Texts(pool).of(rows):
-        state = text.light
+        state = await light_of(text)
         if isinstance(state, Subject):
             states.append(state)
         await turns.spend(text.work)
@@ -214,15 +216,20 @@ async def read_documents(
     clearance: int,
     upto: int,
     keys: Iterable[str] | None = None,
+    one: asyncio.Lock | None = None,
 ) -> list[Stored]:
-    """The bodies of documents as of a position: all, or those of some keys."""
+    """The bodies of documents as of a position: all, or those of some keys.
+
+    `one` is held while one is folded that is not kept, so that of those read at once not all are in memory.
+    """
     wanted = None if keys is None else list(keys)
     rows = await pool.fetch(query("answer", "documents"), build.build, clearance, upto, wanted)
     turns, stored = Turns(), list[Stored]()
     for r in rows:
         body: Model | None = None
         if r["on_read"]:
-            body = await _fold_on_read(pool, document, build, r["key"], level=r["level"], upto=r["from_position"])
+            async with nullcontext() if one is None else one:
+                body = await _fold_on_read(pool, document, build, r["key"], level=r["level"], upto=r["from_position"])
         elif r["body"] is not None:
             body = READ.find(document.body, r["body"])
             if body is None:

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.keys import StoredKey, stored_key
+
+MOST: Final = 1_000
+"""How many browsers may be signed in with one secret; one more signs out the one that has been for the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,8 @@ async def known_sessions(pool: Pool | Connection, digests: Sequence[bytes]) -> d
 async def open_session(
     connection: Connection, digest: bytes, key_digest: bytes, *, now: datetime, expires_at: datetime
 ) -> None:
-    """Add a session of a key; those that have expired are forgotten."""
-    await connection.execute(query("sessions", "open"), digest, key_digest, now, expires_at)
+    """Add a session of a key; those that have expired are forgotten, and of the secret's all but the newest MOST."""
+    await connection.execute(query("sessions", "open"), digest, key_digest, now, expires_at, MOST - 1)
 
 
 async def close_session(connection: Connection, digest: bytes) -> None:

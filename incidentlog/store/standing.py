@@ -8,7 +8,7 @@ from incidentlog.folding.subject import Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import fetch_page
-from incidentlog.store.versions import Texts
+from incidentlog.store.versions import Texts, light_of
 from incidentlog.turns import Turns
 
 PORTION: Final = 200
@@ -30,7 +30,7 @@ async def read_standing(
                 pool, query("answer", "standing"), begin, last, clearance, position, PORTION
             )
             async for row, text in Texts(pool).of(rows):
-                state = text.light
+                state = await light_of(text)
                 yield text.stream, Standing(state, row["from_position"]) if isinstance(state, Subject) else None
                 await turns.spend(text.work)
             begin = rows[-1]["stream"] if beyond is not None or len(rows) == PORTION else None

@@ -18,7 +18,7 @@ from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import fetch_page
 from incidentlog.store.read import EventFilter, search_events
 from incidentlog.store.segments import read_parts
-from incidentlog.store.versions import Texts
+from incidentlog.store.versions import Texts, light_of
 from incidentlog.turns import Turns
 
 OWN: Final = 20_000
@@ -114,7 +114,7 @@ async def _outlines(
                 pool, query("answer", "subjects"), left, clearance, position, at_a_time=PORTION
             )
             async for _, text in Texts(pool).of(rows):
-                state = text.light
+                state = await light_of(text)
                 if isinstance(state, Subject) and (found := outline(state)) is not None:
                     yield found
                 await turns.spend(text.work)

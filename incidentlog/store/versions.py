@@ -24,10 +24,11 @@ import orjson
 from incidentlog.events.recorded import weigh
 from incidentlog.events.values import STORED, Model
 from incidentlog.folding.change import Change
-from incidentlog.folding.subject import Absorbed, Subject
+from incidentlog.folding.subject import HIDDEN, Absorbed, Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.from_events import History, read_histories
+from incidentlog.turns import beside
 
 LONG: Final = 16
 """From so many events on a version is stored, and may rest on an earlier one. May be raised; to lower it takes another
@@ -39,6 +40,8 @@ STEP: Final = 16
 
 LARGE: Final = 64 * 1024
 """From so many characters on a subject is mostly the list of its events."""
+
+GROWING: Final = frozenset({"entries", *HIDDEN})
 
 PORTION: Final = 50
 """Of how many versions at a time the events are read that they are folded from."""
@@ -89,10 +92,11 @@ class Text:
 
     @property
     def light(self) -> Subject | Absorbed:
-        """The same without the list of its events: all of it that does not grow with each."""
+        """The same without the list of its events, and without what only the fold needs: they grow with each."""
         if self.octets < LARGE:
             return self.state
-        return read_variant(self.stream, orjson.dumps({**self.said, "entries": []}).decode())
+        said = {name: value for name, value in self.said.items() if name not in GROWING}
+        return read_variant(self.stream, orjson.dumps(said).decode())
 
     @property
     def said(self) -> dict[str, Any]:
@@ -218,6 +222,11 @@ class Texts:
             rows = await self._pool.fetch(query("derive", "earlier"), *wanted)
             self._last = wanted, [row["text"] for row in rows]
         return Text(row.stream, body, row.lists, self._last[1])
+
+
+async def light_of(text: AnyText) -> Subject | Absorbed:
+    """What `light` is, made beside the loop where it is put together of many texts."""
+    return await beside(len(text.earlier) if isinstance(text, Text) else 0, lambda: text.light)
 
 
 def read_variant(stream: str, body: str) -> Subject | Absorbed:

@@ -18,6 +18,7 @@ from incidentlog.clock import Clock
 from incidentlog.events.cloudevents import STRUCTURED
 from incidentlog.store.webhooks import Secrets
 from incidentlog.webhooks.addresses import Networks, RefusedAddressError
+from incidentlog.webhooks.lookups import Lookups
 from incidentlog.webhooks.signing import signed
 
 ANSWER_SECONDS: Final = 15.0
@@ -51,6 +52,7 @@ class Sender:
     def __init__(self, networks: Networks, clock: Clock, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self.networks, self._clock, self._seconds = networks, clock, answer_seconds
         self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._lookups = Lookups()
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,7 +68,7 @@ class Sender:
         if (session := self._sessions.get(scheme)) is None:
             make = self.networks.https_socket if scheme == "https" else self.networks.http_socket
             session = self._sessions[scheme] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS, socket_factory=make),
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS, resolver=self._lookups, socket_factory=make),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=self._seconds),
                 auto_decompress=False,
@@ -75,7 +77,11 @@ class Sender:
         return session
 
     async def send(self, url: str, message_id: UUID, body: bytes, secrets: Secrets) -> Outcome:
-        """Post a message, signed now. Raises nothing but what cancels it."""
+        """Post a message, signed now. Raises nothing but what cancels it.
+
+        A name's look-up is waited for even where it takes longer than a receiver may: nobody has more of them under way
+        than messages.
+        """
         started, now = time.monotonic(), self._clock.now()
         headers = signed(str(message_id), now, body, secrets.at(now))
         address = URL(url, encoded=True)
@@ -89,6 +95,7 @@ class Sender:
                 await response.content.read(ANSWER_BYTES)
                 status, wait = response.status, _retry_after(response.headers.get("Retry-After"), now)
         except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
+            await self._lookups.ended(address.raw_host or "")
             return Outcome(None, self._why(error), time.monotonic() - started)
         failure = None if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES else f"it answered {status}"
         return Outcome(status, failure, time.monotonic() - started, wait)

@@ -55,7 +55,11 @@ WITH RECURSIVE earlier (far, rests_on, text) AS (
     SELECT 0, rests_on, coalesce(lists, body) FROM subjects WHERE build = $1 AND stream = $2 AND level = $3 AND from_position = $4
     UNION ALL
     SELECT e.far + 1, s.rests_on, coalesce(s.lists, s.body)
-    FROM earlier e JOIN subjects s ON s.build = $1 AND s.stream = $2 AND s.level = $3 AND s.from_position = e.rests_on
+    -- One row at a time, whatever is known of the table: without statistics all of a stream were hashed anew for each.
+    FROM earlier e CROSS JOIN LATERAL (
+        SELECT s.rests_on, s.lists, s.body
+        FROM subjects s WHERE s.build = $1 AND s.stream = $2 AND s.level = $3 AND s.from_position = e.rests_on LIMIT 1
+    ) s
 )
 SELECT text FROM earlier ORDER BY far
 

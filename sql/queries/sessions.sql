@@ -1,10 +1,14 @@
 -- name: open
--- Add a session, and forget those that have expired.
+-- Add a session, and forget those that have expired, and those of the secret that are beyond so many, the newest aside.
 -- $1 digest bytea
 -- $2 key_digest bytea
 -- $3 now timestamptz
 -- $4 expires_at timestamptz
-WITH forgotten AS (DELETE FROM sessions WHERE expires_at <= $3)
+-- $5 others bigint
+WITH forgotten AS (
+    DELETE FROM sessions WHERE expires_at <= $3
+    OR digest IN (SELECT digest FROM sessions WHERE key_digest = $2 ORDER BY expires_at DESC OFFSET $5)
+)
 INSERT INTO sessions (digest, key_digest, expires_at) VALUES ($1, $2, $4)
 
 -- name: close

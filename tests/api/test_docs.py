@@ -17,6 +17,7 @@ from incidentlog.events.values import TLP_LABELS
 from incidentlog.live import hub
 from incidentlog.service import service as parts
 from incidentlog.service.keys import SCOPES
+from incidentlog.store import sessions
 from incidentlog.subjects import EVENTS
 from incidentlog.webhooks import deliverer, sending
 from tests.api.serving import NDJSON, Served, make_key
@@ -130,7 +131,7 @@ async def test_restated_speaks_of_the_last_change_alone(service: Served):
 async def test_the_shares_are_those_that_the_page_tells(service: Served):
     folding, histories = service.service.reported, service.service.histories
     assert (folding.places, folding.each, folding.kept) == (histories.places, histories.each, histories.kept)
-    compared = Reviews().places
+    compared, keeping = Reviews().places, service.service.keeping
     told = re.findall(r"^\| .* \| ([\d,]+) \| ([\d,]+) \| (?:[\d,]+|none) \| ([\d,]+) \|$", ACCESS, re.MULTILINE)
     assert [tuple(int(figure.replace(",", "")) for figure in row) for row in told] == [
         (hub.CONNECTIONS, hub.KEY_CONNECTIONS, hub.KEPT_CONNECTIONS),
@@ -140,6 +141,8 @@ async def test_the_shares_are_those_that_the_page_tells(service: Served):
         (parts.FOLDS, parts.EACH_FOLDS, parts.KEY_FOLDS),
         (folding.places, folding.each, folding.kept),
         (compared.places, compared.each, compared.kept),
+        (keeping.places, keeping.each, keeping.places),
         (sending.CONNECTIONS, deliverer.KEY_CONNECTIONS, sending.CONNECTIONS),
     ]
+    assert f"| browsers signed in | | {sessions.MOST:,} | none | |" in ACCESS
     assert f"within {wire.SILENT_SECONDS:.0f} s" in ACCESS

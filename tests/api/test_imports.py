@@ -149,10 +149,13 @@ async def test_mappings_that_come_along_go_by_their_name(service: Served):
     [
         ({"mapping": "no-such"}, 400),
         ({"mapping": "mapping = 1\n"}, 400),
+        ({"mapping": f"a = {'[' * 5_000}\n"}, 400),
+        ({"mapping": f"a{'.a' * 50_000} = 1\n"}, 400),
         ({"rows": b""}, 400),
         ({"rows": b"id,date\n1,1.2.2025\n"}, 400),
         ({"name": "rows.exe"}, 400),
         ({"name": "rows.zip"}, 400),
+        ({"name": "rows.csv.gz"}, 400),
         ({"dry_run": "maybe"}, 400),
         ({"format": "csv"}, 406),
     ],
@@ -215,6 +218,8 @@ async def test_a_pattern_that_takes_for_ever_ends_and_holds_up_nobody(service: S
 async def test_a_file_of_any_name_stays_where_it_is_put(service: Served):
     told = (await send(service, name="../../../etc/-rows.csv")).json
     assert told["report"][0]["file"] == "rows.csv"
+    told = (await send(service, name=f"{'字' * 100}.csv")).json  # more bytes than a file system takes
+    assert told["report"][0]["file"].endswith("字字.csv")
 
 
 async def test_a_large_file_is_streamed_and_one_that_is_too_large_refused(

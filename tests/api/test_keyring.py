@@ -17,6 +17,7 @@ from incidentlog.clock import SystemClock
 from incidentlog.events.values import Tlp
 from incidentlog.live import PROTOCOL
 from incidentlog.service.keys import Keys, digest, first_key
+from incidentlog.shares import OfKey
 from incidentlog.store.connect import Access
 from incidentlog.store.keys import find_key
 from tests.api.serving import ADMIN, NOW, Served, make_key
@@ -147,6 +148,20 @@ async def test_all_that_a_revoked_key_had_opened_ends_on_every_node(nodes: tuple
             assert b"unauthenticated" in stream.result()
             assert b"unauthenticated" in cookie_stream.result()
             assert isinstance(replay.exception(), aiohttp.ClientPayloadError)  # cut off, and not at its end
+
+
+async def test_a_key_is_revoked_while_another_signs_in_again_and_again(service: Served):
+    """Who may read could else put off for as long as it likes that its key is revoked."""
+    await make_key(service.access, "another", "a-key-of-another-reader", scopes=("read",))
+    busy = service.by("a-key-of-another-reader")
+    async with service.service.keeping.place(OfKey("another"), seconds=None):
+        signing = [asyncio.create_task(busy.ask("POST", "/v1/session")) for _ in range(5)]
+        async with asyncio.timeout(60):
+            while service.service.keeping.waiting < len(signing):
+                await asyncio.sleep(0.01)
+        assert (await service.ask("DELETE", "/v1/keys/another")).status == 204
+        assert not any(each.done() for each in signing)
+    assert {answer.status for answer in await asyncio.gather(*signing)} <= {200, 401}
 
 
 async def test_what_is_followed_with_another_key_goes_on(nodes: tuple[Served, Served]):

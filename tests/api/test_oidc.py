@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -209,6 +210,9 @@ async def test_forged_tokens_are_refused(service: Served, issuer: Provider):
     signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(signed.encode(), shared)
     forged = f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
     await refused(service, forged, "signed by ES256, RS256")
+    for algorithm in ([], {}, 7, None, "", "\ud800"):
+        odd = base64.urlsafe_b64encode(json.dumps({**head, "alg": algorithm}).encode()).rstrip(b"=").decode()
+        await refused(service, f"{odd}.{token.partition('.')[2]}", "signed by ES256, RS256")
     first, body, last = token.split(".")
     said = orjson.loads(base64.urlsafe_b64decode(body + "=="))
     raised = base64.urlsafe_b64encode(orjson.dumps({**said, "clearance": "RED"})).rstrip(b"=").decode()

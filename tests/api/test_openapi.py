@@ -19,6 +19,7 @@ from incidentlog.api.webhooks import EXAMPLE
 from incidentlog.events.schema import event_schema
 from incidentlog.events.values import MAX_INT
 from incidentlog.projections import PROJECTIONS
+from incidentlog.shares import OfKey
 from incidentlog.store.webhooks import add_webhook
 from incidentlog.subjects import EVENTS
 from tests.api.serving import NOW, Answer, Served, make_key
@@ -197,7 +198,7 @@ async def test_every_example_of_a_read_is_answered(timeline: Served, path: str):
 async def make_key_once(service: Served) -> None:
     if (await service.get("/v1/keys/an-example")).status == 404:
         await make_key(service.access, "an-example", "a-key-of-an-example", scopes=("read",))
-        async with service.service.kept() as connection:  # one that is sent nothing
+        async with service.service.kept(OfKey("an-example")) as connection:  # one that is sent nothing
             await add_webhook(
                 connection, UUID(EXAMPLE), "an-example", 0, url="https://example.org/hook", filters="{}", note=None,
                 secret=b"x" * 32, now=NOW, position=MAX_INT, most=1,

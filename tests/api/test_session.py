@@ -13,6 +13,7 @@ from incidentlog.config import Settings
 from incidentlog.events.values import Tlp
 from incidentlog.live import PROTOCOL
 from incidentlog.service.keys import SESSION_FOR
+from incidentlog.store import sessions
 from incidentlog.store.connect import Access, Connection
 from tests.api.serving import ADMIN, NOW, Answer, Served, make_key, serving
 from tests.api.test_access import entries
@@ -227,6 +228,15 @@ async def test_a_browser_learns_whether_it_needs_a_key_and_its_cookie_is_taken_b
         assert (answer.json, cookie_of(answer)["max-age"]) == ({"session": None, "open": True}, "0")
     async with serving(access, again=True) as closed:
         assert (await closed.by(None).get("/v1/session")).json == {"session": None, "open": False}
+
+
+async def test_of_one_key_only_so_many_browsers_are_signed_in(service: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sessions, "MOST", 2)
+    browsers = []
+    for _ in range(3):
+        browsers.append(await signed_in(service))
+        await service.clock.advance(service.clock.now() + timedelta(minutes=1))
+    assert [(await service.by(None).get("/v1/events", headers)).status for headers in browsers] == [401, 200, 200]
 
 
 async def test_a_session_ends_after_its_time_and_is_forgotten(service: Served):

@@ -1,10 +1,11 @@
 """What a stream adds up to, now and before."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from incidentlog.api import paging, reported
+from incidentlog.api import reported
 from tests.api.serving import Served
 from tests.commands import retraction, strike
 from tests.subjects.given import merge
@@ -199,11 +200,14 @@ async def test_too_much_to_fold_is_refused_and_the_command_is_named(
         assert way in answer.json["detail"]
 
 
-async def test_folds_wait_for_each_other_and_no_longer_than_a_while(service: Served, monkeypatch: pytest.MonkeyPatch):
+async def test_one_folds_after_the_other_and_what_is_stored_waits_for_none(service: Served):
     await service.add(strike(stream=ONE))
     await service.settled()
-    async with service.service.folds:
-        monkeypatch.setattr(paging, "WAIT_SECONDS", 0.01)
-        answer = await service.get(f"/v1/subjects/{ONE}", basis="reported")
-        assert (answer.status, answer.slug) == (503, "overloaded")
-    assert (await service.get(f"/v1/subjects/{ONE}", basis="reported")).status == 200
+    async with service.service.core:
+        folding = asyncio.create_task(service.get(f"/v1/subjects/{ONE}", basis="reported"))
+        async with asyncio.timeout(60):
+            while not service.service.reported.held:
+                await asyncio.sleep(0.01)
+        assert (await service.get(f"/v1/subjects/{ONE}")).status == 200
+        assert not folding.done()
+    assert (await folding).status == 200

@@ -1,9 +1,10 @@
-"""What one read of a log that was made to be hard to read costs the others: loop time, memory, bytes.
+"""What a log that was made to be hard to read costs the others: loop time, memory, bytes of each read, and lag.
 
 python -m tests.benchmarks.nasty_reads [EVENTS]
 
-Each read is one request (with `next` unfollowed) by a client of another process, three at once at the end. Beside it
-the loop is asked for a turn without a pause: the longest wait for one is what the read holds up everybody for.
+While it is made, somebody else reports one strike a second: how long each waits until it is projected, and the most
+memory of the runner. Each read is one request (with `next` unfollowed) by a client of another process, three at once at the end. Beside it
+the loop is asked for a turn without a pause: the most that it does between two is what the read holds up everybody for.
 """
 
 import asyncio
@@ -11,15 +12,20 @@ import ctypes
 import gc
 import sys
 import time
+from itertools import count
 from pathlib import Path
 from typing import Final
 
 from incidentlog.projections import PROJECTIONS
 from tests.api.serving import ADMIN, Served
 from tests.benchmarks.filled import filled
-from tests.benchmarks.machine import heading
+from tests.benchmarks.machine import heading, percentile
+from tests.benchmarks.projections import peak_of
+from tests.commands import strike
 from tests.nasty import CHAINED, HEAVY, LONG, MERGED, TRACK, make_nasty
+from tests.runner.test_apart import children
 
+WAIT: Final = 1_800
 ROUNDS: Final = 3
 FORMS: Final = ("json", "ndjson", "csv", "geojson", "parquet")
 KNOWN: Final = "known_at=2027-01-01&basis=reported"
@@ -64,16 +70,16 @@ def reads(head: int, imported: int) -> list[str]:
 
 
 class Loop:
-    """The longest that anybody waited for a turn."""
+    """The most that was done between two turns, as time of a processor: what else the machine does is not in it."""
 
     longest = 0.0
 
     async def run(self) -> None:
         """Ask for one turn after the other."""
         while True:
-            begun = time.perf_counter()
+            begun = time.thread_time()
             await asyncio.sleep(0.001)
-            self.longest = max(self.longest, time.perf_counter() - begun - 0.001)
+            self.longest = max(self.longest, time.thread_time() - begun)
 
 
 def memory(name: str) -> float:
@@ -119,12 +125,43 @@ async def once(url: str, at_once: int) -> tuple[float, float, float, str]:
     return loop.longest, memory("VmHWM") - before, took, answers[0]
 
 
+class Others:
+    """Somebody else, who reports a strike a second; how long each waits until it is projected."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self.waited: list[float] = []
+        self.peak = 0.0
+        """The most memory of the runner, in MiB."""
+
+    async def run(self) -> None:
+        """Report, until it is cancelled."""
+        async with asyncio.TaskGroup() as waits:
+            for number in count():
+                [position] = await self._served.add(strike(stream=f"strike:other-{number}"))
+                waits.create_task(self._wait(position, time.perf_counter()))
+                self.peak = max(self.peak, *map(peak_of, children()), 0.0)
+                await asyncio.sleep(1)
+
+    async def _wait(self, position: int, begun: float) -> None:
+        await self._served.service.runner.reached(position, WAIT)
+        self.waited.append(time.perf_counter() - begun)
+
+    def __str__(self) -> str:
+        times = f"median {percentile(self.waited, 0.5):.2f} s, 99% {percentile(self.waited, 0.99):.2f} s"
+        return f"{len(self.waited)} of others' events: {times}, at most {max(self.waited):.2f} s; runner {self.peak:.0f} MiB"
+
+
 async def run(length: int) -> None:
     """All of it."""
     async with filled(iter(())) as (served, _):
-        begun = time.perf_counter()
-        imported = await make_nasty(served, length=length, talks=max(30, length // 10), merges=length // 10, wait=1_800)
+        begun, others = time.perf_counter(), Others(served)
+        reporting = asyncio.create_task(others.run())
+        imported = await make_nasty(served, length=length, talks=max(30, length // 10), merges=length // 10, wait=WAIT)
         print(f"made and projected in {time.perf_counter() - begun:.0f} s; RSS {memory('VmRSS'):.0f} MiB")
+        reporting.cancel()
+        await asyncio.wait([reporting])
+        print(others, flush=True)
         head = await served.head()
         for path in reads(head, imported):
             await measure(served, path)

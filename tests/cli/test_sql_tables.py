@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from incidentlog.cli.ending import Failed
+from incidentlog.cli.sql_tables import refuse_paths
 from incidentlog.folding.shapes import PROJECTIONS
 from incidentlog.folding.subject import Subject
 from incidentlog.sqlfiles import sql_root
@@ -15,6 +17,15 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "sql.md"
 EXAMPLE = re.compile(r"```sql\n(.*?)```", re.DOTALL)
 WHY = "it is in the dependency group 'tools', which only .ci/run installs"
 pytest.importorskip("pyarrow", reason=WHY)
+
+
+@pytest.mark.parametrize(
+    ("name", "as_of"), [("../cities", 1), ("/tmp", 1), ("", 1), (None, 1), ("cities", "/.."), ("cities", True)]
+)
+def test_no_service_has_a_file_written_outside_the_directory(name: str | None, as_of: object):
+    refuse_paths(["cities"], 1)
+    with pytest.raises(Failed):
+        refuse_paths([name], as_of)
 
 
 def test_there_is_a_view_and_an_as_of_of_every_table():

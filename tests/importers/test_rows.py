@@ -10,8 +10,16 @@ from incidentlog.importers.mapping import FileSpec
 from incidentlog.importers.opening import Progress, opened
 from incidentlog.importers.row import Row
 from incidentlog.importers.rows import is_tags, normal_tag, read_rows
+from tests.importers.rowing import imported, mapping_of
 
 TABLE = "id,place\n1,Odesa\n2,Kyiv\n"
+DATED = b"id,date,place,killed\n1,1.2.2025,Odesa,1\n"
+
+
+def zipped() -> bytes:
+    with zipfile.ZipFile(packed := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", DATED)
+    return packed.getvalue()
 
 
 def rows(file_path, **spec) -> list[Row]:
@@ -32,6 +40,22 @@ def test_a_table_is_the_same_however_it_is_packed(tmp_path):
     for name in ("a.csv", "a.csv.gz", "a.tsv", "a.zip"):
         assert cells(tmp_path / name) == [{"id": "1", "place": "Odesa"}, {"id": "2", "place": "Kyiv"}], name
     assert rows(tmp_path / "a.zip")[0].file.endswith("a.zip/inside/a.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv.gz", DATED),
+        ("a.csv.gz", gzip.compress(DATED)[:-4]),
+        ("a.csv.gz", gzip.compress(DATED)[:-9] + bytes(9)),
+        ("a.zip", DATED),
+        ("a.zip", zipped()[:40] + b"\xff\xff" + zipped()[42:]),
+    ],
+)
+def test_a_packing_that_is_broken_is_told(tmp_path, name, content):
+    (path := tmp_path / name).write_bytes(content)
+    with pytest.raises(BadRequest, match="cannot read"):
+        imported(mapping_of(), path)
 
 
 def test_lines_are_those_of_the_file(tmp_path):

@@ -197,6 +197,8 @@ async def test_a_reader_is_told_the_same_of_a_log_with_what_it_may_not_see_and_o
     server: Server, level: int, monkeypatch: pytest.MonkeyPatch
 ):
     mark = TLP_LABELS[level + 1]
+    for waits in ("projections.HISTORY_SECONDS", "folds.FOLD_SECONDS"):  # who is refused says how busy the machine is
+        monkeypatch.setattr(f"incidentlog.api.{waits}", 60.0)
     if level in {Tlp.GREEN, Tlp.AMBER_STRICT}:
         monkeypatch.setattr(steps, "FEW", 1)  # what two or more are part of is folded when it is read
     async with pair_of(server, history(mark), level) as pair:

@@ -1,9 +1,12 @@
 """Where webhooks may go, judged at the address that is connected to."""
 
 import asyncio
+import socket
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -96,13 +99,13 @@ async def test_a_name_that_leads_elsewhere_when_it_is_used_is_refused(monkeypatc
     """DNS that is rebound: whatever the name meant before, the address of this connection counts."""
     async with receiving() as receiver:
         port = int(receiver.url.split(":")[2].partition("/")[0])
-        loop, asked = asyncio.get_running_loop(), []
+        asked = []
 
-        async def rebound(host: str, *_: object, **__: object) -> object:
+        def rebound(host: str, *_: object, **__: object) -> object:
             asked.append(host)
             return [(2, 1, 6, "", ("127.0.0.1", port))]
 
-        monkeypatch.setattr(type(loop), "getaddrinfo", lambda _, host, *__, **___: rebound(host))
+        monkeypatch.setattr(socket, "getaddrinfo", rebound)
         assert await sent(f"https://rebound.example.org:{port}/", []) == (None, REFUSED)
         assert asked
         assert receiver.came == []
@@ -143,3 +146,32 @@ async def test_what_a_receiver_does_wrong_is_told_in_words_and_in_bounded_time()
     }
     assert await sent(url, ["127.0.0.0/8"]) == (None, "no connection can be made")
     assert await sent("https://nowhere.invalid/", []) == (None, "its name is not known")
+
+
+async def test_names_that_nobody_answers_for_hold_up_nothing_else(monkeypatch: pytest.MonkeyPatch):
+    answered, asked, real = threading.Event(), [], socket.getaddrinfo
+
+    def look(host: str, *args: Any, **named: Any) -> Any:
+        if not host.endswith(".silent.example"):
+            return real(host, *args, **named)
+        asked.append(host)
+        answered.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, "nobody answered")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    names = [f"https://{n}.silent.example/" for n in range(20)]
+    async with receiving() as receiver:
+        slow = [asyncio.create_task(sent(name, [], seconds=0.2)) for name in names]
+        async with asyncio.timeout(60):
+            while len(asked) < len(names):
+                await asyncio.sleep(0.01)
+            port = receiver.url.rpartition(":")[2]
+            assert await sent(f"http://localhost:{port}", ["127.0.0.0/8", "::1/128"]) == (200, None)
+            assert await asyncio.get_running_loop().getaddrinfo("localhost", 1)
+            assert await asyncio.to_thread(int) == 0
+        assert not any(each.done() for each in slow)  # their places are held until the look-ups have ended
+        answered.set()
+        async with asyncio.timeout(60):
+            assert {failure for _, failure in await asyncio.gather(*slow)} <= {
+                "it did not answer within 0 s", "its name is not known",
+            }  # fmt: skip
