@@ -27,14 +27,20 @@ SELECT coalesce(min(position), 0) FROM builds WHERE state = 'active'
 INSERT INTO merge_links SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]) ON CONFLICT DO NOTHING
 
 -- name: end_subjects
--- Versions that stood until now stand only up to a position.
+-- Versions that stood until now stand only up to a position. Of a subject's versions only the last one is looked at: there
+-- may be thousands.
 -- $1 build smallint
 -- $2 streams text[]
 -- $3 levels smallint[]
 -- $4 to_positions bigint[]
 UPDATE subjects s SET to_position = c.to_position
 FROM unnest($2::text[], $3::smallint[], $4::bigint[]) AS c (stream, level, to_position)
-WHERE s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.to_position IS NULL
+CROSS JOIN LATERAL (
+    SELECT from_position FROM subjects v
+    WHERE v.build = $1 AND v.stream = c.stream AND v.level = c.level ORDER BY from_position DESC LIMIT 1
+) AS last
+WHERE s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.from_position = last.from_position
+  AND s.to_position IS NULL
 
 -- name: standing
 -- The versions that stand of some subjects.
@@ -43,7 +49,11 @@ WHERE s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.to_positi
 -- $3 levels smallint[]
 SELECT s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
 FROM unnest($2::text[], $3::smallint[]) AS c (stream, level)
-JOIN subjects s ON s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.to_position IS NULL
+CROSS JOIN LATERAL (
+    SELECT * FROM subjects v
+    WHERE v.build = $1 AND v.stream = c.stream AND v.level = c.level ORDER BY from_position DESC LIMIT 1
+) AS s
+WHERE s.to_position IS NULL
 
 -- name: earlier
 -- What a version rests on: the lists of a version, and of what that rests on, the nearest first; the last one whole.
@@ -77,14 +87,19 @@ ON CONFLICT (build, dimension, value, level) DO UPDATE SET position = excluded.p
 WHERE excluded.position < n.position
 
 -- name: end_documents
--- Document versions that stood until now stand only up to a position.
+-- Document versions that stood until now stand only up to a position. As of subjects, only the last ones are looked at.
 -- $1 builds smallint[]
 -- $2 keys text[]
 -- $3 levels smallint[]
 -- $4 to_positions bigint[]
 UPDATE documents d SET to_position = c.to_position
 FROM unnest($1::smallint[], $2::text[], $3::smallint[], $4::bigint[]) AS c (build, key, level, to_position)
-WHERE d.build = c.build AND d.key = c.key AND d.level = c.level AND d.to_position IS NULL
+CROSS JOIN LATERAL (
+    SELECT from_position FROM documents v
+    WHERE v.build = c.build AND v.key = c.key AND v.level = c.level ORDER BY from_position DESC LIMIT 1
+) AS last
+WHERE d.build = c.build AND d.key = c.key AND d.level = c.level AND d.from_position = last.from_position
+  AND d.to_position IS NULL
 
 -- name: join_documents
 -- Streams become members of documents.

@@ -1,0 +1,45 @@
+"""What is written for an event looks at few rows, however many versions there are of what it changes."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from incidentlog.sqlfiles import query
+from incidentlog.store.connect import Access
+
+MANY = 2_000
+VERSIONS = {
+    "subjects": "INSERT INTO subjects (build, stream, level, from_position, to_position, restated)"
+    " SELECT 1, 'strike:a', 0, n, nullif(n + 1, $1::bigint + 1), false FROM generate_series(1, $1::bigint) AS n",
+    "documents": "INSERT INTO documents (build, key, level, from_position, to_position, restated, left_out, on_read)"
+    " SELECT 1, 'strike:a', 0, n, nullif(n + 1, $1::bigint + 1), false, 0, false FROM generate_series(1, $1::bigint) AS n",
+}
+ASKED: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "end_subjects": ("subjects", (1, ["strike:a"], [0], [MANY + 1])),
+    "standing": ("subjects", (1, ["strike:a"], [0])),
+    "end_documents": ("documents", ([1], ["strike:a"], [0], [MANY + 1])),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+async def test_of_what_stands_only_the_last_version_is_looked_at(access: Access, name: str):
+    table, args = ASKED[name]
+    connection = await access.connect()
+    try:
+        async with connection.transaction():
+            await connection.execute(VERSIONS[table], MANY)
+            await connection.execute(f"ANALYZE {table}")
+            told = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {query('derive', name)}", *args)
+            assert max(looked_at(orjson.loads(told)[0]["Plan"])) == 1
+        assert await connection.fetchval(f"SELECT count(*) FROM {table} WHERE to_position IS NULL") == (
+            0 if name.startswith("end") else 1
+        )
+    finally:
+        await connection.close()
+
+
+def looked_at(plan: dict[str, Any]) -> list[float]:
+    """How many rows each step of a plan had, with those that it threw away."""
+    own = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    return [own, *(rows for step in plan.get("Plans", ()) for rows in looked_at(step))]
