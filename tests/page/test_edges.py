@@ -220,14 +220,6 @@ async def test_of_very_many_places_the_largest_are_drawn_and_the_rest_is_told(br
         await opened.page.click(".cities .pager button")
         elements = await opened.page.evaluate("() => document.querySelectorAll('*').length")
         assert elements < 12_000
-        took = await opened.page.evaluate(
-            """() => new Promise((done) => {
-                const begun = performance.now();
-                document.querySelector('.map .zoom button').click();
-                requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - begun)));
-            })"""
-        )
-        assert took < 2_000
         # One that is none of the largest is found all the same: the answer names none of those left out.
         rows = await served.rows("city_incidents", kind="strike", order_by="incidents")
         last = list(rows)[-1]
