@@ -74,7 +74,7 @@ class Log:
     async def rows(self, name: str, at: datetime, position: int, level: int = RED) -> dict[str, Row]:
         """A projection's rows from what is stored."""
         moment = Moment(at=at, position=position, by="recorded", known_at=None, open=False, named=True, pinned=True)
-        service = cast("Any", SimpleNamespace(pool=self.connection))
+        service = cast("Any", SimpleNamespace(pool=self.connection, document=asyncio.Lock()))
         return (await answer_of(service, ask(PROJECTIONS[name], {}), moment, level)).rows
 
 
