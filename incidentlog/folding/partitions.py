@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Final
 
 PARTITIONS: Final = 16
-"""So many runners may share the folding; a build keeps the number that it was made with."""
+"""So many runners may share the folding. Every build has as many checkpoints, and every runner goes by it."""
 FIRST: Final = 0
 
 
@@ -25,8 +25,8 @@ def partition_of(stream: str, count: int) -> int:
 class Share:
     """The streams of some partitions, up to a position of the log."""
 
-    def __init__(self, own: Iterable[int], count: int, links: Iterable[tuple[str, str]] = ()) -> None:
-        """`own` are partitions of `count`; `links` are streams that merges up to the position named together."""
+    def __init__(self, own: Iterable[int], count: int, merges: Iterable[Iterable[str]] = ()) -> None:
+        """`own` are partitions of `count`; `merges` are the streams that each merge so far named together."""
         self.own, self.count = frozenset(own), count
         self.whole = len(self.own) == count
         """Whether it is all streams: then nothing has to be known of merges."""
@@ -36,8 +36,8 @@ class Share:
         """Streams that are in it by their names, and by a merge no more."""
         self._families: dict[str, set[str]] = {}
         """The streams that merges connect, by each of them."""
-        for one, other in links:
-            self.join(one, other)
+        for streams in merges:
+            self.join(streams)
 
     @property
     def keeps_documents(self) -> bool:
@@ -46,26 +46,27 @@ class Share:
 
     def has(self, stream: str) -> bool:
         """Whether a stream is in it."""
-        return self.whole or self._partition(stream) in self.own
+        return self.whole or self._has_family(self._families.get(stream, {stream}))
 
-    def moves(self, one: str, other: str) -> bool:
-        """Whether a merge of two streams brings any into another partition."""
-        return not self.whole and self._partition(one) != self._partition(other)
+    def moved(self, streams: Iterable[str]) -> tuple[set[str], set[str]]:
+        """What a merge that names these streams together would bring into it, and out of it."""
+        family = self._family(streams)
+        had = {stream for stream in family if self.has(stream)}
+        return (family - had, set()) if self.whole or self._has_family(family) else (set(), had)
 
-    def join(self, one: str, other: str) -> set[str]:
-        """A merge names two streams together: answers those that are in it no more."""
+    def join(self, streams: Iterable[str]) -> None:
+        """A merge names streams together."""
         if self.whole:
-            return set()
-        first, second = (self._families.get(stream, {stream}) for stream in (one, other))
-        before = {stream for stream in first | second if self.has(stream)}
-        family = first | second
+            return
+        family = self._family(streams)
         self._families.update(dict.fromkeys(family, family))
-        ours = self.has(one)
-        for stream in family:
-            by_name = partition_of(stream, self.count) in self.own
-            (self.adopted.add if ours and not by_name else self.adopted.discard)(stream)
-            (self.lent.add if by_name and not ours else self.lent.discard)(stream)
-        return set() if ours else before
+        by_name = {stream for stream in family if partition_of(stream, self.count) in self.own}
+        ours = self._has_family(family)
+        self.adopted = (self.adopted - family) | (family - by_name if ours else set())
+        self.lent = (self.lent - family) | (set() if ours else by_name)
 
-    def _partition(self, stream: str) -> int:
-        return partition_of(min(self._families.get(stream, (stream,))), self.count)
+    def _family(self, streams: Iterable[str]) -> set[str]:
+        return set().union(*(self._families.get(stream, {stream}) for stream in streams))
+
+    def _has_family(self, family: set[str]) -> bool:
+        return partition_of(min(family), self.count) in self.own

@@ -150,7 +150,12 @@ class RebuilderApart:
 
     async def run(self) -> None:
         """Look now and then whether there is something to build, and see to it, until cancelled."""
-        ends, nodes = Ending(), [uuid4() for _ in range(self._processes)]
+        async with asyncio.TaskGroup() as work:
+            for _ in range(self._processes):
+                work.create_task(self._keep())
+
+    async def _keep(self) -> None:
+        ends, node = Ending(), uuid4()
         failed = False
         while True:
             await asyncio.sleep(LOOK_SECONDS)
@@ -163,26 +168,20 @@ class RebuilderApart:
                 log.warning("looking_interrupted", error=told(error))
                 continue
             if position is None:
-                failed = False
-                ends = Ending()
+                ends, failed = Ending(), False
                 continue
             ends.heard(position, idle=False)
             if failed:
                 ends.again()
                 log.error("rebuilder_ended", position=position, times=ends.so_far.times)
-            codes = await asyncio.gather(*(self._once(ends.so_far, node) for node in nodes))
-            failed = any(codes)
-
-    async def _once(self, ends: Ends, node: UUID) -> int | None:
-        """Let one rebuild until nothing is to be built, or it ends: with which code."""
-        process = await _spawn()
-        try:
-            assert process.stdin is not None  # noqa: S101 - it is a pipe
-            process.stdin.write(_start_line(self._access, self._log_level, "building", ends, node))
-            await process.wait()
-        finally:
-            await _end(process)
-        return process.returncode
+            process = await _spawn()
+            try:
+                assert process.stdin is not None  # noqa: S101 - it is a pipe
+                process.stdin.write(_start_line(self._access, self._log_level, "building", ends.so_far, node))
+                await process.wait()
+            finally:
+                await _end(process)
+            failed = process.returncode != 0
 
     async def _position(self) -> int | None:
         """Where the rebuilder goes on; None where nothing is to be built."""

@@ -6,7 +6,6 @@ Live running and rebuilding are this.
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Self
 from uuid import UUID
@@ -26,7 +25,7 @@ from incidentlog.store.builds import Build, Parked, SupersededError, read_builds
 from incidentlog.store.connect import Connection, heed_cancelling
 from incidentlog.store.derive import Batch, Derived, read_all_links, read_links, read_members, read_on_read, write_batch
 from incidentlog.store.parked import booked, keys_of, read_parked, read_variants, still_parked
-from incidentlog.store.read import read_batch, read_shared_batch, read_streams
+from incidentlog.store.read import read_batch, read_head, read_shared_batch, read_streams
 from incidentlog.store.segments import may_merge, merge_segments
 from incidentlog.store.snapshots import EVERY, take_snapshots
 from incidentlog.store.versions import Bases
@@ -89,6 +88,12 @@ class Lane:
         self._share = Share(self._own, count)
         self._joined = self._share.whole
         """Whether the share knows of the merges so far."""
+        self._others = 0
+        """Up to where those are that have the other partitions."""
+        self._takes_over: int | None = None
+        """The position of the next event, where it takes streams over by it."""
+        self.waits = False
+        """Whether others are to go first."""
         self._connection = connection
         self._zone = zone
         self._doomed = doomed
@@ -142,28 +147,37 @@ class Lane:
         return self._share.keeps_documents
 
     async def read(self, connection: Connection, limit: int) -> list[Recorded]:
-        """The next events, all of them: of those that are no concern of its own little more than the position."""
+        """The next events: of those that are no concern of its own little more than the position.
+
+        None, and `waits`, where there are some and others are to go first.
+        """
         if self._share.whole:
             return await read_batch(connection, self.position, limit)
         if not self._joined:
             self._joined = True
             for one, other, position in await read_all_links(connection):
                 if position <= self.position:
-                    self._share.join(one, other)
-        return await read_shared_batch(connection, self.position, limit, self._share, self._beside)
+                    self._share.join((one, other))
+        await self._look()
+        if self.keeps_documents:
+            limit = min(limit, self._others - self.position)
+        elif self._takes_over == self.position + 1 and self._others < self.position:
+            limit = 0
+        self.waits = limit <= 0 and (await read_head(connection)).position > self.position
+        return await read_shared_batch(connection, self.position, limit, self._share, self._beside) if limit > 0 else []
 
     async def take(self, events: Sequence[Recorded]) -> Sequence[Change]:
         """Fold the next events and write what they change, with the checkpoint, in one transaction.
 
-        As many of them as a batch holds, and at least one; none where others are to go first. How many, the position
-        tells.
+        As many of them as a batch holds, and at least one; none, and `waits`, where others are to go first. How many,
+        the position tells.
         """
         started = time.perf_counter()
         expected = range(self.position + 1, self.position + 1 + len(events))
         if [e.position for e in events] != list(expected):
             raise GapError(f"after position {self.position} come {[e.position for e in events[:3]]}")
         events = events[:1] if events[0].position == self._doomed else _as_heavy_as(events, BATCH_BYTES)
-        events = events if self._share.whole else await self._in_turn(events)
+        events = events if self._share.whole else await self._before_a_move(events)
         ours = [e for e in events if self._concerns(e)]
         assert all(e.meta for e in ours), self._own  # noqa: S101 - read so; without its texts it would seem erased
         await self._remember(ours)
@@ -193,53 +207,55 @@ class Lane:
         """Whether it takes in an event, or only goes past it."""
         return self._share.has(e.stream) or e.category in self._beside
 
-    async def _in_turn(self, events: Sequence[Recorded]) -> Sequence[Recorded]:
-        """Those of the next events that can be taken in by now, where others have partitions too.
+    async def _before_a_move(self, events: Sequence[Recorded]) -> Sequence[Recorded]:
+        """The next events up to one that moves streams into its share or out of it; or that one alone.
 
-        Who keeps the documents goes last, for these are made of the subjects of all. What a merge brings into another
-        partition is taken in there once everybody is where it happens, and that event alone.
+        What it takes over it takes from where the merge happens, once everybody is there: who had it is done with it.
         """
-        others = await self._others()
-        last = others if self.keeps_documents else events[-1].position
-        for e in events:
-            if e.position > last:
-                break
-            pairs = await self._linked(e) if e.type == "record.merged" else ()
-            if any(self._share.moves(*pair) for pair in pairs):
-                if e is not events[0]:
-                    last = e.position - 1
-                    break
-                last = e.position if others >= e.position - 1 else 0
-                self._parked = None  # of streams that are new in it, what others set aside is not known
-            if e.position <= last:
-                self._let_go(set().union(*(self._share.join(*pair) for pair in pairs)))
-        return [e for e in events if e.position <= last]
+        self.waits = False
+        for number, e in enumerate(events):
+            streams = await self._named_together(e) if e.type == "record.merged" else ()
+            gained, lost = self._share.moved(streams) if streams else ((), ())
+            if (gained or lost) and number:
+                return events[:number]
+            if gained and self._others < e.position - 1:
+                self.waits, self._takes_over = True, e.position
+                return ()
+            if streams:
+                self._share.join(streams)
+            if gained or lost:
+                self._let_go(lost)
+                return events[:1]
+        return events
 
-    async def _linked(self, e: Recorded) -> Sequence[tuple[str, str]]:
-        """The streams that a merge names together; of one that was erased, what was noted of it before."""
+    async def _named_together(self, e: Recorded) -> Collection[str]:
+        """The streams that a merge names; of one that was erased, what was noted of it before."""
         if e.body is None:
-            return [(a, b) for a, b, at in await read_all_links(self._connection) if at == e.position]
-        return [(e.stream, absorbed) for absorbed in merged_streams(e)]
+            links = await read_all_links(self._connection)
+            return {stream for *pair, position in links if position == e.position for stream in pair}
+        return {e.stream, *merged_streams(e)}
 
-    async def others_are_there(self) -> bool:
-        """Whether all other partitions are as far as its own."""
-        return self._share.whole or await self._others() >= self.position
+    async def others_are_at(self, position: int) -> bool:
+        """Whether who has other partitions is at a position, or past it."""
+        if not self._share.whole:
+            await self._look()
+        return self._share.whole or self._others >= position
 
-    async def _others(self) -> int:
-        """Up to where those are that have the other partitions."""
+    async def _look(self) -> None:
+        """See up to where those are that have the other partitions, of these builds and of what they are made of."""
         known = {b.build: b for b in await read_builds(self._connection)}
         numbers = {self.builds[0].base, *(b.build for b in self.builds)}
         if not numbers <= known.keys():
             raise SupersededError("a build is gone")
         theirs = [n for n in range(self._share.count) if n not in self._own]
-        for number, b in enumerate(self.builds):
-            positions = list(known[b.build].positions)
-            positions[self._own[0]] = self.position  # where another has taken it on, the next batch will fail
-            self.builds[number] = replace(b, positions=positions)
-        return min(known[number].positions[n] for number in numbers for n in theirs)
+        self._others = min(known[number].positions[n] for number in numbers for n in theirs)
 
     def _let_go(self, streams: Collection[str]) -> None:
-        """Streams are in it no more: what is remembered of them will be wrong once somebody else took in more."""
+        """Streams are in it no more: what is remembered of them will be wrong once somebody else took in more.
+
+        Of those that are new in it, what others set aside is not known.
+        """
+        self._parked = None
         self._bases.forget(streams)
         for step in self._steps.values():
             if isinstance(step, TallyStep):
@@ -251,13 +267,13 @@ class Lane:
         """Take one snapshot of a ledger that is due; whether there was one. Only who goes last can."""
         for build in self.builds if self.keeps_documents else ():
             projection = PROJECTIONS.get(build.projection)
-            if isinstance(projection, Tally) and build.position >= self._summarised.get(build.build, 0) + EVERY:
+            if isinstance(projection, Tally) and self.position >= self._summarised.get(build.build, 0) + EVERY:
                 try:
-                    if await take_snapshots(self._connection, projection, build):
+                    if await take_snapshots(self._connection, projection, build, self.position):
                         return True
                 except asyncpg.UniqueViolationError:
                     return True  # another node did it
-                self._summarised[build.build] = build.position // EVERY * EVERY
+                self._summarised[build.build] = self.position // EVERY * EVERY
         return False
 
     async def _merge(self, after: int) -> None:

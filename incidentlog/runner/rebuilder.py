@@ -13,8 +13,8 @@ import structlog
 
 from incidentlog.folding.change import Change
 from incidentlog.runner.lane import Lane
+from incidentlog.runner.leases import Leases
 from incidentlog.runner.portion import NEVER, Ends, Portion
-from incidentlog.runner.sharing import Sharing
 from incidentlog.store.builds import (
     Build,
     SupersededError,
@@ -34,16 +34,12 @@ REST: Final = 0.1
 """What share of the time it took it rests after each batch: appends and live running go first."""
 TURN_SECONDS: Final = 0.02
 """How soon it looks again whether those that go first have gone."""
-WAITS_SECONDS: Final = 2.0
-"""How long what answers may stand still for a switch, until all are there."""
+LOOKS: Final = 10
+"""How often it looks, at a switch, whether all are there: so long what answers stands still."""
 BUILDING: Final = "building"
 """The work, as the leases call it."""
 
 log = structlog.get_logger(__name__)
-
-
-class LateError(Exception):
-    """Those that share a rebuild did not come to one position in time for the switch: it is tried again."""
 
 
 class Rebuilder:
@@ -63,7 +59,7 @@ class Rebuilder:
         """
         self._access = access
         self._on_changes = on_changes
-        self._sharing = Sharing(BUILDING, node)
+        self._leases = Leases(BUILDING, node)
         self.failure: str | None = None
         self._portion = Portion(PAGE, ends.portion(PAGE))
         self._doomed = ends.doomed
@@ -78,7 +74,7 @@ class Rebuilder:
             except Exception as error:
                 heed_cancelling()
                 self.failure = told(error)
-                if lost(error) or isinstance(error, SupersededError | LateError):
+                if lost(error) or isinstance(error, SupersededError):
                     self._portion.shrink()
                     log.warning("rebuild_interrupted", events=self._portion.size, error=told(error))
                 else:
@@ -103,19 +99,19 @@ class Rebuilder:
             under_way = await read_under_way(reading)
             self.failure = None
             if not under_way:
-                await self._sharing.leave(reading)
+                await self._leases.leave(reading)
                 lane = None
                 if until_done:
                     return True
                 await asyncio.sleep(POLL_SECONDS)
                 continue
-            if await self._sharing.renew(reading) or numbers != {b.build for b in under_way}:
+            if await self._leases.renew(reading) or numbers != {b.build for b in under_way}:
                 lane, numbers = None, {b.build for b in under_way}
-            if not self._sharing.own:
+            if not self._leases.own:
                 await asyncio.sleep(POLL_SECONDS)
                 continue
             if lane is None:
-                lane = Lane.of(connection, under_way, zone, own=self._sharing.own, doomed=self._doomed)
+                lane = Lane.of(connection, under_way, zone, own=self._leases.own, doomed=self._doomed)
                 log.info("building", builds=[b.projection for b in lane.builds], position=lane.position)
             started, before = loop.time(), lane.position
             if await self._step(connection, reading, lane) or lane.position == lane.upto:
@@ -124,8 +120,8 @@ class Rebuilder:
             self._portion.grow()
             while await lane.summarise():
                 pass
-            idle = lane.position == before  # it is not its turn, or it is where what answers is
-            await asyncio.sleep(TURN_SECONDS if idle else REST * (loop.time() - started))
+            stands = lane.position == before  # it is not its turn, or it is where what answers is
+            await asyncio.sleep(TURN_SECONDS if stands else REST * (loop.time() - started))
 
     async def _step(self, connection: Connection, reading: Connection, lane: Lane) -> bool:
         """One batch, or, where what answers is near, the last one with the switch; whether it was that."""
@@ -138,16 +134,11 @@ class Rebuilder:
             return False
         async with connection.transaction():  # what answers stands still up to the commit
             goal = await _goal(connection, await lock_active(connection))
-            until = asyncio.get_running_loop().time() + WAITS_SECONDS
-            while 0 < goal - lane.position <= self._portion.size:
-                before = lane.position
-                await self._take(reading, lane, goal)
-                if lane.position == before:  # others are to come that far first
-                    await asyncio.sleep(TURN_SECONDS)
-                if asyncio.get_running_loop().time() > until:
-                    raise LateError(f"others are not at position {goal} yet")
-            if goal != lane.position or not await lane.others_are_there():
+            # Nothing is taken in here before the others are there: they could not go on beside it.
+            if not 0 <= goal - lane.position <= self._portion.size or not await _comes_to(lane, goal):
                 return False
+            while goal > lane.position:
+                await self._take(reading, lane, goal)
             await activate(connection, lane.builds)
         log.info("switched", builds=[b.projection for b in lane.builds], position=lane.position)
         return True
@@ -159,6 +150,15 @@ class Rebuilder:
             changes = await lane.take(batch)
             if self._on_changes is not None:
                 self._on_changes(changes)
+
+
+async def _comes_to(lane: Lane, goal: int) -> bool:
+    """Wait a moment until all who share a rebuild are where the switch is to be; whether they are."""
+    for _ in range(LOOKS):
+        if await lane.others_are_at(goal):
+            return True
+        await asyncio.sleep(TURN_SECONDS)
+    return False
 
 
 async def _goal(connection: Connection, active: Iterable[Build]) -> int:

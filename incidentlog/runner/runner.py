@@ -13,9 +13,9 @@ import structlog
 
 from incidentlog.folding.change import Change
 from incidentlog.runner.lane import GapError, Lane
+from incidentlog.runner.leases import Leases
 from incidentlog.runner.portion import NEVER, Ends, Portion
 from incidentlog.runner.progress import Progress
-from incidentlog.runner.sharing import Sharing
 from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.builds import Build, SupersededError, active_builds, begin_builds
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
@@ -63,7 +63,7 @@ class Runner(Progress):
         self._access = access
         self._grown = grown
         self._on_changes = on_changes
-        self._sharing = Sharing(LIVE, node)
+        self._leases = Leases(LIVE, node)
         self._serving = set[int]()
         self._portion = Portion(PAGE, ends.portion(PAGE))
         self._doomed = ends.doomed
@@ -100,7 +100,7 @@ class Runner(Progress):
         """Leave the work to another node, if there is time for it."""
         try:
             async with asyncio.timeout(1):
-                await self._sharing.leave(connection)
+                await self._leases.leave(connection)
         except Exception as error:  # noqa: BLE001 - the lease ends by itself
             log.debug("lease_not_released", error=repr(error))
         finally:
@@ -114,9 +114,10 @@ class Runner(Progress):
             # Taken before reading: an append that lands in between sets this one, so the wait ends at once instead of
             # missing it.
             ticket = self._grown.ticket()
-            if await self._sharing.renew(connection):
-                lane = None
-            lane = lane or await self._lane(connection, zone)
+            if lane is None and not await _ours(connection):
+                await self._leases.leave(connection)  # a node of another version may know what to do with them
+            elif await self._leases.renew(connection) or lane is None:
+                lane = await self._lane(connection, zone)
             if lane is None:
                 self.failure = None
                 await Wakeup.wait(ticket, POLL_SECONDS)
@@ -127,7 +128,7 @@ class Runner(Progress):
         """Take in what there is, and wait where it is not much; whether the lane is at its end."""
         size, before = self._portion.size, lane.position
         batch = await lane.read(connection, size if lane.upto is None else min(size, lane.upto - before))
-        started, self.idle = time.monotonic(), not batch
+        started, self.idle = time.monotonic(), not batch and not lane.waits
         if batch:
             changes = await lane.take(batch)
             self._portion.grow()
@@ -139,7 +140,7 @@ class Runner(Progress):
         self.failure = None
         if lane.position == lane.upto:
             return True
-        if batch and lane.position == before:  # it is not its turn
+        if lane.waits:
             await asyncio.sleep(TURN_SECONDS)
         elif len(batch) == size or (not batch and await lane.summarise()):
             pass
@@ -156,10 +157,10 @@ class Runner(Progress):
         While all of it is still being built beside the old there is nothing, nor where others have every partition.
         """
         builds = await _ours(connection)
-        if not builds or not self._sharing.own:
+        if not builds or not self._leases.own:
             return None
         self._serving = {b.build for b in builds}
-        lane = Lane.of(connection, builds, zone, own=self._sharing.own, doomed=self._doomed)
+        lane = Lane.of(connection, builds, zone, own=self._leases.own, doomed=self._doomed)
         self.at = lane.position
         if lane.keeps_documents:
             self.move(lane.position)

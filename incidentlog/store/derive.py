@@ -127,8 +127,9 @@ async def write_batch(
         if await _stands(connection, builds, own, position):
             raise
         raise SupersededError(f"the checkpoint is not at {position} any more") from error
-    positions = [batch.upto if n in own else here for n, here in enumerate(builds[0].positions)]
-    return [replace(b, positions=positions) for b in builds]
+    return [
+        replace(b, positions=[batch.upto if n in own else here for n, here in enumerate(b.positions)]) for b in builds
+    ]
 
 
 async def _advance(

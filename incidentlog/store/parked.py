@@ -5,7 +5,7 @@ from typing import Literal
 
 from incidentlog.folding.fold import Variants
 from incidentlog.folding.steps import Entries
-from incidentlog.folding.totalling import of_stream
+from incidentlog.folding.totalling import both, of_stream
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build, Parked
 from incidentlog.store.connect import Connection, Pool
@@ -52,7 +52,7 @@ async def booked(connection: Connection, build: int, stream: str, upto: int) -> 
     """What a ledger holds of one stream, up to the checkpoint."""
     sums: Entries = {}
     async for lines in read_pages(connection, build, upto):
-        for b in lines.bookings(of_stream(lines, stream)):
+        for b in lines.bookings(both(of_stream(lines, stream), lines.positions <= upto)):
             cell = b.level, b.at, b.dimensions
             there = sums.get(cell)
             sums[cell] = b.amounts if there is None else tuple([x + y for x, y in zip(there, b.amounts, strict=True)])

@@ -66,20 +66,20 @@ async def _snapshot(pool: Pool | Connection, build: Build, rollup: int, row: asy
     return Snapshot(rollup, position, row["counted_by"], totals)
 
 
-async def take_snapshots(connection: Connection, tally: Tally, build: Build) -> bool:
-    """Take the next snapshot that a build is due, of one rollup; whether there was one.
+async def take_snapshots(connection: Connection, tally: Tally, build: Build, upto: int) -> bool:
+    """Take the next snapshot that a build is due up to a position, of one rollup; whether there was one.
 
     They follow from what is booked, and a later one from the one before. Raises UniqueViolationError, and takes none,
     when another does it at the same time.
     """
-    if not tally.rollups or build.position < EVERY:
+    if not tally.rollups or upto < EVERY:
         return False
     last = {r["rollup"]: r for r in await connection.fetch(query("snapshots", "last"), build.build)}
     for rollup in range(len(tally.rollups)):
         row = last.get(rollup)
         begun, totals = (0, 0) if row is None else (row["position"], row["totals"])
         position = begun + EVERY * (SPARSE if totals > MANY else 1)
-        if position <= build.position and totals <= TOTALS:
+        if position <= upto and totals <= TOTALS:
             before = None if row is None else await _snapshot(connection, build, rollup, row)
             await _take(connection, tally, build, rollup, before, position)
             return True

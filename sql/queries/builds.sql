@@ -58,7 +58,8 @@ UPDATE builds b SET positions = (
 )
 FROM held
 WHERE b.build = held.build AND b.state = $5
-  AND NOT EXISTS (SELECT FROM unnest($2::integer[]) AS own WHERE b.positions[own + 1] IS DISTINCT FROM $3)
+  -- A subquery that gives a value is asked again of a row that another moved while this waited; NOT EXISTS is not.
+  AND (SELECT bool_and(b.positions[own + 1] IS NOT DISTINCT FROM $3) FROM unnest($2::integer[]) AS own)
 RETURNING b.build, set_config('synchronous_commit', 'off', true)
 
 -- name: drop_subjects
@@ -97,10 +98,11 @@ DELETE FROM snapshots WHERE build = $1
 DELETE FROM parked WHERE build = $1
 
 -- name: lease
--- Take or keep some work, unless another node has it still; answers what is ours.
+-- Take or keep some work, unless another node has it still; answers what is ours. What others left long ago goes.
 -- $1 works text[]
 -- $2 node uuid
 -- $3 seconds double precision
+WITH gone AS (DELETE FROM leases WHERE until < clock_timestamp() - interval '1 hour' AND node <> $2 AND work <> ALL($1))
 INSERT INTO leases AS l (work, node, until)
 SELECT work, $2, clock_timestamp() + make_interval(secs => $3) FROM unnest($1::text[]) AS work ORDER BY work
 ON CONFLICT (work) DO UPDATE SET node = excluded.node, until = excluded.until

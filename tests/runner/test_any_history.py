@@ -35,8 +35,8 @@ from incidentlog.folding.subject import Subject
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Runner
 from incidentlog.runner import lane as lane_module
+from incidentlog.runner import leases as leases_module
 from incidentlog.runner import runner as runner_module
-from incidentlog.runner import sharing as sharing_module
 from incidentlog.store import segments as segments_module
 from incidentlog.store import versions as versions_module
 from incidentlog.store.versions import Texts
@@ -277,7 +277,7 @@ def test_live_rebuilt_and_folded_afresh_are_the_same_and_no_answer_changes(
     used_log: tuple[asyncio.AbstractEventLoop, Log], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(runner_module, "PAGE", 1_000)
-    monkeypatch.setattr(sharing_module, "RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(leases_module, "RENEW_SECONDS", 0.05)
     for module, name in BOUNDS:  # what each history sets is taken back
         monkeypatch.setattr(module, name, getattr(module, name))
     Histories.loop, Histories.log = used_log

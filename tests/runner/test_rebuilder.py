@@ -11,8 +11,8 @@ import pytest
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Rebuilder
 from incidentlog.runner import lane as lane_module
+from incidentlog.runner import leases as leases_module
 from incidentlog.runner import rebuilder as rebuilder_module
-from incidentlog.runner import sharing as sharing_module
 from incidentlog.store import builds as builds_module
 from incidentlog.store.builds import SUBJECTS, Build, active_builds, read_builds, rebuild, take_back
 from incidentlog.store.connect import Access
@@ -193,8 +193,8 @@ async def test_a_rebuild_that_is_killed_goes_on_where_it_was(log: Log, monkeypat
         monkeypatch.setattr(lane_module.Lane, "take", begin)
         (left,) = [b for b in await read_builds(log.connection) if b.state == "building"]
         assert 0 < left.position < 12
-        monkeypatch.setattr(sharing_module, "lease", always)
-        monkeypatch.setattr(sharing_module, "leased", nobody)  # the killed one holds it for a while
+        monkeypatch.setattr(leases_module, "lease", always)
+        monkeypatch.setattr(leases_module, "leased", nobody)  # the killed one holds it for a while
         async with rebuilding(log):
             assert (await switched(log, before)).build == left.build
     assert await incidents(log) == 20
@@ -202,8 +202,8 @@ async def test_a_rebuild_that_is_killed_goes_on_where_it_was(log: Log, monkeypat
 
 
 async def test_two_rebuilders_forced_on_one_build_never_count_twice(log: Log, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sharing_module, "lease", always)
-    monkeypatch.setattr(sharing_module, "leased", nobody)
+    monkeypatch.setattr(leases_module, "lease", always)
+    monkeypatch.setattr(leases_module, "leased", nobody)
     await log.add(*(strike() for _ in range(40)))
     async with following(log) as runner:
         await caught_up(log, runner)
@@ -300,7 +300,7 @@ async def test_another_node_takes_over_when_the_one_that_worked_is_gone(log: Log
 
 async def test_a_node_that_was_killed_is_waited_for_no_longer_than_its_lease(log: Log, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(builds_module, "LEASE_SECONDS", 0.2)
-    monkeypatch.setattr(sharing_module, "release", nobody)  # a killed one leaves without a word
+    monkeypatch.setattr(leases_module, "release", nobody)  # a killed one leaves without a word
     async with following(log) as one:
         await log.add(strike())
         await caught_up(log, one)

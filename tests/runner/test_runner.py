@@ -10,8 +10,8 @@ import pytest
 
 from incidentlog.runner import Runner, Wakeup
 from incidentlog.runner import lane as lane_module
+from incidentlog.runner import leases as leases_module
 from incidentlog.runner import runner as runner_module
-from incidentlog.runner import sharing as sharing_module
 from incidentlog.store import connect, derive
 from incidentlog.store.connect import Access, lost
 from tests.api.serving import Served, serving
@@ -90,8 +90,8 @@ async def nobody(*_: Any) -> dict[str, Any]:
 
 
 async def test_two_runners_forced_on_one_log_count_everything_once(log: Log, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sharing_module, "lease", always)
-    monkeypatch.setattr(sharing_module, "leased", nobody)
+    monkeypatch.setattr(leases_module, "lease", always)
+    monkeypatch.setattr(leases_module, "leased", nobody)
     monkeypatch.setattr(runner_module, "PAGE", 7)
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 0.02)
     async with following(log) as one, following(log) as other:
@@ -113,8 +113,8 @@ async def test_a_runner_whose_batch_another_took_writes_nothing_of_it(log: Log, 
         return await write_batch(*args)
 
     monkeypatch.setattr(lane_module, "write_batch", write_late)
-    monkeypatch.setattr(sharing_module, "lease", always)
-    monkeypatch.setattr(sharing_module, "leased", nobody)
+    monkeypatch.setattr(leases_module, "lease", always)
+    monkeypatch.setattr(leases_module, "leased", nobody)
     await log.add(strike(), strike())
     async with following(log) as slow:
         await held.wait()

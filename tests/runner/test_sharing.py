@@ -10,9 +10,10 @@ import pytest
 
 from incidentlog.folding.partitions import PARTITIONS, Share, partition_of
 from incidentlog.runner import lane as lane_module
+from incidentlog.runner import leases as leases_module
 from incidentlog.runner import runner as runner_module
-from incidentlog.runner import sharing as sharing_module
 from incidentlog.runner.lane import Lane
+from incidentlog.sqlfiles import query
 from incidentlog.store import builds as builds_module
 from incidentlog.store.builds import active_builds, begin_builds, leased, read_builds, rebuild
 from incidentlog.store.connect import Access
@@ -37,7 +38,7 @@ async def log(access: Access) -> AsyncIterator[Log]:
 def few_and_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is a few events, and who has which partitions is looked at often."""
     monkeypatch.setattr(runner_module, "PAGE", 7)
-    monkeypatch.setattr(sharing_module, "RENEW_SECONDS", 0.02)
+    monkeypatch.setattr(leases_module, "RENEW_SECONDS", 0.02)
 
 
 def streams(partitions: range, category: str = "strike") -> Iterator[str]:
@@ -90,7 +91,7 @@ async def test_what_a_killed_one_had_is_another_ones_once_its_lease_has_run_out(
     async with following(log) as one:
         async with following(log):
             await shared_out(log, 5, 11)
-            monkeypatch.setattr(sharing_module, "release", nothing)  # it leaves without a word
+            monkeypatch.setattr(leases_module, "release", nothing)  # it leaves without a word
         await log.add(*(strike() for _ in range(30)))
         await caught_up(log, one)
     await right(log)
@@ -187,6 +188,31 @@ async def test_the_texts_come_of_what_concerns_a_share_and_of_nothing_else(log: 
         assert (
             bool(e.meta) == bool(e.body) == (share.has(e.stream) or e.category == "talk" or e.type == "record.merged")
         )
+
+
+async def test_a_checkpoint_that_another_moves_meanwhile_is_not_moved_again(log: Log):
+    """The second waits for the first one's row, and then sees that it is not where it was."""
+    numbers = [b.build for b in await begin_builds(log.connection)]
+    move = query("builds", "advance")
+    other = await log.access.connect()
+    try:
+        begun = log.connection.transaction()
+        await begun.start()
+        assert len(await log.connection.fetch(move, numbers, [3, 4], 0, 10, "active")) == len(numbers)
+        async with other.transaction():
+            waiting = asyncio.create_task(other.fetch(move, numbers, [4], 0, 7, "active"))
+            elsewhere = await log.access.connect()
+            async with asyncio.timeout(60):
+                while not await elsewhere.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                    await asyncio.sleep(0.01)
+            await elsewhere.close()
+            await begun.commit()
+            assert await waiting == []
+            assert len(await other.fetch(move, numbers, [5], 0, 7, "active")) == len(numbers)
+    finally:
+        await other.close()
+    positions = [0, 0, 0, 10, 10, 7, *(0 for _ in range(PARTITIONS - 6))]
+    assert [list(b.positions) for b in await read_builds(log.connection)] == [positions] * len(numbers)
 
 
 @pytest.mark.parametrize("number", [2, 3, 5])

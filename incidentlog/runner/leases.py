@@ -9,11 +9,11 @@ from incidentlog.store.builds import lease, leased, release
 from incidentlog.store.connect import Connection
 
 RENEW_SECONDS: Final = 0.5
-FIRST_WEIGHS: Final = 7
+FIRST_WEIGHT: Final = 7
 """As much work as so many others is the first partition: with it come documents, segments to merge, and snapshots."""
 
 
-class Sharing:
+class Leases:
     """The partitions that are this runner's, of one kind of work.
 
     Each runner leases a name of its own too: so all know how many they are. Who has more than its share gives some up,
@@ -37,7 +37,7 @@ class Sharing:
         leases = await leased(connection, f"{self._work} partition ")
         theirs = {work for work, node in leases.items() if node != self._node}
         free = {n for n in range(PARTITIONS) if self._partition(n) not in theirs}
-        wished = _share(before, free, len({*runners, self._name}))
+        wished = _wished(before, free, len({*runners, self._name}))
         if given_up := [self._partition(n) for n in before - set(wished)]:
             await release(connection, given_up, self._node)
         had = await lease(connection, [self._name, *map(self._partition, wished)], self._node)
@@ -58,15 +58,15 @@ class Sharing:
         return f"{self._work} partition {number}"
 
 
-def _share(before: frozenset[int], free: set[int], runners: int) -> list[int]:
+def _wished(before: frozenset[int], free: set[int], runners: int) -> list[int]:
     """What of the partitions that are free, or its own before, one of so many runners is to have; at least one.
 
     The first, where nobody has it: everybody waits for that. Then what it had.
     """
-    most = -(-(PARTITIONS - 1 + FIRST_WEIGHS) // runners)
+    most = -(-(PARTITIONS - 1 + FIRST_WEIGHT) // runners)
     share, weight = list[int](), 0
     for n in sorted(free | before, key=lambda n: (n != FIRST, n not in before, n)):
-        weight += FIRST_WEIGHS if n == FIRST else 1
+        weight += FIRST_WEIGHT if n == FIRST else 1
         if weight > most and share:
             break
         share.append(n)
