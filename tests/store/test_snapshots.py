@@ -123,7 +123,7 @@ async def test_a_rollup_of_many_totals_has_fewer_snapshots(log: Log, monkeypatch
     await log.connection.execute("TRUNCATE snapshots")
     monkeypatch.setattr(snapshots, "MANY", 0)
     monkeypatch.setattr(snapshots, "SPARSE", 2)
-    while await snapshots.take_snapshots(log.connection, tally, build):
+    while await snapshots.take_snapshots(log.connection, tally, build, build.position):
         pass
     taken = await log.connection.fetch(
         "SELECT position FROM snapshots WHERE build = $1 AND rollup = 0 ORDER BY 1", build.build
