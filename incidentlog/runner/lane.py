@@ -146,6 +146,11 @@ class Lane:
         """Whether it has the documents: then it goes last, and everything is folded up to where it is."""
         return self._share.keeps_documents
 
+    @property
+    def spread(self) -> int:
+        """Among how many events about one is its own."""
+        return self._share.count // len(self._own)
+
     async def read(self, connection: Connection, limit: int) -> list[Recorded]:
         """The next events: of those that are no concern of its own little more than the position.
 

@@ -126,8 +126,8 @@ class Runner(Progress):
 
     async def _went_on(self, connection: Connection, lane: Lane, ticket: asyncio.Event) -> bool:
         """Take in what there is, and wait where it is not much; whether the lane is at its end."""
-        size, before = self._portion.size, lane.position
-        batch = await lane.read(connection, size if lane.upto is None else min(size, lane.upto - before))
+        size = self._portion.size if self._portion.size < PAGE else PAGE * lane.spread  # as many of its own events
+        batch = await lane.read(connection, size if lane.upto is None else min(size, lane.upto - lane.position))
         started, self.idle = time.monotonic(), not batch and not lane.waits
         if batch:
             changes = await lane.take(batch)
