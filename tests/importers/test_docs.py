@@ -56,9 +56,7 @@ def test_a_guessed_mapping_takes_it_too(tmp_path):
 
 
 def test_totals_that_grow_go_on_one_stream_by_the_mapping_that_is_shown(tmp_path):
-    (shown,) = (
-        block for block in re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL) if "toll:losses-of-equipment" in block
-    )
+    (shown,) = (block for block in re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL) if "losses-of-equipment" in block)
     mapping = parse_mapping(shown.encode())
     rows = [
         {"date": "2022-02-25", "tank": 80, "aircraft": 10, "day": 2},
