@@ -65,6 +65,7 @@ RUN = {
         "No;": "tests/importers/test_docs.py::test_the_spreadsheet_goes_in_by_the_mapping_beside_it",
         'mapping = 1\ntitle = "Our': "tests/importers/test_docs.py::test_the_spreadsheet_goes_in_by_the_mapping_beside_it",
         'mapping = 1\ntitle = "Losses': "tests/importers/test_docs.py::test_totals_that_grow_go_on_one_stream_by_the_mapping_that_is_shown",
+        "[[register]]": "tests/importers/test_docs.py::test_actors_of_ones_own_are_named_as_it_shows",
     },
     "docs/knowledge.md": {"incidentlog projection show city_incidents": SHELL},
     "docs/metrics.md": {"incidentlog key create prometheus": SHELL},

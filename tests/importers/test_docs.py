@@ -70,6 +70,38 @@ def test_totals_that_grow_go_on_one_stream_by_the_mapping_that_is_shown(tmp_path
     assert [stated.figure.best for stated in totals["tanks"]] == [80, 146, 140]
 
 
+def test_actors_of_ones_own_are_named_as_it_shows(tmp_path):
+    (shown,) = (
+        block for block in re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL) if block.startswith("[[register]]")
+    )
+    head = """mapping = 1
+title = "Sides"
+[id]
+scheme = "sides"
+columns = ["id"]
+[when]
+start = { column = "day", formats = ["%Y-%m-%d"] }
+zone = "Europe/Kyiv"
+[[sources]]
+source_id = "paper"
+title = "A paper"
+reliability = "B"
+credibility = 2
+[[events]]
+type = "incident.reported"
+[events.data]
+kind = "clash"
+"""
+    (path := tmp_path / "sides.csv").write_text("id,day,side_b\n1,2022-02-25,ДНР\n2,2022-02-26,\n", "utf-8")
+    mapping = parse_mapping((head + shown).encode())
+    assert [actor.code for actor in mapping.register_] == ["XDPR"]
+    made, account = imported(mapping, path)
+    assert (account.rows, account.refused) == (2, 0), [m.faults for m in made]
+    first, second = events_of(made)
+    assert first["actors"] == [{"code": "XDPR", "role": "party"}]
+    assert not second.get("actors")
+
+
 def test_each_mapping_that_comes_along_has_a_page_with_commands_that_are_there():
     commands = (("import",), ("import", "review"))
     options = "".join(CliRunner().invoke(app, [*words, "--help"]).stdout for words in commands)
