@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -296,7 +296,7 @@ async def running(
     try:
         async with asyncio.TaskGroup() as parts:
             tasks = [parts.create_task(part.run()) for part in _at_work(service, folding)]
-            tasks += [parts.create_task(c) for c in (_trace(runner, tracing), asyncio.to_thread(bundled().prepare))]
+            tasks += [parts.create_task(c) for c in (_trace(runner, tracing), _prepare(service.roles))]
             try:
                 yield service
             finally:
@@ -327,6 +327,12 @@ async def _append_digest(writer: Writer, door: Door, event_id: UUID, event: dict
     if not (there := isinstance(outcome, Appended | Duplicate)):
         log.error("access_digest_refused", day=event["data"]["day"], outcome=repr(outcome))
     return there
+
+
+async def _prepare(roles: Collection[str]) -> None:
+    """Make what the first search for a place would wait for; a node that answers nobody searches for none."""
+    if "api" in roles:
+        await asyncio.to_thread(bundled().prepare)
 
 
 async def _trace(runner: Progress, tracing: Tracing | None) -> None:
