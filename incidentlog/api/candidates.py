@@ -1,6 +1,5 @@
 """What an import may have told again: all suspects at once, the best first (docs/import.md, Twice in the log)."""
 
-from collections import OrderedDict
 from typing import Any, Final
 
 from aiohttp import web
@@ -18,6 +17,7 @@ from incidentlog.folding.fold import SUBJECT_VERSION
 from incidentlog.projections import PROJECTIONS
 from incidentlog.projections.candidates import Outline
 from incidentlog.projections.suspects import Review, Suspect, Suspected
+from incidentlog.recent import Recent
 from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
 from incidentlog.shares import Turnstile
@@ -46,19 +46,14 @@ class Reviews:
 
     def __init__(self) -> None:
         self.places = Turnstile("having imports compared", 1, each=1)
-        self._known: OrderedDict[tuple[Any, ...], Review] = OrderedDict()
+        self._known = Recent[tuple[Any, ...], Review](KEPT)
 
     async def of(self, service: Service, number: int, moment: Moment, reader: Reader) -> Review:
         """A review, read once. Raises Overloaded."""
         clearance = reader.clearance
         key = number, moment.position, clearance, service.log.id, service.log.fork, service.log.generation
         async with self.places.place(reader, seconds=SECONDS):
-            if key not in self._known:
-                self._known[key] = await _read(service, number, moment, clearance)
-            self._known.move_to_end(key)
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
-            return self._known[key]
+            return self._known.get(key) or self._known.put(key, await _read(service, number, moment, clearance))
 
 
 async def _read(service: Service, number: int, moment: Moment, clearance: int) -> Review:

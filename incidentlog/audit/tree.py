@@ -3,7 +3,6 @@
 Nothing here asks what was published: that is for whoever serves it to say.
 """
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -20,6 +19,7 @@ from incidentlog.audit.merkle import (
 )
 from incidentlog.audit.tiles import HEIGHT, LEVELS, WIDTH, Edge, Held, Tile, split, tiles_for
 from incidentlog.errors import Tampered
+from incidentlog.recent import Recent
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.notary import Committed, count_full_tiles, read_commitments, read_tiles
 
@@ -51,7 +51,7 @@ class Tree:
     ) -> None:
         """`fresh` are full tiles, by level and index, that are not stored yet."""
         self.source, self.fork, self._fresh = source, fork, fresh or {}
-        self._roots: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._roots = Recent[tuple[int, int], bytes](REMEMBERED)
 
     async def tile(self, tile: Tile) -> bytes:
         """The hashes of a tile, as far as they are meant."""
@@ -122,17 +122,14 @@ class Tree:
 
     async def _roots_of(self, level: int, indexes: range) -> list[bytes]:
         """The roots of full tiles of a level."""
-        known = {index: self._roots[level, index] for index in indexes if (level, index) in self._roots}
+        known = {index: root for index in indexes if (root := self._roots.get((level, index))) is not None}
         unknown = [index for index in indexes if index not in known]
         for n in range(0, len(unknown), FOLDED):
             wanted = unknown[n : n + FOLDED]
             tiles = await self._full(level, wanted)
             if len(tiles) != len(wanted):
                 raise MissingError(f"tiles of level {level} are gone: {sorted(set(wanted) - set(tiles))[:3]}")
-            known |= {index: fold(split(hashes)) for index, hashes in tiles.items()}
-        self._roots |= {(level, index): known[index] for index in unknown}
-        while len(self._roots) > REMEMBERED:
-            self._roots.popitem(last=False)
+            known |= {index: self._roots.put((level, index), fold(split(hashes))) for index, hashes in tiles.items()}
         return [known[index] for index in indexes]
 
     async def _full(self, level: int, indexes: Collection[int]) -> dict[int, bytes]:

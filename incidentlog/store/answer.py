@@ -1,7 +1,6 @@
 """Answers as of a position: subjects with their history, and the groups and bodies that rows are made of."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from incidentlog.folding.steps import fold_visible
 from incidentlog.folding.subject import Subject
 from incidentlog.folding.totalling import Booked, Part, Totalling, Window, streams_of, work
 from incidentlog.projections.candidates import reach
+from incidentlog.recent import Recent
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
@@ -39,8 +39,9 @@ from incidentlog.turns import Turns, beside
 S = TypeVar("S", bound=Subject)
 AROUND: Final = 5_000
 """The most subjects that are read to be compared with one."""
-BODIES: Final = 4 * 2**20
-"""How many characters of documents' bodies a process keeps read: from one position to the next few are others."""
+BODIES: Final = Recent[tuple[type[Model], str], Model](4 * 2**20, lambda key, _: len(key[1]))
+"""Documents' bodies that were read lately, by their texts, up to so many characters: one text is one body, whatever log
+it is of, and from one position to the next few are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,34 +181,6 @@ async def sum_lines(
         await beside(work(parts), partial(sums.take, parts, grouping))
 
 
-class Bodies:
-    """Documents' bodies that were read lately. They never change, and one text is one body, whatever log it is of."""
-
-    def __init__(self, most: int = BODIES) -> None:
-        """`most` is in characters of text."""
-        self._most = most
-        self._held: OrderedDict[tuple[type[Model], str], Model] = OrderedDict()
-        self._weight = 0
-
-    def find(self, kind: type[Model], text: str) -> Model | None:
-        """The body, where it is held."""
-        body = self._held.get((kind, text))
-        if body is not None:
-            self._held.move_to_end((kind, text))
-        return body
-
-    def read(self, kind: type[Model], text: str) -> Model:
-        """Read a body, hold it, and let go of what was not asked for the longest."""
-        body = self._held[kind, text] = kind.model_validate_json(text)
-        self._weight += len(text)
-        while self._weight > self._most and len(self._held) > 1:
-            self._weight -= len(self._held.popitem(last=False)[0][1])
-        return body
-
-
-READ: Final = Bodies()
-
-
 async def read_documents(
     pool: Pool | Connection,
     document: Document[Any],
@@ -231,9 +204,9 @@ async def read_documents(
             async with nullcontext() if one is None else one:
                 body = await _fold_on_read(pool, document, build, r["key"], level=r["level"], upto=r["from_position"])
         elif r["body"] is not None:
-            body = READ.find(document.body, r["body"])
+            body = BODIES.get((document.body, r["body"]))
             if body is None:
-                body = READ.read(document.body, r["body"])
+                body = BODIES.put((document.body, r["body"]), document.body.model_validate_json(r["body"]))
                 await turns.spend(len(r["body"]))
         if body is not None:
             stored.append(Stored(r["key"], body, r["from_position"], r["restated"], r["left_out"]))

@@ -7,7 +7,6 @@ stretch is read at once, and its lines are in the order of their positions once 
 """
 
 import sys
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -18,6 +17,7 @@ from uuid import UUID
 from incidentlog.folding.lines import Lines, merge, pack
 from incidentlog.folding.shapes import Booking
 from incidentlog.folding.totalling import Part, Window
+from incidentlog.recent import Recent
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
@@ -32,38 +32,11 @@ PAGE: Final = 16
 """So many segments are read at a time, and what else is in the stretch of the last one."""
 
 
-class Remembered:
-    """Segments that were read lately, as long as there is room: what is stored under a uid never changes."""
+REMEMBERED: Final = Recent[UUID, tuple[int, int, Lines]](REMEMBERED_BYTES, lambda _, held: held[2].weight)
+"""Segments and snapshots that were read lately: of what build each is, where it ends, and its lines.
 
-    def __init__(self, most: int = REMEMBERED_BYTES) -> None:
-        """`most` is in bytes."""
-        self._most = most
-        self._held: OrderedDict[UUID, tuple[Any, int, Lines]] = OrderedDict()
-        self._weight = 0
-
-    def known(self, build: int, after: int) -> list[tuple[UUID, int]]:
-        """Of builds of a number, of whatever log, the segments that end after a position, and where."""
-        return [(uid, last) for uid, (own, last, _) in self._held.items() if own == build and last > after]
-
-    def get(self, uid: UUID) -> Lines | None:
-        """The lines, where they are held still."""
-        if (found := self._held.get(uid)) is None:
-            return None
-        self._held.move_to_end(uid)
-        return found[2]
-
-    def put(self, uid: UUID, build: int, last: int, lines: Lines) -> None:
-        """Hold some lines, and let go of what was not asked for the longest."""
-        if uid in self._held:
-            return
-        self._held[uid] = build, last, lines
-        self._weight += lines.weight
-        while self._weight > self._most and len(self._held) > 1:
-            _, (_, _, gone) = self._held.popitem(last=False)
-            self._weight -= gone.weight
-
-
-REMEMBERED: Final = Remembered()
+What is stored under a uid never changes. Logs may share a build's number, and no uid.
+"""
 
 
 async def read_parts(
@@ -74,16 +47,16 @@ async def read_parts(
     Segments that are merged meanwhile are the same lines, and of the same stretch. Those of a stretch may overlap.
     """
     while True:
-        known = REMEMBERED.known(build.build, window.after)
-        held = {uid: lines for uid, _ in known if (lines := REMEMBERED.get(uid)) is not None}
+        held = [(uid, last, lines) for uid, (own, last, lines) in REMEMBERED.items() if own == build.build]
+        known = {uid: (last, lines) for uid, last, lines in held if last > window.after}
         rows = await pool.fetch(
             query("segments", "read"), build.build, window.after, window.upto, window.later_than,
-            [uid for uid, _ in known], [last for _, last in known], PAGE, STRETCH,
+            list(known), [last for last, _ in known.values()], PAGE, STRETCH,
         )  # fmt: skip
         found = list[Part]()
         for uid, last, body in rows:
-            lines = held[uid] if body is None else Lines(body)
-            REMEMBERED.put(uid, build.build, last, lines)
+            lines = known[uid][1] if body is None else Lines(body)
+            REMEMBERED.put(uid, (build.build, last, lines))
             found.append(Part(lines, window, dimensions))
         if found:
             yield found

@@ -57,12 +57,14 @@ async def find_snapshot(
 async def _snapshot(pool: Pool | Connection, build: Build, rollup: int, row: asyncpg.Record) -> Snapshot | None:
     """A snapshot with its totals; None where it is gone by now."""
     position, uid = row["position"], row["uid"]
-    if (totals := REMEMBERED.get(uid)) is None:
+    held = REMEMBERED.get(uid)
+    totals = None if held is None else held[2]
+    if totals is None:
         body: bytes | None = await pool.fetchval(query("snapshots", "body"), build.build, rollup, position)
         if body is None:
             return None
         totals = Lines(body)
-        REMEMBERED.put(uid, build.build, 0, totals)
+        REMEMBERED.put(uid, (build.build, 0, totals))
     return Snapshot(rollup, position, row["counted_by"], totals)
 
 
