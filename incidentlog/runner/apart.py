@@ -26,7 +26,11 @@ from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.connect import Access, Pool, heed_cancelling, lost, told
 
 NICENESS: Final = 5
-"""Projections may wait a moment; appends should not. With less of a share than this they wait a tenth of a second."""
+"""Projections may wait a moment; appends should not. With less of a share than this they wait a tenth of a second.
+
+It counts against the service only within one session: Linux shares the processor among sessions first (sched(7), The
+autogroup feature). So these processes stay in the service's.
+"""
 PATIENT_NICENESS: Final = 19
 """For what nobody waits: a rebuild."""
 STOP_SECONDS: Final = 5.0
@@ -203,7 +207,7 @@ async def _spawn() -> asyncio.subprocess.Process:
         PROGRAM,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is the service's to answer
+        process_group=0,  # Ctrl-C is the service's to answer
     )
 
 
