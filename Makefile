@@ -3,9 +3,14 @@
 VENV := .venv
 SET_UP := $(VENV)/.set-up
 .DELETE_ON_ERROR:
-.PHONY: run test check docs lock clean
+.PHONY: run test check docs cluster lock clean
 # Bytecode is kept, whatever whoever runs this has set: without it every process compiles 1,500 modules anew.
 export PYTHONDONTWRITEBYTECODE :=
+
+# A group of packages that are no part of the lock.
+install_group = group=$$($(VENV)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["$(1)"])'); \
+	if command -v uv >/dev/null; then uv pip install --quiet --python $(VENV)/bin/python $$group; \
+	else $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $$group; fi
 
 # Serve, with a timeline of events loaded, and say how to try it.
 run: $(SET_UP)
@@ -23,11 +28,14 @@ check: $(SET_UP)
 
 # The documentation as a site, in build/docs. A link to a page or heading that is not there fails it.
 docs: $(SET_UP)
-	@group=$$($(VENV)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["docs"])'); \
-	if command -v uv >/dev/null; then uv pip install --quiet --python $(VENV)/bin/python $$group; \
-	else $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $$group; fi
+	@$(call install_group,docs)
 	@$(VENV)/bin/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs build/docs
 	@echo "build/docs/index.html"
+
+# A whole cluster on this machine, to look at and to break (docs/scale.md). It needs etcd-server, haproxy and pgbouncer.
+cluster: $(SET_UP)
+	@$(call install_group,cluster)
+	@$(VENV)/bin/python -m deploy.cluster
 
 # The versions and hashes of all that is installed, for every system and every Python from 3.11 on.
 lock:
