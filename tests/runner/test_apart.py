@@ -65,14 +65,6 @@ async def test_it_keeps_up_is_killed_and_comes_back_and_counts_everything_once(s
     assert (await service.get("/readyz?verbose")).json["checks"]["projections"] == "ok"
 
 
-async def test_it_gives_way_to_the_service(service: Served):
-    assert await seen(service, *await service.add(strike())) == 1
-    there = child()
-    assert os.getpriority(os.PRIO_PROCESS, there) == os.getpriority(os.PRIO_PROCESS, 0) + apart.NICENESS
-    assert os.getsid(there) == os.getsid(0)  # Linux shares the processor among sessions, whoever is nice in them
-    assert os.getpgid(there) != os.getpgid(0)  # Ctrl-C in a terminal is not for it
-
-
 async def test_a_place_is_known_once_its_position_is_reached(service: Served):
     for n in range(5):
         place = {"slug": f"x{n}", "name": f"Nova Vyhadka {n}", "country": "UA", "lat": 49.0, "lon": 36.0 + n}
