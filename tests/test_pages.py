@@ -53,7 +53,11 @@ RUN = {
     "docs/sql.md": {
         "-- Strikes by region": (
             "tests/cli/test_sql_tables.py::test_duckdb_answers_what_the_service_does_now_and_as_known_before"
-        )
+        ),
+        "SELECT location, incidents, best FROM clear": (
+            "tests/cli/test_sql_tables.py::"
+            "test_a_postgresql_of_ones_own_answers_the_same_to_whoever_may_read_it_and_to_nobody_else"
+        ),
     },
     "docs/tutorial.md": dict.fromkeys(
         ("cat > report.json", "il event append", "sed 's/tutorial-1", "il projection show"),

@@ -1,6 +1,7 @@
 """`incidentlog tables`: the log, its subjects and its projections as files for SQL."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -25,16 +26,37 @@ def tables(
         list[str] | None,
         typer.Option("--by", help="How a tally is grouped, as city_incidents=place,day; else by its own; repeat."),
     ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option("--into", metavar="DSN", help="Then load what is there into a PostgreSQL of your own, too."),
+    ] = None,
+    schema: Annotated[str, typer.Option("--schema", help="The schema that it is loaded into.")] = "incidentlog_tables",
+    reader: Annotated[str | None, typer.Option("--reader", help="A role that may read that schema.")] = None,
     url: options.Url = options.URL,
     key: options.Key = None,
 ) -> None:
     """Write what a key may read as Parquet, and views of it for DuckDB: `duckdb -init views.sql` in the directory.
 
     Each run adds a state of knowledge under its position of the log; what is there stays. The service needs the
-    extra `incidentlog[parquet]`.
+    extra `incidentlog[parquet]`; so does this command with `--into`.
     """
     moment = [(name, value) for name, value in (("at", at), ("known_at", known_at)) if value is not None]
-    run(_tables(url, key, folder, moment, by or []))
+
+    async def work() -> None:
+        if into is not None and find_spec("pyarrow") is None:
+            raise Failed("--into reads Parquet by pyarrow, which is not here: pip install 'incidentlog[parquet]'")
+        await _tables(url, key, folder, moment, by or [])
+        if into is not None:
+            await _load(folder, into, schema, reader)
+
+    run(work())
+
+
+async def _load(folder: Path, into: str, schema: str, reader: str | None) -> None:
+    from incidentlog.cli.sql_database import load
+
+    loaded = await load(folder, into, schema, reader)
+    say(f"loaded into {schema}: {', '.join(f'position {each}' for each in loaded) or 'nothing that was not there'}")
 
 
 def _grouping(text: str) -> tuple[str, str]:
@@ -53,25 +75,25 @@ async def _tables(url: str, key: str | None, folder: Path, moment: Params, by: l
         if unknown := sorted(grouped.keys() - {p["name"] for p in listed if p["shape"] == "tally"}):
             raise Failed(f"no tally is called {unknown[0]!r}", Code.USAGE)
         basis = (await service.get("/v1/subjects", [*moment, ("limit", "1")]))["basis"]
-        as_of = basis["position"]
-        refuse_paths([p["name"] for p in listed], as_of)
-        if (folder / "bases" / f"{as_of}.json").exists():
-            say(f"incidentlog: {folder} has the state at position {as_of} already")
+        position = basis["position"]
+        refuse_paths([p["name"] for p in listed], position)
+        if (folder / "bases" / f"{position}.json").exists():
+            say(f"incidentlog: {folder} has the state at position {position} already")
             return
         _begin(folder)
-        pinned = [(name, str(basis[name])) for name in ("at", "by")] + [("at_position", str(as_of))]
+        pinned = [(name, str(basis[name])) for name in ("at", "by")] + [("at_position", str(position))]
         pinned += [("known_at", basis["known_at"])] if "known_at" in basis else []
         pages = 0
         for name, path, params in _asked(listed, grouped):
-            pages += await _write(service, folder / name / f"as_of={as_of}", path, [*params, *pinned])
+            pages += await _write(service, folder / name / f"basis={position}", path, [*params, *pinned])
         _finish(folder, basis)
-    say(f"{pages} files, as of position {as_of}")
+    say(f"{pages} files, as of position {position}")
     typer.echo(str(folder))
 
 
-def refuse_paths(names: list[Any], as_of: Any) -> None:
+def refuse_paths(names: list[Any], position: Any) -> None:
     """Raises Failed for what the service told that would lead out of the directory, whose files are replaced."""
-    if type(as_of) is not int or not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
+    if type(position) is not int or not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
         raise Failed("the service tells of projections, or of a position, that are none")
 
 
@@ -126,5 +148,5 @@ def _finish(folder: Path, basis: dict[str, Any]) -> None:
     """Say last what it rests on: until then no view shows any of it."""
     import orjson
 
-    told = {"as_of": basis["position"], "at": basis["at"], "known_at": basis.get("known_at"), "by": basis["by"]}
+    told = {"basis": basis["position"], "at": basis["at"], "known_at": basis.get("known_at"), "by": basis["by"]}
     (folder / "bases" / f"{basis['position']}.json").write_bytes(orjson.dumps(told) + b"\n")
