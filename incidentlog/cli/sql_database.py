@@ -13,11 +13,10 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from incidentlog.cli.ending import Code, Failed
-from incidentlog.cli.sql_tables import NAME
 from incidentlog.sqlfiles import sql_root
 
 NAMED: Final = re.compile(r"[a-z_][a-z0-9_]{0,54}")
-"""A schema or a role as it can be given: as PostgreSQL takes it without quotes."""
+"""What a schema, a role or a table may be called: as PostgreSQL takes it without quotes."""
 DOCUMENT: Final = {"key": "text", "json": "jsonb"}
 """The columns of a table of documents."""
 LAST: Final = """
@@ -93,7 +92,7 @@ async def _load_state(connection: Any, folder: Path, basis: int) -> None:
 def _tables(folder: Path, basis: int) -> Iterator[tuple[str, list[Path]]]:
     """The tables of a state, with their files."""
     for table in sorted(folder.glob(f"*/basis={basis}")):
-        if NAME.fullmatch(table.parent.name) and (pages := sorted(table.iterdir())):
+        if NAMED.fullmatch(table.parent.name) and (pages := sorted(table.iterdir())):
             yield table.parent.name, pages
 
 
