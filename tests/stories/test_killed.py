@@ -137,8 +137,11 @@ async def whole(session: aiohttp.ClientSession, url: str) -> tuple[list[dict[str
         log += page["events"]
         path = page.get("next")
     headers = {**HEADERS, "Prefer": "wait=10"}
-    async with session.get(
-        f"{url}/v1/projections/city_incidents?min_position={log[-1]['position']}", headers=headers
-    ) as response:
-        assert response.status == 200, await response.text()
-        return log, (await response.json())["rows"]
+    asked = f"{url}/v1/projections/city_incidents?min_position={log[-1]['position']}"
+    async with asyncio.timeout(120):
+        while True:  # what folds begins anew with a service that was killed, and gets what a busy machine leaves it
+            async with session.get(asked, headers=headers) as response:
+                told = await response.json()
+            if response.status != 503:
+                assert response.status == 200, told
+                return log, told["rows"]
