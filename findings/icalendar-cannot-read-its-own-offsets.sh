@@ -2,8 +2,8 @@
 # An event at 10:00+02:00 that icalendar writes is read by icalendar as 10:00 of no zone, and an hour can last two.
 #
 # What one would guess: a calendar that a library writes it reads back as the same instants. A time with an offset alone,
-#   which iCalendar cannot say, is written in UTC, as the standard advises, or refused; and PT1H is an hour, since the
-#   standard calls hours exact and days nominal.
+#   which the standard forbids to write, is written in UTC or refused; and PT1H is an hour, since the standard calls hours
+#   exact and days nominal.
 # What happens: the offset becomes the name of a time zone, "UTC+02:00" from Python and "+02:00" from pydantic, which no
 #   part of the file defines; `add_missing_timezones` adds none and says nothing. Read again, the time is naive
 #   ("floating": 10:00 wherever the reader is). UTC and named zones are kept. And what `DURATION` says is added to the
