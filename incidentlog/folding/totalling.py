@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from typing import Final
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +14,14 @@ from incidentlog.folding.lines import Chosen, Lines, Numbers, Total, instant_num
 from incidentlog.folding.periods import ALWAYS, bounds, days_in
 from incidentlog.folding.rows import Group, Grouping
 from incidentlog.folding.shapes import Key
+from incidentlog.recent import Recent
 
 CHUNK: Final = 200_000
 """So many lines are held before they are summed: what is held grows with the groups, and not with the lines."""
+KEPT_BYTES: Final = 32 * 2**20
+"""About how many bytes of sums of segments a process keeps."""
+FEW_VALUES: Final = 200
+"""What is narrowed to more values than this is hardly asked for again: they are the keys of some documents."""
 LARGEST: Final = 1 << 62
 """Sums beyond it are refused: they are near the end of what 64 bits hold."""
 
@@ -95,6 +102,8 @@ class Part:
     lines: Lines
     window: Window
     dimensions: Sequence[str]
+    uid: UUID | None = None
+    """Of the segment that the lines are: what is stored under it never changes. None where the lines are no segment."""
 
     def choose(self, grouping: Grouping) -> Chosen:
         """Those that a grouping keeps."""
@@ -154,6 +163,60 @@ class _Summand:
         return len(self.marks)
 
 
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """The sums of a segment's lines: for each dimension its values, which the sums name by their numbers."""
+
+    values: Sequence[Sequence[str | None]]
+    sums: _Summand | None
+    """None where the grouping keeps none of the lines."""
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes."""
+        arrays = [] if self.sums is None else [*self.sums.columns, *self.sums.amounts.values(), self.sums.marks]
+        return 2_000 + sum(array.nbytes for array in arrays) + 100 * sum(len(own) for own in self.values)
+
+
+Question = tuple[int, tuple[str, ...], tuple[tuple[str, tuple[str, ...]], ...], str | None, str | None]
+"""How many measures are summed, and a grouping."""
+
+
+class Kept:
+    """Sums of whole segments by some groupings, those that were asked for lately.
+
+    Whoever asks the same as of another position adds these, and the lines of the segment in which that position is.
+    """
+
+    def __init__(self, most: int = KEPT_BYTES) -> None:
+        """`most` is in bytes."""
+        self._held = Recent[tuple[UUID, Question], Summed](most, lambda _, summed: summed.weight)
+        self._lock = Lock()  # sums are made in threads
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, key: tuple[UUID, Question]) -> Summed | None:
+        """The sums, where they are held still."""
+        with self._lock:
+            return self._held.get(key)
+
+    def put(self, key: tuple[UUID, Question], summed: Summed) -> None:
+        """Hold some sums, and let go of what was not asked for the longest."""
+        with self._lock:
+            self._held.put(key, summed)
+
+
+KEPT: Final = Kept()
+
+
+def _question(measures: int, grouping: Grouping) -> Question | None:
+    """By what the sums of a grouping are found; None where they are not kept."""
+    if sum(map(len, grouping.where.values())) > FEW_VALUES:
+        return None
+    return measures, grouping.by, tuple(sorted(grouping.where.items())), grouping.since, grouping.until
+
+
 @dataclass
 class Totalling:
     """Sums of lines by the values of some dimensions, and by marking where that is asked for."""
@@ -181,9 +244,42 @@ class Totalling:
             self._parts = [_summed(self._parts)]
 
     def take(self, parts: Iterable[Part], grouping: Grouping) -> None:
-        """Take in what a grouping keeps of some lines, by what it groups by."""
+        """Take in what a grouping keeps of some lines, by what it groups by.
+
+        Nearly all segments are whole in a window, wherever it ends: their sums are made once for a grouping.
+        """
+        question = None if self.by_level else _question(self.measures, grouping)
         for part in parts:
-            self.add(part.lines, part.choose(grouping), [part.dimensions.index(name) for name in grouping.by])
+            if part.uid is None or question is None or part.window.choose(part.lines) is not None:
+                self._take(part, grouping)
+                continue
+            key = part.uid, question
+            if (summed := KEPT.get(key)) is None:
+                own = Totalling(self.measures)
+                own._take(part, grouping)
+                summed = own._summed()
+                if summed.sums is None or summed.sums.count * 2 <= part.lines.count:  # else the lines are as quick
+                    KEPT.put(key, summed)
+            self._join(summed)
+
+    def _take(self, part: Part, grouping: Grouping) -> None:
+        self.add(part.lines, part.choose(grouping), [part.dimensions.index(name) for name in grouping.by])
+
+    def _summed(self) -> Summed:
+        sums = _summed(self._parts) if self._parts else None
+        return Summed([list(known) for known in self._known], sums)
+
+    def _join(self, summed: Summed) -> None:
+        if (own := summed.sums) is None:
+            return
+        self._known = self._known or [{} for _ in summed.values]
+        columns = [
+            renumbered(values, known)[codes]
+            for values, known, codes in zip(summed.values, self._known, own.columns, strict=True)
+        ]
+        self._parts.append(_Summand(columns, own.amounts, own.marks))
+        if self.count > CHUNK:
+            self._parts = [_summed(self._parts)]
 
     @property
     def count(self) -> int:

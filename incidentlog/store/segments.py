@@ -57,7 +57,7 @@ async def read_parts(
         for uid, last, body in rows:
             lines = known[uid][1] if body is None else Lines(body)
             REMEMBERED.put(uid, (build.build, last, lines))
-            found.append(Part(lines, window, dimensions))
+            found.append(Part(lines, window, dimensions, uid))
         if found:
             yield found
         if len(rows) < PAGE:

@@ -1,16 +1,19 @@
 """Lines of a ledger as columns: what is unpacked is what was packed, and sums over columns are sums over lines."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from incidentlog.folding import totalling
 from incidentlog.folding.afresh import group_bookings
 from incidentlog.folding.lines import FEW, Lines, merge, pack, pack_totals
-from incidentlog.folding.rows import Grouping
+from incidentlog.folding.rows import Group, Grouping
 from incidentlog.folding.shapes import Booking, Tally
-from incidentlog.folding.totalling import Booked, Part, Totalling, Window, of_stream, streams_of, total
+from incidentlog.folding.totalling import Booked, Kept, Part, Totalling, Window, of_stream, streams_of, total
 
 BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
 DIMENSIONS = ("day", "place", "kind")
@@ -111,6 +114,9 @@ def test_sums_over_columns_are_sums_over_lines(
     assert found.keys() == right.keys()
     for key, group in found.items():
         assert (list(group.sums), group.position) == (list(right[key].sums), right[key].position)
+    segments = [replace(part, uid=uuid4()) for part in parts]
+    for _ in range(2):  # the sums of a segment are kept, and found again
+        assert {g.key: g for g in total(segments, grouping, 2)} == found
     positions = Booked(list(found), 3)
     for part in parts:
         positions.take([part], grouping)
@@ -148,6 +154,27 @@ def test_totals_that_are_stored_are_summed_as_the_lines_were(lines: list[Booking
         assert sorted(again, key=repr) == sorted(
             total([Part(Lines(pack(lines)), window, DIMENSIONS)], grouping, 2), key=repr
         )
+
+
+def test_a_segment_is_summed_once_for_each_grouping_and_wherever_the_window_ends(monkeypatch: pytest.MonkeyPatch):
+    lines = Lines(pack([Booking(n, 0, "talk:a", BEGINNING, ("a", "b", None), (1, n), False) for n in range(1, 101)]))
+    kept, uid, asked = Kept(), uuid4(), Grouping(("place",))
+    monkeypatch.setattr(totalling, "KEPT", kept)
+    summed = [total([Part(lines, Window(0, upto, 4), DIMENSIONS, uid)], asked, 2) for upto in (100, 5_000, 60, 100)]
+    assert [[list(group.sums) for group in groups] for groups in summed] == [
+        [[n, n * (n + 1) // 2]] for n in (100, 100, 60, 100)
+    ]
+    assert total([Part(lines, Window(0, 100, 4), DIMENSIONS, uid)], asked, 1) == [Group(("b",), (100,), 100, False)]
+    assert len(kept) == 2  # with one measure, and with two: what a window cuts is not kept
+
+
+def test_sums_that_are_kept_are_let_go_of_where_there_is_no_room(monkeypatch: pytest.MonkeyPatch):
+    lines = Lines(pack([Booking(n, 0, "talk:a", BEGINNING, ("a", "b", None), (1, n), False) for n in range(1, 101)]))
+    kept = Kept(most=10_000)
+    monkeypatch.setattr(totalling, "KEPT", kept)
+    for _ in range(20):
+        total([Part(lines, Window(0, 100, 4), DIMENSIONS, uuid4())], Grouping(("place",)), 2)
+    assert 1 <= len(kept) <= 5
 
 
 def test_of_nothing_there_are_no_totals():
