@@ -20,6 +20,8 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to open the page in")
+POLLED_MS = 50
+"""How often a page is looked at that is waited for: in each frame it would have to be drawn for that alone."""
 TELEPHONE = {"width": 375, "height": 740}
 
 
@@ -37,6 +39,7 @@ class Tab:
             "([selector, text]) => document.querySelector(selector)?.innerText.includes(text)",
             arg=[selector, text],
             timeout=60_000,
+            polling=POLLED_MS,
         )
 
     async def width(self) -> int:

@@ -3,10 +3,10 @@ import { Part, html, render, useEffect, useState } from "./html.js";
 import { LANGUAGES, chooseLanguage, has, instant, lang, number, t } from "./words.js";
 import { readNames } from "./names.js";
 import { address, adopt, forget, fresh, onRefused, read } from "./reads.js";
-import { Below } from "./sight.js";
+import { Below, busy } from "./sight.js";
 import { change, current, log, isLive, isPinned, unread, useStore } from "./state.js";
 import { dateOf, dayIn, numberOf } from "./days.js";
-import { usePlaces } from "./places.js";
+import { placesAsked, usePlaces } from "./places.js";
 import { useFollowing, useLive } from "./live.js";
 import { WORDS, signing } from "./sign_in.js";
 import { TimeBar, reach, timeline, useWeeks, weeksOf } from "./timebar.js";
@@ -15,13 +15,21 @@ import { Headline, ceasefires } from "./headline.js";
 import { Map_ } from "./map.js";
 import { Cities } from "./cities.js";
 import { Compared, useDifference } from "./compare.js";
-import { Series } from "./series.js";
-import { Talks } from "./talks.js";
-import { Feed } from "./feed.js";
-import { Story } from "./story.js";
-import { Links } from "./links.js";
+import { Links, Printed } from "./links.js";
 
 const EMBEDDED = /\/embed$/.test(location.pathname);
+/** What lies below the map, or over it: its modules are fetched once what is above stands. */
+async function lower() {
+  busy(1);
+  try {
+    return Object.assign({}, ...(await Promise.all([import("./series.js"), import("./talks.js"), import("./feed.js"), import("./story.js")])));
+  } catch (fault) {
+    return { fault };
+  } finally {
+    busy(-1);
+  }
+}
+
 let signed = null; // the way in and out, which has its place in the status
 const place = Object.assign(document.createElement("span"), { id: "signing" });
 
@@ -37,6 +45,7 @@ function Board() {
       log.today = dayIn(Date.now(), zone);
       for (const each of adopted) adopt(...each);
       settle(weeksOf(weeks));
+      for (const [path, params] of placesAsked(current())) if (path !== null) read(address(path, fresh(params))).catch(() => {}); // on their way while the page is drawn
       know("open");
     } catch (fault) {
       know(fault.status === 401 || fault.status === 403 ? "closed" : fault.message);
@@ -97,22 +106,24 @@ function Open() {
   const [first, last] = reach(weeks);
   const places = usePlaces();
   const difference = useDifference();
-  const [drawn, draw] = useState(false); // what is below is asked for once what is above has come, so that this comes soon
+  const [drawn, draw] = useState(null); // what is below is asked for once what is above has come, so that this comes soon
   const above = places.rows !== null || places.fault !== null;
-  useEffect(() => { if (above) draw(true); }, [above]);
+  useEffect(() => { if (above) lower().then(draw); }, [above]);
+  const { Series, Talks, Feed, Story } = drawn ?? {};
   const empty = weeks !== null && weeks.length === 0;
   return html`
     <${Status} />
     <div class="times" id="times"><${TimeBar} weeks=${weeks} /><${Knowledge} first=${first} last=${last} generation=${places.basis?.generation} /></div>
+    <${Printed} basis=${places.basis} />
     ${unread.length > 0 && html`<p class="note bad" role="alert">${t("link.unread", { names: unread.join(", ") })}</p>`}
     ${empty && html`<p class="note">${t("nothing.log")}</p>`}
-    <${Part}><${Headline} whole=${drawn} /></${Part}>
+    <${Part}><${Headline} whole=${drawn !== null} /></${Part}>
     ${difference && html`<${Part}><${Compared} difference=${difference} /></${Part}>`}
     <div class="where"><${Part}><${Map_} ...${places} changed=${difference?.places.rows ?? null} /></${Part}><${Part}><${Cities} ...${places} changed=${difference?.places.rows ?? null} /></${Part}></div>
-    ${drawn ? html`<${Part}><${Below}><${Series} difference=${difference} /></${Below}></${Part}>
+    ${drawn?.fault ? html`<p class="note bad">${drawn.fault.message}</p>` : drawn ? html`<${Part}><${Below}><${Series} difference=${difference} /></${Below}></${Part}>
     <${Part}><${Below}><${Talks} /></${Below}></${Part}>
     <${Part}><${Below}><${Feed} weeks=${weeks} /></${Below}></${Part}>` : html`<p class="soft" data-stale="true">${t("waiting")}</p>`}
-    ${s.story && html`<${Part}><${Story} key=${s.story} stream=${s.story} /></${Part}>`}
+    ${s.story && Story && html`<${Part}><${Story} key=${s.story} stream=${s.story} /></${Part}>`}
     ${!EMBEDDED && html`<p class="about small">${t("about")}</p>`}`;
 }
 

@@ -1,9 +1,9 @@
 // What another state of knowledge said otherwise, part by part of the page, and which events changed it.
 import { html } from "./html.js";
 import { useRead } from "./reads.js";
-import { change, moment, period, useStore } from "./state.js";
+import { bucketOf, change, moment, period, useStore } from "./state.js";
+import { spanOf } from "./days.js";
 import { kindsOf } from "./places.js";
-import { bucketOf, spanOf } from "./series.js";
 import { Figure } from "./cities.js";
 import { titleOf } from "./headline.js";
 import { actor, day, dayOf, figure, number, t } from "./words.js";

@@ -47,3 +47,7 @@ export function ticks(first, last, wanted) {
     if (at >= first) found.push({ at, unit: step % 12 ? "month" : "year" });
   }
 }
+
+const months = (month) => { const at = numberOf(`${month}-01`); const next = new Date(Date.UTC(+month.slice(0, 4), +month.slice(5, 7), 1)); return { at, to: Math.round(next / 864e5) - 1 }; };
+/** The first and last day of a row that is of a day, a week or a month; null where it is of none. */
+export const spanOf = (row) => (row.day ? { at: numberOf(row.day), to: numberOf(row.day) } : row.week ? { at: weekStart(row.week), to: weekStart(row.week) + 6 } : row.month ? months(row.month) : null);

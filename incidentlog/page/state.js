@@ -1,6 +1,6 @@
 // The one store: which part of the world's time is shown, as known when, and what is chosen in it. It lives in the URL.
 import { useEffect, useState } from "./html.js";
-import { dayIn, plus } from "./days.js";
+import { dayIn, numberOf, plus } from "./days.js";
 
 const BLANK = {
   from: null, // first day shown; null is the beginning
@@ -106,3 +106,9 @@ export function period(s = state) {
 }
 
 export const kinds = (s = state) => (s.kind === null ? [] : s.kind.split(","));
+
+/** Whether the period is drawn by day, week or month. */
+export function bucketOf(s) {
+  const span = s.from === null ? Infinity : numberOf(s.to ?? today()) - numberOf(s.from);
+  return span <= 190 ? "day" : span <= 1500 ? "week" : "month";
+}

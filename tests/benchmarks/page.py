@@ -54,7 +54,8 @@ FIRST_PICTURE: Final = "#headline, .map .spot, .cities tbody tr"
 """What has to be there, each of it, before somebody understands something."""
 WATCH: Final = """(() => {
     const bare = globalThis.fetch;
-    const watched = globalThis.watched = { busy: 0, asked: [], picture: null };
+    const watched = globalThis.watched = { busy: 0, asked: [] };
+    watched.pictured = new Promise((done) => { watched.picture = done; });
     globalThis.fetch = async (...given) => {
         watched.busy += 1;
         watched.asked.push(String(given[0]?.url ?? given[0]));
@@ -83,12 +84,15 @@ WATCH: Final = """(() => {
         while (document.documentElement.dataset.reading !== "0") await new Promise(requestAnimationFrame);
         return watched.settled();
     };
+    // Looked for whenever something was drawn anew, and not in each frame: that would take of the page's own time.
     const parts = PARTS;
     const look = () => {
-        if (parts.every((part) => document.querySelector(part))) watched.picture = performance.now();
-        else requestAnimationFrame(look);
+        if (!parts.every((part) => document.querySelector(part))) return;
+        drawing.disconnect();
+        requestAnimationFrame(() => watched.picture(performance.now()));
     };
-    requestAnimationFrame(look);
+    const drawing = new MutationObserver(look);
+    drawing.observe(document, { childList: true, subtree: true });
 })()""".replace("PARTS", str(FIRST_PICTURE.split(", ")))
 SET: Final = """const field = document.querySelector(arg[0]);
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, arg[1]);
@@ -178,10 +182,9 @@ async def cold(served: Served, browser: Any) -> None:
         asked: list[str] = []
         page.on("request", lambda request, asked=asked: asked.append(request.url))
         await page.goto(served.url)
-        await page.wait_for_function("() => watched.picture !== null", timeout=60_000)
+        pictures.append(await page.evaluate("() => watched.pictured"))
         needed = [*asked]
         await page.evaluate("() => watched.whole()")
-        pictures.append(await page.evaluate("() => watched.picture"))
         sizes.append(transferred)
         limits.append(await bare(served, needed))
         await context.close()
@@ -205,7 +208,7 @@ async def interactions(served: Served, browser: Any) -> None:
     context = await open_context(served, browser)
     page = await context.new_page()
     await page.goto(served.url)
-    await page.wait_for_function("() => watched.picture !== null", timeout=60_000)
+    await page.evaluate("() => watched.pictured")
     await page.evaluate("() => watched.whole()")
     drawn = random.Random(1)
     last = date.fromisoformat(await page.evaluate("() => document.querySelector('#known-day')?.max || '2026-01-01'"))
@@ -235,7 +238,7 @@ async def interactions(served: Served, browser: Any) -> None:
     for name, (how, values) in chosen.items():
         if name != AGAIN:  # each begins with the board as it is opened
             await page.goto(served.url)
-            await page.wait_for_function("() => watched.picture !== null", timeout=60_000)
+            await page.evaluate("() => watched.pictured")
             await page.evaluate("() => watched.whole()")
         if name == "compared with a day":
             await page.evaluate("() => document.querySelector('.knowledge .plain')?.click()")

@@ -19,7 +19,7 @@ from incidentlog.config import Settings
 from incidentlog.embedded import Server
 from incidentlog.store.connect import Access
 from tests.api.serving import NOW, Served, serving
-from tests.browser import TELEPHONE, Tab, needs_browser, tab
+from tests.browser import POLLED_MS, TELEPHONE, Tab, needs_browser, tab
 from tests.commands import retraction, strike
 from tests.conftest import log_called
 from tests.subjects.given import TIMELINE
@@ -65,7 +65,9 @@ async def shown(server: Server) -> AsyncIterator[Served]:
 async def board(browser: Any, served: Served, query: str = "", **how: Any) -> AsyncIterator[Tab]:
     """The board, once it has read what it shows."""
     given = {"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", **how}
-    async with tab(browser, served.url, "/embed", complains=True, **given) as opened:
+    async with tab(
+        browser, served.url, "/problems/not-found", complains=True, **given
+    ) as opened:  # where there is least
         await opened.page.clock.install(time=served.clock.now())
         opened.asked.clear()
         await opened.page.goto(f"{served.url}/{query}")
@@ -86,6 +88,7 @@ async def idle(opened: Tab) -> None:
     await opened.page.wait_for_function(
         "() => document.documentElement.dataset.reading === '0' && !document.querySelector('[data-stale=\"true\"]')",
         timeout=60_000,
+        polling=POLLED_MS,
     )
 
 
@@ -257,6 +260,18 @@ async def test_a_drawing_is_kept_with_its_source(browser: Any, shown: Served):
         async with opened.page.expect_download() as kept:
             await opened.page.click(".map .keep >> text=PNG")
         assert Path(await (await kept.value).path()).read_bytes().startswith(b"\x89PNG")
+
+
+async def test_on_paper_no_drawing_is_cut_and_the_basis_and_the_link_are_told(browser: Any, shown: Served):
+    async with board(browser, shown, "?from=2025-11-01&to=2025-12-31") as opened:
+        assert not await opened.page.is_visible(".printed")
+        await opened.page.emulate_media(media="print")
+        told = await opened.page.inner_text(".printed")
+        assert "Source: incidentlog · 1 Nov 2025 – 31 Dec 2025" in told
+        assert f"{shown.url}/?from=2025-11-01&to=2025-12-31" in told
+        assert f"pos={await shown.head()}" in told
+        cut = """svgs => svgs.filter(svg => svg.getBoundingClientRect().width > svg.parentElement.clientWidth + 1).length"""
+        assert await opened.page.locator(".brush svg, .chart svg, .lane svg").evaluate_all(cut) == 0
 
 
 async def test_a_story_says_which_figure_stands_and_why(browser: Any, shown: Served):

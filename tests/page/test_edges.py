@@ -16,7 +16,7 @@ from incidentlog.config import Settings
 from incidentlog.embedded import Server
 from incidentlog.shares import network_of
 from tests.api.serving import Served, serving
-from tests.browser import TELEPHONE, Tab, needs_browser, tab
+from tests.browser import POLLED_MS, TELEPHONE, Tab, needs_browser, tab
 from tests.commands import strike
 from tests.conftest import log_called
 from tests.page.test_accessibility import violations
@@ -56,6 +56,7 @@ async def settled(opened: Tab) -> None:
             && document.querySelector("#headline") !== null
             && !document.querySelector("main").innerText.includes("Reading …")""",
         timeout=60_000,
+        polling=POLLED_MS,
     )
 
 
