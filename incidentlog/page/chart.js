@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "./html.js";
 import { ticks as nice } from "d3-array";
 import { ticks } from "./days.js";
 import { number, tick } from "./words.js";
+import { useWide } from "./sight.js";
 
 const TALL = 150;
 const LEFT = 40;
@@ -25,13 +26,8 @@ export function useMarked() {
  */
 export function Chart({ points, layers, first, last, label, read }) {
   const box = useRef();
-  const [wide, measure] = useState(480);
+  const wide = useWide(box, { least: 220, first: 480, paper: 310 });
   const at = useMarked();
-  useEffect(() => {
-    const seen = new ResizeObserver(([entry]) => measure(Math.max(220, Math.round(entry.contentRect.width))));
-    seen.observe(box.current);
-    return () => seen.disconnect();
-  }, []);
   const values = layers.flatMap(({ of }) => points.flatMap((p) => of(p) ?? [])).filter((v) => v !== null && v !== undefined);
   const top = Math.max(0, ...values), bottom = Math.min(0, ...values);
   const whole = values.every(Number.isInteger); // there is no half of an incident

@@ -22,6 +22,21 @@ export function Below({ children }) {
   return html`<div ref=${box}><${Sight.Provider} value=${near}>${children}</${Sight.Provider}></div>`;
 }
 
+/** How many pixels wide a box is, `least` or more, and `first` until it is known; `paper` is how wide it is on A4, of which no observer is told. */
+export function useWide(box, { least, first, paper }) {
+  const [wide, measure] = useState(first);
+  useEffect(() => {
+    let own = first;
+    const seen = new ResizeObserver(([entry]) => measure(own = Math.max(least, Math.round(entry.contentRect.width))));
+    const [print, printed] = [() => measure(paper), () => measure(own)];
+    seen.observe(box.current);
+    addEventListener("beforeprint", print);
+    addEventListener("afterprint", printed);
+    return () => { seen.disconnect(); removeEventListener("beforeprint", print); removeEventListener("afterprint", printed); };
+  }, []);
+  return wide;
+}
+
 const waiting = new Set(); // what is asked for once nothing else is
 let asking = 0; // answers that are awaited
 let resting = null;

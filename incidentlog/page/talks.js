@@ -1,11 +1,12 @@
 // The talks, on one line of time: ceasefires and agreements as bars, rounds and exchanges as marks, commitments below.
-import { html, useEffect, useMemo, useRef, useState } from "./html.js";
+import { html, useMemo, useRef, useState } from "./html.js";
 import { useRead } from "./reads.js";
 import { change, log, moment, period, today, useStore } from "./state.js";
 import { dayIn, numberOf, ticks } from "./days.js";
 import { State, titleOf, useCeasefires, useTalks } from "./headline.js";
 import { actor, day, dayOf, lang, number, share, t, tick } from "./words.js";
 import { Keep } from "./keep.js";
+import { useWide } from "./sight.js";
 
 const ROW = 26;
 const ABOVE = 22;
@@ -58,17 +59,12 @@ function packed(name, items) {
 export function Talks() {
   const s = useStore();
   const box = useRef();
-  const [wide, measure] = useState(900);
+  const wide = useWide(box, { least: 280, first: 900, paper: 650 });
   const [over, hover] = useState(null);
   const ceasefires = useCeasefires(), ledger = useTalks();
   const exchanges = useRead("projections/exchange_tally", { ...moment(s), ...period(s), group_by: ["stream", "day", "side"] });
   const sums = useRead("projections/exchange_tally", { ...moment(s), group_by: "side" });
   const commitments = useRead("projections/commitments", moment(s), { all: true });
-  useEffect(() => {
-    const seen = new ResizeObserver(([entry]) => measure(Math.max(280, Math.round(entry.contentRect.width))));
-    seen.observe(box.current);
-    return () => seen.disconnect();
-  }, []);
   const end = numberOf(s.to ?? today());
   // Of a long history there are thousands: they are made when what they show is another, and not whenever anything is.
   const since = s.from === null ? -Infinity : numberOf(s.from);

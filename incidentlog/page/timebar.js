@@ -1,10 +1,11 @@
 // The first of the two times: which part of the world's time is shown. A brush over how much happened in each week.
-import { html, useEffect, useMemo, useRef, useState } from "./html.js";
+import { html, useMemo, useRef, useState } from "./html.js";
 import { useRead } from "./reads.js";
 import { change, moment, today, useStore } from "./state.js";
 import { dateOf, numberOf, plus, ticks, weekStart } from "./days.js";
 import { day, t, tick } from "./words.js";
 import { Play } from "./play.js";
+import { useWide } from "./sight.js";
 
 const TALL = 46;
 const PRESETS = [7, 30, 90, 365];
@@ -31,13 +32,8 @@ export function reach(weeks) {
 export function TimeBar({ weeks }) {
   const s = useStore();
   const box = useRef();
-  const [wide, measure] = useState(800);
+  const wide = useWide(box, { least: 200, first: 800, paper: 700 });
   const [drag, take] = useState(null); // {from, to} in days, while it is drawn
-  useEffect(() => {
-    const seen = new ResizeObserver(([entry]) => measure(Math.max(200, Math.round(entry.contentRect.width))));
-    seen.observe(box.current);
-    return () => seen.disconnect();
-  }, []);
   const [first, last] = reach(weeks);
   const x = (at) => ((at - first) / (last + 1 - first)) * wide;
   const at = (px) => Math.max(first, Math.min(last, Math.floor(first + (px / wide) * (last + 1 - first))));
