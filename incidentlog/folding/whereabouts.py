@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from incidentlog.events.envelope import PlacePrecision, ResolvedPlace
-from incidentlog.places import admin1_name, bundled, named, region_key
+from incidentlog.places import admin1_name, bundled_register, named, region_key
 
 
 class Whereabouts(NamedTuple):
@@ -77,7 +77,7 @@ def _place_names(
 @lru_cache(maxsize=10_000)
 def _names_with_units(admin2: str | None, admin3: str | None, *told: Any) -> Mapping[tuple[str, str], str]:
     codes = {"admin2": admin2, "admin3": admin3}
-    found = {(level, code): bundled().register.unit(code) for level, code in codes.items() if code is not None}
+    found = {(level, code): bundled_register().unit(code) for level, code in codes.items() if code is not None}
     units = {where: unit.name for where, unit in found.items() if unit is not None}
     return {**_place_names(*told), **units}
 

@@ -262,7 +262,13 @@ def bundled() -> Gazetteer:
     loaded = {}
     for path in sorted(_folder.glob(f"*{LOADED}")) if _folder is not None else ():
         loaded[path.name.removesuffix(LOADED)] = gzip.decompress(path.read_bytes()).decode()
-    return Gazetteer(bundled_text(), Register(bundled_text("ua_register"), bundled_centres()), loaded)
+    return Gazetteer(bundled_text(), bundled_register(), loaded)
+
+
+@cache
+def bundled_register() -> Register:
+    """The register inside the package: what a raion is called takes no gazetteer, which is of five times the size."""
+    return Register(bundled_text("ua_register"), bundled_centres())
 
 
 LOADED = ".places.tsv.gz"
