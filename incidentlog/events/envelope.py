@@ -99,8 +99,8 @@ class ResolvedPlace(Model):
     """How far that is from the point."""
 
     def __hash__(self) -> int:
-        """By what mostly tells places apart: they are looked up by several tallies for every event."""
-        return hash((self.place_id, self.name, self.precision))
+        """By what mostly tells places apart; a town that is asked for has as many points as events."""
+        return hash((self.place_id, self.name, self.precision, self.lat, self.lon))
 
 
 class Actor(Model):

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from incidentlog.events.envelope import ResolvedPlace
-from incidentlog.places import admin1_name, bundled, named, region_key
+from incidentlog.events.envelope import PlacePrecision, ResolvedPlace
+from incidentlog.places import admin1_name, bundled_register, named, region_key
 
 
 class Whereabouts(NamedTuple):
@@ -23,7 +23,6 @@ FINE: Final = frozenset({"exact", "settlement"})
 """Precisions that name a settlement; what is coarser goes to its region only."""
 
 
-@lru_cache(maxsize=10_000)  # several tallies ask for the place of every event, and there are few places
 def whereabouts(place: ResolvedPlace | None) -> Whereabouts:
     """The dimensions of a place.
 
@@ -31,36 +30,56 @@ def whereabouts(place: ResolvedPlace | None) -> Whereabouts:
     (older events: `name:<name>`), and without a name `point:<lat>,<lon>`; a region is the country and GeoNames' code,
     as GeoNames writes it (`UA.17`; not ISO 3166-2, whose numbers differ).
     """
-    if place is None:
-        return NOWHERE
-    region = region_key(place.country, place.admin1)
-    if region is None and place.precision == "admin1":
-        region = named(place.name)
+    return NOWHERE if place is None else _whereabouts(*_told_by(place))
+
+
+def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
+    """What the place and its region are called, as a tally names its values."""
+    return {} if place is None else _place_names(*_told_by(place))
+
+
+def names_with_units(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
+    """What the place, its region, its raion and its hromada are called."""
+    return {} if place is None else _names_with_units(place.admin2, place.admin3, *_told_by(place))
+
+
+_Told: TypeAlias = tuple[str, PlacePrecision, str | None, str | None, str | None]
+"""What a place is counted and called by: its name, how precise it is, its settlement's key, its country and region."""
+
+
+def _told_by(place: ResolvedPlace) -> _Told:
+    """Not the place itself: several tallies ask for that of every event, and a town has as many points as events."""
     settlement = place_key(place) if place.precision in FINE else None
-    return Whereabouts(settlement, region, place.country)
+    return place.name, place.precision, settlement, place.country, place.admin1
 
 
 @lru_cache(maxsize=10_000)
-def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
-    """What the place and its region are called, as a tally names its values."""
-    if place is None:
-        return {}
-    where = whereabouts(place)
-    region = admin1_name(place.country, place.admin1)
-    if where.admin1 == named(place.name):
-        region = place.name
+def _whereabouts(
+    name: str, precision: PlacePrecision, settlement: str | None, country: str | None, admin1: str | None
+) -> Whereabouts:
+    region = region_key(country, admin1)
+    if region is None and precision == "admin1":
+        region = named(name)
+    return Whereabouts(settlement, region, country)
+
+
+@lru_cache(maxsize=10_000)
+def _place_names(
+    name: str, precision: PlacePrecision, settlement: str | None, country: str | None, admin1: str | None
+) -> Mapping[tuple[str, str], str]:
+    where = _whereabouts(name, precision, settlement, country, admin1)
+    region = name if where.admin1 == named(name) else admin1_name(country, admin1)
     # A value has a name from its first event on, or never: else an old answer would change when one comes.
-    called = (("place", where.place, place.name), ("admin1", where.admin1, region))
+    called = (("place", where.place, name), ("admin1", where.admin1, region))
     return {(d, value): name for d, value, name in called if value is not None and name is not None}
 
 
 @lru_cache(maxsize=10_000)
-def names_with_units(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
-    """What the place, its region, its raion and its hromada are called."""
-    codes = {} if place is None else {"admin2": place.admin2, "admin3": place.admin3}
-    found = {(level, code): bundled().register.unit(code) for level, code in codes.items() if code is not None}
+def _names_with_units(admin2: str | None, admin3: str | None, *told: Any) -> Mapping[tuple[str, str], str]:
+    codes = {"admin2": admin2, "admin3": admin3}
+    found = {(level, code): bundled_register().unit(code) for level, code in codes.items() if code is not None}
     units = {where: unit.name for where, unit in found.items() if unit is not None}
-    return {**place_names(place), **units}
+    return {**_place_names(*told), **units}
 
 
 def shown_place(place: ResolvedPlace) -> dict[str, Any]:

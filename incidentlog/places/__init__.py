@@ -5,7 +5,17 @@ they are codes to count by, and take no side on status. A country is never infer
 """
 
 from incidentlog.places.admin1 import Admin1, admin1_name, code_of, find_admin1, region_key
-from incidentlog.places.gazetteer import ATTRIBUTION, LOADED, Gazetteer, Overlay, Place, bundled, distance_km, load_from
+from incidentlog.places.gazetteer import (
+    ATTRIBUTION,
+    LOADED,
+    Gazetteer,
+    Overlay,
+    Place,
+    bundled,
+    bundled_register,
+    distance_km,
+    load_from,
+)
 from incidentlog.places.keys import named, read_key, read_point
 from incidentlog.places.normalise import normalise, settlement_name
 from incidentlog.places.query import (
@@ -46,6 +56,7 @@ __all__ = [
     "UnknownPlaceError",
     "admin1_name",
     "bundled",
+    "bundled_register",
     "code_of",
     "distance_km",
     "find_admin1",

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -90,6 +90,7 @@ def code_of(key: str) -> str:
     return key.partition(".")[2] or key
 
 
+@lru_cache(maxsize=4_096)  # a file's rows name the same regions, each of them many times
 def find_admin1(
     text: str, country: str | None = None, codes: frozenset[tuple[str, str]] = frozenset()
 ) -> tuple[Admin1, ...]:

@@ -5,7 +5,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from itertools import islice, product
 from pathlib import Path
@@ -23,6 +23,8 @@ Point = tuple[float, float]
 EARTH_KM = 6371.0088
 KM_A_DEGREE = 111.0
 """Of latitude; rounded down."""
+REMEMBERED = 4_096
+"""Of how many names it is remembered who bears them: the rows of a file name the same places again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,11 @@ def distance_km(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> float
     return 2 * EARTH_KM * math.asin(min(1.0, math.sqrt(chord)))
 
 
+def is_within(km: float, lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> bool:
+    """Whether two points are at most so far from each other; most that are not differ enough in latitude alone."""
+    return abs(lat_a - lat_b) * KM_A_DEGREE <= km and distance_km(lat_a, lon_a, lat_b, lon_b) <= km
+
+
 class Gazetteer:
     """The bundled places, by id and by normalised name. Never changes; share one.
 
@@ -121,6 +128,9 @@ class Gazetteer:
         self._sounding = _index(skeletons.values(), [self._ids[code] for code in skeletons])
         """The places of the register by what the spellings of a name share."""
         self._places: dict[int, Place] = {}
+        self._points: dict[str, Sequence[Point]] = {}
+        """Where the settlements of a hromada are."""
+        self._bearing = lru_cache(maxsize=REMEMBERED)(self._named_so)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -151,13 +161,14 @@ class Gazetteer:
         row = self._ids.get(number) if (scheme == "katottg") == number.startswith("UA") else None
         return None if row is None or scheme not in SCHEMES else self._place(row)
 
-    def named(self, normalised: str) -> list[Place]:
+    def named(self, normalised: str) -> Sequence[Place]:
         """The places that bear a name, given normalised, in any spelling, in the order of the rows."""
-        if not normalised:
-            return []
+        return self._bearing(normalised) if normalised else ()
+
+    def _named_so(self, normalised: str) -> Sequence[Place]:
         rows = {**dict.fromkeys(_rows_of(self._named, normalised))}
         rows |= dict.fromkeys(_rows_of(self._sounding, skeletons(normalised)))
-        return [self._place(row) for row in rows]
+        return tuple(self._place(row) for row in rows)
 
     def prefixed(self, normalised: str) -> Iterator[Place]:
         """The places with a name that starts so, given normalised; some come more than once."""
@@ -177,7 +188,7 @@ class Gazetteer:
         columns = {(column + 180) % 360 - 180 for column in range(west, west + 2 * across + 1)}
         for cell in product(range(south, north + 1), columns):
             for row, there_lat, there_lon in self._cells.get(cell, ()):
-                if distance_km(lat, lon, there_lat, there_lon) <= km:
+                if is_within(km, lat, lon, there_lat, there_lon):
                     place = self._place(row)
                     if country in {None, place.country}:
                         yield place
@@ -188,15 +199,18 @@ class Gazetteer:
         Of one without coordinates: whether another of its hromada is, or where none of that has any, of its raion.
         """
         if place.point is not None:
-            return distance_km(lat, lon, *place.point) <= km
+            return is_within(km, lat, lon, *place.point)
         if place.katottg is None:
             return False
-        others = self.register.located(place.katottg)
-        return any(
-            distance_km(lat, lon, *other.point) <= km
-            for code in others
-            if (other := self._place(self._ids[code])).point is not None
-        )
+        return any(is_within(km, lat, lon, *point) for point in self._beside(place.katottg))
+
+    def _beside(self, code: str) -> Sequence[Point]:
+        """Where the others of a settlement's hromada are, or if there are none those of its raion."""
+        begins = code[:HROMADA]
+        if (points := self._points.get(begins)) is None:
+            others = (self._place(self._ids[each]).point for each in self.register.located(code))
+            points = self._points[begins] = [point for point in others if point is not None]
+        return points
 
     def _place(self, row: int) -> Place:
         if (place := self._places.get(row)) is None:
@@ -248,7 +262,13 @@ def bundled() -> Gazetteer:
     loaded = {}
     for path in sorted(_folder.glob(f"*{LOADED}")) if _folder is not None else ():
         loaded[path.name.removesuffix(LOADED)] = gzip.decompress(path.read_bytes()).decode()
-    return Gazetteer(bundled_text(), Register(bundled_text("ua_register"), bundled_centres()), loaded)
+    return Gazetteer(bundled_text(), bundled_register(), loaded)
+
+
+@cache
+def bundled_register() -> Register:
+    """The register inside the package: what a raion is called takes no gazetteer, which is of five times the size."""
+    return Register(bundled_text("ua_register"), bundled_centres())
 
 
 LOADED = ".places.tsv.gz"

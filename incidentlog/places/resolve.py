@@ -25,7 +25,6 @@ village's is not where not all villages are known: the one that is need not be t
 ALONE = 5_000
 """Of a country whose villages are not all known, a place of so many people is taken by its name alone."""
 CANDIDATES = 8
-CACHED_QUERIES = 65_536
 FINE = frozenset({"exact", "settlement"})
 """Precisions that name a settlement."""
 
@@ -74,8 +73,6 @@ class Resolver:
     def __init__(self, gazetteer: Gazetteer | None = None, registered: Overlay | None = None) -> None:
         self.gazetteer = bundled() if gazetteer is None else gazetteer
         self.registered = Overlay() if registered is None else registered
-        self._cached = lru_cache(maxsize=CACHED_QUERIES)(self._resolve)
-        self._revision = self.registered.revision
 
     def resolve(self, query: PlaceQuery) -> Resolution:
         """Find the one place that a query means, or say why there is none.
@@ -92,10 +89,8 @@ class Resolver:
 
         Refuses with UnknownPlaceError a place_id that nobody knows, and raises nothing else.
         """
-        if self._revision != self.registered.revision:
-            self._cached.cache_clear()
-            self._revision = self.registered.revision
-        return self._cached(query)
+        within = self.within(query)
+        return replace(self._settled(query, within), unread=within.unread)
 
     def find(self, place_id: str) -> Place | None:
         """The place of an id; a registered one wins over a bundled one."""
@@ -166,10 +161,6 @@ class Resolver:
             swapped = swapped and not any(around(lat, lon, FAR_KM, country)) and any(around(lat, lon, FAR_KM))
         if swapped:
             raise SwappedError
-
-    def _resolve(self, query: PlaceQuery) -> Resolution:
-        within = self.within(query)
-        return replace(self._settled(query, within), unread=within.unread)
 
     def _settled(self, query: PlaceQuery, within: Within) -> Resolution:
         if (named := self._by_id(query)) is not None:
@@ -322,7 +313,7 @@ class Resolver:
         GeoNames does not say which of a place's names are former ones, so one is its own if it sounds as what the
         place is called today.
         """
-        wanted = sound(normalise(name))
+        wanted = _sound(name)
         then = [place for place in places if wanted in _sounds(self._names_in(place, query.year))]
         return then or [place for place in places if wanted in _sounds(self._names_in(place, None))]
 
@@ -386,7 +377,12 @@ def _nowhere(_: Place) -> bool:
 
 
 def _sounds(names: Iterable[str]) -> set[str]:
-    return {sound(normalise(name)) for name in names}
+    return set(map(_sound, names))
+
+
+@lru_cache(maxsize=16_384)
+def _sound(name: str) -> str:
+    return sound(normalise(name))
 
 
 def _oblast(unit: str) -> tuple[Admin1, ...]:

@@ -30,8 +30,8 @@ from incidentlog.store.segments import may_merge, merge_segments
 from incidentlog.store.snapshots import EVERY, take_snapshots
 from incidentlog.store.versions import Bases
 
-STREAMS: Final = 10_000
-"""Of how many streams the events are remembered, lest they be read again when one more comes."""
+STREAMS: Final = 4_000
+"""Of how many streams the events are remembered, lest they be read again when one more comes: 18 KB each."""
 STREAMS_BYTES: Final = 96 * 2**20
 """And about how many bytes these may take: ordinary events of so many streams take less."""
 MEMBERS_BYTES: Final = 32 * 2**20

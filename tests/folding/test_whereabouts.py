@@ -6,7 +6,7 @@ import pytest
 
 from incidentlog.events.envelope import ResolvedPlace
 from incidentlog.folding.shapes import Tally
-from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts
+from incidentlog.folding.whereabouts import WHERE, names_with_units, place_names, whereabouts
 from incidentlog.places import admin1_name
 from incidentlog.projections import PROJECTIONS
 from tests.projections.showing import given
@@ -36,6 +36,13 @@ def place(**told: Any) -> ResolvedPlace:
 )
 def test_a_place_is_told_as_far_as_it_is_known(told: dict[str, Any], where: tuple[str | None, ...]):
     assert whereabouts(place(**told)) == where
+
+
+def test_a_town_of_which_every_report_has_a_point_of_its_own_is_one_to_look_up():
+    reports = [place(**ODESA, lat=46 + n / 1000, lon=30.7) for n in range(100)]
+    assert len({id(whereabouts(each)) for each in reports}) == 1
+    assert len({id(names_with_units(each)) for each in reports}) == 1
+    assert len(set(map(hash, reports))) > 90  # those that are looked up whole are not compared one after the other
 
 
 def test_without_a_place_there_is_nothing_to_tell():
