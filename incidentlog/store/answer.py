@@ -34,7 +34,7 @@ from incidentlog.store.pages import fetch_page
 from incidentlog.store.segments import read_parts
 from incidentlog.store.snapshots import find_snapshot
 from incidentlog.store.versions import AnyText, Row, Texts, light_of, row_of
-from incidentlog.turns import Turns, beside
+from incidentlog.turns import Turns, beside, let_go
 
 S = TypeVar("S", bound=Subject)
 AROUND: Final = 5_000
@@ -225,7 +225,9 @@ async def _fold_on_read(
         texts = [text async for _, text in Texts(pool).of(rows[start : start + MEMBERS_AT_ONCE])]
         states = await asyncio.to_thread(lambda own: [text.state for text in own], texts)
         subjects += [state for state in states if isinstance(state, Subject)]
-    return await asyncio.to_thread(fold_visible, document, key, subjects)
+    body = await asyncio.to_thread(fold_visible, document, key, subjects)
+    await let_go(subjects)
+    return body
 
 
 BuildOf = Callable[[Projection], Build]
