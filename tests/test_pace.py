@@ -39,11 +39,11 @@ async def waiting(pace: Pace) -> asyncio.Task[None]:
 async def test_who_sent_what_waits_is_held_back_until_it_is_folded_and_nobody_else():
     pace, progress, _ = behind()
     held = await waiting(pace)
-    await pace.keep(OTHER)
+    await asyncio.wait_for(pace.keep(OTHER), 60)
     assert not held.done()
     progress.move(10)
     await asyncio.wait_for(held, 60)
-    await pace.keep(ONE)
+    await asyncio.wait_for(pace.keep(ONE), 60)
 
 
 async def test_what_has_not_waited_long_holds_nobody_back():
@@ -51,8 +51,8 @@ async def test_what_has_not_waited_long_holds_nobody_back():
     pace = Pace(progress, now)
     pace.sent(ONE, 10)
     progress.expect(10)
-    now.passed += BEHIND_SECONDS
-    await pace.keep(ONE)
+    now.passed += BEHIND_SECONDS / 2
+    await asyncio.wait_for(pace.keep(ONE), 60)
 
 
 async def test_nobody_is_held_back_where_nothing_is_folded():
