@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 SLICE_OCTETS: Final = 256 * 1024
 """How much text is read, folded or written between two turns: a few milliseconds of a core."""
@@ -22,6 +22,16 @@ async def beside(count: int, work: Callable[[], T]) -> T:
     For work in plain Python, which lets the loop in every few milliseconds.
     """
     return work() if count < MANY else await asyncio.to_thread(work)
+
+
+async def let_go(items: list[Any]) -> None:
+    """Free what a list alone holds, one after the other where they are many: at one go it would hold up the loop."""
+    await beside(len(items), lambda: _pop_all(items))
+
+
+def _pop_all(items: list[Any]) -> None:
+    while items:
+        items.pop()
 
 
 class Turns:

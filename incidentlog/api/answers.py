@@ -22,12 +22,20 @@ IF_NONE_MATCH: Final = Header(
 _OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 
+class Written(bytes):
+    """A part of an answer that is JSON already: what is long is written in slices, before all of it is."""
+
+    __slots__ = ()
+
+
 def dumps(value: Any) -> bytes:
     """The JSON of an answer; the same value gives the same bytes."""
     return orjson.dumps(value, default=_plain, option=_OPTIONS)
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any) -> str | orjson.Fragment:
+    if isinstance(value, Written):
+        return orjson.Fragment(bytes(value))
     if isinstance(value, UUID):  # asyncpg has a class of its own for them
         return str(value)
     raise TypeError(type(value))

@@ -43,6 +43,7 @@ from incidentlog.events.envelope import ResolvedPlace
 from incidentlog.events.record import RecordMerged, Targeting
 from incidentlog.places import NOT_FOUND, region_key
 from incidentlog.service.keys import Reader
+from incidentlog.service.pace import PART_OCTETS
 from incidentlog.service.service import Service
 from incidentlog.store import append as log
 from incidentlog.store.connect import lost
@@ -187,6 +188,7 @@ async def append_whole(
     bad = BadLines()
     for candidate in candidates:
         may_append(reader, candidate)
+    await service.pace.keep(reader)
     for n, found in (await service.door.admit(service.pool, candidates, clearance=reader.clearance)).items():
         bad.add(lines[n], found)
     for n, candidate in enumerate(candidates):
@@ -205,6 +207,8 @@ async def append_whole(
     for candidate, outcome in zip(candidates, outcomes, strict=True):
         if isinstance(outcome, log.Appended | log.Duplicate):
             taken.place(candidate.command, outcome)
+    if taken.appended:
+        service.pace.sent(reader, taken.appended[-1])
     return taken
 
 
@@ -329,10 +333,10 @@ async def append_lines(
             logger.exception("line_failed", line=number)
             told.refused(number, Internal())
             continue
-        if len(piece.candidates) == PIECE or piece.is_spoken_of(candidate):
+        if piece.is_full or piece.is_spoken_of(candidate):
             await _append_piece(service, reader, piece, told)
             piece = _Piece(begun)
-        piece.add(number, candidate)
+        piece.add(number, candidate, len(line))
     await _append_piece(service, reader, piece, told)
 
 
@@ -344,10 +348,17 @@ class _Piece:
     """The import that they come with."""
     lines: list[int] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
+    _octets: int = 0
     _ids: set[UUID] = field(default_factory=set)
     _streams: set[str] = field(default_factory=set)
 
-    def add(self, line: int, candidate: Candidate) -> None:
+    @property
+    def is_full(self) -> bool:
+        """Whether it is appended before another line is read."""
+        return len(self.candidates) == PIECE or self._octets >= PART_OCTETS
+
+    def add(self, line: int, candidate: Candidate, octets: int) -> None:
+        self._octets += octets
         self.lines.append(line)
         self.candidates.append(candidate)
         self._ids.add(candidate.command.event_id)
@@ -367,6 +378,7 @@ async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "
         told.hold_back(piece.lines, told.busy)
         return
     try:
+        await service.pace.keep(reader)
         faults = await service.door.admit(service.pool, piece.candidates, clearance=reader.clearance)
         for n, candidate in enumerate(piece.candidates):
             if n not in faults and (found := of_import(candidate, piece.begun)):
@@ -388,6 +400,8 @@ async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "
         told.refused(piece.lines[n], refusal)
     for nth, (n, outcome) in enumerate(zip(good, outcomes, strict=True)):
         told.came_of(piece.lines[n], piece.candidates[n].command, outcome, warnings.get(nth, ()))
+    if written := [outcome.position for outcome in outcomes if isinstance(outcome, log.Appended)]:
+        service.pace.sent(reader, max(written))
     await _carry_out(service, {c.command.type for c in piece.candidates})
 
 

@@ -25,13 +25,13 @@ from incidentlog.api.operations import (
     parse_int,
     refuse_unknown,
 )
-from incidentlog.api.paging import write_page
+from incidentlog.api.paging import in_parts, write_page
 from incidentlog.api.projections import same_basis
 from incidentlog.api.reported import apart, fold_events, fold_reported, fold_subjects, read_family, variant_at
 from incidentlog.api.requests import ASKED_ABOUT, MIN_POSITION, PREFER, SERVICE, choose_replica, reached, reader_of
 from incidentlog.api.rows import Stored, ask, state_at
 from incidentlog.api.shapes import Diff
-from incidentlog.api.states import shown
+from incidentlog.api.states import States, shown
 from incidentlog.door.door import STREAM
 from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging, TooLarge
 from incidentlog.events.about import is_record_event
@@ -44,7 +44,7 @@ from incidentlog.folding.shapes import Document, Key, Tally
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.projections import PROJECTIONS
 from incidentlog.service.service import Service
-from incidentlog.store.answer import read_documents
+from incidentlog.store.answer import find_subject, read_documents
 from incidentlog.store.builds import active_builds, wanted_builds
 from incidentlog.store.diff import (
     CAUSES,
@@ -81,6 +81,8 @@ DOCUMENTS: Final = 10_000
 """Of how many documents that differ it is looked up why, at most."""
 
 State = Subject | Absorbed | None
+Shown = Mapping[str, Any] | Absorbed | None
+"""A subject as readers see it, or where its stream went; None where nothing is known of it."""
 routes = Routes()
 
 
@@ -336,27 +338,32 @@ async def _of_subject(request: web.Request, service: Service, stream: str, pair:
         raise BadRequest(errors=[Fault("/subject", "not_a_stream", "a stream is category:slug")])
     while True:
         before, after, positions = await _subject(service, pair, stream)
-        if not isinstance(after, Absorbed) or isinstance(before, Subject):
+        if not isinstance(after, Absorbed) or isinstance(before, Mapping):
             break
         stream = after.into  # it was part of another all along: what is asked about is that one
     if before is None and after is None:
         raise NotFound(f"no subject '{stream[:161]}' was known then")
-    found = await asyncio.to_thread(_subjects, {stream: before}, {stream: after}, {stream: positions})
+    found = _subjects({stream: before}, {stream: after}, {stream: positions})
     return await _answered(request, service, pair, found, version=SUBJECT_VERSION, head={"subject": stream})
 
 
-async def _subject(service: Service, pair: Pair, stream: str) -> tuple[State, State, Positions]:
+async def _subject(service: Service, pair: Pair, stream: str) -> tuple[Shown, Shown, Positions]:
     """What stood of a stream before and after, and the positions between at which it became another."""
+    writing = States()
     if pair.later.by == "reported":
         old, new = [await read_family(service, stream, m, pair.clearance) for m in (pair.earlier, pair.later)]
         states = [await fold_subjects(service, events) for events in (old, new)]
-        before, after = (variant_at(own.get(stream, {}), pair.clearance) for own in states)
+        before, after = [
+            await writing.shown(state) if isinstance(state, Subject) else state
+            for state in (variant_at(own.get(stream, {}), pair.clearance) for own in states)
+        ]
         came = {e.position for e in new if e.tlp <= pair.clearance} - {e.position for e in old}
         return before, after, _newest(came & {p for own in states for p in _told_by(own, stream, pair.clearance)})
     before, after = [
-        (await read_subjects(service.pool, [stream], clearance=pair.clearance, position=m.position))[0].get(stream)
+        None if (text := await find_subject(service.pool, stream, pair.clearance, m.position)) is None
+        else await writing.shown_stored(text)
         for m in (pair.earlier, pair.later)
-    ]
+    ]  # fmt: skip
     touched = await touched_subjects(service.pool, pair.between, streams=[stream], limit=1)
     return before, after, touched.get(stream, [])
 
@@ -385,8 +392,9 @@ async def _of_everything(
             for m in (pair.earlier, pair.later)
         ]
         whole = list(takewhile(lambda stream: stream not in {cut, cut_now}, streams))
-        before, now = ({s: state[s] for s in whole if s in state} for state in (before, now))
-        found = await asyncio.to_thread(_subjects, before, now, touched)
+        writing = States()
+        was, is_ = [{s: await writing.shown_stored(texts[s]) for s in whole if s in texts} for texts in (before, now)]
+        found = await asyncio.to_thread(_subjects, was, is_, touched)
         found.next = whole[-1] if len(whole) < len(touched) else None
         builds = await active_builds(service.pool)
         moved = await touched_builds(service.pool, [builds[n] for n in PROJECTIONS if n in builds], pair.between)
@@ -413,7 +421,7 @@ async def _everything_reported(
         {c.stream: variant_at(c.after, pair.clearance) for c in fold.afresh.changes} for fold in (earlier, later)
     )
     positions = {stream: _newest(own) for stream, own in touched.items()}
-    found = await apart(service, lambda: _subjects(before, now, positions))
+    found = await apart(service, lambda: _subjects(_all_shown(before), _all_shown(now), positions))
     found.differences, found.next = _page(found.differences, after, limit)
     return found, await apart(service, lambda: dict(_moved(changes, pair)))
 
@@ -427,12 +435,16 @@ def _moved(changes: Sequence[Change], pair: Pair) -> Iterator[tuple[str, int]]:
                 break
 
 
-def _subjects(before: Mapping[str, State], after: Mapping[str, State], positions: Mapping[str, Positions]) -> Found:
+def _all_shown(states: Mapping[str, State]) -> dict[str, Shown]:
+    return {stream: shown(state) if isinstance(state, Subject) else state for stream, state in states.items()}
+
+
+def _subjects(before: Mapping[str, Shown], after: Mapping[str, Shown], positions: Mapping[str, Positions]) -> Found:
     found: dict[str, Difference] = {}
     further: dict[str, dict[str, Any]] = {}
     for stream in sorted({*before, *after}):
         old, new = before.get(stream), after.get(stream)
-        differs = difference(*(shown(s) if isinstance(s, Subject) else None for s in (old, new)))
+        differs = difference(*(state if isinstance(state, Mapping) else None for state in (old, new)))
         if differs is not None:
             found[stream] = differs
             further[stream] = {"absorbed_into": new.into} if isinstance(new, Absorbed) else {}
@@ -461,9 +473,13 @@ async def _answered(
     )
     basis = same_basis(request, pair.basis(service, version))
 
-    def write(key: str, differs: Difference) -> bytes:
+    turns = Turns()
+
+    async def write(key: str, differs: Difference) -> bytes:
         positions = found.positions.get(key, [])
-        entry: dict[str, Any] = {"before": differs.before, "after": differs.after} if states else {}
+        entry: dict[str, Any] = {}
+        for name, state in (("before", differs.before), ("after", differs.after)) if states else ():
+            entry[name] = None if state is None else await in_parts(state, turns)
         entry |= {
             "fields": differs.fields,
             **found.further.get(key, {}),
@@ -473,7 +489,7 @@ async def _answered(
             entry["more_causes"] = True
         return dumps(entry)
 
-    written, last = await write_page(found.differences.items(), write, Turns())
+    written, last = await write_page(found.differences.items(), write, turns)
     body: dict[str, Any] = {**head, "version": version, "basis": basis, **{kind: {} for kind in KINDS}}
     for (key, differs), entry in zip(found.differences.items(), written, strict=False):
         body[differs.kind][key] = orjson.Fragment(entry)

@@ -1,18 +1,25 @@
 """A page of an answer, written in slices and bounded by bytes: no answer holds up the others, or grows without end."""
 
-from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
+from incidentlog.api.answers import Written, dumps
 from incidentlog.turns import Turns
 
 ANSWER_OCTETS: Final = 4 * 2**20
 """After so many bytes a page ends, with what it has: its last item may be over."""
 
+PORTION: Final = 20
+"""Of a longer list in a row, such as the rounds of a track, so many items are written at a stretch."""
+
 V = TypeVar("V")
 
 
 async def write_page(
-    items: Iterable[tuple[str, V]], write: Callable[[str, V], bytes], turns: Turns, octets: int = ANSWER_OCTETS
+    items: Iterable[tuple[str, V]],
+    write: Callable[[str, V], Awaitable[bytes]],
+    turns: Turns,
+    octets: int = ANSWER_OCTETS,
 ) -> tuple[list[bytes], str | None]:
     """The items as bytes, each by itself, until a page is full; and the key after which more follow, None for none."""
     written: list[bytes] = []
@@ -20,8 +27,21 @@ async def write_page(
     for key, item in items:
         if total >= octets:
             return written, last
-        piece = write(key, item)
+        piece = await write(key, item)
         written.append(piece)
         total, last = total + len(piece), key
         await turns.spend(len(piece))
     return written, None
+
+
+async def in_parts(row: Mapping[str, Any], turns: Turns) -> dict[str, Any]:
+    """A row with its long lists written, in slices: a row of a thousand rounds is no more at a stretch than others."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, list) and len(value) > PORTION:
+            pieces = list[bytes]()
+            for start in range(0, len(value), PORTION):
+                pieces.append(dumps(value[start : start + PORTION])[1:-1])
+                await turns.spend(len(pieces[-1]))
+            found[name] = Written(b"[" + b",".join(pieces) + b"]")
+    return {**row, **found}

@@ -30,7 +30,7 @@ from incidentlog.api.moment import GENERATION, MOMENT, VERSION, Moment
 from incidentlog.api.narrowing import NAME, tally_questions
 from incidentlog.api.operations import Answer, Number, Parameter, Routes, Segment, names, narrowing
 from incidentlog.api.operations import asked as asked_by
-from incidentlog.api.paging import ANSWER_OCTETS, write_page
+from incidentlog.api.paging import ANSWER_OCTETS, in_parts, write_page
 from incidentlog.api.parquet import packed, write_parquet
 from incidentlog.api.reported import SubjectVersion, history_reported, subject_reported
 from incidentlog.api.requests import ABOUT, MIN_POSITION, SERVICE, STREAM_NAME, moment_of, reader_of, stream_of
@@ -153,7 +153,12 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
         head["rest"] = found.rest
     shown: Mapping[str, Row] = _after(rows, AFTER_KEY.given(request)) if key is None else {key: rows[key]}
     writing = await _writing(service, wanted, asked, rows, moment=moment, clearance=reader.clearance)
-    pieces, last = await write_page(shown.items(), writing.row, Turns())
+    turns = Turns()
+
+    async def write(key: str, row: Row) -> bytes:
+        return writing.row(key, await in_parts(row, turns))
+
+    pieces, last = await write_page(shown.items(), write, turns)
     headers = {
         "Log-Position": str(moment.position),
         **({"Log-Incomplete": str(found.incomplete)} if found.incomplete else {}),

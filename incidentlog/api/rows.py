@@ -16,7 +16,7 @@ from incidentlog.store.answer import read_beside, read_documents, read_groups, r
 from incidentlog.store.builds import Build, active_builds
 from incidentlog.store.live import names_of
 from incidentlog.store.parked import incomplete
-from incidentlog.turns import beside
+from incidentlog.turns import beside, let_go
 
 RETRIES: Final = 3
 """How often a read begins again because what it read was replaced and thrown away meanwhile."""
@@ -202,9 +202,12 @@ class Stored:
             pool, document, self.build, clearance=self.clearance, upto=upto, keys=keys, one=self.service.document
         )
         known = await read_beside(pool, document, self.build_of, stored, clearance=self.clearance, at=at, upto=upto)
-        items = sum(1 + sum(len(part) for _, part in s.body if isinstance(part, tuple)) for s in stored)
-        rows = await beside(items, lambda: document_rows(document, stored, known, at))
-        return rows if keys is None else {s.key: rows[s.key] for s in stored}
+        parts = [item for s in stored for _, part in s.body if isinstance(part, tuple) for item in part]
+        rows = await beside(len(stored) + len(parts), lambda: document_rows(document, stored, known, at))
+        own = rows if keys is None else {s.key: rows[s.key] for s in stored}
+        stored.clear()
+        await let_go(parts)
+        return own
 
 
 async def state_at(

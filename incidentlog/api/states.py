@@ -7,10 +7,10 @@ from typing import Any, Final
 import orjson
 from pydantic import TypeAdapter
 
-from incidentlog.api.answers import dumps
+from incidentlog.api.answers import Written, dumps
 from incidentlog.folding.subject import HIDDEN, Absorbed, Subject
 from incidentlog.folding.whereabouts import shown_place
-from incidentlog.store.versions import AnyText, Folded, read_variant
+from incidentlog.store.versions import AnyText, Folded, items_of, read_variant
 from incidentlog.turns import Turns, beside
 
 PORTION: Final = 100
@@ -18,6 +18,8 @@ PORTION: Final = 100
 SHORT: Final = 16 * 1024
 """What is stored in fewer characters is read whole: it has no long list."""
 REMEMBERED: Final = 256
+EACH: Final = 1024
+"""What an item of such a list costs beside its text: it is read, checked and written."""
 
 
 def shown(subject: Subject) -> dict[str, Any]:
@@ -36,20 +38,29 @@ class States:
 
     async def write(self, subject: Subject) -> orjson.Fragment:
         """The JSON of a subject."""
+        return await self._whole(await self.shown(subject))
+
+    async def write_stored(self, text: AnyText) -> orjson.Fragment | Absorbed:
+        """The JSON of a subject as it was read, or where its stream went."""
+        state = await self.shown_stored(text)
+        return state if isinstance(state, Absorbed) else await self._whole(state)
+
+    async def shown(self, subject: Subject) -> dict[str, Any]:
+        """A subject as readers see it, its long lists written."""
         long = {name: value for name, value in subject if isinstance(value, tuple) and len(value) > PORTION}
         state = shown(subject.but(**dict.fromkeys(long, ())) if long else subject)
         for name in long.keys() - HIDDEN:
             adapter = _adapter(type(subject), name)
             state[name] = await self._list(long[name], lambda part: _items(adapter, part))  # noqa: B023 - used at once
-        return await self._whole(state)
+        return state
 
-    async def write_stored(self, text: AnyText) -> orjson.Fragment | Absorbed:
-        """The JSON of a subject as it was read, or where its stream went."""
+    async def shown_stored(self, text: AnyText) -> dict[str, Any] | Absorbed:
+        """A subject as it was read, likewise, or where its stream went."""
         stream = text.stream
         if isinstance(text, Folded) or text.octets <= SHORT:
             variant = text.state
-            return variant if isinstance(variant, Absorbed) else await self.write(variant)
-        said = await beside(len(text.earlier), lambda: text.said)
+            return variant if isinstance(variant, Absorbed) else await self.shown(variant)
+        said = await beside(items_of(text), lambda: text.said)
         raw = {name: value for name, value in said.items() if name not in HIDDEN}
         await self._turns.spend(text.octets)
         long = {name: value for name, value in raw.items() if isinstance(value, list) and len(value) > PORTION}
@@ -59,7 +70,7 @@ class States:
         for name, items in long.items():
             kind = type(light)
             state[name] = await self._list(items, lambda part: self._again(kind, name, dumps(part)))  # noqa: B023
-        return await self._whole(state)
+        return state
 
     def _again(self, kind: type[Subject], name: str, text: bytes) -> bytes:
         """Some items of a list, as they are stored, for readers."""
@@ -71,12 +82,12 @@ class States:
                 del self._known[next(iter(self._known))]
         return written
 
-    async def _list(self, items: Sequence[Any], write: Callable[[Sequence[Any]], bytes]) -> orjson.Fragment:
+    async def _list(self, items: Sequence[Any], write: Callable[[Sequence[Any]], bytes]) -> Written:
         pieces = list[bytes]()
         for portion in _portions(items):
             pieces.append(write(portion))
-            await self._turns.spend(len(pieces[-1]))
-        return orjson.Fragment(b"[" + b",".join(pieces) + b"]")
+            await self._turns.spend(len(pieces[-1]) + EACH * len(portion))
+        return Written(b"[" + b",".join(pieces) + b"]")
 
     async def _whole(self, state: dict[str, Any]) -> orjson.Fragment:
         text = dumps(state)

@@ -185,14 +185,14 @@ class Families:
         for stream, events in histories.items():
             self._of[stream] = family = Family({stream}, list(events))
             self._weight += family.weight
-        for survivor, absorbed in links:
-            self._join(survivor, absorbed)
+        for streams in _together(links):
+            self._join(streams)
 
     def changes(self, batch: Sequence[Recorded], zone: str) -> Iterator[Change]:
         """What each event of the batch changes, in position order."""
         for e in batch:
-            for absorbed in merged_streams(e):
-                self._join(e.stream, absorbed, zone)
+            if absorbed := merged_streams(e):
+                self._join((e.stream, *absorbed), zone)
             family = self._of.get(e.stream) or self._family(e.stream)
             before, after, touched, restates = family.add(e, zone)
             self._weight += e.weight
@@ -240,13 +240,15 @@ class Families:
                     del self._of[own]
                 self._weight -= family.weight
 
-    def _join(self, one: str, other: str, zone: str | None = None) -> None:
-        a, b = self._family(one), self._family(other)
-        if a is b:
+    def _join(self, streams: Iterable[str], zone: str | None = None) -> None:
+        """Make one family of those of some streams: of all at once, since each time its events are put in order."""
+        families = list({id(family): family for family in map(self._family, streams)}.values())
+        if len(families) == 1:
             return
-        joined = Family(a.streams | b.streams, sorted((*a.events, *b.events), key=lambda e: e.position))
+        events = sorted((e for family in families for e in family.events), key=lambda e: e.position)
+        joined = Family(set().union(*(family.streams for family in families)), events)
         if zone is not None:  # before the merge they were what each was by itself
-            joined.variants = {**a.current(zone), **b.current(zone)}
+            joined.variants = {s: own for family in families for s, own in family.current(zone).items()}
         self._of.update(dict.fromkeys(joined.streams, joined))
 
     def _family(self, stream: str) -> Family:
@@ -254,3 +256,14 @@ class Families:
         if family is None:
             family = self._of[stream] = Family({stream})
         return family
+
+
+def _together(links: Iterable[tuple[str, str]]) -> Iterable[Sequence[str]]:
+    """The streams that links connect, however far."""
+    found: dict[str, list[str]] = {}
+    for pair in links:
+        one, other = (found.setdefault(stream, [stream]) for stream in pair)
+        if one is not other:
+            one += other
+            found.update(dict.fromkeys(other, one))
+    return {id(streams): streams for streams in found.values()}.values()

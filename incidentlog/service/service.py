@@ -38,6 +38,7 @@ from incidentlog.service.hosts import Hosts
 from incidentlog.service.keys import Keys
 from incidentlog.service.nodes import Nodes
 from incidentlog.service.oidc import Issuer
+from incidentlog.service.pace import Pace
 from incidentlog.service.rates import Rates
 from incidentlog.service.standbys import Standbys
 from incidentlog.shares import Holder, Shares, Turnstile
@@ -149,10 +150,15 @@ class Service:
     """How many pages of histories may be written at once: each takes some twenty megabytes."""
     keeping: Turnstile = field(default_factory=lambda: Turnstile("changing what is kept", 2, each=1))
     """How many requests may at once change a session, a webhook or a key: each takes a connection of its own."""
+    pace: Pace = field(init=False)
+    """At which who sends many events at once goes on."""
     trying: Shares = field(default_factory=lambda: Shares("webhooks being tried", TRIED, each=EACH_TRIED))
     """How many messages may be under way to try webhooks: a receiver may take its time."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service stops."""
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.runner)
 
     def admit_appends(self) -> None:
         """Raises Tampered, or Unavailable, where what is appended would not stay as it is acknowledged."""

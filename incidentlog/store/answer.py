@@ -34,7 +34,7 @@ from incidentlog.store.pages import fetch_page
 from incidentlog.store.segments import read_parts
 from incidentlog.store.snapshots import find_snapshot
 from incidentlog.store.versions import AnyText, Row, Texts, light_of, row_of
-from incidentlog.turns import Turns, beside
+from incidentlog.turns import Turns, beside, let_go
 
 S = TypeVar("S", bound=Subject)
 AROUND: Final = 5_000
@@ -42,6 +42,8 @@ AROUND: Final = 5_000
 BODIES: Final = Recent[tuple[type[Model], str], Model](4 * 2**20, lambda key, _: len(key[1]))
 """Documents' bodies that were read lately, by their texts, up to so many characters: one text is one body, whatever log
 it is of, and from one position to the next few are others."""
+MEMBERS_AT_ONCE: Final = 50
+"""Of how many members of a document the subjects are read at a stretch, in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +219,15 @@ async def _fold_on_read(
     pool: Pool | Connection, document: Document[Any], build: Build, key: str, *, level: int, upto: int
 ) -> Model | None:
     """A body that is not kept, from the subjects that made it; others get their turn meanwhile."""
-    turns, subjects = Turns(), list[Subject]()
+    subjects = list[Subject]()
     rows = await pool.fetch(query("answer", "members"), build.build, build.base, key, level, upto)
-    async for _, text in Texts(pool).of(rows):
-        state = text.state
-        await turns.spend(text.work)
-        if isinstance(state, Subject):
-            subjects.append(state)
-    return await beside(len(subjects), lambda: fold_visible(document, key, subjects))
+    for start in range(0, len(rows), MEMBERS_AT_ONCE):
+        texts = [text async for _, text in Texts(pool).of(rows[start : start + MEMBERS_AT_ONCE])]
+        states = await asyncio.to_thread(lambda own: [text.state for text in own], texts)
+        subjects += [state for state in states if isinstance(state, Subject)]
+    body = await asyncio.to_thread(fold_visible, document, key, subjects)
+    await let_go(subjects)
+    return body
 
 
 BuildOf = Callable[[Projection], Build]

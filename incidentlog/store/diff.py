@@ -8,7 +8,6 @@ from uuid import UUID
 
 from incidentlog.folding.rows import Group, Grouping, row_key
 from incidentlog.folding.shapes import Key, Tally
-from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.folding.totalling import Booked, Totalling, Window
 from incidentlog.sqlfiles import query
 from incidentlog.store.answer import sum_lines
@@ -17,7 +16,7 @@ from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import PAGE_OCTETS, fetch_page
 from incidentlog.store.read import read_unopened, seen
 from incidentlog.store.segments import last_booked
-from incidentlog.store.versions import Texts
+from incidentlog.store.versions import AnyText, Texts
 from incidentlog.turns import Turns, beside
 
 CAUSES: Final = 100
@@ -117,8 +116,8 @@ async def touched_subjects(
 
 async def read_subjects(
     pool: Pool | Connection, streams: Iterable[str], *, clearance: int, position: int
-) -> tuple[dict[str, Subject | Absorbed], str | None]:
-    """What stood of some streams at a position, or where a merge took them; what was not known then is left out.
+) -> tuple[dict[str, AnyText], str | None]:
+    """What stood of some streams at a position, as it is stored; what was not known then is left out.
 
     In the order of the streams, as many as fit into half a page: the second part of the answer is the first stream that
     did not.
@@ -126,12 +125,12 @@ async def read_subjects(
     rows, beyond = await fetch_page(
         pool, query("diff", "subjects"), list(streams), clearance, position, octets=PAGE_OCTETS // 2, at_a_time=8
     )
-    turns, found, total = Turns(), dict[str, Subject | Absorbed](), 0
+    turns, found, total = Turns(), dict[str, AnyText](), 0
     async for _, text in Texts(pool).of(rows):
         total += len(text.stream) + text.octets  # as `size_of` a row that has its text
         if found and total > PAGE_OCTETS // 2:
             return found, text.stream
-        found[text.stream] = text.state
+        found[text.stream] = text
         await turns.spend(text.work)
     return found, None if beyond is None else beyond["stream"]
 

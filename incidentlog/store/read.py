@@ -4,10 +4,11 @@ What readers are told of events comes from here, and by one rule, `seen`: an eve
 covers, as it is at the head, whatever position is asked about.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -29,6 +30,8 @@ from incidentlog.zones import by
 
 BATCH_OCTETS: Final = 4 * 2**20
 """How much text of the log is read for one batch of the projections."""
+AT_ONCE: Final = 1_000
+"""How many rows are made events between two turns of the loop."""
 STRETCH: Final = 20_000
 """How much of the log one filtered read looks through before it answers with where it got."""
 REFILL: Final = 200
@@ -411,10 +414,14 @@ async def recorded(pool: Pool | Connection, rows: Iterable[Iterable[Any]]) -> li
 
     What was appended before events named them is read by the first that the log had: the same on every machine.
     """
-    events = [Recorded(*row, registry=EVENTS) for row in rows]  # type: ignore[misc]  # a row has eleven columns
-    if older := [e for e in events if e.zone_data is None]:
-        first = await first_zone_data(pool)
-        for event in older:
-            event.zone_data = first
-    await learn_zone_data(pool, {e.zone_data for e in events})
+    events, left = list[Recorded](), iter(rows)
+    while part := [Recorded(*row, registry=EVENTS) for row in islice(left, AT_ONCE)]:  # type: ignore[misc]  # eleven columns
+        if older := [e for e in part if e.zone_data is None]:
+            first = await first_zone_data(pool)
+            for event in older:
+                event.zone_data = first
+        await learn_zone_data(pool, {e.zone_data for e in part})
+        events += part
+        if len(part) == AT_ONCE:
+            await asyncio.sleep(0)
     return events

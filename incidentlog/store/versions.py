@@ -41,6 +41,9 @@ STEP: Final = 16
 LARGE: Final = 64 * 1024
 """From so many characters on a subject is mostly the list of its events."""
 
+ITEM: Final = 200
+"""About how many characters an item of a list takes, such as an event."""
+
 GROWING: Final = frozenset({"entries", *HIDDEN})
 
 PORTION: Final = 50
@@ -225,8 +228,13 @@ class Texts:
 
 
 async def light_of(text: AnyText) -> Subject | Absorbed:
-    """What `light` is, made beside the loop where it is put together of many texts."""
-    return await beside(len(text.earlier) if isinstance(text, Text) else 0, lambda: text.light)
+    """What `light` is, made beside the loop where it is put together of much text."""
+    return await beside(items_of(text), lambda: text.light)
+
+
+def items_of(text: AnyText) -> int:
+    """About how many items its lists have, for `beside`."""
+    return text.octets // ITEM if isinstance(text, Text) else 0
 
 
 def read_variant(stream: str, body: str) -> Subject | Absorbed:

@@ -3,15 +3,21 @@
 SELECT build, projection, version, base, positions, state, shape FROM builds WHERE state = 'active'
 
 -- name: subject
--- What stood of a stream's subject at a position, for a clearance.
+-- What stood of a stream's subject at a position, for a clearance. Of each marking only the last version that had begun
+-- is looked at: there may be thousands.
 -- $1 stream text
 -- $2 clearance smallint
 -- $3 position bigint
 SELECT s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
-FROM subjects s
-WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
-  AND stream = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
-ORDER BY level DESC LIMIT 1
+FROM builds b
+CROSS JOIN generate_series(0, $2::smallint) AS marking (level)
+CROSS JOIN LATERAL (
+    SELECT * FROM subjects v
+    WHERE v.build = b.build AND v.stream = $1 AND v.level = marking.level::smallint AND v.from_position <= $3
+    ORDER BY from_position DESC LIMIT 1
+) AS s
+WHERE b.projection = 'subjects' AND b.state = 'active' AND (s.to_position IS NULL OR s.to_position > $3)
+ORDER BY s.level DESC LIMIT 1
 
 -- name: category
 -- What stood of the subjects of a category at a position, for a clearance, the latest last.

@@ -11,6 +11,8 @@ import pytest
 
 from incidentlog.api import bulk as bulk_module
 from incidentlog.door.door import LINE
+from incidentlog.runner import Progress
+from incidentlog.service.pace import Pace
 from incidentlog.service.service import FILES, KEY_FILES
 from incidentlog.shares import Stranger
 from tests.api.serving import NDJSON, Served, make_key
@@ -35,6 +37,23 @@ async def test_a_file_is_appended_in_its_order(service: Served):
     listed = (await service.get("/v1/events", limit=1000)).json["events"]
     assert [e["id"] for e in listed] == [e["id"] for e in sent]
     assert len({e["recorded_at"] for e in listed}) == 1
+
+
+@pytest.mark.parametrize("mode", ["atomic", "partial"])
+async def test_who_sent_many_that_are_not_folded_yet_waits_before_more_of_them_are_appended(service: Served, mode: str):
+    seconds = [100.0]
+    progress = Progress(lambda: seconds[0])
+    service.service.pace = Pace(progress, lambda: seconds[0])
+    assert (await service.bulk(strike(), strike(), mode=mode)).status in {201, 207}
+    progress.expect(2)
+    seconds[0] += 1
+    progress.move(1)
+    more = asyncio.create_task(service.bulk(strike(), mode=mode))
+    assert (await service.add(strike())) == [3]  # one event alone goes past them
+    assert not more.done()
+    progress.move(2)
+    assert (await more).status in {201, 207}
+    assert await service.head() == 4
 
 
 async def test_the_same_file_again_adds_nothing(service: Served):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from incidentlog.projections import PROJECTIONS
+from incidentlog.service.service import spare_the_collector
 from tests.api.serving import ADMIN, Served
 from tests.benchmarks.filled import filled
 from tests.benchmarks.machine import heading, percentile
@@ -161,6 +162,7 @@ async def run(length: int) -> None:
         print(f"made and projected in {time.perf_counter() - begun:.0f} s; RSS {memory('VmRSS'):.0f} MiB")
         reporting.cancel()
         await asyncio.wait([reporting])
+        spare_the_collector()  # as `serve` does
         print(others, flush=True)
         head = await served.head()
         for path in reads(head, imported):

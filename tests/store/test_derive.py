@@ -39,6 +39,26 @@ async def test_of_what_stands_only_the_last_version_is_looked_at(access: Access,
         await connection.close()
 
 
+async def test_of_a_subject_at_a_position_only_the_version_that_stood_is_looked_at(access: Access):
+    connection = await access.connect()
+    try:
+        async with connection.transaction():
+            await connection.execute(
+                "INSERT INTO builds (build, projection, version, base, state, shape, positions)"
+                " VALUES (1, 'subjects', 1, 1, 'active', 'x', array_fill($1::bigint, ARRAY[16]))", MANY,
+            )  # fmt: skip
+            for stream in ("strike:a", "strike:b"):
+                await connection.execute(VERSIONS["subjects"].replace("strike:a", stream), MANY)
+            await connection.execute("ANALYZE subjects")
+            asked, args = query("answer", "subject"), ("strike:a", 4, MANY // 2)
+            found = await connection.fetch(asked, *args)
+            assert [row["from_position"] for row in found] == [MANY // 2]
+            told = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked}", *args)
+            assert max(looked_at(orjson.loads(told)[0]["Plan"])) <= 5  # one of each marking
+    finally:
+        await connection.close()
+
+
 def looked_at(plan: dict[str, Any]) -> list[float]:
     """How many rows each step of a plan had, with those that it threw away."""
     own = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
