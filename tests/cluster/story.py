@@ -27,7 +27,7 @@ from tests.commands import strike
 from tests.folders import open_folder
 
 START_SECONDS = 300
-SETTLE_SECONDS = 180
+SETTLE_SECONDS = 300
 """Within this all is well again after a fault, and all is projected and told at the end."""
 RETRY_SECONDS = 300
 STILL_SECONDS = 30
@@ -72,11 +72,13 @@ class Cluster:
         return own
 
     async def leader(self) -> str:
-        """The server that leads."""
-        for name in ("pg1", "pg2", "pg3"):
-            if await self.ask_server(name, "SELECT NOT pg_is_in_recovery()") is True:
-                return name
-        raise AssertionError("nobody leads")
+        """The server that leads, as soon as one does."""
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while True:
+                for name in ("pg1", "pg2", "pg3"):
+                    if await self.ask_server(name, "SELECT NOT pg_is_in_recovery()") is True:
+                        return name
+                await asyncio.sleep(0.5)
 
     async def ask_server(self, name: str, question: str) -> Any:
         """A value from one server; None where it does not answer."""
@@ -93,21 +95,22 @@ class Cluster:
             connection.terminate()
 
     async def first_of_etcd(self) -> str:
-        """The member of etcd that leads."""
-        async with aiohttp.ClientSession() as session:
-            for name in ("etcd1", "etcd2", "etcd3"):
-                with suppress(aiohttp.ClientError):
-                    async with session.get(f"http://{self.address(name)}/metrics") as answer:
-                        if "etcd_server_is_leader 1" in await answer.text():
-                            return name
-        raise AssertionError("no member of etcd leads")
+        """The member of etcd that leads, as soon as one does."""
+        async with aiohttp.ClientSession() as session, asyncio.timeout(SETTLE_SECONDS):
+            while True:
+                for name in ("etcd1", "etcd2", "etcd3"):
+                    with suppress(aiohttp.ClientError):
+                        async with session.get(f"http://{self.address(name)}/metrics") as answer:
+                            if "etcd_server_is_leader 1" in await answer.text():
+                                return name
+                await asyncio.sleep(0.5)
 
     async def whole(self) -> None:
         """Wait until two standbys stream, one of them synchronous, and every node is there again."""
         streaming = "SELECT count(*) FILTER (WHERE sync_state = 'sync') > 0 AND count(*) >= 2 FROM pg_stat_replication"
         async with asyncio.timeout(SETTLE_SECONDS), aiohttp.ClientSession() as session:
             while True:
-                with suppress(AssertionError, aiohttp.ClientError):
+                with suppress(aiohttp.ClientError):
                     if await self.ask_server(await self.leader(), streaming):
                         for name in ("api1", "api2"):
                             async with session.get(f"http://{self.address(name)}/livez") as answer:
@@ -301,11 +304,12 @@ async def story(
         assert sum(row["incidents"] for row in rows.rows.values()) == len(events)
         async with aiohttp.ClientSession() as session, asyncio.timeout(SETTLE_SECONDS):
             headers = {"Authorization": f"Bearer {cluster.key}"}
-            while True:
-                async with session.get(f"{cluster.url}/readyz?verbose", headers=headers) as answer:
-                    ready = await answer.json()
-                assert ready["sealing"] != "tampered", ready
-                if ready["sealed"] >= head:
-                    break
+            sealed = 0
+            while sealed < head:
                 await asyncio.sleep(0.5)
+                async with session.get(f"{cluster.url}/readyz?verbose", headers=headers) as answer:
+                    if answer.content_type == "application/json":  # else it is HAProxy's, which has nobody to ask
+                        ready = await answer.json()
+                        assert ready["sealing"] != "tampered", ready
+                        sealed = ready["sealed"]
     return told
