@@ -7,7 +7,11 @@ from tests.api.serving import Served
 
 async def written(*sizes: int, octets: int) -> tuple[list[int], str | None]:
     items = [(str(n), size) for n, size in enumerate(sizes)]
-    pieces, last = await write_page(items, lambda _, size: b"x" * size, Turns(), octets)
+
+    async def write(_: str, size: int) -> bytes:
+        return b"x" * size
+
+    pieces, last = await write_page(items, write, Turns(), octets)
     return [len(piece) for piece in pieces], last
 
 
