@@ -19,7 +19,7 @@ from typing import Final, NoReturn
 
 import asyncpg
 
-from deploy.cluster.parts import Part, Parts, says
+from deploy.cluster.parts import LOOK_SECONDS, START_SECONDS, Part, Parts, says
 from incidentlog.embedded.account import ourselves
 from incidentlog.embedded.binaries import find
 from incidentlog.embedded.root import Root
@@ -48,6 +48,9 @@ ROLE: Final = {
     "idle_in_transaction_session_timeout": "60s",
 }  # fmt: skip
 """What a pooler cannot pass on, and the role brings (docs/pgbouncer.md)."""
+
+
+SYNCHRONOUS: Final = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 
 
 def missing() -> list[str]:
@@ -206,9 +209,12 @@ def listening(port: int) -> Callable[[], bool]:
 
 
 async def prepare(plan: Plan) -> None:
-    """A role and a database for the log, at whoever leads."""
+    """A role and a database for the log, at whoever leads, once it has a synchronous standby."""
     admin = f"postgresql://postgres:{plan.password}@{plan.servers}/postgres?target_session_attrs=primary"
     connection = await asyncpg.connect(admin)
+    async with asyncio.timeout(START_SECONDS):
+        while not await connection.fetchval(SYNCHRONOUS):  # noqa: ASYNC110 - another process does it
+            await asyncio.sleep(LOOK_SECONDS)
     await connection.execute(f"CREATE ROLE incidentlog LOGIN PASSWORD '{plan.password}'")
     await connection.execute("GRANT pg_monitor TO incidentlog")
     await connection.execute("CREATE DATABASE incidentlog OWNER incidentlog")

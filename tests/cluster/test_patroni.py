@@ -14,5 +14,5 @@ LACKING = "; ".join(missing())
 
 @pytest.mark.skipif(bool(LACKING), reason=f"there is no {LACKING}")
 async def test_whatever_part_is_killed_nothing_acknowledged_is_lost_or_doubled():
-    told = await story(SHORT, writers=8, subscribers=10, pace=0.3, again=TTL + 15)
+    told = await story(SHORT, writers=8, subscribers=10, pace=0.3, again=TTL + 3)
     assert len(told.faults) == len(SHORT)
