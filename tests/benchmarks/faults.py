@@ -2,7 +2,7 @@
 
 python -m tests.benchmarks.faults [SECONDS] [WRITERS] [SUBSCRIBERS]      600, 64 and 500 by default
 
-Prints each fault with the seconds until an append that was begun after it came through.
+Prints each fault with the seconds after it until an append that was begun after it came through.
 """
 
 import asyncio

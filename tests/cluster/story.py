@@ -163,7 +163,7 @@ class Told:
     began: float = 0
     """When the last append that was acknowledged was begun."""
     faults: list[tuple[str, float]] = field(default_factory=list)
-    """Each fault, and the seconds until an append that was begun after it came through."""
+    """Each fault, and the seconds after it until an append that was begun after it came through."""
 
 
 async def write(client: Client, told: Told, over: asyncio.Event, pace: float) -> None:
@@ -225,7 +225,7 @@ async def a_leader_alone(cluster: Cluster) -> str:
     for pid in stopped:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
-    return f"the leader stands still for {STILL_SECONDS} s, and goes on"
+    return f"the leader, after it stood still for {STILL_SECONDS} s"
 
 
 async def a_replica(cluster: Cluster) -> str:
@@ -234,7 +234,7 @@ async def a_replica(cluster: Cluster) -> str:
     await cluster.ask_server(behind, "SELECT pg_wal_replay_pause()")
     await asyncio.sleep(10)
     await cluster.ask_server(behind, "SELECT pg_wal_replay_resume()")
-    return "a replica replays nothing for 10 s"
+    return "a replica, after it replayed nothing for 10 s"
 
 
 async def the_pooler(cluster: Cluster) -> str:
@@ -254,8 +254,7 @@ async def one_after_the_other(cluster: Cluster, faults: Sequence[Fault], told: T
             return
         if seconds:
             await cluster.whole()
-        begun = time.monotonic()
-        what = await fault(cluster)
+        what, begun = await fault(cluster), time.monotonic()
         async with asyncio.timeout(SETTLE_SECONDS):
             while told.began <= begun:
                 await asyncio.sleep(0.05)
