@@ -3,15 +3,13 @@
 import argparse
 import asyncio
 import os
+import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -23,6 +21,7 @@ from deploy.cluster.parts import LOOK_SECONDS, START_SECONDS, Part, Parts, says
 from incidentlog.embedded.account import ourselves
 from incidentlog.embedded.binaries import find
 from incidentlog.embedded.root import Root
+from incidentlog.embedded.sockets import free_port, is_free
 
 HERE: Final = Path(__file__).parent
 PROGRAMS: Final = {
@@ -43,14 +42,10 @@ PORTS: Final = (
 LOCAL: Final = "127.0.0.1"
 SOMEBODY: Final = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 """Runs what follows in a user namespace, where root is a user like any other, and keeps its files."""
-ROLE: Final = {
-    "search_path": "incidentlog", "jit": "off", "statement_timeout": "150s", "lock_timeout": "5s",
-    "idle_in_transaction_session_timeout": "60s",
-}  # fmt: skip
-"""What a pooler cannot pass on, and the role brings (docs/pgbouncer.md)."""
-
-
+POOLED: Final = HERE.parents[1] / "docs/pgbouncer.md"
+"""What a pooler cannot pass on, and the role brings, as statements."""
 SYNCHRONOUS: Final = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+"""How many standbys each commit waits for."""
 
 
 def missing() -> list[str]:
@@ -145,7 +140,7 @@ def balancer(plan: Plan) -> Part:
     front = f"{LOCAL}:{plan.front}"
     written = fill(plan.folder, "haproxy.cfg", leader=plan.at("leader"), front=front, servers=servers, nodes=nodes)
     command: list[str | Path] = [which("haproxy") or Path(), "-db", "-f", written]
-    return Part("haproxy", command, listening(plan.ports["leader"]), address=front)
+    return Part("haproxy", command, lambda: not is_free(plan.ports["leader"]), address=front)
 
 
 def pooler(plan: Plan) -> Part:
@@ -153,7 +148,7 @@ def pooler(plan: Plan) -> Part:
     (plan.folder / "users.txt").write_text(f'"incidentlog" "{plan.password}"\n')
     written = fill(plan.folder, "pgbouncer.ini", leader=plan.ports["leader"], port=plan.ports["pgbouncer"])
     command = [which("pgbouncer") or Path(), written]
-    return Part("pgbouncer", command, listening(plan.ports["pgbouncer"]), address=plan.at("pgbouncer"))
+    return Part("pgbouncer", command, lambda: not is_free(plan.ports["pgbouncer"]), address=plan.at("pgbouncer"))
 
 
 def node(plan: Plan, name: str, role: str, database: dict[str, str]) -> Part:
@@ -185,27 +180,11 @@ def fill(folder: Path, template: str, **values: object) -> Path:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    with ExitStack() as held:
-        found = []
-        for _ in range(count):
-            probe = held.enter_context(socket.socket())
-            probe.bind((LOCAL, 0))
-            found.append(probe.getsockname()[1])
-        return found
-
-
-def listening(port: int) -> Callable[[], bool]:
-    """Whether somebody takes connections there."""
-
-    def ask() -> bool:
-        try:
-            socket.create_connection((LOCAL, port), 3).close()
-        except OSError:
-            return False
-        return True
-
-    return ask
+    """Ports that nobody listens on, each another."""
+    found = set[int]()
+    while len(found) < count:
+        found.add(free_port())
+    return [*found]
 
 
 async def prepare(plan: Plan) -> None:
@@ -218,8 +197,8 @@ async def prepare(plan: Plan) -> None:
     await connection.execute(f"CREATE ROLE incidentlog LOGIN PASSWORD '{plan.password}'")
     await connection.execute("GRANT pg_monitor TO incidentlog")
     await connection.execute("CREATE DATABASE incidentlog OWNER incidentlog")
-    for name, value in ROLE.items():
-        await connection.execute(f"ALTER ROLE incidentlog IN DATABASE incidentlog SET {name} = '{value}'")
+    for statement in re.findall(r"^ALTER ROLE [^;]+;", POOLED.read_text("utf-8"), re.MULTILINE):
+        await connection.execute(statement)
     await connection.close()
 
 

@@ -31,8 +31,6 @@ class Part:
     variables: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
     """Where it listens."""
-    goes: signal.Signals = signal.SIGTERM
-    """What ends it in order."""
     process: subprocess.Popen[bytes] | None = None
     ended: float | None = None
     """When it was seen to be gone."""
@@ -78,7 +76,7 @@ class Parts:
         for part in reversed(self.all):
             if part.process is None or part.process.poll() is not None:
                 continue
-            part.process.send_signal(part.goes)
+            part.process.terminate()
             try:
                 part.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:

@@ -66,7 +66,7 @@ def choose_port(root: Root) -> int:
         remembered = 0
     if remembered and is_free(remembered):
         return remembered
-    port = _a_free_one()
+    port = free_port()
     root.port.write_text(f"{port}\n", "utf-8")
     return port
 
@@ -83,7 +83,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _a_free_one() -> int:
+def free_port() -> int:
+    """A port that nobody listens on, below those that the system gives to connections: still free after a restart."""
     for _ in range(_TRIES):
         if is_free(port := random.randint(_FIRST_PORT, _LAST_PORT)):  # noqa: S311 -- no secret
             return port

@@ -21,8 +21,8 @@ from typing import Any
 import aiohttp
 import asyncpg
 
-from deploy.cluster.__main__ import free_ports
 from incidentlog.client import Client
+from incidentlog.embedded.sockets import free_port
 from tests.commands import strike
 from tests.folders import open_folder
 
@@ -138,7 +138,7 @@ def children(pid: int) -> list[int]:
 async def started(again: float) -> AsyncIterator[Cluster]:
     """A cluster, on free ports; what ended is started again after so many seconds."""
     folder = open_folder("cluster")
-    words = ["-m", "deploy.cluster", str(folder / "all"), "--port", str(free_ports(1)[0]), "--again", str(again)]
+    words = ["-m", "deploy.cluster", str(folder / "all"), "--port", str(free_port()), "--again", str(again)]
     process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:

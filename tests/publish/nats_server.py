@@ -1,12 +1,10 @@
 """A real NATS server with JetStream, as a process that can be killed and started again on its port and its files."""
 
 import asyncio
-import random
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +13,10 @@ import nats.errors
 import nats.js.errors
 import pytest
 
+from incidentlog.embedded.sockets import free_port
+
 PROGRAM = Path(sys.executable).with_name("nats-server")
 NEEDED = pytest.mark.skipif(not PROGRAM.is_file(), reason="the dependency group tools is not installed")
-
-
-def free_port() -> int:
-    """A port below those that the system gives to connections, so that it is still free after a restart."""
-    for port in random.sample(range(20_000, 30_000), 100):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise AssertionError("no port is free")
 
 
 class NatsServer:

@@ -15,8 +15,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from incidentlog.embedded.sockets import free_port
 from tests.commands import strike
-from tests.publish.nats_server import NEEDED, NatsServer, free_port, nats_server
+from tests.publish.nats_server import NEEDED, NatsServer, nats_server
 from tests.stories.test_killed import HEADERS, KEY, Process, folder, whole, write  # noqa: F401 - a fixture
 
 pytestmark = NEEDED
