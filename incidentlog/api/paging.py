@@ -1,6 +1,6 @@
 """A page of an answer, written in slices and bounded by bytes: no answer holds up the others, or grows without end."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from incidentlog.api.answers import Written, dumps
@@ -39,9 +39,20 @@ async def in_parts(row: Mapping[str, Any], turns: Turns) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, list) and len(value) > PORTION:
-            pieces = list[bytes]()
-            for start in range(0, len(value), PORTION):
-                pieces.append(dumps(value[start : start + PORTION])[1:-1])
-                await turns.spend(len(pieces[-1]))
-            found[name] = Written(b"[" + b",".join(pieces) + b"]")
+            found[name] = await write_list(value, lambda part: dumps(part)[1:-1], turns, portion=PORTION)
     return {**row, **found}
+
+
+async def write_list(
+    items: Sequence[Any], write: Callable[[Sequence[Any]], bytes], turns: Turns, *, portion: int, each: int = 0
+) -> Written:
+    """A long list, so many items at a stretch; `each` is what one costs beside its text.
+
+    `write` makes some into JSON without brackets.
+    """
+    pieces = list[bytes]()
+    for start in range(0, len(items), portion):
+        part = items[start : start + portion]
+        pieces.append(write(part))
+        await turns.spend(len(pieces[-1]) + each * len(part))
+    return Written(b"[" + b",".join(pieces) + b"]")

@@ -1,6 +1,6 @@
 """Subjects as readers see them, written in slices: one of ten thousand events is no more at a stretch than others."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -8,8 +8,10 @@ import orjson
 from pydantic import TypeAdapter
 
 from incidentlog.api.answers import Written, dumps
+from incidentlog.api.paging import write_list
 from incidentlog.folding.subject import HIDDEN, Absorbed, Subject
 from incidentlog.folding.whereabouts import shown_place
+from incidentlog.recent import Recent
 from incidentlog.store.versions import AnyText, Folded, items_of, read_variant
 from incidentlog.turns import Turns, beside
 
@@ -34,7 +36,7 @@ class States:
 
     def __init__(self) -> None:
         self._turns = Turns()
-        self._known: dict[tuple[type[Subject], str, bytes], bytes] = {}
+        self._known = Recent[tuple[type[Subject], str, bytes], bytes](REMEMBERED)
 
     async def write(self, subject: Subject) -> orjson.Fragment:
         """The JSON of a subject."""
@@ -77,26 +79,16 @@ class States:
         written = self._known.get((kind, name, text))
         if written is None:
             adapter = _adapter(kind, name)
-            written = self._known[kind, name, text] = _items(adapter, adapter.validate_json(text))
-            if len(self._known) > REMEMBERED:
-                del self._known[next(iter(self._known))]
+            written = self._known.put((kind, name, text), _items(adapter, adapter.validate_json(text)))
         return written
 
     async def _list(self, items: Sequence[Any], write: Callable[[Sequence[Any]], bytes]) -> Written:
-        pieces = list[bytes]()
-        for portion in _portions(items):
-            pieces.append(write(portion))
-            await self._turns.spend(len(pieces[-1]) + EACH * len(portion))
-        return Written(b"[" + b",".join(pieces) + b"]")
+        return await write_list(items, write, self._turns, portion=PORTION, each=EACH)
 
     async def _whole(self, state: dict[str, Any]) -> orjson.Fragment:
         text = dumps(state)
         await self._turns.spend(len(text))
         return orjson.Fragment(text)
-
-
-def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (items[n : n + PORTION] for n in range(0, len(items), PORTION))
 
 
 def _items(adapter: TypeAdapter[Any], items: Sequence[Any]) -> bytes:
