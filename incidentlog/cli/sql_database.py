@@ -73,7 +73,7 @@ async def _begin(connection: Any, schema: str) -> None:
 
 
 async def _load_state(connection: Any, folder: Path, basis: int) -> None:
-    """One state: the rows of every table, and last what they rest on. Somebody else's that is the same stays."""
+    """One state: what it rests on, and the rows of every table. One that somebody else loaded meanwhile stays."""
     told = json.loads((folder / "bases" / f"{basis}.json").read_bytes())
     known = told["known_at"] and datetime.fromisoformat(told["known_at"])
     at = datetime.fromisoformat(told["at"])

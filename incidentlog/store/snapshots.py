@@ -57,15 +57,12 @@ async def find_snapshot(
 async def _snapshot(pool: Pool | Connection, build: Build, rollup: int, row: asyncpg.Record) -> Snapshot | None:
     """A snapshot with its totals; None where it is gone by now."""
     position, uid = row["position"], row["uid"]
-    held = REMEMBERED.get(uid)
-    totals = None if held is None else held[2]
-    if totals is None:
+    if (held := REMEMBERED.get(uid)) is None:
         body: bytes | None = await pool.fetchval(query("snapshots", "body"), build.build, rollup, position)
         if body is None:
             return None
-        totals = Lines(body)
-        REMEMBERED.put(uid, (build.build, 0, totals))
-    return Snapshot(rollup, position, row["counted_by"], totals)
+        held = REMEMBERED.put(uid, (build.build, 0, Lines(body)))
+    return Snapshot(rollup, position, row["counted_by"], held[2])
 
 
 async def take_snapshots(connection: Connection, tally: Tally, build: Build, upto: int) -> bool:
