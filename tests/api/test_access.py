@@ -204,11 +204,11 @@ async def test_entries_are_kept_until_their_digest_is_in_the_log(access: Access)
     assert tried == [own_id(identity.id, "access/2026-03-01")]
 
 
-async def settled(service: Served) -> None:
-    """Wait until the day's digest is noted; at most 60 s."""
+async def settled(service: Served, says: str = "SELECT EXISTS (SELECT FROM incidentlog.access_digests)") -> None:
+    """Wait until the day's digest is noted, or until something else is true of the database; at most 60 s."""
     connection = await asyncpg.connect(service.access.admin)
     async with asyncio.timeout(60):
-        while not await connection.fetchval("SELECT count(*) FROM incidentlog.access_digests"):
+        while not await connection.fetchval(says):
             await asyncio.sleep(0.02)
     await connection.close()
 
@@ -228,19 +228,14 @@ async def test_entries_go_after_their_time_and_not_before_their_digest_is_in_the
             access, settings=settings, clock=ManualClock(AFTER_GRACE + timedelta(days=days - 1))
         ) as service:
             await settled(service)
-            async with asyncio.timeout(60):
-                while (
-                    await connection.fetchval(
-                        "SELECT EXISTS (SELECT FROM incidentlog.access_log WHERE day = '2026-03-01')"
-                    )
-                    != left
-                ):
-                    await asyncio.sleep(0.02)
+            of_the_day = "EXISTS (SELECT FROM incidentlog.access_log WHERE day = '2026-03-01')"
+            await settled(service, f"SELECT {of_the_day} = {left}")
     await connection.close()
 
 
 async def test_what_comes_after_the_digest_counts_to_the_next_day(access: Access):
     async with serving(access, clock=ManualClock(AFTER_GRACE)) as service:
+        await settled(service, "SELECT day = '2026-03-02' FROM incidentlog.access_open")
         service.service.accesses.note(Entry(NOW, "late", "GET /late", 200))  # of the day before
         (told,) = await entries(service, 1)
         assert (told["at"], told["day"]) == ("2026-03-01T12:00:00Z", "2026-03-02")
