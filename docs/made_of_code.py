@@ -13,7 +13,8 @@ import incidentlog.projections  # noqa: F401 - registers every event and project
 from incidentlog.api.app import MODULES
 from incidentlog.api.openapi import make_document
 from incidentlog.cli.app import app
-from incidentlog.config import variables
+from incidentlog.config import Settings, variables
+from incidentlog.described import docstring_of
 from incidentlog.errors import PROBLEMS
 from incidentlog.folding.shapes import PROJECTIONS, Tally
 from incidentlog.subjects import EVENTS
@@ -81,9 +82,9 @@ def settings() -> Iterator[str]:
     """Every setting, what it means and its default."""
     yield "Each is a variable, or a line of `incidentlog.toml`; `incidentlog config show` says what holds, and why."
     yield from ("", "| setting | default | meaning |", "|---|---|---|")
-    for variable, (_, field) in variables().items():
+    for variable, (name, field) in variables().items():
         default = "" if field.default in (None, PydanticUndefined, "", []) else f"`{field.default}`"
-        yield f"| `{variable}` | {_cell(default)} | {_cell(field.description or '')} |"
+        yield f"| `{variable}` | {_cell(default)} | {_cell(docstring_of(Settings, name) or '')} |"
 
 
 def problems() -> Iterator[str]:

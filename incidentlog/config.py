@@ -61,7 +61,6 @@ class Settings(BaseSettings):
         frozen=True,
         populate_by_name=True,
         hide_input_in_errors=True,  # it may be a password
-        use_attribute_docstrings=True,
     )
 
     host: Annotated[str, Field(pattern=r"^[^\s/\x00]{1,253}$")] = "127.0.0.1"

@@ -1,4 +1,7 @@
-"""The docstrings below a model's fields, as descriptions in its JSON Schema: read from the source when one is made."""
+"""The docstrings below a model's fields, as descriptions in its JSON Schema: read from the source when one is made.
+
+pydantic's own `use_attribute_docstrings` reads the source whenever a class is made: a quarter of every start.
+"""
 
 import ast
 import inspect
@@ -14,10 +17,7 @@ from pydantic_core import CoreSchema
 
 
 class Described(BaseModel):
-    """A model whose JSON Schema describes each field by the docstring below it.
-
-    pydantic's own `use_attribute_docstrings` reads the source whenever a class is made: a quarter of every start.
-    """
+    """A model whose JSON Schema describes each field by the docstring below it."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -25,15 +25,15 @@ class Described(BaseModel):
         made = handler(core_schema)
         properties = handler.resolve_ref_schema(made).get("properties", {})
         for name, field in cls.model_fields.items():
-            said = _said_of(cls, name)
+            said = docstring_of(cls, name)
             for key in {name, field.alias} & properties.keys():
                 if said is not None and field.description is None:
                     properties[key]["description"] = said
         return made
 
 
-def _said_of(model: type[Any], field: str) -> str | None:
-    """The docstring of a field where it was last annotated."""
+def docstring_of(model: type[Any], field: str) -> str | None:
+    """The docstring below a field, where it was last annotated; None without one, or without the source."""
     for each in model.__mro__:
         said = _annotated(each.__module__)
         if (each.__qualname__, field) in said:

@@ -15,12 +15,13 @@ from incidentlog.addresses import listening
 from incidentlog.api.app import make_app
 from incidentlog.api.wire import Runner as WebRunner
 from incidentlog.audit.beginning import begin_if_new
-from incidentlog.audit.state import folder_of
+from incidentlog.audit.state import Folder, folder_of
 from incidentlog.config import Settings
 from incidentlog.embedded import Running, data_root, start
 from incidentlog.places import load_from
+from incidentlog.runner import Processes
 from incidentlog.service.keys import first_key
-from incidentlog.service.service import Service, access_of, load_timeline, running, spare_the_collector
+from incidentlog.service.service import Service, access_of, load_timeline, prepare, running
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from incidentlog.store.pooler import check_pooler
@@ -70,6 +71,44 @@ async def _serve(
     settings: Settings, access: Access, embedded: Running | None, *, demo: bool, ready: Ready | None
 ) -> int:
     await _refuse_a_taken_port(settings)  # before anything is made that is told once, when it serves
+    stop = asyncio.Event()
+    async with (
+        Processes(ahead="runner" in settings.roles) as apart,
+        _traces(settings) as tracing,
+    ):
+        made, folder = await _made_ready(settings, access)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        async with running(access, settings, apart=apart, folder=folder, tracing=tracing) as service:
+            await _until_built(service)
+            loaded = await load_timeline(service) if demo else 0
+            server = WebRunner(make_app(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+            await server.setup()
+            site = web.TCPSite(server, settings.host, settings.port, backlog=1024)
+            with listening(settings.host, settings.port):
+                await site.start()
+            url = f"http://{settings.host}:{server.addresses[0][1]}"
+            if service.hosts.any:
+                log.warning(
+                    "asked_by_any_name", detail="set INCIDENTLOG_HOSTS to the names by which this service is asked"
+                )
+            log.info(
+                "serving", url=url, roles=list(service.roles), log=str(service.log.id), position=service.runner.position
+            )
+            if ready is not None:
+                ready(url, made, loaded)
+            preparing = asyncio.create_task(prepare(service.roles))
+            code = await _until(stop, embedded)
+            await preparing
+            await site.stop()
+            await service.hub.close(1012, notice_seconds=NOTICE_SECONDS)
+            await server.cleanup()
+    return code
+
+
+async def _made_ready(settings: Settings, access: Access) -> tuple[str | None, Folder]:
+    """See to the database and to what the log keeps beside it; the admin key, if one was made, and that folder."""
     await check_pooler(access)
     if settings.synchronous == "needed":
         await check_synchronous(access)
@@ -83,35 +122,7 @@ async def _serve(
         begun = await begin_if_new(access, folder, origin=settings.origin, key=settings.log_key)
     if begun is not None:
         log.info("log_begun", origin=begun.signer.name, vkey=begun.signer.verifier.vkey)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with (
-        _traces(settings) as tracing,
-        running(access, settings, runner_apart=True, folder=folder, tracing=tracing) as service,
-    ):
-        await _until_built(service)
-        loaded = await load_timeline(service) if demo else 0
-        server = WebRunner(make_app(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
-        await server.setup()
-        site = web.TCPSite(server, settings.host, settings.port, backlog=1024)
-        with listening(settings.host, settings.port):
-            await site.start()
-        url = f"http://{settings.host}:{server.addresses[0][1]}"
-        if service.hosts.any:
-            log.warning("asked_by_any_name", detail="set INCIDENTLOG_HOSTS to the names by which this service is asked")
-        log.info(
-            "serving", url=url, roles=list(service.roles), log=str(service.log.id), position=service.runner.position
-        )
-        spare_the_collector()
-        if ready is not None:
-            ready(url, made, loaded)
-        code = await _until(stop, embedded)
-        await site.stop()
-        await service.hub.close(1012, notice_seconds=NOTICE_SECONDS)
-        await server.cleanup()
-    return code
+    return made, folder
 
 
 @asynccontextmanager

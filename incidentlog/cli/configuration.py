@@ -28,6 +28,7 @@ def show(output: options.Form = None) -> None:
         from incidentlog.cli.output import write
         from incidentlog.cli.settings import load_settings
         from incidentlog.config import variables
+        from incidentlog.described import docstring_of
 
         settings = load_settings()
         sources = settings.sources()
@@ -36,7 +37,7 @@ def show(output: options.Form = None) -> None:
                 "setting": variable,
                 "value": _shown(getattr(settings, name), secret=not field.repr),
                 "from": sources[name],
-                "meaning": (field.description or "").replace("\n", " "),
+                "meaning": (docstring_of(type(settings), name) or "").replace("\n", " "),
             }
             for variable, (name, field) in variables().items()
         ]

@@ -54,10 +54,12 @@ def _ready(url: str, admin_key: str | None, _: int) -> None:
 
 
 def _serve(settings: "Settings", level: str, ready: "Ready", *, demo: bool) -> int:
-    from incidentlog.api.serve import serve
     from incidentlog.cli.settings import database_failures
+    from incidentlog.collector import held
     from incidentlog.logging import configure_logging
 
     configure_logging(level)
-    with database_failures():
+    with held(), database_failures():
+        from incidentlog.api.serve import serve
+
         return serve(settings, demo=demo, ready=ready)

@@ -25,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from incidentlog.events.described import Described
+from incidentlog.described import Described
 from incidentlog.zones import by, data_of, is_zone, plain_name, zone_named
 
 KYIV: Final = "Europe/Kyiv"

@@ -14,8 +14,8 @@ from pydantic import (
     ValidationError,
 )
 
+from incidentlog.described import Described
 from incidentlog.errors import BadRequest, Fault
-from incidentlog.events.described import Described
 from incidentlog.events.values import MAX_INT
 from incidentlog.folding.asking import escaped
 from incidentlog.nesting import DEPTH, too_deep

@@ -89,7 +89,7 @@ def is_within(km: float, lat_a: float, lon_a: float, lat_b: float, lon_b: float)
 class Gazetteer:
     """The bundled places, by id and by normalised name. Never changes; share one.
 
-    Rows stay text until a place is asked for, so loading costs little more than normalising the names.
+    Rows stay text until a place is asked for, and names are looked up in what is made of them when the first one is.
     """
 
     def __init__(self, text: str, register: Register | None = None, loaded: Mapping[str, str] | None = None) -> None:
@@ -115,6 +115,8 @@ class Gazetteer:
                 names.append(f"{name}|{others}")
                 places.append((country, admin1))
                 self._rows.append(f"{number}\t{code}\t{name}\t{country}\t{admin1}\t{told}")
+        self._spelled = "\n".join(names)
+        """A line of names, parted by `|`, for each row that has coordinates."""
         self._located = len(self._rows)
         """So many rows have coordinates; those that follow are codes of the register alone."""
         for code in self.register.alone:
@@ -123,10 +125,6 @@ class Gazetteer:
                 self._rows.append(code)
         self.admin1_codes = frozenset(places)
         """Every (country, admin1 code) that has a place."""
-        self._named = _index(normalise_lists("\n".join(names)))
-        skeletons = self.register.skeletons()
-        self._sounding = _index(skeletons.values(), [self._ids[code] for code in skeletons])
-        """The places of the register by what the spellings of a name share."""
         self._places: dict[int, Place] = {}
         self._points: dict[str, Sequence[Point]] = {}
         """Where the settlements of a hromada are."""
@@ -139,8 +137,19 @@ class Gazetteer:
         return map(self._place, range(len(self._rows)))
 
     def prepare(self) -> None:
-        """Make what is else made when it is first asked for, which takes half a second. May be called in a thread."""
-        _ = self._sorted_names, self._cells, self.register.latin
+        """Make what is else made when it is first asked for, which takes a second. May be called in a thread."""
+        _ = self._sounding, self._sorted_names, self._cells, self.register.latin
+
+    @cached_property
+    def _named(self) -> Mapping[str, int | list[int]]:
+        """The rows of a name, given normalised."""
+        return _index(normalise_lists(self._spelled))
+
+    @cached_property
+    def _sounding(self) -> Mapping[str, int | list[int]]:
+        """The places of the register by what the spellings of a name share."""
+        skeletons = self.register.skeletons()
+        return _index(skeletons.values(), [self._ids[code] for code in skeletons])
 
     @cached_property
     def _sorted_names(self) -> Sequence[str]:

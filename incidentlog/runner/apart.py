@@ -16,9 +16,11 @@ from uuid import UUID, uuid4
 import orjson
 import structlog
 
+from incidentlog import collector
 from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.folding.change import Change
 from incidentlog.runner.portion import NEVER, Ends
+from incidentlog.runner.processes import Process, Processes, end
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.rebuilder import Rebuilder, read_under_way
 from incidentlog.runner.runner import RETRY_SECONDS, Runner
@@ -33,12 +35,10 @@ have sessions of their own. Made to count there, on a machine at its limit the f
 """
 PATIENT_NICENESS: Final = 19
 """For what nobody waits: a rebuild."""
-STOP_SECONDS: Final = 5.0
 GC_THRESHOLDS: Final = (200_000, 50, 100)
 """What is folded is remembered, and has no cycles: by default the collector looks through all of it again and again,
 which took three times as long as the folding."""
 COLLECTED: Final = 200_000
-PROGRAM: Final = "incidentlog.runner"
 LOOK_SECONDS: Final = 0.5
 """How often it looks whether something is to be built."""
 
@@ -53,15 +53,17 @@ class RunnerApart(Progress):
         access: Access,
         grown: Wakeup,
         learn: Callable[[], Awaitable[None]],
+        spawning: Processes,
         *,
         processes: int = 1,
         log_level: str = "info",
     ) -> None:
         """`grown` rings when the log may have grown; `learn` takes in the places and actors that are registered.
 
-        It is called before the position that they are at is told.
+        It is called before the position that they are at is told. `spawning` starts the processes.
         """
         super().__init__()
+        self._spawning = spawning
         self._grown, self._learn = grown, learn
         self._access, self._log_level = access, log_level
         self._failures: list[str | None] = [None] * processes
@@ -75,7 +77,7 @@ class RunnerApart(Progress):
     async def _keep(self, number: int) -> None:
         ends, node = Ending(), uuid4()
         while True:
-            process = await _spawn()
+            process = await self._spawning.start()
             try:
                 await self._converse(process, number, ends, node)
             except Exception as error:
@@ -84,7 +86,7 @@ class RunnerApart(Progress):
                     raise
                 log.warning("learning_interrupted", error=told(error))
             finally:
-                await _end(process)
+                await end(process)
             ends.again()
             self._failed(number, ends.told or f"the runner ended with {process.returncode}")
             log.error("runner_ended", exit_code=process.returncode, position=ends.at, times=ends.so_far.times)
@@ -94,7 +96,7 @@ class RunnerApart(Progress):
         self._failures[number] = failure
         self.failure = next((own for own in self._failures if own), None)
 
-    async def _converse(self, process: asyncio.subprocess.Process, number: int, ends: "Ending", node: UUID) -> None:
+    async def _converse(self, process: Process, number: int, ends: "Ending", node: UUID) -> None:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
         process.stdin.write(_start_line(self._access, self._log_level, "live", ends.so_far, node))
         await self._learn()  # what one that died had no time to tell
@@ -147,8 +149,10 @@ class Ending:
 class RebuilderApart:
     """The near end of rebuilders: processes that are there only while something is built beside what answers."""
 
-    def __init__(self, access: Access, pool: Pool, *, processes: int = 1, log_level: str = "info") -> None:
-        self._pool = pool
+    def __init__(
+        self, access: Access, pool: Pool, spawning: Processes, *, processes: int = 1, log_level: str = "info"
+    ) -> None:
+        self._pool, self._spawning = pool, spawning
         self._access, self._log_level = access, log_level
         self._processes = processes
 
@@ -178,13 +182,13 @@ class RebuilderApart:
             if failed:
                 ends.again()
                 log.error("rebuilder_ended", position=position, times=ends.so_far.times)
-            process = await _spawn()
+            process = await self._spawning.start()
             try:
                 assert process.stdin is not None  # noqa: S101 - it is a pipe
                 process.stdin.write(_start_line(self._access, self._log_level, "building", ends.so_far, node))
                 await process.wait()
             finally:
-                await _end(process)
+                await end(process)
             failed = process.returncode != 0
 
     async def _position(self) -> int | None:
@@ -198,29 +202,6 @@ def _start_line(access: Access, log_level: str, work: str, ends: Ends, node: UUI
     where = {"dsn": access.dsn("runner"), "schema": access.schema, "pooled": access.pooled}
     how = {"log_level": log_level, "work": work, "ended_at": ends.position, "ended": ends.times, "node": node}
     return orjson.dumps({**where, **how}) + b"\n"
-
-
-async def _spawn() -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        PROGRAM,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is the service's to answer
-    )
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Close the pipe, which ends the runner between two batches; kill it if that takes too long."""
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
 
 
 async def serve_apart(configure_logging: Callable[[str], None]) -> None:
@@ -258,9 +239,7 @@ class Spared:
     """
 
     def __init__(self) -> None:
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+        collector.spare(*GC_THRESHOLDS)
         self._since = 0
 
     def __call__(self, changes: Sequence[Change]) -> None:

@@ -1,7 +1,6 @@
 """The service: its parts, how they start and how they stop."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from uuid import UUID
 import orjson
 import structlog
 
+from incidentlog import collector
 from incidentlog.audit.access import AccessLog
 from incidentlog.audit.erase import Eraser
 from incidentlog.audit.notary import Notary
@@ -32,7 +32,7 @@ from incidentlog.folding.encoding import encode_event
 from incidentlog.live import Hub
 from incidentlog.places import bundled
 from incidentlog.proxies import Proxies
-from incidentlog.runner import Progress, Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
+from incidentlog.runner import Processes, Progress, Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
 from incidentlog.service.ahead import Ahead
 from incidentlog.service.hosts import Hosts
 from incidentlog.service.keys import Keys
@@ -197,13 +197,13 @@ async def running(
     settings: Settings,
     clock: Clock | None = None,
     *,
-    runner_apart: bool = False,
+    apart: Processes | None = None,
     folder: Folder | None = None,
     tracing: Tracing | None = None,
 ) -> AsyncIterator[Service]:
     """A service on a migrated log, with its writer, runner, hub and notary at work; a part that fails ends it.
 
-    `runner_apart` gives the runner a process of its own, as `serve` does. `folder` is where the notary keeps what must
+    `apart` gives the runner processes of its own, as `serve` does. `folder` is where the notary keeps what must
     not be in the database; without one nothing is sealed. `tracing` is told what becomes of requests.
     """
     clock = clock or SystemClock()
@@ -213,7 +213,7 @@ async def running(
     await _learn(pool, known, identity)
     grown = Wakeup()
     learn = partial(_learn, pool, known, identity)
-    runner, folding = _folding(access, pool, grown, known, learn, settings, apart=runner_apart)
+    runner, folding = _folding(access, pool, grown, known, learn, settings, apart)
     runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
     issuer = issuer_of(settings, clock)
     keys = Keys(
@@ -302,7 +302,7 @@ async def running(
     try:
         async with asyncio.TaskGroup() as parts:
             tasks = [parts.create_task(part.run()) for part in _at_work(service, folding)]
-            tasks += [parts.create_task(c) for c in (_trace(runner, tracing), _prepare(service.roles))]
+            tasks.append(parts.create_task(_trace(runner, tracing)))
             try:
                 yield service
             finally:
@@ -333,12 +333,6 @@ async def _append_digest(writer: Writer, door: Door, event_id: UUID, event: dict
     if not (there := isinstance(outcome, Appended | Duplicate)):
         log.error("access_digest_refused", day=event["data"]["day"], outcome=repr(outcome))
     return there
-
-
-async def _prepare(roles: Collection[str]) -> None:
-    """Make what the first search for a place would wait for; a node that answers nobody searches for none."""
-    if "api" in roles:
-        await asyncio.to_thread(bundled().prepare)
 
 
 async def _trace(runner: Progress, tracing: Tracing | None) -> None:
@@ -395,17 +389,17 @@ def _folding(
     known: Known,
     learn: Callable[[], Awaitable[None]],
     settings: Settings,
-    *,
-    apart: bool,
+    apart: Processes | None,
 ) -> tuple[Progress, Sequence[Runner | RunnerApart | Rebuilder | RebuilderApart]]:
     """How far the projections are, and what brings them further at this node: nothing without the role."""
     if "runner" not in settings.roles:
         return Progress(), ()
-    if not apart:
+    if apart is None:
         within = Runner(access, grown, known.learn)
         return within, (within, Rebuilder(access))
-    runner = RunnerApart(access, grown, learn, processes=settings.runners, log_level=settings.log_level)
-    return runner, (runner, RebuilderApart(access, pool, processes=settings.runners, log_level=settings.log_level))
+    many, level = settings.runners, settings.log_level
+    runner = RunnerApart(access, grown, learn, apart, processes=many, log_level=level)
+    return runner, (runner, RebuilderApart(access, pool, apart, processes=many, log_level=level))
 
 
 async def _standbys(leader: Pool, settings: Settings) -> Standbys | None:
@@ -483,11 +477,16 @@ def access_of(settings: Settings, server: Server | None) -> Access:
     )
 
 
+async def prepare(roles: Collection[str]) -> None:
+    """Make what the first search for a place would wait for; a node that answers nobody searches for none."""
+    if "api" in roles:
+        await asyncio.to_thread(bundled().prepare)
+    spare_the_collector()
+
+
 def spare_the_collector() -> None:
     """Let the garbage collector pass over all there is at the start, and look less often: it held answers up 80 ms."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 20, 20)
+    collector.spare(GC_THRESHOLD, 20, 20)
 
 
 async def load_timeline(service: Service) -> int:

@@ -21,6 +21,7 @@ from incidentlog.audit.state import Folder
 from incidentlog.clock import Clock, ManualClock
 from incidentlog.config import Settings
 from incidentlog.events.values import Tlp
+from incidentlog.runner import Processes
 from incidentlog.service.keys import SCOPES, digest
 from incidentlog.service.service import Service, running
 from incidentlog.store.connect import Access
@@ -171,10 +172,13 @@ class Served:
         )
 
     async def ready(self) -> None:
-        """Wait, at most 60 s, until the service says that it is ready."""
-        async with asyncio.timeout(60):
-            while (await self.get("/readyz")).status != 200:
-                await asyncio.sleep(0.02)
+        """Wait, at most 60 s, until the service says that it is ready; if it does not, fail with what it says."""
+        try:
+            async with asyncio.timeout(60):
+                while (await self.get("/readyz")).status != 200:
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError((await self.by(ADMIN).get("/readyz", verbose="")).json) from None
 
     async def head(self) -> int:
         """The log's last position."""
@@ -226,7 +230,9 @@ async def serving(
     if not again:
         await make_key(access, "admin", ADMIN, scopes=SCOPES, clearance=Tlp.RED)
     settings, clock = settings or Settings(), clock or ManualClock(NOW)
-    async with running(access, settings, clock, runner_apart=runner_apart, folder=folder, tracing=tracing) as service:
+    async with running(
+        access, settings, clock, apart=Processes() if runner_apart else None, folder=folder, tracing=tracing
+    ) as service:
         service.eraser.look_seconds = 0.5
         app = make_app(service)
         runner = Runner(app, access_log=None, shutdown_timeout=1)

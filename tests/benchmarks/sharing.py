@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from incidentlog.embedded import start
-from incidentlog.runner.apart import RunnerApart
-from incidentlog.runner.wakeup import Wakeup
+from incidentlog.runner import Processes, RunnerApart, Wakeup
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from tests.benchmarks.following import processor_of
@@ -36,7 +35,7 @@ async def fold(access: Access, total: int, processes: int) -> tuple[float, Seque
     async def learn() -> None:
         """Nobody resolves places here."""
 
-    runner = RunnerApart(access, Wakeup(), learn, processes=processes, log_level="error")
+    runner = RunnerApart(access, Wakeup(), learn, Processes(), processes=processes, log_level="error")
     begun = time.perf_counter()
     task = asyncio.create_task(runner.run())
     assert await runner.reached(total, 3_600), runner.failure

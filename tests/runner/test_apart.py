@@ -13,7 +13,7 @@ import pytest
 
 from incidentlog.config import Settings
 from incidentlog.folding.change import Change
-from incidentlog.runner import apart
+from incidentlog.runner import apart, processes
 from incidentlog.store.connect import Access
 from tests.api.serving import Served, serving
 from tests.commands import strike
@@ -142,7 +142,7 @@ async def answering(service: Served, builds: set[int]) -> bool:
 async def dying(access: Access, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest):
     """A service whose runner and rebuilder are killed by what they take in."""
     monkeypatch.setattr(apart, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(apart, "PROGRAM", "tests.runner.dying")
+    monkeypatch.setattr(processes, "PROGRAM", "tests.runner.dying")
     monkeypatch.setenv("DYING", request.param)
     async with serving(access, settings=Settings(log_level="error"), runner_apart=True) as served:
         yield served
