@@ -301,7 +301,7 @@ async def running(
     )
     try:
         async with asyncio.TaskGroup() as parts:
-            tasks = [parts.create_task(part.run()) for part in _at_work(service, folding)]
+            tasks = [parts.create_task(at_work(part)) for part in _parts(service, folding)]
             tasks.append(parts.create_task(_trace(runner, tracing)))
             try:
                 yield service
@@ -316,14 +316,25 @@ async def running(
             pool.terminate()
 
 
-def _at_work(service: Service, folding: Sequence[_Part]) -> list[_Part]:
+async def at_work(part: _Part) -> None:
+    """Run a part; raises RuntimeError where it is cancelled and nobody ended it, which a group of tasks passes over."""
+    try:
+        await part.run()
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise RuntimeError(f"{type(part).__name__} was cancelled, and nobody ended it") from error
+
+
+def _parts(service: Service, folding: Sequence[_Part]) -> list[_Part]:
     """What a node runs, by its roles; `folding` is what brings the projections further."""
-    at_work: list[_Part] = [service.keys, service.notary, service.nodes, service.ahead]
+    parts: list[_Part] = [service.keys, service.notary, service.nodes, service.ahead]
     if "api" in service.roles:
-        at_work += [service.writer, service.hub, service.eraser, service.accesses]
+        parts += [service.writer, service.hub, service.eraser, service.accesses]
     if "runner" in service.roles:
-        at_work += [*folding, service.deliverer]
-    return at_work + [part for part in (service.standbys, service.replicas) if part is not None]
+        parts += [*folding, service.deliverer]
+    return parts + [part for part in (service.standbys, service.replicas) if part is not None]
 
 
 async def _append_digest(writer: Writer, door: Door, event_id: UUID, event: dict[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from incidentlog.embedded import Server
 from incidentlog.events.values import Tlp
 from incidentlog.folding.shapes import Projection
 from incidentlog.projections import PROJECTIONS
+from incidentlog.service.ahead import Ahead
 from incidentlog.store import connect
 from incidentlog.store.connect import Access
 from incidentlog.store.doctor import ahead
@@ -94,6 +95,19 @@ async def test_why_the_projections_fail_quotes_no_event_to_those_who_may_not_see
     ]
     assert "strike:secret cannot be swallowed" in checks[0]
     assert checks[1] == FAILS
+
+
+async def test_a_part_that_is_cancelled_by_nobody_ends_the_service(access: Access, monkeypatch: pytest.MonkeyPatch):
+    """Else it would answer on without that part."""
+
+    async def run(_: Ahead) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(Ahead, "run", run)
+    with pytest.raises(ExceptionGroup) as ended:
+        async with serving(access), asyncio.timeout(60):
+            await asyncio.Event().wait()
+    assert str(ended.value.exceptions[0]) == "Ahead was cancelled, and nobody ended it"
 
 
 async def test_a_node_that_says_it_is_ready_can_be_followed_at_once(access: Access, monkeypatch: pytest.MonkeyPatch):
