@@ -207,7 +207,10 @@ def _start_line(access: Access, log_level: str, work: str, ends: Ends, node: UUI
 async def serve_apart(configure_logging: Callable[[str], None]) -> None:
     """The far end: run a Runner, or a Rebuilder until it is done, until the near end is gone."""
     down = await _reader(sys.stdin)
-    start = orjson.loads(await down.readline())
+    line = await down.readline()
+    if not line:  # it was begun ahead, and is not wanted
+        return
+    start = orjson.loads(line)
     os.nice(PATIENT_NICENESS if start["work"] == "building" else NICENESS)
     configure_logging(start["log_level"])
     spared = Spared()

@@ -224,16 +224,21 @@ async def serving(
     folder: Folder | None = None,
     port: int = 0,
     again: bool = False,
+    erasing: bool = False,
     tracing: Tracing | None = None,
 ) -> AsyncIterator[Served]:
-    """The service on a log, with an admin key, until the block ends; `again` where the log has had one before."""
+    """The service on a log, with an admin key, until the block ends; `again` where the log has had one before.
+
+    `erasing`: it looks every half second what is left to be erased, and not every ten seconds.
+    """
     if not again:
         await make_key(access, "admin", ADMIN, scopes=SCOPES, clearance=Tlp.RED)
     settings, clock = settings or Settings(), clock or ManualClock(NOW)
     async with running(
         access, settings, clock, apart=Processes() if runner_apart else None, folder=folder, tracing=tracing
     ) as service:
-        service.eraser.look_seconds = 0.5
+        if erasing:
+            service.eraser.look_seconds = 0.5
         app = make_app(service)
         runner = Runner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()

@@ -1,6 +1,7 @@
 """Private parts, and what is left of an event of which a part was erased."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import orjson
 import pytest
 
 from incidentlog.store.builds import ignorant_builds
+from incidentlog.store.connect import Access
 from incidentlog.store.erase import rebuild_owed
 from tests.api.serving import Served, make_key, serving
 from tests.commands import about, strike
@@ -21,6 +23,13 @@ def told(**changes: Any) -> dict[str, Any]:
 
 def erased(event: dict[str, Any], part: str) -> dict[str, Any]:
     return about("erased", event["id"], part=part, ground="asked to")
+
+
+@pytest.fixture
+async def service(access: Access) -> AsyncIterator[Served]:
+    """One that looks often what is to be erased."""
+    async with serving(access, erasing=True) as served:
+        yield served
 
 
 async def built_anew(service: Served) -> None:
@@ -122,7 +131,7 @@ async def test_another_node_answers_of_the_new_generation_before_it_has_heard_of
     event = told()
     await service.add(event)
     pinned = {"at": "2026-01-01", "at_position": 1}
-    async with serving(service.access) as other:
+    async with serving(service.access, erasing=True) as other:
         before = await other.get("/v1/projections/city_incidents", **pinned)
         await service.add(erased(event, "body"))
         await built_anew(service)
@@ -212,7 +221,7 @@ async def test_an_erasure_that_a_crash_left_is_finished_at_the_next_start(servic
     await service.service.door.admit(service.service.pool, [erasing])
     await service.service.writer.append(erasing.command)
     assert (await service.get(f"/v1/events/{event['id']}")).json["status"] == "effective"
-    async with serving(service.access) as next_one:
+    async with serving(service.access, erasing=True) as next_one:
         async with asyncio.timeout(60):
             while (await next_one.get(f"/v1/events/{event['id']}")).json["status"] != "erased":
                 await asyncio.sleep(0.02)

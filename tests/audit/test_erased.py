@@ -27,7 +27,7 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 @pytest.fixture
 async def served(sealed: Sealing) -> AsyncIterator[Served]:
     """A service whose notary signs."""
-    async with serving(sealed.access, folder=sealed.folder) as service:
+    async with serving(sealed.access, folder=sealed.folder, erasing=True) as service:
         yield service
 
 

@@ -8,8 +8,10 @@ import asyncpg
 
 from incidentlog.store.erase import rewrite
 from tests.api.serving import Served
-from tests.api.test_erasure import built_anew
+from tests.api.test_erasure import built_anew, service
 from tests.commands import about, strike
+
+__all__ = ["service"]
 
 
 def holding(root: str, needle: str) -> set[str]:
