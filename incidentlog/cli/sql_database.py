@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from string import Template
@@ -19,6 +20,7 @@ NAMED: Final = re.compile(r"[a-z_][a-z0-9_]{0,54}")
 """What a schema, a role or a table may be called: as PostgreSQL takes it without quotes."""
 DOCUMENT: Final = {"key": "text", "json": "jsonb"}
 """The columns of a table of documents."""
+IS_ROLE: Final = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
 LAST: Final = """
 CREATE OR REPLACE VIEW $name AS SELECT * FROM ${name}_states WHERE basis = (SELECT max(basis) FROM bases)
 """
@@ -34,20 +36,23 @@ CREATE OR REPLACE VIEW ceasefire_states AS
 """
 
 
-async def load(folder: Path, dsn: str, schema: str, reader: str | None) -> list[int]:
-    """Load every state of a folder that the schema lacks, each whole or not at all; which they are.
-
-    `reader` is a role that may then read them, and does not get to see anything else by it. Raises Failed for a schema
-    or a role that cannot be, and for what the database says.
-    """
+async def check(dsn: str, schema: str, reader: str | None) -> None:
+    """See that the database can be reached and has that role, before anything is fetched for it. Raises Failed."""
     for what in filter(None, (schema, reader)):
         if not NAMED.fullmatch(what):
             raise Failed(f"{what!r} is no name of a schema or a role: a-z, 0-9 and _", Code.USAGE)
-    try:
-        connection = await asyncpg.connect(dsn)
-    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise Failed(f"the database of --into cannot be reached: {error}", Code.UNAVAILABLE) from None
-    try:
+    async with _connected(dsn) as connection:
+        if reader is not None and not await connection.fetchval(IS_ROLE, reader):
+            raise Failed(f"the database of --into has no role {reader!r}: CREATE ROLE {reader}")
+
+
+async def load(folder: Path, dsn: str, schema: str, reader: str | None) -> list[int]:
+    """Load every state of a folder that the schema lacks, each whole or not at all; which they are.
+
+    `reader` is a role that may then read them, and does not get to see anything else by it. Both names are such as
+    `check` lets pass. Raises Failed for what the database says.
+    """
+    async with _connected(dsn) as connection:
         await _begin(connection, schema)
         there = {row[0] for row in await connection.fetch("SELECT basis FROM bases")}
         lacking = sorted(n for base in (folder / "bases").glob("*.json") if (n := int(base.stem)) not in there)
@@ -57,11 +62,21 @@ async def load(folder: Path, dsn: str, schema: str, reader: str | None) -> list[
         if reader is not None:
             await connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {reader}")
             await connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {reader}")
+    return lacking
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator[Any]:
+    try:
+        connection = await asyncpg.connect(dsn)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise Failed(f"the database of --into cannot be reached: {error}", Code.UNAVAILABLE) from None
+    try:
+        yield connection
     except asyncpg.PostgresError as error:
         raise Failed(f"the database of --into says: {error}") from None
     finally:
         await connection.close()
-    return lacking
 
 
 async def _begin(connection: Any, schema: str) -> None:

@@ -43,13 +43,21 @@ def tables(
     moment = [(name, value) for name, value in (("at", at), ("known_at", known_at)) if value is not None]
 
     async def work() -> None:
-        if into is not None and find_spec("pyarrow") is None:
-            raise Failed("--into reads Parquet by pyarrow, which is not here: pip install 'incidentlog[parquet]'")
+        if into is not None:
+            await _check(into, schema, reader)
         await _tables(url, key, folder, moment, by or [])
         if into is not None:
             await _load(folder, into, schema, reader)
 
     run(work())
+
+
+async def _check(into: str, schema: str, reader: str | None) -> None:
+    if find_spec("pyarrow") is None:
+        raise Failed("--into reads Parquet by pyarrow, which is not here: pip install 'incidentlog[parquet]'")
+    from incidentlog.cli.sql_database import check
+
+    await check(into, schema, reader)
 
 
 async def _load(folder: Path, into: str, schema: str, reader: str | None) -> None:

@@ -158,12 +158,13 @@ def test_a_postgresql_of_ones_own_answers_the_same_to_whoever_may_read_it_and_to
         (["--schema", "Clear; DROP"], 2, "no name of a schema"),
         (["--reader", '"x"'], 2, "no name of a schema or a role"),
         (["--into", "postgresql://127.0.0.1:9/x"], 8, "cannot be reached"),
-        (["--reader", "nobody_is_called_so"], 1, "does not exist"),
+        (["--reader", "nobody_is_called_so"], 1, "CREATE ROLE nobody_is_called_so"),
     ],
 )
-def test_a_database_that_cannot_be_loaded_is_told_in_a_line(
+def test_a_database_that_cannot_be_loaded_is_told_in_a_line_and_at_once(
     terminal: Terminal, tmp_path: Path, server: Server, words: list[str], code: int, why: str
 ):
     done = terminal.run("tables", str(tmp_path / "tables"), "--into", server.dsn("postgres"), *words)
     assert done.returncode == code, done.stderr
     assert why in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "tables").exists()  # it is told before anything is fetched
