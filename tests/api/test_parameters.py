@@ -1,5 +1,6 @@
 """What parameters have in common, whatever is asked: given once, one name for one thing, one way to write a value."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -7,8 +8,10 @@ import pytest
 from aiohttp import web
 
 from incidentlog.api.app import MODULES
-from tests.api.serving import Served
+from incidentlog.embedded import Server
+from tests.api.serving import Served, serving
 from tests.commands import about, strike
+from tests.conftest import log_called
 from tests.subjects.given import KYIV
 
 CITIES = "/v1/projections/city_incidents"
@@ -16,6 +19,18 @@ ODESA = {"name": "Odesa", "country": "UA", "precision": "settlement"}
 NO_API = ("/log/", "/readyz", "/livez", "/docs", "/asyncapi.json", "/openapi.json", "/schemas", "/verify", "/problems/", "/session",
           "/embed", "/basemap", "/page/")  # fmt: skip
 """Pages, probes and files of tiles, whose parameters nobody reads; a session needs a key of its own."""
+
+
+EVENT = strike(stream="strike:one")
+
+
+@pytest.fixture(scope="module")
+async def asked(server: Server) -> AsyncIterator[Served]:
+    """A service with a strike and another, folded: for questions alone."""
+    async with log_called("test_parameters", server) as access, serving(access) as served:
+        await served.add(EVENT, strike())
+        await served.settled()
+        yield served
 
 
 def paths() -> list[str]:
@@ -39,11 +54,9 @@ def paths() -> list[str]:
 
 
 @pytest.mark.parametrize("path", paths())
-async def test_an_unknown_parameter_is_refused_by_every_route(service: Served, path: str):
-    event = strike(stream="strike:one")
-    await service.add(event)
+async def test_an_unknown_parameter_is_refused_by_every_route(asked: Served, path: str):
     needed = {"from_position": "0"} if path == "/v1/diff" else {}
-    answer = await service.get(path.replace("%s", event["id"]), nonsense="1", **needed)
+    answer = await asked.get(path.replace("%s", EVENT["id"]), nonsense="1", **needed)
     assert (answer.status, answer.slug) == (400, "bad-request"), answer
     assert "/nonsense" in answer.faults
 
@@ -80,25 +93,23 @@ GOOD = {
 
 
 @pytest.mark.parametrize(("path", "name"), [(path, name) for path, names in OWN for name in names])
-async def test_a_parameter_that_means_one_thing_is_refused_when_it_is_given_twice(
-    service: Served, path: str, name: str
-):
-    await service.add(strike(stream="strike:one"))
+async def test_a_parameter_that_means_one_thing_is_refused_when_it_is_given_twice(asked: Served, path: str, name: str):
     value = "2025-11-19" if (path, name) in {("/v1/replay", "from"), ("/v1/replay", "to")} else GOOD.get(name, "1")
-    answer = await service.ask("GET", path, params=[(name, value), (name, value)])
+    answer = await asked.ask("GET", path, params=[(name, value), (name, value)])
     assert (answer.status, answer.slug) == (400, "bad-request"), answer
     assert answer.faults[f"/{name}"] == "repeated"
 
 
 @pytest.mark.parametrize("path", ["/v1/events", "/v1/streams/strike:one/events", "/v1/events/bulk"])
-async def test_an_append_says_once_what_it_waits_for(service: Served, path: str):
+async def test_an_append_says_once_what_it_waits_for(asked: Served, path: str):
+    head = await asked.head()
     headers = {"Content-Type": "application/x-ndjson" if path.endswith("bulk") else "application/json"}
     for params in ([("wait", "sealed")] * 2, [("wiat", "sealed")]):
-        answer = await service.ask(
+        answer = await asked.ask(
             "POST", path, params=params, headers=headers, data=orjson.dumps(strike(stream="strike:one"))
         )
         assert (answer.status, answer.slug) == (400, "bad-request")
-    assert await service.head() == 0
+    assert await asked.head() == head
 
 
 @pytest.mark.parametrize(
@@ -111,11 +122,10 @@ async def test_an_append_says_once_what_it_waits_for(service: Served, path: str)
         ("/v1/diff", ("basis", "by")),
     ],
 )
-async def test_two_names_of_one_thing_are_refused_together(service: Served, path: str, names: tuple[str, str]):
-    await service.add(strike(stream="strike:one"), strike())
+async def test_two_names_of_one_thing_are_refused_together(asked: Served, path: str, names: tuple[str, str]):
     values = ("1", "2") if names[0] == "at_position" else ("recorded", "reported")
     params = {"from_position": "1"} if path == "/v1/diff" else {}
-    answer = await service.get(path, **params, **dict(zip(names, values, strict=True)))
+    answer = await asked.get(path, **params, **dict(zip(names, values, strict=True)))
     assert (answer.status, answer.faults) == (400, {f"/{names[1]}": "one_of_two"})
     assert names[0] in answer.json["errors"][0]["detail"]
 
@@ -133,15 +143,13 @@ UNESCAPED = [
 
 
 @pytest.mark.parametrize("path", UNESCAPED)
-async def test_the_plus_sign_of_an_offset_may_be_left_unescaped_in_every_instant(service: Served, path: str):
-    await service.add(strike(stream="strike:one"))
-    await service.settled()
+async def test_the_plus_sign_of_an_offset_may_be_left_unescaped_in_every_instant(asked: Served, path: str):
     for blank in ("+", "%20", "%2B"):
-        url = f"{service.url}{path}2025-11-19T04:00{blank}02:00"
-        headers = {"Authorization": f"Bearer {service.key}"}
-        async with service.session.get(yarl(url), headers=headers) as answer:
+        url = f"{asked.url}{path}2025-11-19T04:00{blank}02:00"
+        headers = {"Authorization": f"Bearer {asked.key}"}
+        async with asked.session.get(yarl(url), headers=headers) as answer:
             assert answer.status == 200, await answer.text()
-    answer = await service.get(f"{path}2025-11-19%2004:00")
+    answer = await asked.get(f"{path}2025-11-19%2004:00")
     assert (answer.status, [*answer.faults.values()]) == (400, ["not_a_time"])
 
 
@@ -171,8 +179,8 @@ def yarl(url: str) -> Any:
     return URL(url, encoded=True)
 
 
-async def test_what_no_row_can_have_is_told_with_what_can(service: Served):
-    answer = await service.get(CITIES, country="UKR", kind="Strike", verification="maybe", month="May", admin1="07")
+async def test_what_no_row_can_have_is_told_with_what_can(asked: Served):
+    answer = await asked.get(CITIES, country="UKR", kind="Strike", verification="maybe", month="May", admin1="07")
     assert (answer.status, answer.slug) == (400, "bad-request")
     assert answer.faults == {
         "/country": "not_a_country", "/kind": "unknown_value", "/verification": "unknown_value",
@@ -181,8 +189,8 @@ async def test_what_no_row_can_have_is_told_with_what_can(service: Served):
     details = {fault["pointer"]: fault["detail"] for fault in answer.json["errors"]}
     assert "strike" in details["/kind"]
     assert "UA.17" in details["/admin1"]
-    assert (await service.get(CITIES, day="2025-5-2")).faults == {"/day": "not_a_day"}
-    assert (await service.get("/v1/diff", from_position="0", projection="city_incidents", kind="Strike")).faults == {
+    assert (await asked.get(CITIES, day="2025-5-2")).faults == {"/day": "not_a_day"}
+    assert (await asked.get("/v1/diff", from_position="0", projection="city_incidents", kind="Strike")).faults == {
         "/kind": "unknown_value"
     }
 
