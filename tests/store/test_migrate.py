@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import asyncpg
@@ -12,7 +13,7 @@ from incidentlog.store.append import Appended, append
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import MigrationError, migrate, migrations, status
 from tests.commands import command
-from tests.conftest import run_admin
+from tests.conftest import log_called, run_admin
 
 
 async def test_migrating_again_applies_nothing_and_keeps_the_log(access: Access):
@@ -73,6 +74,13 @@ async def test_two_logs_live_beside_each_other_in_one_database(access: Access):
     await theirs.close()
 
 
+@pytest.fixture(scope="module")
+async def migrated(server: Server) -> AsyncIterator[Access]:
+    """A log in which nothing is changed."""
+    async with log_called("test_migrated", server) as access:
+        yield access
+
+
 _TYPES = {
     "jsonb": "jsonb",
     "smallint": "int2", "integer": "int4", "bigint": "int8", "double precision": "float8", "boolean": "bool",
@@ -82,8 +90,8 @@ STEMS = sorted(path.stem for path in (sql_root() / "queries").glob("*.sql"))
 
 
 @pytest.mark.parametrize("stem", STEMS)
-async def test_every_query_prepares_and_has_the_parameters_its_header_says(access: Access, stem: str):
-    connection = await access.connect()
+async def test_every_query_prepares_and_has_the_parameters_its_header_says(migrated: Access, stem: str):
+    connection = await migrated.connect()
     try:
         for name, query in queries(stem).items():
             prepared = await connection.prepare(query.text)
@@ -108,8 +116,8 @@ CHANGES = [
 
 @pytest.mark.parametrize("statement", CHANGES)
 @pytest.mark.parametrize("mode", ["origin", "replica"])
-async def test_nobody_changes_the_log_not_even_the_superuser_as_a_replica(access: Access, statement: str, mode: str):
-    connection = await access.connect()
+async def test_nobody_changes_the_log_not_even_the_superuser_as_a_replica(migrated: Access, statement: str, mode: str):
+    connection = await migrated.connect()
     try:
         await connection.execute(f"SET session_replication_role = {mode}")
         with pytest.raises(asyncpg.PostgresError, match="append-only") as refused:
@@ -120,8 +128,8 @@ async def test_nobody_changes_the_log_not_even_the_superuser_as_a_replica(access
 
 
 @pytest.mark.parametrize("role", ["appender", "runner", "notary", "eraser", "reader"])
-async def test_no_role_may_insert_events_but_through_the_append(access: Access, role: str):
-    connection = await access.connect(role)
+async def test_no_role_may_insert_events_but_through_the_append(migrated: Access, role: str):
+    connection = await migrated.connect(role)
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("INSERT INTO commits VALUES (1, now())")
@@ -132,8 +140,8 @@ async def test_no_role_may_insert_events_but_through_the_append(access: Access, 
         await connection.close()
 
 
-async def test_a_reader_cannot_see_private_parts_nor_write_derived_tables(access: Access):
-    connection = await access.connect("reader")
+async def test_a_reader_cannot_see_private_parts_nor_write_derived_tables(migrated: Access):
+    connection = await migrated.connect("reader")
     try:
         for statement in ("SELECT * FROM event_private", "DELETE FROM segments", "UPDATE builds SET positions = '{0}'"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
