@@ -72,10 +72,7 @@ async def _serve(
 ) -> int:
     await _refuse_a_taken_port(settings)  # before anything is made that is told once, when it serves
     stop = asyncio.Event()
-    async with (
-        Processes(ahead="runner" in settings.roles) as apart,
-        _traces(settings) as tracing,
-    ):
+    async with Processes(ahead="runner" in settings.roles) as apart, _traces(settings) as tracing:
         made, folder = await _made_ready(settings, access)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -100,7 +97,7 @@ async def _serve(
                 ready(url, made, loaded)
             preparing = asyncio.create_task(prepare(service.roles))
             code = await _until(stop, embedded)
-            await preparing
+            preparing.cancel()
             await site.stop()
             await service.hub.close(1012, notice_seconds=NOTICE_SECONDS)
             await server.cleanup()
