@@ -16,10 +16,10 @@ from incidentlog.api.app import make_app
 from incidentlog.api.wire import Runner as WebRunner
 from incidentlog.audit.beginning import begin_if_new
 from incidentlog.audit.state import Folder, folder_of
+from incidentlog.beside import Processes
 from incidentlog.config import Settings
 from incidentlog.embedded import Running, data_root, start
 from incidentlog.places import load_from
-from incidentlog.runner import Processes
 from incidentlog.service.keys import first_key
 from incidentlog.service.service import Service, access_of, load_timeline, prepare, running
 from incidentlog.store.connect import Access
@@ -47,17 +47,18 @@ async def _until_built(service: Service) -> None:
                 await asyncio.sleep(0.02)
 
 
-def serve(settings: Settings, *, demo: bool = False, ready: Ready | None = None) -> int:
+def serve(settings: Settings, apart: Processes, *, demo: bool = False, ready: Ready | None = None) -> int:
     """Serve until SIGINT or SIGTERM, with a PostgreSQL of our own unless a DSN is set; answers the exit code.
 
-    To be called from the main thread. `demo` loads the timeline into an empty log first. Raises ListenError.
+    To be called from the main thread. `apart` starts what folds; `demo` loads the timeline into an empty log first.
+    Raises ListenError.
     """
     _allow_sockets()
     if settings.dsn is not None:
-        return uvloop.run(_serve(settings, access_of(settings, None), None, demo=demo, ready=ready))
+        return uvloop.run(_serve(settings, apart, access_of(settings, None), None, demo=demo, ready=ready))
     with start(data_root(settings.data_dir)) as embedded:
         access = access_of(settings, embedded.server)
-        return uvloop.run(_serve(settings, access, embedded, demo=demo, ready=ready))
+        return uvloop.run(_serve(settings, apart, access, embedded, demo=demo, ready=ready))
 
 
 def _allow_sockets() -> None:
@@ -68,39 +69,39 @@ def _allow_sockets() -> None:
 
 
 async def _serve(
-    settings: Settings, access: Access, embedded: Running | None, *, demo: bool, ready: Ready | None
+    settings: Settings, apart: Processes, access: Access, embedded: Running | None, *, demo: bool, ready: Ready | None
 ) -> int:
     await _refuse_a_taken_port(settings)  # before anything is made that is told once, when it serves
+    made, folder = await _made_ready(settings, access)
     stop = asyncio.Event()
-    async with Processes(ahead="runner" in settings.roles) as apart, _traces(settings) as tracing:
-        made, folder = await _made_ready(settings, access)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        async with running(access, settings, apart=apart, folder=folder, tracing=tracing) as service:
-            await _until_built(service)
-            loaded = await load_timeline(service) if demo else 0
-            server = WebRunner(make_app(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
-            await server.setup()
-            site = web.TCPSite(server, settings.host, settings.port, backlog=1024)
-            with listening(settings.host, settings.port):
-                await site.start()
-            url = f"http://{settings.host}:{server.addresses[0][1]}"
-            if service.hosts.any:
-                log.warning(
-                    "asked_by_any_name", detail="set INCIDENTLOG_HOSTS to the names by which this service is asked"
-                )
-            log.info(
-                "serving", url=url, roles=list(service.roles), log=str(service.log.id), position=service.runner.position
-            )
-            if ready is not None:
-                ready(url, made, loaded)
-            preparing = asyncio.create_task(prepare(service.roles))
-            code = await _until(stop, embedded)
-            preparing.cancel()
-            await site.stop()
-            await service.hub.close(1012, notice_seconds=NOTICE_SECONDS)
-            await server.cleanup()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with (
+        _traces(settings) as tracing,
+        running(access, settings, apart=apart, folder=folder, tracing=tracing) as service,
+    ):
+        await _until_built(service)
+        loaded = await load_timeline(service) if demo else 0
+        server = WebRunner(make_app(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        await server.setup()
+        site = web.TCPSite(server, settings.host, settings.port, backlog=1024)
+        with listening(settings.host, settings.port):
+            await site.start()
+        url = f"http://{settings.host}:{server.addresses[0][1]}"
+        if service.hosts.any:
+            log.warning("asked_by_any_name", detail="set INCIDENTLOG_HOSTS to the names by which this service is asked")
+        log.info(
+            "serving", url=url, roles=list(service.roles), log=str(service.log.id), position=service.runner.position
+        )
+        if ready is not None:
+            ready(url, made, loaded)
+        preparing = asyncio.create_task(prepare(service.roles))
+        code = await _until(stop, embedded)
+        preparing.cancel()
+        await site.stop()
+        await service.hub.close(1012, notice_seconds=NOTICE_SECONDS)
+        await server.cleanup()
     return code
 
 

@@ -54,12 +54,14 @@ def _ready(url: str, admin_key: str | None, _: int) -> None:
 
 
 def _serve(settings: "Settings", level: str, ready: "Ready", *, demo: bool) -> int:
+    from incidentlog.beside import RUNNER, Processes
     from incidentlog.cli.settings import database_failures
     from incidentlog.collector import held
     from incidentlog.logging import configure_logging
 
     configure_logging(level)
-    with held(), database_failures():
+    # What folds begins before we import, which takes both as long.
+    with held(), database_failures(), Processes(RUNNER, ahead="runner" in settings.roles) as apart:
         from incidentlog.api.serve import serve
 
-        return serve(settings, demo=demo, ready=ready)
+        return serve(settings, apart, demo=demo, ready=ready)

@@ -1,10 +1,9 @@
 """Keeping subjects and projections up with the log."""
 
 from incidentlog.runner.apart import RebuilderApart, RunnerApart
-from incidentlog.runner.processes import Processes
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.rebuilder import Rebuilder
 from incidentlog.runner.runner import Runner
 from incidentlog.runner.wakeup import Wakeup
 
-__all__ = ["Processes", "Progress", "Rebuilder", "RebuilderApart", "Runner", "RunnerApart", "Wakeup"]
+__all__ = ["Progress", "Rebuilder", "RebuilderApart", "Runner", "RunnerApart", "Wakeup"]

@@ -1,8 +1,7 @@
 """Runner and rebuilder in processes of their own: folding would otherwise hold up the loop that appends and answers.
 
-Two pipes join them. Down goes one line that says where the log is and what to do, then a line whenever it may have
-grown; up comes a line whenever the checkpoint moved. Whoever closes a pipe, by ending or by being killed, ends the
-other's work.
+Two ways join them. Down goes one line that says where the log is and what to do, then a line whenever it may have
+grown; up comes a line whenever the checkpoint moved.
 """
 
 import asyncio
@@ -17,10 +16,10 @@ import orjson
 import structlog
 
 from incidentlog import collector
+from incidentlog.beside import Process, Processes
 from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.folding.change import Change
 from incidentlog.runner.portion import NEVER, Ends
-from incidentlog.runner.processes import Process, Processes, end
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.rebuilder import Rebuilder, read_under_way
 from incidentlog.runner.runner import RETRY_SECONDS, Runner
@@ -77,7 +76,7 @@ class RunnerApart(Progress):
     async def _keep(self, number: int) -> None:
         ends, node = Ending(), uuid4()
         while True:
-            process = await self._spawning.start()
+            process = self._spawning.start()
             try:
                 await self._converse(process, number, ends, node)
             except Exception as error:
@@ -86,10 +85,10 @@ class RunnerApart(Progress):
                     raise
                 log.warning("learning_interrupted", error=told(error))
             finally:
-                await end(process)
+                await process.end()
             ends.again()
-            self._failed(number, ends.told or f"the runner ended with {process.returncode}")
-            log.error("runner_ended", exit_code=process.returncode, position=ends.at, times=ends.so_far.times)
+            self._failed(number, ends.told or f"the runner ended with {process.exit_code}")
+            log.error("runner_ended", exit_code=process.exit_code, position=ends.at, times=ends.so_far.times)
             await asyncio.sleep(RETRY_SECONDS)
 
     def _failed(self, number: int, failure: str | None) -> None:
@@ -97,12 +96,12 @@ class RunnerApart(Progress):
         self.failure = next((own for own in self._failures if own), None)
 
     async def _converse(self, process: Process, number: int, ends: "Ending", node: UUID) -> None:
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
-        process.stdin.write(_start_line(self._access, self._log_level, "live", ends.so_far, node))
+        up, down = await process.join()
+        down.write(_start_line(self._access, self._log_level, "live", ends.so_far, node))
         await self._learn()  # what one that died had no time to tell
-        telling = asyncio.create_task(self._tell(process.stdin))
+        telling = asyncio.create_task(self._tell(down))
         try:
-            async for line in process.stdout:
+            async for line in up:
                 told = orjson.loads(line)
                 if told["registered"]:
                     await self._learn()
@@ -182,14 +181,16 @@ class RebuilderApart:
             if failed:
                 ends.again()
                 log.error("rebuilder_ended", position=position, times=ends.so_far.times)
-            process = await self._spawning.start()
+            process = self._spawning.start()
             try:
-                assert process.stdin is not None  # noqa: S101 - it is a pipe
-                process.stdin.write(_start_line(self._access, self._log_level, "building", ends.so_far, node))
-                await process.wait()
+                up, down = await process.join()
+                down.write(_start_line(self._access, self._log_level, "building", ends.so_far, node))
+                await up.read()  # it says nothing, and ends
+            except OSError as error:
+                log.warning("rebuilder_interrupted", error=told(error))
             finally:
-                await end(process)
-            failed = process.returncode != 0
+                await process.end()
+            failed = process.exit_code != 0
 
     async def _position(self) -> int | None:
         """Where the rebuilder goes on; None where nothing is to be built."""
@@ -281,7 +282,7 @@ async def _report(runner: Runner, registered: list[bool]) -> None:
         registered[0] = False
         try:
             sys.stdout.buffer.write(orjson.dumps(said) + b"\n")
-            sys.stdout.buffer.flush()
+            sys.stdout.buffer.flush()  # at once: the next batch may end it
         except (BrokenPipeError, ConnectionResetError):
             _leave()
         await Wakeup.wait(ticket, RETRY_SECONDS)  # a failure rings no bell

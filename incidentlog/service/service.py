@@ -21,6 +21,7 @@ from incidentlog.audit.state import Folder
 from incidentlog.audit.tree import Tree
 from incidentlog.audit.witness import Witness
 from incidentlog.basemap import Basemap
+from incidentlog.beside import Processes
 from incidentlog.clock import Clock, SystemClock
 from incidentlog.config import ROLES, Role, Settings
 from incidentlog.door import Door, Known
@@ -32,7 +33,7 @@ from incidentlog.folding.encoding import encode_event
 from incidentlog.live import Hub
 from incidentlog.places import bundled
 from incidentlog.proxies import Proxies
-from incidentlog.runner import Processes, Progress, Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
+from incidentlog.runner import Progress, Rebuilder, RebuilderApart, Runner, RunnerApart, Wakeup
 from incidentlog.service.ahead import Ahead
 from incidentlog.service.hosts import Hosts
 from incidentlog.service.keys import Keys

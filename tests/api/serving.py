@@ -18,10 +18,10 @@ from incidentlog import zstd
 from incidentlog.api.app import make_app
 from incidentlog.api.wire import Runner
 from incidentlog.audit.state import Folder
+from incidentlog.beside import RUNNER, Processes
 from incidentlog.clock import Clock, ManualClock
 from incidentlog.config import Settings
 from incidentlog.events.values import Tlp
-from incidentlog.runner import Processes
 from incidentlog.service.keys import SCOPES, digest
 from incidentlog.service.service import Service, running
 from incidentlog.store.connect import Access
@@ -235,7 +235,7 @@ async def serving(
         await make_key(access, "admin", ADMIN, scopes=SCOPES, clearance=Tlp.RED)
     settings, clock = settings or Settings(), clock or ManualClock(NOW)
     async with running(
-        access, settings, clock, apart=Processes() if runner_apart else None, folder=folder, tracing=tracing
+        access, settings, clock, apart=Processes(RUNNER) if runner_apart else None, folder=folder, tracing=tracing
     ) as service:
         if erasing:
             service.eraser.look_seconds = 0.5

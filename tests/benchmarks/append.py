@@ -25,12 +25,12 @@ from aiohttp import web
 from incidentlog.api.app import make_app
 from incidentlog.api.errors import TRAFFIC
 from incidentlog.api.traffic import Traffic
+from incidentlog.beside import RUNNER, Processes
 from incidentlog.clock import SystemClock
 from incidentlog.config import Settings
 from incidentlog.door import Door, Known
 from incidentlog.embedded import Server, start
 from incidentlog.logging import configure_logging
-from incidentlog.runner import Processes
 from incidentlog.service.keys import first_key
 from incidentlog.service.service import running, spare_the_collector
 from incidentlog.store.append import Append, append
@@ -212,7 +212,7 @@ async def whole_service(server: Server, connections: int, *, paused: bool) -> fl
     """The service as it is served, its runner folding beside it; or paused, to see the way of an append alone."""
     async with fresh(server) as access:
         await first_key(access, KEY)
-        async with running(access, Settings(admin_key=KEY), apart=Processes()) as service:
+        async with running(access, Settings(admin_key=KEY), apart=Processes(RUNNER)) as service:
             await asyncio.sleep(2)  # the runner has started
             children = [
                 int(pid) for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
@@ -251,7 +251,7 @@ async def counting(server: Server) -> None:
         for counted in (True, False) if turn % 2 else (False, True):
             async with fresh(server) as access:
                 await first_key(access, KEY)
-                async with running(access, with_limits if counted else without, apart=Processes()) as service:
+                async with running(access, with_limits if counted else without, apart=Processes(RUNNER)) as service:
                     app = make_app(service)
                     if not counted:
                         app[TRAFFIC] = Uncounted()

@@ -21,8 +21,9 @@ from uuid import uuid4
 import orjson
 
 import incidentlog.projections  # noqa: F401 - registers every event and projection
+from incidentlog.beside import RUNNER, Processes
 from incidentlog.embedded import start
-from incidentlog.runner import Processes, RunnerApart, Wakeup
+from incidentlog.runner import RunnerApart, Wakeup
 from incidentlog.store.append import append
 from incidentlog.store.connect import Access, Pool
 from incidentlog.store.migrate import migrate
@@ -176,7 +177,7 @@ async def run(root: Path, name: str) -> None:
         async def learn() -> None:
             """Nothing is registered here."""
 
-        runner = RunnerApart(access, Wakeup(), learn, Processes(), log_level="error")
+        runner = RunnerApart(access, Wakeup(), learn, Processes(RUNNER), log_level="error")
         work = asyncio.create_task(runner.run())
         seconds, own, peak, ended = await watched(runner, head)
         written = (await connection.fetchval(where) - before) / 1_048_576

@@ -22,6 +22,7 @@ import orjson
 import incidentlog.projections  # noqa: F401 - registers every event and projection
 from incidentlog.api.moment import Moment
 from incidentlog.api.rows import ask
+from incidentlog.beside import RUNNER, Processes
 from incidentlog.clock import SystemClock
 from incidentlog.embedded import start
 from incidentlog.events.values import Tlp
@@ -29,7 +30,7 @@ from incidentlog.folding.rows import Grouping
 from incidentlog.folding.shapes import Tally
 from incidentlog.folding.totalling import Part, Window, total
 from incidentlog.projections import PROJECTIONS
-from incidentlog.runner import Processes, RebuilderApart, RunnerApart, Wakeup
+from incidentlog.runner import RebuilderApart, RunnerApart, Wakeup
 from incidentlog.service.service import spare_the_collector
 from incidentlog.store.append import append
 from incidentlog.store.builds import SUBJECTS, active_builds, read_builds, rebuild
@@ -202,11 +203,11 @@ async def run(root: Path, total: int) -> None:
         async def learn() -> None:
             """Nothing is registered in this history."""
 
-        runner = RunnerApart(access, grown, learn, Processes(), log_level="error")
+        runner = RunnerApart(access, grown, learn, Processes(RUNNER), log_level="error")
         async with asyncio.TaskGroup() as work:
             follow = work.create_task(runner.run())
             await catch_up(access, pool, runner)
-            beside = work.create_task(RebuilderApart(access, pool, Processes(), log_level="error").run())
+            beside = work.create_task(RebuilderApart(access, pool, Processes(RUNNER), log_level="error").run())
             await build_beside(access, pool)
             beside.cancel()
             connection = await access.connect()

@@ -24,11 +24,11 @@ from incidentlog.audit.export import Wanted, export
 from incidentlog.audit.notary import Notary
 from incidentlog.audit.state import Folder
 from incidentlog.audit.tree import Tree
+from incidentlog.beside import RUNNER, Processes
 from incidentlog.clock import SystemClock
 from incidentlog.config import Settings
 from incidentlog.embedded import Server, start
 from incidentlog.logging import configure_logging
-from incidentlog.runner import Processes
 from incidentlog.service.keys import first_key
 from incidentlog.service.service import running, spare_the_collector
 from incidentlog.store.append import append
@@ -138,7 +138,7 @@ async def appends(server: Server, place: Path) -> None:
             await first_key(access, KEY)
             if folder is not None:
                 await begin_if_new(access, folder, origin="bench.example/log", key=None)
-            async with running(access, Settings(admin_key=KEY), apart=Processes(), folder=folder) as service:
+            async with running(access, Settings(admin_key=KEY), apart=Processes(RUNNER), folder=folder) as service:
                 await asyncio.sleep(2)  # the runner has started
                 seconds, latencies = await drive(make_app(service), CONNECTIONS, EVENTS_A_RUN)
                 rates[on].append(len(latencies) / seconds)

@@ -13,8 +13,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from incidentlog.beside import RUNNER, Processes
 from incidentlog.embedded import start
-from incidentlog.runner import Processes, RunnerApart, Wakeup
+from incidentlog.runner import RunnerApart, Wakeup
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from tests.benchmarks.following import processor_of
@@ -35,7 +36,7 @@ async def fold(access: Access, total: int, processes: int) -> tuple[float, Seque
     async def learn() -> None:
         """Nobody resolves places here."""
 
-    runner = RunnerApart(access, Wakeup(), learn, Processes(), processes=processes, log_level="error")
+    runner = RunnerApart(access, Wakeup(), learn, Processes(RUNNER), processes=processes, log_level="error")
     begun = time.perf_counter()
     task = asyncio.create_task(runner.run())
     assert await runner.reached(total, 3_600), runner.failure

@@ -13,7 +13,7 @@ import pytest
 
 from incidentlog.config import Settings
 from incidentlog.folding.change import Change
-from incidentlog.runner import apart, processes
+from incidentlog.runner import apart
 from incidentlog.store.connect import Access
 from tests.api.serving import Served, serving
 from tests.commands import strike
@@ -48,7 +48,7 @@ def children() -> list[int]:
 
 async def seen(service: Served, position: int) -> int:
     # A process that is to start, nicer than all others, takes what a loaded machine leaves it.
-    assert await service.service.runner.reached(position, 60), service.service.runner.failure
+    assert await service.service.runner.reached(position, 150), service.service.runner.failure
     answer = await service.get("/v1/projections/city_incidents", min_position=position)
     assert answer.status == 200, answer
     return sum(row["incidents"] for row in answer.json["rows"].values())
@@ -142,7 +142,7 @@ async def answering(service: Served, builds: set[int]) -> bool:
 async def dying(access: Access, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest):
     """A service whose runner and rebuilder are killed by what they take in."""
     monkeypatch.setattr(apart, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(processes, "PROGRAM", "tests.runner.dying")
+    monkeypatch.setattr("tests.api.serving.RUNNER", "tests.runner.dying")
     monkeypatch.setenv("DYING", request.param)
     async with serving(access, settings=Settings(log_level="error"), runner_apart=True) as served:
         yield served
