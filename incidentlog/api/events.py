@@ -14,12 +14,13 @@ from incidentlog.api.bodies import EXAMPLE, ON_A_STREAM, AnyEvent
 from incidentlog.api.errors import POSITION
 from incidentlog.api.formats import CSV, FORMATS, GEOJSON, NDJSON, PARQUET, TABLED, Format, format_of, formatted
 from incidentlog.api.geojson import collection, event_feature
+from incidentlog.api.importing import find_begun
 from incidentlog.api.moment import Moment
 from incidentlog.api.narrowing import event_filters
 from incidentlog.api.operations import Answer, Body, Choice, Header, Number, Parameter, Routes, narrowing
 from incidentlog.api.parquet import packed, write_parquet
 from incidentlog.api.requests import ABOUT, SERVICE, STREAM_NAME, body_of, moment_of, reader_of, stream_of
-from incidentlog.api.shapes import Event, EventPage, Features, Placed, StreamPage
+from incidentlog.api.shapes import Event, EventIds, EventPage, Features, Placed, StreamPage
 from incidentlog.api.tables import EVENT_TABLE, EVENTS_HEADER, event_csv, flat_event
 from incidentlog.door.door import Candidate
 from incidentlog.door.foresight import foresee
@@ -48,7 +49,7 @@ from incidentlog.service.service import Service
 from incidentlog.store import append as log
 from incidentlog.store.erase import with_private
 from incidentlog.store.filters import parse_event_filter
-from incidentlog.store.read import EventFilter, Seen, read_ids, read_stream, search_events
+from incidentlog.store.read import EventFilter, Seen, imported_ids, read_ids, read_stream, search_events
 from incidentlog.turns import Turns
 
 STRETCHES: Final = 500
@@ -79,6 +80,10 @@ IDS: Final = Parameter(
     "id", f"The events that are wanted, up to {NAMED_MOST}, instead of a page of the log.", several=True,
     schema={"type": "string", "format": "uuid"},
 )  # fmt: skip
+OF_IMPORT: Final = Number(
+    "import", "The import: the position of its `import.begun`.", least=1, needed=True, example="1234",
+)  # fmt: skip
+IDS_LIMIT: Final = Number("limit", "The most ids.", default=1_000, least=1, most=1_000, example="10")
 PRIVATE: Final = Choice(
     "private",
     "With what is private of it, for keys that have the scope `audit`.",
@@ -340,6 +345,24 @@ def _line(event: dict[str, Any]) -> bytes:
 
 def _feature(event: dict[str, Any]) -> bytes:
     return dumps(event_feature(event))
+
+
+@routes.get("/v1/events/ids", scope="read", takes=(OF_IMPORT, AFTER, IDS_LIMIT), answers=EventIds, problems=(NotFound,))
+async def list_ids(request: web.Request) -> web.Response:
+    """The ids of the events that came with an import, in the log's order, a page at a time; the last one has no `next`.
+
+    For whoever goes on with an import, and has to know what need not be sent again.
+    """
+    service = request.app[SERVICE]
+    reader = await reader_of(request)
+    if OF_IMPORT.given(request) is None:
+        raise BadRequest(errors=[Fault("/import", "missing", "name an import, as ?import=1234")])
+    number, after, limit = OF_IMPORT.of(request), AFTER.of(request), IDS_LIMIT.of(request)
+    if await find_begun(service, number, reader) is None:
+        raise NotFound(f"no import began at {number}")
+    ids, following = await imported_ids(service.pool, number, after=after, clearance=reader.clearance, limit=limit)
+    more = {} if following is None else {"next": str(request.rel_url.update_query({"after": str(following)}))}
+    return answer({"ids": ids, **more})
 
 
 @routes.get("/v1/events/{id}", scope="read", takes=(EVENT, *ABOUT, PRIVATE), answers=Event)

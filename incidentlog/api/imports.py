@@ -43,11 +43,12 @@ from incidentlog.importers.mapping import BYTES, Mapping, parse_mapping, path_of
 from incidentlog.importers.opening import Progress
 from incidentlog.importers.recording import NAME, Plan, ended_with, plan_of
 from incidentlog.importers.registering import Registering
+from incidentlog.importers.resuming import There
 from incidentlog.importers.updating import KINDS
 from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
 from incidentlog.store import append as log
-from incidentlog.store.read import EventFilter, read_head, search_events, version_of
+from incidentlog.store.read import EventFilter, imported_ids, read_head, search_events, version_of
 
 UPLOAD_BYTES: Final = 1024**3
 """The most bytes of all files of a request. They lie on the disk while they are read, and not in memory."""
@@ -305,10 +306,12 @@ class _Run:
         self._service, self._reader, self._upload, self._report = service, reader, upload, report
         self._is_dry = is_dry
         self._account = Account()
-        self._appended = self._there = 0
+        self._appended = self._known = 0
         self._places: Counter[str] = Counter()
         self._unresolved: Counter[Named] = Counter()
         self._begun: Begun | None = None
+        self._there: There | None = None
+        """What the log has of it, where it was begun before."""
         self._had_ended = False
         self._stream = ""
         self._release: Release | None = None
@@ -368,7 +371,7 @@ class _Run:
         if not self._account.rows:
             raise BadRequest("there is no row in it")
         if self._begun is not None and (self._appended or not self._had_ended):
-            done = {"appended": self._appended, "already_there": self._there}
+            done = {"appended": self._appended, "already_there": self._known}
             changes = None if release is None else release.told["counts"]
             ended = ended_with(self._account, **done, progress=Progress(), changes=changes)
             await self._append(plan.ended(self._stream, ended))
@@ -385,7 +388,7 @@ class _Run:
             "repaired": account.repaired,
             "passed_over": sum(account.skipped.values()),
             "appended": self._appended,
-            "already_there": self._there,
+            "already_there": self._known,
             **({"registered": self._registered} if self._registered else {}),
             **({"not_registered": self._unregistered} if self._unregistered else {}),
             **places_told(self._places, self._unresolved),
@@ -400,11 +403,14 @@ class _Run:
 
     async def _take(self, request: web.Request, mapping: Mapping, plan: Plan, batch: list[Made]) -> None:
         """Append a batch, or judge it."""
-        of = [made for made in batch for _ in made.events]
-        lines = [(n, orjson.dumps(event)) for n, event in enumerate(e for made in batch for e in made.events)]
+        given = [(made, event) for made in batch for event in made.events]
         told = _Rows(request)
-        if lines and not self._is_dry and self._begun is None:
+        if given and not self._is_dry and self._begun is None:
             await self._begin(plan)
+        lacked = [(made, event) for made, event in given if not (self._there and await self._there.has(event))]
+        self._known += len(given) - len(lacked)
+        of = [made for made, _ in lacked]
+        lines = [(n, orjson.dumps(event)) for n, (_, event) in enumerate(lacked)]
         if lines and self._registering is not None:
             await self._register(request, self._registering)
             self._registering = None
@@ -414,7 +420,7 @@ class _Run:
         for n, problem in told.problems:
             self._tell(mapping, of[n], problem)
         self._appended += len(told.appended)
-        self._there += told.duplicates
+        self._known += told.duplicates
         self._places.update(told.hows)
         self._unresolved.update(told.unresolved)
         await self._report.send()
@@ -474,13 +480,24 @@ class _Run:
         while True:
             event = plan.begun(attempt)
             self._stream = event["stream"]
-            self._had_ended = await version_of(self._service.pool, self._stream) > 1
+            version = await version_of(self._service.pool, self._stream)
+            self._had_ended = version > 1
             # Files that were read to their end go on: nothing is new in them. Of a release something may be.
             if not self._had_ended or self._release is None:
                 break
             attempt += 1
         position, tlp = await self._append(event)
         self._begun = Begun(position, tlp)
+        if version and self._release is None:  # an update has asked what the log has
+            self._there = There(self._ids(position))
+
+    async def _ids(self, number: int) -> AsyncIterator[list[str]]:
+        """The ids of what the log has of it, a page at a time."""
+        after: int | None = 0
+        while after is not None:
+            pool, clearance = self._service.pool, self._reader.clearance
+            ids, after = await imported_ids(pool, number, after=after, clearance=clearance, limit=HELD)
+            yield [str(each) for each in ids]
 
     async def _append(self, event: dict[str, Any]) -> tuple[int, int]:
         """Append an event about the import; its position and its marking."""

@@ -277,6 +277,13 @@ class EventPage(TypedDict):
     next: NotRequired[Next]
 
 
+class EventIds(TypedDict):
+    """A page of the ids of what came with an import."""
+
+    ids: list[UUID]
+    next: NotRequired[Next]
+
+
 class StreamPage(TypedDict):
     """A page of a stream."""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from incidentlog.importers.mapping import Mapping
     from incidentlog.importers.opening import Progress
     from incidentlog.importers.recording import Plan
+    from incidentlog.importers.resuming import There
     from incidentlog.importers.updating import Comparison
 
 TOLD: Final = 100
@@ -343,6 +344,8 @@ class Recording:
         self._client = Client(url, key, retry_seconds=RETRY_SECONDS)
         self._stream: str | None = None
         self._has_ended = False
+        self._there: There | None = None
+        """What the log has of it, where it was begun before."""
         self.number: int | None = None
         """The position at which it began."""
 
@@ -352,6 +355,18 @@ class Recording:
 
     def __exit__(self, *_: object) -> None:
         self._loop.run(self._client.__aexit__(None, None, None))
+
+    def lacks(self, events: list[dict[str, Any]]) -> list[bool]:
+        """Which of some events the log does not have of it; they are given in the order of the rows, each once."""
+
+        async def lacks() -> list[bool]:
+            if self.number is None:
+                await self._begin()
+            there = self._there
+            return [there is None or not await there.has(event) for event in events]
+
+        lacked: list[bool] = self._loop.run(lacks())
+        return lacked
 
     def append(self, events: list[dict[str, Any]], refused: Callable[[Any], None]) -> "Bulk":
         """Append events that come with it, each for itself."""
@@ -380,6 +395,7 @@ class Recording:
         compared with another one by now.
         """
         from incidentlog.client.client import RETRY_SECONDS
+        from incidentlog.importers.resuming import There
 
         attempt = 0
         while True:
@@ -390,6 +406,8 @@ class Recording:
                 break
             attempt += 1
         self._stream, self.number = begun["stream"], (await self._client.append(begun)).position
+        if there and "release" not in self._plan.said:  # an update has asked what the log has
+            self._there = There(self._client.imported(self.number))
         self._client.retry_seconds = RETRY_SECONDS
 
     def end(self, said: dict[str, Any]) -> None:
@@ -420,8 +438,13 @@ class _Sending:
 
     def take(self, batch: "list[Made]", account: "Account") -> None:
         """Append a batch, and count the rows of which an event is refused."""
-        of = [made for made in batch for _ in made.events]
-        events = [event for made in batch for event in made.events]
+        given = [(made, event) for made in batch for event in made.events]
+        if not given:
+            return
+        lacks = self.recording.lacks([event for _, event in given])
+        self.duplicates += lacks.count(False)
+        of = [made for (made, _), lacked in zip(given, lacks, strict=True) if lacked]
+        events = [event for (_, event), lacked in zip(given, lacks, strict=True) if lacked]
         if not events:
             return
         if self._actors.are_to_be_registered:

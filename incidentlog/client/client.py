@@ -133,6 +133,15 @@ class Client:
                 return
             answer = (await self._asking.ask("GET", _own(answer["next"]))).json
 
+    async def imported(self, number: int) -> AsyncIterator[list[str]]:
+        """The ids of the events that came with an import, in the log's order, a page at a time. Raises NotFound."""
+        answer = (await self._asking.ask("GET", "/v1/events/ids", params=[("import", str(number))])).json
+        while True:
+            yield answer["ids"]
+            if not answer.get("next"):
+                return
+            answer = (await self._asking.ask("GET", _own(answer["next"]))).json
+
     async def event(self, event_id: UUID | str) -> Event:
         """One event. Raises NotFound."""
         answer: Event = (await self._asking.ask("GET", f"/v1/events/{_quoted(str(event_id))}")).json

@@ -118,7 +118,7 @@ def weigh(text: str) -> int:
     return len(text) + OBJECT_BYTES * text.count("{")
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=2_000)  # of 2 KB each, and in a file whose rows have points hardly one comes again
 def _resolved(text: str) -> ResolvedPlace:
     return ResolvedPlace.model_validate_json(text)
 

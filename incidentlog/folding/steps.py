@@ -41,7 +41,8 @@ Entries = dict[Cell, Amounts]
 """What a stream is in a ledger: at each marking the difference to the marking below."""
 REMEMBERED: Final = 5_000
 """Of how many streams a step remembers what it booked: most come again soon, or never."""
-NAMED: Final = 100_000
+NAMED: Final = 20_000
+"""Of how many values it remembers that they have a name: what is named again keeps the first."""
 
 
 @dataclass

@@ -30,8 +30,9 @@ from incidentlog.store.segments import may_merge, merge_segments
 from incidentlog.store.snapshots import EVERY, take_snapshots
 from incidentlog.store.versions import Bases
 
-STREAMS: Final = 4_000
-"""Of how many streams the events are remembered, lest they be read again when one more comes: 18 KB each."""
+STREAMS: Final = 2_000
+"""Of how many streams the events are remembered, lest they be read again when one more comes: 18 KB each. Of an
+import's none comes."""
 STREAMS_BYTES: Final = 96 * 2**20
 """And about how many bytes these may take: ordinary events of so many streams take less."""
 MEMBERS_BYTES: Final = 32 * 2**20

@@ -284,6 +284,18 @@ async def read_ids(pool: Pool | Connection, ids: Iterable[UUID], *, clearance: i
     return await seen(pool, events, upto=upto, clearance=clearance)
 
 
+async def imported_ids(
+    pool: Pool | Connection, number: int, *, after: int, clearance: int, limit: int
+) -> tuple[list[UUID], int | None]:
+    """The ids of events that came with an import, in position order, of those next after a position.
+
+    Where to go on, None where no more follow. At most `limit` are looked at, of which fewer may be covered.
+    """
+    events = await recorded(pool, await pool.fetch(query("read", "of_import"), number, after, limit))
+    found = await seen(pool, events, upto=MAX_INT, clearance=clearance)
+    return [e.event_id for e in found.events], events[-1].position if len(events) == limit else None
+
+
 async def existing_streams(pool: Pool | Connection, streams: Iterable[str], clearance: int) -> dict[str, int]:
     """Which of these streams have an event that a clearance covers, with the lowest marking of their events."""
     rows = await pool.fetch(query("read", "existing_streams"), list(streams))

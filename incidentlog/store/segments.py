@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from incidentlog.folding.lines import Lines, merge, pack
@@ -32,22 +32,34 @@ PAGE: Final = 16
 """So many segments are read at a time, and what else is in the stretch of the last one."""
 
 
-REMEMBERED: Final = Recent[UUID, tuple[int, int, Lines]](REMEMBERED_BYTES, lambda _, held: held[2].weight)
+Remembered: TypeAlias = Recent[UUID, tuple[int, int, Lines]]
 """Segments and snapshots that were read lately: of what build each is, where it ends, and its lines.
 
 What is stored under a uid never changes. Logs may share a build's number, and no uid.
 """
 
 
+def remembering(room: int) -> Remembered:
+    """What remembers about so many bytes of unpacked lines."""
+    return Recent(room, lambda _, held: held[2].weight)
+
+
+REMEMBERED: Final = remembering(REMEMBERED_BYTES)
+
+
 async def read_parts(
-    pool: Pool | Connection, build: Build, window: Window, dimensions: Sequence[str]
+    pool: Pool | Connection,
+    build: Build,
+    window: Window,
+    dimensions: Sequence[str],
+    remembered: Remembered = REMEMBERED,
 ) -> AsyncIterator[list[Part]]:
     """The lines in a window, some stretches at a time; `dimensions` names those of the build.
 
     Segments that are merged meanwhile are the same lines, and of the same stretch. Those of a stretch may overlap.
     """
     while True:
-        held = [(uid, last, lines) for uid, (own, last, lines) in REMEMBERED.items() if own == build.build]
+        held = [(uid, last, lines) for uid, (own, last, lines) in remembered.items() if own == build.build]
         known = {uid: (last, lines) for uid, last, lines in held if last > window.after}
         rows = await pool.fetch(
             query("segments", "read"), build.build, window.after, window.upto, window.later_than,
@@ -56,7 +68,7 @@ async def read_parts(
         found = list[Part]()
         for uid, last, body in rows:
             lines = known[uid][1] if body is None else Lines(body)
-            REMEMBERED.put(uid, (build.build, last, lines))
+            remembered.put(uid, (build.build, last, lines))
             found.append(Part(lines, window, dimensions, uid))
         if found:
             yield found

@@ -14,7 +14,7 @@ from incidentlog.folding.totalling import Part, Totalling, Window
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.segments import REMEMBERED, read_parts
+from incidentlog.store.segments import REMEMBERED, Remembered, read_parts, remembering
 
 EVERY: Final = 4_096
 """How many positions are between two snapshots: so many are summed line by line at most."""
@@ -23,6 +23,8 @@ MANY, SPARSE = 1_000, 4
 TOTALS: Final = 10_000
 """A rollup of more totals than this has no more snapshots: they would not be much smaller than the ledger."""
 ALL: Final = int(Tlp.RED)
+READ: Final = remembering(4 * 2**20)
+"""What was read lately to take snapshots, of which the next rollup reads the same: little, as the log goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,19 @@ async def find_snapshot(
     if rollup is None or upto < EVERY:
         return None
     row = await pool.fetchrow(query("snapshots", "newest"), build.build, rollup, upto, at)
-    return None if row is None else await _snapshot(pool, build, rollup, row)
+    return None if row is None else await _snapshot(pool, build, rollup, row, REMEMBERED)
 
 
-async def _snapshot(pool: Pool | Connection, build: Build, rollup: int, row: asyncpg.Record) -> Snapshot | None:
+async def _snapshot(
+    pool: Pool | Connection, build: Build, rollup: int, row: asyncpg.Record, remembered: Remembered
+) -> Snapshot | None:
     """A snapshot with its totals; None where it is gone by now."""
     position, uid = row["position"], row["uid"]
-    if (held := REMEMBERED.get(uid)) is None:
+    if (held := remembered.get(uid)) is None:
         body: bytes | None = await pool.fetchval(query("snapshots", "body"), build.build, rollup, position)
         if body is None:
             return None
-        held = REMEMBERED.put(uid, (build.build, 0, Lines(body)))
+        held = remembered.put(uid, (build.build, 0, Lines(body)))
     return Snapshot(rollup, position, row["counted_by"], held[2])
 
 
@@ -79,7 +83,7 @@ async def take_snapshots(connection: Connection, tally: Tally, build: Build, upt
         begun, totals = (0, 0) if row is None else (row["position"], row["totals"])
         position = begun + EVERY * (SPARSE if totals > MANY else 1)
         if position <= upto and totals <= TOTALS:
-            before = None if row is None else await _snapshot(connection, build, rollup, row)
+            before = None if row is None else await _snapshot(connection, build, rollup, row, READ)
             await _take(connection, tally, build, rollup, before, position)
             return True
     return False
@@ -100,7 +104,7 @@ async def _take(
             Window(begun, position, ALL, at=counted_by),
         ]
     for window in windows:
-        async for parts in read_parts(connection, build, window, tally.dimensions):
+        async for parts in read_parts(connection, build, window, tally.dimensions, READ):
             sums.take(parts, grouping)
     found = sums.totals()
     body = pack_totals(found, len(grouping.by), len(tally.measures))

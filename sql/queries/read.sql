@@ -117,6 +117,17 @@ SELECT position, event_id, stream, stream_version, type, schema_version, recorde
 FROM events WHERE event_id = ANY($1) OR position = ANY($2) OR stream = ANY($3)
 ORDER BY position
 
+-- name: of_import
+-- Events that came with an import, after a position, without what they say, in position order; which of them a clearance
+-- covers is for the caller.
+-- $1 import bigint
+-- $2 after bigint
+-- $3 limit bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, NULL::text, meta
+FROM events
+WHERE meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = $1 AND position > $2
+ORDER BY position LIMIT $3
+
 -- name: existing_streams
 -- Which of these streams there are, the lowest marking that an event of the world was given there (where there is none,
 -- what was said about it), and whether any of them was marked otherwise since.

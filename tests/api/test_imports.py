@@ -54,6 +54,22 @@ async def test_the_same_event_in_another_import_stays_where_it_came(service: Ser
     assert (await service.get(f"/v1/events/{event['id']}")).json["import"] == first
 
 
+async def test_the_ids_of_what_came_with_an_import_are_listed_by_pages_as_far_as_the_reader_sees_them(service: Served):
+    number, other = await service.add(begun(), begun(stream="import:b"))
+    events = [strike(), strike(tlp="AMBER"), strike(), strike()]
+    await service.bulk(*events, **{"import": str(number)})
+    await service.bulk(strike(), **{"import": str(other)})
+    page = (await service.get("/v1/events/ids", **{"import": str(number), "limit": "3"})).json
+    assert page["ids"] == [e["id"] for e in events[:3]]
+    last = (await service.get(page["next"])).json
+    assert last == {"ids": [events[3]["id"]]}
+    await make_key(service.access, "clear", key := "key-of-a-reader-who-sees-only-what-is-clear", scopes=["read"])
+    listed = (await service.by(key).get("/v1/events/ids", **{"import": str(number)})).json["ids"]
+    assert listed == [e["id"] for n, e in enumerate(events) if n != 1]
+    assert (await service.get("/v1/events/ids", **{"import": "3"})).status == 404
+    assert (await service.get("/v1/events/ids")).faults == {"/import": "missing"}
+
+
 async def test_a_number_that_is_no_import_is_refused_and_nothing_written(service: Served):
     await service.add(begun(), strike())
     for number in ("2", "3", "0", "x", ""):
@@ -115,6 +131,27 @@ async def test_a_file_is_brought_in_and_what_became_of_its_rows_is_told(service:
     head = await service.head()
     again = (await send(service)).json
     assert (again["import"], again["appended"], again["already_there"], await service.head()) == (1, 0, 2, head)
+
+
+async def test_a_file_that_comes_again_is_asked_about_and_only_the_rest_is_sent(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(imports_module, "HELD", 2)
+    rows = b"id,date,place,killed\n" + b"".join(b"%d,1.2.2025,Odesa,1\n" % n for n in range(9))
+    rows += b"7,1.2.2025,Kyiv,1\n9,1.2.2025,Odesa,9999999999\n"
+    plan = await send(service, rows)
+    assert (plan.json["appended"], plan.json["refused"]) == (9, 2)
+    sent: list[int] = []
+    judged = imports_module.append_lines
+
+    async def counted(service_: Any, reader: Any, lines: Any, *more: Any) -> None:
+        sent.append(len(lines))
+        await judged(service_, reader, lines, *more)
+
+    monkeypatch.setattr(imports_module, "append_lines", counted)
+    again = (await send(service, rows)).json
+    assert (again["appended"], again["already_there"], again["refused"]) == (0, 9, 2)  # these are told again
+    assert sent == [2]
 
 
 async def test_a_dry_run_judges_by_what_the_log_knows_and_appends_nothing(service: Served):

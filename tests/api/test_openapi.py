@@ -148,8 +148,8 @@ GIVEN = {"/v1/diff": {"from_known": "2026-01-01", "projection": "city_incidents"
 """Without which a route answers nothing."""
 UNSIGNED = ("/log/", "/v1/log/", "/proof")
 """What is there of logs that are signed; that one is not, and tests/audit/ asks them."""
-OF_IMPORTS = ("/v1/candidates",)
-"""What is asked of an import, and the timeline came with none; tests/api/test_candidates.py asks it."""
+OF_IMPORTS = ("/v1/candidates", "/v1/events/ids")
+"""What is asked of an import, and the timeline came with none; tests/api/test_candidates.py and test_imports.py ask it."""
 OF_BASEMAP = ("/basemap/{z}",)
 """Tiles of an operator's base map, of which the timeline has none; tests/page/test_basemap.py asks for them."""
 STREAMED = ("/stream", "/v1/live", "/replay")
