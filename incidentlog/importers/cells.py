@@ -293,15 +293,26 @@ class Repaired(dict[str, Any]):
     was: str = ""
 
 
-_QUALIFIED: Final = tuple(
-    (re.compile(pattern, re.IGNORECASE), qualifier)
-    for pattern, qualifier in (
-        (r"^(?:at least|no less than|не менше|щонайменше|не менее|минимум|>=|≥)\s*(.+)$", "at_least"),
-        (r"^(?:more than|over|>|понад|більше|более|свыше)\s*(.+)$", "more_than"),
-        (r"^(?:up to|<=|≤|до)\s*(.+)$", "up_to"),
-        (r"^(?:about|around|approx\.?|approximately|~|≈|c\.|близько|приблизно|около|примерно)\s*(.+)$", "about"),
-        (r"^([0-9][0-9 ,']*)\s*\+$", "at_least"),
-    )
+_AT_LEAST: Final = (
+    r"at least|n(?:o|ot) (?:less|fewer) than|minimum|min\.?|>=|≥|не менше|щонайменше|принаймні|не менее|не меньше"
+    r"|по (?:меньшей|крайней) мере|(?:як |как )?м[иі]н[иі]мум"
+)
+_MORE_THAN: Final = r"more than|over|>|понад|більше(?: ніж)?|більш ніж|более(?: чем)?|больше(?: чем)?|свыше"
+_UP_TO: Final = r"up to|at most|n(?:o|ot) more than|<=|≤|до|не більше|не более|не больше"
+_ABOUT: Final = (
+    r"about|around|circa|approx\.?|approximately|~|≈|ca?\.|близько|приблизно|орієнтовно|около|примерно|ориентировочно"
+)
+_QUALIFIED: Final = (
+    *(
+        (re.compile(rf"^(?:{words})\s*(.+)$", re.IGNORECASE), qualifier)
+        for words, qualifier in (
+            (_AT_LEAST, "at_least"),
+            (_MORE_THAN, "more_than"),
+            (_UP_TO, "up_to"),
+            (_ABOUT, "about"),
+        )
+    ),
+    (re.compile(r"^([0-9][0-9 ,']*)\s*\+$"), "at_least"),
 )
 _BETWEEN: Final = re.compile(r"^([0-9][0-9 ']*)\s*(?:-|\u2013|\u2014|to|до)\s*([0-9][0-9 ']*)$", re.IGNORECASE)
 

@@ -130,11 +130,12 @@ def _give_roles(guess: Guess) -> None:
             guess.private.append(column)
         elif role is not None and role not in guess.roles and _fits(role, guess, column):
             guess.roles[role] = column
-    if "start" not in guess.roles:
+    for role, tells in (("start", lambda cell: bool(_formats([cell]))), ("kind", _names_a_kind)):
         left = [c for c in guess.columns if c not in {*guess.roles.values(), *guess.private}]
-        dated = (c for c in left if _share(guess.cells(c), lambda cell: bool(_formats([cell]))) > MOST)
-        if (first := next(dated, None)) is not None:
-            guess.roles["start"] = first
+        if role not in guess.roles:  # its header does not say so, but most of its cells do
+            telling = (c for c in left if _fits(role, guess, c) and _share(guess.cells(c), tells) > MOST)
+            if (first := next(telling, None)) is not None:
+                guess.roles[role] = first
     filled = {normal(text_of(c)): text_of(c) for row in guess.rows for c in row.cells.values()}
     guess.missing = sorted(text for mark, text in filled.items() if mark in MISSING)
 
@@ -160,6 +161,12 @@ def _fits(role: str, guess: Guess, column: str) -> bool:
 
 def _share(cells: Sequence[Any], holds: Callable[[Any], bool]) -> float:
     return sum(map(holds, cells)) / len(cells) if cells else 0.0
+
+
+def _names_a_kind(cell: Any) -> bool:
+    """Whether a cell names what happened by a known word."""
+    word = normal(text_of(cell))
+    return _of(STRIKES, word) is not None or _of(KINDS, word) is not None
 
 
 _REACHABLE: Final = re.compile(r"\+?\d[\d ()-]{6,}\d|[^@\s]+@[^@\s]+\.[a-z]{2,}", re.IGNORECASE)

@@ -25,9 +25,9 @@ ROLES: Final = {
         "killed": r"killed|dead|deaths|fatalit|загин|загиб|вбит|убит|погиб",
         "injured": r"injured|wounded|поранен|ранен|травмован",
         "kind": r"\btype\b|\bkind\b|categor|what happened|^event$|^incident$|\bтип\b|\bвид\b|категор"
-        r"|що (сталося|трапилось)|что (произошло|случилось)|^поді|^событи|інцидент|инцидент",
+        r"|що (сталося|трапилось)|что (произошло|случилось)|^характер|^поді|^событи|інцидент|инцидент",
         "url": r"\burl\b|\blink\b|посилання|ссылк",
-        "source": r"source|джерел|источник",
+        "source": r"source|reported by|джерел|хто повідом|источник|кто сообщ",
     }.items()
 }
 """What a column is for, by its header. The first that fits counts, in this order."""
@@ -43,7 +43,7 @@ STRIKES: Final = {
 KINDS: Final = {
     "mine": r"\bмін[аиіу]|\bмин[аыуе]|на мін|на мин|вибухонебезп|взрывоопасн|\bmine|\buxo\b|\berw\b",
     "shelling": r"обстріл|обстрел|shell|артилер|артиллер|міномет|миномет|рсзв|рсзо|mortar|\bград\b",
-    "clash": r"сутичк|столкнов|\bбій\b|\bбої\b|\bбой\b|\bбои\b|штурм|clash|fight|battle",
+    "clash": r"сутичк|столкнов|зіткнен|перестріл|перестрел|\bбій\b|\bбої\b|\bбой\b|\bбои\b|штурм|clash|fight|battle",
     "sabotage": r"диверс|sabotage|підпал|поджог|arson",
     "maritime": r"морськ|морск|maritime|at sea",
     "cyber": r"кібер|кибер|cyber",

@@ -113,3 +113,13 @@ def test_points_with_a_decimal_comma_and_a_country_are_taken(tmp_path: Path):
 def test_what_is_no_spreadsheet_is_refused(tmp_path: Path, name: str, text: str):
     with pytest.raises(BadRequest):
         guessed(tmp_path, text, name)
+
+
+def test_what_a_column_is_for_is_told_by_its_cells_where_its_header_does_not_say(tmp_path: Path):
+    text = "№;Подробиці;Коли це;Н.п.\n1;артобстріл;1.2.2025;Суми\n2;удар дрона;2.2.2025;Суми\n3;обстрел;3.2.2025;Суми\n"
+    mapping = guessed(tmp_path, text)
+    assert 'start = { column = "Коли це"' in mapping
+    strike, shelling = (next(e for e in taken(tmp_path, text, mapping) if e["type"] == t) for t in (
+        "strike.reported", "incident.reported",
+    ))  # fmt: skip
+    assert (strike["data"]["means"], shelling["data"]["kind"]) == (["drone"], "shelling")
