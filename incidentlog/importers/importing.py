@@ -53,17 +53,18 @@ class Account:
 
 def made_of(mapping: Mapping, names: list[str], progress: Progress) -> Iterator[Made]:
     """What each row of some files gives, in their order; raises BadRequest for a file that cannot be read so."""
-    nesting = None if mapping.nested is None else Nesting(mapping.nested, mapping.columns)
+    rows = _made_of(mapping, names, progress)
+    return rows if mapping.nested is None else Nesting(mapping.nested, mapping.columns).linked(rows)
+
+
+def _made_of(mapping: Mapping, names: list[str], progress: Progress) -> Iterator[Made]:
     with opened(names, progress) as files:
         for file in files:
             maker: Maker | None = None
             for row in whole(file, read_rows(file, mapping.file)):
                 if maker is None:
                     maker = Maker(mapping, _columns(row))
-                made = maker.make(row)
-                if nesting is not None:
-                    nesting.link(made)
-                yield made
+                yield maker.make(row)
 
 
 def _columns(row: Row) -> Iterable[str] | None:

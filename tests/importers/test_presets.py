@@ -1,11 +1,14 @@
 """The mappings that come along, on slices of real files; the whole files are beside the checkout, not in it."""
 
 import csv
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -15,11 +18,12 @@ from incidentlog.clock import SystemClock
 from incidentlog.door import Door, Known
 from incidentlog.errors import InvalidEvent
 from incidentlog.events.values import KYIV, Occurred
-from incidentlog.importers.importing import Account
-from incidentlog.importers.making import Made, Maker
+from incidentlog.importers.importing import Account, made_of
+from incidentlog.importers.making import Maker
 from incidentlog.importers.mapping import load_mapping
+from incidentlog.importers.opening import Progress
 from incidentlog.importers.row import Row
-from tests.importers.rowing import SLICES, events_of, imported
+from tests.importers.rowing import SLICES, events_of, imported, made_from
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -149,33 +153,56 @@ def test_attacks_have_a_strike_for_each_kind_of_weapon_with_its_figures_and_none
     assert [fault.code for fault in refused.value.errors] == ["more_than_launched"]
 
 
+class Alert(NamedTuple):
+    """What is looked at of a row of alerts: a whole file of them is held."""
+
+    level: str
+    region: str
+    start: str
+    is_nested: bool
+
+
 @pytest.fixture(scope="module")
-def alerts() -> Callable[[str], tuple[list[Made], Account]]:
-    """What a whole file of alerts gives; made once."""
-    return cache(lambda name: imported(load_mapping("air-raid-alerts"), shared(name)))
+def alerts() -> Callable[[str], tuple[list[Alert], Account]]:
+    """What a whole file of alerts gives; made once, and not kept whole."""
+
+    @cache
+    def read(name: str) -> tuple[list[Alert], Account]:
+        account, found = Account(), []
+        for made in made_of(load_mapping("air-raid-alerts"), [str(shared(name))], Progress()):
+            account.count(made)
+            declared, _ = made.events
+            where, start = declared["place"]["admin1"], declared["occurred"]["start"]
+            found.append(Alert(str(made.row.cells.get("level", "")), where, start, made.within is not None))
+        return found, account
+
+    return read
 
 
 def test_alerts_of_raions_within_one_of_their_oblast_are_linked_to_it(alerts):
     path = shared("air_raid_alerts_official.csv")
     made, account = alerts(path.name)
     assert (account.rows, account.refused, account.events) == (43_031, 0, 86_062)
-    rows = lines(path)
-    oblasts: dict[str, list[tuple[str, str]]] = {}
+    alarms: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    rows = sorted(lines(path), key=lambda row: row["started_at"])
     for row in rows:
-        if row["level"] == "oblast":
-            oblasts.setdefault(row["oblast"], []).append((row["started_at"], row["finished_at"]))
-    inside = sum(
-        any(
-            began <= row["started_at"] and row["finished_at"] <= ended
-            for began, ended in oblasts.get(row["oblast"], ())
-        )
-        for row in rows
-        if row["level"] != "oblast"
-    )
-    linked = sum(m.within is not None for m in made if m.row.cells["level"] != "oblast")
-    # An oblast's own alert that begins in the same second may stand after it in the file; and raions hold hromadas.
-    assert 0.95 * inside <= linked
-    assert all(m.within is None for m in made if m.row.cells["level"] == "oblast")
+        alarms.setdefault(areas(row)[-1], []).append((row["started_at"], row["finished_at"]))
+    ends = {area: list(accumulate((end for _, end in own), max)) for area, own in alarms.items()}
+
+    def is_inside(row: dict[str, str], area: tuple[str, ...]) -> bool:
+        begun = bisect_right(alarms.get(area, ()), row["started_at"], key=lambda own: own[0])
+        return begun > 0 and ends[area][begun - 1] >= row["finished_at"]
+
+    inside = sum(any(is_inside(row, area) for area in areas(row)[:-1]) for row in rows)
+    assert inside == sum(alert.is_nested for alert in made) == 750
+    assert not any(alert.is_nested for alert in made if alert.level == "oblast")
+
+
+def areas(row: dict[str, str]) -> list[tuple[str, ...]]:
+    """The areas that an alert is in, from its oblast to its own."""
+    names = (row["oblast"], row["raion"], row["hromada"])
+    own = names[: 1 + max(n for n, name in enumerate(names) if name)]
+    return [own[: n + 1] for n, name in enumerate(own) if name]
 
 
 @pytest.mark.parametrize(
@@ -192,13 +219,7 @@ def test_alerts_by_oblast_and_local_day_are_the_files(alerts, name: str, region:
         ("Poltavska oblast" if row[region] == "Lubenskyi raion" else row[region], local_day(row["started_at"]))
         for row in lines(path)
     )
-    made = alerts(name)[0]
-    counted = Counter(
-        (event["place"]["admin1"], local_day(event["occurred"]["start"]))
-        for event in events_of(made)
-        if event["type"] == "alert.declared"
-    )
-    assert counted == expected
+    assert Counter((alert.region, local_day(alert.start)) for alert in alerts(name)[0]) == expected
 
 
 def test_alerts_of_hromadas_are_found_as_such_by_the_adjectives_of_the_list(door: Door):
@@ -213,3 +234,17 @@ def test_alerts_of_hromadas_are_found_as_such_by_the_adjectives_of_the_list(door
         assert place.admin3 is not None or place.how == "ambiguous", place
         found[place.how] += 1
     assert (found["admin2"], found["ambiguous"]) == (129, 1)  # two of one name in one raion
+
+
+def test_an_alert_lies_within_a_wider_one_of_the_same_second_wherever_that_stands(tmp_path: Path):
+    rows = "oblast,raion,hromada,level,started_at,finished_at,source\n" + "".join(
+        f"Mykolaivska oblast,{raion},,{level},2022-06-26 21:30:21+00:00,2022-06-26 {until}+00:00,official\n"
+        for raion, level, until in (
+            ("Voznesenskyi raion", "raion", "22:24:56"),
+            ("", "oblast", "22:30:00"),
+            ("Mykolaivskyi raion", "raion", "22:31:00"),
+        )
+    )
+    within, wide, beyond = made_from(load_mapping("air-raid-alerts"), tmp_path, rows)
+    assert (within.within, wide.within, beyond.within) == (wide.stream, None, None)
+    assert within.events[1]["links"] == [{"rel": "part_of", "target": wide.stream}]
