@@ -51,6 +51,12 @@ class Within:
         return self.units[0] if len(self.units) == 1 else None
 
     @property
+    def raion(self) -> str | None:
+        """The raion, if it is one: of a hromada whose name is two of one raion's, too."""
+        raions = {unit[:RAION] for unit in self.units}
+        return raions.pop() if len(raions) == 1 else None
+
+    @property
     def codes(self) -> set[tuple[str, str]]:
         """Country and code of each region, and of the city inside it."""
         codes = {(region.country, region.code) for region in self.regions}
@@ -444,7 +450,7 @@ def _open(query: PlaceQuery, how: How, within: Within, candidates: list[Place] |
         precision=query.precision,
         how=how,
         candidates=tuple((candidates or [])[:CANDIDATES]),
-        admin2=within.unit[:RAION] if within.unit else None,
+        admin2=within.raion,
         admin3=within.unit if within.unit and len(within.unit) == HROMADA else None,
     )
     return replace(found, key=_key(query, found))

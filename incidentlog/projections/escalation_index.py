@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from incidentlog.events.about import is_record_event
-from incidentlog.events.values import start_instant
+from incidentlog.events.values import Occurred, start_instant
 from incidentlog.folding.domains import one_of
 from incidentlog.folding.local_days import buckets_of, counts_from
 from incidentlog.folding.shapes import Contribution, Key, Row, Tally, projection
@@ -77,12 +77,12 @@ class EscalationIndex(Tally):
             return None
         return self._scored(after, happened(after, new))
 
-    def _scored(self, subject: Subject, told: Iterable[tuple[Entry, str]]) -> Iterator[Contribution]:
+    def _scored(self, subject: Subject, told: Iterable[tuple[Occurred, str]]) -> Iterator[Contribution]:
         category, where = subject.stream.partition(":")[0], whereabouts(subject.place)
-        for entry, label in told:
+        for occurred, label in told:
             cameo, tenths = weights()[label]
             score = tenths * FACTORS[subject.verification]
-            at, days = counts_from(subject, entry.occurred), subject.buckets(entry.occurred).values
+            at, days = counts_from(subject, occurred), subject.buckets(occurred).values
             what = (category, label_text(label), cameo, *where, subject.verification)
             if days[0] is None:  # known to the week or the month: in no day, and in no mean (E12)
                 yield Contribution(at, (*days, *what), (score, 1, 0, 0))
@@ -110,8 +110,8 @@ def label_text(label: str) -> str:
     return label.replace("|", "/")
 
 
-def happened(subject: Subject, entries: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
-    """Those of the subject's events that have a weight, each once, with its label in the table.
+def happened(subject: Subject, entries: Iterable[Entry]) -> Iterator[tuple[Occurred, str]]:
+    """When those of the subject's events were that have a weight, each once, with its label in the table.
 
     What two merged records both tell of one day is one event.
     """
@@ -129,9 +129,9 @@ def happened(subject: Subject, entries: Iterable[Entry]) -> Iterator[tuple[Entry
                 continue
             told.add(once)
         if entry.type in ONE_OFF and subject.occurred is not None:
-            yield entry.model_copy(update={"occurred": subject.occurred}), label
+            yield subject.occurred, label
         else:
-            yield entry, label
+            yield entry.occurred, label
 
 
 def label_of(subject: Subject, entry: Entry) -> str | None:

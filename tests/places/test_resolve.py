@@ -454,3 +454,14 @@ def test_what_is_around_a_point_is_what_is_so_near(lat: float, lon: float, km: f
     wanted = {place for place in bundled() if place.point and distance_km(lat, lon, *place.point) <= km}
     assert set(bundled().around(lat, lon, km)) == wanted
     assert set(bundled().around(lat, lon, km, "UA")) == {place for place in wanted if place.country == "UA"}
+
+
+def test_of_two_hromadas_of_one_name_in_one_raion_the_raion_is_known(resolver: Resolver):
+    query = PlaceQuery(
+        "Pokrovska", "admin2", country="UA", admin1="Dnipropetrovska oblast", admin2="Nikopolskyi raion",
+        admin3="Pokrovska terytorialna hromada",
+    )  # fmt: skip
+    found = resolver.resolve(query)
+    assert (found.how, found.admin1, found.admin2, found.admin3) == ("ambiguous", "04", "UA1208", None)
+    elsewhere = resolver.resolve(PlaceQuery("Pokrovska", "admin2", country="UA", admin3="Pokrovska hromada"))
+    assert (elsewhere.how, elsewhere.admin2) == ("ambiguous", None)
