@@ -1,7 +1,7 @@
 """Subjects of an import that may have been told before: read to be compared, many at once, of each a little."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,7 +22,7 @@ from incidentlog.store.versions import Texts, light_of
 from incidentlog.turns import Turns
 
 OWN: Final = 20_000
-"""The most subjects of an import that are compared."""
+"""The most subjects of an import that are compared: those that it told of first."""
 OTHERS: Final = 60_000
 """The most subjects that happened in its time and are compared with them."""
 PORTION: Final = 500
@@ -33,20 +33,14 @@ NOT_COMPARED: Final = frozenset({"import", "place", "actor", "source", "policy"}
 async def read_review(pool: Pool, timeline: Build, number: int, *, clearance: int, position: int) -> Review:
     """What an import may have told again, as of a position, for a clearance.
 
-    `timeline` is the build of the daily timeline, in which amended times count. At most OWN subjects of it are
+    `timeline` is the build of the daily timeline, in which amended times count. The first OWN subjects of it are
     compared, with at most OTHERS: a review that says that it is not `whole` left some out. What the clearance does not
     see of the import, or of others, makes no difference.
     """
     turns = Turns()
     told = await _told_by(pool, number, clearance, position, turns)
-    own = list[Outline]()
-    async with aclosing(_outlines(pool, sorted(told.streams), clearance, position, turns)) as outlines:
-        async for one in outlines:
-            own.append(one)
-            if len(own) > OWN:
-                break
-    is_cut = len(own) > OWN
-    del own[OWN:]
+    is_cut = len(told.streams) > OWN
+    own = [o async for o in _outlines(pool, sorted([*told.streams][:OWN]), clearance, position, turns)]
     if not own:
         return Review((), 0, whole=True)
     about = await _around(pool, timeline, own, clearance, position)
@@ -70,7 +64,8 @@ def _compared(own: Sequence[Outline], others: Sequence[Outline], of_source: froz
 class _Told:
     """What some events tell of, but for records, and from where they have it."""
 
-    streams: set[str] = field(default_factory=set)
+    streams: dict[str, None] = field(default_factory=dict)
+    """In the order in which they were told of: one more than are compared, at most."""
     origins: set[tuple[str, str]] = field(default_factory=set)
     """Schemes of ids elsewhere, each with a source that is cited beside it: two sources may come under one scheme."""
 
@@ -78,16 +73,19 @@ class _Told:
 async def _told_by(pool: Pool | Connection, number: int, clearance: int, position: int, turns: Turns) -> _Told:
     """What the events of an import say that a clearance sees, as of a position."""
     told = _Told()
-    async for event in _events(pool, EventFilter(imports=(number,)), clearance, position, turns):
-        if event.category not in NOT_COMPARED and not event.type.startswith("record."):
-            told.streams.add(event.stream)
-            told.origins |= _origins(event)
+    async with aclosing(_events(pool, EventFilter(imports=(number,)), clearance, position, turns)) as events:
+        async for event in events:
+            if event.category not in NOT_COMPARED and not event.type.startswith("record."):
+                told.streams[event.stream] = None
+                told.origins |= _origins(event)
+            if len(told.streams) > OWN:  # more are not compared
+                break
     return told
 
 
 async def _events(
     pool: Pool | Connection, wanted: EventFilter, clearance: int, position: int, turns: Turns
-) -> AsyncIterator[Recorded]:
+) -> AsyncGenerator[Recorded, None]:
     """The events that pass a filter and that a clearance sees, as of a position."""
     after = 0
     while after < position:

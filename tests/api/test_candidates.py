@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
+import pytest
 
 from incidentlog.projections.candidates import candidates as compared
 from incidentlog.store.answer import read_subject
@@ -170,3 +171,18 @@ async def test_an_import_that_is_not_there_or_not_seen_is_not_found(service: Ser
     assert (await service.get("/v1/candidates", **{"import": number})).json["groups"] == []
     for wrong in ({}, {"import": "0"}, {"import": "x"}, {"import": number, "basis": "reported"}):
         assert (await service.get("/v1/candidates", **wrong)).status == 400, wrong
+
+
+async def test_of_a_long_import_the_first_subjects_are_compared_and_that_is_said(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("incidentlog.store.suspects.OWN", 2)
+    await service.add(alert("one", "10:00"), alert("two", "12:00"))
+    (number,) = await service.add(
+        {"type": "import.begun", "stream": "import:a", "data": {"files": [{"name": "a.csv"}]}}
+    )
+    mine = [alert(name, start, source="volunteers") for name, start in (("z", "10:01"), ("y", "12:01"), ("a", "12:02"))]
+    assert (await service.bulk(*mine, **{"import": str(number)})).status == 201
+    told = await reviewed(service, number)
+    assert (told["subjects"], told["incomplete"]) == (2, True)
+    assert {group["stream"] for group in told["groups"]} == {"alert:z", "alert:y"}
