@@ -289,11 +289,17 @@ async def imported_ids(
 ) -> tuple[list[UUID], int | None]:
     """The ids of events that came with an import, in position order, of those next after a position.
 
-    Where to go on, None where no more follow. At most `limit` are looked at, of which fewer may be covered.
+    Where to go on, None where no more follow: after one of these, since nobody is told where those are that it does not
+    cover. At most `limit` are looked at beyond them, of which fewer may be covered.
     """
-    events = await recorded(pool, await pool.fetch(query("read", "of_import"), number, after, limit))
-    found = await seen(pool, events, upto=MAX_INT, clearance=clearance)
-    return [e.event_id for e in found.events], events[-1].position if len(events) == limit else None
+    while True:
+        events = await recorded(pool, await pool.fetch(query("read", "of_import"), number, after, limit))
+        found = (await seen(pool, events, upto=MAX_INT, clearance=clearance)).events
+        if len(events) < limit:
+            return [e.event_id for e in found], None
+        if found:
+            return [e.event_id for e in found], found[-1].position
+        after = events[-1].position
 
 
 async def existing_streams(pool: Pool | Connection, streams: Iterable[str], clearance: int) -> dict[str, int]:
