@@ -15,6 +15,7 @@ from aiohttp import web
 
 from incidentlog.api.answers import IF_NONE_MATCH
 from incidentlog.api.codings import THOROUGH, coding_of, tag_of
+from incidentlog.api.joined import joined
 from incidentlog.api.operations import Answer, Segment
 from incidentlog.errors import NotFound
 
@@ -43,6 +44,8 @@ FILE: Final[dict[str, Any]] = {
     "takes": (NAME, IF_NONE_MATCH), "answers": (*(Answer(str, media=media) for media in TYPES.values()),),
 }  # fmt: skip
 """and of its files'."""
+WHOLE: Final = "whole.js"
+"""All modules of a page as one: `app.js` with what it imports."""
 _IMPORT_MAP: Final = re.compile(rb'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
@@ -59,8 +62,12 @@ class PageFile:
 
 @cache
 def page_files(folder: str) -> Mapping[str, PageFile]:
-    """The files of one page, a folder of the package, by path in it."""
-    return dict(_found(files("incidentlog").joinpath(*folder.split("/")), ""))
+    """The files of one page, a folder of the package, by path in it; and its modules as one, where it asks for that."""
+    found = dict(_found(files("incidentlog").joinpath(*folder.split("/")), ""))
+    if WHOLE.encode() not in found["index.html"].content:
+        return found
+    modules = {name: file.content.decode() for name, file in found.items() if "/" not in name and name.endswith(".js")}
+    return {**found, WHOLE: _page_file(joined(modules, "app.js").encode(), TYPES[".js"])}
 
 
 @cache

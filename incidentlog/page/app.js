@@ -3,7 +3,7 @@ import { Part, html, render, useEffect, useState } from "./html.js";
 import { LANGUAGES, chooseLanguage, has, instant, lang, number, t } from "./words.js";
 import { readNames } from "./names.js";
 import { address, adopt, forget, fresh, onRefused, read } from "./reads.js";
-import { Below, busy } from "./sight.js";
+import { Below } from "./sight.js";
 import { change, current, log, isLive, isPinned, unread, useStore } from "./state.js";
 import { dateOf, dayIn, numberOf } from "./days.js";
 import { placesAsked, usePlaces } from "./places.js";
@@ -16,20 +16,12 @@ import { Map_ } from "./map.js";
 import { Cities } from "./cities.js";
 import { Compared, useDifference } from "./compare.js";
 import { Links, Printed } from "./links.js";
+import { Series } from "./series.js";
+import { Talks } from "./talks.js";
+import { Feed } from "./feed.js";
+import { Story } from "./story.js";
 
 const EMBEDDED = /\/embed$/.test(location.pathname);
-/** What lies below the map, or over it: its modules are fetched once what is above stands. */
-async function lower() {
-  busy(1);
-  try {
-    return Object.assign({}, ...(await Promise.all([import("./series.js"), import("./talks.js"), import("./feed.js"), import("./story.js")])));
-  } catch (fault) {
-    return { fault };
-  } finally {
-    busy(-1);
-  }
-}
-
 let signed = null; // the way in and out, which has its place in the status
 const place = Object.assign(document.createElement("span"), { id: "signing" });
 
@@ -106,10 +98,9 @@ function Open() {
   const [first, last] = reach(weeks);
   const places = usePlaces();
   const difference = useDifference();
-  const [drawn, draw] = useState(null); // what is below is asked for once what is above has come, so that this comes soon
+  const [whole, draw] = useState(false); // what is below is drawn once what is above stands, so that this comes soon
   const above = places.rows !== null || places.fault !== null;
-  useEffect(() => { if (above) lower().then(draw); }, [above]);
-  const { Series, Talks, Feed, Story } = drawn ?? {};
+  useEffect(() => { if (above) draw(true); }, [above]);
   const empty = weeks !== null && weeks.length === 0;
   return html`
     <${Status} />
@@ -117,13 +108,13 @@ function Open() {
     <${Printed} basis=${places.basis} />
     ${unread.length > 0 && html`<p class="note bad" role="alert">${t("link.unread", { names: unread.join(", ") })}</p>`}
     ${empty && html`<p class="note">${t("nothing.log")}</p>`}
-    <${Part}><${Headline} whole=${drawn !== null} /></${Part}>
+    <${Part}><${Headline} whole=${whole} /></${Part}>
     ${difference && html`<${Part}><${Compared} difference=${difference} /></${Part}>`}
     <div class="where"><${Part}><${Map_} ...${places} changed=${difference?.places.rows ?? null} /></${Part}><${Part}><${Cities} ...${places} changed=${difference?.places.rows ?? null} /></${Part}></div>
-    ${drawn?.fault ? html`<p class="note bad">${drawn.fault.message}</p>` : drawn ? html`<${Part}><${Below}><${Series} difference=${difference} /></${Below}></${Part}>
+    ${whole ? html`<${Part}><${Below}><${Series} difference=${difference} /></${Below}></${Part}>
     <${Part}><${Below}><${Talks} /></${Below}></${Part}>
     <${Part}><${Below}><${Feed} weeks=${weeks} /></${Below}></${Part}>` : html`<p class="soft" data-stale="true">${t("waiting")}</p>`}
-    ${s.story && Story && html`<${Part}><${Story} key=${s.story} stream=${s.story} /></${Part}>`}
+    ${s.story && html`<${Part}><${Story} key=${s.story} stream=${s.story} /></${Part}>`}
     ${!EMBEDDED && html`<p class="about small">${t("about")}</p>`}`;
 }
 

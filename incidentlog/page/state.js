@@ -31,14 +31,14 @@ const FORMS = {
 };
 
 /** What a link said that cannot be read: left out, and told, since what is shown is not what was meant. */
-export let unread = [];
+export const unread = [];
 
 let state = { ...BLANK, ...fromUrl() };
 const heard = new Set();
 
 function fromUrl() {
   const given = [...new URLSearchParams(location.search)].filter(([name]) => Object.hasOwn(FORMS, name));
-  unread = given.filter(([name, text]) => !FORMS[name](text)).map(([name]) => name);
+  unread.splice(0, unread.length, ...given.filter(([name, text]) => !FORMS[name](text)).map(([name]) => name));
   return Object.fromEntries(given.filter(([name]) => !unread.includes(name)));
 }
 

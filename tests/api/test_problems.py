@@ -149,7 +149,7 @@ async def test_the_first_page_leads_to_what_is_there(timeline: Served):
     page = await timeline.by(None).get("/", {"Accept-Encoding": "identity"})
     assert page.status == 200
     links = re.findall(r'(?:href|src)="([^"#]+)"', page.raw.decode())
-    assert {".", "docs/live", "verify", "page/shell.css", "page/app.js"} <= {*links}
+    assert {".", "docs/live", "verify", "page/shell.css", "page/whole.js"} <= {*links}
     for link in links:
         assert (await timeline.get(urljoin("/", link))).status == 200, link
 

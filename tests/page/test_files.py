@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from incidentlog.api.static import page_files
+
 PAGE = Path(__file__).parents[2] / "incidentlog" / "page"
 VENDOR = PAGE / "vendor"
 FORMS = {"zero", "one", "two", "few", "many", "other"}
@@ -37,18 +39,16 @@ def test_each_library_has_its_version_its_licence_and_the_text_of_it():
         assert "LICENSE" in files or licence in (folder / "package.json").read_text("utf-8")
 
 
-def test_every_module_of_the_first_picture_is_fetched_before_it_is_asked_for():
-    preloaded = set(re.findall(r'modulepreload" href="page/([\w.-]+\.js)"', (PAGE / "index.html").read_text("utf-8")))
-    needed, found = {"app.js"}, set[str]()
-    while needed:  # what is imported from where it begins; what lies below the map is imported when it is drawn
-        found |= needed
-        texts = [(PAGE / name).read_text("utf-8") for name in needed]
-        needed = {
-            name
-            for text in texts
-            for name in re.findall(r'^(?:im|ex)port .*from "\./([\w.-]+\.js)"', text, re.MULTILINE)
-        } - found
-    assert preloaded == found - {"app.js"}
+def test_all_modules_are_one_file_and_what_it_imports_is_fetched_beside_it():
+    page = (PAGE / "index.html").read_text("utf-8")
+    imports = json.loads(re.findall(r'<script type="importmap">(.*?)</script>', page, re.DOTALL)[0])["imports"]
+    whole = page_files("page")["whole.js"].content.decode()
+    imported = re.findall(r'^import .* from "(.*)";$', whole, re.MULTILINE)
+    fetched = re.findall(r'"modulepreload" href="(.*)"', page)
+    assert sorted(imports[name] for name in imported) == sorted(f"./{path}" for path in fetched)
+    assert sorted(imports) == sorted(imported)
+    for path in PAGE.glob("*.js"):
+        assert path.name == "app.js" or f"const ${path.stem}_js = " in whole
 
 
 def test_nothing_of_another_host_is_in_it():
