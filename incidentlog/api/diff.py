@@ -39,7 +39,7 @@ from incidentlog.folding.asking import FILTERS, GROUPS, LONGEST, SHAPING, fits
 from incidentlog.folding.change import Change
 from incidentlog.folding.differing import KINDS, Difference, causes_of, difference, differences, touched_by
 from incidentlog.folding.fold import SUBJECT_VERSION, Variants
-from incidentlog.folding.rows import Grouping, row_key
+from incidentlog.folding.rows import Grouping, Made, row_key
 from incidentlog.folding.shapes import Document, Key, Tally
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.projections import PROJECTIONS
@@ -264,7 +264,8 @@ async def _document(
     document: Document[Any], pair: Pair, states: tuple[Stored, Stored], after: str | None, limit: int
 ) -> Found:
     """All documents before and after: one may change by what it reads beside its own subjects, such as a tally."""
-    before, now = [await state.rows(None) for state in states]
+    made: dict[str, Made] = {}
+    before, now = [await state.document(document, None, made) for state in states]
     found = await asyncio.to_thread(differences, before, now)
     positions = await _document_positions(document, pair, states[1], list(found)[:DOCUMENTS])
     page, following = _page(found, after, limit)

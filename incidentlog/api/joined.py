@@ -1,4 +1,4 @@
-"""The modules of a page as one, so that a browser asks once for all of them: what each request costs it is most of a first load.
+"""The modules of a page as one: most of a first load is what each request costs a browser.
 
 Made of the files as they are when it is first asked for: nothing is built, and nothing can be out of date. Only the
 page's own modules are put together, which are written as is said here; what they import by a bare name stays a module
@@ -22,17 +22,17 @@ UNREAD: Final = re.compile(r"^(?:import|export)\b(?! *\().*", re.MULTILINE)
 AWAITED: Final = re.compile(r"^(?:\w+ [^(]*= )?await\b.*", re.MULTILINE)
 
 
-class CannotJoin(ValueError):
+class JoiningError(ValueError):
     """A module is written in a way that is not read here, or imports itself by others."""
 
 
 def joined(modules: Mapping[str, str], first: str) -> str:
-    """One module that does what `first` does, with all of `modules` that it imports. Raises CannotJoin."""
+    """One module that does what `first` does, with all of `modules` that it imports. Raises JoiningError."""
     return _Joining(modules).whole(first)
 
 
 class _Joining:
-    """Modules in the order in which they are needed; each but the first is a function's body, and answers what it exports."""
+    """Modules as they are needed; each but the first is a function's body, and answers what it exports."""
 
     def __init__(self, modules: Mapping[str, str]) -> None:
         self.modules = modules
@@ -50,13 +50,13 @@ class _Joining:
             return
         body, exported = self._plain(name)
         if (unread := AWAITED.search(body)) is not None:
-            raise CannotJoin(f"{name}: {unread[0]}")
+            raise JoiningError(f"{name}: {unread[0]}")
         self.bodies[name] = f"const {_called(name)} = (() => {{\n{body}\nreturn {{ {', '.join(exported)} }};\n}})();"
 
     def _plain(self, name: str) -> tuple[str, list[str]]:
         """A module's text without imports and exports, and what it exports; those that it imports are read before."""
         if name in self.reading or name not in self.modules:
-            raise CannotJoin(f"'{name}' is imported by itself, or not there: {' > '.join([*self.reading, name])}")
+            raise JoiningError(f"'{name}' is imported by itself, or not there: {' > '.join([*self.reading, name])}")
         self.reading.append(name)
         text = self.modules[name]
         exported = [found["name"] for found in DECLARED.finditer(text)]
@@ -71,7 +71,7 @@ class _Joining:
 
         body = DECLARED.sub("", AGAIN.sub(again, IMPORT.sub(taken, text)))
         if (unread := UNREAD.search(body)) is not None:
-            raise CannotJoin(f"{name}: {unread[0]}")
+            raise JoiningError(f"{name}: {unread[0]}")
         self.reading.remove(name)
         return body, exported
 

@@ -9,7 +9,7 @@ from incidentlog.api.reported import Folded, fold_reported
 from incidentlog.errors import BadRequest, Fault, ProjectionLagging, TooLarge
 from incidentlog.folding.asking import Question, fits, parse_question
 from incidentlog.folding.figures import compared, leading
-from incidentlog.folding.rows import Group, Grouping, Names, document_rows, row_key, tally_rows
+from incidentlog.folding.rows import Group, Grouping, Made, Names, document_rows, row_key, tally_rows
 from incidentlog.folding.shapes import Document, Projection, Row, Tally
 from incidentlog.service.service import Service
 from incidentlog.store.answer import read_beside, read_documents, read_groups, read_names
@@ -195,15 +195,20 @@ class Stored:
             return await read_names(pool, self.build, clearance=self.clearance, upto=upto)
         return await names_of(pool, self.build, grouping.by, values, clearance=self.clearance, upto=upto)
 
-    async def document(self, document: Document[Any], keys: Sequence[str] | None) -> dict[str, Row]:
-        """The rows of documents and those about all of them; or of some documents alone."""
+    async def document(
+        self, document: Document[Any], keys: Sequence[str] | None, made: dict[str, Made] | None = None
+    ) -> dict[str, Row]:
+        """The rows of documents and those about all of them; or of some documents alone.
+
+        `made` are the rows of another position: what is the same is not made again.
+        """
         pool, at, upto = self.service.pool, self.moment.at, self.moment.position
         stored = await read_documents(
             pool, document, self.build, clearance=self.clearance, upto=upto, keys=keys, one=self.service.document
         )
         known = await read_beside(pool, document, self.build_of, stored, clearance=self.clearance, at=at, upto=upto)
         parts = [item for s in stored for _, part in s.body if isinstance(part, tuple) for item in part]
-        rows = await beside(len(stored) + len(parts), lambda: document_rows(document, stored, known, at))
+        rows = await beside(len(stored) + len(parts), lambda: document_rows(document, stored, known, at, made))
         own = rows if keys is None else {s.key: rows[s.key] for s in stored}
         stored.clear()
         await let_go(parts)

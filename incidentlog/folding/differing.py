@@ -35,6 +35,8 @@ def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
     What stays as a memory alone (`is_current` false, as when its every event is retracted) was withdrawn; what comes
     back is added.
     """
+    if before is after:
+        return None
     old, new = leaves(before or {}), leaves(after or {})
     fields = [
         name

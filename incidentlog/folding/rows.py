@@ -139,18 +139,41 @@ class Beside:
         return Known(cells=_cells(document.tally, document_grouping(document).by, cells), policies=policies)
 
 
-def document_rows(document: Document[Any], stored: Iterable[Stored], beside: Beside, at: datetime) -> dict[str, Row]:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A document's row, with all that it was made of: of the same the same row is made."""
+
+    doc: Stored
+    parts: Sequence[object]
+    row: Row
+
+
+def document_rows(
+    document: Document[Any],
+    stored: Iterable[Stored],
+    beside: Beside,
+    at: datetime,
+    made: dict[str, Made] | None = None,
+) -> dict[str, Row]:
     """The rows of documents at an instant, by key, in order, and the rows that are about all of them.
 
-    A reader of one key takes only that row: a summary is about all rows and needs them all.
+    A reader of one key takes only that row: a summary is about all rows and needs them all. `made` are the rows of
+    another position, of which those that are made of the same now are taken; these rows take their place.
     """
     rows: dict[str, Row] = {}
     for doc in sorted(stored, key=lambda d: d.key):
         known, position, restated = beside.known(document, doc, at)
+        parts = (at, known.cells, known.details, known.policies, position, restated)
+        before = None if made is None else made.get(doc.key)
+        if before is not None and before.doc == doc and before.parts == parts:
+            rows[doc.key] = before.row
+            continue
         row, upcoming = document.evaluate(doc.body, at, known)
         rows[doc.key] = {**row, "next_transition_at": upcoming, "position": position, "restated": restated}
         if doc.left_out:
             rows[doc.key]["incomplete"] = doc.left_out
+        if made is not None:
+            made[doc.key] = Made(doc, parts, rows[doc.key])
     return {**rows, **document.summary(rows)}
 
 

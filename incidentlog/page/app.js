@@ -1,5 +1,5 @@
 // The board: what happened, and what was known, on any day. Each part is a module named by what it shows.
-import { Part, html, render, useEffect, useState } from "./html.js";
+import { Part, html, render, useEffect, useMemo, useState } from "./html.js";
 import { LANGUAGES, chooseLanguage, has, instant, lang, number, t } from "./words.js";
 import { readNames } from "./names.js";
 import { address, adopt, forget, fresh, onRefused, read } from "./reads.js";
@@ -101,21 +101,29 @@ function Open() {
   const [whole, draw] = useState(false); // what is below is drawn once what is above stands, so that this comes soon
   const above = places.rows !== null || places.fault !== null;
   useEffect(() => { if (above) draw(true); }, [above]);
+  const below = useMemo(() => (whole ? html`<${Part}><${Below}><${Series} difference=${difference} /></${Below}></${Part}>
+    <${Part}><${Below}><${Talks} /></${Below}></${Part}>
+    <${Part}><${Below}><${Feed} weeks=${weeks} /></${Below}></${Part}>` : html`<p class="soft" data-stale="true">${t("waiting")}</p>`), [whole, difference, weeks]); // drawn anew for reasons of their own
   const empty = weeks !== null && weeks.length === 0;
   return html`
     <${Status} />
     <div class="times" id="times"><${TimeBar} weeks=${weeks} /><${Knowledge} first=${first} last=${last} generation=${places.basis?.generation} /></div>
     <${Printed} basis=${places.basis} />
     ${unread.length > 0 && html`<p class="note bad" role="alert">${t("link.unread", { names: unread.join(", ") })}</p>`}
-    ${empty && html`<p class="note">${t("nothing.log")}</p>`}
+    ${empty && html`<${Nothing} />`}
     <${Part}><${Headline} whole=${whole} /></${Part}>
     ${difference && html`<${Part}><${Compared} difference=${difference} /></${Part}>`}
     <div class="where"><${Part}><${Map_} ...${places} changed=${difference?.places.rows ?? null} /></${Part}><${Part}><${Cities} ...${places} changed=${difference?.places.rows ?? null} /></${Part}></div>
-    ${whole ? html`<${Part}><${Below}><${Series} difference=${difference} /></${Below}></${Part}>
-    <${Part}><${Below}><${Talks} /></${Below}></${Part}>
-    <${Part}><${Below}><${Feed} weeks=${weeks} /></${Below}></${Part}>` : html`<p class="soft" data-stale="true">${t("waiting")}</p>`}
+    ${below}
     ${s.story && html`<${Part}><${Story} key=${s.story} stream=${s.story} /></${Part}>`}
     ${!EMBEDDED && html`<p class="about small">${t("about")}</p>`}`;
+}
+
+/** Why there is nothing: a log that was begun later may know by now what had been told by then. */
+function Nothing() {
+  const { known, pos, basis } = useStore();
+  if (known === null && pos === null) return html`<p class="note">${t("nothing.log")}</p>`;
+  return html`<p class="note">${t(`nothing.${basis}`)} ${basis === "recorded" && known !== null && html`<button type="button" class="plain" onClick=${() => change({ basis: "reported" })}>${t("nothing.ask")}</button>`}</p>`;
 }
 
 /** Whether it is live, and what is done with the page as a whole. */

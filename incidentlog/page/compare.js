@@ -1,6 +1,6 @@
 // What another state of knowledge said otherwise, part by part of the page, and which events changed it.
 import { html } from "./html.js";
-import { useRead } from "./reads.js";
+import { address, read, useRead } from "./reads.js";
 import { bucketOf, change, moment, period, useStore } from "./state.js";
 import { spanOf } from "./days.js";
 import { kindsOf } from "./places.js";
@@ -133,7 +133,9 @@ function Causes({ causes }) {
 }
 
 function Cause({ cause }) {
-  const { data } = useRead("events", { id: cause.event_id });
-  const event = data?.events?.[0];
-  return html`<button type="button" class="plain story" disabled=${!event} onClick=${() => change({ story: event.stream })}>${t(`type.${cause.type}`)}</button> <span class="soft num">№ ${cause.position}</span><br />`;
+  const open = async () => {
+    const { events: [event] } = await read(address("events", { id: cause.event_id }));
+    if (event) change({ story: event.stream });
+  };
+  return html`<button type="button" class="plain story" onClick=${open}>${t(`type.${cause.type}`)}</button> <span class="soft num">№ ${cause.position}</span><br />`;
 }

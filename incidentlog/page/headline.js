@@ -13,7 +13,7 @@ const tone = (state) => ({ in_force: "good", suspended: "care", agreed: "care", 
 export const ceasefires = (s) => ["projections/ceasefire_status", moment(s)];
 export const useCeasefires = () => useRead(...ceasefires(useStore()));
 /** All rounds; not before `on`. */
-export const useTalks = (on = true) => { const s = useStore(); return useRead(on ? "projections/talks_ledger" : null, moment(s), { all: true }); };
+export const useTalks = (on = true) => { const s = useStore(); return useRead(on ? "projections/talks_ledger" : null, moment(s), { all: true, rests: true }); };
 
 /** What a stream is called: the end of its name, as words, or what it is about. */
 export function titleOf(stream) {
@@ -24,7 +24,7 @@ export function titleOf(stream) {
 
 /** `whole`: with the talks, which are asked for once what says where it happened has come. */
 export function Headline({ whole }) {
-  const { data, fault } = useCeasefires();
+  const { data, fault, stale } = useCeasefires();
   const talks = useTalks(whole);
   const s = useStore();
   if (fault) return html`<section class="headline"><p class="note bad">${fault.message}</p></section>`;
@@ -35,7 +35,7 @@ export function Headline({ whole }) {
   const agreements = Object.entries(rows).filter(([, row]) => row.kind === "agreement" && row.is_current && OPEN.has(row.state));
   const others = Object.entries(rows).filter(([stream, row]) => row.kind === "ceasefire" && row.is_current && OPEN.has(row.state) && stream !== headline?.stream);
   const stands = Boolean(headline?.stream); // with none known, the row names no stream
-  return html`<section class="headline" aria-labelledby="headline">
+  return html`<section class="headline" aria-labelledby="headline" data-stale=${stale}>
     <div class="lead-story">
       <p class="kicker">${s.to === null ? t("headline.now") : t("headline.on", { day: day(s.to, { weekday: true }) })}</p>
       <h1 id="headline">${sentence(stands ? headline : null, rows)}</h1>
@@ -44,7 +44,7 @@ export function Headline({ whole }) {
     <div class="facts">
       ${stands && html`<${Views} row=${headline} />`}
       ${stands && html`<${Compliance} row=${headline} />`}
-      <div class="fact"><h3>${t("headline.talks")}</h3><${LastTalks} ledger=${talks.data} /></div>
+      <div class="fact" data-stale=${talks.stale}><h3>${t("headline.talks")}</h3><${LastTalks} ledger=${talks.data} /></div>
       <div class="fact"><h3>${t("headline.also")}</h3>${others.length + agreements.length === 0 ? html`<p class="soft">${t("headline.nothing_else")}</p>` : html`<ul class="plain">${[...agreements, ...others].slice(0, 5).map(([stream, row]) => html`<li key=${stream}><button type="button" class="plain story" onClick=${() => change({ story: stream })}>${titleOf(stream)}</button> <${State} state=${row.state} /></li>`)}</ul>`}</div>
     </div></section>`;
 }

@@ -1,4 +1,5 @@
 // Places of the period, the largest first: read once, and shown as a map, as a table, and as the list of what has no place.
+import { useRef } from "./html.js";
 import { useRead } from "./reads.js";
 import { kinds, moment, period, today, useStore } from "./state.js";
 import { plus } from "./days.js";
@@ -33,11 +34,13 @@ export function placesAsked(s) {
 export function usePlaces() {
   const s = useStore();
   const [which, perKind] = placesAsked(s);
-  const { data, fault, stale } = useRead(...which);
-  const byKind = useRead(...perKind);
-  const of = kindsOf(s);
-  const found = data === null ? { rows: null, places: null, elsewhere: null, rest: null } : gathered(data, byKind.data, of);
-  return { ...found, compared: data?.compared !== undefined, basis: data?.basis, fault, stale: stale || byKind.stale };
+  const [read, byKind] = [useRead(...which), useRead(...perKind)];
+  const stale = read.stale || byKind.stale;
+  const both = useRef(null); // of one state: the places of one day have no other day's kinds
+  if (!stale || both.current === null || both.current.byKind === null) both.current = { data: read.data, byKind: byKind.data, of: kindsOf(s) };
+  const { data } = both.current;
+  const found = data === null ? { rows: null, places: null, elsewhere: null, rest: null } : gathered(data, both.current.byKind, both.current.of);
+  return { ...found, compared: data?.compared !== undefined, basis: data?.basis, fault: read.fault, stale };
 }
 
 const keyOf = (row) => row.place ?? `region:${row.admin1 ?? row.country ?? ""}`;

@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from "./html.js";
 import { change, current, today, useStore } from "./state.js";
 import { dateOf, numberOf } from "./days.js";
+import { inTurn } from "./sight.js";
 import { t } from "./words.js";
 
 const STEP_MS = 500;
@@ -25,7 +26,7 @@ export function Play({ axis, first, last }) {
       at += step;
       if (at >= end) turn(false);
       const day = at >= end ? null : dateOf(at);
-      change(axis === "world" ? { to: day } : { known: day }, { quiet: true });
+      inTurn(() => change(axis === "world" ? { to: day } : { known: day }, { quiet: true }));
     };
     move();
     const ticking = setInterval(move, STEP_MS);

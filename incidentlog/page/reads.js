@@ -1,6 +1,6 @@
 // What is asked of the service. Answers are kept by their address, so that going back and forth in time asks nothing twice.
 import { useEffect, useRef, useState } from "./html.js";
-import { afterwards, busy, useSight } from "./sight.js";
+import { afterwards, busy, isSliding, seen, useSight } from "./sight.js";
 import { current, isLive, log } from "./state.js";
 
 const KEPT = 600; // answers
@@ -38,6 +38,7 @@ export async function read(url, signal) {
     kept.set(key, found); // the last one asked for is the last one forgotten
     return found;
   }
+  if (flights.has(key)) seen();
   const flight = flights.get(key) ?? takeOff(url, key);
   flight.waiting += 1;
   const leave = () => { flight.waiting -= 1; if (flight.waiting === 0) flight.given.abort(); }; // the last one who waits
@@ -116,8 +117,11 @@ export function adopt(path, params, answer) {
   if (answer.basis.position >= log.position) kept.set(String(address(path, fresh(params))), answer);
 }
 
-/** An answer for a component: {data, fault, stale}. While another is on its way, or waits until it is in sight, the one before stays, as `stale`. */
-export function useRead(path, params, { all = false } = {}) {
+/**
+ * An answer for a component: {data, fault, stale}. While another is on its way, or waits until it is in sight, the one before stays, as
+ * `stale`. `rests`: while one day follows another it is asked for once they rest.
+ */
+export function useRead(path, params, { all = false, rests = false } = {}) {
   const [held, hold] = useState({ key: null, data: null, fault: null });
   const asked = path === null ? null : address(path, fresh(params));
   const key = asked === null ? null : String(asked);
@@ -131,7 +135,7 @@ export function useRead(path, params, { all = false } = {}) {
       (data) => latest.current === key && hold({ key, data, fault: null }),
       (fault) => fault.name !== "AbortError" && latest.current === key && hold((before) => ({ key, data: before.data, fault })),
     );
-    const off = inSight || kept.has(key) ? void ask() : afterwards(ask);
+    const off = (inSight && !(rests && isSliding())) || kept.has(key) ? void ask() : afterwards(ask);
     return () => { off?.(); given.abort(); };
   }, [key, inSight]);
   const known = key === null ? null : kept.get(key);

@@ -40,21 +40,78 @@ export function useWide(box, { least, first, paper }) {
 const waiting = new Set(); // what is asked for once nothing else is
 let asking = 0; // answers that are awaited
 let resting = null;
+let looked = 0; // when something in sight was last awaited
 let [calm, releasing] = [false, false]; // whether nothing in sight was asked for since; and whether what is asked for now is out of it
+let next = null; // the step that is made once what is in sight has been drawn
+let ahead = null; // what is asked for then, as it may be what is wanted next
+let sliding = false; // whether one step follows another, until they rest
 
 /** So many more answers are awaited, or fewer. The page says how many are yet to come, and whether all of them are out of sight, for whoever styles or tests it. */
 export function busy(by) {
   asking += by;
   if (by > 0) calm = releasing;
+  if (!calm) looked = performance.now();
   Object.assign(document.documentElement.dataset, { reading: asking + waiting.size, below: calm });
   clearTimeout(resting);
-  if (asking === 0 && waiting.size > 0) resting = setTimeout(release, calm ? 0 : QUIET_MS);
+  if (next !== null && isDrawn()) requestAnimationFrame(step);
+  else if (asking === 0 && ahead !== null) requestAnimationFrame(foresee);
+  else if (asking === 0 && waiting.size > 0) resting = setTimeout(release, Math.max(0, looked + QUIET_MS - performance.now()));
+}
+
+const isDrawn = () => asking === 0 || calm;
+
+/** What is asked for by `ask` is out of sight. */
+function outOfSight(ask) {
+  releasing = true;
+  ask();
+  releasing = false;
 }
 
 function release() {
-  releasing = true;
-  for (const ask of [...waiting].slice(0, AT_ONCE)) ask();
-  releasing = false;
+  sliding = false;
+  outOfSight(() => { for (const ask of [...waiting].slice(0, AT_ONCE)) ask(); });
+}
+
+function step() {
+  if (next === null || !isDrawn()) return;
+  const make = next;
+  next = null;
+  make();
+}
+
+function foresee() {
+  if (ahead === null || asking > 0) return;
+  const ask = ahead;
+  ahead = null;
+  outOfSight(ask);
+  busy(0);
+}
+
+/**
+ * A step of dragging or playing: made at once, or when the one before has been drawn, so that what is not looked at any more is not
+ * asked for on end; of several meanwhile only the last is. `likely` asks for what the step after it may want.
+ */
+export function inTurn(make, likely = null) {
+  sliding = true;
+  ahead = null;
+  next = () => { make(); ahead = likely; };
+  if (isDrawn()) step();
+}
+
+/** No further step is made: something else was chosen. */
+export function rest() {
+  [sliding, next, ahead] = [false, null, null];
+}
+
+/** Whether one step follows another, so that only what is looked at meanwhile is asked for at once; and whether one awaits its turn. */
+export const isSliding = () => sliding;
+export const isDue = () => next !== null;
+
+/** Somebody in sight waits for what was asked for out of it. */
+export function seen() {
+  if (releasing || !calm) return;
+  calm = false;
+  busy(0);
 }
 
 /** Ask once nothing else is awaited; not at all where it is called off before. Answers what calls it off. */

@@ -1,6 +1,7 @@
 // The one store: which part of the world's time is shown, as known when, and what is chosen in it. It lives in the URL.
 import { useEffect, useState } from "./html.js";
 import { dayIn, numberOf, plus } from "./days.js";
+import { afterwards, rest, useSight } from "./sight.js";
 
 const BLANK = {
   from: null, // first day shown; null is the beginning
@@ -56,24 +57,29 @@ export function change(some, { quiet = false } = {}) {
   const unpinned = ["from", "to", "known", "basis"].some((name) => name in some) && !("pos" in some);
   const next = { ...state, ...(unpinned ? { pos: null, at: null, gen: null } : {}), ...some };
   if (Object.keys(next).every((name) => next[name] === state[name])) return;
+  if (!quiet) rest();
   state = next;
   history[quiet ? "replaceState" : "pushState"](null, "", urlOf(state));
   for (const hear of heard) hear(state);
 }
 
 addEventListener("popstate", () => {
+  rest();
   state = { ...BLANK, ...fromUrl() };
   for (const hear of heard) hear(state);
 });
 
-/** The state, for a component that is drawn anew whenever it changes. */
+/** The state, for a component that is drawn anew whenever it changes; out of sight, once what is in sight has been. */
 export function useStore() {
   const [held, hold] = useState(state);
+  const inSight = useSight();
   useEffect(() => {
-    heard.add(hold);
+    let off = null;
+    const hear = (now) => { off?.(); off = inSight ? void hold(now) : afterwards(() => hold(now)); };
+    heard.add(hear);
     hold(state);
-    return () => heard.delete(hold);
-  }, []);
+    return () => { off?.(); heard.delete(hear); };
+  }, [inSight]);
   return held;
 }
 

@@ -12,7 +12,7 @@ const PRESETS = [7, 30, 90, 365];
 
 /** Events by week, over all that is known: [[first day of the week, events]]; null while they are read. */
 export function useWeeks() {
-  const { data } = useRead(TIMELINE, question(useStore()));
+  const { data } = useRead(TIMELINE, question(useStore()), { rests: true });
   return useMemo(() => (data === null ? null : weeksOf(data)), [data]);
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from incidentlog.api.joined import CannotJoin, joined
+from incidentlog.api.joined import JoiningError, joined
 
 NODE = shutil.which("node")
 PARTED = {
@@ -70,5 +70,5 @@ async def ran(module: Path) -> Any:
 )
 def test_what_would_not_be_the_same_is_refused(text: str):
     modules = {"app.js": 'import { a } from "./itself.js";', "itself.js": text, "sums.js": PARTED["sums.js"]}
-    with pytest.raises(CannotJoin):
+    with pytest.raises(JoiningError):
         joined(modules, "app.js")

@@ -42,6 +42,8 @@ from tests.page.test_edges import everywhere
 
 ROUNDS: Final = 20
 COLD: Final = 5
+WINDOW_SECONDS: Final = 2
+"""How long a window has stood when an address is typed into it: opening one takes Chromium's own two hundred modules."""
 DAYS: Final = 30
 """Over how many days "as known on" is dragged."""
 BACK: Final = 90
@@ -81,7 +83,9 @@ WATCH: Final = """(() => {
         requestAnimationFrame(look);
     });
     watched.whole = async () => {
-        while (document.documentElement.dataset.reading !== "0") await new Promise(requestAnimationFrame);
+        while (document.documentElement.dataset.reading !== "0" || document.querySelector("[data-stale=true]")) {
+            await new Promise(requestAnimationFrame);
+        }
         return watched.settled();
     };
     // Looked for whenever something was drawn anew, and not in each frame: that would take of the page's own time.
@@ -132,7 +136,8 @@ async def run(events: Iterator[Append], title: str) -> None:
         await date_back(served)
         print(f"load {os.getloadavg()[0]:.1f}")
         browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        await cold(served, browser)
+        await cold(served, browser, "first picture, cold", WINDOW_SECONDS)
+        await cold(served, browser, "the same, in a window that is opening", 0)
         await interactions(served, browser)
         await browser.close()
     print(f"load {os.getloadavg()[0]:.1f}")
@@ -164,12 +169,16 @@ async def open_context(served: Served, browser: Any) -> Any:
     return context
 
 
-async def cold(served: Served, browser: Any) -> None:
-    """The first picture on a cold cache, and all that is transferred until nothing is asked any more."""
+async def cold(served: Served, browser: Any, name: str, stood: float) -> None:
+    """The first picture on a cold cache, and all that is transferred until nothing is asked any more.
+
+    `stood`: for how many seconds the window has been open.
+    """
     pictures, limits, sizes = list[float](), list[float](), list[float]()
     for _ in range(COLD):
         context = await open_context(served, browser)
         page = await context.new_page()
+        await asyncio.sleep(stood)
         wire = await context.new_cdp_session(page)
         transferred = 0
 
@@ -188,7 +197,7 @@ async def cold(served: Served, browser: Any) -> None:
         sizes.append(transferred)
         limits.append(await bare(served, needed))
         await context.close()
-    print(f"{'first picture, cold':42} {both(pictures)}   bare {both(limits)}")
+    print(f"{name:42} {both(pictures)}   bare {both(limits)}")
     print(f"{'transferred':42} {percentile(sizes, 0.5) / 1000:,.0f} KB")
 
 

@@ -20,6 +20,7 @@ from incidentlog.folding.rows import (
     Beside,
     Group,
     Grouping,
+    Made,
     Stored,
     by_document,
     detail_grouping,
@@ -158,3 +159,18 @@ def test_a_tally_keeps_to_its_own_dimensions_and_measures(name: str):
             assert len(c.dimensions) == len(tally.dimensions)
             assert len(c.amounts) == len(tally.measures)
             assert all(value is None or 0 < len(value) <= 200 for value in c.dimensions)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_a_row_of_another_position_is_taken_where_it_is_made_of_the_same(document: Document[Any]):
+    log, made = given(*timeline()), dict[str, Made]()
+    for position, at in ((60, "2028-01-01"), (110, "2028-01-01"), (110, "2028-01-01"), (110, "2025-06-01")):
+        subjects = subjects_of(log.first(position))
+        stored, held = bodies(document, subjects), {key: row.row for key, row in made.items()}
+        beside = beside_of(document, stored, subjects, at)
+        rows = document_rows(document, stored, beside, local(at), made)
+        assert rows == document_rows(document, stored, beside, local(at))
+        taken = [key for key, row in held.items() if rows[key] is row]
+        assert at == "2028-01-01" or not taken
+    assert document_rows(document, stored, beside, local(at), made).keys() >= made.keys()
+    assert all(rows[doc.key] is made[doc.key].row for doc in stored)

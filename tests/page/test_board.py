@@ -7,7 +7,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -223,6 +223,35 @@ async def test_the_headline_is_compared_with_what_made_it_another(browser: Any, 
     async with board(browser, shown, flipped) as opened:
         again = " ".join((await opened.page.inner_text("[data-part=ceasefires]")).split())
         assert again == told
+
+
+async def test_a_day_before_the_log_was_begun_leads_to_what_had_been_told_by_then(browser: Any, shown: Served):
+    async with board(browser, shown, "?known=2025-11-20&from=2025-01-01") as opened:
+        await opened.said("main", "By then this log had recorded nothing.")
+        await opened.page.click("text=What had sources told by then?")
+        await opened.said(row(KHARKIV), "3")
+
+
+async def test_dragging_asks_for_no_day_that_is_only_passed_and_ends_with_the_last_one(browser: Any, shown: Served):
+    async with board(browser, shown, "?from=2025-01-01") as opened:
+        slider = opened.page.locator('.knowledge input[type="range"]')
+        last = await slider.evaluate(
+            """slider => {
+                const end = Number(slider.max);
+                for (let n = 1; n <= 30; n += 1) {
+                    slider.value = end - n;
+                    slider.dispatchEvent(new Event("input", { bubbles: true }));
+                }
+                return end - 30;
+            }"""
+        )
+        shows = str(date(1970, 1, 1) + timedelta(days=last))
+        await opened.page.wait_for_url(f"**known={shows}**", timeout=60_000)
+        await idle(opened)
+        assert await slider.input_value() == str(last)
+        days = {match[1] for url in opened.asked if (match := re.search(r"known_at=([\d-]+).*format=geojson", url))}
+        assert shows in days
+        assert len(days) <= 3  # the first, the last, and the one that would come next
 
 
 async def test_a_place_without_a_report_is_said_to_have_none(browser: Any, shown: Served):
