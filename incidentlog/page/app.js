@@ -123,7 +123,7 @@ function Open() {
 function Nothing() {
   const { known, pos, basis } = useStore();
   if (known === null && pos === null) return html`<p class="note">${t("nothing.log")}</p>`;
-  return html`<p class="note">${t(`nothing.${basis}`)} ${basis === "recorded" && known !== null && html`<button type="button" class="plain" onClick=${() => change({ basis: "reported" })}>${t("nothing.ask")}</button>`}</p>`;
+  return html`<p class="note">${basis === "recorded" ? t("nothing.recorded") : t("nothing.reported")} ${basis === "recorded" && known !== null && html`<button type="button" class="plain" onClick=${() => change({ basis: "reported" })}>${t("nothing.ask")}</button>`}</p>`;
 }
 
 /** Whether it is live, and what is done with the page as a whole. */
