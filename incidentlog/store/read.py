@@ -289,17 +289,19 @@ async def imported_ids(
 ) -> tuple[list[UUID], int | None]:
     """The ids of events that came with an import, in position order, of those next after a position.
 
-    Where to go on, None where no more follow: after one of these, since nobody is told where those are that it does not
-    cover. At most `limit` are looked at beyond them, of which fewer may be covered.
+    `limit` of them, or as many as there are; and after which of them to go on, None where no more follow. Those that it
+    does not cover make no difference.
     """
+    ids, reached = list[UUID](), after
     while True:
-        events = await recorded(pool, await pool.fetch(query("read", "of_import"), number, after, limit))
-        found = (await seen(pool, events, upto=MAX_INT, clearance=clearance)).events
+        events = await recorded(pool, await pool.fetch(query("read", "of_import"), number, reached, limit))
+        for event in (await seen(pool, events, upto=MAX_INT, clearance=clearance)).events:
+            ids.append(event.event_id)
+            if len(ids) == limit:
+                return ids, event.position
         if len(events) < limit:
-            return [e.event_id for e in found], None
-        if found:
-            return [e.event_id for e in found], found[-1].position
-        after = events[-1].position
+            return ids, None
+        reached = events[-1].position
 
 
 async def existing_streams(pool: Pool | Connection, streams: Iterable[str], clearance: int) -> dict[str, int]:

@@ -137,11 +137,11 @@ DERIVED: Final = {
 OTHERS: Final = {
     "/", "/asyncapi.json", "/docs", "/openapi.json", "/schemas", "/schemas/{type}.json", "/docs/live", "/docs/{name}", "/docs/live/{name}", "/embed", "/basemap", "/basemap/{z}/{x}/{y}", "/livez", "/metrics", "/page/{name}", "/readyz",
     "/log/checkpoint", "/log/tile/entries/{index}", "/log/tile/{level}/{index}", "/problems/{slug}",
-    "/v1/access", "/v1/builds", "/v1/candidates", "/v1/keys", "/v1/keys/{name}", "/v1/log/consistency", "/v1/log/heads", "/v1/log/key",
+    "/v1/access", "/v1/builds", "/v1/candidates", "/v1/events/ids", "/v1/keys", "/v1/keys/{name}", "/v1/log/consistency", "/v1/log/heads", "/v1/log/key",
     "/v1/log/root", "/v1/parked", "/v1/places", "/v1/projections", "/v1/projections/{name}/stream", "/v1/session",
     "/v1/webhooks", "/v1/webhooks/{webhook}", "/v1/webhooks/{webhook}/dead-letters", "/verify", "/verify/{name}",
 }  # fmt: skip
-"""Where no event is told: registries, leaves and roots, webhooks (test_webhooks.py), the rows of projections as they change, and the service itself."""
+"""Where no event is told: ids of an import (test_imports.py), registries, leaves and roots, webhooks (test_webhooks.py), the rows of projections as they change, and the service itself."""
 
 
 @pytest.fixture

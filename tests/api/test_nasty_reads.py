@@ -103,6 +103,7 @@ def questions(nasty: Nasty, head: int) -> dict[str, list[str]]:
             *(f"/v1/events?limit=1000&format={form}" for form in TABLED),
             f"/v1/events?limit=1000&stream={HEAVY}&stream={LONG}",
         ],
+        "/v1/events/ids": [f"/v1/events/ids?import={nasty.imported}&limit=1000"],
         "/v1/events/{id}": [f"/v1/events/{event}" for event in events],
         "/v1/events/{id}/proof": [f"/v1/events/{event}/proof" for event in events],
         "/v1/keys": ["/v1/keys?limit=1000"],

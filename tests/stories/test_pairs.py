@@ -137,6 +137,7 @@ ASKED: Final[list[tuple[str, dict[str, Any]]]] = [
     *((f"/v1/subjects/{s}{part}", {"at": AT, **REPORTED}) for s in FEW for part in ("", "/history")),
     *((f"/v1/subjects/{s}/candidates", {"at": AT}) for s in STREAMS[::2]),
     *(("/v1/candidates", {"at": AT, "import": n}) for n in (1, 2)),  # of which there is no import; of one see `imports`
+    *(("/v1/events/ids", {"import": n}) for n in (1, 2)),
     *((f"/v1/events/{id_of(name)}", {}) for name in ("on t1", "moved", "on t3", "one", "talk", "never heard of")),
     *((f"/v1/events/{id_of(name)}/proof", {}) for name in ("moved", "on t3", "never heard of")),
     *(("/v1/replay", {"speed": 0, "by": by, "format": form}) for by in ("recorded", "occurred") for form in ("sse", "ndjson")),
@@ -265,6 +266,7 @@ async def imports(pair: Pair, mark: str) -> None:
     found = await pair.get("/v1/candidates", **ours, at=AT)
     assert (found["subjects"], len(found["groups"])) == (3, 3)
     assert len((await pair.get("/v1/events", **ours, at=AT))["events"]) == 3
+    assert [len((await pair.get("/v1/events/ids", **ours, limit=n))["ids"]) for n in (1, 2, 3, 9)] == [1, 2, 3, 3]
     for form in ("ndjson", "csv", *PARQUET):
         await pair.get("/v1/events", **ours, at=AT, format=form)
     await pair.get("/v1/subjects/import:a", at=AT)
