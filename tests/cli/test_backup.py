@@ -249,10 +249,10 @@ def test_the_wal_that_was_kept_is_played_until_an_instant_or_to_its_end(
 def test_a_postgresql_of_ones_own_is_backed_up_as_what_it_starts_from(source: Demo, terminal: Terminal, place: Path):
     server = published(Root.at(source.root))
     assert server is not None
-    dsn = {"INCIDENTLOG_DSN": server.tcp_dsn()}
+    dsn = {"INCIDENTLOG_DSN": server.tcp_dsn(), "INCIDENTLOG_DATA_DIR": str(place / "nothing")}
     done = terminal.run("backup", "backing-up/b", **dsn)
     assert done.returncode == 0, done.stderr
-    assert "the signing key" not in done.stderr  # it is not on this machine
+    assert "the signing key" not in done.stderr  # it is not in that directory
     done = terminal.run("restore", "backing-up/b", "backing-up/data")
     assert (done.returncode, done.stdout) == (0, "backing-up/data\n"), done.stderr
     assert (place / "data/PG_VERSION").read_text() == "18\n"
