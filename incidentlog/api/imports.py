@@ -43,7 +43,7 @@ from incidentlog.importers.mapping import BYTES, Mapping, parse_mapping, path_of
 from incidentlog.importers.opening import Progress
 from incidentlog.importers.recording import NAME, Plan, ended_with, plan_of
 from incidentlog.importers.registering import Registering
-from incidentlog.importers.resuming import There
+from incidentlog.importers.resuming import There, lacked
 from incidentlog.importers.updating import KINDS
 from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
@@ -407,10 +407,10 @@ class _Run:
         told = _Rows(request)
         if given and not self._is_dry and self._begun is None:
             await self._begin(plan)
-        lacked = [(made, event) for made, event in given if not (self._there and await self._there.has(event))]
-        self._known += len(given) - len(lacked)
-        of = [made for made, _ in lacked]
-        lines = [(n, orjson.dumps(event)) for n, (_, event) in enumerate(lacked)]
+        to_send = await lacked(self._there, given)
+        self._known += len(given) - len(to_send)
+        of = [made for made, _ in to_send]
+        lines = [(n, orjson.dumps(event)) for n, (_, event) in enumerate(to_send)]
         if lines and self._registering is not None:
             await self._register(request, self._registering)
             self._registering = None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from incidentlog.importers.mapping import Mapping
     from incidentlog.importers.opening import Progress
     from incidentlog.importers.recording import Plan
-    from incidentlog.importers.resuming import There
+    from incidentlog.importers.resuming import Given, There
     from incidentlog.importers.updating import Comparison
 
 TOLD: Final = 100
@@ -356,17 +356,17 @@ class Recording:
     def __exit__(self, *_: object) -> None:
         self._loop.run(self._client.__aexit__(None, None, None))
 
-    def lacks(self, events: list[dict[str, Any]]) -> list[bool]:
-        """Which of some events the log does not have of it; they are given in the order of the rows, each once."""
+    def lacked(self, given: "list[Given]") -> "list[Given]":
+        """Those of some events that the log does not have of it; they are given in the order of the rows, each once."""
+        from incidentlog.importers.resuming import lacked
 
-        async def lacks() -> list[bool]:
+        async def of_it() -> "list[Given]":
             if self.number is None:
                 await self._begin()
-            there = self._there
-            return [there is None or not await there.has(event) for event in events]
+            return await lacked(self._there, given)
 
-        lacked: list[bool] = self._loop.run(lacks())
-        return lacked
+        found: list[Given] = self._loop.run(of_it())
+        return found
 
     def append(self, events: list[dict[str, Any]], refused: Callable[[Any], None]) -> "Bulk":
         """Append events that come with it, each for itself."""
@@ -441,10 +441,9 @@ class _Sending:
         given = [(made, event) for made in batch for event in made.events]
         if not given:
             return
-        lacks = self.recording.lacks([event for _, event in given])
-        self.duplicates += lacks.count(False)
-        of = [made for (made, _), lacked in zip(given, lacks, strict=True) if lacked]
-        events = [event for (_, event), lacked in zip(given, lacks, strict=True) if lacked]
+        lacked = self.recording.lacked(given)
+        self.duplicates += len(given) - len(lacked)
+        of, events = [made for made, _ in lacked], [event for _, event in lacked]
         if not events:
             return
         if self._actors.are_to_be_registered:

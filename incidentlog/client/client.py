@@ -1,6 +1,6 @@
 """The client: one service, asked and followed with one token."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any, Final, Literal, Self, overload
@@ -125,22 +125,14 @@ class Client:
         verification, external_id, import, bbox.
         """
         params = [*_pairs(filters), ("after", str(after)), ("limit", str(page)), *_moment(at_position=at_position)]
-        answer = (await self._asking.ask("GET", "/v1/events", params=params)).json
-        while True:
+        async for answer in self._pages("/v1/events", params):
             for event in answer["events"]:
                 yield event
-            if not answer.get("next"):
-                return
-            answer = (await self._asking.ask("GET", _own(answer["next"]))).json
 
     async def imported(self, number: int) -> AsyncIterator[list[str]]:
         """The ids of the events that came with an import, in the log's order, a page at a time. Raises NotFound."""
-        answer = (await self._asking.ask("GET", "/v1/events/ids", params=[("import", str(number))])).json
-        while True:
+        async for answer in self._pages("/v1/events/ids", [("import", str(number))]):
             yield answer["ids"]
-            if not answer.get("next"):
-                return
-            answer = (await self._asking.ask("GET", _own(answer["next"]))).json
 
     async def event(self, event_id: UUID | str) -> Event:
         """One event. Raises NotFound."""
@@ -187,12 +179,10 @@ class Client:
             params.append(("basis", by))
         if group_by:
             params.append(("group_by", group_by if isinstance(group_by, str) else ",".join(group_by)))
-        answer = (await self._asking.ask("GET", f"/v1/projections/{_quoted(name)}", params=params)).json
-        rows = dict(answer["rows"])
-        following = answer
-        while following.get("next"):
-            following = (await self._asking.ask("GET", _own(following["next"]))).json
-            rows |= following["rows"]
+        pages = [page async for page in self._pages(f"/v1/projections/{_quoted(name)}", params)]
+        answer, rows = pages[0], dict[str, Any]()
+        for each in pages:
+            rows |= each["rows"]
         grouped = tuple(group_by.split(",")) if isinstance(group_by, str) and group_by else tuple(group_by)
         return Rows(answer["projection"], answer["version"], Basis.of(answer["basis"]), rows, grouped)
 
@@ -214,13 +204,17 @@ class Client:
         least = self._least(None, known_at, at_position)
         moment = _moment(at=at, known_at=known_at, at_position=at_position, min_position=least)
         params = [*_pairs(filters), *chosen, *moment, ("limit", str(page))]
-        answer = (await self._asking.ask("GET", "/v1/subjects", params=params)).json
-        while True:
+        async for answer in self._pages("/v1/subjects", params):
             for row in answer["subjects"]:
                 yield row
-            if not answer.get("next"):
-                return
+
+    async def _pages(self, path: str, params: Sequence[tuple[str, str]]) -> AsyncIterator[Any]:
+        """The pages of an answer, each as it says where the next one is."""
+        answer = (await self._asking.ask("GET", path, params=params)).json
+        yield answer
+        while answer.get("next"):
             answer = (await self._asking.ask("GET", _own(answer["next"]))).json
+            yield answer
 
     # ------------------------------------------------------------------------------------------- following
 

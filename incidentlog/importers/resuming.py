@@ -1,7 +1,12 @@
 """An import that is given again: which of its events the log has, so that only the others are sent (docs/import.md)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
+
+from incidentlog.importers.making import Made
+
+Given = tuple[Made, dict[str, Any]]
+"""An event, and the row that gave it."""
 
 AHEAD: Final = 4_000
 """How many ids are known that no row gave yet: more than were ever on their way at a time, by which the order of the
@@ -31,3 +36,8 @@ class There:
             return False
         self._ahead.discard(event_id)
         return True
+
+
+async def lacked(there: There | None, given: Sequence[Given]) -> list[Given]:
+    """Those of some events that the log does not have, `there` being what it has: all of them where that is None."""
+    return [each for each in given if there is None or not await there.has(each[1])]
