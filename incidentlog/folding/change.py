@@ -245,10 +245,13 @@ class Families:
         families = list({id(family): family for family in map(self._family, streams)}.values())
         if len(families) == 1:
             return
-        events = sorted((e for family in families for e in family.events), key=lambda e: e.position)
+        first, *others = sorted(families, key=lambda family: family.kept is None)  # what is kept of one serves on
+        events = _in_order(families)
         joined = Family(set().union(*(family.streams for family in families)), events)
         if zone is not None:  # before the merge they were what each was by itself
             joined.variants = {s: own for family in families for s, own in family.current(zone).items()}
+            if first.kept is not None and first.kept.join(_in_order(others)):
+                joined.kept = first.kept
         self._of.update(dict.fromkeys(joined.streams, joined))
 
     def _family(self, stream: str) -> Family:
@@ -256,6 +259,10 @@ class Families:
         if family is None:
             family = self._of[stream] = Family({stream})
         return family
+
+
+def _in_order(families: Iterable[Family]) -> list[Recorded]:
+    return sorted((e for family in families for e in family.events), key=lambda e: e.position)
 
 
 def _together(links: Iterable[tuple[str, str]]) -> Iterable[Sequence[str]]:

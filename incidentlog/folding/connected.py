@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -55,21 +56,45 @@ class Connected:
         """Take in one more event, the last by now: whose subjects may be others, and which events are judged anew."""
         ignored = self.corrections.ignored.copy() if self.corrections.ignored else {}
         changed = self.corrections.add(e)
+        zone, self._zone = self._zone, by(self._log_zone, e.zone_data)
         if e.type == "record.merged":
             self._merges.append(e)
-        zone, self._zone = self._zone, by(self._log_zone, e.zone_data)
-        if any(c.type == "record.merged" for c in changed):
+            touched = self._merge(e)
+        elif any(c.type == "record.merged" for c in changed):
             self._gather()
             return set(self._streams), changed
+        else:
+            touched = set()
         for c in changed:
             self._put(c)
-        touched = {self._root(c.stream) for c in changed}
+        touched |= {self._root(c.stream) for c in changed}
         if zone != self._zone or ignored != self.corrections.ignored:
             self._ignored = self._told_ignored()
             touched |= self._roots.keys()
-        for stream in touched:
+        for stream in touched - self._into.keys():
             self._subjects.pop(stream, None)
         return touched, changed
+
+    def join(self, others: Sequence["Connected"]) -> bool:
+        """Take in the streams of others, which nothing that is known here speaks of.
+
+        False where that takes a fold: what is only taken in now was known under other zones of the world.
+        """
+        if any(other._zone != self._zone for other in others):
+            return False
+        self.corrections.join([other.corrections for other in others])
+        for other in others:
+            for root in other._roots.values():
+                root.corrections = self.corrections
+            self._into |= other._into
+            self._unfit |= other._unfit
+            self._roots |= other._roots
+            self._streams |= other._streams
+            self._subjects |= other._subjects
+            self._merges += other._merges
+        self._merges.sort(key=lambda e: e.position)
+        self._ignored = self._told_ignored()
+        return True
 
     def subjects(self) -> dict[str, Subject | Absorbed]:
         """Every stream's subject, or where a merge took it."""
@@ -104,23 +129,43 @@ class Connected:
         """Each absorbed stream's survivor, one step on."""
         self._unfit: dict[str, list[Ignored]] = defaultdict(list)
         for e in self._merges:
-            body = self.corrections.bodies.get(e.event_id)
-            if body is None or not self.corrections.counts(e) or not isinstance(body.data, RecordMerged):
-                continue
-            survivor, absorbed = body.data.survivor, body.data.absorbed
-            reason = self._reason(survivor, absorbed)
-            if survivor != e.stream:
-                reason = "a merge stands on its survivor's stream"
-            if reason is not None:
-                self._unfit[e.stream].append(Ignored(event=e.event_id, type=e.type, reason=reason))
-                continue
-            self._into.update(dict.fromkeys(absorbed, survivor))
+            absorbed, survivor = self._merged(e)
+            self._into |= dict.fromkeys(absorbed, survivor)
         self._roots: dict[str, Root] = {}
         self._streams: dict[str, None] = {}
         for e in self.events:
             self._put(e)
         self._ignored = self._told_ignored()
         self._subjects = {s: Absorbed(into=self._root(s)) for s in self._streams if s in self._into}
+
+    def _merged(self, e: Recorded) -> tuple[Sequence[str], str]:
+        """What a merge makes one after those before it: the streams that it absorbs, if it counts, and the survivor."""
+        body = self.corrections.bodies.get(e.event_id)
+        if body is None or not self.corrections.counts(e) or not isinstance(body.data, RecordMerged):
+            return (), e.stream
+        survivor, absorbed = body.data.survivor, body.data.absorbed
+        reason = self._reason(survivor, absorbed)
+        if survivor != e.stream:
+            reason = "a merge stands on its survivor's stream"
+        if reason is None:
+            return absorbed, survivor
+        self._unfit[e.stream].append(Ignored(event=e.event_id, type=e.type, reason=reason))
+        return (), e.stream
+
+    def _merge(self, e: Recorded) -> set[str]:
+        """Make one what the last merge of all says is one; the streams whose subjects that makes others."""
+        absorbed, survivor = self._merged(e)
+        roots = [self._roots.pop(stream) for stream in absorbed if stream in self._roots]
+        self._into |= dict.fromkeys(absorbed, survivor)
+        into = self._root(survivor)
+        if roots and into not in self._roots:
+            self._roots[into] = Root(into, self.corrections)
+        moved = {stream for root in roots for stream in root.streams}
+        for root in roots:
+            self._roots[into].absorb(root)
+        self._subjects |= dict.fromkeys(moved, Absorbed(into=into))
+        self._ignored = self._told_ignored()
+        return moved
 
     def _put(self, e: Recorded) -> None:
         self._streams[e.stream] = None
@@ -163,9 +208,10 @@ class Root:
 
     def __init__(self, stream: str, corrections: Corrections) -> None:
         """`corrections` say what each event is."""
-        self.streams: dict[str, None] = {}
-        """By when each began."""
-        self._stream, self._corrections = stream, corrections
+        self.corrections = corrections
+        self._stream = stream
+        self._began: dict[str, int] = {}
+        """By stream the position of its first event."""
         self._kind = Subject.families.get(stream.partition(":")[0], Subject)
         self._positions: list[int] = []
         self._entries: list[Entry] = []
@@ -173,8 +219,11 @@ class Root:
         """Of the events that count."""
         self._standing: list[AnyEffective] = []
         """Those of the world, in the order in which they happened."""
-        self._taken_back: Places = {}
-        """Where its events were, as they were told: so it is known of a subject of which nothing counts any more."""
+        self._told: dict[bool, tuple[tuple[bool, int], ResolvedPlace]] = {}
+        """Where its events were, as they were told: so it is known of a subject of which nothing counts any more.
+
+        By whether they came with a merge, after what makes it the one: see `place_of`.
+        """
         self._latest: tuple[datetime, int] | None = None
         """The order of the last event of the world, whether it counts or not; None where it is to be looked for."""
         self._sayings = Sayings()
@@ -184,11 +233,11 @@ class Root:
 
     def put(self, e: Recorded) -> None:
         """Take in an event as it is now, for the first time or again."""
-        self.streams[e.stream] = None
+        self._began.setdefault(e.stream, e.position)
         if e.envelope is not None:
-            if not is_record_event(e.type):
-                _put_place(self._taken_back, e.place, absorbed=e.stream != self._stream)
-            at, entry = bisect_left(self._positions, e.position), self._corrections.entry(e)
+            if not is_record_event(e.type) and e.place is not None:
+                self._put_told((e.place.place_id is None, e.position), e.place, absorbed=e.stream != self._stream)
+            at, entry = bisect_left(self._positions, e.position), self.corrections.entry(e)
             if at < len(self._positions) and self._positions[at] == e.position:
                 if self._latest is not None and self._latest[1] == e.position:
                     self._latest = None  # it may have happened earlier by now
@@ -199,7 +248,7 @@ class Root:
             if self._latest is not None and not is_record_event(e.type):
                 self._latest = max(self._latest, (entry.occurred.since, e.position))
         was = self._bodies.pop(e.event_id, None)
-        now = self._corrections.bodies[e.event_id] if self._corrections.counts(e) else None
+        now = self.corrections.bodies[e.event_id] if self.corrections.counts(e) else None
         if was is not None:
             self._say(was, holds=False)
         if now is not None:
@@ -207,11 +256,31 @@ class Root:
             self._bodies[e.event_id] = now
             self._say(now, holds=True)
 
+    def absorb(self, other: "Root") -> None:
+        """Take in all of another, which a merge makes a part of it."""
+        self._began |= other._began
+        for order, place in other._told.values():
+            self._put_told(order, place, absorbed=True)
+        both = (*zip(self._positions, self._entries, strict=True), *zip(other._positions, other._entries, strict=True))
+        entries = dict(sorted(both, key=itemgetter(0)))
+        self._positions, self._entries = list(entries), list(entries.values())
+        self._latest = None
+        for event_id, body in other._bodies.items():
+            body.absorbed = True
+            self._bodies[event_id] = body
+            self._say(body, holds=True)
+
+    @property
+    def streams(self) -> Sequence[str]:
+        """By when each began."""
+        return sorted(self._began, key=self._began.__getitem__)
+
     def subject(self, zone: str, ignored: tuple[Ignored, ...]) -> Subject:
         """What it all adds up to, before it is complete."""
         reached = self._reach()
         first = reached.own_first or reached.first
-        places = self._taken_back if first is None else reached.places  # the survivor's own, then what others told
+        told: Places = {absorbed: place for absorbed, (_, place) in self._told.items()}
+        places = told if first is None else reached.places  # the survivor's own, then what others told
         return reached.subject.but(
             zone=zone,
             absorbed=tuple(s for s in self.streams if s != self._stream),
@@ -227,7 +296,7 @@ class Root:
     @property
     def merged(self) -> bool:
         """Whether other streams are a part of it."""
-        return len(self.streams) > (self._stream in self.streams)
+        return len(self._began) > (self._stream in self._began)
 
     @property
     def rank(self) -> int:
@@ -244,6 +313,10 @@ class Root:
     def later(self, since: datetime) -> int:
         """How many of the standing events began after an instant."""
         return len(self._standing) - bisect_left(self._standing, (since, 0), key=_order)
+
+    def _put_told(self, order: tuple[bool, int], place: ResolvedPlace, *, absorbed: bool) -> None:
+        if absorbed not in self._told or order < self._told[absorbed][0]:
+            self._told[absorbed] = order, place
 
     def _say(self, body: AnyEffective, *, holds: bool) -> None:
         match body.data:

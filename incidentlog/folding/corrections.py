@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
+from itertools import chain
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -76,6 +77,20 @@ class Corrections:
                 if target in self._known:
                     heappush(waiting, (-self._known[target].position, target))
         return list(changed.values())
+
+    def join(self, others: Sequence["Corrections"]) -> None:
+        """Take in the events of others as they were judged there: none of them speaks of another one's."""
+        self.events = sorted(chain(self.events, *(other.events for other in others)), key=lambda e: e.position)
+        for other in others:
+            self.bodies |= other.bodies
+            self.amended |= other.amended
+            self.ignored |= other.ignored
+            self.out_of_order |= other.out_of_order
+            self._known |= other._known
+            self._takers |= other._takers
+            self._patches |= other._patches
+            self._said |= other._said
+            self._awaited |= other._awaited
 
     @property
     def awaits(self) -> bool:

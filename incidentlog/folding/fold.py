@@ -252,6 +252,12 @@ class Marks:
         self._mark(e)
         return self.of[e.event_id]
 
+    def join(self, other: "Marks") -> None:
+        """Take in how events are marked of which none speaks of one that is known here."""
+        self.of |= other.of
+        self._shown |= other._shown
+        self._told |= other._told
+
     def _mark(self, e: Recorded) -> None:
         marks, shown, told = self.of, self._shown, self._told
         mark, was = marks[e.event_id], shown[e.event_id]

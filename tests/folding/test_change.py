@@ -81,6 +81,63 @@ def test_what_is_kept_takes_in_corrections_of_corrections_and_events_that_come_l
             assert {s: families._of[s].sizes([s])[s] for s in seen} == sizes(events[:n])
 
 
+STREAMS = [f"strike:{name}" for name in "abcdef"]
+ALERTS = [stream.replace("strike", "alert") for stream in STREAMS]
+PLACES = [
+    None,
+    {"name": "Nowhere", "precision": "settlement"},
+    {"name": "Odesa", "country": "UA", "precision": "settlement"},
+]
+STEPS = st.lists(st.tuples(*[st.integers(0, 11)] * 4), max_size=16)
+
+
+@pytest.mark.parametrize("streams", [STREAMS, ALERTS])
+@pytest.mark.parametrize("many", [1, 4])
+@for_all(steps=STEPS)
+def test_merges_make_of_streams_that_were_apart_what_folding_at_one_go_makes(
+    many: int, streams: list[str], steps: list[tuple[int, int, int, int]]
+):
+    """Chains of merges, absorbed families, merges that do not fit or are taken back, places, times and markings."""
+    told: list[Event] = [{**seen_in(stream, n), "id": id_of(f"e{n}")} for n, stream in enumerate(streams[:4])]
+    for n, (what, pick, other, more) in enumerate(steps, start=4):
+        target, called, tlp = f"e{pick % n}", f"e{n}", "RED" if more == 0 else "CLEAR"
+        one, two, three = (streams[i % 6] for i in (pick, other, more))
+        if what <= 4:
+            told.append({**merge(one, *dict.fromkeys([two, three]), tlp=tlp), "id": id_of(called)})
+        elif what == 5:
+            told.append(retract(target, called, tlp=tlp))
+        elif what == 6:
+            told.append(about("record.corroborated" if more % 2 else "record.disputed", target, called, tlp))
+        elif what == 7:
+            told.append(amend(target, {"occurred": day(f"2025-11-1{more % 10}")}, called, tlp=tlp))
+        else:
+            told.append(
+                {**seen_in(one, other), "occurred": day(f"2025-11-1{more % 10}"), "tlp": tlp, "id": id_of(called)}
+            )
+    events = given(*told)
+    families, seen = Families(), dict[str, object]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(change_module, "MANY", many)
+        patch.setattr(connected_module, "EVERY", 2)
+        for n, e in enumerate(events, start=1):
+            seen |= taken_in(families, e)
+            assert seen == folded(events[:n])
+            assert {s: families._of[s].sizes([s])[s] for s in seen} == sizes(events[:n])
+
+
+def seen_in(stream: str, number: int) -> Event:
+    """A report, or for an alert its beginning or its end, of somewhere or nowhere, by one of two who take part."""
+    place = PLACES[number % 3]
+    kinds = ("alert.declared", "alert.lifted")
+    said: Event = (
+        event(kinds[number % 2], stream, **({"level": "oblast"} if number % 2 == 0 else {}))
+        if stream.startswith("alert")
+        else event("strike.reported", stream, means=["drone"], target_class="energy")
+    )
+    actors = [{"code": ["UKR", "RUS"][number // 3 % 2], "role": "party", "name": f"{number}"}]
+    return said | {"actors": actors} | ({"place": place} if place else {})
+
+
 def sizes(events: list[Recorded]) -> dict[str, tuple[int, int]]:
     return Family(set(), events).sizes([])
 

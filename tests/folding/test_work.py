@@ -26,7 +26,7 @@ from incidentlog.subjects.claims import Claim
 from incidentlog.subjects.strike import Strike
 from tests.folding.test_kept_up import logs
 from tests.projections.showing import Given
-from tests.subjects.given import KYIV, Event, about, amend, day, event, given, id_of, minute, retract, source
+from tests.subjects.given import KYIV, Event, about, amend, day, event, given, id_of, merge, minute, retract, source
 
 LONG = 60
 FIRST = event("strike.reported", "strike:a", "first", means=["drone"], target_class="civilian")
@@ -99,6 +99,26 @@ def test_a_turn_of_retracting_and_reinstating_folds_what_follows_and_judges_what
     assert counted["evolve"] <= 2 * LONG + 2 * LONG * 5
     assert counted["_judge"] <= 3 * len(events)
     assert changes[-1].after == fold_family(events, KYIV)["strike:a"]
+
+
+def test_a_merge_folds_what_it_brings_and_not_what_was_merged_before(monkeypatch: pytest.MonkeyPatch):
+    folded, evolve = [0], Strike.evolve
+
+    def counted(self: Strike, event: Any) -> Strike:
+        folded[0] += 1
+        return evolve(self, event)
+
+    monkeypatch.setattr(Strike, "evolve", counted)
+    monkeypatch.setattr(change_module, "MANY", 2)
+    monkeypatch.setattr(connected_module, "EVERY", 4)
+    told = [FIRST, *(FIRST | {"stream": f"strike:n{n}", "id": id_of(f"n{n}")} for n in range(LONG))]
+    told += [merge("strike:a", f"strike:n{n}") for n in range(LONG)]
+    events = given(*told)
+    changes = list(Families().changes(events, KYIV))
+    assert folded[0] <= len(told) + LONG * 6
+    subjects = fold_family(events, KYIV)
+    assert changes[-2].after == subjects["strike:a"]
+    assert {s for c in changes[-2:] for s in [c.stream]} == {"strike:a", f"strike:n{LONG - 1}"}
 
 
 @pytest.mark.parametrize("late", [0, LONG - 1])
