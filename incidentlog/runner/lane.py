@@ -5,26 +5,22 @@ Live running and rebuilding are this.
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, Self
-from uuid import UUID
 
 import asyncpg
 import structlog
 
 from incidentlog.events.recorded import Recorded
-from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.folding.change import Change, Families
 from incidentlog.folding.fold import merged_streams
 from incidentlog.folding.partitions import Share
-from incidentlog.folding.shapes import Projection, Tally
-from incidentlog.folding.steps import DocumentStep, Members, TallyStep, concerning, touched_keys
+from incidentlog.folding.shapes import Tally
 from incidentlog.projections import PROJECTIONS
-from incidentlog.store.builds import Build, Parked, SupersededError, read_builds
-from incidentlog.store.connect import Connection, heed_cancelling
-from incidentlog.store.derive import Batch, Derived, read_all_links, read_links, read_members, read_on_read, write_batch
-from incidentlog.store.parked import booked, keys_of, read_parked, read_variants, still_parked
+from incidentlog.runner.deriving import Deriving
+from incidentlog.store.builds import Build, SupersededError, read_builds
+from incidentlog.store.connect import Connection
+from incidentlog.store.derive import Batch, read_all_links, read_links, write_batch
 from incidentlog.store.read import read_batch, read_head, read_shared_batch, read_streams
 from incidentlog.store.segments import may_merge, merge_segments
 from incidentlog.store.snapshots import EVERY, take_snapshots
@@ -35,28 +31,16 @@ STREAMS: Final = 2_000
 import's none comes."""
 STREAMS_BYTES: Final = 96 * 2**20
 """And about how many bytes these may take: ordinary events of so many streams take less."""
-MEMBERS_BYTES: Final = 32 * 2**20
-"""About how many bytes the remembered members of documents may take, likewise."""
 BATCH_BYTES: Final = 24 * 2**20
 """About how many bytes the events of a batch may take, and with them what is made of them."""
 BATCH_WORK: Final = 20_000
 """How many events may be folded for a batch: each is an entry of a version, and may be a line of a ledger."""
-REASON: Final = 500
-"""The most characters of why a stream was parked."""
-TIDY: Final = 64
-"""After how many batches, or sooner when much was taken in, it looks whether too many members are remembered."""
-NOBODY, NEVER = UUID(int=0), datetime.min.replace(tzinfo=UTC)
-"""What a change that no event made says of its event."""
 
 log = structlog.get_logger(__name__)
 
 
 class GapError(AssertionError):
     """The log is not dense after the checkpoint. This cannot happen; going on would give wrong numbers."""
-
-
-class DoomedError(RuntimeError):
-    """The process ended each time that this was taken in."""
 
 
 class Lane:
@@ -100,20 +84,7 @@ class Lane:
         self._doomed = doomed
         self._families = Families()
         self._bases = Bases()
-        self._steps: dict[int, TallyStep | DocumentStep] = {
-            b.build: TallyStep(p) if isinstance(p, Tally) else DocumentStep(p)
-            for b in builds
-            if (p := PROJECTIONS.get(b.projection)) is not None
-            and (isinstance(p, Tally) or self._share.keeps_documents)
-        }
-        documents = [step.document for step in self._steps.values() if isinstance(step, DocumentStep)]
-        self._beside = ALWAYS_CLEAR.union(*(d.categories or () for d in documents)) if documents else frozenset()
-        """The categories of which all streams are taken in, whoever's they are: documents are made of them, or it is to
-        be told that they moved."""
-        assert all(d.categories for d in documents), documents  # noqa: S101 - one of any category would take in all
-        self._parked: dict[int, dict[str, int]] | None = None
-        """By build and stream, from which marking on it is set aside."""
-        self._taken, self._heard = 0, 0
+        self._deriving = Deriving(connection, builds, self._share, doomed)
         self._summarised: dict[int, int] = {}
         self._written: int | None = None
         """How many batches since segments were merged; None where nobody knows."""
@@ -170,7 +141,9 @@ class Lane:
         elif self._takes_over == self.position + 1 and self._others < self.position:
             limit = 0
         self.waits = limit <= 0 and (await read_head(connection)).position > self.position
-        return await read_shared_batch(connection, self.position, limit, self._share, self._beside) if limit > 0 else []
+        if limit <= 0:
+            return []
+        return await read_shared_batch(connection, self.position, limit, self._share, self._deriving.beside)
 
     async def take(self, events: Sequence[Recorded]) -> Sequence[Change]:
         """Fold the next events and write what they change, with the checkpoint, in one transaction.
@@ -198,7 +171,7 @@ class Lane:
             upto=events[-1].position,
             changes=own,
             links=[(e.stream, absorbed, e.position) for e in events for absorbed in merged_streams(e)],
-            derived=await self._derive(events, changes, own),
+            derived=await self._deriving.derive(self.builds, events, changes, own),
         )
         before = self.position
         self.builds = await write_batch(self._connection, self.builds, self._own, batch, self._bases)
@@ -211,7 +184,7 @@ class Lane:
 
     def _concerns(self, e: Recorded) -> bool:
         """Whether it takes in an event, or only goes past it."""
-        return self._share.has(e.stream) or e.category in self._beside
+        return self._share.has(e.stream) or e.category in self._deriving.beside
 
     async def _before_a_move(self, events: Sequence[Recorded]) -> Sequence[Recorded]:
         """The next events up to one that moves streams into its share or out of it; or that one alone.
@@ -261,13 +234,10 @@ class Lane:
 
         Of those that are new in it, what others set aside is not known.
         """
-        self._parked = None
+        self._deriving.look_again()
+        self._deriving.forget(streams)
         self._bases.forget(streams)
-        for step in self._steps.values():
-            if isinstance(step, TallyStep):
-                for stream in streams:
-                    step.forget(stream)
-        self._families.drop([s for s in streams if s.partition(":")[0] not in self._beside])
+        self._families.drop([s for s in streams if s.partition(":")[0] not in self._deriving.beside])
 
     async def summarise(self) -> bool:
         """Take one snapshot of a ledger that is due; whether there was one. Only who goes last can."""
@@ -295,24 +265,8 @@ class Lane:
         touched = dict.fromkeys(e.stream for e in events)
         forgotten = self._families.forget(touched=touched, keep=STREAMS, weight=STREAMS_BYTES)
         self._bases.forget(forgotten)
-        for step in self._steps.values():
-            if isinstance(step, TallyStep):
-                for stream in forgotten:
-                    step.forget(stream)
-        self._taken += 1
-        self._heard += sum(e.weight for e in events)
-        if self._taken % TIDY and self._heard < MEMBERS_BYTES:
-            return
-        self._heard = 0
-        for step in self._steps.values():
-            if isinstance(step, DocumentStep):
-                weights = {key: members.weight for key, members in step.members.items()}
-                total = sum(weights.values())
-                for key, weight in weights.items():
-                    if total <= MEMBERS_BYTES:
-                        break
-                    total -= weight
-                    del step.members[key]
+        self._deriving.forget(forgotten)
+        self._deriving.tidy(sum(e.weight for e in events))
 
     def _as_much_work_as(self, events: Sequence[Recorded], most: int) -> Sequence[Recorded]:
         """The first of some events, those that take no more work than a batch may; at least one."""
@@ -338,127 +292,6 @@ class Lane:
             histories[e.stream].append(e)
         self._families.take(histories, links)
 
-    async def _derive(
-        self, events: Sequence[Recorded], changes: Sequence[Change], own: Sequence[Change]
-    ) -> list[Derived]:
-        """What every projection makes of the changes; what one cannot take in is set aside. `own` are its own streams'.
-
-        What is tried again is booked where the first of its own events is: there no other runner books anything.
-        """
-        if self._parked is None:
-            self._parked = {b.build: {} for b in self.builds}
-            for p in await read_parked(self._connection, self.builds):
-                if p.to_position is None:
-                    aside = self._parked[p.build]
-                    aside[p.stream] = min(p.level, aside.get(p.stream, p.level))
-        retried = await self._retried() if any(self._parked.values()) else {}
-        first = next((e.position for e in events if self._share.has(e.stream)), None)
-        derived = list[Derived]()
-        for build in self.builds:
-            step, again, made = self._steps.get(build.build), retried.get(build.build, ()), Derived(build.build)
-            if isinstance(step, TallyStep):
-                step.bookings, step.names = made.bookings, made.names
-                if first is not None:
-                    ours = [parked for parked in again if self._share.has(parked.stream)]
-                    await self._bring_up(build, step, ours, first, own, made)
-            elif isinstance(step, DocumentStep):
-                step.versions, step.memberships = made.versions, made.memberships
-                if events[0].position != self._doomed:
-                    touched = concerning(PROJECTIONS[build.projection], changes)
-                    await self._load(build, step, touched_keys(step.document, list(touched)))
-                await self._bring_up(build, step, again, events[0].position, changes, made)
-            else:
-                continue
-            derived.append(made)
-        return derived
-
-    async def _bring_up(
-        self,
-        build: Build,
-        step: TallyStep | DocumentStep,
-        again: Iterable[Parked],
-        position: int,
-        changes: Iterable[Change],
-        made: Derived,
-    ) -> None:
-        """Take in what is to be tried `again`, at a position, and then the changes that are the projection's."""
-        for parked in again:
-            await self._retry(build, step, parked, position, made)
-        projection = PROJECTIONS[build.projection]
-        self._each(build, projection, concerning(projection, changes), step, made)
-
-    async def _load(self, build: Build, step: DocumentStep, keys: Iterable[str]) -> None:
-        """The members of documents that are not remembered, but for those that are parked."""
-        missing = set(keys) - step.members.keys()
-        if missing:
-            for key in await read_on_read(self._connection, build, missing):
-                step.members[key] = Members(subjects=None)
-            async for key, stream, variants, weight in read_members(self._connection, build, missing, self.position):
-                step.know(key, stream, variants, weight)
-                self._heard += weight
-            assert self._parked is not None  # noqa: S101 - read before
-            for stream, level in self._parked[build.build].items():
-                step.leave_out(stream, level)
-
-    def _each(
-        self,
-        build: Build,
-        projection: Projection,
-        changes: Iterable[Change],
-        step: TallyStep | DocumentStep,
-        made: Derived,
-    ) -> None:
-        """Apply changes one by one; the stream of one that raises is parked, or everything stops.
-
-        It is parked from the marking on at which it raises: those who may not see that far are told what they see.
-        """
-        assert self._parked is not None  # noqa: S101 - read before
-        aside = self._parked[build.build]
-        for whole in changes:
-            change = whole.below(aside[whole.stream]) if whole.stream in aside else whole
-            try:
-                if change.position == self._doomed:
-                    raise DoomedError("the process ended with it time and again")  # noqa: TRY301 - told as any other
-                step.apply(change)
-            except Exception as error:
-                if projection.poison == "stop":
-                    raise
-                log.exception("parked", projection=build.projection, stream=change.stream, position=change.position)
-                aside[change.stream] = level = _apply_below(step, change)
-                made.parked.append(Parked(build.build, change.stream, change.position, None, level, _reason(error)))
-                if isinstance(step, DocumentStep):
-                    step.leave_out(change.stream, level)
-
-    async def _retried(self) -> Mapping[int, Sequence[Parked]]:
-        """The streams to be tried again, by build; each once, though it was parked from several markings on."""
-        wished: dict[int, dict[str, Parked]] = {}
-        for p in await read_parked(self._connection, self.builds):
-            if p.wish == "retry" and p.to_position is None:
-                wished.setdefault(p.build, {})[p.stream] = p
-        return {build: list(streams.values()) for build, streams in wished.items()}
-
-    async def _retry(
-        self, build: Build, step: TallyStep | DocumentStep, parked: Parked, position: int, made: Derived
-    ) -> None:
-        """Book what a parked stream is by now, less what was booked of it: with a next event, as that is after K."""
-        assert self._parked is not None  # noqa: S101 - read before
-        connection, stream = self._connection, parked.stream
-        after = await read_variants(connection, build.base, stream, self.position)
-        change = Change(position, NOBODY, NEVER, stream, stream.partition(":")[0], {}, after, restates=True)
-        try:
-            if isinstance(step, TallyStep):
-                step.restate(change, await booked(connection, build.build, stream, self.position))
-            else:
-                before = await keys_of(connection, build.build, stream)
-                await self._load(build, step, {*before, *step.keys(after)})
-                step.restate(change, before, self._parked[build.build][stream])
-        except Exception as error:  # noqa: BLE001 - whatever it is, the stream stays where it is
-            heed_cancelling()
-            await still_parked(connection, build.build, stream, _reason(error))
-            return
-        del self._parked[build.build][stream]
-        made.unparked.append((stream, position))
-
 
 def _as_heavy_as(events: Sequence[Recorded], most: int) -> Sequence[Recorded]:
     """The first of some events, those that are no heavier together; at least one."""
@@ -468,18 +301,3 @@ def _as_heavy_as(events: Sequence[Recorded], most: int) -> Sequence[Recorded]:
         if weight > most and number:
             return events[:number]
     return events
-
-
-def _apply_below(step: TallyStep | DocumentStep, change: Change) -> int:
-    """Apply a change as far up as it can be taken in; answers the marking at which it cannot."""
-    for level in reversed(change.levels):
-        try:
-            step.apply(change.below(level))
-        except Exception:  # noqa: BLE001, S112 - then at a lower one; below the lowest there is nothing that may raise
-            continue
-        return level
-    return 0
-
-
-def _reason(error: Exception) -> str:
-    return repr(error)[:REASON]

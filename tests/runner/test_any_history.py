@@ -34,6 +34,7 @@ from incidentlog.folding.shapes import Tally
 from incidentlog.folding.subject import Subject
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Runner
+from incidentlog.runner import deriving as deriving_module
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import leases as leases_module
 from incidentlog.runner import runner as runner_module
@@ -65,7 +66,8 @@ MARKS = st.sampled_from(["CLEAR", "CLEAR", "CLEAR", "AMBER", "RED"])
 PICKS = st.integers(0, 10_000)
 BOUNDS = [
     (segments_module, "STRETCH"), (segments_module, "RUN"), (steps_module, "FEW"), (versions_module, "LONG"), (versions_module, "STEP"),
-    *((lane_module, name) for name in ("BATCH_WORK", "STREAMS_BYTES", "MEMBERS_BYTES")),
+    *((lane_module, name) for name in ("BATCH_WORK", "STREAMS_BYTES")),
+    (deriving_module, "MEMBERS_BYTES"),
 ]  # fmt: skip
 CLEAR = {"policy", "place", "actor", "source", "audit"}
 
@@ -104,7 +106,7 @@ class Histories(RuleBasedStateMachine):
         steps_module.FEW = few  # type: ignore[misc]
         versions_module.LONG = versions_module.STEP = long  # type: ignore[misc]
         lane_module.BATCH_WORK = 3 if small else 50_000  # type: ignore[misc]
-        lane_module.STREAMS_BYTES = lane_module.MEMBERS_BYTES = 10_000 if small else 2**20  # type: ignore[misc]
+        lane_module.STREAMS_BYTES = deriving_module.MEMBERS_BYTES = 10_000 if small else 2**20  # type: ignore[misc]
         segments_module.STRETCH, segments_module.RUN = stretch  # type: ignore[misc]
         self.run(self.log.clear(*LOG, *DERIVED, "leases"))
         self.following = sharing(self.log, runners)

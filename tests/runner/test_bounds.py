@@ -10,6 +10,7 @@ from incidentlog.folding import steps as steps_module
 from incidentlog.folding.change import Change
 from incidentlog.folding.shapes import FEW
 from incidentlog.projections import talks_ledger
+from incidentlog.runner import deriving as deriving_module
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner.replay import replay
 from incidentlog.store import read as read_module
@@ -155,7 +156,7 @@ async def test_what_cannot_be_folded_is_set_aside_in_a_document_of_many_too(log:
 async def test_what_is_remembered_is_bounded_by_its_weight(log: Log, monkeypatch: pytest.MonkeyPatch):
     """What was forgotten is read again, with the same result."""
     monkeypatch.setattr(lane_module, "STREAMS_BYTES", 1)
-    monkeypatch.setattr(lane_module, "MEMBERS_BYTES", 1)
+    monkeypatch.setattr(deriving_module, "MEMBERS_BYTES", 1)
     lanes = set[lane_module.Lane]()
     take = lane_module.Lane.take
 
@@ -169,5 +170,5 @@ async def test_what_is_remembered_is_bounded_by_its_weight(log: Log, monkeypatch
     await projected(log)
     (lane,) = lanes
     assert len(lane._families._of) == 1
-    assert not any(step.members for step in lane._steps.values() if hasattr(step, "members"))
+    assert not any(step.members for step in lane._deriving._steps.values() if hasattr(step, "members"))
     await check(log, ats=AT)
