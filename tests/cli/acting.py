@@ -53,7 +53,9 @@ class Terminal:
     """
 
     def __init__(self, folder: Path, **variables: str) -> None:
-        self.folder, self.variables = folder, variables
+        self.folder = folder
+        self.variables = {"INCIDENTLOG_DATA_DIR": str(folder / "no-log")} | variables
+        """Never the machine's own directory: somebody may have begun a log there."""
 
     def run(self, *words: str, given: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, from the main thread."""
