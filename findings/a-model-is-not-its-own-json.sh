@@ -13,7 +13,7 @@
 # Why it matters here: "the same id and the same content again" is how a log tells a retry from a conflict. A report of
 #   03:30 that night is a conflict with what was stored of it, for ever; of two alerts of that night, kept by zone and time,
 #   one is gone. Turn times into UTC at the door, and compare these.
-# Versions: pydantic 2.14.4, msgspec 0.22.0, pandas 3.1.1, polars 2.1.0, tzdata 2026.3. Seen 2026-11-30 with Python 3.11.
+# Versions: pydantic 2.14.4, msgspec 0.23.0, pandas 3.1.1, polars 2.1.0, tzdata 2026.6. Seen 2026-11-30 with Python 3.11.
 # Output:
 #   pydantic, hours of 2025 in which it is not its own JSON: 2 of 8760
 #   msgspec, hours of 2025 in which it is not its own JSON: 2 of 8760
@@ -26,7 +26,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
 "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-  pydantic==2.14.4 msgspec==0.22.0 pandas==3.1.1 polars==2.1.0 tzdata==2026.3
+  pydantic==2.14.4 msgspec==0.23.0 pandas==3.1.1 polars==2.1.0 tzdata==2026.6
 
 cd "$work"
 "$work/venv/bin/python" - <<'PYTHON'
