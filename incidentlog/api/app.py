@@ -69,7 +69,7 @@ def make_app(service: Service) -> web.Application:
     if service.origins:
         app.on_response_prepare.append(origins.mark)
     app[openapi.DESCRIBED] = MODULES
-    app[candidates.REVIEWS] = candidates.Reviews()
+    candidates.add_reviews(app)
     replay.add_replays(app)
     app.on_shutdown.append(_stop_waiting)
     # Each handler is wrapped, instead of one middleware before them all: that costs a tenth of an append's time.

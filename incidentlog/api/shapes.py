@@ -495,6 +495,18 @@ Suspects = TypedDict(
 )
 
 
+Comparing = TypedDict(
+    "Comparing",
+    {
+        "import": Position,
+        "basis": Basis,
+        "subjects": Annotated[int, Field(description="How many subjects the import has, as far as that is known")],
+        "compared": Annotated[int, Field(description="How many of them are compared already")],
+        "next": Next,
+    },
+)
+
+
 class PairBasis(TypedDict):
     """What a difference rests on; sent back as parameters, it gives the same bytes."""
 

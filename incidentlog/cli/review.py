@@ -10,9 +10,12 @@ from incidentlog.cli import importing, options
 from incidentlog.cli.ending import Code, Failed, ending, say
 
 if TYPE_CHECKING:
+    from incidentlog.cli.asking import Service
     from incidentlog.cli.columns import Columns
 
 PAGE: Final = 1_000
+AGAIN_SECONDS: Final = 0.5
+"""How long after it was told how far the service is it asks again: that answers when it is done, or after a while."""
 YES: Final = frozenset({"yes", "y", "x", "1", "true", "так", "да"})
 """What says in the column `merge` that two are one."""
 NO: Final = frozenset({"", "no", "n", "0", "false", "ні", "нет"})
@@ -65,7 +68,7 @@ async def _list(
     asking = Service(url, key)
     rows, groups, page = list[dict[str, Any]](), 0, {"import": str(number), "limit": str(min(limit or PAGE, PAGE))}
     async with asking as service:
-        answer = await service.get("/v1/candidates", page.items())
+        answer = await _asked(service, page)
         while True:
             for group in answer["groups"][: None if limit is None else limit - groups]:
                 groups += 1
@@ -73,12 +76,25 @@ async def _list(
             if "next" not in answer or groups == limit or (likely and not _ends_likely(answer)):
                 break
             further = {**page, "after": str(groups), "at_position": str(answer["basis"]["position"])}
-            answer = await service.get("/v1/candidates", further.items())
+            answer = await _asked(service, further)
     write(rows, output, columns=COLUMNS)
     told = (f"{answer['subjects']:,} subjects", f"{answer['suspected']:,} may have been told before")
     say(f"{', '.join(told)}, {answer['likely']:,} of them likely")
     if answer.get("incomplete"):
         say("not everything was compared: there is too much of it; what is listed is not all")
+
+
+async def _asked(service: "Service", page: Mapping[str, str]) -> Any:
+    """A page; how far it is is told while the service compares, and asked again until it is done."""
+    import asyncio
+
+    answer = await service.get("/v1/candidates", page.items())
+    while "compared" in answer:
+        say(f"compared {answer['compared']:,} of {answer['subjects']:,}")
+        await asyncio.sleep(AGAIN_SECONDS)
+        same = {**page, "at_position": str(answer["basis"]["position"])}
+        answer = await service.get("/v1/candidates", same.items())
+    return answer
 
 
 def _ends_likely(answer: Mapping[str, Any]) -> bool:

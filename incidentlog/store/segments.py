@@ -21,6 +21,7 @@ from incidentlog.recent import Recent
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.turns import Turns
 
 STRETCH: Final = 4_096
 """So many positions are in one segment at last."""
@@ -58,6 +59,7 @@ async def read_parts(
 
     Segments that are merged meanwhile are the same lines, and of the same stretch. Those of a stretch may overlap.
     """
+    turns = Turns()
     while True:
         held = [(uid, last, lines) for uid, (own, last, lines) in remembered.items() if own == build.build]
         known = {uid: (last, lines) for uid, last, lines in held if last > window.after}
@@ -67,7 +69,11 @@ async def read_parts(
         )  # fmt: skip
         found = list[Part]()
         for uid, last, body in rows:
-            lines = known[uid][1] if body is None else Lines(body)
+            if body is None:
+                lines = known[uid][1]
+            else:
+                lines = Lines(body)
+                await turns.spend(lines.weight)
             remembered.put(uid, (build.build, last, lines))
             found.append(Part(lines, window, dimensions, uid))
         if found:

@@ -1,13 +1,19 @@
 """Which subjects may be one told twice, as they are asked for (docs/corrections.md, The rules, R6)."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 import pytest
 
+from incidentlog.api.candidates import REVIEWS
 from incidentlog.projections.candidates import candidates as compared
+from incidentlog.projections.suspects import Suspected
 from incidentlog.store.answer import read_subject
+from incidentlog.store.suspects import Progress, suspected
 from tests.api.serving import Served, make_key
 from tests.commands import about, strike
 from tests.subjects.given import id_of, merge
@@ -186,3 +192,41 @@ async def test_of_a_long_import_the_first_subjects_are_compared_and_that_is_said
     told = await reviewed(service, number)
     assert (told["subjects"], told["incomplete"]) == (2, True)
     assert {group["stream"] for group in told["groups"]} == {"alert:z", "alert:y"}
+
+
+async def test_a_review_that_takes_long_says_how_far_it_is_and_is_made_once(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """It goes on, whoever asks; what it finds is that of the position at which it began."""
+    going, begun = asyncio.Event(), list[int]()
+
+    async def held(*args: Any, **moment: Any) -> AsyncIterator[Suspected]:
+        begun.append(moment["position"])
+        progress: Progress = args[3]
+        progress.subjects, progress.compared = 3, 1
+        await going.wait()
+        async with aclosing(suspected(*args, **moment)) as found:
+            async for each in found:
+                yield each
+
+    monkeypatch.setattr("incidentlog.api.candidates.suspected", held)
+    monkeypatch.setattr(service.app[REVIEWS], "patience_seconds", 0.01)
+    await service.add(alert("one", "10:00"))
+    said = {"type": "import.begun", "stream": "import:a", "data": {"files": [{"name": "a.csv"}]}}
+    (number,) = await service.add(said)
+    mine = [alert(name, start, source="volunteers") for name, start in (("z", "10:01"), ("y", "12:01"), ("a", "12:02"))]
+    assert (await service.bulk(*mine, **{"import": str(number)})).status == 201
+    asked = {"import": number, "min_position": await service.head()}
+    first = await service.get("/v1/candidates", **asked, limit=1)
+    assert (first.status, first.headers["Retry-After"]) == (202, "1")
+    assert {name: first.json[name] for name in ("import", "subjects", "compared")} == {
+        "import": number, "subjects": 3, "compared": 1,
+    }  # fmt: skip
+    await service.add(alert("two", "12:00"))
+    assert (await service.ask("GET", first.json["next"])).status == 202
+    going.set()
+    async with asyncio.timeout(60):
+        while (done := await service.ask("GET", first.json["next"])).status != 200:  # each waits a little itself
+            pass
+    assert (done.json["basis"]["position"], done.json["suspected"], len(done.json["groups"])) == (begun[0], 3, 1)
+    assert len(begun) == 1
