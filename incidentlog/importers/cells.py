@@ -293,15 +293,18 @@ class Repaired(dict[str, Any]):
     was: str = ""
 
 
+_THAN: Final = r"(?: (?:ніж|як|чем))?"
 _AT_LEAST: Final = (
-    r"at least|n(?:o|ot) (?:less|fewer) than|minimum|min\.?|>=|≥|не менше|щонайменше|принаймні|не менее|не меньше"
-    r"|по (?:меньшей|крайней) мере|(?:як |как )?м[иі]н[иі]мум"
+    r"at least|n(?:o|ot) (?:less|fewer) than|minimum|min\.?|>=|≥|щонайменше|принаймні|(?:по (?:меньшей|крайней) мере)"
+    rf"|не (?:менше?|менее|меньше){_THAN}|(?:як |как )?м[иі]н[иі]мум"
 )
-_MORE_THAN: Final = r"more than|over|>|понад|більше(?: ніж)?|більш ніж|более(?: чем)?|больше(?: чем)?|свыше"
-_UP_TO: Final = r"up to|at most|n(?:o|ot) more than|<=|≤|до|не більше|не более|не больше"
+_MORE_THAN: Final = rf"more than|over|>|понад|свыше|(?:більше?|более|больше){_THAN}"
+_UP_TO: Final = rf"up to|at most|n(?:o|ot) more than|<=|≤|до|не (?:більше?|более|больше){_THAN}"
 _ABOUT: Final = (
-    r"about|around|circa|approx\.?|approximately|~|≈|ca?\.|близько|приблизно|орієнтовно|около|примерно|ориентировочно"
+    r"about|around|circa|approx\.?|approximately|some|nearly|almost|~|≈|ca?\.|близько|приблизно|орієнтовно|майже"
+    r"|около|примерно|ориентировочно|почти"
 )
+_OR_MORE: Final = r"or more|\w{1,3} (?:більше|более|больше)"
 _QUALIFIED: Final = (
     *(
         (re.compile(rf"^(?:{words})\s*(.+)$", re.IGNORECASE), qualifier)
@@ -312,9 +315,11 @@ _QUALIFIED: Final = (
             (_ABOUT, "about"),
         )
     ),
-    (re.compile(r"^([0-9][0-9 ,']*)\s*\+$"), "at_least"),
+    (re.compile(rf"^([0-9][0-9 ,']*)\s*(?:\+|{_OR_MORE})$", re.IGNORECASE), "at_least"),
 )
-_BETWEEN: Final = re.compile(r"^([0-9][0-9 ']*)\s*(?:-|\u2013|\u2014|to|до)\s*([0-9][0-9 ']*)$", re.IGNORECASE)
+_BETWEEN: Final = re.compile(
+    r"^(?:(?:from|between|від|от) )?([0-9][0-9 ']*)\s*(?:-|\u2013|\u2014|to|and|до)\s*([0-9][0-9 ']*)$", re.IGNORECASE
+)
 
 
 def _estimate(value: Value, names: Callable[[str], list[str]], marks: frozenset[str]) -> Read:
