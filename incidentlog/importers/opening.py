@@ -6,6 +6,7 @@ import lzma
 import os
 import zipfile
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ STDIN: Final = "-"
 BROKEN: Final = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 """What reading and unpacking raise."""
 PIECE: Final = 256 * 1024
+GZIP: Final = b"\x1f\x8b"
+"""How what gzip packs begins (RFC 1952 §2.3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ def _members(name: str, progress: Progress, stack: ExitStack) -> Iterator[Opened
             yield Opened(name, "".join(suffixes[-2:-1]), io.BufferedReader(unpacked))
         case ["zip"]:
             yield from _zipped(name, counted, stack)
+        case _ if digest is not None:
+            yield from _piped(counted, stack)
         case _:
             yield Opened(name, "".join(suffixes[-1:]), counted)
     if digest is not None:
@@ -122,6 +127,14 @@ def _members(name: str, progress: Progress, stack: ExitStack) -> Iterator[Opened
             digest.update(rest)
             progress.done += len(rest)
         progress.piped = digest
+
+
+def _piped(raw: io.BufferedReader, stack: ExitStack) -> Iterator[Opened]:
+    """What comes without a name: its first octets say whether it is packed, and JSON; else it is taken for CSV."""
+    if raw.peek(len(GZIP)).startswith(GZIP):
+        raw = io.BufferedReader(stack.enter_context(gzip.GzipFile(fileobj=raw)))
+    begin = raw.peek(PIECE).removeprefix(BOM_UTF8).lstrip()
+    yield Opened(STDIN, "json" if begin[:1] in {b"[", b"{"} else "csv", raw)
 
 
 def _zipped(name: str, raw: IO[bytes], stack: ExitStack) -> Iterator[Opened]:
