@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+import sys
 import zipfile
 
 import pytest
@@ -118,6 +119,19 @@ def test_a_workbook_is_read_by_its_sheet(tmp_path):
         cells(path, sheet="Other")
 
 
+def test_an_open_document_is_read_as_a_workbook_is(tmp_path):
+    path = tmp_path / "a.ods"
+    path.write_bytes(open_document([["id", "place"], ["1", "Одеса"]]))
+    assert cells(path) == cells(path, sheet="Rows") == [{"id": "1", "place": "Одеса"}]
+
+
+def test_without_the_reader_of_workbooks_it_is_said_how_to_install_it(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    (path := tmp_path / "a.xlsx").write_bytes(workbook([["id"], ["1"]]))
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    with pytest.raises(BadRequest, match=r"pip install 'incidentlog\[xlsx\]'"):
+        cells(path)
+
+
 def test_what_is_no_workbook_is_refused(tmp_path):
     (path := tmp_path / "a.xlsx").write_bytes(b"no")
     with pytest.raises(BadRequest, match=r"a\.xlsx"):
@@ -152,4 +166,29 @@ def workbook(table: list[list[str]]) -> bytes:
     with zipfile.ZipFile(buffer := io.BytesIO(), "w") as archive:
         for name, text in parts.items():
             archive.writestr(name, f'<?xml version="1.0" encoding="UTF-8"?>{text}')
+    return buffer.getvalue()
+
+
+def open_document(table: list[list[str]]) -> bytes:
+    """The least ods that is one, by hand (ISO/IEC 26300)."""
+    lines = "".join(
+        "<table:table-row>"
+        + "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>' for text in line
+        )
+        + "</table:table-row>"
+        for line in table
+    )
+    office = "urn:oasis:names:tc:opendocument:xmlns"
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    manifest = f'<m:manifest xmlns:m="{office}:manifest:1.0"><m:file-entry m:full-path="/" m:media-type="{kind}"/></m:manifest>'
+    content = (
+        f'<office:document-content xmlns:office="{office}:office:1.0" xmlns:table="{office}:table:1.0" xmlns:text="{office}:text:1.0">'
+        f'<office:body><office:spreadsheet><table:table table:name="Rows">{lines}</table:table></office:spreadsheet></office:body>'
+        "</office:document-content>"
+    )
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w") as archive:
+        archive.writestr("mimetype", kind)
+        archive.writestr("META-INF/manifest.xml", manifest)
+        archive.writestr("content.xml", content)
     return buffer.getvalue()
