@@ -12,7 +12,7 @@ from yarl import URL
 from incidentlog import __version__
 from incidentlog.addresses import url_fault
 from incidentlog.client.problems import NotOursError, UnreachableError, problem_of
-from incidentlog.client.waits import Waits
+from incidentlog.client.waits import Tries
 from incidentlog.errors import Problem
 
 CONNECT_SECONDS: Final = 10.0
@@ -93,13 +93,12 @@ class Asking:
     async def ask(
         self, method: str, path: str, *, params: Params = (), body: Body | None = None, content_type: str = ""
     ) -> Answer:
-        """The answer, tried again for `retry_seconds` while nobody answers or the service is busy.
+        """The answer, tried again for `retry_seconds` from when nobody answered first, or the service was busy.
 
         So it may be carried out more than once: only for what may be. Raises the Problem that the service answers,
         UnreachableError or NotOursError.
         """
-        loop = asyncio.get_running_loop()
-        waits, until = Waits(), loop.time() + self.retry_seconds
+        tries = Tries(self.retry_seconds)
         while True:
             advised = 0.0
             try:
@@ -112,8 +111,7 @@ class Asking:
                 failure.__cause__ = error
             except aiohttp.ClientError as error:
                 raise NotOursError(f"{self.url} does not answer as this service does: {error}") from error
-            wait = max(advised, waits.next_seconds())
-            if loop.time() + wait > until:
+            if (wait := tries.next_seconds(advised)) is None:
                 raise failure
             await asyncio.sleep(wait)
 

@@ -14,7 +14,7 @@ from incidentlog.client.asking import AGAIN, Asking
 from incidentlog.client.changes import Event
 from incidentlog.client.problems import problem_of
 from incidentlog.client.sending import encoded
-from incidentlog.client.waits import Waits
+from incidentlog.client.waits import Tries
 from incidentlog.errors import TooLarge
 
 BODY_BYTES: Final = 64 * 1024 * 1024
@@ -110,7 +110,7 @@ async def _append_part(
     tell: Callable[[RefusedEvent], None] | None,
 ) -> Bulk:
     """Append lines, by their number; those that the service has no time for are sent again. The new sum."""
-    waits, until = Waits(), asyncio.get_running_loop().time() + asking.retry_seconds
+    tries = Tries(asking.retry_seconds)
     while True:
         body, numbers = b"".join(lines.values()), list(lines)
         answer = await asking.ask("POST", PATH, params=params, body=partial(bytes, body), content_type=NDJSON)
@@ -132,8 +132,7 @@ async def _append_part(
         total = replace(total, refused=total.refused + len(refusals), refusals=kept)
         if not lines:
             return total
-        wait = waits.next_seconds()
-        if asyncio.get_running_loop().time() + wait > until:
+        if (wait := tries.next_seconds()) is None:
             busy = refused[next(iter(lines))]
             raise problem_of(busy["problem"], busy["status"])
         await asyncio.sleep(wait)

@@ -1,7 +1,8 @@
 """How long to wait before trying again: full jitter, so that after a restart not everybody comes at the same moment."""
 
+import asyncio
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 DOUBLINGS = 16
 
@@ -27,3 +28,19 @@ class Waits:
     def advise(self, least_ms: float, most_ms: float) -> None:
         """The window that the service advises."""
         self.least_ms, self.most_ms = max(1.0, least_ms), max(1.0, least_ms, most_ms)
+
+
+@dataclass(slots=True)
+class Tries:
+    """Tries for so many seconds, from the first failure on: no answer may have come for longer than that."""
+
+    seconds: float
+    _waits: Waits = field(default_factory=Waits)
+    _until: float | None = None
+
+    def next_seconds(self, advised: float = 0.0) -> float | None:
+        """After a failure, the wait before the next try; None where the time is over."""
+        now = asyncio.get_running_loop().time()
+        self._until = now + self.seconds if self._until is None else self._until
+        wait = max(advised, self._waits.next_seconds())
+        return None if now + wait > self._until else wait

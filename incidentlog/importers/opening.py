@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from typing_extensions import Buffer
 
@@ -129,7 +129,7 @@ def _members(name: str, progress: Progress, stack: ExitStack) -> Iterator[Opened
         progress.piped = digest
 
 
-def _piped(raw: io.BufferedReader, stack: ExitStack) -> Iterator[Opened]:
+def _piped(raw: "io.BufferedReader[Any]", stack: ExitStack) -> Iterator[Opened]:
     """What comes without a name: its first octets say whether it is packed, and JSON; else it is taken for CSV."""
     if raw.peek(len(GZIP)).startswith(GZIP):
         raw = io.BufferedReader(stack.enter_context(gzip.GzipFile(fileobj=raw)))

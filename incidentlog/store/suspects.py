@@ -32,6 +32,8 @@ OWN: Final = 100_000
 OTHERS: Final = 200_000
 """The most subjects that happened in its time and are compared with them: the earliest."""
 PORTION: Final = 500
+AT_ONCE: Final = 200
+"""How many events are read at a time: between two turns of the loop they are all made."""
 HELD_BYTES: Final = 4 * 2**20
 """About how many bytes of lines are held of those that were read: nobody asks for them again soon."""
 COMPARING_OCTETS: Final = 8 * 1024
@@ -132,7 +134,7 @@ async def _events(
     """The events that pass a filter and that a clearance sees, as of a position."""
     after = 0
     while after < position:
-        found, after = await search_events(pool, wanted, after=after, upto=position, clearance=clearance, limit=PORTION)
+        found, after = await search_events(pool, wanted, after=after, upto=position, clearance=clearance, limit=AT_ONCE)
         for event in found.events:
             yield event
             await turns.spend(len(event.body or ""))

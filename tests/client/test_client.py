@@ -268,3 +268,25 @@ async def test_of_many_events_those_that_there_is_no_room_for_are_sent_again(
         with pytest.raises(Overloaded):
             await hasty.append_many([strike(), strike()], mode="partial")
     monkeypatch.setattr(writer, "_count", 0)
+
+
+async def test_events_whose_answer_did_not_come_in_time_are_sent_again(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """However long that time was: what is tried again is counted from then. Each is appended once."""
+    monkeypatch.setattr("incidentlog.client.asking.ANSWER_SECONDS", 1.0)
+    writer, tries = service.service.writer, list[int]()
+    append_each, late = writer.append_each, asyncio.Event()
+
+    async def slow_at_first(commands: Sequence[Append]) -> list[Outcome | Problem]:
+        tries.append(len(commands))
+        outcomes = await append_each(commands)
+        if len(tries) == 1:
+            await late.wait()
+        return outcomes
+
+    monkeypatch.setattr(writer, "append_each", slow_at_first)
+    async with Client(service.url, "an-admin-key-for-tests", retry_seconds=0.9) as patient:
+        done = await asyncio.wait_for(patient.append_many([strike(), strike()], mode="partial"), 60)
+    late.set()
+    assert (done.appended, done.duplicates, tries) == (0, 2, [2, 2])
