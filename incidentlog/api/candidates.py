@@ -110,8 +110,8 @@ class Reviews:
 
     def __init__(self) -> None:
         self.patience_seconds = PATIENCE_SECONDS
-        self._turns = Turnstile("having imports compared", 1, each=1)
-        self._shares = Shares("reviews", MADE, each=EACH, kept=MADE // 2)
+        self.places = Turnstile("having imports compared", 1, each=1)
+        self.made = Shares("reviews", MADE, each=EACH, kept=MADE // 2)
         self._known = Recent[Key, Review](KEPT)
         self._making: dict[Key, tuple[Review, asyncio.Task[None]]] = {}
         self._ending: dict[Key, asyncio.TimerHandle] = {}
@@ -122,7 +122,7 @@ class Reviews:
         if (known := self._known.get(key)) is not None:
             return known
         if key not in self._making:
-            self._shares.admit(reader)
+            self.made.admit(reader)
             self._begin(key, service, number, moment, reader)
         review, task = self._making[key]
         self._keep(key, task)
@@ -144,8 +144,8 @@ class Reviews:
         review = Review()
 
         async def make() -> None:
-            with self._shares.place(reader):
-                async with self._turns.place(reader, seconds=None):
+            with self.made.place(reader):
+                async with self.places.place(reader, seconds=None):
                     await _fill(review, service, number, moment, reader.clearance)
 
         def done(task: asyncio.Task[None]) -> None:

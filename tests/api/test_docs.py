@@ -131,7 +131,8 @@ async def test_restated_speaks_of_the_last_change_alone(service: Served):
 async def test_the_shares_are_those_that_the_page_tells(service: Served):
     folding, histories = service.service.reported, service.service.histories
     assert (folding.places, folding.each, folding.kept) == (histories.places, histories.each, histories.kept)
-    compared, keeping = Reviews().places, service.service.keeping
+    reviews, keeping = Reviews(), service.service.keeping
+    compared, made = reviews.places, reviews.made
     told = re.findall(r"^\| .* \| ([\d,]+) \| ([\d,]+) \| (?:[\d,]+|none) \| ([\d,]+) \|$", ACCESS, re.MULTILINE)
     assert [tuple(int(figure.replace(",", "")) for figure in row) for row in told] == [
         (hub.CONNECTIONS, hub.KEY_CONNECTIONS, hub.KEPT_CONNECTIONS),
@@ -141,6 +142,7 @@ async def test_the_shares_are_those_that_the_page_tells(service: Served):
         (parts.FOLDS, parts.EACH_FOLDS, parts.KEY_FOLDS),
         (folding.places, folding.each, folding.kept),
         (compared.places, compared.each, compared.kept),
+        (made.places, made.each, made.kept),
         (keeping.places, keeping.each, keeping.places),
         (sending.CONNECTIONS, deliverer.KEY_CONNECTIONS, sending.CONNECTIONS),
     ]
