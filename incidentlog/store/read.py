@@ -292,16 +292,17 @@ async def imported_ids(
     `limit` of them, or as many as there are; and after which of them to go on, None where no more follow. Those that it
     does not cover make no difference.
     """
-    ids, reached = list[UUID](), after
+    ids, reached, wanted = list[UUID](), after, limit
     while True:
-        events = await recorded(pool, await pool.fetch(query("read", "of_import"), number, reached, limit))
+        rows = await pool.fetch(query("read", "of_import"), number, reached, clearance, wanted)
+        events = await recorded(pool, rows)
         for event in (await seen(pool, events, upto=MAX_INT, clearance=clearance)).events:
             ids.append(event.event_id)
             if len(ids) == limit:
                 return ids, event.position
-        if len(events) < limit:
+        if len(events) < wanted:
             return ids, None
-        reached = events[-1].position
+        reached, wanted = events[-1].position, max(limit, REFILL)
 
 
 async def existing_streams(pool: Pool | Connection, streams: Iterable[str], clearance: int) -> dict[str, int]:

@@ -12,9 +12,10 @@ from aiohttp import FormData
 
 from incidentlog.api import imports as imports_module
 from incidentlog.importers import apart as apart_module
+from incidentlog.sqlfiles import query
 from incidentlog.store import read as read_module
 from tests.api.serving import Answer, Served, make_key
-from tests.commands import retraction, strike
+from tests.commands import about, retraction, strike
 from tests.importers.rowing import OWN, SLICES
 
 
@@ -68,6 +69,27 @@ async def test_the_ids_of_what_came_with_an_import_are_listed_by_pages_as_far_as
     assert listed == [e["id"] for n, e in enumerate(events) if n != 1]
     assert (await service.get("/v1/events/ids", **{"import": "3"})).status == 404
     assert (await service.get("/v1/events/ids")).faults == {"/import": "missing"}
+
+
+async def test_a_page_of_ids_costs_no_more_for_what_is_hidden_in_the_import(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """Neither what was marked higher from the first, nor what was since; else who reads could tell, and hold it up."""
+    (number,) = await service.add(begun())
+    first, last = strike(), strike()
+    raised = [strike(stream="strike:raised") for _ in range(30)]
+    await service.bulk(first, *(strike(tlp="RED") for _ in range(30)), *raised, last, **{"import": str(number)})
+    await service.bulk(*(about("remarked", e["id"], tlp="RED", reason="told too early") for e in raised))
+    await make_key(service.access, "clear", key := "key-of-a-reader-who-sees-only-what-is-clear", scopes=["read"])
+    asked: list[str] = []
+    monkeypatch.setattr(read_module, "query", lambda stem, name: (asked.append(name), query(stem, name))[1])
+    path, pages = f"/v1/events/ids?import={number}&limit=1", list[list[str]]()
+    for _ in range(2):
+        page = (await service.by(key).get(path)).json
+        pages.append(page["ids"])
+        path = page["next"]
+    assert pages == [[first["id"]], [last["id"]]]
+    assert asked.count("of_import") <= 4
 
 
 async def test_a_number_that_is_no_import_is_refused_and_nothing_written(service: Served):
