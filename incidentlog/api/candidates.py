@@ -10,7 +10,7 @@ from incidentlog.api.importing import find_begun
 from incidentlog.api.moment import Moment
 from incidentlog.api.operations import Number, Routes
 from incidentlog.api.projections import answered, same_basis
-from incidentlog.api.requests import ABOUT, SERVICE, moment_of, reader_of
+from incidentlog.api.requests import ABOUT, SERVICE, moment_of, reader_of, refuse_revoked
 from incidentlog.api.rows import Stored, state_at
 from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging
 from incidentlog.folding.fold import SUBJECT_VERSION
@@ -95,6 +95,7 @@ async def show_suspects(request: web.Request) -> web.Response:
         raise NotFound(f"no import began at {number}, as far as was known then")
     after, limit = AFTER.of(request), LIMIT.of(request)
     found = await request.app[REVIEWS].of(service, begun.number, moment, reader)
+    await refuse_revoked(request)
     body: dict[str, Any] = {
         "import": begun.number,
         "basis": same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),
