@@ -15,6 +15,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from incidentlog.errors import Tampered
 from incidentlog.events.recorded import Recorded
 from incidentlog.events.values import INSTANT, MAX_INT
 from incidentlog.folding.fold import RED, lowest, markings, merged_streams, spoken_of, statuses
@@ -98,9 +99,13 @@ class EventFilter:
 
 
 async def read_log(pool: Pool | Connection) -> LogIdentity:
-    """Which log this is; all zone data that it goes by are known from then on."""
+    """Which log this is; all zone data that it goes by are known from then on.
+
+    Raises Tampered where the row is gone that the migration made.
+    """
     row = await pool.fetchrow(query("read", "log"))
-    assert row is not None  # noqa: S101 - made by the migration
+    if row is None:
+        raise Tampered("the row of the database is gone that says which log this is")
     await learn_zone_data(pool, row["zone_data"])
     return LogIdentity(row["id"], row["zone"], row["fork"], row["generation"], next(reversed(row["zone_data"]), None))
 
