@@ -252,13 +252,13 @@ async def test_a_reader_is_told_the_same_of_a_log_with_what_it_may_not_see_and_o
         await reads(pair)
         await imports(pair, mark)
         assert formats() - told_by(pair) == set()
-        await files(pair, mark)
         await appends(pair)
         hidden, plain = [await measured(side) for side in pair.sides]
         assert hidden == plain
         for refused in REFUSED:
             assert {fault["code"] for fault in (await pair.post(refused))["errors"]} == {"unknown_target"}, refused
         await follows(pair, further(mark))
+        await files(pair, mark)  # whose end is an event with an id of its own in each log
 
 
 async def reads(pair: Pair) -> None:
@@ -360,7 +360,10 @@ async def appends(pair: Pair) -> None:
     await pair.send("lines", lambda served: bulk(served, lines))
     told = await pair.send("lines each", lambda served: bulk(served, both, mode="partial"), appends=len(good))
     assert [line.get("status") for line in told[:-1]] == [HTTPStatus.CREATED] * 2 + [422] * len(bad)
-    events = [{"specversion": "1.0", "id": e["id"], "source": "x", "type": e["type"], "data": e} for e in bad]
+    own = [{name: value for name, value in e.items() if name != "id"} for e in bad]
+    events = [
+        {"specversion": "1.0", "id": f"A-{n}", "source": "x", "type": e["type"], "data": e} for n, e in enumerate(own)
+    ]
     batch = {"data": orjson.dumps(events), "headers": {"Content-Type": "application/cloudevents-batch+json"}}
     await pair.send("a batch", lambda served: served.ask("POST", "/v1/cloudevents", **batch))
     for on in ("strike:hidden", "strike:nowhere"):
