@@ -25,6 +25,8 @@ from incidentlog.store.suspects import read_review
 
 KEPT: Final = 4
 """How many reviews are kept, so that their next pages cost nothing."""
+WAITING: Final = 48
+"""How many such questions of one key, or one address, wait."""
 SECONDS: Final = 60.0
 """How long one waits for others' reviews: there is one at a time."""
 
@@ -45,7 +47,7 @@ class Reviews:
     """The last reviews, by import, state of knowledge and clearance; one is made at a time."""
 
     def __init__(self) -> None:
-        self.places = Turnstile("having imports compared", 1, each=1)
+        self.places = Turnstile("having imports compared", 1, each=1, waiting=WAITING)
         self._known = Recent[tuple[Any, ...], Review](KEPT)
 
     async def of(self, service: Service, number: int, moment: Moment, reader: Reader) -> Review:
