@@ -85,9 +85,13 @@ class Turnstile:
     its share at once, and those who come without a key leave some to keys.
     """
 
-    def __init__(self, doing: str, places: int, *, each: int, kept: int = 0) -> None:
-        """`doing` is what the others do, as one who waited in vain is told; the rest is as for Shares."""
+    def __init__(self, doing: str, places: int, *, each: int, kept: int = 0, waiting: int | None = None) -> None:
+        """`doing` is what the others do, as one who waited in vain is told; of one holder `waiting` wait at most.
+
+        The rest is as for Shares.
+        """
         self.doing, self.places, self.each, self.kept = doing, places, each, kept
+        self.most_waiting = waiting
         self.held = Counter[tuple[str, str]]()
         self._waiting: dict[tuple[str, str], deque[asyncio.Future[None]]] = {}
         """By holder, who was served last at the end."""
@@ -99,8 +103,14 @@ class Turnstile:
 
     @asynccontextmanager
     async def place(self, holder: Holder, *, seconds: float | None) -> AsyncIterator[None]:
-        """A place, for as long as it lasts. Raises Overloaded where there was none for so many seconds."""
+        """A place, for as long as it lasts.
+
+        Raises Overloaded where there was none for so many seconds, TooManyConnections where too many of these wait.
+        """
         key, mine = (holder.name, holder.address), asyncio.get_running_loop().create_future()
+        if self.most_waiting is not None and len(self._waiting.get(key, ())) >= self.most_waiting:
+            many = f"{_told(holder)} waits {self.most_waiting} times already"
+            raise TooManyConnections(f"{many} while others are {self.doing}")
         self._waiting.setdefault(key, deque()).append(mine)
         self._admit()
         try:

@@ -8,9 +8,9 @@ import asyncio
 import csv
 import re
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -120,6 +120,8 @@ class Pair:
 
     hidden: Side
     plain: Side
+    told: set[tuple[str, str]] = field(default_factory=set)
+    """What was answered: the path that was asked, and the media type."""
 
     @property
     def sides(self) -> tuple[Side, Side]:
@@ -143,7 +145,9 @@ class Pair:
         async def asked(side: Side) -> tuple[Any, ...]:
             own = {name: side.at(position) for name, position in (plain_positions or {}).items()}
             own |= {name: side.at(position) - 1 for name, position in (just_before or {}).items()}
-            return side.told(await side.served.get(path, **params, **own))
+            told = side.told(await side.served.get(path, **params, **own))
+            self.told.add((path, told[1]))
+            return told
 
         return self._equal(await asyncio.gather(*map(asked, self.sides)), path, params)
 
@@ -154,6 +158,17 @@ class Pair:
             if answer.status == HTTPStatus.CREATED:
                 side.seen.append(answer.json["position"])
         return self._equal([side.told(answer) for side, answer in answers], "POST", event)
+
+    async def send(self, what: str, asking: Callable[[Served], Awaitable[Answer]], *, appends: int = 0) -> Any:
+        """The same request of another kind, sent to both by the reader; what it appends the reader sees."""
+        told = []
+        for side in self.sides:
+            before = await side.served.head()
+            answer = await asking(side.served)
+            assert await side.served.head() == before + appends, (what, answer)
+            side.seen.extend(range(before + 1, before + appends + 1))
+            told.append(side.told(answer))
+        return self._equal(told, what)
 
     def _equal(self, told: Sequence[tuple[Any, ...]], *asked: Any) -> Any:
         hidden, plain = told

@@ -86,6 +86,23 @@ async def test_nobody_has_all_the_places_and_one_is_kept_for_keys():
     assert not turnstile.held
 
 
+async def test_of_one_holder_only_so_many_wait_and_others_may():
+    turnstile = Turnstile("folding", 1, each=1, waiting=2)
+    asked = [Asked(turnstile, "one") for _ in range(3)]
+    await settled()
+    with pytest.raises(TooManyConnections, match="one waits 2 times already"):
+        async with turnstile.place(Stranger("", "one"), seconds=None):
+            pass
+    other = Asked(turnstile, "other")
+    await settled()
+    assert turnstile.waiting == 3
+    for each in (asked[0], asked[1], other, asked[2]):
+        assert each.has.is_set()
+        await each.ends()
+    assert not turnstile.held
+    assert not turnstile._waiting
+
+
 async def test_who_waited_in_vain_or_went_away_takes_no_place():
     turnstile = Turnstile("folding", 1, each=1)
     has = Asked(turnstile, "one")

@@ -21,7 +21,7 @@ from incidentlog.api.events import found_as, may_append, refusal_of, warnings_of
 from incidentlog.api.formats import NDJSON
 from incidentlog.api.importing import IMPORT, Begun, begun_import, of_import
 from incidentlog.api.operations import Answer, Body, Choice, Routes
-from incidentlog.api.requests import BODIES_SECONDS, SERVICE, pieces_of, reader_of
+from incidentlog.api.requests import BODIES_SECONDS, SERVICE, pieces_of, reader_of, refuse_revoked
 from incidentlog.api.shapes import LineTold
 from incidentlog.door.door import LINE, Candidate
 from incidentlog.errors import (
@@ -174,21 +174,25 @@ async def _append_all(request: web.Request, service: Service, reader: Reader, be
     candidates, lines = await _read_lines(request, service, reader)
     if not candidates:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the body")])
-    return await append_whole(service, reader, candidates, lines, begun)
+    return await append_whole(request, reader, candidates, lines, begun)
 
 
 async def append_whole(
-    service: Service,
+    request: web.Request,
     reader: Reader,
     candidates: Sequence[Candidate],
     lines: Sequence[int],
     begun: Begun | None = None,
 ) -> Taken:
-    """Append events that were read from these lines, all or none. Raises RefusedLines with what is wrong with which."""
-    bad = BadLines()
+    """Append events that were read from these lines, all or none.
+
+    Raises RefusedLines with what is wrong with which, and Unauthenticated for a key that was revoked meanwhile.
+    """
+    service, bad = request.app[SERVICE], BadLines()
     for candidate in candidates:
         may_append(reader, candidate)
     await service.pace.keep(reader)
+    await refuse_revoked(request)
     for n, found in (await service.door.admit(service.pool, candidates, clearance=reader.clearance)).items():
         bad.add(lines[n], found)
     for n, candidate in enumerate(candidates):
@@ -218,12 +222,9 @@ async def _read_lines(request: web.Request, service: Service, reader: Reader) ->
     lines: list[int] = []
     bad = BadLines()
     seen: dict[UUID, int] = {}
-    step = 0
+    judging = Judging()
     async for number, line in _numbered(request):
-        step += len(line)
-        if step > STEP:
-            step = 0
-            await asyncio.sleep(0)  # others are served while a large file is judged
+        await judging.spend(len(line))
         try:
             candidate = service.door.read(line, recorded_by=reader.name)
         except Problem as refusal:
@@ -257,6 +258,20 @@ def _told_against(
         if not isinstance(outcome, won):
             refusal = refusal_of(candidate.command, outcome)
             bad.add(line, (Fault("", refusal.slug, refusal.detail),))
+
+
+class Judging:
+    """The judging of many events on the loop: others get their turn after so many bytes of them."""
+
+    def __init__(self) -> None:
+        self._step = 0
+
+    async def spend(self, octets: int) -> None:
+        """Account for an event of so many bytes, which is judged next."""
+        self._step += octets
+        if self._step > STEP:
+            self._step = 0
+            await asyncio.sleep(0)
 
 
 class BadLines:
@@ -313,12 +328,9 @@ async def append_lines(
     service: Service, reader: Reader, lines: Sequence[tuple[int, bytes]], told: "Told", begun: Begun | None
 ) -> None:
     """Append lines in their order, each for itself; `told` is told what became of each."""
-    piece, step = _Piece(begun), 0
+    piece, judging = _Piece(begun), Judging()
     for number, line in lines:
-        step += len(line)
-        if step > STEP:
-            step = 0
-            await asyncio.sleep(0)
+        await judging.spend(len(line))
         if told.size > KEPT:  # all lines before this one are told of, or in the piece
             await _append_piece(service, reader, piece, told)
             piece = _Piece(begun)
@@ -379,6 +391,7 @@ async def _append_piece(service: Service, reader: Reader, piece: _Piece, told: "
         return
     try:
         await service.pace.keep(reader)
+        await refuse_revoked(told.request)  # pieces may wait for each other for minutes
         faults = await service.door.admit(service.pool, piece.candidates, clearance=reader.clearance)
         for n, candidate in enumerate(piece.candidates):
             if n not in faults and (found := of_import(candidate, piece.begun)):
@@ -433,7 +446,7 @@ class Told(Taken):
         """Why lines could not be appended by now, though nothing is wrong with them."""
         self.size = 0
         """Bytes that are kept."""
-        self._request = request
+        self.request = request
         self._response: web.StreamResponse | None = None
         self._until = 0.0
         """When all has to be sent, by the loop's clock."""
@@ -494,7 +507,7 @@ class Told(Taken):
                 self._response = web.StreamResponse(status=207)
                 self._response.content_type = NDJSON.media[0]
                 self._until = asyncio.get_running_loop().time() + BODIES_SECONDS
-                await self._response.prepare(self._request)
+                await self._response.prepare(self.request)
             for start in range(0, len(body), SENT):
                 until = min(self._until, asyncio.get_running_loop().time() + SEND_SECONDS)
                 async with asyncio.timeout_at(until):
@@ -505,8 +518,8 @@ class Told(Taken):
     def abort(self) -> None:
         """End the connection where a part of the answer was sent: it must not pass for the whole."""
         self._gone = self._response is not None
-        if self._gone and self._request.transport is not None:
-            self._request.transport.abort()
+        if self._gone and self.request.transport is not None:
+            self.request.transport.abort()
 
     def _body(self) -> bytes:
         """What is kept, a line for each line in their order; it is kept no longer."""

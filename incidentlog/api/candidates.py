@@ -17,7 +17,7 @@ from incidentlog.api.importing import find_begun
 from incidentlog.api.moment import Moment
 from incidentlog.api.operations import Answer, Number, Routes
 from incidentlog.api.projections import answered, same_basis
-from incidentlog.api.requests import ABOUT, SERVICE, moment_of, reader_of
+from incidentlog.api.requests import ABOUT, SERVICE, moment_of, reader_of, refuse_revoked
 from incidentlog.api.rows import Stored, state_at
 from incidentlog.errors import BadRequest, Fault, NotFound, Overloaded, ProjectionLagging
 from incidentlog.folding.fold import SUBJECT_VERSION
@@ -36,6 +36,10 @@ MADE: Final = 16
 """How many are made or wait for their turn."""
 EACH: Final = 4
 """How many of them for one key, or one address without a key."""
+WAITING: Final = 96
+"""How many requests wait for a review."""
+EACH_WAITING: Final = 48
+"""How many of them of one key, or one address without a key."""
 PATIENCE_SECONDS: Final = 10.0
 """How long a request waits for a review before it is told how far it is."""
 ABANDONED_SECONDS: Final = 60.0
@@ -112,6 +116,7 @@ class Reviews:
         self.patience_seconds = PATIENCE_SECONDS
         self.places = Turnstile("having imports compared", 1, each=1)
         self.made = Shares("reviews", MADE, each=EACH, kept=MADE // 2)
+        self._asking = Shares("questions for reviews", WAITING, each=EACH_WAITING, kept=WAITING // 4)
         self._known = Recent[Key, Review](KEPT)
         self._making: dict[Key, tuple[Review, asyncio.Task[None]]] = {}
         self._ending: dict[Key, asyncio.TimerHandle] = {}
@@ -121,12 +126,13 @@ class Reviews:
         key = number, moment.position, reader.clearance, service.log.id, service.log.fork, service.log.generation
         if (known := self._known.get(key)) is not None:
             return known
-        if key not in self._making:
-            self.made.admit(reader)
-            self._begin(key, service, number, moment, reader)
-        review, task = self._making[key]
-        self._keep(key, task)
-        await asyncio.wait({task}, timeout=self.patience_seconds)
+        with self._asking.place(reader):
+            if key not in self._making:
+                self.made.admit(reader)
+                self._begin(key, service, number, moment, reader)
+            review, task = self._making[key]
+            self._keep(key, task)
+            await asyncio.wait({task}, timeout=self.patience_seconds)
         if task.cancelled():
             raise Overloaded("the service stops")
         if task.done():
@@ -222,6 +228,7 @@ async def show_suspects(request: web.Request) -> web.Response:
         raise NotFound(f"no import began at {number}, as far as was known then")
     after, limit = AFTER.of(request), LIMIT.of(request)
     review = await request.app[REVIEWS].of(service, begun.number, moment, reader)
+    await refuse_revoked(request)
     body: dict[str, Any] = {
         "import": begun.number,
         "basis": same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),

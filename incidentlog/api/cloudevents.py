@@ -11,7 +11,7 @@ from aiohttp import web
 
 from incidentlog.api.answers import dumps
 from incidentlog.api.audit import EVENT
-from incidentlog.api.bulk import BadLines, append_whole
+from incidentlog.api.bulk import BadLines, Judging, append_whole
 from incidentlog.api.errors import POSITION
 from incidentlog.api.events import AFTER, find_event, search
 from incidentlog.api.narrowing import event_filters
@@ -70,8 +70,8 @@ async def take_cloudevents(request: web.Request) -> web.StreamResponse:
         raise BadRequest(errors=[Fault("", "empty", "there is no event in the batch")])
     if len(sent) > EVENTS:
         raise BadRequest(errors=[Fault("", "too_many", f"a batch may have {EVENTS} events")])
-    candidates = _read(service, reader, sent)
-    taken = await append_whole(service, reader, candidates, range(1, len(candidates) + 1))
+    candidates = await _read(service, reader, sent)
+    taken = await append_whole(request, reader, candidates, range(1, len(candidates) + 1))
     assert taken.last is not None  # noqa: S101 - all are in the log
     request[POSITION] = taken.last
     told = {"ids": [str(candidate.command.event_id) for candidate in candidates]}
@@ -152,15 +152,17 @@ async def _received(request: web.Request) -> list[Any]:
     return body
 
 
-def _read(service: Service, reader: Reader, sent: list[Any]) -> list[Candidate]:
+async def _read(service: Service, reader: Reader, sent: list[Any]) -> list[Candidate]:
     """Each as the door reads it; raises RefusedLines, in which a line is an event's number in the batch."""
-    bad, candidates, seen = BadLines(), list[Candidate](), dict[UUID, int]()
+    bad, candidates, seen, judging = BadLines(), list[Candidate](), dict[UUID, int](), Judging()
     for number, each in enumerate(sent, 1):
         faults: list[Fault] = []
         event = event_of(each, faults)
         if not faults:
+            line = orjson.dumps(event)
+            await judging.spend(len(line))
             try:
-                candidates.append(service.door.read(orjson.dumps(event), recorded_by=reader.name))
+                candidates.append(service.door.read(line, recorded_by=reader.name))
                 if (first := seen.setdefault(candidates[-1].command.event_id, number)) != number:
                     faults.append(Fault("/id", "repeated_id", f"event {first} of the batch has it too"))
             except Problem as refusal:

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,10 +16,10 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from incidentlog.api.answers import answer, dumps
-from incidentlog.api.bulk import Named, Told, append_lines, places_told
+from incidentlog.api.bulk import Judging, Named, Told, append_lines, places_told
 from incidentlog.api.events import may_append, refusal_of, written
 from incidentlog.api.formats import JSON, NDJSON, format_of, format_parameter
-from incidentlog.api.importing import Begun
+from incidentlog.api.importing import Begun, find_begun
 from incidentlog.api.operations import Answer, Body, Choice, Parameter, Routes
 from incidentlog.api.requests import BODIES_SECONDS, SERVICE, arriving, reader_of, refuse_coding, refuse_revoked
 from incidentlog.api.shapes import ImportReport, ImportTold
@@ -57,6 +57,10 @@ CHUNK: Final = 256 * 1024
 TOLD: Final = 1_000
 """How many bad and repaired rows an answer in JSON lists; one in NDJSON lists all."""
 BATCH: Final = 1_000
+BATCH_OCTETS: Final = 4 * 2**20
+"""So many rows are appended together at most, and so many bytes of them: a row may give events of megabytes."""
+NAMES: Final = 20_000
+"""Of how many names of places that were not found it is told how often each came."""
 HELD: Final = 1_000
 """How many events of the log are read at a time, to be compared."""
 TRIES: Final = 8
@@ -355,16 +359,17 @@ class _Run:
         planned = partial(plan_of, mapping, upload.mapping_name, upload.mapping_text, paths, **told)
         plan = await asyncio.to_thread(planned)
         self._registering = Registering(mapping) if mapping.register_ else None
-        batch: list[Made] = []
+        batch, octets = list[Made](), 0
         try:
-            async for made in made_apart(upload.mapping_path, upload.files, upload.names, release):
+            async for made, size in made_apart(upload.mapping_path, upload.files, upload.names, release):
                 if made.row.line:  # the others are retractions of rows that are gone
                     self._account.count(made)
                     self._report.row(made)
                 batch.append(made)
-                if len(batch) == BATCH:
+                octets += size
+                if len(batch) == BATCH or octets >= BATCH_OCTETS:
                     await self._take(request, mapping, plan, batch)
-                    batch = []
+                    batch, octets = [], 0
             await self._take(request, mapping, plan, batch)
         except Problem as problem:
             return await self._report.broke_off(problem)
@@ -403,6 +408,7 @@ class _Run:
 
     async def _take(self, request: web.Request, mapping: Mapping, plan: Plan, batch: list[Made]) -> None:
         """Append a batch, or judge it."""
+        await refuse_revoked(request)
         given = [(made, event) for made in batch for event in made.events]
         told = _Rows(request)
         if given and not self._is_dry and self._begun is None:
@@ -422,7 +428,9 @@ class _Run:
         self._appended += len(told.appended)
         self._known += told.duplicates
         self._places.update(told.hows)
-        self._unresolved.update(told.unresolved)
+        for name, events in told.unresolved.items():
+            if name in self._unresolved or len(self._unresolved) < NAMES:
+                self._unresolved[name] += events
         await self._report.send()
 
     async def _register(self, request: web.Request, registering: Registering) -> None:
@@ -445,7 +453,9 @@ class _Run:
             await self._send(lines, told)
 
     async def _judge(self, lines: Sequence[tuple[int, bytes]], told: _Rows) -> None:
+        judging = Judging()
         for n, line in lines:
+            await judging.spend(len(line))
             try:
                 candidate = self._door.read(line, recorded_by=self._reader.name)
                 may_append(self._reader, candidate)
@@ -453,8 +463,6 @@ class _Run:
                 told.refused(n, problem)
             else:
                 told.note_place(candidate.command.place)
-            if n % 100 == 0:
-                await asyncio.sleep(0)
 
     async def _send(self, lines: Sequence[tuple[int, bytes]], told: _Rows) -> None:
         """Append events; those that there is no room for, again after a while."""
@@ -464,7 +472,7 @@ class _Run:
                 return
             held, told.held, busy, told.busy = set(told.held), [], told.busy, None
             lines = [(n, line) for n, line in lines if n in held]
-            if tried + 1 == TRIES:
+            if tried + 1 == TRIES or busy.retry_after is None:
                 raise busy
             await asyncio.sleep(PAUSE_SECONDS)
 
@@ -487,7 +495,10 @@ class _Run:
                 break
             attempt += 1
         position, tlp = await self._append(event)
-        self._begun = Begun(position, tlp)
+        knows = replace(self._reader, clearance=max(self._reader.clearance, tlp))
+        if (begun := await find_begun(self._service, position, knows)) is None:  # it was marked higher since
+            raise IdConflict(f"event {event['id']} is in the log with other content")
+        self._begun = begun
         if version and self._release is None:  # an update has asked what the log has
             self._there = There(self._ids(position))
 

@@ -33,7 +33,16 @@ from incidentlog.api.operations import asked as asked_by
 from incidentlog.api.paging import ANSWER_OCTETS, in_parts, write_page
 from incidentlog.api.parquet import packed, write_parquet
 from incidentlog.api.reported import SubjectVersion, history_reported, subject_reported
-from incidentlog.api.requests import ABOUT, MIN_POSITION, SERVICE, STREAM_NAME, moment_of, reader_of, stream_of
+from incidentlog.api.requests import (
+    ABOUT,
+    MIN_POSITION,
+    SERVICE,
+    STREAM_NAME,
+    moment_of,
+    reader_of,
+    refuse_revoked,
+    stream_of,
+)
 from incidentlog.api.rows import Asked, Stored, answer_of, ask, state_at
 from incidentlog.api.states import States
 from incidentlog.api.tables import csv_lines, flat_tally, row_csv, tally_columns, tally_members
@@ -306,6 +315,7 @@ async def show_history(request: web.Request) -> web.Response:
                 break
             versions.append(dumps(await _version(version, state, states)))
             octets += len(versions[-1])
+    await refuse_revoked(request)
     if not versions and not after:
         raise _unknown(stream)
     body: dict[str, Any] = {"stream": stream, "versions": [orjson.Fragment(version) for version in versions]}

@@ -251,11 +251,14 @@ async def pieces_of(request: web.Request, *, most: int) -> AsyncIterator[bytes]:
 
 
 async def refuse_revoked(request: web.Request) -> None:
-    """What takes minutes to arrive is appended by a key that is good when it has, and not only when it began."""
+    """Raises Unauthenticated for a key that was revoked since the request began.
+
+    For what takes long: to arrive, to be appended part by part, or to have its turn.
+    """
     if READER not in request:
         return
     if not (await sender_of(request)).is_still(request[READER]):
-        raise Unauthenticated("the key has been changed while the body came")
+        raise Unauthenticated("the key has been changed since the request began")
 
 
 def refuse_coding(request: web.Request) -> None:

@@ -73,7 +73,9 @@ class Places(TypedDict):
     """How the places of many events were found."""
 
     places: NotRequired[Annotated[dict[str, int], Field(description="How many were found how")]]
-    unresolved_total: NotRequired[int]
+    unresolved_total: NotRequired[
+        Annotated[int, Field(description="How many names were not found; of an import of files at most 20,000")]
+    ]
     unresolved: NotRequired[Annotated[list[Unresolved], Field(description="The most frequent ones")]]
 
 

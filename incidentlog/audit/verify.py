@@ -19,6 +19,7 @@ from incidentlog.audit.merkle import HASH_BYTES, Frontier, leaf_hash
 from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, parse_note
 from incidentlog.audit.state import State
 from incidentlog.audit.tiles import HEIGHT, WIDTH, Edge, Tile, reach, split
+from incidentlog.errors import Tampered
 from incidentlog.events.recorded import zone_data_of
 from incidentlog.store.catalogue import differences, outside
 from incidentlog.store.connect import Connection
@@ -34,7 +35,7 @@ from incidentlog.store.notary import (
 )
 from incidentlog.store.parts import Row, first_stray, read_commits, read_rows
 from incidentlog.store.read import LogIdentity, read_head, read_log
-from incidentlog.store.zones import true_zone_data
+from incidentlog.store.zones import false_zone_data, true_zone_data
 
 PAGE: Final = 4 * WIDTH
 TOLD: Final = 100
@@ -106,7 +107,12 @@ async def verify_log(
     `state` is what a service kept of it outside the database, `previous` are tree heads that were kept elsewhere;
     `keys` verify them, beside the keys that the state names. Raises NoteError for a previous head that none signed.
     """
-    identity = await read_log(connection)
+    try:
+        identity = await read_log(connection)
+    except Tampered as gone:
+        report = Report(UUID(int=0), 0)
+        report.find(1, "another_log", gone.detail)
+        return report
     report = Report(identity.id, identity.fork)
     if state is not None and state.log != identity.id:
         report.find(1, "another_log", f"the service here served log {state.log}, this is {identity.id}")
@@ -145,6 +151,8 @@ async def _check_schema(connection: Connection, head: int, report: Report) -> No
     """Nothing stands before the tables that the migrations made, and no row or tile is laid in wait."""
     for difference in await differences(connection) or ():
         report.find(1, "catalogue", difference, last=max(1, head))
+    for data in await false_zone_data(connection):
+        report.find(1, "zone_data", f"the zone data that are kept as {data} are not these", last=max(1, head))
     if (position := await outside(connection)) is not None:
         report.find(1, "outside", f"there is a row at position {position}, before the first of the log")
     if (fork := await last_fork(connection)) > report.fork:

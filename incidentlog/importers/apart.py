@@ -8,6 +8,7 @@ all.
 """
 
 import asyncio
+import os
 import resource
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -33,8 +34,10 @@ SECONDS: Final = 60.0
 """How long the next row may take. A workbook is read whole before its first."""
 PROCESSOR_SECONDS: Final = 3_600
 """How long all of it may work: a packed file may hold rows for days, none of which gives an event."""
-LINE: Final = 32 * 1024 * 1024
-"""The most bytes that a row, its events and its faults take as JSON."""
+LINE: Final = 8 * 1024 * 1024
+"""The most bytes that a row, its events and its faults take as JSON: the service reads as much at a time."""
+NICE: Final = 10
+"""How far it stands back where there is more to do than processors: whoever reads and reports goes first."""
 
 
 @dataclass(slots=True)
@@ -52,8 +55,10 @@ class Release:
 
 async def made_apart(
     mapping: Path, folder: Path, names: Sequence[str], release: Release | None = None
-) -> AsyncIterator[Made]:
-    """What each row of files in a folder gives; raises BadRequest for what cannot be read so, or takes too much.
+) -> AsyncIterator[tuple[Made, int]]:
+    """What each row of files in a folder gives, and how many bytes that is as JSON.
+
+    Raises BadRequest for what cannot be read so, or takes too much.
 
     Of a release, what the log lacks of it; then retractions, as rows of line 0.
     """
@@ -70,7 +75,7 @@ async def made_apart(
             if release is not None and "compared" in said:
                 release.told = said["compared"]
             else:
-                yield _read(said)
+                yield _read(said), len(line)
         if await process.wait() != 0:
             raise BadRequest("the files, or the patterns of the mapping, take more time or memory than they may")
     finally:
@@ -129,6 +134,7 @@ def _told(made: Made) -> dict[str, Any]:
 
 def main() -> None:
     """Write what the rows give."""
+    os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
     words = sys.argv[1:]

@@ -15,6 +15,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from incidentlog.errors import Tampered
 from incidentlog.events.recorded import Recorded
 from incidentlog.events.values import INSTANT, MAX_INT
 from incidentlog.folding.fold import RED, lowest, markings, merged_streams, spoken_of, statuses
@@ -98,9 +99,13 @@ class EventFilter:
 
 
 async def read_log(pool: Pool | Connection) -> LogIdentity:
-    """Which log this is; all zone data that it goes by are known from then on."""
+    """Which log this is; all zone data that it goes by are known from then on.
+
+    Raises Tampered where the row is gone that the migration made.
+    """
     row = await pool.fetchrow(query("read", "log"))
-    assert row is not None  # noqa: S101 - made by the migration
+    if row is None:
+        raise Tampered("the row of the database is gone that says which log this is")
     await learn_zone_data(pool, row["zone_data"])
     return LogIdentity(row["id"], row["zone"], row["fork"], row["generation"], next(reversed(row["zone_data"]), None))
 
@@ -292,16 +297,17 @@ async def imported_ids(
     `limit` of them, or as many as there are; and after which of them to go on, None where no more follow. Those that it
     does not cover make no difference.
     """
-    ids, reached = list[UUID](), after
+    ids, reached, wanted = list[UUID](), after, limit
     while True:
-        events = await recorded(pool, await pool.fetch(query("read", "of_import"), number, reached, limit))
+        rows = await pool.fetch(query("read", "of_import"), number, reached, clearance, wanted)
+        events = await recorded(pool, rows)
         for event in (await seen(pool, events, upto=MAX_INT, clearance=clearance)).events:
             ids.append(event.event_id)
             if len(ids) == limit:
                 return ids, event.position
-        if len(events) < limit:
+        if len(events) < wanted:
             return ids, None
-        reached = events[-1].position
+        reached, wanted = events[-1].position, max(limit, REFILL)
 
 
 async def existing_streams(pool: Pool | Connection, streams: Iterable[str], clearance: int) -> dict[str, int]:

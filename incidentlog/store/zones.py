@@ -28,6 +28,12 @@ async def true_zone_data(connection: Connection) -> set[str]:
     return found
 
 
+async def false_zone_data(connection: Connection) -> list[str]:
+    """The ids of the zone data that are stored and are not what their id says, in order."""
+    true = await true_zone_data(connection)
+    return [row["id"] for row in await connection.fetch(query("zones", "ids")) if row["id"] not in true]
+
+
 async def learn_zone_data(connection: Pool | Connection, ids: Iterable[str | None]) -> None:
     """Know these zone data, as far as the log has them; None is passed over.
 

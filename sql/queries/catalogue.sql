@@ -16,9 +16,12 @@ UNION ALL
 SELECT 'column', relname, attname,
        concat_ws(' ', format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN 'not null' END,
                  CASE WHEN attidentity <> '' THEN 'identity ' || attidentity::text END,
-                 CASE WHEN attgenerated <> '' THEN 'generated' END, pg_get_expr(adbin, adrelid))
+                 CASE WHEN attgenerated <> '' THEN 'generated' END, pg_get_expr(adbin, adrelid),
+                 'collate ' || (SELECT c.oid::regcollation FROM pg_catalog.pg_collation c
+                                WHERE c.oid = attcollation AND attcollation <> typcollation))
 FROM relation
 JOIN pg_catalog.pg_attribute a ON attrelid = relation.oid AND attnum > 0 AND NOT attisdropped
+JOIN pg_catalog.pg_type ON pg_type.oid = atttypid
 LEFT JOIN pg_catalog.pg_attrdef ON adrelid = attrelid AND adnum = attnum
 UNION ALL
 SELECT 'constraint', relname, conname,
@@ -46,10 +49,11 @@ FROM relation
 JOIN pg_catalog.pg_index ON indrelid = relation.oid
 JOIN pg_catalog.pg_class i ON i.oid = indexrelid
 UNION ALL
-SELECT 'function', proname, pg_get_function_identity_arguments(oid),
-       concat_ws(' ', encode(sha256(convert_to(prosrc, 'UTF8')), 'hex'), CASE WHEN prosecdef THEN 'security definer' END,
+SELECT 'function', proname, pg_get_function_identity_arguments(p.oid),
+       concat_ws(' ', encode(sha256(convert_to(prosrc, 'UTF8')), 'hex'), lanname, 'returns ' || pg_get_function_result(p.oid), CASE WHEN prosecdef THEN 'security definer' END,
                  provolatile::text, replace(array_to_string(proconfig, ' '), quote_ident(current_schema()), 'SCHEMA'))
-FROM pg_catalog.pg_proc WHERE pronamespace = current_schema()::regnamespace
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = prolang
+WHERE pronamespace = current_schema()::regnamespace
 ORDER BY 1, 2, 3
 
 -- name: outside

@@ -118,15 +118,17 @@ FROM events WHERE event_id = ANY($1) OR position = ANY($2) OR stream = ANY($3)
 ORDER BY position
 
 -- name: of_import
--- Events that came with an import, after a position, without what they say, in position order; which of them a clearance
--- covers is for the caller.
+-- Events that came with an import, after a position, without what they say, in position order: those that a clearance
+-- covers or may cover, as in `stream`.
 -- $1 import bigint
 -- $2 after bigint
--- $3 limit bigint
+-- $3 clearance smallint
+-- $4 limit bigint
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, NULL::text, meta
-FROM events
+FROM events e
 WHERE meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = $1 AND position > $2
-ORDER BY position LIMIT $3
+  AND (tlp <= $3 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
+ORDER BY position LIMIT $4
 
 -- name: existing_streams
 -- Which of these streams there are, the lowest marking that an event of the world was given there (where there is none,

@@ -94,6 +94,32 @@ ORDER BY stream, from_position LIMIT $5
 -- $2 upto bigint
 SELECT rollup, position, counted_by, totals FROM snapshots WHERE build = $1 AND position <= $2 ORDER BY 1, 2
 
+-- name: beyond
+-- Rows of a build that lie beyond all that was folded: nobody is told of them yet, and with the next events all would be.
+-- $1 build smallint
+WITH reached AS (SELECT (SELECT max(one) FROM unnest(positions) AS one) AS position FROM builds WHERE build = $1)
+SELECT 'subjects' AS name, ARRAY[stream, level::text, from_position::text] AS key, s::text AS row
+FROM subjects s, reached r WHERE build = $1 AND (from_position > r.position OR to_position > r.position)
+UNION ALL
+SELECT 'names', ARRAY[dimension, value, level::text], n::text
+FROM names n, reached r WHERE build = $1 AND n.position > r.position
+UNION ALL
+SELECT 'documents', ARRAY[key, level::text, from_position::text], d::text
+FROM documents d, reached r WHERE build = $1 AND (from_position > r.position OR to_position > r.position)
+UNION ALL
+SELECT 'document_members', ARRAY[key, stream, from_position::text], m::text
+FROM document_members m, reached r WHERE build = $1 AND (from_position > r.position OR to_position > r.position)
+UNION ALL
+SELECT 'parked', ARRAY[stream, from_position::text], p::text
+FROM parked p, reached r WHERE build = $1 AND from_position > r.position
+UNION ALL
+SELECT 'segments', ARRAY[last_position::text], ROW(first_position, last_position, latest)::text
+FROM segments, reached r WHERE build = $1 AND last_position > r.position
+UNION ALL
+SELECT 'snapshots', ARRAY[rollup::text, s.position::text], ROW(rollup, s.position, counted_by, totals)::text
+FROM snapshots s, reached r WHERE build = $1 AND s.position > r.position
+ORDER BY 1, 2
+
 -- name: taken
 -- Which snapshots a build has, as they are taken when there is time for it.
 -- $1 build smallint

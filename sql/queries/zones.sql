@@ -16,6 +16,10 @@ SELECT id, packed FROM zone_data WHERE id = ANY($1)
 -- All zone data that there are, under the release that their id names; a log has a few a year.
 SELECT id, packed FROM zone_data WHERE release = split_part(id, '-', 1)
 
+-- name: ids
+-- All zone data that there are, whatever they say.
+SELECT id FROM zone_data ORDER BY id
+
 -- name: first
 -- The zone data that the log had first.
 SELECT id FROM zone_data ORDER BY added_at, id LIMIT 1

@@ -1,5 +1,7 @@
 """CloudEvents in and out, in three modes, written and read by the SDK of others."""
 
+import asyncio
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +10,8 @@ import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event, to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 
+from incidentlog.api.bulk import STEP
+from incidentlog.door import Door
 from tests.api.serving import Answer, Served
 from tests.commands import about, retraction, strike
 
@@ -47,6 +51,30 @@ async def test_an_event_of_another_system_is_taken_in_once_in_whichever_mode(ser
     assert (there["stream"], there["tlp"]) == ("strike:told-1", "GREEN")
     other = await sent(service, to_structured_event(said(source="https://other.example/", subject="strike:told-2")))
     assert other.json["ids"] != first.json["ids"]  # an id is its source's own
+
+
+async def test_others_have_their_turn_while_a_batch_is_judged(service: Served, monkeypatch: pytest.MonkeyPatch):
+    turns, at_a_stretch, read = 0, list[int](), Door.read
+
+    async def ticking() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def noted(self: Door, raw: bytes, **more: Any) -> Any:
+        at_a_stretch.append(turns)
+        return read(self, raw, **more)
+
+    monkeypatch.setattr(Door, "read", noted)
+    events = [orjson.loads(to_structured_event(said(subject=f"strike:{n}", id=f"A-{n}")).body) for n in range(60)]
+    body = orjson.dumps(events)
+    ticker = asyncio.create_task(ticking())
+    answer = await service.ask("POST", PATH, data=body, headers={"Content-Type": BATCH})
+    ticker.cancel()
+    assert (answer.status, answer.json["appended"]) == (201, 60), answer
+    most = max(Counter(at_a_stretch).values()) * len(body) / len(events)
+    assert most <= 2 * STEP
 
 
 async def test_what_is_read_goes_into_another_log_as_it_was_sent(service: Served):

@@ -1,9 +1,12 @@
 """Events that come with an import carry its number, and are never marked below its record; files over HTTP."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,9 +15,10 @@ from aiohttp import FormData
 
 from incidentlog.api import imports as imports_module
 from incidentlog.importers import apart as apart_module
+from incidentlog.sqlfiles import query
 from incidentlog.store import read as read_module
 from tests.api.serving import Answer, Served, make_key
-from tests.commands import retraction, strike
+from tests.commands import about, retraction, strike
 from tests.importers.rowing import OWN, SLICES
 
 
@@ -68,6 +72,27 @@ async def test_the_ids_of_what_came_with_an_import_are_listed_by_pages_as_far_as
     assert listed == [e["id"] for n, e in enumerate(events) if n != 1]
     assert (await service.get("/v1/events/ids", **{"import": "3"})).status == 404
     assert (await service.get("/v1/events/ids")).faults == {"/import": "missing"}
+
+
+async def test_a_page_of_ids_costs_no_more_for_what_is_hidden_in_the_import(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """Neither what was marked higher from the first, nor what was since; else who reads could tell, and hold it up."""
+    (number,) = await service.add(begun())
+    first, last = strike(), strike()
+    raised = [strike(stream="strike:raised") for _ in range(30)]
+    await service.bulk(first, *(strike(tlp="RED") for _ in range(30)), *raised, last, **{"import": str(number)})
+    await service.bulk(*(about("remarked", e["id"], tlp="RED", reason="told too early") for e in raised))
+    await make_key(service.access, "clear", key := "key-of-a-reader-who-sees-only-what-is-clear", scopes=["read"])
+    asked: list[str] = []
+    monkeypatch.setattr(read_module, "query", lambda stem, name: (asked.append(name), query(stem, name))[1])
+    path, pages = f"/v1/events/ids?import={number}&limit=1", list[list[str]]()
+    for _ in range(2):
+        page = (await service.by(key).get(path)).json
+        pages.append(page["ids"])
+        path = page["next"]
+    assert pages == [[first["id"]], [last["id"]]]
+    assert asked.count("of_import") <= 4
 
 
 async def test_a_number_that_is_no_import_is_refused_and_nothing_written(service: Served):
@@ -173,6 +198,93 @@ async def test_as_ndjson_every_row_is_told_however_many(service: Served, monkeyp
     assert (last["summary"]["rows"], last["summary"]["refused"], last["summary"]["appended"]) == (60, 30, 30)
     told = (await send(service, rows)).json
     assert (len(told["report"]), told["report_total"]) == (5, 30)
+
+
+@pytest.mark.parametrize(("as_", "status"), [("json", 401), ("ndjson", 207)])
+async def test_an_import_ends_with_its_key_and_what_was_appended_by_then_stays(
+    service: Served, monkeypatch: pytest.MonkeyPatch, as_: str, status: int
+):
+    """It may take an hour, and nobody waits that long for a key to be of no use any more."""
+    monkeypatch.setattr(imports_module, "BATCH", 2)
+    await make_key(service.access, "reporter", key := "key-of-a-reporter-that-is-revoked", scopes=["report"])
+    appended = imports_module.append_lines
+
+    async def then_revoked(*given: Any) -> None:
+        await appended(*given)
+        assert (await service.ask("DELETE", "/v1/keys/reporter")).status == 204
+
+    monkeypatch.setattr(imports_module, "append_lines", then_revoked)
+    rows = b"id,date,place,killed\n9,soon,Odesa,1\n" + b"".join(b"%d,1.2.2025,Odesa,1\n" % n for n in range(9))
+    answer = await send(service.by(key), rows, format=as_)
+    assert (answer.status, b"unauthenticated" in answer.raw) == (status, True), answer.raw
+    assert b"summary" not in answer.raw
+    assert await service.head() == 2  # it began, and one row
+
+
+async def test_rows_are_taken_in_by_what_they_weigh_and_not_only_by_their_number(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """One row may give events of megabytes: a thousand of these are not held in memory."""
+    monkeypatch.setattr(imports_module, "BATCH_OCTETS", 1)
+    rows = b"id,date,place,killed\n" + b"".join(b"%d,1.2.2025,Odesa,1\n" % n for n in range(3))
+    batches: list[int] = []
+    appended = imports_module.append_lines
+
+    async def counted(service_: Any, reader: Any, lines: Any, *more: Any) -> None:
+        batches.append(len(lines))
+        await appended(service_, reader, lines, *more)
+
+    monkeypatch.setattr(imports_module, "append_lines", counted)
+    assert (await send(service, rows)).json["appended"] == 3
+    assert [rows for rows in batches if rows] == [1, 1, 1]
+
+
+async def test_of_names_that_were_not_found_only_so_many_are_kept(service: Served, monkeypatch: pytest.MonkeyPatch):
+    """A file may have a million of them."""
+    monkeypatch.setattr(imports_module, "BATCH", 2)
+    monkeypatch.setattr(imports_module, "NAMES", 2)
+    names = ("Nowhereville", "Neverland", "Utopia", "Neverland", "Erewhon", "Utopia", "Neverland")
+    rows = b"id,date,place,killed\n"
+    rows += b"".join(b"%d,1.2.2025,%s,1\n" % (n, name.encode()) for n, name in enumerate(names))
+    told = (await send(service, rows, dry_run="true")).json
+    assert told["places"] == {"unresolved": 7}
+    assert told["unresolved_total"] == 2
+    assert [(n["name"], n["events"]) for n in told["unresolved"]] == [("Neverland", 3), ("Nowhereville", 1)]
+
+
+async def test_an_import_that_was_marked_higher_is_gone_on_with_by_nobody_from_whom_it_is_hidden(service: Served):
+    """Its rows would come under a record of which they tell."""
+    await make_key(service.access, "reporter", key := "key-of-a-reporter-who-sees-only-clear", scopes=["report"])
+    reporter = service.by(key)
+    number = (await send(reporter)).json["import"]
+    (record,) = (await service.get("/v1/events", type="import.begun")).json["events"]
+    await service.add(about("remarked", record["id"], tlp="RED", reason="it names a source"))
+    head = await service.head()
+    refused = await send(reporter)
+    assert (refused.status, refused.slug, await service.head()) == (409, "id-conflict", head)
+    assert str(number) not in refused.json
+    # What is marked higher than its reporter may read goes on all the same: it was marked so from the first.
+    marked = OWN.replace('unmapped = "drop"', 'unmapped = "drop"\ntlp = "AMBER"')
+    others = ROWS.replace(b"\n1,", b"\n11,").replace(b"\n3,", b"\n13,")
+    assert [(await send(reporter, others, marked)).status for _ in range(2)] == [201, 200]
+
+
+async def test_rows_are_made_by_a_process_that_stands_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "mapping.toml").write_text(OWN)
+    (tmp_path / "rows.csv").write_text("id,date,place,killed\n" + "1,1.2.2025,Odesa,1\n" * 20_000)
+    pids, create = list[int](), asyncio.create_subprocess_exec
+
+    async def noted(*words: Any, **more: Any) -> asyncio.subprocess.Process:
+        process = await create(*words, **more)
+        pids.append(process.pid)
+        return process
+
+    monkeypatch.setattr("incidentlog.importers.apart.asyncio.create_subprocess_exec", noted)
+    async with aclosing(apart_module.made_apart(tmp_path / "mapping.toml", tmp_path, ["rows.csv"])) as made:
+        _, octets = await anext(made)
+        assert octets > 100
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, pids[0]) == min(19, own + apart_module.NICE)
 
 
 async def test_mappings_that_come_along_go_by_their_name(service: Served):

@@ -11,6 +11,8 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from incidentlog.api import bulk as bulk_module
+from incidentlog.api.candidates import REVIEWS
 from incidentlog.api.redacting import redacted
 from incidentlog.audit.keys import OPERATOR, put_key, revoke_key
 from incidentlog.clock import SystemClock
@@ -209,6 +211,57 @@ async def test_a_body_that_is_still_coming_when_its_key_is_revoked_is_not_append
             assert (await reader.read(65_536)).startswith(b"HTTP/1.1 401 ")
         writer.transport.abort()
     assert await service.head() == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/events/bulk", "/v1/events/bulk?mode=partial", "/v1/cloudevents"])
+async def test_what_waits_to_be_folded_is_not_appended_by_a_key_that_was_revoked_meanwhile(
+    service: Served, monkeypatch: pytest.MonkeyPatch, path: str
+):
+    await make_key(service.access, "reader", READER, scopes=SCOPES)
+    monkeypatch.setattr(bulk_module, "PIECE", 1)
+    at, parts = (2 if "partial" in path else 1), list[int]()
+
+    async def waits(_: Any) -> None:
+        parts.append(1)
+        if len(parts) == at:
+            await revoke(service)
+
+    monkeypatch.setattr(service.service.pace, "keep", waits)
+    events = [strike() for _ in range(3)]
+    if path == "/v1/cloudevents":
+        told = [{"specversion": "1.0", "id": e["id"], "source": "x", "type": e["type"], "data": e} for e in events]
+        body, kind = orjson.dumps(told), "application/cloudevents-batch+json"
+    else:
+        body, kind = b"\n".join(map(orjson.dumps, events)), "application/x-ndjson"
+    answer = await service.by(READER).ask("POST", path, data=body, headers={"Content-Type": kind})
+    if at == 1:
+        assert answer.status == 401
+    else:
+        assert [orjson.loads(line).get("status") for line in answer.raw.splitlines()] == [201, 401, 401, None]
+    assert await service.head() == at - 1
+
+
+@pytest.mark.parametrize("read", ["history", "candidates"])
+async def test_a_read_that_waits_for_its_turn_is_not_answered_to_a_key_that_was_revoked_meanwhile(
+    service: Served, read: str
+):
+    await make_key(service.access, "reader", READER, scopes=SCOPES)
+    begun = {"type": "import.begun", "stream": "import:a", "data": {"files": [{"name": "a.csv"}]}}
+    (number, _) = await service.add(begun, strike(stream="strike:a"))
+    await service.settled()
+    path, turnstile = {
+        "history": ("/v1/subjects/strike:a/history", service.service.histories),
+        "candidates": (f"/v1/candidates?import={number}", service.app[REVIEWS].places),
+    }[read]
+    async with AsyncExitStack() as others:
+        for n in range(turnstile.places):
+            await others.enter_async_context(turnstile.place(OfKey(f"another {n}"), seconds=None))
+        asked = asyncio.create_task(service.by(READER).get(path))
+        async with asyncio.timeout(60):
+            while not turnstile.waiting:
+                await asyncio.sleep(0.01)
+        await revoke(service)
+    assert (await asked).status == 401
 
 
 async def test_what_was_revoked_does_not_come_back_and_the_name_may_get_another_key(access: Access):

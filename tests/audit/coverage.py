@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from incidentlog.store.catalogue import to_be_made_of
+
 DOCS: Final = (Path(__file__).parents[2] / "docs/coverage.md").read_text("utf-8")
 CHANGED: Final = {
     "boolean": "NOT {0}",
@@ -48,8 +50,10 @@ def tables_of(who: str) -> dict[str, list[str]]:
     return found
 
 
-def change(table: str, column: str, kind: str) -> str:
+def change(table: str, column: str) -> str:
     """A statement that changes a column in one row that has a value there, the last one, and answers how many did."""
+    (defined,) = (p.definition for p in to_be_made_of() if (p.kind, p.of, p.name) == ("column", table, column))
+    kind = next((kind for kind in CHANGED if f"{defined} ".startswith(f"{kind} ")), "a number")
     changed = CHANGED.get(kind, "{0} + 1").format(column)
     return (
         f"WITH done AS (UPDATE {table} SET {column} = {changed} WHERE ctid = "

@@ -1,10 +1,13 @@
 """docs/coverage.md is whole, and true: what it says is covered is changed, and found."""
 
+from contextlib import suppress
+
 import asyncpg
 import pytest
 
 from incidentlog.audit.state import Folder
-from incidentlog.store.catalogue import made_of, to_be_made_of
+from incidentlog.store.builds import begin_builds
+from incidentlog.store.catalogue import differences, made_of, to_be_made_of
 from incidentlog.store.connect import Access
 from tests.audit.coverage import change, covered, lines, tables_of
 from tests.audit.sealing import Sealing
@@ -33,10 +36,8 @@ def test_every_column_kind_of_definition_and_file_is_in_the_list():
     assert {p for p in folder if isinstance(folder[p], property)} == {"key", "new_key", "state", "evidence"}
 
 
-@pytest.mark.parametrize("table", tables_of("verify"))
-async def test_a_change_of_any_column_that_verify_covers_is_found(filled: Sealing, table: str):
-    """Each in a transaction that verify looks into, and that is then rolled back."""
-    kinds = {p.name: p.definition for p in to_be_made_of() if (p.kind, p.of) == ("column", table)}
+async def with_all(filled: Sealing) -> None:
+    """Have a row with a value in every column: an erased body, and a merge."""
     event = await filled.admin.fetchrow("SELECT event_id, stream FROM events WHERE position = 299")
     await filled.append(commands=[erasing(event, "body")])
     await filled.seal()
@@ -53,17 +54,117 @@ async def test_a_change_of_any_column_that_verify_covers_is_found(filled: Sealin
     head = await filled.admin.fetchval("SELECT max(position) FROM events")
     await filled.admin.execute("INSERT INTO merge_links VALUES ('strike:a', 'strike:b', $1)", head)
     assert (await verified(filled)).findings == []
-    missed = []
+
+
+async def found(filled: Sealing, harm: str) -> bool:
+    """Whether verify finds something after a statement, in a transaction that is then rolled back."""
+    transaction = filled.admin.transaction()
+    await transaction.start()
+    try:
+        await filled.harm(harm)
+        return bool((await verified(filled)).findings)
+    finally:
+        await transaction.rollback()
+
+
+@pytest.mark.parametrize("table", tables_of("verify"))
+async def test_a_change_of_any_column_that_verify_covers_is_found(filled: Sealing, table: str):
+    await with_all(filled)
     for column in tables_of("verify")[table]:
-        kind = kinds[column].removesuffix(" not null")
-        transaction = filled.admin.transaction()
-        await transaction.start()
-        try:
-            await filled.harm(change(table, column, kind))
-            if not (await verified(filled)).findings:
-                missed.append(column)
-        except asyncpg.IntegrityConstraintViolationError:
-            pass  # the schema itself refuses it, and verify holds the schema to the migrations
-        finally:
+        with suppress(asyncpg.IntegrityConstraintViolationError):  # the schema refuses it, and verify holds to that
+            assert await found(filled, change(table, column)), column
+
+
+ROWS = {
+    "events": (
+        "position = position + 1, event_id = gen_random_uuid(), stream_version = stream_version + 1",
+        "position = 1",
+    ),
+    "event_private": ("position = position + 1", "position = 100"),
+    "commits": (
+        """last_position = 699, recorded_at = (
+            SELECT recorded_at - interval '1 microsecond' FROM commits WHERE last_position = 700
+        )""",
+        "last_position = 100",
+    ),
+    "log": (None, "true"),
+    "log_keys": ("fork = fork + 1", "true"),
+    "tiles": ("level = level + 1", "index = 0"),
+    "tree_heads": ("size = size - 1", "size = 300"),
+    "merge_links": ("absorbed = 'strike:c'", "true"),
+    "zone_data": ("id = '2025b' || right(id,-5)", "true"),
+}
+"""Of each table that verify covers: what makes another row of its last one, and which row is taken away."""
+
+
+async def test_a_row_too_many_and_a_row_too_few_is_found_in_every_table_that_verify_covers(filled: Sealing):
+    await with_all(filled)
+    await begin_builds(filled.admin)
+    await filled.admin.execute("UPDATE builds SET positions = array_fill(704::bigint, ARRAY[16])")
+    assert set(ROWS) == set(tables_of("verify"))
+    for table, (other, gone) in ROWS.items():
+        columns = {p.name: p.name for p in to_be_made_of() if (p.kind, p.of) == ("column", table)}
+        columns |= dict(each.split(" = ", 1) for each in (other or "").split(", ") if each)
+        last = f"ctid = (SELECT max(ctid) FROM {table})"
+        added = (
+            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} FROM {table} WHERE {last}"
+        )
+        taken = f"DELETE FROM {table} WHERE {gone}"
+        for statement in [added] * (other is not None) + [taken]:
+            assert await found(filled, statement), statement
+
+
+OURS = "(SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r')"
+HARMED = {
+    "relation": (f"pg_class SET relrowsecurity = true WHERE oid IN {OURS}", f"pg_class SET relname = relname || '_' WHERE oid IN {OURS}"),
+    "column": tuple(f"pg_attribute SET {way} WHERE attrelid IN {OURS} AND attnum > 0" for way in ("attnotnull = NOT attnotnull", "attname = attname || '_'")),
+    "constraint": tuple(f"pg_constraint SET {way} WHERE conrelid IN {OURS}" for way in ("convalidated = false", "conname = conname || '_'")),
+    "trigger": tuple(f"pg_trigger SET {way} WHERE tgrelid IN {OURS}" for way in ("tgenabled = 'D'", "tgname = tgname || '_'")),
+    "index": (
+        f"pg_index SET indisvalid = false WHERE indrelid IN {OURS}",
+        f"pg_class SET relname = relname || '_' WHERE oid IN (SELECT indexrelid FROM pg_index WHERE indrelid IN {OURS})",
+    ),
+    "function": tuple(f"pg_proc SET {way} WHERE pronamespace = current_schema()::regnamespace" for way in ("prosecdef = NOT prosecdef", "proname = proname || '_'")),
+}  # fmt: skip
+"""Every one of a kind of definition is changed in what it says, and in its name: as it were gone, and another there."""
+
+
+async def test_each_definition_that_is_changed_or_gone_is_named(access: Access):
+    """Not some of them: all of a kind at once, and every one has to be named."""
+    connection = await access.connect()
+    assert await differences(connection) == []
+    parts = to_be_made_of()
+    assert set(HARMED) == {p.kind for p in parts}
+    missed = []
+    for kind, ways in HARMED.items():
+        for way in ways:
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute(f"UPDATE {way}")
+            told = await differences(connection) or []
             await transaction.rollback()
+            # What carries out a foreign key is called as that: it is named where the constraint is.
+            own = [p for p in parts if p.kind == kind and not (kind == "trigger" and "tgname" in way and " " in p.name)]
+            missed += [(way, p.called) for p in own if not any(t.startswith(f"{p.called} is ") for t in told)]
     assert missed == []
+    tables = [p.of for p in parts if p.kind == "relation"]
+    for kind, made in (
+        ("policy", "{0}_seen ON {0} USING (true)"),
+        ("rule", "{0}_seen AS ON INSERT TO {0} DO ALSO NOTHING"),
+    ):
+        transaction = connection.transaction()
+        await transaction.start()
+        for table in tables:
+            await connection.execute(f"CREATE {kind} {made.format(table)}")
+        told = await differences(connection) or []
+        await transaction.rollback()
+        assert [t for t in tables if not any(d.startswith(f"{kind} {t}_seen of {t} is there") for d in told)] == []
+    await connection.close()
+
+
+async def test_the_order_of_texts_is_part_of_a_column(access: Access):
+    """In another one a list of streams leaves some out."""
+    connection = await access.connect()
+    await connection.execute("ALTER TABLE subjects ALTER COLUMN stream TYPE text COLLATE pg_unicode_fast")
+    assert [d.partition(" is ")[0] for d in await differences(connection) or []] == ["column stream of subjects"]
+    await connection.close()

@@ -192,6 +192,8 @@ class Client:
         self.held: dict[str, Held] = {}
         self.welcome: Message = {}
         self.others: list[Message] = []
+        self.heard = set[str]()
+        """The types of all messages."""
 
     async def send(self, **message: Any) -> None:
         await self.socket.send(orjson.dumps(message).decode())
@@ -212,6 +214,7 @@ class Client:
         return message
 
     def take(self, message: Message) -> None:
+        self.heard.add(message["type"])
         match message["type"]:
             case "subscribed":
                 held = Held(message["channel"], message["position"], message["at"], subscribed=message)

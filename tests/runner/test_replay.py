@@ -1,19 +1,27 @@
 """Replay: what is served is what the log gives, and an edit of it is found, wherever it was made."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 
+from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import lane as lane_module
-from incidentlog.runner.replay import ReplayError, replay
+from incidentlog.runner.portion import Portion
+from incidentlog.runner.replay import ReplayError, _fold, replay
 from incidentlog.store import derive
 from incidentlog.store import snapshots as snapshots_module
-from incidentlog.store.connect import Access
+from incidentlog.store.builds import SUBJECTS, active_builds
+from incidentlog.store.connect import Access, Connection
+from incidentlog.store.replay_check import Side, compare, make_scratch
+from tests.audit.coverage import change, tables_of
 from tests.commands import about, retraction, strike
 from tests.ledgers import edit_segments, first_amount
-from tests.runner.driving import Log, caught_up, following, log_at
+from tests.nasty import assessed
+from tests.runner.driving import KYIV, Log, caught_up, following, log_at
 from tests.subjects.given import timeline
 
 
@@ -122,6 +130,134 @@ async def test_an_edit_of_a_version_is_found_whether_it_has_a_text_or_is_folded(
     replayed = await replay(log.access, projection="strike_profile")
     (found,) = [c.difference for c in replayed.compared if c.difference is not None]
     assert found.table == "subjects"
+
+
+# ------------------------------------------------------------------------------------------- through docs/coverage.md
+
+COLUMNS = [(table, column) for table, columns in tables_of("replay").items() for column in columns]
+Harm = Callable[[Connection], Awaitable[Any]]
+
+
+@asynccontextmanager
+async def compared(log: Log) -> AsyncIterator[Callable[[Harm | None], Awaitable[set[str]]]]:
+    """The log folded again, once. What is done to what is served is then compared with it, and undone."""
+    scratch, head = await log.access.connect("runner", session=True), await log.head()
+    try:
+        served = await active_builds(log.connection)
+        await make_scratch(scratch)
+        ours = await _fold(scratch, list(PROJECTIONS), head, KYIV, Portion(1_000), lambda _done, _all: None)
+        parked = "INSERT INTO parked VALUES ($1, 'strike:a', 7, NULL, 0, 'none', NULL, NULL)"
+        await log.connection.execute(parked, served["strike_profile"].build)
+        await scratch.execute(parked, ours["strike_profile"].build)
+
+        async def differs(harm: Harm | None) -> set[str]:
+            """The tables in which a difference is found after harm was done; `damaged` where one cannot be read."""
+            found = set[str]()
+            transactions = log.connection.transaction(), scratch.transaction()
+            for transaction in transactions:
+                await transaction.start()
+            try:
+                if harm is not None:
+                    await harm(log.connection)
+                for name in (SUBJECTS, *PROJECTIONS):
+                    sides = Side(log.connection, served[name].build), Side(scratch, ours[name].build)
+                    if (difference := (await compare(name, *sides, head)).difference) is not None:
+                        found.add(difference.table)
+                        break
+            except ValueError:  # a ledger's lines with a wrong checksum
+                found.add("damaged")
+            except asyncpg.IntegrityConstraintViolationError:
+                found.add("refused")  # by the schema, which verify holds to the migrations
+            finally:
+                for transaction in transactions:
+                    await transaction.rollback()
+            return found
+
+        yield differs
+    finally:
+        scratch.terminate()
+
+
+async def test_a_change_of_any_column_that_replay_covers_is_found(log: Log):
+    """Of each in one row. A stream's versions rest on one another, and a member has left its document."""
+    async with following(log) as runner:
+        await log.add(strike(stream="strike:long"), *(assessed("strike:long", n) for n in range(20)))
+        said = strike(
+            type="statement.made", stream="statement:a", data={"speaker": "UKR", "topic": "a", "stance": "hope"}
+        )
+        del said["place"]
+        await log.add(said)
+        await log.add(about("amended", said["id"], patch={"data": {"topic": "b"}}, reason="on another topic"))
+        await caught_up(log, runner)
+
+    def changing(table: str, column: str) -> Harm:
+        async def harm(connection: Connection) -> None:
+            assert await connection.fetchval(change(table, column)) == 1, (table, column)
+
+        return harm
+
+    async with compared(log) as differs:
+        assert await differs(None) == set()
+        found = {each: await differs(changing(*each)) for each in COLUMNS}
+    assert {each: told for each, told in found.items() if not told & {each[0], "damaged", "refused"}} == {}
+    refused = {each for each, told in found.items() if "refused" in told}
+    assert refused <= {("subjects", "rests_on"), ("subjects", "lists")}
+
+
+IN_WAIT = [
+    ("subjects", "UPDATE subjects SET to_position = $1 WHERE stream = 'strike:a' AND to_position IS NULL"),
+    (
+        "subjects",
+        """INSERT INTO subjects (build, stream, level, from_position, restated, body)
+        SELECT DISTINCT build, stream, level, $1::bigint, false, '{}' FROM subjects WHERE stream = 'strike:b'""",
+    ),
+    (
+        "documents",
+        """UPDATE documents SET to_position = $1 WHERE to_position IS NULL
+        AND key = (SELECT min(key) FROM documents WHERE to_position IS NULL)""",
+    ),
+    (
+        "document_members",
+        """UPDATE document_members SET to_position = $1 WHERE to_position IS NULL
+        AND stream = (SELECT min(stream) FROM document_members WHERE to_position IS NULL)""",
+    ),
+    (
+        "parked",
+        """INSERT INTO parked SELECT build, 'strike:a', $1::bigint, NULL, 0, 'none' FROM builds
+        WHERE projection = 'city_incidents' AND state = 'active'""",
+    ),
+    (
+        "names",
+        """INSERT INTO names SELECT build, dimension, value, level + 1, $1::bigint, 'Odessa' FROM names
+        WHERE value = 'geonames:698740'""",
+    ),
+    (
+        "segments",
+        """INSERT INTO segments SELECT build, $1::bigint, $1::bigint, latest, merged, gen_random_uuid(), body
+        FROM segments WHERE last_position = (SELECT max(last_position) FROM segments)""",
+    ),
+    (
+        "snapshots",
+        """INSERT INTO snapshots (build, rollup, position, counted_by, totals, body)
+        SELECT build, rollup, $1::bigint, counted_by, totals, body FROM snapshots WHERE position = 32""",
+    ),
+]
+"""What takes effect with an event that is still to come: the table, and what is done to it, $1 being that event's place."""
+
+
+async def test_what_lies_in_wait_for_the_next_event_is_found_before_that_comes(log: Log):
+    head = await log.head()
+    assert {table for table, _ in IN_WAIT} == set(tables_of("replay"))
+
+    def lying(statement: str) -> Harm:
+        async def harm(connection: Connection) -> None:
+            assert (await connection.execute(statement, head + 1)).split()[-1] != "0", statement
+
+        return harm
+
+    async with compared(log) as differs:
+        found = [(table, await differs(lying(statement))) for table, statement in IN_WAIT]
+    assert [(table, told) for table, told in found if told != {table}] == []
 
 
 async def test_a_row_that_is_there_too_many_or_missing_is_named_by_its_key(log: Log):

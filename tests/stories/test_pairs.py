@@ -1,8 +1,9 @@
 """Two logs that differ only in what a reader may not see: whatever it asks, it is told the same, positions aside (P5).
 
-At four clearances: reads in every format, refusals, appends with their warnings, live messages over WebSockets and event
-streams, and those for a reader that comes back. With `PAIRS=deep` in the environment every projection is also asked what was
-reported, and what changed with each event.
+At four clearances: reads in every format that a route declares, refusals, appends with their warnings one by one and many
+at once, files that are brought in and compared, every live message over WebSockets and event streams, and those for a reader
+that comes back. That it finds what it looks for is shown in `test_pairs_broken.py`, by breaking one rule at a time. With
+`PAIRS=deep` in the environment every projection is also asked what was reported, and what changed with each event.
 """
 
 import asyncio
@@ -13,22 +14,27 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
+import orjson
 import pytest
 from aiohttp import web
 
 from incidentlog.api.app import MODULES
+from incidentlog.api.operations import operation_of
 from incidentlog.embedded import Server
 from incidentlog.events.values import TLP_LABELS, Tlp
 from incidentlog.folding import steps
 from incidentlog.folding.shapes import Tally
+from incidentlog.live.answers import ServerMessage
 from incidentlog.projections import PROJECTIONS
-from tests.api.serving import ADMIN
+from tests.api.serving import ADMIN, NDJSON, Answer, Served
+from tests.api.test_imports import send
 from tests.api.test_sse import Events, stream
-from tests.api.test_two_logs import ABOVE, HELD, PARTIES, SEEN, TRUCE, claim, struck
+from tests.api.test_two_logs import ABOVE, HELD, NOWHERE, PARTIES, SEEN, TRUCE, claim, struck
 from tests.live.following import Client, Held, client
 from tests.pairs import LEVELS, READER, Pair, Side, pair_of
+from tests.pairs import PARQUET as PARQUET_MEDIA
 from tests.subjects.given import Event, about, amend, day, event, id_of, merge, remark, retract
 
 AT: Final = "2026-02-12T12:00"
@@ -109,6 +115,7 @@ STREAMS: Final = (
     TRUCE, "exchange:one", "exchange:two", "toll:one", "toll:two", "statement:a", "statement:b", "statement:c", "strike:one", "strike:two", "strike:low", "strike:hidden", "talk:one",
     "talk:two", "violation:a", "violation:c",
 )  # fmt: skip
+ODESA: Final = "geonames:698740"
 PARQUET: Final = ("parquet",) if find_spec("pyarrow") is not None else ()
 """It is in the dependency group tools, which `.ci/run` installs."""
 SOME: Final = tuple(PROJECTIONS) if DEEP else ("positions_board", "city_incidents", "talks_ledger")
@@ -122,22 +129,28 @@ ASKED: Final[list[tuple[str, dict[str, Any]]]] = [
     ("/v1/cloudevents", {"at": AT}),
     ("/v1/cloudevents", {"at": AT, "limit": 2}),
     *((f"/v1/cloudevents/{id_of(name)}", {}) for name in ("on t1", "on t3", "never heard of")),
-    ("/v1/events", {"at": AT, "category": "strike", "city": "geonames:698740"}),
+    ("/v1/events", {"at": AT, "category": "strike", "city": ODESA}),
     ("/v1/projections", {}),
     *((f"/v1/projections/{name}", {"at": AT}) for name in PROJECTIONS),
     *((f"/v1/projections/{name}", {"at": AT, **REPORTED}) for name in SOME),
     *((f"/v1/projections/{name}", {"at": AT, "format": form}) for name in SOME for form in ("ndjson", "csv")),
     *((f"/v1/projections/{name}", {"at": AT, "format": form}) for name in TALLIES for form in PARQUET),
     ("/v1/projections/city_incidents", {"at": AT, "format": "geojson"}),
-    *(("/v1/projections/city_incidents", {"at": AT, "group_by": by}) for by in ("place,day,side", "day", "stream")),
+    *(
+        (f"/v1/projections/city_incidents/{ODESA}", {"at": AT, "format": form})
+        for form in ("json", "ndjson", "csv", "geojson", *PARQUET)
+    ),
+    *(("/v1/projections/city_incidents", {"at": AT, "group_by": by}) for by in ("place,day,side", "day", "verification")),
     *((f"/v1/projections/positions_board/UKR%7C{topic}", {"at": AT}) for topic in ("t1", "t2", "t3")),
-    *(("/v1/subjects", {"at": AT, "limit": 2, "format": form}) for form in ("json", "csv", "geojson", *PARQUET)),
+    *(("/v1/subjects", {"at": AT, "limit": 2, "format": form}) for form in ("json", "ndjson", "csv", "geojson", *PARQUET)),
     *(("/v1/subjects", {"at": AT, **asked}) for asked in ({"category": "strike"}, {"status": "retracted"}, REPORTED)),
     *((f"/v1/subjects/{s}{part}", {"at": AT}) for s in STREAMS for part in ("", "/history")),
     *((f"/v1/subjects/{s}{part}", {"at": AT, **REPORTED}) for s in FEW for part in ("", "/history")),
     *((f"/v1/subjects/{s}/candidates", {"at": AT}) for s in STREAMS[::2]),
     *(("/v1/candidates", {"at": AT, "import": n}) for n in (1, 2)),  # of which there is no import; of one see `imports`
     *(("/v1/events/ids", {"import": n}) for n in (1, 2)),
+    ("/v1/events", {"at": AT, "id": id_of("on t3")}),
+    *((f"/v1/cloudevents/{id_of(name)}", {"mode": "binary"}) for name in ("on t1", "on t3")),
     *((f"/v1/events/{id_of(name)}", {}) for name in ("on t1", "moved", "on t3", "one", "talk", "never heard of")),
     *((f"/v1/events/{id_of(name)}/proof", {}) for name in ("moved", "on t3", "never heard of")),
     *(("/v1/replay", {"speed": 0, "by": by, "format": form}) for by in ("recorded", "occurred") for form in ("sse", "ndjson")),
@@ -178,6 +191,39 @@ UNASKED: Final = {
 }  # fmt: skip
 
 
+NOT_TOLD: Final = {
+    "not to this reader": ("/v1/access",),
+    "not of a log that nobody signs; of one that is, in test_markings.py": ("/v1/events/{id}/proof",),
+    "followed": ("/v1/live", "/v1/events/stream", "/v1/projections/{name}/stream"),
+    "compared by name and label": ("/metrics",),
+}
+"""Whose formats are not asked for one by one."""
+OF_THE_SERVICE: Final = {"notice"}
+"""Messages that say how the service is, and the connection: in tests/live."""
+
+
+def formats() -> set[tuple[str, str]]:
+    """Each route that is asked, with each media type that it declares."""
+    left = {path for paths in (*UNASKED.values(), *NOT_TOLD.values()) for path in paths}
+    return {
+        (route.path, told.media)
+        for module in MODULES
+        for route in routes_of(module)
+        for told in operation_of(route).told
+        if route.path not in left and told.status == HTTPStatus.OK and (PARQUET or told.media != PARQUET_MEDIA)
+    }
+
+
+def told_by(pair: Pair) -> set[tuple[str, str]]:
+    """The routes that answered, with the media types in which they did."""
+    paths = sorted({path for path, _ in formats()}, key=lambda path: path.count("{"))
+    patterns = [(path, re.compile(re.sub(r"\{[^}]*\}", "[^/]+", path))) for path in paths]
+    return {
+        (next((route for route, pattern in patterns if pattern.fullmatch(path)), path), media)
+        for path, media in pair.told
+    }
+
+
 def routes_of(module: ModuleType) -> Iterator[web.RouteDef]:
     for route in module.routes:
         if isinstance(route, web.RouteDef) and route.method == "GET":
@@ -205,11 +251,14 @@ async def test_a_reader_is_told_the_same_of_a_log_with_what_it_may_not_see_and_o
     async with pair_of(server, history(mark), level) as pair:
         await reads(pair)
         await imports(pair, mark)
+        assert formats() - told_by(pair) == set()
+        await appends(pair)
         hidden, plain = [await measured(side) for side in pair.sides]
         assert hidden == plain
         for refused in REFUSED:
             assert {fault["code"] for fault in (await pair.post(refused))["errors"]} == {"unknown_target"}, refused
         await follows(pair, further(mark))
+        await files(pair, mark)  # whose end is an event with an id of its own in each log
 
 
 async def reads(pair: Pair) -> None:
@@ -218,7 +267,9 @@ async def reads(pair: Pair) -> None:
 
     async def ask(path: str, params: Mapping[str, Any], **positions: Mapping[str, int]) -> None:
         async with places:
-            await pair.get(path, **positions, **params)
+            told = await pair.get(path, **positions, **params)
+        refused = isinstance(told, dict) and told.get("status") == HTTPStatus.BAD_REQUEST
+        assert not refused, (path, params, told)  # else nothing was compared
 
     count = len(pair.plain.seen)
     async with asyncio.TaskGroup() as tasks:
@@ -256,7 +307,10 @@ async def imports(pair: Pair, mark: str) -> None:
     for side in pair.sides:
         rows = [struck(f"row {n}", f"strike:row-{n}", killed=n) for n in range(3)]
         if side is pair.hidden:
-            rows[1:1] = [{**struck(f"hidden row {n}", "strike:row-0", killed=40), "tlp": mark} for n in range(2)]
+            hidden = [
+                struck(f"hidden row {n}", f"strike:{on}", killed=40) for n, on in enumerate(("row-0", "row-hidden"))
+            ]
+            rows[1:1] = [{**said, "tlp": mark} for said in hidden]
         before = await side.served.head()
         told = await side.served.by(ADMIN).bulk(*rows, **{"import": str(side.at(number))})
         assert told.status == HTTPStatus.CREATED, told
@@ -271,6 +325,50 @@ async def imports(pair: Pair, mark: str) -> None:
         await pair.get("/v1/events", **ours, at=AT, format=form)
     await pair.get("/v1/subjects/import:a", at=AT)
     assert (await pair.get("/v1/subjects/import:hidden", at=AT))["status"] == HTTPStatus.NOT_FOUND
+
+
+FILE: Final = b"id,date,place,killed\n1,1.2.2025,Odesa,1\n2,1.2.2025,Nowhere Town,1\n3,1.2.2025,Kyiv,2\n"
+LATER: Final = FILE.replace(b"Odesa,1", b"Odesa,5").replace(b"\n3,", b"\n4,")
+
+
+async def files(pair: Pair, mark: str) -> None:
+    """A file that the reader brings in, and a later release of it, compared with what the log has of the first."""
+    told = await pair.send("a file", lambda served: send(served, FILE), appends=5)
+    assert (told["appended"], told["unresolved_total"]) == (3, 1)
+    (first, *_) = (await pair.get("/v1/events", external_id="ours:1"))["events"]
+    own = {"id": id_of("row of another"), "external_ids": [{"scheme": "ours", "id": "9"}], "tlp": mark}
+    await pair.hidden.add({**struck("row of another", "strike:row-of-another"), **own})
+    for kind, more in (("amended", {"patch": {"data": {"casualties": {"killed": {"best": 5}}}}}), ("retracted", {})):
+        data = {"target": first["id"], "reason": "hidden", **more}
+        await pair.hidden.add({"type": f"record.{kind}", "id": id_of(f"row {kind}"), "data": data, "tlp": mark})
+    for dry, appended in (("true", 0), ("false", 5)):
+        update = {"update": "true", "vanished": "retract", "dry_run": dry}
+        told = await pair.send("a release", lambda served: send(served, LATER, **update), appends=appended)  # noqa: B023
+        assert told["changes"] == {"unchanged": 1, "changed": 1, "new": 1, "vanished": 1}
+
+
+async def appends(pair: Pair) -> None:
+    """What is refused, and what goes in, where many events are sent at once."""
+    bad = [*REFUSED, {**REFUSED[0], "type": "never.heard.of"}]
+    good = [{**struck(f"sent {n}", "strike:sent"), "place": NOWHERE} for n in range(2)]
+    lines, both = b"\n".join(map(orjson.dumps, bad)), b"\n".join(map(orjson.dumps, [*good, *bad]))
+    kind = {"Content-Type": NDJSON}
+
+    async def bulk(served: Served, body: bytes, **params: str) -> Answer:
+        return await served.ask("POST", "/v1/events/bulk", params=params, data=body, headers=kind)
+
+    await pair.send("lines", lambda served: bulk(served, lines))
+    told = await pair.send("lines each", lambda served: bulk(served, both, mode="partial"), appends=len(good))
+    assert [line.get("status") for line in told[:-1]] == [HTTPStatus.CREATED] * 2 + [422] * len(bad)
+    own = [{name: value for name, value in e.items() if name != "id"} for e in bad]
+    events = [
+        {"specversion": "1.0", "id": f"A-{n}", "source": "x", "type": e["type"], "data": e} for n, e in enumerate(own)
+    ]
+    batch = {"data": orjson.dumps(events), "headers": {"Content-Type": "application/cloudevents-batch+json"}}
+    await pair.send("a batch", lambda served: served.ask("POST", "/v1/cloudevents", **batch))
+    for on in ("strike:hidden", "strike:nowhere"):
+        said = {name: value for name, value in REFUSED[0].items() if name != "stream"}
+        await pair.send(on, lambda served: served.post(said, path=f"/v1/streams/{on}/events"))  # noqa: B023
 
 
 def reported_between() -> dict[str, str]:
@@ -303,6 +401,23 @@ class Follower:
             self.held[name] = held = await self.socket.subscribe(name, name, **cursor)
             held.rows = held.rows or rows
             self.began[name] = held.cursor(), held.rows
+
+    async def talk(self) -> list[Any]:
+        """What is said beside what is followed: a ping, a subscription that is none, and the end of one."""
+        await self.socket.send(type="ping", ref="a")
+        await self.socket.until("pong", ref="a")
+        told = []
+        for id_, asked in (
+            ("none", {"projection": "nothing"}),
+            ("no place", {"projection": "city_incidents", "filter": {"place": ["x:1"]}}),
+        ):
+            await self.socket.send(type="subscribe", id=id_, **asked)
+            told.append(await self.socket.until("error", id=id_))
+        held = await self.socket.subscribe("talks_ledger", "short")
+        await self.socket.send(type="ack", channel=held.channel, position=held.position)
+        await self.socket.send(type="unsubscribe", id="short")
+        told.append(await self.socket.until("unsubscribed", id="short"))
+        return told
 
     async def reach(self, position: int) -> None:
         """Wait until all of them are told of everything up to a position."""
@@ -350,6 +465,7 @@ async def follows(pair: Pair, coming: Sequence[Event]) -> None:
     visible = {e["id"] for e in coming if e["tlp"] == "CLEAR"}
     async with AsyncExitStack() as open_:
         both = [await open_.enter_async_context(following(side)) for side in pair.sides]
+        assert len({str(await follower.talk()) for follower in both}) == 1
         await asyncio.gather(*(follower.subscribe() for follower in both))
         for said in coming:
             if said["id"] not in visible:
@@ -362,6 +478,8 @@ async def follows(pair: Pair, coming: Sequence[Event]) -> None:
         for name in plain:
             assert hidden[name] == plain[name], name
         assert all(told[1] for name, told in plain.items() if name in {"events", "positions_board", "violations"})
+        messages = {get_args(get_type_hints(kind)["type"])[0] for kind in get_args(ServerMessage)}
+        assert messages - OF_THE_SERVICE - both[0].socket.heard == set()
         hidden, plain = await asyncio.gather(*(f.streamed(f.side.seen[-1]) for f in both))
         assert hidden == plain
         await pair.hidden.served.settled()
