@@ -29,7 +29,7 @@ from incidentlog.api.paging import in_parts, write_page
 from incidentlog.api.projections import same_basis
 from incidentlog.api.reported import apart, fold_events, fold_reported, fold_subjects, read_family, variant_at
 from incidentlog.api.requests import ASKED_ABOUT, MIN_POSITION, PREFER, SERVICE, choose_replica, reached, reader_of
-from incidentlog.api.rows import Stored, ask, state_at
+from incidentlog.api.rows import Stored, ask, forget, state_at, whole
 from incidentlog.api.shapes import Diff
 from incidentlog.api.states import States, shown
 from incidentlog.door.door import STREAM
@@ -39,8 +39,8 @@ from incidentlog.folding.asking import FILTERS, GROUPS, LONGEST, SHAPING, fits
 from incidentlog.folding.change import Change
 from incidentlog.folding.differing import KINDS, Difference, causes_of, difference, differences, touched_by
 from incidentlog.folding.fold import SUBJECT_VERSION, Variants
-from incidentlog.folding.rows import Grouping, Made, row_key
-from incidentlog.folding.shapes import Document, Key, Tally
+from incidentlog.folding.rows import Grouping, row_key
+from incidentlog.folding.shapes import Document, Key, Row, Tally
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.projections import PROJECTIONS
 from incidentlog.service.service import Service
@@ -50,6 +50,7 @@ from incidentlog.store.diff import (
     CAUSES,
     Between,
     Positions,
+    moved_documents,
     read_causes,
     read_subjects,
     touched_builds,
@@ -57,7 +58,7 @@ from incidentlog.store.diff import (
     touched_groups,
     touched_subjects,
 )
-from incidentlog.turns import Turns
+from incidentlog.turns import Turns, beside
 
 FROM: Final = Names("from_known", ("from_position",))
 TO: Final = Names("to_known", ("to_position",))
@@ -263,16 +264,31 @@ def _only(grouping: Grouping, keys: Iterable[Key]) -> Grouping:
 async def _document(
     document: Document[Any], pair: Pair, states: tuple[Stored, Stored], after: str | None, limit: int
 ) -> Found:
-    """All documents before and after: one may change by what it reads beside its own subjects, such as a tally."""
-    made: dict[str, Made] = {}
-    before, now = [await state.document(document, None, made) for state in states]
-    found = await asyncio.to_thread(differences, before, now)
+    """The documents that show something else, whatever it hangs on, and those about all of them."""
+    before, now = await before_and_now(document, *states)
+    found = await beside(len(now), lambda: differences(before, now))
     positions = await _document_positions(document, pair, states[1], list(found)[:DOCUMENTS])
     page, following = _page(found, after, limit)
     if lone := [key for key in page if not positions.get(key)]:  # it is about other rows
         others = _newest([position for own in positions.values() for position in own])
         positions |= dict.fromkeys(lone, others)
     return Found(page, positions, following)
+
+
+async def before_and_now(
+    document: Document[Any], earlier: Stored, later: Stored
+) -> tuple[dict[str, Row], dict[str, Row]]:
+    """All rows of a document at two positions; of the earlier one those alone are made that may be others."""
+    between = Between(earlier.moment.position, later.moment.position, later.clearance)
+    bodies = await later.bodies(document)
+    now = await later.rows_of(document, bodies, every=True)
+    moved = await moved_documents(later.service.pool, document, later.build_of, bodies, between)
+    await forget(bodies)
+    before = await earlier.documents(document, moved)
+    if moved is not None:
+        same = {key: row for key, row in now.items() if key not in moved}
+        before = dict(sorted((same | before).items()))
+    return whole(document, before), whole(document, now)
 
 
 async def _document_positions(

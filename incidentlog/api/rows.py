@@ -1,6 +1,6 @@
 """The rows of a projection as a reader asked for them: from what is stored, or folded afresh."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -9,7 +9,8 @@ from incidentlog.api.reported import Folded, fold_reported
 from incidentlog.errors import BadRequest, Fault, ProjectionLagging, TooLarge
 from incidentlog.folding.asking import Question, fits, parse_question
 from incidentlog.folding.figures import compared, leading
-from incidentlog.folding.rows import Group, Grouping, Made, Names, document_rows, row_key, tally_rows
+from incidentlog.folding.rows import Group, Grouping, MadeRows, Names, own_rows, row_key, tally_rows
+from incidentlog.folding.rows import Stored as Body
 from incidentlog.folding.shapes import Document, Projection, Row, Tally
 from incidentlog.service.service import Service
 from incidentlog.store.answer import read_beside, read_documents, read_groups, read_names
@@ -26,6 +27,8 @@ GROUPS: Final = 500_000
 """The most groups that an answer's rows are the first of."""
 NAMES: Final = 5_000
 """Of so many values the names are looked up; of more, all are read."""
+MADE: Final = MadeRows(32 * 2**20)
+"""The rows of documents that a process made lately, up to about so many octets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ async def _rows(asked: Asked, state: "Stored | Folded", key: str | None) -> Shap
         assert isinstance(asked.projection, Tally)  # noqa: S101 - only tallies are asked questions
         return await shaped(asked.projection, asked.question, state)
     if isinstance(state, Stored) and isinstance(asked.projection, Document) and key is not None and fits(key):
-        own = await state.document(asked.projection, [key])
+        own = await state.documents(asked.projection, [key])
         if key in own:
             return Shaped(own)
     return Shaped(await state.rows(None))
@@ -165,7 +168,7 @@ class Stored:
         if isinstance(self.projection, Tally):
             assert grouping is not None  # noqa: S101 - a tally always has one
             return await self.named(grouping, await self.groups(grouping))
-        return await self.document(self.projection, None)
+        return whole(self.projection, await self.documents(self.projection))
 
     async def groups(self, grouping: Grouping) -> list[Group]:
         """The groups of a tally, in no order."""
@@ -195,24 +198,45 @@ class Stored:
             return await read_names(pool, self.build, clearance=self.clearance, upto=upto)
         return await names_of(pool, self.build, grouping.by, values, clearance=self.clearance, upto=upto)
 
-    async def document(
-        self, document: Document[Any], keys: Sequence[str] | None, made: dict[str, Made] | None = None
-    ) -> dict[str, Row]:
-        """The rows of documents and those about all of them; or of some documents alone.
+    async def documents(self, document: Document[Any], keys: Collection[str] | None = None) -> dict[str, Row]:
+        """The rows of documents, by key and in order, without those about all of them; or of some documents alone."""
+        bodies = await self.bodies(document, keys)
+        rows = await self.rows_of(document, bodies, every=keys is None)
+        await forget(bodies)
+        return rows
 
-        `made` are the rows of another position: what is the same is not made again.
-        """
-        pool, at, upto = self.service.pool, self.moment.at, self.moment.position
-        stored = await read_documents(
-            pool, document, self.build, clearance=self.clearance, upto=upto, keys=keys, one=self.service.document
-        )
-        known = await read_beside(pool, document, self.build_of, stored, clearance=self.clearance, at=at, upto=upto)
-        parts = [item for s in stored for _, part in s.body if isinstance(part, tuple) for item in part]
-        rows = await beside(len(stored) + len(parts), lambda: document_rows(document, stored, known, at, made))
-        own = rows if keys is None else {s.key: rows[s.key] for s in stored}
-        stored.clear()
-        await let_go(parts)
-        return own
+    async def bodies(self, document: Document[Any], keys: Collection[str] | None = None) -> list[Body]:
+        """What documents' rows are made of; of all of them, or of some."""
+        return await read_documents(
+            self.service.pool, document, self.build,
+            clearance=self.clearance, upto=self.moment.position, keys=keys, one=self.service.document,
+        )  # fmt: skip
+
+    async def rows_of(self, document: Document[Any], bodies: Sequence[Body], *, every: bool) -> dict[str, Row]:
+        """The rows of some documents, by key and in order; `every`: there are no others."""
+        at = self.moment.at
+        known = await read_beside(
+            self.service.pool, document, self.build_of, bodies,
+            clearance=self.clearance, at=at, upto=self.moment.position, every=every,
+        )  # fmt: skip
+        return await beside(len(bodies) + len(_parts(bodies)), lambda: own_rows(document, bodies, known, at, MADE))
+
+
+def _parts(bodies: Iterable[Body]) -> list[Any]:
+    """What documents' bodies have many of, such as the talks of a track."""
+    return [item for doc in bodies for _, part in doc.body if isinstance(part, tuple) for item in part]
+
+
+async def forget(bodies: list[Body]) -> None:
+    """Let go of what rows were made of, which may be much at one go."""
+    parts = _parts(bodies)
+    bodies.clear()
+    await let_go(parts)
+
+
+def whole(document: Document[Any], own: Mapping[str, Row]) -> dict[str, Row]:
+    """The rows of documents, and those about all of them."""
+    return {**own, **document.summary(own)}
 
 
 async def state_at(

@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from threading import Lock
+from typing import Any, Final, NamedTuple
 
 from incidentlog.events.values import Model
 from incidentlog.folding.periods import CALENDAR
 from incidentlog.folding.shapes import Cell, Document, Key, Known, Policies, Row, Tally
+from incidentlog.recent import Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,18 @@ def tally_rows(tally: Tally, by: tuple[str, ...], groups: Iterable[Group], names
     return rows
 
 
+class Read(NamedTuple):
+    """What is known beside a document's body; and the last change of it all, its position and mark."""
+
+    known: Known
+    position: int
+    restated: bool
+
+
+CELL_OCTETS: Final = 500
+"""About how many octets a cell takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """What was read beside the bodies of documents, as of the same position: groups by their first dimension."""
@@ -117,8 +131,8 @@ class Beside:
         """The details that a document's row needs."""
         return document.detail_keys(doc.body, at, self._known(document, self.cells_of(document, doc)))
 
-    def known(self, document: Document[Any], doc: Stored, at: datetime) -> tuple[Known, int, bool]:
-        """What is known beside a document's body; and the last change of it all, its position and mark."""
+    def known(self, document: Document[Any], doc: Stored, at: datetime) -> Read:
+        """What of it is beside a document's body."""
         cells = self.cells_of(document, doc)
         known = self._known(document, cells)
         details: list[Group] = []
@@ -128,7 +142,7 @@ class Beside:
             known = replace(known, details=_cells(document.details, document.details.dimensions, details))
         parts: list[Group | Stored] = [doc, *cells, *details, *self.policies.values()]
         last = max(parts, key=lambda part: part.position)  # the first of several: the body says more than its cells
-        return known, last.position, last.restated
+        return Read(known, last.position, last.restated)
 
     def _known(self, document: Document[Any], cells: Sequence[Group]) -> Known:
         policies: Policies = {}
@@ -141,40 +155,78 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A document's row, with all that it was made of: of the same the same row is made."""
+    """A document's row at an instant, with all that it was made of."""
 
     doc: Stored
-    parts: Sequence[object]
+    read: Read
+    at: datetime
     row: Row
+    weight: int
+    """About how many octets it takes."""
+
+    def holds(self, doc: Stored, read: Read, at: datetime) -> bool:
+        """Whether the same row is made of some parts at an instant: none changes by itself before it says so."""
+        upcoming = self.row["next_transition_at"]
+        return self.at <= at and (upcoming is None or at < upcoming) and self.doc == doc and self.read == read
 
 
-def document_rows(
-    document: Document[Any],
-    stored: Iterable[Stored],
-    beside: Beside,
-    at: datetime,
-    made: dict[str, Made] | None = None,
-) -> dict[str, Row]:
+class MadeRows:
+    """Rows of documents that were made lately: of the same parts the same row is made, and need not be made again.
+
+    From one position to the next few of very many documents are others. Whoever reads a row must leave it as it is.
+    """
+
+    def __init__(self, room: int) -> None:
+        """`room` is in octets, about."""
+        self._held = Recent[tuple[type[Document[Any]], str, int], Made](room, lambda _, made: made.weight)
+        self._lock = Lock()  # rows are made in threads
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def row(self, document: Document[Any], doc: Stored, read: Read, at: datetime) -> Row:
+        """The row of a document at an instant: as it was made lately, or made now."""
+        key = type(document), doc.key, read.position
+        with self._lock:
+            made = self._held.get(key)
+        if made is not None and made.holds(doc, read, at):
+            return made.row
+        row = _row_of(document, doc, read, at)
+        weight = _weight(row) + CELL_OCTETS * (len(read.known.cells) + len(read.known.details))
+        with self._lock:
+            self._held.put(key, Made(doc, read, at, row, weight))
+        return row
+
+
+def _weight(value: object) -> int:
+    """About how many octets a row takes, by how many values it has."""
+    if isinstance(value, Mapping):
+        return 100 + sum(map(_weight, value.values()))
+    return 100 + sum(map(_weight, value)) if isinstance(value, list | tuple) else 100
+
+
+def document_rows(document: Document[Any], stored: Iterable[Stored], beside: Beside, at: datetime) -> dict[str, Row]:
     """The rows of documents at an instant, by key, in order, and the rows that are about all of them.
 
-    A reader of one key takes only that row: a summary is about all rows and needs them all. `made` are the rows of
-    another position, of which those that are made of the same now are taken; these rows take their place.
+    A reader of one key takes only that row: a summary is about all rows and needs them all.
     """
-    rows: dict[str, Row] = {}
-    for doc in sorted(stored, key=lambda d: d.key):
-        known, position, restated = beside.known(document, doc, at)
-        parts = (at, known.cells, known.details, known.policies, position, restated)
-        before = None if made is None else made.get(doc.key)
-        if before is not None and before.doc == doc and before.parts == parts:
-            rows[doc.key] = before.row
-            continue
-        row, upcoming = document.evaluate(doc.body, at, known)
-        rows[doc.key] = {**row, "next_transition_at": upcoming, "position": position, "restated": restated}
-        if doc.left_out:
-            rows[doc.key]["incomplete"] = doc.left_out
-        if made is not None:
-            made[doc.key] = Made(doc, parts, rows[doc.key])
+    rows = own_rows(document, stored, beside, at)
     return {**rows, **document.summary(rows)}
+
+
+def own_rows(
+    document: Document[Any], stored: Iterable[Stored], beside: Beside, at: datetime, made: MadeRows | None = None
+) -> dict[str, Row]:
+    """The rows of some documents at an instant, by key, in order; those that are in `made` are taken from there."""
+    make = _row_of if made is None else made.row
+    docs = sorted(stored, key=lambda doc: doc.key)
+    return {doc.key: make(document, doc, beside.known(document, doc, at), at) for doc in docs}
+
+
+def _row_of(document: Document[Any], doc: Stored, read: Read, at: datetime) -> Row:
+    row, upcoming = document.evaluate(doc.body, at, read.known)
+    marks = {"next_transition_at": upcoming, "position": read.position, "restated": read.restated}
+    return {**row, **marks, **({"incomplete": doc.left_out} if doc.left_out else {})}
 
 
 def _cells(tally: type[Tally], by: Sequence[str], groups: Iterable[Group]) -> list[Cell]:
@@ -185,9 +237,11 @@ def _cells(tally: type[Tally], by: Sequence[str], groups: Iterable[Group]) -> li
 
 
 def by_document(groups: Iterable[Group]) -> dict[str, list[Group]]:
-    """Groups by the value of their first dimension."""
+    """Groups by the value of their first dimension, in the order of the others: however they were summed."""
     found: dict[str, list[Group]] = defaultdict(list)
     for group in groups:
         if group.key[0] is not None and any(group.sums):
             found[group.key[0]].append(group)
+    for own in found.values():
+        own.sort(key=lambda group: row_key(group.key))
     return found

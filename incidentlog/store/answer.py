@@ -243,11 +243,15 @@ async def read_beside(
     clearance: int,
     at: datetime,
     upto: int,
+    every: bool = False,
 ) -> Beside:
-    """What is known beside some documents, at the same position: their tally's groups, their details, the policies."""
+    """What is known beside some documents, at the same position: their tally's groups, their details, the policies.
+
+    `every`: there are no others, so that the sums of the whole tally are theirs, which may be at hand.
+    """
     beside = Beside(policies=await read_policies(pool, document, build_of, clearance=clearance, upto=upto))
     if document.tally is not None and stored:
-        keys = {key for doc in stored for key in document.tally_keys(doc.key, doc.body)}
+        keys = None if every else {key for doc in stored for key in document.tally_keys(doc.key, doc.body)}
         cells = await read_groups(
             pool, document.tally(), build_of(document.tally()), document_grouping(document, keys),
             clearance=clearance, at=at, upto=upto,

@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from incidentlog.folding.rows import Group, Grouping, row_key
-from incidentlog.folding.shapes import Key, Tally
+from incidentlog.folding.rows import Group, Grouping, Stored, row_key
+from incidentlog.folding.shapes import Document, Key, Tally
 from incidentlog.folding.totalling import Booked, Totalling, Window
 from incidentlog.sqlfiles import query
-from incidentlog.store.answer import sum_lines
+from incidentlog.store import answer
+from incidentlog.store.answer import BuildOf, sum_lines
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.live import ended_documents
 from incidentlog.store.pages import PAGE_OCTETS, fetch_page
 from incidentlog.store.read import read_unopened, seen
 from incidentlog.store.segments import last_booked
@@ -82,6 +84,38 @@ async def touched_documents(
         build.build, between.clearance, between.after, between.upto, list(keys), CAUSES + 1,
     )  # fmt: skip
     return {r["key"]: r["positions"] for r in rows}
+
+
+async def moved_documents(
+    pool: Pool | Connection, document: Document[Any], build_of: BuildOf, now: Sequence[Stored], between: Between
+) -> set[str] | None:
+    """The keys of all documents that may show something else than before: no other had a part that changed.
+
+    That is a version of its own that begins or ends, and what was booked in the tallies that it reads. `now` are the
+    bodies of all that are there at the end. None is all, by a policy.
+    """
+    moved = await _moved(pool, build_of(document), between)
+    if document.thresholds is not None:
+        policies = await _moved(pool, build_of(document.thresholds()), between)
+        if not policies.isdisjoint(document.policies):
+            return None
+    if document.tally is None:
+        return moved
+    booked, window = Totalling(0), Window(between.after, between.upto, between.clearance)
+    tallies = [(tally := document.tally(), tally.dimensions[0])]
+    if document.details is not None:
+        tallies.append((details := document.details(), details.dimensions[1]))
+    for read, name in tallies:
+        await sum_lines(pool, read, build_of(read), Grouping((name,)), window, booked)
+    values = {group.key[0] for group in booked.groups()}
+    return moved | {doc.key for doc in now if not values.isdisjoint(document.tally_keys(doc.key, doc.body))}
+
+
+async def _moved(pool: Pool | Connection, build: Build, between: Between) -> set[str]:
+    """The documents of which a version begins or ends."""
+    own: dict[str, Any] = {"clearance": between.clearance, "after": between.after, "upto": between.upto}
+    begun = await answer.touched_documents(pool, build, **own)
+    return {*begun, *await ended_documents(pool, build, **own)}
 
 
 async def touched_builds(pool: Pool | Connection, builds: Iterable[Build], between: Between) -> dict[str, int]:

@@ -6,6 +6,7 @@ The histories are retracted, reinstated, amended and merged. Nothing in them may
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import orjson
@@ -20,12 +21,13 @@ from incidentlog.folding.rows import (
     Beside,
     Group,
     Grouping,
-    Made,
+    MadeRows,
     Stored,
     by_document,
     detail_grouping,
     document_grouping,
     document_rows,
+    own_rows,
     tally_rows,
 )
 from incidentlog.folding.shapes import Booking, Document, Row, Tally
@@ -125,6 +127,8 @@ def test_kept_up_it_shows_what_folding_at_one_go_shows(log: Given, at: str):
 
 
 DOCUMENTS: list[Document[Any]] = [p for p in PROJECTIONS.values() if isinstance(p, Document)]
+SHOWN = [document for document in DOCUMENTS if document.name not in {"policies", "stated_totals"}]
+"""Those of which the timeline has some."""
 
 
 @for_all(log=logs(), at=DATES)
@@ -161,16 +165,39 @@ def test_a_tally_keeps_to_its_own_dimensions_and_measures(name: str):
             assert all(value is None or 0 < len(value) <= 200 for value in c.dimensions)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_a_row_of_another_position_is_taken_where_it_is_made_of_the_same(document: Document[Any]):
-    log, made = given(*timeline()), dict[str, Made]()
-    for position, at in ((60, "2028-01-01"), (110, "2028-01-01"), (110, "2028-01-01"), (110, "2025-06-01")):
+@for_all(log=logs(), at=DATES, later=DATES)
+def test_a_row_that_was_made_is_taken_where_the_same_is_made_anew(log: Given, at: str, later: str):
+    made = MadeRows(2**20)
+    for position in (len(log.log) // 2, len(log.log)):
         subjects = subjects_of(log.first(position))
-        stored, held = bodies(document, subjects), {key: row.row for key, row in made.items()}
-        beside = beside_of(document, stored, subjects, at)
-        rows = document_rows(document, stored, beside, local(at), made)
-        assert rows == document_rows(document, stored, beside, local(at))
-        taken = [key for key, row in held.items() if rows[key] is row]
-        assert at == "2028-01-01" or not taken
-    assert document_rows(document, stored, beside, local(at), made).keys() >= made.keys()
-    assert all(rows[doc.key] is made[doc.key].row for doc in stored)
+        for document, instant in product(DOCUMENTS, (at, at, later)):
+            stored = bodies(document, subjects)
+            beside = beside_of(document, stored, subjects, instant)
+            taken = own_rows(document, stored, beside, local(instant), made)
+            assert taken == own_rows(document, stored, beside, local(instant)), (document.name, instant)
+
+
+@pytest.mark.parametrize("document", SHOWN, ids=lambda document: document.name)
+def test_a_row_is_made_once_until_it_changes(document: Document[Any]):
+    subjects, made = subjects_of(given(*timeline())), MadeRows(32 * 2**20)
+    stored = bodies(document, subjects)
+
+    def rows(at: str) -> dict[str, Row]:
+        return own_rows(document, stored, beside_of(document, stored, subjects, at), local(at), made)
+
+    first, again, later = rows("2025-06-01"), rows("2025-06-01T00:00:01"), rows("2028-01-01")
+    assert first
+    assert all(again[key] is row for key, row in first.items())
+    ends = {key: row["next_transition_at"] for key, row in first.items()}
+    assert all(
+        (later[key] is row) <= (ends[key] is None or ends[key] > local("2028-01-01")) for key, row in first.items()
+    )
+    assert all(row is not first[key] for key, row in rows("2025-05-01").items()), "none is known for earlier"
+
+
+def test_rows_that_were_not_asked_for_the_longest_are_let_go_of():
+    document, subjects, made = PROJECTIONS["talks_ledger"], subjects_of(given(*timeline())), MadeRows(20_000)
+    assert isinstance(document, Document)
+    stored = bodies(document, subjects)
+    own_rows(document, stored, Beside(), local("2028-01-01"), made)
+    assert 0 < len(made) < len(stored)

@@ -10,13 +10,14 @@ from typing import Any, cast
 
 import orjson
 
+from incidentlog.api.diff import before_and_now
 from incidentlog.api.moment import Moment
-from incidentlog.api.rows import answer_of, ask
+from incidentlog.api.rows import Stored, answer_of, ask, state_at
 from incidentlog.events.recorded import Recorded
 from incidentlog.folding.afresh import Afresh
 from incidentlog.folding.change import Families, same
 from incidentlog.folding.fold import RED
-from incidentlog.folding.shapes import Row
+from incidentlog.folding.shapes import Document, Row
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Runner, Wakeup
 from incidentlog.store.append import Appended, append
@@ -73,9 +74,28 @@ class Log:
 
     async def rows(self, name: str, at: datetime, position: int, level: int = RED) -> dict[str, Row]:
         """A projection's rows from what is stored."""
-        moment = Moment(at=at, position=position, by="recorded", known_at=None, open=False, named=True, pinned=True)
-        service = cast("Any", SimpleNamespace(pool=self.connection, document=asyncio.Lock()))
-        return (await answer_of(service, ask(PROJECTIONS[name], {}), moment, level)).rows
+        return (await answer_of(self._service, ask(PROJECTIONS[name], {}), moment_of(at, position), level)).rows
+
+    async def before_and_now(
+        self, name: str, at: datetime, positions: tuple[int, int], level: int
+    ) -> tuple[dict[str, Row], dict[str, Row]]:
+        """A document's rows at two positions, as a comparison has them."""
+        document = PROJECTIONS[name]
+        assert isinstance(document, Document)
+        moments = [moment_of(at, position) for position in positions]
+        earlier, later = [await state_at(self._service, document, moment, level) for moment in moments]
+        assert isinstance(earlier, Stored)
+        assert isinstance(later, Stored)
+        return await before_and_now(document, earlier, later)
+
+    @property
+    def _service(self) -> Any:
+        return SimpleNamespace(pool=self.connection, document=asyncio.Lock())
+
+
+def moment_of(at: datetime, position: int) -> Moment:
+    """A position that was recorded, and an instant."""
+    return Moment(at=at, position=position, by="recorded", known_at=None, open=False, named=True, pinned=True)
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ from incidentlog.errors import Problem
 from incidentlog.folding import steps as steps_module
 from incidentlog.folding.afresh import Afresh
 from incidentlog.folding.fold import RED
-from incidentlog.folding.shapes import Tally
+from incidentlog.folding.shapes import Document, Tally
 from incidentlog.folding.subject import Subject
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Runner
@@ -190,6 +190,18 @@ class Histories(RuleBasedStateMachine):
             assert rows == afresh.rows(projection, at, level=level), (name, position, at, level)
             self.given.append((name, at, position, level, orjson.dumps(rows)))
         self.compared += 1
+
+    @rule(at=INSTANTS, level=LEVELS, back=st.integers(0, 4), span=st.integers(0, 12))
+    def compared_with(self, at: datetime, level: int, back: int, span: int) -> None:
+        """A comparison has the rows of either position, though it makes few of them twice."""
+        upto = max(0, self.run(caught_up(self.log, self.runner)) - back)
+        positions = max(0, upto - span), upto
+        for name, projection in PROJECTIONS.items():
+            if isinstance(projection, Document):
+                told = self.run(self.log.before_and_now(name, at, positions, level))
+                asked = tuple(self.run(self.log.rows(name, at, position, level)) for position in positions)
+                assert told == asked, (name, positions, at, level)
+                assert [list(rows) for rows in told] == [list(rows) for rows in asked], name
 
     @precondition(lambda self: self.given)
     @rule(pick=PICKS)
