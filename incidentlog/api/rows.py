@@ -224,7 +224,7 @@ class Stored:
 
 def _parts(bodies: Iterable[Body]) -> list[Any]:
     """What documents' bodies have many of, such as the talks of a track."""
-    return [item for doc in bodies for _, part in doc.body if isinstance(part, tuple) for item in part]
+    return [item for doc in bodies for part in vars(doc.body).values() if isinstance(part, tuple) for item in part]
 
 
 async def forget(bodies: list[Body]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from incidentlog.folding.rows import Group, row_key
 from incidentlog.folding.shapes import Key, Row, Tally
 
 Figure = int | float | None
+UNKNOWN: Final[dict[str, Figure]] = {"absolute": None, "relative": None}
+"""How something changed of which one or the other is not known. For reading only."""
 
 
 def leaves(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -132,13 +134,29 @@ def compared(tally: Tally, by: Sequence[str], now: Mapping[str, Row], before: Ma
     `change` has for each figure the difference, and its share of what was before; null where either is unknown, and
     the share also where there was nothing. A row of which one period has none is nothing in that one.
     """
-    figures, found = _nested(figure_names(tally, by)), dict[str, Row]()
+    figures, nothing, found = _nested(figure_names(tally, by)), _Nothing(tally, by), dict[str, Row]()
     for key in sorted({*now, *before}):
-        row = now[key] if key in now else before[key] | _nothing(tally, by, before[key])
-        old = before[key] if key in before else now[key] | _nothing(tally, by, now[key])
+        row = now[key] if key in now else before[key] | nothing.like(before[key])
+        old = before[key] if key in before else nothing.like(row)
         previous, change = _beside(figures, old, row)
         found[key] = {**row, "previous": previous, "change": change}
     return found
+
+
+class _Nothing:
+    """The row of nothing. It is the same for all keys that are null in the same places, and made once for these."""
+
+    def __init__(self, tally: Tally, by: Sequence[str]) -> None:
+        self._tally, self._by = tally, by
+        self._nothing = dict.fromkeys(tally.measures, 0)
+        self._known: dict[tuple[bool, ...], Row] = {}
+
+    def like(self, row: Row) -> Row:
+        """That of a row's key."""
+        nulls = tuple([row[name] is None for name in self._by])
+        if nulls not in self._known:
+            self._known[nulls] = self._tally.row({name: row[name] for name in self._by}, self._nothing)
+        return self._known[nulls]
 
 
 def _beside(figures: Mapping[str, Any], was: Row, is_: Row) -> tuple[Row, Row]:
@@ -149,17 +167,14 @@ def _beside(figures: Mapping[str, Any], was: Row, is_: Row) -> tuple[Row, Row]:
         if inner:
             previous[name], change[name] = _beside(inner, before or {}, now or {})
         else:
-            previous[name], change[name] = before, _change(before, now)
+            previous[name] = before
+            change[name] = UNKNOWN if before is None or now is None else _change(before, now)
     return previous, change
-
-
-def _nothing(tally: Tally, by: Sequence[str], like: Row) -> Row:
-    return tally.row({d: like[d] for d in by}, dict.fromkeys(tally.measures, 0))
 
 
 def _change(was: Figure, is_: Figure) -> dict[str, Figure]:
     if was is None or is_ is None:
-        return {"absolute": None, "relative": None}
+        return UNKNOWN
     difference = is_ - was
     if isinstance(difference, float):
         difference = round(difference, 6)  # a difference of decimals has a tail of noise

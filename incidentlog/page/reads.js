@@ -1,7 +1,7 @@
 // What is asked of the service. Answers are kept by their address, so that going back and forth in time asks nothing twice.
 import { useEffect, useRef, useState } from "./html.js";
 import { afterwards, busy, isSliding, seen, useSight } from "./sight.js";
-import { current, isLive, log } from "./state.js";
+import { log } from "./state.js";
 
 const KEPT = 600; // answers
 const PATIENCE = 60; // seconds that one answer is waited for where the service says when to ask again
@@ -109,8 +109,9 @@ export async function readAll(url, join, signal, most = 20) {
 
 export const joinRows = (a, b) => ({ ...a, rows: { ...a.rows, ...b.rows }, next: b.next });
 
-/** The parameters of a question, which with everything at "now" is about no less of the log than was heard of. */
-export const fresh = (params) => (isLive(current()) && log.position !== null ? { ...params, min_position: log.position } : params);
+/** The parameters of a question, which with everything at "now" is about no less of the log than was heard of: one that names no state of knowledge. */
+export const fresh = (params) => (log.position === null || THEN.some((name) => name in params) ? params : { ...params, min_position: log.position });
+const THEN = ["at", "known_at", "at_position", "to_known"];
 
 /** File an answer that was asked for before it was known how far the log is under its question as it is asked from now on. */
 export function adopt(path, params, answer) {

@@ -76,6 +76,7 @@ function step() {
   if (next === null || !isDrawn()) return;
   const make = next;
   next = null;
+  stir();
   make();
 }
 
@@ -101,6 +102,12 @@ export function inTurn(make, likely = null) {
 /** No further step is made: something else was chosen. */
 export function rest() {
   [sliding, next, ahead] = [false, null, null];
+  stir();
+}
+
+/** Something in sight is about to be asked for, once it is drawn: what is out of sight has heard of it as well, and is not to come first. */
+function stir() {
+  looked = performance.now();
 }
 
 /** Whether one step follows another, so that only what is looked at meanwhile is asked for at once; and whether one awaits its turn. */

@@ -16,6 +16,9 @@ from incidentlog.subjects.strike import Strike
 
 FIGURES: Final = ("killed", "injured", "civilians_killed", "children_killed")
 ENDS: Final = ("low", "best", "high")
+SUMS: Final = [(figure, *(f"{figure}_{end}" for end in (*ENDS, "told"))) for figure in FIGURES]
+"""Each figure, and what its ends, and how often it was told, are called among the measures."""
+NOT_TOLD: Final = dict.fromkeys(ENDS)
 
 
 @projection("city_incidents", version=6)
@@ -67,8 +70,8 @@ class CityIncidents(Tally):
     def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:  # noqa: ARG002 - the key is shown anyway
         """The counts, and each figure as an estimate: null where nobody told it, since that is not 0."""
         figures = {
-            figure: {end: sums[f"{figure}_{end}"] if sums[f"{figure}_told"] else None for end in ENDS}
-            for figure in FIGURES
+            figure: {"low": sums[low], "best": sums[best], "high": sums[high]} if sums[told] else {**NOT_TOLD}
+            for figure, low, best, high, told in SUMS
         }
         counts = {name: sums[name] for name in ("incidents", "parts", "reports", "undisclosed")}
         told = bool(sums["windows_killed_told"])

@@ -172,6 +172,17 @@ async def read_subjects(
 async def read_causes(
     pool: Pool | Connection, positions: Iterable[int], *, upto: int, clearance: int
 ) -> Mapping[int, Cause]:
-    """The events at some positions that a clearance covers: nobody is told of others (P5)."""
-    found = await seen(pool, await read_unopened(pool, positions=set(positions)), upto=upto, clearance=clearance)
-    return {e.position: Cause(e.position, e.event_id, e.type) for e in found.events}
+    """The events at some positions that a clearance covers: nobody is told of others (P5).
+
+    Of a stream of whose records nothing was said, each event is marked as it was sent. Only others are looked at more
+    closely (`seen`).
+    """
+    rows = await pool.fetch(query("diff", "causes"), sorted({p for p in positions if p <= upto}))
+    spoken = {r["stream"] for r in await pool.fetch(query("diff", "spoken_of"), list({r["stream"] for r in rows}))}
+    closely = await read_unopened(pool, positions=[r["position"] for r in rows if r["stream"] in spoken])
+    found = await seen(pool, closely, upto=upto, clearance=clearance)
+    causes = {e.position: Cause(e.position, e.event_id, e.type) for e in found.events}
+    for position, event_id, event_type, stream, tlp in rows:
+        if stream not in spoken and tlp <= clearance:
+            causes[position] = Cause(position, event_id, event_type)
+    return causes

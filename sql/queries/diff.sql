@@ -49,3 +49,13 @@ FROM subjects s
 WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
   AND stream = ANY($1) AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
 ORDER BY stream, level DESC
+
+-- name: causes
+-- Which events are at some positions, and how they were marked when they were sent.
+-- $1 positions bigint[]
+SELECT position, event_id, type, stream, tlp FROM events WHERE position = ANY($1)
+
+-- name: spoken_of
+-- Those of some streams of whose records something was said.
+-- $1 streams text[]
+SELECT DISTINCT stream FROM events WHERE stream = ANY($1) AND type ~ '^(record|evidence|custody)[.]'

@@ -31,6 +31,7 @@ import orjson
 from playwright.async_api import async_playwright
 
 import incidentlog.projections
+from incidentlog.service.service import prepare
 from incidentlog.store.append import Append
 from tests.api.serving import Served
 from tests.benchmarks.filled import filled
@@ -134,6 +135,7 @@ async def run(events: Iterator[Append], title: str) -> None:
     heading(f"The board over {title}, in Chromium")
     async with filled(events) as (served, _), async_playwright() as driver:
         await date_back(served)
+        await prepare({"api"})  # as a node does that answers
         print(f"load {os.getloadavg()[0]:.1f}")
         browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         await cold(served, browser, "first picture, cold", WINDOW_SECONDS)
