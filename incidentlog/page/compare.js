@@ -112,8 +112,8 @@ export function Compared({ difference }) {
 function Places({ rows, more }) {
   return html`<h3>${t("cities.title")}</h3><p class="small">${t("compare.changed", { n: rows.size })}</p><div class="scroll"><table><thead><tr><th scope="col">${t("figure.name")}</th>${["incidents", "killed", "injured"].map((name) => html`<th class="num" scope="col">${t(`figure.${name}`)}</th>`)}<th scope="col">${t("compare.by")}</th></tr></thead>
     <tbody>${[...rows.entries()].slice(0, SHOWN).map(([key, { before, after, causes, row }]) => html`<tr key=${key}><th scope="row">${placeName(row)}</th>
-      ${["incidents", "killed", "injured"].map((name) => html`<td class="num"><${Figure} of=${after?.[name] ?? (name === "incidents" ? 0 : null)} was=${before?.[name] ?? (name === "incidents" ? 0 : null)} /></td>`)}
-      <td><${Causes} causes=${causes} /></td></tr>`)}</tbody></table></div><${More} n=${rows.size} more=${more} />`;
+      ${["incidents", "killed", "injured"].map((name) => html`<td class="num" data-label=${t(`figure.${name}`)}><${Figure} of=${after?.[name] ?? (name === "incidents" ? 0 : null)} was=${before?.[name] ?? (name === "incidents" ? 0 : null)} /></td>`)}
+      <td data-label=${t("compare.by")}><${Causes} causes=${causes} /></td></tr>`)}</tbody></table></div><${More} n=${rows.size} more=${more} />`;
 }
 
 /** A part of which each row says what became another: figures as struck out, and as they are. */
@@ -123,7 +123,7 @@ function Told({ name, told, fault, more }) {
   return html`<h3>${t(`compare.part.${name}`)}</h3><div class="scroll"><table data-part=${name}><thead><tr><th scope="col">${t("compare.what")}</th><th scope="col">${t("compare.how")}</th><th scope="col">${t("compare.by")}</th></tr></thead>
     <tbody>${told.slice(0, SHOWN).map(({ key, label, changes, causes }) => html`<tr key=${key}><th scope="row">${label}</th>
       <td>${changes.map(([fact, was, is]) => html`<p class="change-of" key=${fact}><span class="soft">${fact}:</span> <del>${was}</del> <b>${is}</b></p>`)}</td>
-      <td><${Causes} causes=${causes} /></td></tr>`)}</tbody></table></div><${More} n=${told.length} more=${more} />`;
+      <td data-label=${t("compare.by")}><${Causes} causes=${causes} /></td></tr>`)}</tbody></table></div><${More} n=${told.length} more=${more} />`;
 }
 
 const More = ({ n, more }) => (n > SHOWN ? html`<p class="small">${t(more ? "compare.further" : "compare.more", { n: n - SHOWN })}</p>` : "");

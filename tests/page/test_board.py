@@ -336,6 +336,39 @@ async def test_it_is_used_by_the_keyboard_alone(browser: Any, shown: Served):
         )
 
 
+@pytest.mark.parametrize("viewport", [TELEPHONE, {"width": 1280, "height": 900}])
+async def test_a_comparison_shows_all_columns_and_breaks_no_figure(
+    browser: Any, shown: Served, viewport: dict[str, int]
+):
+    query = "?from=2025-10-01&known=2025-12-20&basis=reported&vs=2025-11-01&lang=uk"
+    async with board(browser, shown, query, viewport=viewport) as opened:
+        await opened.page.wait_for_selector(".compared td.num")
+        hidden = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 1).length"
+        assert await opened.page.locator(".compared .scroll").evaluate_all(hidden) == 0
+        lines = """cells => Math.max(...cells.map(cell => {
+            const range = document.createRange();
+            range.selectNodeContents(cell);
+            return new Set([...range.getClientRects()].map(({ top }) => Math.round(top / 12))).size;
+        }))"""
+        assert await opened.page.locator(".compared td.num del").evaluate_all(lines) <= 1, "letters below each other"
+
+
+@pytest.mark.parametrize(("axis", "moved"), [("world", "to"), ("knowledge", "known")])
+async def test_either_time_is_played_to_its_end(browser: Any, shown: Served, axis: str, moved: str):
+    async with board(browser, shown, "?from=2026-02-26") as opened:
+        page, play, seen = opened.page, f".axis.{axis} .play", list[str]()
+        page.on("framenavigated", lambda frame: seen.append(frame.url))
+        assert await page.get_attribute(play, "aria-pressed") == "false"
+        await page.click(play)
+        await page.wait_for_selector(f"{play}[aria-pressed=true]")
+        await page.wait_for_selector(f"{play}[aria-pressed=false]")
+        await idle(opened)
+        assert f"{moved}=" not in page.url, "it ends with now"
+        days = [found.group(1) for url in seen if (found := re.search(rf"{moved}=([\d-]+)", url))]
+        assert days == sorted(days)
+        assert "2026-02-28" in days, "the last step before it"
+
+
 @pytest.mark.parametrize(
     "how", [{"viewport": TELEPHONE}, {"viewport": {"width": 360, "height": 700}}, {"color_scheme": "dark"}]
 )
