@@ -25,18 +25,19 @@ export function useDifference() {
   const between = { from_known: earlier, ...(later === null ? {} : { to_known: later }), ...(at ? { at } : {}), ...(basis ? { basis } : {}), limit: MOST };
   const where = s.place === null ? {} : { place: s.place };
   const by = { ...period(s), ...where, group_by: bucketOf(s) };
-  const usePart = (wanted, projection, params, keyOf) => partOf(useRead(wanted ? "diff" : null, { projection, ...params, ...between }), flipped, keyOf);
+  const usePart = (wanted, projection, params, keyOf, how) => partOf(useRead(wanted ? "diff" : null, { projection, ...params, ...between }, how), flipped, keyOf);
+  const useLater = (projection, params) => usePart(on && !places.waiting, projection, params, undefined, { later: true });
   const places = usePart(on, "city_incidents", { group_by: ["place", "admin1", "country"], ...period(s), kind: kindsOf(s) }, (_, row) => row.place ?? `region:${row.admin1 ?? row.country ?? ""}`);
-  const then = on && !places.waiting; // the places come first
+  const then = on && !places.waiting; // the places come first, and what stands below them last
   const parts = {
     places,
-    days: usePart(then, "city_incidents", { ...by, kind: kindsOf(s) }),
-    strikes: usePart(then, "strike_profile", by),
-    index: usePart(then, "escalation_index", by),
     ceasefires: usePart(then, "ceasefire_status", {}),
     talks: usePart(then, "talks_ledger", {}),
-    exchanges: usePart(then, "exchange_tally", { group_by: "side" }),
-    commitments: usePart(then, "commitments", {}),
+    days: useLater("city_incidents", { ...by, kind: kindsOf(s) }),
+    strikes: useLater("strike_profile", by),
+    index: useLater("escalation_index", by),
+    exchanges: useLater("exchange_tally", { group_by: "side" }),
+    commitments: useLater("commitments", {}),
   };
   return on ? { earlier, later, ...parts } : null;
 }

@@ -120,9 +120,9 @@ export function adopt(path, params, answer) {
 
 /**
  * An answer for a component: {data, fault, stale}. While another is on its way, or waits until it is in sight, the one before stays, as
- * `stale`. `rests`: while one day follows another it is asked for once they rest.
+ * `stale`. `rests`: while one day follows another it is asked for once they rest. `later`: as if it were out of sight.
  */
-export function useRead(path, params, { all = false, rests = false } = {}) {
+export function useRead(path, params, { all = false, rests = false, later = false } = {}) {
   const [held, hold] = useState({ key: null, data: null, fault: null });
   const asked = path === null ? null : address(path, fresh(params));
   const key = asked === null ? null : String(asked);
@@ -136,7 +136,7 @@ export function useRead(path, params, { all = false, rests = false } = {}) {
       (data) => latest.current === key && hold({ key, data, fault: null }),
       (fault) => fault.name !== "AbortError" && latest.current === key && hold((before) => ({ key, data: before.data, fault })),
     );
-    const off = (inSight && !(rests && isSliding())) || kept.has(key) ? void ask() : afterwards(ask);
+    const off = (inSight && !later && !(rests && isSliding())) || kept.has(key) ? void ask() : afterwards(ask);
     return () => { off?.(); given.abort(); };
   }, [key, inSight]);
   const known = key === null ? null : kept.get(key);

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from incidentlog.events.about import is_record_event
 from incidentlog.folding.rows import Group, Grouping, Stored, row_key
 from incidentlog.folding.shapes import Document, Key, Tally
 from incidentlog.folding.totalling import Booked, Totalling, Window
@@ -174,15 +175,13 @@ async def read_causes(
 ) -> Mapping[int, Cause]:
     """The events at some positions that a clearance covers: nobody is told of others (P5).
 
-    Of a stream of whose records nothing was said, each event is marked as it was sent. Only others are looked at more
-    closely (`seen`).
+    What is said of the world is marked as it was sent where nothing in its stream was marked otherwise since. Other
+    events, and what is said of records, are looked at more closely (`seen`).
     """
     rows = await pool.fetch(query("diff", "causes"), sorted({p for p in positions if p <= upto}))
-    spoken = {r["stream"] for r in await pool.fetch(query("diff", "spoken_of"), list({r["stream"] for r in rows}))}
-    closely = await read_unopened(pool, positions=[r["position"] for r in rows if r["stream"] in spoken])
-    found = await seen(pool, closely, upto=upto, clearance=clearance)
+    remarked = {r["stream"] for r in await pool.fetch(query("diff", "remarked"), list({r["stream"] for r in rows}))}
+    closely = {r["position"] for r in rows if r["stream"] in remarked or is_record_event(r["type"])}
+    found = await seen(pool, await read_unopened(pool, positions=closely), upto=upto, clearance=clearance)
     causes = {e.position: Cause(e.position, e.event_id, e.type) for e in found.events}
-    for position, event_id, event_type, stream, tlp in rows:
-        if stream not in spoken and tlp <= clearance:
-            causes[position] = Cause(position, event_id, event_type)
-    return causes
+    plain = (r for r in rows if r["tlp"] <= clearance and r["position"] not in closely)
+    return causes | {r["position"]: Cause(r["position"], r["event_id"], r["type"]) for r in plain}

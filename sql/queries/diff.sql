@@ -55,7 +55,7 @@ ORDER BY stream, level DESC
 -- $1 positions bigint[]
 SELECT position, event_id, type, stream, tlp FROM events WHERE position = ANY($1)
 
--- name: spoken_of
--- Those of some streams of whose records something was said.
+-- name: remarked
+-- Those of some streams in which events were marked otherwise since.
 -- $1 streams text[]
-SELECT DISTINCT stream FROM events WHERE stream = ANY($1) AND type ~ '^(record|evidence|custody)[.]'
+SELECT DISTINCT stream FROM events WHERE stream = ANY($1) AND type = 'record.remarked'
