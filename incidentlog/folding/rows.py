@@ -109,7 +109,9 @@ class Read(NamedTuple):
 
 
 CELL_OCTETS: Final = 500
-"""About how many octets a cell takes."""
+"""About how many octets a cell takes,"""
+VALUE_OCTETS: Final = 100
+"""and a value of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ class MadeRows:
     """
 
     def __init__(self, room: int) -> None:
-        """`room` is in octets, about."""
+        """`room` is in octets, about; a row that takes an eighth of it is not kept."""
+        self._most = room // 8
         self._held = Recent[tuple[type[Document[Any]], str, int], Made](room, lambda _, made: made.weight)
         self._lock = Lock()  # rows are made in threads
 
@@ -192,17 +195,24 @@ class MadeRows:
         if made is not None and made.holds(doc, read, at):
             return made.row
         row = _row_of(document, doc, read, at)
-        weight = _weight(row) + CELL_OCTETS * (len(read.known.cells) + len(read.known.details))
-        with self._lock:
-            self._held.put(key, Made(doc, read, at, row, weight))
+        weight = _weight(row, self._most) + CELL_OCTETS * (len(read.known.cells) + len(read.known.details))
+        if weight < self._most:
+            with self._lock:
+                self._held.put(key, Made(doc, read, at, row, weight))
         return row
 
 
-def _weight(value: object) -> int:
-    """About how many octets a row takes, by how many values it has."""
-    if isinstance(value, Mapping):
-        return 100 + sum(map(_weight, value.values()))
-    return 100 + sum(map(_weight, value)) if isinstance(value, list | tuple) else 100
+def _weight(row: Row, most: int) -> int:
+    """About how many octets a row takes, by how many values it has; where that is more than `most`, so many."""
+    weight, left = 0, list[Any]([row])
+    while left and weight < most:
+        value = left.pop()
+        weight += VALUE_OCTETS
+        if isinstance(value, dict):
+            left.extend(value.values())
+        elif isinstance(value, list | tuple):
+            left.extend(value)
+    return weight
 
 
 def document_rows(document: Document[Any], stored: Iterable[Stored], beside: Beside, at: datetime) -> dict[str, Row]:

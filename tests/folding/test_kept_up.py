@@ -195,9 +195,17 @@ def test_a_row_is_made_once_until_it_changes(document: Document[Any]):
     assert all(row is not first[key] for key, row in rows("2025-05-01").items()), "none is known for earlier"
 
 
-def test_rows_that_were_not_asked_for_the_longest_are_let_go_of():
-    document, subjects, made = PROJECTIONS["talks_ledger"], subjects_of(given(*timeline())), MadeRows(20_000)
+def test_rows_that_were_not_asked_for_the_longest_are_let_go_of_and_a_large_one_is_not_kept():
+    document, subjects = PROJECTIONS["talks_ledger"], subjects_of(given(*timeline()))
     assert isinstance(document, Document)
-    stored = bodies(document, subjects)
-    own_rows(document, stored, Beside(), local("2028-01-01"), made)
-    assert 0 < len(made) < len(stored)
+    at, stored, made = local("2028-01-01"), bodies(document, subjects), MadeRows(250_000)
+    versions = [[replace(doc, position=n) for doc in stored] for n in range(10)]
+    rows = [own_rows(document, version, Beside(), at, made) for version in versions]
+    assert len(stored) <= len(made) < len(stored) * len(versions)
+    first, last = [own_rows(document, version, Beside(), at, made) for version in (versions[0], versions[-1])]
+    assert first == rows[0]
+    assert all(row is not rows[0][key] for key, row in first.items())
+    assert any(row is rows[-1][key] for key, row in last.items())
+    small = MadeRows(60_000)
+    own_rows(document, stored, Beside(), at, small)
+    assert 0 < len(small) < len(stored), "the largest tracks take more than an eighth"
