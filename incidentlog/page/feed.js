@@ -11,6 +11,7 @@ import { kindsOf } from "./places.js";
 import { Keep } from "./keep.js";
 
 const PAGE = 40;
+const AT_ONCE = 100; // events that are asked for by their ids in one question
 const REPORTED = new Set(["strike", "incident"]); // what is assessed anew, time and again
 const ABOUT_RECORDS = /^(record|audit)\./; // what is said about records, and not about the world
 const CORRECTIONS = 20; // so many more are asked for, as these are not shown
@@ -51,7 +52,7 @@ export function Feed({ weeks }) {
       <label><span class="unseen">${t("feed.filter")}</span><select value=${s.feed ?? ""} onChange=${(e) => { show(1); change({ feed: e.target.value || null }); }}><option value="">${t("feed.everything")}</option>${CATEGORIES.map((c) => html`<option value=${c}>${t(`category.${c}`)}</option>`)}</select></label>
       ${s.place !== null && html`<span class="tag">${placeName({ place: s.place })}</span>`}
       <${Keep} name="feed" table="projections/daily_timeline" params=${s.feed ? { category: s.feed } : {}} /></div>
-    ${fault ? html`<p class="note bad">${fault.message}</p>` : data === null ? html`<p class="soft">${t("waiting")}</p>` : shown.length === 0 ? html`<p class="none" role="status">${t("nothing.period")}</p>` : html`<ol class="events">${grouped(shown).map(([date, events]) => html`<li key=${date}><h3>${date === "" ? t("feed.no_day") : day(date, { weekday: true })}</h3><${Day} events=${events} /></li>`)}</ol>
+    ${fault ? html`<p class="note bad">${fault.message}</p>` : data === null ? html`<p class="soft">${t("waiting")}</p>` : shown.length === 0 ? html`<p class="none" role="status">${t("nothing.period")}</p>` : html`<ol class="events">${batches(grouped(shown)).map((days) => html`<${Days} key=${days[0][0]} days=${days} />`)}</ol>
     ${(rows.length > shown.length || !whole) && html`<p class="pager"><button type="button" onClick=${() => show(pages + 1)}>${t("feed.more")}</button></p>`}`}
   </section>`;
 }
@@ -62,11 +63,24 @@ function grouped(rows) {
   return [...by.entries()];
 }
 
-/** A day's events, with what each says read for the day at once. */
-function Day({ events }) {
-  const { data } = useRead("events", { id: events.slice(0, 100).map((row) => row.event) });
+/** Days in parts of which what their events say can be asked for at once. */
+function batches(days) {
+  const parts = [];
+  let room = 0;
+  for (const each of days) {
+    if (each[1].length > room) { parts.push([]); room = AT_ONCE; }
+    parts.at(-1).push(each);
+    room -= each[1].length;
+  }
+  return parts;
+}
+
+/** Some days' events, with what each says. */
+function Days({ days }) {
+  const { data } = useRead("events", { id: days.flatMap(([, events]) => events).slice(0, AT_ONCE).map((row) => row.event) });
   const said = new Map((data?.events ?? []).map((event) => [event.id, event]));
-  return html`<ul>${together(events).map(([row, n]) => html`<${Line} key=${row.event} row=${row} event=${said.get(row.event)} reports=${n} />`)}</ul>`;
+  return days.map(([date, events]) => html`<li key=${date}><h3>${date === "" ? t("feed.no_day") : day(date, { weekday: true })}</h3>
+    <ul>${together(events).map(([row, n]) => html`<${Line} key=${row.event} row=${row} event=${said.get(row.event)} reports=${n} />`)}</ul></li>`);
 }
 
 /** Reports of one thing on one day as one line, the latest of them: [row, how many]. What was taken back stands for itself. */
