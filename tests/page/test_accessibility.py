@@ -18,6 +18,8 @@ from tests.subjects.given import TIMELINE
 
 pytestmark = needs_browser
 WIDE = {"width": 1280, "height": 900}
+COMPARED = "/?from=2025-10-01&known=2025-12-20&basis=reported&vs=2025-11-01"
+"""The board beside what was known on another day."""
 looks = pytest.mark.parametrize(
     "how",
     [{"color_scheme": "light", "viewport": WIDE}, {"color_scheme": "dark", "viewport": TELEPHONE}],
@@ -122,7 +124,7 @@ async def test_the_page_that_checks(browser: Any, shown: Served, tmp_path: Path,
 
 
 @looks
-@pytest.mark.parametrize("path", ["/problems/not-found", "/"])
+@pytest.mark.parametrize("path", ["/problems/not-found", "/", COMPARED])
 async def test_the_other_pages(browser: Any, shown: Served, path: str, how: dict[str, Any]):
     async with tab(browser, shown.url, path, **how) as opened:
         await opened.page.wait_for_load_state("networkidle")
