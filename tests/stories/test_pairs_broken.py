@@ -41,7 +41,7 @@ BROKEN: Final[list[tuple[Callable[..., Any], Question]]] = [
     (read.read_stream, ("/v1/streams/statement:c", {})),
     (read.seen, ("/v1/streams/strike:low", {})),  # on which a marking was changed: all of it is read
     (read.imported_ids, ("/v1/events/ids", {"import": NUMBER})),
-    (suspects.read_review, ("/v1/candidates", {"import": NUMBER})),
+    (suspects.suspected, ("/v1/candidates", {"import": NUMBER})),
     (projections._standing, ("/v1/subjects/strike:two", {})),
     (projections._page_of_history, ("/v1/subjects/strike:two/history", {})),
     (answer.read_history, ("/v1/subjects/talk:one/history", {})),
