@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -118,13 +118,24 @@ async def import_files(request: web.Request) -> web.StreamResponse:
     format_ = format_of(request, (JSON, NDJSON), FORMAT)
     if request.content_type != MULTIPART:
         raise UnsupportedMediaType(f"send {MULTIPART}, not {request.content_type}")
-    with service.files.place(reader), TemporaryDirectory(prefix="incidentlog-import-") as folder:
-        upload = await _received(request, Path(folder))
-        report = _Report(request, streams=format_ is NDJSON)
-        run = _Run(service, reader, upload, report, is_dry=dry_run == "true")
-        if is_update:
-            run.compare(name or upload.names[0], vanished)
-        return await run.run(request)
+    with service.files.place(reader):
+        async with _folder() as folder:
+            upload = await _received(request, folder)
+            report = _Report(request, streams=format_ is NDJSON)
+            run = _Run(service, reader, upload, report, is_dry=dry_run == "true")
+            if is_update:
+                run.compare(name or upload.names[0], vanished)
+            return await run.run(request)
+
+
+@asynccontextmanager
+async def _folder() -> AsyncIterator[Path]:
+    """A folder for as long as it lasts; a gigabyte in it is removed beside the loop."""
+    folder = TemporaryDirectory(prefix="incidentlog-import-")
+    try:
+        yield Path(folder.name)
+    finally:
+        await asyncio.to_thread(folder.cleanup)
 
 
 # ----------------------------------------------------------------------------------------------------- what came

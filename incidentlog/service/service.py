@@ -149,7 +149,7 @@ class Service:
     """Held by the one that folds a document that is not kept: each may be of a thousand subjects."""
     histories: Turnstile = field(default_factory=lambda: Turnstile("reading histories", 2, each=1, kept=1, waiting=48))
     """How many pages of histories may be written at once: each takes some twenty megabytes."""
-    keeping: Turnstile = field(default_factory=lambda: Turnstile("changing what is kept", 2, each=1))
+    keeping: Turnstile = field(default_factory=lambda: Turnstile("changing what is kept", 2, each=1, waiting=48))
     """How many requests may at once change a session, a webhook or a key: each takes a connection of its own."""
     pace: Pace = field(init=False)
     """At which who sends many events at once goes on."""

@@ -10,7 +10,7 @@ import pytest
 
 from incidentlog.api import replay, wire
 from incidentlog.api.access import PURPOSE
-from incidentlog.api.candidates import Reviews
+from incidentlog.api.candidates import EACH_WAITING, Reviews
 from incidentlog.api.events import SCOPE_OF_CATEGORY, SCOPE_OF_TYPE
 from incidentlog.cli.key import Clearance, Scope
 from incidentlog.events.values import TLP_LABELS
@@ -146,5 +146,7 @@ async def test_the_shares_are_those_that_the_page_tells(service: Served):
         (keeping.places, keeping.each, keeping.places),
         (sending.CONNECTIONS, deliverer.KEY_CONNECTIONS, sending.CONNECTIONS),
     ]
+    assert f"{histories.most_waiting} requests of one key" in ACCESS
+    assert {histories.most_waiting, keeping.most_waiting, EACH_WAITING, parts.EACH_FOLDS} == {48}
     assert f"| browsers signed in | | {sessions.MOST:,} | none | |" in ACCESS
     assert f"within {wire.SILENT_SECONDS:.0f} s" in ACCESS
