@@ -40,13 +40,15 @@ class Turns:
     largest = 0
     """The most that was done at a stretch since the process began: what one item was, where it was over a slice."""
 
-    def __init__(self) -> None:
+    def __init__(self, slice_octets: int = SLICE_OCTETS, *, each_octets: int = EACH_OCTETS) -> None:
+        """`slice_octets` are done between two turns; an item is `each_octets` beside its text."""
+        self._slice, self._each = slice_octets, each_octets
         self._spent = 0
 
     async def spend(self, octets: int) -> None:
         """Account for an item of so many octets of text; others get their turn once a slice is full."""
-        self._spent += octets + EACH_OCTETS
+        self._spent += octets + self._each
         Turns.largest = max(Turns.largest, self._spent)
-        if self._spent >= SLICE_OCTETS:
+        if self._spent >= self._slice:
             self._spent = 0
             await asyncio.sleep(0)

@@ -47,6 +47,7 @@ from incidentlog.service.pace import PART_OCTETS
 from incidentlog.service.service import Service
 from incidentlog.store import append as log
 from incidentlog.store.connect import lost
+from incidentlog.turns import Turns
 
 BULK_BYTES: Final = 64 * 1024 * 1024
 BULK_LINES: Final = 100_000
@@ -222,9 +223,9 @@ async def _read_lines(request: web.Request, service: Service, reader: Reader) ->
     lines: list[int] = []
     bad = BadLines()
     seen: dict[UUID, int] = {}
-    judging = Judging()
+    turns = judging()
     async for number, line in _numbered(request):
-        await judging.spend(len(line))
+        await turns.spend(len(line))
         try:
             candidate = service.door.read(line, recorded_by=reader.name)
         except Problem as refusal:
@@ -260,18 +261,9 @@ def _told_against(
             bad.add(line, (Fault("", refusal.slug, refusal.detail),))
 
 
-class Judging:
-    """The judging of many events on the loop: others get their turn after so many bytes of them."""
-
-    def __init__(self) -> None:
-        self._step = 0
-
-    async def spend(self, octets: int) -> None:
-        """Account for an event of so many bytes, which is judged next."""
-        self._step += octets
-        if self._step > STEP:
-            self._step = 0
-            await asyncio.sleep(0)
+def judging() -> Turns:
+    """The judging of many events on the loop."""
+    return Turns(STEP, each_octets=0)
 
 
 class BadLines:
@@ -328,9 +320,9 @@ async def append_lines(
     service: Service, reader: Reader, lines: Sequence[tuple[int, bytes]], told: "Told", begun: Begun | None
 ) -> None:
     """Append lines in their order, each for itself; `told` is told what became of each."""
-    piece, judging = _Piece(begun), Judging()
+    piece, turns = _Piece(begun), judging()
     for number, line in lines:
-        await judging.spend(len(line))
+        await turns.spend(len(line))
         if told.size > KEPT:  # all lines before this one are told of, or in the piece
             await _append_piece(service, reader, piece, told)
             piece = _Piece(begun)

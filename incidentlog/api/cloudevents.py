@@ -11,7 +11,7 @@ from aiohttp import web
 
 from incidentlog.api.answers import dumps
 from incidentlog.api.audit import EVENT
-from incidentlog.api.bulk import BadLines, Judging, append_whole
+from incidentlog.api.bulk import BadLines, append_whole, judging
 from incidentlog.api.errors import POSITION
 from incidentlog.api.events import AFTER, find_event, search
 from incidentlog.api.narrowing import event_filters
@@ -154,13 +154,13 @@ async def _received(request: web.Request) -> list[Any]:
 
 async def _read(service: Service, reader: Reader, sent: list[Any]) -> list[Candidate]:
     """Each as the door reads it; raises RefusedLines, in which a line is an event's number in the batch."""
-    bad, candidates, seen, judging = BadLines(), list[Candidate](), dict[UUID, int](), Judging()
+    bad, candidates, seen, turns = BadLines(), list[Candidate](), dict[UUID, int](), judging()
     for number, each in enumerate(sent, 1):
         faults: list[Fault] = []
         event = event_of(each, faults)
         if not faults:
             line = orjson.dumps(event)
-            await judging.spend(len(line))
+            await turns.spend(len(line))
             try:
                 candidates.append(service.door.read(line, recorded_by=reader.name))
                 if (first := seen.setdefault(candidates[-1].command.event_id, number)) != number:

@@ -16,7 +16,7 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from incidentlog.api.answers import answer, dumps
-from incidentlog.api.bulk import Judging, Named, Told, append_lines, places_told
+from incidentlog.api.bulk import Named, Told, append_lines, judging, places_told
 from incidentlog.api.events import may_append, refusal_of, written
 from incidentlog.api.formats import JSON, NDJSON, format_of, format_parameter
 from incidentlog.api.importing import Begun, find_begun
@@ -464,9 +464,9 @@ class _Run:
             await self._send(lines, told)
 
     async def _judge(self, lines: Sequence[tuple[int, bytes]], told: _Rows) -> None:
-        judging = Judging()
+        turns = judging()
         for n, line in lines:
-            await judging.spend(len(line))
+            await turns.spend(len(line))
             try:
                 candidate = self._door.read(line, recorded_by=self._reader.name)
                 may_append(self._reader, candidate)

@@ -158,6 +158,18 @@ async def test_a_file_is_brought_in_and_what_became_of_its_rows_is_told(service:
     assert (again["import"], again["appended"], again["already_there"], await service.head()) == (1, 0, 2, head)
 
 
+def batches_sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many events are appended at a time, from now on."""
+    sent, appended = list[int](), imports_module.append_lines
+
+    async def counted(service: Any, reader: Any, lines: Any, *more: Any) -> None:
+        sent.append(len(lines))
+        await appended(service, reader, lines, *more)
+
+    monkeypatch.setattr(imports_module, "append_lines", counted)
+    return sent
+
+
 async def test_a_file_that_comes_again_is_asked_about_and_only_the_rest_is_sent(
     service: Served, monkeypatch: pytest.MonkeyPatch
 ):
@@ -166,14 +178,7 @@ async def test_a_file_that_comes_again_is_asked_about_and_only_the_rest_is_sent(
     rows += b"7,1.2.2025,Kyiv,1\n9,1.2.2025,Odesa,9999999999\n"
     plan = await send(service, rows)
     assert (plan.json["appended"], plan.json["refused"]) == (9, 2)
-    sent: list[int] = []
-    judged = imports_module.append_lines
-
-    async def counted(service_: Any, reader: Any, lines: Any, *more: Any) -> None:
-        sent.append(len(lines))
-        await judged(service_, reader, lines, *more)
-
-    monkeypatch.setattr(imports_module, "append_lines", counted)
+    sent = batches_sent(monkeypatch)
     again = (await send(service, rows)).json
     assert (again["appended"], again["already_there"], again["refused"]) == (0, 9, 2)  # these are told again
     assert sent == [2]
@@ -227,14 +232,7 @@ async def test_rows_are_taken_in_by_what_they_weigh_and_not_only_by_their_number
     """One row may give events of megabytes: a thousand of these are not held in memory."""
     monkeypatch.setattr(imports_module, "BATCH_OCTETS", 1)
     rows = b"id,date,place,killed\n" + b"".join(b"%d,1.2.2025,Odesa,1\n" % n for n in range(3))
-    batches: list[int] = []
-    appended = imports_module.append_lines
-
-    async def counted(service_: Any, reader: Any, lines: Any, *more: Any) -> None:
-        batches.append(len(lines))
-        await appended(service_, reader, lines, *more)
-
-    monkeypatch.setattr(imports_module, "append_lines", counted)
+    batches = batches_sent(monkeypatch)
     assert (await send(service, rows)).json["appended"] == 3
     assert [rows for rows in batches if rows] == [1, 1, 1]
 
@@ -256,13 +254,13 @@ async def test_an_import_that_was_marked_higher_is_gone_on_with_by_nobody_from_w
     """Its rows would come under a record of which they tell."""
     await make_key(service.access, "reporter", key := "key-of-a-reporter-who-sees-only-clear", scopes=["report"])
     reporter = service.by(key)
-    number = (await send(reporter)).json["import"]
+    assert "import" in (await send(reporter)).json
     (record,) = (await service.get("/v1/events", type="import.begun")).json["events"]
     await service.add(about("remarked", record["id"], tlp="RED", reason="it names a source"))
     head = await service.head()
     refused = await send(reporter)
     assert (refused.status, refused.slug, await service.head()) == (409, "id-conflict", head)
-    assert str(number) not in refused.json
+    assert "import" not in refused.json
     # What is marked higher than its reporter may read goes on all the same: it was marked so from the first.
     marked = OWN.replace('unmapped = "drop"', 'unmapped = "drop"\ntlp = "AMBER"')
     others = ROWS.replace(b"\n1,", b"\n11,").replace(b"\n3,", b"\n13,")
