@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import count
@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 import structlog
+import uvloop
 from hypothesis import settings
 
 import incidentlog.projections  # noqa: F401 - registers every event and projection
@@ -35,6 +36,11 @@ structlog.configure(
 LONG = frozenset({"stories", "cli", "runner", "cluster"})
 TEMPLATE = "migrated"
 _numbers = count(1)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop on which a service runs, and which takes half of the time of Python's own."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
