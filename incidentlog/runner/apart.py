@@ -7,6 +7,7 @@ grown; up comes a line whenever the checkpoint moved.
 import asyncio
 import gc
 import os
+import stat
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NoReturn
@@ -206,7 +207,12 @@ def _start_line(access: Access, log_level: str, work: str, ends: Ends, node: UUI
 
 
 async def serve_apart(configure_logging: Callable[[str], None]) -> None:
-    """The far end: run a Runner, or a Rebuilder until it is done, until the near end is gone."""
+    """The far end: run a Runner, or a Rebuilder until it is done, until the near end is gone.
+
+    Exits with a word of what to do instead where nobody is at the near end, as when somebody types its name.
+    """
+    if sys.stdin is None or not stat.S_ISSOCK(os.fstat(sys.stdin.fileno()).st_mode):
+        sys.exit("This is started by the service, which writes to its input: incidentlog serve")
     down = await _reader(sys.stdin)
     line = await down.readline()
     if not line:  # it was begun ahead, and is not wanted

@@ -4,6 +4,8 @@ import asyncio
 import gc
 import os
 import signal
+import subprocess
+import sys
 import weakref
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,6 +85,13 @@ async def test_it_ends_with_the_service(access: Access):
     async with asyncio.timeout(60):
         while Path(f"/proc/{process}").exists():
             await asyncio.sleep(0.01)
+
+
+def test_typed_by_hand_it_says_who_starts_it():
+    by_hand = [sys.executable, "-m", "incidentlog.runner"]
+    done = subprocess.run(by_hand, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "incidentlog serve" in done.stderr
 
 
 async def test_a_service_that_starts_again_knows_at_once_what_its_log_adds_up_to(access: Access):
