@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
-from incidentlog.events.envelope import Actor
-from incidentlog.events.values import KYIV, Model, Occurred, Zone, local_date, start_instant
+from incidentlog.events.envelope import Role
+from incidentlog.events.values import KYIV, ActorCode, Model, Occurred, Zone, local_date, start_instant
 from incidentlog.folding.local_days import (
     counts_from,
     days_of,
@@ -19,6 +19,8 @@ from incidentlog.subjects.talk import Talk
 
 SHOWN: Final = ("round_no", "format", "level", "direct_ua_ru", "venue", "outcome", "verification")
 """What a round says of itself, beside when it was and who took part."""
+PARTICIPANTS: Final = 4_096
+"""Of so many it is remembered how a row tells of them."""
 PLANNED: Final = ("proposed_by", "format", "level", "venue", "before", "planned_start", "reason")
 
 
@@ -40,7 +42,8 @@ class Meeting(Model):
     format: str | None
     level: str | None
     direct_ua_ru: bool | None
-    participants: tuple[Actor, ...]
+    participants: tuple[tuple[ActorCode, Role], ...]
+    """All that a round shows of them: of a long track names would take most of the memory."""
     proposed_by: str | None
     parties: tuple[str, ...]
     venue: str | None
@@ -62,7 +65,7 @@ class Meeting(Model):
             **{name: getattr(self, name) for name in SHOWN},
             "occurred": None if self.held is None else self.held.model_dump(mode="json", exclude_none=True),
             "place": self.place,
-            "participants": [{"code": a.code, "role": a.role} for a in self.participants],
+            "participants": [_participant(*each) for each in self.participants],
             "agenda": list(self.agenda),
             "documents": list(self.documents),
         }
@@ -92,7 +95,7 @@ class Track(Model):
         return tuple(None if m.held is None else days_of(m.held, self.zone) for m in self.meetings)
 
 
-@projection("talks_ledger", version=2)
+@projection("talks_ledger", version=3)
 class TalksLedger(Document[Track]):
     """Rounds in order per track: participants, format, outcome, the gap before each, and the days since the last.
 
@@ -144,6 +147,7 @@ def _meeting(talk: Talk) -> Meeting:
     own = {
         "position": min((e.position for e in talk.entries), default=0),
         "steps": tuple(_steps(talk)),
+        "participants": tuple((a.code, a.role) for a in talk.participants),
         "place": None if talk.place is None else talk.place.name,
         "held_since": None if talk.held is None else counts_from(talk, talk.held),
     }
@@ -188,6 +192,12 @@ def _round(meeting: Meeting, number: int, at: datetime, *, before: Days, own: Da
         **meeting.told,
         "gap_before_days": None if before is None or own is None else max(0, (own[0] - before[1]).days),
     }
+
+
+@lru_cache(maxsize=PARTICIPANTS)
+def _participant(code: str, role: str) -> dict[str, str]:
+    """One for all rounds that name it alike; nobody writes into it."""
+    return {"code": code, "role": role}
 
 
 def _plan(meeting: Meeting, status: str) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """Rounds per track, and the hiatus that the clock moves (docs/projections.md)."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
 
-from incidentlog.folding.shapes import Row
+from incidentlog.folding.shapes import NOTHING, Row
+from incidentlog.projections.talks_ledger import TalksLedger, Track
+from incidentlog.subjects.talk import Talk
 from tests.projections.showing import Given, given, local
-from tests.subjects.given import Event, amend, day, event, merge, minute, retract, timeline
+from tests.subjects.given import Event, amend, day, event, merge, minute, retract, subject_of, timeline
 
+HELD = {"track": "ua-ru", "format": "bilateral", "level": "delegation", "direct_ua_ru": True, "outcome": "none"}
 UKR, RUS = {"code": "UKR", "role": "party"}, {"code": "RUS", "role": "party"}
 
 
@@ -19,8 +23,7 @@ def talk(
 
 
 def held(on: str, name: str = "a", called: str | None = None, /, until: str | None = None, **more: Any) -> Event:
-    said = {"track": "ua-ru", "format": "bilateral", "level": "delegation", "direct_ua_ru": True, "outcome": "none"}
-    return talk("held", on, name, called, until=until, **{**said, **more})
+    return talk("held", on, name, called, until=until, **{**HELD, **more})
 
 
 def ledger(log: Given, at: str, track: str = "ua-ru") -> Row:
@@ -130,3 +133,24 @@ def test_retracted_and_merged_rounds_are_not_counted():
     log = given(held("2025-05-16", "a", "a"), held("2025-05-16T10:00", "b"), merge("talk:b", "talk:a"), retract("a"))
     assert [ledger(log.first(n), "2025-07-01")["count"] for n in (2, 3, 4)] == [2, 1, 1]
     assert "ua-ru" not in given(held("2025-05-16", "a", "a"), retract("a")).shows("talks_ledger")
+
+
+def test_a_row_of_very_many_seats_grows_the_service_by_a_share_of_the_64_mib_that_one_of_a_thousand_rounds_may():
+    seats = [UKR, RUS] + [
+        {"code": f"USA.N{n}", "role": "observer", "name": f"Number {n} ".ljust(160, "x")} for n in range(198)
+    ]
+    rounds = 20
+    talks = [subject_of(event("talk.held", f"talk:{n}", actors=seats, data=HELD), kind=Talk) for n in range(rounds)]
+    ledger = TalksLedger()
+    body = ledger.fold("ua-ru", talks)
+    assert body is not None
+    text = body.model_dump_json()
+    row = ledger.row(Track.model_validate_json(text), local("2025-12-20"), NOTHING)
+    tracemalloc.start()
+    read = Track.model_validate_json(text)
+    again = ledger.row(read, local("2025-12-20"), NOTHING)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert row == again
+    assert [len(r["participants"]) for r in row["rounds"]] == [len(seats)] * rounds
+    assert most < 64 * 2**20 * rounds / 1_000
