@@ -1,9 +1,10 @@
 """How much faster several runners fold a long history than one: from zero to the head, each a process of its own.
 
-python -m tests.benchmarks.sharing [EVENTS [PROCESSES]]      20,000 by default, and 2
+python -m tests.benchmarks.sharing [EVENTS [PROCESSES ...]]      20,000 by default, and 2
 
-Beside the rate stands the processor time of each: with no other work on the machine, and a processor for each, the
-longest of them is how long it takes. One process is measured first, on a copy of the same log.
+Beside the rate stands the processor time of each. With a processor for each, and a database that keeps up, the longest
+of them is how long it takes: how much shorter that is than the one of one process says how folding grows with
+processors that this machine does not have. One process is measured first, on a copy of the same log.
 """
 
 import asyncio
@@ -47,22 +48,25 @@ async def fold(access: Access, total: int, processes: int) -> tuple[float, Seque
     return took, sorted(used, reverse=True)[:processes]
 
 
-async def run(total: int, most: int) -> None:
+async def run(total: int, numbers: Sequence[int]) -> None:
     with scratch() as folder, start(folder) as running:
         await run_admin(running.server, "CREATE DATABASE bench")
         access = access_to(running.server, "bench")
         await migrate(access)
         await fill(access, total)
-        first = 0.0
-        for processes in dict.fromkeys((1, most)):
+        first = alone = 0.0
+        for processes in dict.fromkeys((1, *numbers)):
             await run_admin(running.server, f"CREATE DATABASE bench{processes} TEMPLATE bench")
             took, used = await fold(access_to(running.server, f"bench{processes}"), total, processes)
-            first = first or took
+            first, alone = first or took, alone or used[0]
             own = ", ".join(f"{seconds / total * 1e6:.0f}" for seconds in used)
             rate = f"{total / took:>8,.0f}/s   {first / took:.2f} times one"
-            print(f"{processes} processes: {rate}   processor of each, µs an event: {own}", flush=True)
+            print(
+                f"{processes:>2} processes: {rate}   with a processor for each {alone / used[0]:.2f} times", flush=True
+            )
+            print(f"    processor of each, µs an event: {own}", flush=True)
 
 
 if __name__ == "__main__":
     heading("Runners that share the folding")
-    asyncio.run(run(int((sys.argv[1:] or ["20000"])[0]), int((sys.argv[2:] or ["2"])[0])))
+    asyncio.run(run(int((sys.argv[1:] or ["20000"])[0]), [int(number) for number in sys.argv[2:]] or [2]))
