@@ -223,7 +223,7 @@ async def _of_projection(
     states = replace(later, moment=pair.earlier), later
     if isinstance(projection, Tally):
         assert grouping is not None  # noqa: S101 - a tally always has one
-        found = await _tally(projection, pair, states, grouping, after, limit)
+        found = await _tally(pair, states, grouping, after, limit)
     else:
         found = await _document(projection, pair, states, after, limit)
     lacking = await later.incomplete()
@@ -234,14 +234,12 @@ async def _of_projection(
     return await _answered(request, service, pair, found, version=later.build.version, head=head)
 
 
-async def _tally(
-    tally: Tally, pair: Pair, states: tuple[Stored, Stored], grouping: Grouping, after: str | None, limit: int
-) -> Found:
+async def _tally(pair: Pair, states: tuple[Stored, Stored], grouping: Grouping, after: str | None, limit: int) -> Found:
     """The groups that something was booked in between, before and after."""
     earlier, later = states
     pool = later.service.pool
     touched = await touched_groups(
-        pool, tally, later.build, grouping, pair.between, at=pair.later.at, after_key=after, limit=limit + 1
+        pool, later.build, grouping, pair.between, at=pair.later.at, after_key=after, limit=limit + 1
     )
     page = list(touched)[:limit]
     only = _only(grouping, page)
@@ -319,7 +317,7 @@ async def _document_positions(
     for booked_in, name in tallies:
         grouping = Grouping((name,), {name: tuple(values)})
         booked = await touched_groups(
-            pool, booked_in, later.build_of(booked_in), grouping, pair.between,
+            pool, later.build_of(booked_in), grouping, pair.between,
             at=pair.later.at, after_key=None, limit=len(values),
         )  # fmt: skip
         for key, own in read.items():

@@ -414,6 +414,11 @@ NO_DAY: Final = Buckets(day=None, week=None, month=None)
 """Those of what is not known to the month."""
 
 
+def day_buckets(day: date) -> Buckets:
+    """The buckets of a local day."""
+    return _buckets(day, day)
+
+
 @lru_cache(maxsize=10_000)
 def _buckets(first: date | None, last: date | None) -> Buckets:
     if first is None or last is None:

@@ -9,6 +9,7 @@ from incidentlog.events.recorded import Recorded
 from incidentlog.folding.change import Change, Families
 from incidentlog.folding.fold import RED
 from incidentlog.folding.periods import lies_in
+from incidentlog.folding.rolling import rolled_bookings
 from incidentlog.folding.rows import (
     ALWAYS,
     Beside,
@@ -104,7 +105,14 @@ class Afresh:
 def group_bookings(
     tally: Tally, bookings: Iterable[Booking], at: datetime, grouping: Grouping, level: int
 ) -> list[Group]:
-    """Sum bookings by group, as the ledger's query does."""
+    """Sum lines by group: what is read of a ledger, with none stored. `bookings` are as they are booked."""
+    return sum_bookings(tally, rolled_bookings(tally, bookings), at, grouping, level)
+
+
+def sum_bookings(
+    tally: Tally, bookings: Iterable[Booking], at: datetime, grouping: Grouping, level: int
+) -> list[Group]:
+    """The same of lines as they are read."""
     where = [(tally.dimensions.index(d), set(values)) for d, values in grouping.where.items()]
     by = [tally.dimensions.index(d) for d in grouping.by]
     calendar = grouping.calendar(tally.dimensions)

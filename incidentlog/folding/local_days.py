@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import Final
 
-from incidentlog.events.values import INSTANT, Buckets, Occurred, local_date, start_instant
+from incidentlog.events.values import INSTANT, Occurred, local_date, start_instant
 from incidentlog.folding.subject import Subject
 from incidentlog.zones import by, data_of
 
@@ -34,12 +33,6 @@ def days_of(occurred: Occurred, log_zone: str) -> tuple[date, date] | None:
     last = max(occurred.since, occurred.until - INSTANT)
     days = local_date(occurred.since, zone), local_date(last, zone)
     return None if occurred.range == "window" and days[0] != days[1] else days
-
-
-@lru_cache(maxsize=10_000)
-def buckets_of(day: date, zone: str) -> Buckets:
-    """The calendar buckets of a local day."""
-    return Occurred(start=day, precision="day", tz=zone).buckets(zone)
 
 
 def counts_from(subject: Subject, occurred: Occurred) -> datetime:

@@ -67,6 +67,13 @@ class Tally(Projection):
     """Which values they can have, of those that `COMMON` does not know; without one it is any text."""
     measures: ClassVar[tuple[str, ...]]
     """What is summed."""
+    rolling: ClassVar[int] = 0
+    """Over how many days each measure is summed as well: a day and those before it.
+
+    These sums are further measures, after the others and as many. They are made of lines when these are read
+    (`folding.rolling`): contributions tell the amounts of the first ones alone, and after the values of the dimensions
+    one more, the `midnights` that follow their day.
+    """
     group_by: ClassVar[tuple[str, ...]]
     """The grouping where the reader names none."""
     rollups: ClassVar[tuple[tuple[str, ...], ...]] = ()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from incidentlog.errors import TooLarge
-from incidentlog.folding.afresh import group_bookings
+from incidentlog.folding.afresh import sum_bookings
 from incidentlog.folding.rows import Group, Grouping
 from incidentlog.folding.shapes import Booking, Key, Tally, Totals
 from incidentlog.store.answer import read_groups
@@ -89,7 +89,7 @@ class Sums:
 
     def grouped(self, bookings: Iterable[Booking]) -> list[Group]:
         """Bookings as groups, narrowed as the sums are."""
-        return group_bookings(self.tally, bookings, datetime.max.replace(tzinfo=UTC), self.grouping, self.clearance)
+        return sum_bookings(self.tally, bookings, datetime.max.replace(tzinfo=UTC), self.grouping, self.clearance)
 
     def groups(self, keys: Iterable[Key]) -> list[Group]:
         """The groups of some keys, where there are such."""

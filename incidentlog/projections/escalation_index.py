@@ -1,17 +1,17 @@
 """An index of how events lean, conflict below zero and cooperation above: Goldstein's weights, by how sure they are."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
-from functools import cache, lru_cache
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
 from incidentlog.events.about import is_record_event
-from incidentlog.events.values import Occurred, start_instant
+from incidentlog.events.values import Occurred
 from incidentlog.folding.domains import one_of
-from incidentlog.folding.local_days import buckets_of, counts_from
-from incidentlog.folding.shapes import Contribution, Key, Row, Tally, projection
+from incidentlog.folding.local_days import counts_from
+from incidentlog.folding.rolling import midnights
+from incidentlog.folding.shapes import Contribution, Row, Tally, projection
 from incidentlog.folding.subject import Entry, Subject
 from incidentlog.folding.whereabouts import WHERE, place_names, whereabouts
 from incidentlog.subjects.agreement import Agreement
@@ -43,7 +43,7 @@ def weights() -> Mapping[str, tuple[str, int]]:
     return {row["event_type"]: (row["cameo"], round(float(row["goldstein"]) * 10)) for row in rows}
 
 
-@projection("escalation_index", version=4)
+@projection("escalation_index", version=5)
 class EscalationIndex(Tally):
     """Goldstein weights by verification factor, by local day, with the number of events and the mean of seven days.
 
@@ -60,11 +60,12 @@ class EscalationIndex(Tally):
         "cameo": one_of(lambda: {cameo for cameo, _ in weights().values()}),
     }
     measures = ("thousandths", "events", "thousandths_7_days", "events_7_days")
+    rolling = DAYS
     group_by = ("day",)
     rollups = (("day", "week", "month"), ("category", "type", "cameo", "verification"))
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
-        """Each weighted event on its day, and in the means of that day and the six that follow."""
+        """Each weighted event on its day: that it is in the means of the six that follow is the rolling sum's."""
         if subject.is_current:
             yield from self._scored(subject, happened(subject, subject.entries))
 
@@ -84,12 +85,9 @@ class EscalationIndex(Tally):
             score = tenths * FACTORS[subject.verification]
             at, days = counts_from(subject, occurred), subject.buckets(occurred).values
             what = (category, label_text(label), cameo, *where, subject.verification)
-            if days[0] is None:  # known to the week or the month: in no day, and in no mean (E12)
-                yield Contribution(at, (*days, *what), (score, 1, 0, 0))
-                continue
-            yield Contribution(at, (*days, *what), (score, 1, score, 1))
-            for begins, later in _following(days[0], subject.zone):
-                yield Contribution(max(at, begins), (*later, *what), (0, 0, score, 1))
+            # What is known to the week or the month is in no day, and in no mean (E12).
+            early = None if days[0] is None else midnights(days[0], subject.zone, DAYS)
+            yield Contribution(at, (*days, *what, early), (score, 1))
 
     def row(self, key: Mapping[str, str | None], sums: Mapping[str, int]) -> Row:
         """The index and the events; of a day also the mean of the seven days up to it."""
@@ -236,10 +234,3 @@ def _assistance(line: Assistance, name: str) -> str:
     """Military before humanitarian, where it is both: the table has a weight for either."""
     kinds = [k for k in ("military", "humanitarian") if k in line.kind and f"{name} {k}" in weights()]
     return f"{name} {kinds[0]}" if kinds else name
-
-
-@lru_cache(maxsize=10_000)
-def _following(day: str, zone: str) -> Sequence[tuple[datetime, Key]]:
-    """The days after it whose mean it is in: when each begins, for it counts only then; its day, week and month."""
-    days = [date.fromisoformat(day) + timedelta(days=n) for n in range(1, DAYS)]
-    return [(start_instant(d, zone), buckets_of(d, zone).values) for d in days]

@@ -97,7 +97,7 @@ async def read_around(
     """
     window = Window(0, position, clearance, later_than=since - MICROSECOND, at=until - MICROSECOND)
     found: set[str] = set()
-    async for parts in read_parts(pool, timeline, window, ()):
+    async for parts in read_parts(pool, timeline, window):
         found |= {stream for part in parts for stream in streams_of(part.lines, part.window, f"{category}:")}
     streams = await _placed(pool, sorted(found)[:AROUND], place, position)
     rows, beyond = await fetch_page(pool, query("answer", "subjects"), streams, clearance, position)
@@ -170,16 +170,16 @@ async def read_groups(
         after = snapshot.position
         sums.take([Part(snapshot.totals, Window(0, after, clearance), tally.rollups[snapshot.rollup])], grouping)
         late = Window(0, after, clearance, later_than=snapshot.counted_by, at=at)
-        await sum_lines(pool, tally, build, grouping, late, sums)
-    await sum_lines(pool, tally, build, grouping, Window(after, upto, clearance, at=at), sums)
+        await sum_lines(pool, build, grouping, late, sums)
+    await sum_lines(pool, build, grouping, Window(after, upto, clearance, at=at), sums)
     return await beside(sums.count, sums.groups)
 
 
 async def sum_lines(
-    pool: Pool | Connection, tally: Tally, build: Build, grouping: Grouping, window: Window, sums: Totalling | Booked
+    pool: Pool | Connection, build: Build, grouping: Grouping, window: Window, sums: Totalling | Booked
 ) -> None:
     """Take in the lines of a ledger that are in a window, and that a grouping keeps."""
-    async for parts in read_parts(pool, build, window, tally.dimensions):
+    async for parts in read_parts(pool, build, window):
         await beside(work(parts), partial(sums.take, parts, grouping))
 
 
@@ -290,8 +290,8 @@ async def read_details(
     """The lines of a ledger under some values of its first dimension, whenever they count."""
     if not keys:
         return {}
-    sums, tally = Totalling(len(details.measures)), details()
-    await sum_lines(pool, tally, build, detail_grouping(details, keys), Window(0, upto, clearance), sums)
+    sums = Totalling(len(details.measures))
+    await sum_lines(pool, build, detail_grouping(details, keys), Window(0, upto, clearance), sums)
     return by_document(await beside(sums.count, sums.groups))
 
 
@@ -300,7 +300,7 @@ async def read_detailed(
 ) -> list[tuple[str, str, int, bool]]:
     """Under which values of its first two dimensions something was booked between two positions, and the last mark."""
     sums = Totalling(0)
-    await sum_lines(pool, details(), build, Grouping(details.dimensions[:2]), Window(after, upto, clearance), sums)
+    await sum_lines(pool, build, Grouping(details.dimensions[:2]), Window(after, upto, clearance), sums)
     return [(str(g.key[0]), str(g.key[1]), g.position, g.restated) for g in sums.groups()]
 
 

@@ -52,7 +52,7 @@ class Build:
     @property
     def readable(self) -> bool:
         """Whether this code can read its rows: they are of its version, or of one that is stored alike."""
-        return self.wanted or (self.projection in wanted_builds() and self.shape == shape_of(self.projection))
+        return self.wanted or (self.projection in wanted_builds() and self.shape in shapes_of(self.projection))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,24 @@ def shape_of(name: str) -> str:
     else:
         match PROJECTIONS[name]:
             case Tally() as tally:
-                stored = [tally.dimensions, tally.measures, tally.rollups]
+                stored = [*_shown(tally), *([tally.rolling] if tally.rolling else [])]
             case document:
                 stored = document.body.model_json_schema()
+    return _digest(stored)
+
+
+@cache
+def shapes_of(name: str) -> frozenset[str]:
+    """All that this code can read: the lines of a tally with rolling sums also where an older build booked each day."""
+    tally = PROJECTIONS.get(name)
+    return frozenset({shape_of(name), *([_digest(_shown(tally))] if isinstance(tally, Tally) else [])})
+
+
+def _shown(tally: Tally) -> list[Any]:
+    return [tally.dimensions, tally.measures, tally.rollups]
+
+
+def _digest(stored: Any) -> str:
     return hashlib.sha256(orjson.dumps(stored, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 

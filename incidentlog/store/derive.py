@@ -116,7 +116,7 @@ async def write_batch(
             for build in builds:
                 if build.projection == SUBJECTS:
                     await _write_subjects(connection, build, batch.changes, bases)
-            await _write_bookings(connection, batch.derived)
+            await _write_bookings(connection, builds, batch.derived)
             await _write_documents(connection, batch.derived)
             await _write_parked(connection, batch)
             # Last, since others that write other partitions wait from here on up to the commit.
@@ -197,8 +197,9 @@ async def _write_parked(connection: Connection, batch: Batch) -> None:
         await connection.execute(query("builds", "park"), *columns(parked, 5))
 
 
-async def _write_bookings(connection: Connection, derived: Sequence[Derived]) -> None:
-    if rows := [row for d in derived for row in packed(d.build, d.bookings)]:
+async def _write_bookings(connection: Connection, builds: Sequence[Build], derived: Sequence[Derived]) -> None:
+    numbered = {build.build: build for build in builds}
+    if rows := [row for d in derived for row in packed(numbered[d.build], d.bookings)]:
         await write_lines(connection, rows)
     named: dict[Any, Any] = {}
     for d in derived:

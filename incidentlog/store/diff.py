@@ -8,7 +8,7 @@ from uuid import UUID
 
 from incidentlog.events.about import is_record_event
 from incidentlog.folding.rows import Group, Grouping, Stored, row_key
-from incidentlog.folding.shapes import Document, Key, Tally
+from incidentlog.folding.shapes import Document, Key
 from incidentlog.folding.totalling import Booked, Totalling, Window
 from incidentlog.sqlfiles import query
 from incidentlog.store import answer
@@ -49,7 +49,6 @@ class Between:
 
 async def touched_groups(
     pool: Pool | Connection,
-    tally: Tally,
     build: Build,
     grouping: Grouping,
     between: Between,
@@ -64,10 +63,10 @@ async def touched_groups(
     """
     window = Window(between.after, between.upto, between.clearance, at=at)
     touched = Totalling(0)
-    await sum_lines(pool, tally, build, grouping, window, touched)
+    await sum_lines(pool, build, grouping, window, touched)
     keys = await beside(touched.count, lambda: _page(touched.groups(), after_key, limit))
     booked = Booked(keys, CAUSES + 1)
-    await sum_lines(pool, tally, build, grouping, window, booked)
+    await sum_lines(pool, build, grouping, window, booked)
     return booked.positions()
 
 
@@ -107,7 +106,7 @@ async def moved_documents(
     if document.details is not None:
         tallies.append((details := document.details(), details.dimensions[1]))
     for read, name in tallies:
-        await sum_lines(pool, read, build_of(read), Grouping((name,)), window, booked)
+        await sum_lines(pool, build_of(read), Grouping((name,)), window, booked)
     values = {group.key[0] for group in booked.groups()}
     return moved | {doc.key for doc in now if not values.isdisjoint(document.tally_keys(doc.key, doc.body))}
 

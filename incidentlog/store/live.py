@@ -32,7 +32,7 @@ async def read_coming(
     """
     window = Window(after, upto, clearance, later_than=later_than, at=until)
     found: list[Booking] = []
-    async for parts in read_parts(pool, build, window, ()):
+    async for parts in read_parts(pool, build, window):
         for part in parts:
             found += islice(part.lines.bookings(part.window.choose(part.lines)), limit - len(found))
         if len(found) == limit:

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 import orjson
 
-from incidentlog.folding.lines import Lines, instant_number
-from incidentlog.folding.shapes import Booking
+from incidentlog.folding.lines import Lines
+from incidentlog.folding.rolling import latest_of
+from incidentlog.folding.shapes import Booking, Tally
+from incidentlog.projections import PROJECTIONS
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection
 from incidentlog.store.derive import columns
@@ -113,7 +115,7 @@ async def compare(name: str, served: Side, replayed: Side, position: int) -> Com
     for table in (*TABLES, *PACKED):
         for digest in digests:
             digest.update(f"{table}\n".encode())
-        left, right = _rows(table, served, position), _rows(table, replayed, position)
+        left, right = _rows(name, table, served, position), _rows(name, table, replayed, position)
         one, other = await anext(left, None), await anext(right, None)
         while one is not None or other is not None:
             ours = one if one is not None and (other is None or one[0] <= other[0]) else None
@@ -132,11 +134,13 @@ async def compare(name: str, served: Side, replayed: Side, position: int) -> Com
     return Compared(name, rows, digests[0].hexdigest(), digests[1].hexdigest(), difference)
 
 
-async def _rows(table: str, side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
+async def _rows(name: str, table: str, side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
     """Keys and texts of a build's rows, in the order of their keys, a page at a time: no transaction is long."""
     if table in PACKED:
-        async for unpacked in (_lines if table == "segments" else _snapshots)(side, position):
-            yield unpacked
+        tally = PROJECTIONS.get(name)
+        if isinstance(tally, Tally):  # others have none
+            async for unpacked in (_lines if table == "segments" else _snapshots)(tally, side, position):
+                yield unpacked
         return
     key: tuple[Any, ...] = TABLES[table]
     while page := await side.connection.fetch(query("replay_check", table), side.build, position, *key, PAGE):
@@ -145,7 +149,7 @@ async def _rows(table: str, side: Side, position: int) -> AsyncIterator[tuple[tu
         key = tuple(page[-1])[:-1]
 
 
-async def _lines(side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
+async def _lines(tally: Tally, side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
     """The lines of a ledger up to a position, each by its position and its number there."""
     at, number = 0, 0
     async for stretch in read_stretches(side.connection, side.build, position):
@@ -153,14 +157,14 @@ async def _lines(side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ..
         for b in merge(*own, key=lambda b: b.position):
             at, number = b.position, number + 1 if b.position == at else 0
             yield (at, number), _told(b)
-        for first, last, latest, lines in stretch:
-            told = first, last, instant_number(latest)
-            if told != (lines.positions[0], lines.positions[-1], lines.instants.max()):  # its lines would not be found
+        for first, last, counts, lines in stretch:
+            told = first, last, counts
+            if told != (lines.positions[0], lines.positions[-1], latest_of(tally, lines)):  # it would not be found
                 number += 1
-                yield (at, number), f"in a segment from {first} to {last}, up to {latest}"
+                yield (at, number), f"in a segment from {first} to {last}, up to {counts}"
 
 
-async def _snapshots(side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
+async def _snapshots(_: Tally, side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
     """The totals of snapshots up to a position, each by its rollup and position, and in the order of what it is of."""
     for row in await side.connection.fetch(query("replay_check", "snapshots"), side.build, position):
         key, counted_by, totals = (row["rollup"], row["position"]), row["counted_by"].isoformat(), row["totals"]

@@ -15,8 +15,10 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from incidentlog.folding.lines import Lines, merge, pack
-from incidentlog.folding.shapes import Booking
+from incidentlog.folding.rolling import latest, rolled
+from incidentlog.folding.shapes import Booking, Tally
 from incidentlog.folding.totalling import Part, Window
+from incidentlog.projections import PROJECTIONS
 from incidentlog.recent import Recent
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
@@ -52,14 +54,13 @@ async def read_parts(
     pool: Pool | Connection,
     build: Build,
     window: Window,
-    dimensions: Sequence[str],
     remembered: Remembered = REMEMBERED,
 ) -> AsyncIterator[list[Part]]:
-    """The lines in a window, some stretches at a time; `dimensions` names those of the build.
+    """The lines in a window as they are read, some stretches at a time.
 
     Segments that are merged meanwhile are the same lines, and of the same stretch. Those of a stretch may overlap.
     """
-    turns = Turns()
+    turns, tally = Turns(), tally_of(build)
     while True:
         held = [(uid, last, lines) for uid, (own, last, lines) in remembered.items() if own == build.build]
         known = {uid: (last, lines) for uid, last, lines in held if last > window.after}
@@ -72,10 +73,10 @@ async def read_parts(
             if body is None:
                 lines = known[uid][1]
             else:
-                lines = Lines(body)
+                lines = rolled(tally, Lines(body))
                 await turns.spend(lines.weight)
             remembered.put(uid, (build.build, last, lines))
-            found.append(Part(lines, window, dimensions, uid))
+            found.append(Part(lines, window, tally.dimensions, uid))
         if found:
             yield found
         if len(rows) < PAGE:
@@ -117,12 +118,19 @@ async def last_booked(pool: Pool | Connection, build: int, *, clearance: int, af
     return begin if begin > after else None
 
 
-def packed(build: int, bookings: Sequence[Booking]) -> Iterator[tuple[Any, ...]]:
+def tally_of(build: Build) -> Tally:
+    """The tally whose ledger a build has."""
+    tally = PROJECTIONS[build.projection]
+    assert isinstance(tally, Tally), tally  # noqa: S101 - others have no lines
+    return tally
+
+
+def packed(build: Build, bookings: Sequence[Booking]) -> Iterator[tuple[Any, ...]]:
     """The rows of some bookings of one build, in the order of their positions."""
     for _, own in groupby(bookings, lambda b: (b.position - 1) // STRETCH):
         lines = list(own)
-        latest = max(b.at for b in lines)
-        yield build, lines[0].position, lines[-1].position, latest, False, pack(lines)
+        counts = latest(tally_of(build), lines)
+        yield build.build, lines[0].position, lines[-1].position, counts, False, pack(lines)
 
 
 COLUMNS: Final = ("build", "first_position", "last_position", "latest", "merged", "body")
@@ -156,6 +164,6 @@ async def _merge(connection: Connection, build: int, after: int, upto: int, *, f
         return
     rows = sorted(taken, key=lambda row: row["first_position"])
     body = rows[0]["body"] if len(rows) == 1 else merge([Lines(row["body"]) for row in rows])
-    latest = max(row["latest"] for row in rows)
+    counts = max(row["latest"] for row in rows)
     last = max(row["last_position"] for row in rows)
-    await connection.execute(query("segments", "put"), build, rows[0]["first_position"], last, latest, body)
+    await connection.execute(query("segments", "put"), build, rows[0]["first_position"], last, counts, body)

@@ -104,7 +104,7 @@ async def _take(
             Window(begun, position, ALL, at=counted_by),
         ]
     for window in windows:
-        async for parts in read_parts(connection, build, window, tally.dimensions, READ):
+        async for parts in read_parts(connection, build, window, READ):
             sums.take(parts, grouping)
     found = sums.totals()
     body = pack_totals(found, len(grouping.by), len(tally.measures))

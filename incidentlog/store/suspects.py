@@ -12,10 +12,8 @@ import numpy as np
 
 from incidentlog.events.recorded import Recorded
 from incidentlog.folding.lines import EPOCH, Numbers, instant_at, instant_number
-from incidentlog.folding.shapes import Tally
 from incidentlog.folding.subject import Subject
 from incidentlog.folding.totalling import Part, Window, work
-from incidentlog.projections import PROJECTIONS
 from incidentlog.projections.candidates import APART, LONGEST, Outline, outline
 from incidentlog.projections.suspects import Comparison, Suspected
 from incidentlog.sqlfiles import query
@@ -214,9 +212,7 @@ class _Begins:
 
     async def _read(self, after: int, **world: datetime) -> AsyncIterator[Sequence[Part]]:
         window, held = Window(after, self.position, self.clearance, **world), remembering(HELD_BYTES)
-        timeline = PROJECTIONS[self.timeline.projection]
-        assert isinstance(timeline, Tally)  # noqa: S101 - its build has lines
-        async for parts in read_parts(self.pool, self.timeline, window, timeline.dimensions, held):
+        async for parts in read_parts(self.pool, self.timeline, window, held):
             yield parts
 
     def _take_own(self, parts: Iterable[Part]) -> None:

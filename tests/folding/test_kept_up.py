@@ -160,8 +160,8 @@ def test_a_tally_keeps_to_its_own_dimensions_and_measures(name: str):
     assert {*tally.group_by} <= {*tally.dimensions}
     for s in subjects_of(given(*timeline())):
         for c in tally.contributions(s):
-            assert len(c.dimensions) == len(tally.dimensions)
-            assert len(c.amounts) == len(tally.measures)
+            assert len(c.dimensions) == len(tally.dimensions) + bool(tally.rolling)
+            assert len(c.amounts) == len(tally.measures) // (2 if tally.rolling else 1)
             assert all(value is None or 0 < len(value) <= 200 for value in c.dimensions)
 
 

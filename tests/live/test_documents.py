@@ -120,6 +120,26 @@ async def test_what_counts_only_later_is_added_to_a_tally_by_the_clock(access: A
         assert held.rows == await node.rows("city_incidents", 2, clock.now())
 
 
+async def test_a_mean_of_seven_days_is_followed_from_midnight_to_midnight(access: Access):
+    clock = ManualClock(instant("2025-11-20T12:00:00+02:00"))
+    async with following(access, clock) as node, client(node) as c:
+        await node.append(strike())
+        held = await c.subscribe("escalation_index")
+        assert sorted(held.rows) == ["2025-11-19", "2025-11-20"]
+        await clock.advance(instant("2025-11-21T12:00:00+02:00"))
+        update = await c.until("update")
+        assert (update["cause"]["kind"], list(update["set"])) == ("clock", ["2025-11-21"])
+        assert datetime.fromisoformat(update["at"]) == instant("2025-11-21T00:00:00+02:00")
+        await node.append(strike())
+        update = await c.until("update")
+        assert sorted(update["set"]) == ["2025-11-19", "2025-11-20", "2025-11-21"]
+        await clock.advance(instant("2025-12-21T12:00:00+02:00"))
+        while len(held.rows) < 7:
+            await c.until("update")
+        assert sorted(held.rows) == [f"2025-11-{n}" for n in range(19, 26)]
+        assert held.rows == await node.rows("escalation_index", 2, clock.now())
+
+
 async def test_a_violation_moves_the_row_of_its_ceasefire(access: Access):
     clock = ManualClock(instant("2025-05-10T12:00:00+03:00"))
     async with following(access, clock) as node, client(node) as c:

@@ -14,9 +14,10 @@ from incidentlog.runner import lane as lane_module
 from incidentlog.runner import leases as leases_module
 from incidentlog.runner import rebuilder as rebuilder_module
 from incidentlog.store import builds as builds_module
-from incidentlog.store.builds import SUBJECTS, Build, active_builds, read_builds, rebuild, take_back
+from incidentlog.store.builds import SUBJECTS, Build, active_builds, read_builds, rebuild, shape_of, take_back
 from incidentlog.store.connect import Access
 from tests.commands import retraction, strike
+from tests.folding.test_rolling import OnSevenDays
 from tests.ledgers import ledgers
 from tests.runner.driving import (
     DERIVED,
@@ -150,6 +151,30 @@ async def test_code_that_stores_other_rows_does_not_read_the_old_ones(log: Log, 
     assert CITY in await active_builds(log.connection)
     await log.connection.execute("UPDATE builds SET shape = 'another' WHERE projection = $1", CITY)
     assert CITY not in await active_builds(log.connection)
+
+
+async def test_a_ledger_in_which_each_day_of_a_rolling_sum_was_booked_answers_until_the_new_one_is_built(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    index = OnSevenDays()
+    with monkeypatch.context() as older:
+        older.setattr(OnSevenDays, "version", 4)
+        older.setitem(PROJECTIONS, index.name, index)
+        shape_of.cache_clear()
+        await log.add(*(strike() for _ in range(9)))
+        async with following(log) as runner:
+            await caught_up(log, runner)
+    shape_of.cache_clear()
+    old = (await active_builds(log.connection))[index.name]
+    assert (old.version, old.wanted, len((await ledgers(log.connection))[old.build])) == (4, False, 63)
+    answered = await log.rows(index.name, AT[0], 9)
+    async with following(log) as runner:
+        await caught_up(log, runner)
+        async with rebuilding(log):
+            new = await switched(log, old)
+    assert (new.version, len((await ledgers(log.connection))[new.build])) == (5, 9)
+    assert await log.rows(index.name, AT[0], 9) == answered
+    await check(log, ats=AT)
 
 
 async def test_a_new_version_of_the_subjects_builds_all_that_hangs_on_them_and_switches_at_once(
