@@ -6,15 +6,14 @@ are the lines of a ledger in which each day is booked.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from incidentlog.events.values import day_buckets, start_instant
-from incidentlog.folding.lines import EPOCH, Lines, Numbers, Texts, instant_at, instant_number
+from incidentlog.folding.lines import EPOCH, Lines, Numbers, Texts, instant_at, instant_number, renumbered
 from incidentlog.folding.periods import CALENDAR
 from incidentlog.folding.shapes import Amounts, Booking, Key, Tally
 from incidentlog.folding.totalling import group_numbers, runs
@@ -49,10 +48,10 @@ def _midnight(day: date) -> int:
     return (day.toordinal() - EPOCH.toordinal()) * DAY
 
 
-@lru_cache(maxsize=10_000)
-def _following(day: str, days: int) -> Sequence[Key]:
-    """The days that follow one, each with its week and its month."""
-    return [day_buckets(date.fromisoformat(day) + timedelta(days=n)).values for n in range(1, days)]
+@lru_cache(maxsize=50_000)
+def _buckets(ordinal: int) -> Key:
+    """A day, its week and its month; of none they are null."""
+    return day_buckets(date.fromordinal(ordinal)).values if ordinal else (None, None, None)
 
 
 def latest(tally: Tally, bookings: Sequence[Booking]) -> datetime:
@@ -106,8 +105,9 @@ def _spread(tally: Tally, b: Booking) -> Iterator[tuple[datetime, Key, Amounts]]
         yield b.at, tuple(own), (*b.amounts, *nothing)
         return
     yield b.at, tuple(own), (*b.amounts, *b.amounts)
-    for begins, buckets in zip(_begins(day, early, tally.rolling), _following(day, tally.rolling), strict=True):
-        for number, value in zip(calendar, buckets, strict=True):
+    first = date.fromisoformat(day).toordinal()
+    for n, begins in enumerate(_begins(day, early, tally.rolling), 1):
+        for number, value in zip(calendar, _buckets(first + n), strict=True):
             own[number] = value
         yield max(b.at, instant_at(begins)), tuple(own), (*nothing, *b.amounts)
 
@@ -125,80 +125,88 @@ class Rolled(Lines):
 
     def __init__(self, tally: Tally, lines: Lines) -> None:
         """`lines` are as they are stored."""
-        day, *others = (tally.dimensions.index(name) for name in CALENDAR)
-        days, of_day = lines.dimension(day)
-        known = np.array([own is not None for own in days], np.bool_)[of_day]
-        copies = np.where(known, tally.rolling, 1)
-        self._lines, self._rows = lines, np.repeat(np.arange(lines.count), copies)
+        self._lines, self._days = lines, tally.rolling
+        self._calendar = [tally.dimensions.index(name) for name in CALENDAR]
+        texts, self._of_day = lines.dimension(self._calendar[0])
+        self._known = np.array([own is not None for own in texts], np.bool_)[self._of_day]
+        copies = np.where(self._known, self._days, 1)
+        self._rows = np.repeat(np.arange(lines.count), copies)
         self._nth = np.arange(len(self._rows)) - np.repeat(np.cumsum(copies) - copies, copies)
-        self._known = known
-        following = [() if own is None else _following(own, tally.rolling) for own in days]
-        self._calendar: dict[int, Texts] = {
-            number: self._moved(lines.dimension(number), of_day, [[key[n] for key in own] for own in following])
-            for n, number in enumerate((day, *others))
-        }
-        self.instants = np.maximum(lines.instants[self._rows], self._counts(tally, days, of_day))
         self._sums: dict[int, Numbers] = {}
-        self._cancel(lines)
+        self.instants = np.maximum(lines.instants[self._rows], self._begins())
+        self._cancel()
         self.count = len(self._rows)
-        self.positions = lines.positions[self._rows]
-        self.levels = lines.levels[self._rows]
+        self.positions, self.levels = lines.positions[self._rows], lines.levels[self._rows]
         self.restated = lines.restated[self._rows]
-        streams, of_stream = lines.streams
-        self.streams = streams, of_stream[self._rows]
-        self.weight = lines.weight + self.count * 8 * (10 + 2 * self.measures)
+        self.weight = lines.weight + self.count * 8 * 7
 
-    def _moved(self, own: Texts, of_day: Numbers, following: Sequence[Sequence[str | None]]) -> Texts:
-        """A dimension of the calendar: of each line its own, and by its day those of the days that follow."""
-        values, codes = own
-        names: dict[str | None, int] = {value: number for number, value in enumerate(values)}
-        table = np.zeros((len(following), 1 + max(map(len, following), default=0)), np.int64)
-        for number, later in enumerate(following):
-            if later:
-                table[number, 1:] = [names.setdefault(value, len(names)) for value in later]
-        found = np.where(self._nth == 0, codes[self._rows], table[of_day[self._rows], self._nth])
-        return list(names), found
-
-    def _counts(self, tally: Tally, days: Sequence[str | None], of_day: Numbers) -> Numbers:
-        """From when each line counts at the earliest: from when its day begins."""
-        told, of_told = self._lines.dimension(len(tally.dimensions))
-        pairs, of_pair = np.unique(of_day * len(told) + of_told, return_inverse=True)
-        begins = np.full((len(pairs), tally.rolling), ALWAYS, np.int64)
+    def _begins(self) -> Numbers:
+        """When the days begin on which lines are."""
+        days, (told, of_told) = self._lines.dimension(self._calendar[0])[0], self._lines.dimension(self.dimensions)
+        pairs, of_pair = np.unique(self._of_day * len(told) + of_told, return_inverse=True)
+        begins = np.full((len(pairs), self._days), ALWAYS, np.int64)
         for number, pair in enumerate(pairs.tolist()):
             day, early = days[pair // len(told)], told[pair % len(told)]
             if day is not None and early is not None:
-                begins[number, 1:] = _begins(day, early, tally.rolling)
+                begins[number, 1:] = _begins(day, early, self._days)
         found: Numbers = begins[of_pair[self._rows], self._nth]
         return found
 
-    def _cancel(self, lines: Lines) -> None:
-        """Leave out what was taken from a day and put on it again with one booking: only several lines can do that."""
-        streams, first = lines.streams[1], lines.positions[:1]
-        together = group_numbers([lines.positions - first, streams, lines.levels, lines.restated], lines.count)
-        _, number, size = np.unique(together, return_inverse=True, return_counts=True)
-        several = np.flatnonzero((size[number] > 1)[self._rows])
+    @cached_property
+    def streams(self) -> Texts:
+        """Whose lines they are."""
+        streams, of_stream = self._lines.streams
+        return streams, of_stream[self._rows]
+
+    @cached_property
+    def _dates(self) -> tuple[Sequence[Key], Numbers]:
+        """The days on which lines are, each with its week and its month; and by the day of a line which those are."""
+        days = self._lines.dimension(self._calendar[0])[0]
+        first = np.array([0 if day is None else date.fromisoformat(day).toordinal() for day in days])
+        distinct, numbers = np.unique(np.add.outer(first, np.arange(self._days)), return_inverse=True)
+        return [_buckets(day) for day in distinct.tolist()], numbers.reshape(len(first), self._days)
+
+    def _moved(self, place: int) -> Texts:
+        """A dimension of the calendar: of each line its own, and by its day those of the days that follow."""
+        values, codes = self._lines.dimension(self._calendar[place])
+        dates, numbers = self._dates
+        known: dict[str | None, int] = {value: number for number, value in enumerate(values)}
+        own = renumbered([buckets[place] for buckets in dates], known)[numbers]
+        return list(known), np.where(self._nth == 0, codes[self._rows], own[self._of_day[self._rows], self._nth])
+
+    def _cancel(self) -> None:
+        """Leave out what was taken from a day and put on it again with one booking.
+
+        Only lines that are alike but for their days can do that, and those of one booking are after each other.
+        """
+        lines = self._lines
+        booking = (lines.positions, lines.streams[1], lines.levels, lines.restated)
+        again = np.logical_and.reduce([column[1:] == column[:-1] for column in booking])
+        if not again.any():
+            return
+        begins = np.concatenate(([True], ~again))
+        several = np.flatnonzero(~begins | np.concatenate((again, [False])))
+        others = [lines.dimension(n)[1][several] for n in range(self.dimensions) if n not in self._calendar]
+        number, size = np.unique(
+            group_numbers([np.cumsum(begins)[several], *others], len(several)), return_inverse=True, return_counts=True
+        )[1:]
+        alike = np.full(lines.count, -1)
+        alike[several] = np.where(size[number] > 1, number, -1)
+        several = np.flatnonzero(alike[self._rows] >= 0)
         if not len(several):
             return
-        columns = [number[self._rows[several]], np.unique(self.instants[several], return_inverse=True)[1]]
-        columns += [self.dimension(n)[1][several] for n in range(self.dimensions)]
+        columns = [alike[self._rows[several]], np.unique(self.instants[several], return_inverse=True)[1]]
+        columns += [self._moved(place)[1][several] for place in range(len(CALENDAR))]
         order, begins = runs(group_numbers(columns, len(several)))
         firsts = several[order[begins]]
-        left = np.zeros(len(firsts), np.bool_)
-        for n in range(self.measures):
-            amounts = self.amounts(n)
-            sums = np.add.reduceat(amounts[several][order], begins)
-            amounts[firsts] = sums
-            self._sums[n] = amounts
-            left |= sums != 0
         stays = np.ones(len(self._rows), np.bool_)
         stays[several] = False
-        stays[firsts[left]] = True
-        self._keep(stays)
-
-    def _keep(self, stays: NDArray[np.bool_]) -> None:
+        for n in range(self.measures):
+            self._sums[n] = amounts = self.amounts(n)
+            amounts[firsts] = np.add.reduceat(amounts[several][order], begins)
+            stays[firsts] |= amounts[firsts] != 0
         self._rows, self._nth, self.instants = self._rows[stays], self._nth[stays], self.instants[stays]
         self._sums = {n: amounts[stays] for n, amounts in self._sums.items()}
-        self._calendar = {n: (values, codes[stays]) for n, (values, codes) in self._calendar.items()}
 
     @property
     def dimensions(self) -> int:
@@ -212,8 +220,8 @@ class Rolled(Lines):
 
     def dimension(self, number: int) -> Texts:
         """The values of a dimension, counted from 0."""
-        if (moved := self._calendar.get(number)) is not None:
-            return moved
+        if number in self._calendar:
+            return self._moved(self._calendar.index(number))
         values, codes = self._lines.dimension(number)
         return values, codes[self._rows]
 

@@ -148,10 +148,15 @@ def entries(tally: Tally, variants: Variants) -> Entries:
 def difference(change: Change, before: Entries, after: Entries) -> list[Booking]:
     """The lines that make of what was booked what is."""
     left = _minus(after, before) if before else after
+    if len(left) == 1:  # as nearly always
+        (((level, at, key), amounts),) = left.items()
+        if not any(amounts):
+            return []
+        return [Booking(change.position, level, change.stream, at, key, amounts, change.restated(level))]
     restated = {level: change.restated(level) for level in {level for level, _, _ in left}}
     return [
         Booking(change.position, cell[0], change.stream, cell[1], cell[2], left[cell], restated[cell[0]])
-        for cell in (sorted(left, key=_cell_order) if len(left) > 1 else left)
+        for cell in sorted(left, key=_cell_order)
         if any(left[cell])
     ]
 

@@ -30,12 +30,22 @@ def whereabouts(place: ResolvedPlace | None) -> Whereabouts:
     (older events: `name:<name>`), and without a name `point:<lat>,<lon>`; a region is the country and GeoNames' code,
     as GeoNames writes it (`UA.17`; not ISO 3166-2, whose numbers differ).
     """
-    return NOWHERE if place is None else _whereabouts(*_told_by(place))
+    if place is None:
+        return NOWHERE
+    kept: Whereabouts | None = place.__dict__.get("_whereabouts")
+    if kept is None:  # every tally asks for it of every event
+        kept = place.__dict__["_whereabouts"] = _whereabouts(*_told_by(place))
+    return kept
 
 
 def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
     """What the place and its region are called, as a tally names its values."""
-    return {} if place is None else _place_names(*_told_by(place))
+    if place is None:
+        return {}
+    kept: Mapping[tuple[str, str], str] | None = place.__dict__.get("_place_names")
+    if kept is None:
+        kept = place.__dict__["_place_names"] = _place_names(*_told_by(place))
+    return kept
 
 
 def names_with_units(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:

@@ -48,7 +48,7 @@ class DailyTimeline(Tally):
         yield from self._lines(after, [*(now for _, now in pairs), *after.entries[len(before.entries) :]])
 
     def _lines(self, subject: Subject, entries: Iterable[Entry]) -> Iterator[Contribution]:
-        unfit = {i.event for i in subject.ignored}
+        unfit = {i.event for i in subject.ignored} if subject.ignored else ()
         where, category = whereabouts(subject.place), subject.stream.partition(":")[0]
         for entry in entries:
             occurred, struck = entry.occurred, entry.status == "retracted"
