@@ -254,7 +254,12 @@ class _Writer:
     def texts(self, values: Sequence[str | None]) -> list[Any]:
         """A column of texts."""
         known = {value: number for number, value in enumerate(dict.fromkeys(values))}
-        return [list(known), self.numbers(list(map(known.__getitem__, values))) if len(known) > 1 else [0]]
+        if len(known) < 2:  # noqa: PLR2004 - one text, or none
+            return [list(known), [0]]
+        code, low, step = _scaled(0, len(known) - 1, lambda: 1)  # each number occurs
+        numbers = range(len(known)) if len(known) == len(values) else map(known.__getitem__, values)
+        kept = np.fromiter(numbers, _little(code), len(values))
+        return [list(known), [low, code, step, self._take(kept.tobytes())]]
 
     def joined(self, columns: Sequence[Texts], order: Numbers | None = None) -> list[Any]:
         """A column of texts from some that follow each other, or that are put in another order."""
