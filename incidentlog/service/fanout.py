@@ -7,9 +7,8 @@ doubles or reorders. Several publishers do no harm, since the rows of a stretch 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
-from uuid import UUID
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final
 
 import nats
 import nats.errors
@@ -56,7 +55,7 @@ class Fanout:
     def __init__(
         self,
         servers: Sequence[str],
-        log_id: UUID,
+        place: str,
         pool: Pool,
         progress: Progress,
         *,
@@ -64,12 +63,13 @@ class Fanout:
         refresh: Callable[[], Awaitable[None]],
         told: Callable[[Heading], Awaitable[None]],
     ) -> None:
-        """`told` is told what another node says of a stretch, once its rows are to be had here (`between`).
+        """`place` names the log where it is; `servers` are asked in turn.
 
-        `epoch` is the one that this node knows; where another is spoken of, `refresh` looks.
+        `told` is told what another node says of a stretch, once its rows are to be had here (`between`). `epoch` is the
+        one that this node knows; where another is spoken of, `refresh` looks.
         """
         self._servers = list(servers)
-        self._stream, self._subject = f"incidentlog-{log_id}", f"incidentlog.changes.{log_id}"
+        self._stream, self._subject = f"incidentlog-{place}", f"incidentlog.changes.{place}"
         self._pool, self._progress = pool, progress
         self._epoch, self._refresh, self._tell = epoch, refresh, told
         self._kept: deque[tuple[Heading, Carried | None, int]] = deque()
@@ -131,9 +131,9 @@ class Fanout:
         while True:
             try:
                 await self._converse(self._servers[number % len(self._servers)])
-            except* _THEIRS as errors:
+            except _THEIRS as error:
                 heed_cancelling()
-                self._failed(errors.exceptions[0])
+                self._failed(error)
             number += 1
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -146,15 +146,13 @@ class Fanout:
     async def _converse(self, server: str) -> None:
         # It does not connect anew by itself: nats-py (2.16) is silent for long after a server went away.
         connection = await nats.connect(
-            server, name="incidentlog", allow_reconnect=False, connect_timeout=2, ping_interval=2,
-            max_outstanding_pings=1, error_cb=_passed_over,
+            server, name="incidentlog", allow_reconnect=False, connect_timeout=2, ping_interval=5,
+            max_outstanding_pings=2, error_cb=_passed_over,
         )  # fmt: skip
         try:
             js = connection.jetstream(timeout=ANSWER_SECONDS)
             await self._join(js)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._take(js))
-                tasks.create_task(self._carry(js, connection))
+            await _first_to_fail(self._take(js), self._carry(js, connection))
         finally:
             await asyncio.wait([asyncio.create_task(connection.close())], timeout=ANSWER_SECONDS)
 
@@ -247,6 +245,21 @@ class Fanout:
             self.reads += upto > after
             heading, rows = await read_carried(lent, after, upto)  # type: ignore[arg-type] # a proxy with the same methods
         return await asyncio.to_thread(write_message, heading, rows, most - HEADERS_BYTES)
+
+
+async def _first_to_fail(*work: Coroutine[Any, Any, None]) -> None:
+    """Work until one fails; raises what it failed by. Once the connection is lost nats-py (2.16) cancels what waits."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if task.cancelled():
+                raise ConnectionResetError("the connection to NATS is lost")
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def _passed_over(_: Exception) -> None:

@@ -87,7 +87,6 @@ class Nodes:
         """Another node says up to where everything is derived, and what is in that stretch."""
         if frozenset(row[0] for row in heading.builds) != self._builds:
             self.look()
-        self._sees(heading.head)
         before = self._progress.position
         if heading.upto <= before:
             return
@@ -95,13 +94,6 @@ class Nodes:
             await self._learn()
         if heading.upto > self._progress.position:
             self._progress.move(heading.upto)
-
-    def _sees(self, head: int) -> None:
-        if head > self._head:
-            self._head = head
-            self._saw(head)
-            self._grown.ring()
-        self._progress.expect(head)
 
     async def _tell_progress(self, hints: Hints) -> None:
         """Tell the others how far this process's runner got; what it only heard of itself is not told again."""
@@ -121,7 +113,12 @@ class Nodes:
 
     async def _look(self) -> None:
         await read_log(self._pool)  # another may have brought zone data, by which what it derives goes
-        self._sees((await read_head(self._pool)).position)
+        head = (await read_head(self._pool)).position
+        if head > self._head:
+            self._head = head
+            self._saw(head)
+            self._grown.ring()
+        self._progress.expect(head)
         builds = frozenset(build.build for build in (await active_builds(self._pool)).values())
         position = await self._checkpoint()
         before = self._progress.position

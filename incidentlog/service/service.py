@@ -268,7 +268,7 @@ async def running(
     )  # fmt: skip
     standbys = await _standbys(pool, settings)
     replicas = _replicas(access, pool, settings)
-    fanout = _fanout(settings, identity, pool, runner, hub, nodes, refresh)
+    fanout = await _fanout(settings, pool, runner, hub, nodes, refresh)
     await notary.begin()  # before anything is appended to a log that is not the one it was
     service = Service(
         access=access,
@@ -438,9 +438,8 @@ def _replicas(access: Access, leader: Pool, settings: Settings) -> "Replicas | N
     return Replicas(access, settings.dsn_read, leader, lag_seconds=settings.replica_seconds)
 
 
-def _fanout(
+async def _fanout(
     settings: Settings,
-    log_identity: LogIdentity,
     pool: Pool,
     progress: Progress,
     hub: Hub,
@@ -451,9 +450,16 @@ def _fanout(
     if not settings.fanout_url:
         return None
     from incidentlog.service.fanout import Fanout  # noqa: PLC0415
+    from incidentlog.store.carried import read_place  # noqa: PLC0415
 
     fanout = Fanout(
-        settings.fanout_url, log_identity.id, pool, progress, epoch=lambda: hub.epoch, refresh=refresh, told=nodes.told
+        settings.fanout_url,
+        await read_place(pool),
+        pool,
+        progress,
+        epoch=lambda: hub.epoch,
+        refresh=refresh,
+        told=nodes.told,
     )
     nodes.announced = lambda: fanout.heard
     return fanout

@@ -6,6 +6,7 @@ same code, of the same rows, wherever they came from: what a clearance covers is
 What cannot be answered of one stretch raises NotCarriedError, and is for the database.
 """
 
+import hashlib
 from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,8 +28,8 @@ from incidentlog.folding.totalling import Window
 from incidentlog.projections import PROJECTIONS
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
-from incidentlog.store.connect import Connection
-from incidentlog.store.read import read_head, read_log, read_unopened, seen
+from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.read import read_log, read_unopened, seen
 from incidentlog.turns import Turns
 
 FORM: Final = 1
@@ -56,8 +57,6 @@ class Heading:
     """A position, exclusive."""
     upto: int
     """A position, inclusive: everything up to it was folded, and committed."""
-    head: int
-    """Up to where the log was there."""
     builds: Sequence[Row]
     """Those that answered: the columns of a `Build`."""
     registered: bool
@@ -239,14 +238,21 @@ def read_message(message: bytes) -> tuple[Heading, Carried | None]:
 # ------------------------------------------------------------------------------------------------------ reading
 
 
+async def read_place(connection: Connection | Pool) -> str:
+    """A name for the log where it is: what is carried for a copy of it, restored elsewhere, is not for this one."""
+    log_id = (await read_log(connection)).id
+    told = "/".join(map(str, await connection.fetchrow(query("carry", "place")) or ()))
+    return f"{log_id}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+
+
 async def read_carried(connection: Connection, after: int, upto: int) -> tuple[Heading, Rows | None]:
     """What changed after a position and up to another, which is folded; no rows where it is too much, or not there.
 
     On a connection that sees one moment.
     """
-    epoch, head = (await read_log(connection)).epoch, (await read_head(connection)).position
+    epoch = (await read_log(connection)).epoch
     builds = [Build(*row) for row in await connection.fetch(query("answer", "builds"))]
-    heading = Heading(epoch, after, upto, head, [_columns(b) for b in builds], registered=True)
+    heading = Heading(epoch, after, upto, [_columns(b) for b in builds], registered=True)
     if not after < upto <= after + MOST:
         return replace(heading, registered=after < upto), None
     events = await read_unopened(connection, positions=range(after + 1, upto + 1))

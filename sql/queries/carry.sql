@@ -34,3 +34,8 @@ WHERE (build, key) IN (SELECT build, key FROM documents WHERE build = ANY($1) AN
                        SELECT build, key FROM documents WHERE build = ANY($1) AND to_position > $2 AND to_position <= $3)
   AND from_position <= $3 AND (to_position IS NULL OR to_position > $2)
 ORDER BY build, key, from_position, level
+
+-- name: place
+-- In which database the log is, on whichever of its servers: a copy of it elsewhere is another one.
+SELECT system_identifier, oid::bigint, current_schema() FROM pg_control_system(), pg_database
+WHERE datname = current_database()

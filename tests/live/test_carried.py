@@ -84,4 +84,3 @@ async def test_every_projection_goes_on_with_what_was_carried_as_with_the_databa
                             assert theirs.rows == ours.rows
                             assert theirs.next_transition == ours.next_transition
         assert {name for name in PROJECTIONS if not used[name]} == set(), used
-        print(used)
