@@ -44,6 +44,8 @@ _THEIRS: Final = (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError
 
 log = structlog.get_logger(__name__)
 
+# nats-py waits with `asyncio.wait_for`, which in Python 3.11 may lose a cancelling: hence `heed_cancelling` after it.
+
 
 class SilentError(OSError):
     """Nobody publishes, or what is published does not arrive."""
@@ -152,6 +154,7 @@ class Fanout:
         try:
             js = connection.jetstream(timeout=ANSWER_SECONDS)
             await self._join(js)
+            heed_cancelling()
             await _first_to_fail(self._take(js), self._carry(js, connection))
         finally:
             await asyncio.wait([asyncio.create_task(connection.close())], timeout=ANSWER_SECONDS)
@@ -191,6 +194,7 @@ class Fanout:
                 message = await subscription.next_msg(timeout=SILENT_SECONDS)
             except TimeoutError:
                 raise SilentError(f"nothing was heard for {self.silent_seconds:.0f} s") from None
+            heed_cancelling()
             await self._taken(message)
 
     async def _taken(self, message: Msg) -> None:
@@ -221,6 +225,7 @@ class Fanout:
         loop = asyncio.get_running_loop()
         beat_at = loop.time()
         while True:
+            heed_cancelling()
             ticket = self._progress.progressed.ticket()
             position = self._progress.own
             after = position if self._carried_upto is None else self._carried_upto
