@@ -277,9 +277,7 @@ async def read_carried(connection: Connection, after: int, upto: int) -> tuple[H
 
 
 def _columns(build: Build) -> Row:
-    return (
-        build.build, build.projection, build.version, build.base, list(build.positions), build.state, build.shape,
-    )  # fmt: skip
+    return [build.build, build.projection, build.version, build.base, list(build.positions), build.state, build.shape]
 
 
 async def _read_lines(connection: Connection, builds: Collection[int], after: int, upto: int) -> dict[int, bytes]:
