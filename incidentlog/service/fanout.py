@@ -252,6 +252,21 @@ class Fanout:
         return await asyncio.to_thread(write_message, heading, rows, most - HEADERS_BYTES)
 
 
+async def why_unfit(server: str) -> str | None:
+    """Why a server carries nothing at the moment; None where it would."""
+    try:
+        connection = await nats.connect(
+            server, name="incidentlog doctor", allow_reconnect=False, connect_timeout=2, error_cb=_passed_over
+        )
+        try:
+            await connection.jetstream(timeout=ANSWER_SECONDS).account_info()
+        finally:
+            await connection.close()
+    except _THEIRS as error:
+        return str(error) or type(error).__name__
+    return None
+
+
 async def _first_to_fail(*work: Coroutine[Any, Any, None]) -> None:
     """Work until one fails; raises what it failed by. Once the connection is lost nats-py (2.16) cancels what waits."""
     tasks = [asyncio.ensure_future(each) for each in work]

@@ -1,5 +1,6 @@
 """Changes carried by NATS JetStream: whatever it loses, doubles or is away for, nobody who follows misses anything."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,10 +10,12 @@ import pytest
 
 from incidentlog.clock import SystemClock
 from incidentlog.config import Role, Settings
+from incidentlog.embedded.sockets import free_port
 from incidentlog.service.fanout import Fanout
 from incidentlog.service.service import prepare
 from incidentlog.store.connect import Access
 from tests.api.serving import ADMIN, Served, serving
+from tests.cli.acting import Terminal
 from tests.commands import strike
 from tests.live.following import Client, Held, client, until
 from tests.live.test_subscription import come_back
@@ -107,6 +110,17 @@ async def test_one_read_of_the_database_for_a_change_however_many_nodes_are_foll
         metrics = (await cluster.apis[0].get("/metrics")).raw.decode()
         assert "incidentlog_fanout_heard 1.0" in metrics
         assert f'steps_total{{source="carried"}} {cluster.apis[0].service.hub.steps["carried"]:.1f}' in metrics
+
+
+def test_the_doctor_says_which_server_carries(nats: NatsServer, tmp_path: Path):
+    urls = f"nats://a:secret@127.0.0.1:{(unused := free_port())},{nats.url}"
+    terminal = Terminal(tmp_path, INCIDENTLOG_DSN="postgresql://127.0.0.1:1/none", INCIDENTLOG_FANOUT_URL=urls)
+    done = terminal.run("doctor", "-o", "ndjson")
+    found = [check for line in done.stdout.splitlines() if (check := json.loads(line))["name"] == "fanout"]
+    assert [(check["status"], check["detail"].partition(": ")[0]) for check in found] == [
+        ("warn", f"127.0.0.1:{unused}"), ("ok", f"127.0.0.1:{nats.port}"),
+    ]  # fmt: skip
+    assert "secret" not in done.stdout
 
 
 async def test_a_client_goes_from_node_to_node_and_to_one_that_starts_late_without_a_gap(
