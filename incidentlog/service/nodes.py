@@ -7,7 +7,7 @@ from typing import Final
 from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.events.values import Tlp
 from incidentlog.runner import Progress, Wakeup
-from incidentlog.store.builds import active_builds
+from incidentlog.store.builds import Build, active_builds
 from incidentlog.store.carried import Heading
 from incidentlog.store.connect import Access, Pool, getting_over
 from incidentlog.store.notify import Hints, Kind
@@ -85,7 +85,8 @@ class Nodes:
 
     async def told(self, heading: Heading) -> None:
         """Another node says up to where everything is derived, and what is in that stretch."""
-        if frozenset(row[0] for row in heading.builds) != self._builds:
+        told = (Build(*row) for row in heading.builds)
+        if frozenset(build.build for build in told if build.readable) != self._builds:
             self.look()
         before = self._progress.position
         if heading.upto <= before:

@@ -382,7 +382,7 @@ def service(dsn: str, **variables: str) -> Iterator[int]:
     folder = tempfile.mkdtemp(prefix="incidentlog-bench-")
     environment |= {
         "INCIDENTLOG_DSN": dsn, "INCIDENTLOG_PORT": "0", "INCIDENTLOG_ADMIN_KEY": KEY, "INCIDENTLOG_LOG_LEVEL": "error",
-        "INCIDENTLOG_DATA_DIR": folder, **variables,
+        "INCIDENTLOG_DATA_DIR": folder, "INCIDENTLOG_ADDRESS_REQUESTS": "0", "INCIDENTLOG_KEY_REQUESTS": "0", **variables,
     }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "incidentlog", "serve"], env=environment, stdout=subprocess.PIPE, text=True
