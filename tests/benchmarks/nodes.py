@@ -98,10 +98,9 @@ def measure(dsn: str, url: str | None, subscribers: int, seconds: int, per_secon
 
 async def compare(server: Server, nats: NatsServer, subscribers: int, seconds: int, per_second: float) -> None:
     """A turn of each; the event loop of this process does nothing meanwhile."""
-    for turn in range(1):
-        for url in (nats.url, None):
-            async with fresh(server, f"nodes_{turn}_{'nats' if url else 'each'}") as dsn:
-                measure(dsn, url, subscribers, seconds, per_second)
+    for url in (nats.url, None):
+        async with fresh(server, f"nodes_{'nats' if url else 'each'}") as dsn:
+            measure(dsn, url, subscribers, seconds, per_second)
 
 
 async def run(server: Server, *given: int) -> None:
