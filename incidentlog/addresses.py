@@ -74,6 +74,18 @@ def server_name(dsn: str) -> str:
     return f"{host}:{named['port']}" if "port" in named else host or "the default server"
 
 
+def nats_fault(url: str) -> str | None:
+    """Why a text is no address of a NATS server; None for one that may be tried. It is not quoted."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return f"it cannot be read as an address; {_ENCODE}"
+    login, _, host = parts.netloc.rpartition("@")
+    if parts.scheme not in {"nats", "tls"} or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        return "a server of NATS is given as nats://host:4222, or with tls://; each with its scheme"
+    return _ENCODE if "@" in login or not host else _host_fault(host)
+
+
 def wanted_of(dsn: str) -> str | None:
     """What a DSN says of the servers that will do (`target_session_attrs`); None where it does not say."""
     return dict(parse_qsl(urlsplit(dsn).query)).get("target_session_attrs")

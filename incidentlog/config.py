@@ -23,7 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from incidentlog.addresses import dsn_fault, url_fault, wanted_of
+from incidentlog.addresses import dsn_fault, nats_fault, url_fault, wanted_of
 from incidentlog.basemap import source_fault
 from incidentlog.zones import names
 
@@ -42,7 +42,9 @@ ALGORITHMS: Final = frozenset(
 Role = Literal["api", "runner", "notary"]
 """What a node does: it takes, answers and sends live; it folds and sends webhooks; it signs."""
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
-LISTS: Final = ("roles", "hosts", "origins", "proxies", "witnesses", "oidc_algorithms", "webhook_networks", "frames")
+LISTS: Final = (
+    "roles", "fanout_url", "hosts", "origins", "proxies", "witnesses", "oidc_algorithms", "webhook_networks", "frames",
+)  # fmt: skip
 """Settings of several values, which the environment gives with commas between."""
 
 
@@ -79,6 +81,8 @@ class Settings(BaseSettings):
     """Whether it starts, and appends, while no synchronous standby has what it acknowledges."""
     roles: Annotated[list[Role], NoDecode, Field(min_length=1, max_length=len(ROLES))] = list(ROLES)
     """What this node does; separated by commas. Without `api` it serves only its health and its metrics."""
+    fanout_url: Annotated[list[str], NoDecode, Field(repr=False, max_length=16)] = []
+    """NATS servers with JetStream that carry what changed to all nodes; separated by commas. Needs the extra `nats`."""
     pooler: Literal["none", "transaction"] = "none"
     """What `dsn` leads to: PostgreSQL, or a pooler that hands connections on after each transaction."""
     direct_dsn: Annotated[str | None, Field(repr=False)] = None
@@ -175,6 +179,19 @@ class Settings(BaseSettings):
     def _has_a_leader(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value not in {None, "optional"} and "dsn" in info.data and info.data["dsn"] is None:
             raise ValueError("the PostgreSQL that comes along has no standbys: set dsn, too")
+        return value
+
+    @field_validator("fanout_url")
+    @classmethod
+    def _are_servers(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if not value:
+            return value
+        if (fault := next((f for f in map(nats_fault, value) if f is not None), None)) is not None:
+            raise ValueError(fault)
+        if info.data.get("dsn") is None:
+            raise ValueError("it carries what changed from node to node: set dsn, too")
+        if find_spec("nats") is None:
+            raise ValueError("NATS is spoken by an extra: pip install 'incidentlog[nats]'")
         return value
 
     @field_validator("data_dir")

@@ -103,6 +103,18 @@ def test_replicas_and_a_needed_standby_are_those_of_a_postgresql_of_ones_own():
         Settings(dsn="postgresql://a,b/db?target_session_attrs=prefer-standby")
 
 
+def test_servers_of_nats_are_separated_by_commas_and_each_has_its_scheme(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("INCIDENTLOG_DSN", "postgresql://a,b/db")
+    monkeypatch.setenv("INCIDENTLOG_FANOUT_URL", "nats://user:secret@a:4222, tls://b")
+    assert Settings().fanout_url == ["nats://user:secret@a:4222", "tls://b"]
+    assert "secret" not in repr(Settings())
+    for wrong in ("a:4222", "http://a:4222", "nats://", "nats://a:99999", "nats://a/path", "nats://a:4222,b"):
+        with pytest.raises(ValidationError):
+            Settings(fanout_url=wrong)
+    with pytest.raises(ValidationError, match="set dsn, too"):
+        Settings(dsn=None, fanout_url="nats://a")
+
+
 def test_roles_are_separated_by_commas_and_one_is_needed(monkeypatch: pytest.MonkeyPatch):
     assert Settings().roles == ["api", "runner", "notary"]
     monkeypatch.setenv("INCIDENTLOG_ROLES", "runner, notary")

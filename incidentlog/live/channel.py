@@ -5,18 +5,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final, Protocol
+from datetime import datetime, timedelta
+from typing import Final, Literal, Protocol, cast
 from uuid import UUID
 
 import structlog
 
 from incidentlog.clock import Clock
-from incidentlog.errors import Internal, Problem, ProjectionLagging, Unavailable
+from incidentlog.errors import Internal, Problem, ProjectionLagging, Unavailable, VersionRetired
 from incidentlog.live import frames
 from incidentlog.live.frames import Cause, Cursor, Message
-from incidentlog.live.views import Delta, Mark, View, differences
+from incidentlog.live.views import Delta, Mark, Plan, View, differences
 from incidentlog.store.builds import Build, active_builds
+from incidentlog.store.carried import Carried, NotCarriedError
 from incidentlog.store.connect import Connection, heed_cancelling, lost
 from incidentlog.store.live import event_id_at
 from incidentlog.tracing import Tracing
@@ -60,6 +61,15 @@ class Progress(Protocol):
 
 Reading = Callable[[], AbstractAsyncContextManager[Connection]]
 """Lends a connection, within limits; all that is read on it is of one moment."""
+
+Source = Literal["database", "carried"]
+Between = Callable[[int, int], Carried | None]
+"""What was carried of the stretch between two positions (exclusive, inclusive); None where that is not here."""
+
+
+def nothing_carried(_after: int, _upto: int) -> Carried | None:
+    """Everything is read from the database."""
+    return None
 
 
 class Follower(Protocol):
@@ -124,6 +134,15 @@ class Bound:
         return min(build.position for build in self.builds.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was read for a step, and which event is behind it."""
+
+    plan: Plan
+    event_id: UUID | None
+    upto: int
+
+
 Bind = Callable[[Mapping[str, Build]], Bound]
 """Makes a view of what is followed on the builds that answer. Raises VersionRetired where one is not to be read."""
 
@@ -144,8 +163,15 @@ class Channel:
         born: int = 0,
         made: Counter[bool] | None = None,
         tracing: Tracing | None = None,
+        carried: Between = nothing_carried,
+        steps: Counter[Source] | None = None,
     ) -> None:
-        """`made` counts the updates that are made, by whether they are conflated."""
+        """`made` counts the updates that are made, by whether they are conflated, `steps` what was read for them.
+
+        `carried` is asked first for what the log brought; what it has not is read from the database.
+        """
+        self._carried = carried
+        self._steps = Counter[Source]() if steps is None else steps
         self._tracing = tracing
         self.name = name
         self._made = Counter[bool]() if made is None else made
@@ -241,21 +267,48 @@ class Channel:
     async def _advance(self, upto: int) -> None:
         """Take in what the log brought. What is read is taken in at once, or, after a failure, not at all."""
         start, at = self.cursor, max(self._clock.now(), self.cursor.at)
+        taken = await self._from_carried(start.position, upto, at)
+        if taken is None:
+            taken = await self._from_database(start.position, upto, at)
+        if taken is None:
+            return
+        to, mark = Cursor(taken.upto, max(at, self.cursor.at)), taken.plan.mark
+        delta = self._view.apply(taken.plan, to.at)
+        cause = Cause(taken.upto, "clock") if mark is None else _cause(mark, taken.event_id)
+        self._note(delta, to, cause, several=taken.upto - start.position > 1)
+
+    async def _from_carried(self, after: int, upto: int, at: datetime) -> Taken | None:
+        """What the log brought, where it was carried and is of these builds; None where the database has to be read."""
+        carried = self._carried(after, upto)
+        if carried is None:
+            return None
+        source = cast("Connection", carried)  # it answers what is asked of one stretch, and refuses all else
+        try:
+            bound = await self._bound(source)
+            if bound.numbers != self._numbers or bound.position < upto:
+                return None
+            taken = await self._take(source, after, upto, at)
+        except (NotCarriedError, VersionRetired):
+            return None
+        self._steps["carried"] += 1
+        return taken
+
+    async def _from_database(self, after: int, upto: int, at: datetime) -> Taken | None:
+        """What the log brought; None where it brought nothing, or other builds were taken over."""
+        self._steps["database"] += 1
         async with self._reading() as connection:
             bound = await self._bound(connection)
             upto = min(upto, bound.position)
             if bound.numbers != self._numbers:
                 await self._take_over(connection, bound, upto)
-                return
-            if upto <= start.position:
-                return
-            plan = await self._view.read(connection, start.position, upto, at)
-            mark = plan.mark
-            event_id = None if mark is None else await event_id_at(connection, mark.position, self._view.clearance)
-        to = Cursor(upto, max(at, self.cursor.at))
-        delta = self._view.apply(plan, to.at)
-        cause = Cause(upto, "clock") if mark is None else _cause(mark, event_id)
-        self._note(delta, to, cause, several=upto - start.position > 1)
+                return None
+            return await self._take(connection, after, upto, at) if upto > after else None
+
+    async def _take(self, source: Connection, after: int, upto: int, at: datetime) -> Taken:
+        plan = await self._view.read(source, after, upto, at)
+        mark = plan.mark
+        event_id = None if mark is None else await event_id_at(source, mark.position, self._view.clearance)
+        return Taken(plan, event_id, upto)
 
     async def _bound(self, connection: Connection) -> Bound:
         """What answers, as of what this connection reads: a build that has ceased to has nothing of what came since."""

@@ -29,7 +29,7 @@ from incidentlog.folding.rows import Grouping
 from incidentlog.folding.shapes import Document, Projection, Tally
 from incidentlog.live import frames
 from incidentlog.live.answers import Welcome
-from incidentlog.live.channel import Bound, Channel, Progress
+from incidentlog.live.channel import Between, Bound, Channel, Progress, Source, nothing_carried
 from incidentlog.live.documents import DocumentView
 from incidentlog.live.feed import EncodeEvent, Feed
 from incidentlog.live.frames import PART_BYTES
@@ -103,14 +103,17 @@ class Hub:
         authenticate: Authenticate | None = None,
         changed: Callable[[], asyncio.Event] = asyncio.Event,
         tracing: Tracing | None = None,
+        carried: Between = nothing_carried,
     ) -> None:
         """`origins` are those whose pages may open a socket, besides the service's own; `*` are all.
 
         `authenticate` answers `auth` messages, and says of tokens whether they still hold; without it every reader
         has to be known at the handshake. `changed` answers what is set when a token may not be what it was any more.
+        `carried` is asked for what the log brought before the database is.
         """
         self.heartbeat_seconds = heartbeat_seconds
         self._tracing = tracing
+        self._carried = carried
         self._look_seconds = look_seconds
         self._check_seconds = check_seconds
         self.connections = Shares("connections", CONNECTIONS, each=key_connections, kept=KEPT_CONNECTIONS)
@@ -128,6 +131,8 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self.made = Counter[bool]()
         """How many updates channels have made, by whether they are conflated."""
+        self.steps = Counter[Source]()
+        """How often channels went on with what the log brought, by where they read it."""
         self._feeds: dict[str, Feed] = {}
         self._tasks: dict[Channel | Feed, asyncio.Task[None]] = {}
         self._begun_for: dict[Channel | Feed, tuple[str, str]] = {}
@@ -411,6 +416,7 @@ class Hub:
         return Channel(
             name, version, bound, bind, self._progress, self._clock, self._reading,
             born=self._switched.get(projection.name, 0), made=self.made, tracing=self._tracing,
+            carried=self._carried, steps=self.steps,
         )  # fmt: skip
 
     def _limit(self, reader: Reader) -> None:

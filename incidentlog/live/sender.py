@@ -101,9 +101,11 @@ class Sender:
                     return
                 more = False
                 for subscription in list(self.subscriptions.values()):
-                    for message in await self._take(subscription):
+                    messages = await self._take(subscription)
+                    for message in messages:
                         await self._send(message)
-                    more = more or subscription.more
+                    # What came while it was opened rang before there was somebody to tell: so it is asked once more.
+                    more = more or bool(messages) or subscription.more
                 if loop.time() >= beat_at:
                     beat_at = loop.time() + self._beat_seconds
                     for message in self._beat():

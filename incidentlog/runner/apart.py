@@ -108,7 +108,7 @@ class RunnerApart(Progress):
                     await self._learn()
                 ends.heard(told["at"], idle=told["idle"])
                 self._failed(number, told["failure"] or ends.told)
-                self.move(told["position"])
+                self.fold(told["position"])
         finally:
             telling.cancel()
             await asyncio.wait([telling])

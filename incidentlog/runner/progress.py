@@ -20,6 +20,8 @@ class Progress:
         """`now` counts seconds, from anywhere."""
         self.progressed = Wakeup()
         self.position = 0
+        self.own = -1
+        """Up to where this node's own runner brought them, when it went last; -1 while it never did."""
         self.failure: str | None = None
         """Why the runner cannot go on at the moment; None while it can."""
         self.now = now
@@ -53,6 +55,16 @@ class Progress:
             while self._sights and self._sights[0][0] <= position:
                 self._sights.popleft()
         self.progressed.ring()
+
+    def fold(self, position: int) -> None:
+        """This node's own runner, which went last, has brought them up to a position."""
+        self.own = max(self.own, position)
+        self.move(position)
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is this node's own runner that brought them to where they are."""
+        return self.own >= self.position
 
     async def reached(self, position: int, seconds: float) -> bool:
         """Wait until the projections have seen a position, at most so long; whether they have."""

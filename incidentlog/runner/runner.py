@@ -136,7 +136,7 @@ class Runner(Progress):
                 self._on_changes(changes)
         self.at = lane.position
         if lane.keeps_documents and (lane.position != self.position or batch):
-            self.move(lane.position)
+            self.fold(lane.position)
         self.failure = None
         if lane.position == lane.upto:
             return True
@@ -163,7 +163,7 @@ class Runner(Progress):
         lane = Lane.of(connection, builds, zone, own=self._leases.own, doomed=self._doomed)
         self.at = lane.position
         if lane.keeps_documents:
-            self.move(lane.position)
+            self.fold(lane.position)
         return lane
 
     async def _switched(self, connection: Connection) -> bool:

@@ -7,7 +7,8 @@ from typing import Final
 from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.events.values import Tlp
 from incidentlog.runner import Progress, Wakeup
-from incidentlog.store.builds import active_builds
+from incidentlog.store.builds import Build, active_builds
+from incidentlog.store.carried import Heading
 from incidentlog.store.connect import Access, Pool, getting_over
 from incidentlog.store.notify import Hints, Kind
 from incidentlog.store.read import EventFilter, read_head, read_log, search_events
@@ -47,8 +48,12 @@ class Nodes:
         self._saw = saw
         self._stirred = Wakeup()
         self._head = 0
-        self._followed = 0
+        self._told = 0
+        self._sighted = 0
+        """Up to where another had derived at the last look."""
         self._builds: frozenset[int] = frozenset()
+        self.announced: Callable[[], bool] = lambda: False
+        """Whether what another derives is told by `told`, too, and need not be looked for at once."""
         self.hints = Hints(access, self._heard) if notify else None
 
     def appended(self, position: int) -> None:
@@ -71,14 +76,32 @@ class Nodes:
     def _heard(self, kind: Kind) -> None:
         if kind == "grown":
             self._grown.ring()
-        else:
+        elif not self.announced():
             self._stirred.ring()
+
+    def look(self) -> None:
+        """Have a look at the database soon."""
+        self._stirred.ring()
+
+    async def told(self, heading: Heading) -> None:
+        """Another node says up to where everything is derived, and what is in that stretch."""
+        told = (Build(*row) for row in heading.builds)
+        if frozenset(build.build for build in told if build.readable) != self._builds:
+            self.look()
+        before = self._progress.position
+        if heading.upto <= before:
+            return
+        if heading.registered or (heading.after > before and await self._registered(before, heading.upto)):
+            await self._learn()
+        if heading.upto > self._progress.position:
+            self._progress.move(heading.upto)
 
     async def _tell_progress(self, hints: Hints) -> None:
         """Tell the others how far this process's runner got; what it only heard of itself is not told again."""
         while True:
             ticket = self._progress.progressed.ticket()
-            if self._progress.position > self._followed:
+            if self._progress.own > self._told:
+                self._told = self._progress.own
                 hints.tell("moved")
             await ticket.wait()
 
@@ -104,12 +127,15 @@ class Nodes:
             self._builds = builds
             await self._switched()
             self._progress.move(before)  # rings: whoever follows what answered until now has to look
+        # What is announced has until the next look to come: to go to the database for it all the same helps nobody.
+        sighted, self._sighted = self._sighted, position
+        if self.announced():
+            position = min(position, sighted)
         if position <= before:
             return
         if await self._registered(before, position):
             await self._learn()
         if position > self._progress.position:
-            self._followed = position
             self._progress.move(position)
 
     async def _registered(self, after: int, upto: int) -> bool:

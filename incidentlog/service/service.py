@@ -61,6 +61,7 @@ from incidentlog.tracing import Tracing
 from incidentlog.webhooks import Deliverer, Networks, Sender
 
 if TYPE_CHECKING:
+    from incidentlog.service.fanout import Fanout
     from incidentlog.service.replicas import Replicas
 
 GC_THRESHOLD: Final = 50_000
@@ -129,6 +130,8 @@ class Service:
     """What this node does."""
     replicas: "Replicas | None" = None
     """Where reads may go; None where they go to the leader."""
+    fanout: "Fanout | None" = None
+    """What carries changes from node to node; None where each reads them from the database."""
     standbys: Standbys | None = None
     """Who watches whether what is acknowledged outlives the leader; None where nobody else could lead."""
     basemap: Basemap | None = None
@@ -232,6 +235,7 @@ async def running(
         authenticate=keys.follower,
         changed=keys.changed.ticket,
         tracing=tracing,
+        carried=lambda after, upto: None if service.fanout is None else service.fanout.between(after, upto),
     )
     secret = await _secret(access)
     door = Door(known, clock, identity.calendar, log=identity.id, secret=secret)
@@ -264,6 +268,7 @@ async def running(
     )  # fmt: skip
     standbys = await _standbys(pool, settings)
     replicas = _replicas(access, pool, settings)
+    fanout = await _fanout(settings, pool, runner, hub, nodes, refresh)
     await notary.begin()  # before anything is appended to a log that is not the one it was
     service = Service(
         access=access,
@@ -295,6 +300,7 @@ async def running(
         files=Shares("files on their way in", FILES, each=KEY_FILES),
         roles=settings.roles,
         replicas=replicas,
+        fanout=fanout,
         standbys=standbys,
         basemap=basemap_of(settings),
         frames=settings.frames,
@@ -335,7 +341,7 @@ def _parts(service: Service, folding: Sequence[_Part]) -> list[_Part]:
         parts += [service.writer, service.hub, service.eraser, service.accesses]
     if "runner" in service.roles:
         parts += [*folding, service.deliverer]
-    return parts + [part for part in (service.standbys, service.replicas) if part is not None]
+    return parts + [part for part in (service.standbys, service.replicas, service.fanout) if part is not None]
 
 
 async def _append_digest(writer: Writer, door: Door, event_id: UUID, event: dict[str, Any]) -> bool:
@@ -430,6 +436,33 @@ def _replicas(access: Access, leader: Pool, settings: Settings) -> "Replicas | N
     from incidentlog.service.replicas import Replicas  # noqa: PLC0415
 
     return Replicas(access, settings.dsn_read, leader, lag_seconds=settings.replica_seconds)
+
+
+async def _fanout(
+    settings: Settings,
+    pool: Pool,
+    progress: Progress,
+    hub: Hub,
+    nodes: Nodes,
+    refresh: Callable[[], Awaitable[None]],
+) -> "Fanout | None":
+    """What carries changes between nodes; nothing of it is imported where there is none."""
+    if not settings.fanout_url:
+        return None
+    from incidentlog.service.fanout import Fanout  # noqa: PLC0415
+    from incidentlog.store.carried import read_place  # noqa: PLC0415
+
+    fanout = Fanout(
+        settings.fanout_url,
+        await read_place(pool),
+        pool,
+        progress,
+        epoch=lambda: hub.epoch,
+        refresh=refresh,
+        told=nodes.told,
+    )
+    nodes.announced = lambda: fanout.heard
+    return fanout
 
 
 async def _checkpoint(pool: Pool) -> int:

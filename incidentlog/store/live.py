@@ -10,6 +10,7 @@ from incidentlog.folding.shapes import Booking
 from incidentlog.folding.totalling import Window
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
+from incidentlog.store.carried import Carried
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.read import read_unopened, seen
 from incidentlog.store.segments import read_parts
@@ -62,7 +63,9 @@ async def names_of(
     return {(r["dimension"], r["value"]): r["name"] for r in rows}
 
 
-async def event_id_at(pool: Pool | Connection, position: int, clearance: int) -> UUID | None:
+async def event_id_at(pool: Pool | Connection | Carried, position: int, clearance: int) -> UUID | None:
     """Which event is at a position; None where a clearance does not cover it: nobody is told of others (P5)."""
+    if isinstance(pool, Carried):
+        return pool.event_id_at(position, clearance)
     found = await seen(pool, await read_unopened(pool, positions=[position]), upto=position, clearance=clearance)
     return found.events[0].event_id if found.events else None

@@ -70,14 +70,14 @@ async def test_a_node_that_does_not_sign_leaves_the_folder_to_the_one_that_does(
 
 
 async def test_on_one_machine_nothing_of_a_cluster_is_there(service: Served):
-    assert (service.service.replicas, service.service.standbys) == (None, None)
+    assert (service.service.replicas, service.service.standbys, service.service.fanout) == (None, None, None)
     assert service.service.pool is service.service.leader
     told = (await service.get("/readyz", verbose="")).json
     assert (told["does"], told["replicas"]) == (["api", "runner", "notary"], [])
 
 
 def test_nothing_of_a_cluster_is_imported_where_none_is_set():
-    parts = ("incidentlog.service.replicas", "nats", "patroni", "etcd3", "psycopg")
+    parts = ("incidentlog.service.replicas", "incidentlog.service.fanout", "nats", "patroni", "etcd3", "psycopg")
     program = f"import sys, incidentlog.api.serve; print([m for m in {parts} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"

@@ -376,13 +376,13 @@ class Delays:
 
 
 @contextmanager
-def service(dsn: str) -> Iterator[int]:
-    """`incidentlog serve`, as by hand; its port."""
+def service(dsn: str, **variables: str) -> Iterator[int]:
+    """`incidentlog serve`, as by hand, with more variables; its port."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("INCIDENTLOG_")}
     folder = tempfile.mkdtemp(prefix="incidentlog-bench-")
     environment |= {
         "INCIDENTLOG_DSN": dsn, "INCIDENTLOG_PORT": "0", "INCIDENTLOG_ADMIN_KEY": KEY, "INCIDENTLOG_LOG_LEVEL": "error",
-        "INCIDENTLOG_DATA_DIR": folder,
+        "INCIDENTLOG_DATA_DIR": folder, "INCIDENTLOG_ADDRESS_REQUESTS": "0", "INCIDENTLOG_KEY_REQUESTS": "0", **variables,
     }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "incidentlog", "serve"], env=environment, stdout=subprocess.PIPE, text=True

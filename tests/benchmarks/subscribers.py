@@ -53,19 +53,25 @@ class Subscribers:
         """Those of the clients, in the order in which they came."""
         return self._sockets.values()
 
-    def connect(self, number: int, path: str, first: Sequence[object], until: bytes) -> None:
-        """Open so many more, send each the `first` messages, and read until `until` has come."""
+    def connect(
+        self, number: int, path: str, first: Sequence[object], until: bytes, *, port: int | None = None
+    ) -> None:
+        """Open so many more, send each the `first` messages, and read until `until` has come.
+
+        `port` is another server's, which tells the same.
+        """
+        port = port or self._port
         deadline = time.monotonic() + CONNECT_SECONDS
         for _ in range(number):
             made = socket.socket()
             if self._receive_buffer is not None:
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
             made.settimeout(max(1.0, deadline - time.monotonic()))
-            made.connect(("127.0.0.1", self._port))
+            made.connect(("127.0.0.1", port))
             key = base64.b64encode(os.urandom(16)).decode()
             offered = f"Sec-WebSocket-Protocol: {self._protocol}\r\n" if self._protocol else ""
             made.sendall(
-                f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{offered}\r\n".encode()
             )
             seen = b""

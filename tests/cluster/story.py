@@ -30,6 +30,8 @@ START_SECONDS = 300
 SETTLE_SECONDS = 300
 """Within this all is well again after a fault, and all is projected and told at the end."""
 RETRY_SECONDS = 300
+CUT_SECONDS = 45
+"""How long one is cut off."""
 STILL_SECONDS = 30
 """How long a leader stands still: longer than the ttl for which it is waited."""
 
@@ -40,6 +42,8 @@ class Cluster:
 
     folder: Path
     process: asyncio.subprocess.Process
+    healing: list[asyncio.Task[None]] = field(default_factory=list)
+    """What is cut off, and will not be after a while."""
 
     @property
     def told(self) -> dict[str, Any]:
@@ -107,6 +111,8 @@ class Cluster:
 
     async def whole(self) -> None:
         """Wait until two standbys stream, one of them synchronous, and every node is there again."""
+        if self.healing:
+            await asyncio.wait(self.healing)
         streaming = "SELECT count(*) FILTER (WHERE sync_state = 'sync') > 0 AND count(*) >= 2 FROM pg_stat_replication"
         async with asyncio.timeout(SETTLE_SECONDS), aiohttp.ClientSession() as session:
             while True:
@@ -141,13 +147,17 @@ async def started(again: float) -> AsyncIterator[Cluster]:
     words = ["-m", "deploy.cluster", str(folder / "all"), "--port", str(free_port()), "--again", str(again)]
     process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
+    cluster = Cluster(folder / "all", process)
     try:
         async with asyncio.timeout(START_SECONDS):
             while (line := await process.stdout.readline()) and not line.startswith(b"Serving at"):
                 pass
             assert line, "it did not start"
-        yield Cluster(folder / "all", process)
+        yield cluster
     finally:
+        for task in cluster.healing:
+            task.cancel()
+        await asyncio.gather(*cluster.healing, return_exceptions=True)
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         await process.wait()
@@ -237,13 +247,48 @@ async def a_replica(cluster: Cluster) -> str:
     return "a replica, after it replayed nothing for 10 s"
 
 
+async def a_broker(cluster: Cluster) -> str:
+    cluster.kill("nats1")
+    return "kill -9 of a NATS server"
+
+
+async def all_brokers(cluster: Cluster) -> str:
+    for name in ("nats1", "nats2", "nats3"):
+        cluster.kill(name)
+    return "kill -9 of all NATS servers"
+
+
+async def a_leader_cut_off(cluster: Cluster) -> str:
+    """Nothing reaches it any more, nor does it reach etcd: its address leads nowhere for a while. Needs root."""
+    host = cluster.address(await cluster.leader()).partition(":")[0]
+    route = f"blackhole {host}/32 table local"
+    await _ip("add", route)
+    cluster.healing.append(asyncio.create_task(_healed(route)))
+    return f"the leader cut off from all others, for {CUT_SECONDS} s"
+
+
+async def _healed(route: str) -> None:
+    try:
+        await asyncio.sleep(CUT_SECONDS)
+    finally:
+        await _ip("del", route)
+
+
+async def _ip(*words: str) -> None:
+    process = await asyncio.create_subprocess_exec("ip", "route", words[0], *words[1].split())
+    assert await process.wait() == 0
+
+
 async def the_pooler(cluster: Cluster) -> str:
     cluster.kill("pgbouncer")
     return "kill -9 of PgBouncer"
 
 
-SHORT: Sequence[Fault] = (a_runner, a_node, the_store, the_leader)
-LONG: Sequence[Fault] = (the_leader, a_runner, the_store, a_replica, a_node, a_leader_alone, the_pooler)
+SHORT: Sequence[Fault] = (a_runner, a_node, a_broker, the_store, the_leader)
+LONG: Sequence[Fault] = (
+    the_leader, a_runner, a_broker, the_store, a_replica, a_node, a_leader_cut_off, all_brokers, a_leader_alone, the_pooler,
+)  # fmt: skip
+"""As root alone."""
 
 
 async def one_after_the_other(cluster: Cluster, faults: Sequence[Fault], told: Told, seconds: float, say: Say) -> None:

@@ -10,6 +10,7 @@ import websockets
 
 from incidentlog.clock import ManualClock
 from incidentlog.folding.rows import Grouping
+from incidentlog.live.frames import Cursor
 from incidentlog.store.connect import Access, Connection
 from tests.commands import command, retraction, strike
 from tests.live.following import Client, Held, client, following, until
@@ -244,3 +245,23 @@ async def test_who_comes_back_while_the_channel_moves_on_is_told_nothing_twice(a
             assert moved
             assert len(held.seen) == 1
             assert held.rows == await node.rows("city_incidents", 3, node.clock.now())
+
+
+async def test_what_changes_while_it_is_read_what_was_missed_is_told_at_once(access: Access):
+    async with following(access, heartbeat_seconds=3_600) as node, client(node) as other:
+        await other.subscribe("city_incidents")
+        async with client(node) as c:
+            held = await c.subscribe("city_incidents")
+        (channel,) = node.hub._channels.values()
+        missed = channel.missed
+
+        async def slowly(since: Cursor) -> Any:
+            found = await missed(since)
+            await node.append(strike())
+            await node.settled()
+            return found
+
+        channel.missed = slowly  # type: ignore[method-assign]
+        async with client(node) as c:
+            held = await come_back(c, held, "city_incidents")
+            await c.reach(held, 1)
