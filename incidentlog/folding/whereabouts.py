@@ -1,8 +1,8 @@
 """Where something was, as far as that is known: the place, its region and its country, and what they are called."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from incidentlog.events.envelope import PlacePrecision, ResolvedPlace
 from incidentlog.places import admin1_name, bundled_register, named, region_key
@@ -16,6 +16,7 @@ class Whereabouts(NamedTuple):
     country: str | None = None
 
 
+T = TypeVar("T")
 WHERE: Final = Whereabouts._fields
 """The dimensions."""
 NOWHERE: Final = Whereabouts()
@@ -30,27 +31,26 @@ def whereabouts(place: ResolvedPlace | None) -> Whereabouts:
     (older events: `name:<name>`), and without a name `point:<lat>,<lon>`; a region is the country and GeoNames' code,
     as GeoNames writes it (`UA.17`; not ISO 3166-2, whose numbers differ).
     """
-    if place is None:
-        return NOWHERE
-    kept: Whereabouts | None = place.__dict__.get("_whereabouts")
-    if kept is None:  # every tally asks for it of every event
-        kept = place.__dict__["_whereabouts"] = _whereabouts(*_told_by(place))
-    return kept
+    return NOWHERE if place is None else _kept_with(place, _whereabouts)
 
 
 def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
     """What the place and its region are called, as a tally names its values."""
-    if place is None:
-        return {}
-    kept: Mapping[tuple[str, str], str] | None = place.__dict__.get("_place_names")
-    if kept is None:
-        kept = place.__dict__["_place_names"] = _place_names(*_told_by(place))
-    return kept
+    return {} if place is None else _kept_with(place, _place_names)
 
 
 def names_with_units(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
     """What the place, its region, its raion and its hromada are called."""
     return {} if place is None else _names_with_units(place.admin2, place.admin3, *_told_by(place))
+
+
+def _kept_with(place: ResolvedPlace, make: Callable[..., T]) -> T:
+    """What is made of how a place is told of, kept with the place: every tally asks for it of every event."""
+    made: dict[Any, Any] = place.__dict__.setdefault("_made_of_it", {})
+    if make not in made:
+        made[make] = make(*_told_by(place))
+    kept: T = made[make]
+    return kept
 
 
 _Told: TypeAlias = tuple[str, PlacePrecision, str | None, str | None, str | None]
