@@ -46,6 +46,7 @@ from tests.live.following import Node, following
 ODESA: Final = "geonames:698740"
 SUBSCRIBE: Final = {"type": "subscribe", "id": "s", "projection": "city_incidents"}
 PER_SECOND: Final = 20
+SETTLE_SECONDS: Final = 5.0
 TURNS: Final = 15
 KEY: Final = "the-key-of-a-benchmark"
 FAR_ON: Final = 1_000_000
@@ -308,8 +309,9 @@ def told_deflated(hub: Far, clients: Subscribers, rounds: int) -> None:
 
 
 def settle(clients: Subscribers) -> None:
-    """Read what was on its way."""
-    while clients.take(0.3):
+    """Read what was on its way: for a few seconds at most, as of very many some are sent a heartbeat at any time."""
+    until = time.monotonic() + SETTLE_SECONDS
+    while clients.take(0.3) and time.monotonic() < until:
         pass
 
 
