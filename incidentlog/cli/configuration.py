@@ -48,6 +48,6 @@ def show(output: options.Form = None) -> None:
 
 
 def _shown(value: Any, *, secret: bool) -> Any:
-    if secret and value is not None:
+    if secret and value:
         return HIDDEN
     return value if value is None or isinstance(value, bool | int | float | str | list) else str(value)

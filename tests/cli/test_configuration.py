@@ -37,10 +37,13 @@ def test_each_setting_is_shown_with_its_value_and_where_that_comes_from(alone: T
 
 def test_no_secret_is_shown(alone: Terminal):
     dsn, key = "postgresql://me:hush-hush@127.0.0.1/db", "hush-hush-hush-hush"
-    done = alone.run("config", "show", "-o", "table", INCIDENTLOG_DSN=dsn, INCIDENTLOG_ADMIN_KEY=key)
+    nats = "nats://me:hush-hush@127.0.0.1"
+    done = alone.run(
+        "config", "show", "-o", "table", INCIDENTLOG_DSN=dsn, INCIDENTLOG_ADMIN_KEY=key, INCIDENTLOG_FANOUT_URL=nats
+    )
     assert done.returncode == 0
     assert "hush" not in done.stdout + done.stderr
-    assert done.stdout.count("***") == 2
+    assert done.stdout.count("***") == 3
 
 
 def test_every_setting_has_a_meaning(alone: Terminal):
