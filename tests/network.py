@@ -57,7 +57,7 @@ class Line:
     async def _carry(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, both: set[asyncio.StreamWriter]
     ) -> None:
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # uvloop's word for a transport that is closed
             while piece := await source.read(CHUNK):
                 await self._flowing.wait()
                 sink.write(piece)

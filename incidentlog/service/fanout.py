@@ -146,11 +146,7 @@ class Fanout:
         self.failure = failure
 
     async def _converse(self, server: str) -> None:
-        # It does not connect anew by itself: nats-py (2.16) is silent for long after a server went away.
-        connection = await nats.connect(
-            server, name="incidentlog", allow_reconnect=False, connect_timeout=2, ping_interval=5,
-            max_outstanding_pings=2, error_cb=_passed_over,
-        )  # fmt: skip
+        connection = await _connected(server, "incidentlog")
         try:
             js = connection.jetstream(timeout=ANSWER_SECONDS)
             await self._join(js)
@@ -252,12 +248,21 @@ class Fanout:
         return await asyncio.to_thread(write_message, heading, rows, most - HEADERS_BYTES)
 
 
+async def _connected(server: str, name: str) -> Connection:
+    """A connection that is not made anew by itself: nats-py (2.16) is silent for long after a server went away.
+
+    Nor is a server that is away tried for two minutes, as it is without a limit of its own.
+    """
+    return await nats.connect(
+        server, name=name, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0.1, connect_timeout=2,
+        ping_interval=5, max_outstanding_pings=2, error_cb=_passed_over,
+    )  # fmt: skip
+
+
 async def why_unfit(server: str) -> str | None:
     """Why a server carries nothing at the moment; None where it would."""
     try:
-        connection = await nats.connect(
-            server, name="incidentlog doctor", allow_reconnect=False, connect_timeout=2, error_cb=_passed_over
-        )
+        connection = await _connected(server, "incidentlog doctor")
         try:
             await connection.jetstream(timeout=ANSWER_SECONDS).account_info()
         finally:

@@ -144,6 +144,13 @@ async def test_a_client_goes_from_node_to_node_and_to_one_that_starts_late_witho
             assert held.rows[ODESA]["incidents"] == 24
 
 
+async def test_a_server_that_is_away_is_passed_over_for_the_next(access: Access, nats: NatsServer):
+    async with nodes(access, nats.url, apis=0) as cluster:
+        cluster.urls = [f"nats://127.0.0.1:{free_port()}", nats.url]
+        cluster.apis.append(await cluster.start("api"))
+        await cluster.heard()
+
+
 async def test_a_server_that_is_killed_and_comes_back_costs_nobody_a_change(access: Access, tmp_path: Path):
     async with nats_server(tmp_path) as server, nodes(access, server.url) as cluster:
         one, other = cluster.apis
