@@ -29,7 +29,7 @@ def piped(request: pytest.FixtureRequest) -> Iterator[None]:
         (b"id,date\n1,x\n", "csv", b"id,date\n1,x\n"),
         (b'\xef\xbb\xbf\n [{"id": 1}]', "json", b'\xef\xbb\xbf\n [{"id": 1}]'),
         (b'{"id": 1}\n', "json", b'{"id": 1}\n'),
-        (gzip.compress(b"id;date\n"), "csv", b"id;date\n"),
+        (gzip.compress(b"id;date\n", mtime=0), "csv", b"id;date\n"),
         (b"", "csv", b""),
     ],
     indirect=["piped"],
