@@ -19,10 +19,8 @@ install_group = group=$$($(VENV)/bin/python -c 'import tomllib; print(*tomllib.l
 run: $(SET_UP)
 	@$(VENV)/bin/incidentlog demo
 
-# Two workers for each processor: a third of the time they wait for servers, browsers and clocks.
 test: $(DEVELOPED)
-	@workers=$$($(VENV)/bin/python -c 'import os; print(2 * (os.cpu_count() or 1))'); \
-	$(VENV)/bin/pytest --numprocesses "$$workers" --dist loadfile --no-loadscope-reorder --ignore tests/embedded
+	@$(VENV)/bin/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --ignore tests/embedded
 	@$(VENV)/bin/pytest tests/embedded
 
 check: $(DEVELOPED)
