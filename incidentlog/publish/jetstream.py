@@ -21,6 +21,7 @@ from nats.aio.client import Client as Connection
 from nats.js import JetStreamContext
 from nats.js.api import PubAck, RetentionPolicy, StreamConfig, StreamInfo
 
+from incidentlog.broker import HEADERS_BYTES, connected
 from incidentlog.client import Event
 from incidentlog.publish.publisher import Place, SinkAwayError, UnfitError
 
@@ -28,8 +29,6 @@ ANSWER_SECONDS: Final = 10.0
 POSITION: Final = "Incidentlog-Position"
 EPOCH: Final = "Incidentlog-Epoch"
 JSON: Final = "application/json"
-HEADERS_BYTES: Final = 2_000
-"""The most that the headers of a message take."""
 _OURS: Final = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
 
 
@@ -47,12 +46,10 @@ class JetStream:
     async def __aenter__(self) -> Self:
         """Connect, and make the stream where there is none. Raises SinkAwayError, UnfitError."""
         async with _failing("NATS"):
-            # It does not connect anew by itself: whoever comes back has to look where the stream is by then.
-            self._nats = await nats.connect(
-                self._server, name="incidentlog", allow_reconnect=False, max_reconnect_attempts=1,
-                reconnect_time_wait=0.1, connect_timeout=10, error_cb=_passed_over, closed_cb=self._is_closed,
-                **({} if self._creds is None else {"user_credentials": str(self._creds)}),
-            )  # fmt: skip
+            creds = {} if self._creds is None else {"user_credentials": str(self._creds)}
+            self._nats = await connected(
+                self._server, "incidentlog", seconds=ANSWER_SECONDS, closed_cb=self._is_closed, **creds
+            )
         return self
 
     async def __aexit__(
@@ -176,7 +173,3 @@ async def _failing(what: str) -> AsyncIterator[None]:
         yield
     except _OURS as error:
         raise SinkAwayError(f"{what}: {str(error) or type(error).__name__}") from error
-
-
-async def _passed_over(_: Exception) -> None:
-    """Whoever waits for an answer is told, too."""

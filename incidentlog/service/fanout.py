@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, StorageType, StreamConfig, StreamInfo
 
+from incidentlog.broker import HEADERS_BYTES, connected
 from incidentlog.runner import Progress, Wakeup
 from incidentlog.store.carried import Carried, Heading, read_carried, read_message, write_message
 from incidentlog.store.connect import Pool, getting_over, heed_cancelling
@@ -38,8 +39,6 @@ KEPT: Final = 64
 """How many messages a node keeps for channels that are behind,"""
 KEPT_BYTES: Final = 16 * 2**20
 """and how many bytes of them."""
-HEADERS_BYTES: Final = 2_000
-"""The most that the headers of a message take."""
 _THEIRS: Final = (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError)
 
 log = structlog.get_logger(__name__)
@@ -146,7 +145,9 @@ class Fanout:
         self.failure = failure
 
     async def _converse(self, server: str) -> None:
-        connection = await _connected(server, "incidentlog")
+        connection = await connected(
+            server, "incidentlog", seconds=ANSWER_SECONDS, ping_interval=5, max_outstanding_pings=2
+        )
         try:
             js = connection.jetstream(timeout=ANSWER_SECONDS)
             await self._join(js)
@@ -248,21 +249,10 @@ class Fanout:
         return await asyncio.to_thread(write_message, heading, rows, most - HEADERS_BYTES)
 
 
-async def _connected(server: str, name: str) -> Connection:
-    """A connection that is not made anew by itself: nats-py (2.16) is silent for long after a server went away.
-
-    Nor is a server that is away tried for two minutes, as it is without a limit of its own.
-    """
-    return await nats.connect(
-        server, name=name, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0.1, connect_timeout=2,
-        ping_interval=5, max_outstanding_pings=2, error_cb=_passed_over,
-    )  # fmt: skip
-
-
 async def why_unfit(server: str) -> str | None:
     """Why a server carries nothing at the moment; None where it would."""
     try:
-        connection = await _connected(server, "incidentlog doctor")
+        connection = await connected(server, "incidentlog doctor", seconds=ANSWER_SECONDS)
         try:
             await connection.jetstream(timeout=ANSWER_SECONDS).account_info()
         finally:
@@ -285,7 +275,3 @@ async def _first_to_fail(*work: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-
-
-async def _passed_over(_: Exception) -> None:
-    """Whoever waits for an answer is told, too."""

@@ -139,7 +139,8 @@ async def _rows(name: str, table: str, side: Side, position: int) -> AsyncIterat
     if table in PACKED:
         tally = PROJECTIONS.get(name)
         if isinstance(tally, Tally):  # others have none
-            async for unpacked in (_lines if table == "segments" else _snapshots)(tally, side, position):
+            packed = _lines(tally, side, position) if table == "segments" else _snapshots(side, position)
+            async for unpacked in packed:
                 yield unpacked
         return
     key: tuple[Any, ...] = TABLES[table]
@@ -164,7 +165,7 @@ async def _lines(tally: Tally, side: Side, position: int) -> AsyncIterator[tuple
                 yield (at, number), f"in a segment from {first} to {last}, up to {counts}"
 
 
-async def _snapshots(_: Tally, side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
+async def _snapshots(side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
     """The totals of snapshots up to a position, each by its rollup and position, and in the order of what it is of."""
     for row in await side.connection.fetch(query("replay_check", "snapshots"), side.build, position):
         key, counted_by, totals = (row["rollup"], row["position"]), row["counted_by"].isoformat(), row["totals"]

@@ -77,7 +77,15 @@ async def test_on_one_machine_nothing_of_a_cluster_is_there(service: Served):
 
 
 def test_nothing_of_a_cluster_is_imported_where_none_is_set():
-    parts = ("incidentlog.service.replicas", "incidentlog.service.fanout", "nats", "patroni", "etcd3", "psycopg")
+    parts = (
+        "incidentlog.service.replicas",
+        "incidentlog.service.fanout",
+        "incidentlog.broker",
+        "nats",
+        "patroni",
+        "etcd3",
+        "psycopg",
+    )
     program = f"import sys, incidentlog.api.serve; print([m for m in {parts} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"

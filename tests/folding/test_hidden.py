@@ -20,32 +20,17 @@ from incidentlog.folding.steps import DocumentStep, TallyStep, concerning
 from incidentlog.projections import PROJECTIONS
 from incidentlog.zones import packaged
 from tests.pairs import LEVELS, seen_of
-from tests.subjects.given import KYIV, Event, amend, event, given, id_of, merge, retract
-from tests.subjects.saying import EVENTS, PATCHES
+from tests.subjects.given import KYIV, Event, amend, event, given, merge, retract
+from tests.subjects.saying import marked
 from tests.zone_data import FORMER, altered
 
 AT = datetime(2028, 1, 1, tzinfo=UTC)
-MARKS = st.sampled_from(["CLEAR", "CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED", "RED"])
-ALWAYS_CLEAR = {"policy", "place", "actor", "source", "audit"}
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Recorded]:
     """Events with markings, and what is said of them under others."""
-    events: list[Event] = []
-    for n in range(draw(st.integers(1, 12))):
-        what, said, mark = draw(st.integers(0, 7)) if events else 9, draw(EVENTS), draw(MARKS)
-        target = f"e{draw(st.integers(0, max(0, n - 1)))}"
-        if what == 0:
-            said = retract(target)
-        elif what == 1:
-            category = said["stream"].partition(":")[0]
-            said = merge(f"{category}:a", f"{category}:b")
-        elif what == 2:
-            said = amend(target, draw(PATCHES))
-        category = said.get("stream", "").partition(":")[0]
-        events.append({**said, "id": id_of(f"e{n}"), "tlp": "CLEAR" if category in ALWAYS_CLEAR else mark})
-    return given(*events)
+    return given(*marked(draw))
 
 
 def derived(events: Sequence[Recorded], level: int) -> dict[str, list[Any]]:

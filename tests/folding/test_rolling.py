@@ -9,7 +9,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from incidentlog.events.recorded import Recorded
-from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.events.values import Occurred, start_instant
 from incidentlog.folding.afresh import group_bookings, sum_bookings
 from incidentlog.folding.change import Change, Families
@@ -21,9 +20,8 @@ from incidentlog.folding.steps import TallyStep
 from incidentlog.folding.subject import Subject
 from incidentlog.folding.totalling import Booked, Part, Window, total
 from incidentlog.projections.escalation_index import DAYS, EscalationIndex
-from tests.subjects.given import KYIV, Event, amend, event, given, id_of, retract
-from tests.subjects.given import merge as merged
-from tests.subjects.saying import DATES, EVENTS, PATCHES
+from tests.subjects.given import KYIV, Event, amend, event, given
+from tests.subjects.saying import DATES, PATCHES, marked
 from tests.zone_data import FORMER, altered
 
 FORMERLY: Final = altered("2024a", FORMER).id
@@ -53,24 +51,14 @@ class OnSevenDays(EscalationIndex):
 @st.composite
 def logs(draw: st.DrawFn) -> list[Recorded]:
     """Histories of every kind, at several markings, by zone data that change."""
-    events: list[Event] = []
-    for n in range(draw(st.integers(1, 12))):
-        what, said = draw(st.integers(0, 9)) if events else 9, draw(EVENTS)
-        target, mark = (
-            f"e{draw(st.integers(0, max(0, n - 1)))}",
-            draw(st.sampled_from(["CLEAR", "CLEAR", "GREEN", "RED"])),
-        )
-        if what == 0:
-            said = retract(target)
-        elif what == 1:
-            category = said["stream"].partition(":")[0]
-            said = merged(f"{category}:a", f"{category}:b")
-        elif what == 2:
-            said = amend(target, draw(st.one_of(PATCHES, MONTHS.map(lambda day: {"occurred": {"start": day}}))))
-        elif said["occurred"]["precision"] == "day" and "end" not in said["occurred"]:
-            said = {**said, "occurred": {**said["occurred"], "start": draw(st.one_of(DATES, MONTHS))}}
-        category = said.get("stream", "").partition(":")[0]
-        events.append({**said, "id": id_of(f"e{n}"), "tlp": "CLEAR" if category in ALWAYS_CLEAR else mark})
+
+    def moved(said: Event) -> Event:
+        if said["occurred"]["precision"] != "day" or "end" in said["occurred"]:
+            return said
+        return {**said, "occurred": {**said["occurred"], "start": draw(st.one_of(DATES, MONTHS))}}
+
+    patches = st.one_of(PATCHES, MONTHS.map(lambda day: {"occurred": {"start": day}}))
+    events = marked(draw, patches, moved)
     return given(*events, valid=False, zone_data=draw(st.lists(st.sampled_from([None, FORMERLY]), max_size=12)))
 
 

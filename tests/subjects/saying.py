@@ -1,10 +1,12 @@
 """Events of every family of subjects, for histories of every kind (Hypothesis)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.subjects.given import KYIV, Event, event
+from incidentlog.events.registry import ALWAYS_CLEAR
+from tests.subjects.given import KYIV, Event, amend, event, id_of, merge, retract
 
 NAMES = st.sampled_from("ab")
 CODES = st.sampled_from(["UKR", "RUS", "USA"])
@@ -128,3 +130,30 @@ PATCHES = st.sampled_from([
     {"data": {"values": {"window_hours": 24}}},
 ])  # fmt: skip
 """Some fit what they are said of, and some do not: that is then listed, and changes nothing."""
+
+
+MARKS = st.sampled_from(["CLEAR", "CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED", "RED"])
+
+
+def marked(
+    draw: st.DrawFn,
+    patches: st.SearchStrategy[Event] = PATCHES,
+    changed: Callable[[Event], Event] = lambda said: said,
+) -> list[Event]:
+    """A few events with markings, and what is said of them under others; `changed` is what becomes of a report."""
+    events: list[Event] = []
+    for n in range(draw(st.integers(1, 12))):
+        what, said, mark = draw(st.integers(0, 7)) if events else 9, draw(EVENTS), draw(MARKS)
+        target = f"e{draw(st.integers(0, max(0, n - 1)))}"
+        if what == 0:
+            said = retract(target)
+        elif what == 1:
+            category = said["stream"].partition(":")[0]
+            said = merge(f"{category}:a", f"{category}:b")
+        elif what == 2:
+            said = amend(target, draw(patches))
+        else:
+            said = changed(said)
+        category = said.get("stream", "").partition(":")[0]
+        events.append({**said, "id": id_of(f"e{n}"), "tlp": "CLEAR" if category in ALWAYS_CLEAR else mark})
+    return events
