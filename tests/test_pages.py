@@ -51,6 +51,7 @@ RUN = {
     },
     "docs/events.md": {"{": EVENTS},
     "docs/sql.md": {
+        "-- Events by month": "tests/cli/test_archive.py::test_duckdb_reads_it_as_the_page_says",
         "-- Strikes by region": (
             "tests/cli/test_sql_tables.py::test_duckdb_answers_what_the_service_does_now_and_as_known_before"
         ),
@@ -89,6 +90,7 @@ NOT_RUN = {
         for name in _PRESETS
     },
     "docs/operate.md": {
+        "incidentlog archive": "tests/cli/test_archive.py types the same words, in two places",
         "incidentlog restore": "tests/cli/test_backup.py types the same words, where a server can run",
         "INCIDENTLOG_DSN=": "tests/cli/test_import_log.py types the same words",
         "pip install --target": "tests/embedded/test_upgrade.py types the same words, with the programs of another package",

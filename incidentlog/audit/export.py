@@ -2,19 +2,21 @@
 
     manifest.json    what it is, of whom, up to where, how narrowed; the digest of each file; what proves the range
     checkpoint       the signed tree head that it is checked against
-    events.ndjson    a line per position: the exact leaf, and the parts that are opened, each with its salt
+    events.ndjson    a line per position: the exact leaf, and the parts that are opened, each with its salt;
+                     or the same as a table (parquet.py)
 
 Every leaf of the range is there, whatever was asked for: what is withheld is seen to be withheld.
 """
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -33,6 +35,7 @@ from incidentlog.store.parts import Row, read_rows
 from incidentlog.store.read import EventFilter, read_log, search_events
 
 PAGE: Final = 1_000
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,40 @@ class Exported:
     """Of the manifest, which has those of the other files."""
 
 
+class EventsFile(Protocol):
+    """A file of an export that the events go into, in the order of their positions."""
+
+    name: str
+
+    def add(self, row: Row, leaf: bytes, *, opened: bool, private: bool) -> None:
+        """One more; what is not opened is withheld."""
+
+    def close(self) -> dict[str, Any]:
+        """Its digest and its size, as the manifest has them."""
+
+
+class Lines:
+    """A line of JSON for each."""
+
+    name = EVENTS
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / EVENTS).open("wb")
+        self._digest, self._size = sha256(), 0
+
+    def add(self, row: Row, leaf: bytes, *, opened: bool, private: bool) -> None:
+        """The leaf, and each part with its salt; null for one that is withheld, or erased."""
+        line = line_of(row, leaf, opened=opened, private=private)
+        self._file.write(line)
+        self._digest.update(line)
+        self._size += len(line)
+
+    def close(self) -> dict[str, Any]:
+        """Its digest and its size."""
+        self._file.close()
+        return {"sha256": self._digest.hexdigest(), "bytes": self._size}
+
+
 async def export(
     connection: Connection,
     folder: Path,
@@ -74,8 +111,10 @@ async def export(
     purpose: str | None,
     at: datetime,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
+    events: Callable[[Path], EventsFile] = Lines,
+    said: Mapping[str, Any] = NOTHING,
 ) -> Exported:
-    """Write an export into a new folder, with a login that may read it all.
+    """Write an export into a new folder, with a login that may read it all; `said` goes into the manifest.
 
     Raises NotFound where the log is not signed, NotSealed for a range that is not, Tampered when what is stored is not
     what was signed, FileExistsError for a folder that is there.
@@ -94,8 +133,11 @@ async def export(
     done = Exported(wanted.after, to, wanted.clearance, head)
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True)
     files = {CHECKPOINT: _written(folder / CHECKPOINT, stored.note.encode())}
-    with (folder / EVENTS).open("wb") as file:
-        files[EVENTS] = await _write_events(connection, file, wanted, to, frontier, done, progress)
+    file = events(folder)
+    try:
+        await _write_events(connection, file, wanted, frontier, done, progress)
+    finally:
+        files[file.name] = file.close()
     try:
         check_consistency(to, frontier.root(), head.size, head.root, consistency)
     except ValueError as error:
@@ -119,6 +161,7 @@ async def export(
         "frontier": [_base64(h) for h in before],
         "consistency": [_base64(h) for h in consistency],
         "exporter": {"name": "incidentlog", "version": __version__, "by": by, "at": instant(at), "purpose": purpose},
+        **said,
     }
     raw = orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n"
     done.sha256 = _written(folder / MANIFEST, raw)["sha256"]
@@ -127,26 +170,20 @@ async def export(
 
 async def _write_events(
     connection: Connection,
-    file: BinaryIO,
+    file: EventsFile,
     wanted: Wanted,
-    to: int,
     frontier: Frontier,
     done: Exported,
     progress: Callable[[int, int], None],
-) -> dict[str, Any]:
-    digest, size = sha256(), 0
-    async for row, opened in _rows(connection, wanted, to):
+) -> None:
+    async for row, opened in _rows(connection, wanted, done.to):
         leaf = leaf_of_row(row)
         frontier.add(leaf_hash(leaf))
-        line = line_of(row, leaf, opened=opened, private=opened and wanted.private)
-        file.write(line)
-        digest.update(line)
-        size += len(line)
+        file.add(row, leaf, opened=opened, private=opened and wanted.private)
         done.leaves += 1
         done.opened += opened and row.body is not None  # one that was erased is opened by nobody
         if row.position % PAGE == 0:
-            progress(row.position - wanted.after, to - wanted.after)
-    return {"sha256": digest.hexdigest(), "bytes": size}
+            progress(row.position - wanted.after, done.to - wanted.after)
 
 
 async def _rows(connection: Connection, wanted: Wanted, to: int) -> AsyncIterator[tuple[Row, bool]]:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -25,7 +25,7 @@ from incidentlog.audit.leaf import NoLeafError, instant, parse_leaf
 from incidentlog.audit.merkle import leaf_hash
 from incidentlog.audit.notary import stored_tiles
 from incidentlog.audit.notes import Verifier
-from incidentlog.audit.offline import CHECKPOINT, EVENTS, VerificationError, verify_export
+from incidentlog.audit.offline import CHECKPOINT, EVENTS, Checked, VerificationError, verify_export
 from incidentlog.audit.tiles import Edge, Tile
 from incidentlog.audit.verify import Report, leaf_of_row, verify_log
 from incidentlog.errors import NotFound, NotSealed
@@ -33,7 +33,7 @@ from incidentlog.events.values import TLP_LABELS
 from incidentlog.store.connect import Access, Connection
 from incidentlog.store.migrate import migrate
 from incidentlog.store.notary import StoredHead, count_sessions, read_heads, read_last_head
-from incidentlog.store.parts import Row, read_rows
+from incidentlog.store.parts import INDEXED, Row, read_rows
 from incidentlog.store.read import read_head, read_log
 from incidentlog.store.whole import (
     analyze,
@@ -50,14 +50,10 @@ ROWS: Final = "rows.ndjson"
 HEADS: Final = "heads.ndjson"
 LOG: Final = "log.json"
 VERSION: Final = 1
+EVERYTHING: Final = Wanted(clearance=len(TLP_LABELS) - 1, private=True)
 PAGE: Final = 1_000
 SEALING_TRIES: Final = 30
 SEALING_SECONDS: Final = 0.1
-INDEXED: Final = (
-    "position", "event_id", "stream", "stream_version", "type", "schema_version", "recorded_by", "tlp", "verification",
-    "occurred_from", "occurred_until", "reported_at", "place_id", "country", "admin1", "lat", "lon", "actors",
-)  # fmt: skip
-"""The columns that are in neither leaf nor parts."""
 _INSTANTS: Final = ("occurred_from", "occurred_until", "reported_at")
 
 Progress = Callable[[int, int], None]
@@ -75,18 +71,36 @@ async def export_whole(
     Raises as `export` does, and NotSealed where nobody seals the last events.
     """
     await _all_sealed(connection)
-    wanted = Wanted(clearance=len(TLP_LABELS) - 1, private=True)
-    done = await export(connection, folder, wanted, by=by, purpose=purpose, at=at, progress=progress)
+    done = await export(connection, folder, EVERYTHING, by=by, purpose=purpose, at=at, progress=progress)
     with (folder / ROWS).open("wb") as file:
         async for row in _rows(connection, done.to):
             file.write(_row_line(row))
-    identity = await read_log(connection)
-    with (folder / HEADS).open("wb") as file:
-        for fork in range(identity.fork + 1):
-            await _write_heads(connection, file, fork, done.to if fork == identity.fork else None)
-    beside = await read_beside(connection)
-    (folder / LOG).write_bytes(orjson.dumps({"version": VERSION, **beside}, default=_told, option=orjson.OPT_INDENT_2))
+    await write_heads(connection, folder / HEADS, 0, done.to)
+    (folder / LOG).write_bytes(as_json({"version": VERSION, **await read_beside(connection)}))
     return done
+
+
+async def write_heads(connection: Connection, path: Path, after: int, to: int) -> None:
+    """Write every tree head, of every fork, that ends in a range of positions; an empty log's with the first."""
+    with path.open("wb") as file:
+        for fork in range((await read_log(connection)).fork + 1):
+            last = after or -1
+            while page := await read_heads(connection, fork, after=last, limit=PAGE):
+                for head in page:
+                    if head.size <= to:
+                        file.write(orjson.dumps(_head_line(fork, head)) + b"\n")
+                if (last := page[-1].size) >= to:
+                    break
+
+
+def _head_line(fork: int, head: StoredHead) -> dict[str, Any]:
+    signed_at, root = instant(head.signed_at), _told(head.root)
+    return {"fork": fork, "size": head.size, "note": head.note, "signed_at": signed_at, "root": root}
+
+
+def as_json(value: Mapping[str, Any]) -> bytes:
+    """What stands beside the events, as a file."""
+    return orjson.dumps(value, default=_told, option=orjson.OPT_INDENT_2)
 
 
 async def _all_sealed(connection: Connection) -> None:
@@ -115,16 +129,6 @@ def _row_line(row: Row) -> bytes:
     return orjson.dumps(told, default=str) + b"\n"
 
 
-async def _write_heads(connection: Connection, file: BinaryIO, fork: int, upto: int | None) -> None:
-    after = -1
-    while page := await read_heads(connection, fork, after=after, limit=PAGE):
-        after = page[-1].size
-        for head in page:
-            if upto is None or head.size <= upto:
-                told = {"fork": fork, "size": head.size, "note": head.note, "signed_at": instant(head.signed_at)}
-                file.write(orjson.dumps(told | {"root": _told(head.root)}) + b"\n")
-
-
 def _told(value: Any) -> str:
     match value:
         case bytes():
@@ -135,19 +139,89 @@ def _told(value: Any) -> str:
             return str(value)
 
 
+class Source(Protocol):
+    """A whole log outside of a database. All raise VerificationError for what is not as it must be."""
+
+    @property
+    def name(self) -> str:
+        """Where it is."""
+
+    def verify(self, keys: Sequence[Verifier], *, progress: Progress) -> Checked:
+        """Check all of it, before anything is read of it."""
+
+    def checkpoint(self) -> bytes:
+        """The tree head over all of it."""
+
+    def beside(self) -> Mapping[str, Any]:
+        """What is beside the events: `log`, `keys`, `zone_data`, `secret`."""
+
+    def heads(self) -> Iterator[Mapping[str, Any]]:
+        """Every tree head that was published."""
+
+    def rows(self) -> Iterator[Row]:
+        """The events, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What `export_whole` wrote."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Where it is."""
+        return str(self.folder)
+
+    def verify(self, keys: Sequence[Verifier], *, progress: Progress) -> Checked:
+        """Check all of it."""
+        checked = verify_export(self.folder, keys, progress=progress)
+        if (checked.after, checked.to) != (0, checked.head.size) or not (self.folder / LOG).exists():
+            raise NotTakenError(f"{self.folder} is a part of a log; `incidentlog export --all` writes all of it")
+        return checked
+
+    def checkpoint(self) -> bytes:
+        """The tree head over all of it."""
+        return (self.folder / CHECKPOINT).read_bytes()
+
+    def beside(self) -> Mapping[str, Any]:
+        """What is beside the events."""
+        try:
+            beside: dict[str, Any] = orjson.loads((self.folder / LOG).read_bytes())
+            version = beside["version"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise VerificationError(f"{self.folder / LOG} cannot be read: {error!r}") from error
+        if version != VERSION:
+            raise VerificationError(f"{self.folder / LOG} is of version {version}, not {VERSION}")
+        return beside
+
+    def heads(self) -> Iterator[Mapping[str, Any]]:
+        """Every tree head that was published."""
+        return _lines(self.folder / HEADS)
+
+    def rows(self) -> Iterator[Row]:
+        """The events, in order."""
+        for event, columns in zip(_lines(self.folder / EVENTS), _lines(self.folder / ROWS), strict=True):
+            instants = {name: None if columns[name] is None else _at(columns[name]) for name in _INSTANTS}
+            yield row_of(event, columns | instants)
+
+
 async def import_whole(
-    access: Access, folder: Path, keys: Sequence[Verifier], *, zone: str, progress: Progress = lambda _done, _all: None
+    access: Access,
+    source: Source,
+    keys: Sequence[Verifier],
+    *,
+    zone: str,
+    progress: Progress = lambda _done, _all: None,
 ) -> Report:
     """Take a whole log into a database where nothing was appended yet, all or nothing; it is the same log there.
 
-    The export is verified first, by `keys` that came another way; and what stands in the database afterwards is, as
-    `verify` does it, before it is committed. Raises VerificationError for an export that is not what was signed,
+    The source is verified first, by `keys` that came another way; and what stands in the database afterwards is, as
+    `verify` does it, before it is committed. Raises VerificationError for a source that is not what was signed,
     NotTakenError where there is a log, or a service at work, or what came of it is not what was signed.
     """
-    checked = verify_export(folder, keys, progress=progress)
-    if (checked.after, checked.to) != (0, checked.head.size) or not (folder / LOG).exists():
-        raise NotTakenError(f"{folder} is a part of a log; `incidentlog export --all` writes all of it")
-    beside = _beside(folder)
+    checked = source.verify(keys, progress=progress)
+    beside = source.beside()
     await migrate(access, zone)
     connection = await access.connect()
     try:
@@ -157,31 +231,19 @@ async def import_whole(
             if not await hold_new(connection):
                 raise NotTakenError("there is a log already: it is taken into a database, or a schema, without one")
             fork = await _put_beside(connection, beside)
-            taking = _Taking(connection, access.schema, fork, _heads(folder))
-            await taking.take(_read_rows(folder), lambda position: progress(position, checked.to))
+            taking = _Taking(connection, access.schema, fork, _by_size(source.heads()))
+            await taking.take(source.rows(), lambda position: progress(position, checked.to))
             await analyze(connection)
-            kept = [(folder / CHECKPOINT).read_bytes()]
-            report = await verify_log(connection, keys=keys, previous=kept, progress=progress)
+            report = await verify_log(connection, keys=keys, previous=[source.checkpoint()], progress=progress)
             if (first := report.first) is not None or report.root != checked.head.root:
                 detail = "the root is another" if first is None else first.detail
                 raise NotTakenError(f"what came of it is not what was signed: {detail}")
     except (ValueError, KeyError, asyncpg.IntegrityConstraintViolationError) as error:
-        raise NotTakenError(f"the files of {folder} do not fit together: {error}") from error
+        raise NotTakenError(f"the files of {source.name} do not fit together: {error}") from error
     else:
         return report
     finally:
         await connection.close()
-
-
-def _beside(folder: Path) -> dict[str, Any]:
-    try:
-        beside: dict[str, Any] = orjson.loads((folder / LOG).read_bytes())
-        version = beside["version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise VerificationError(f"{folder / LOG} cannot be read: {error!r}") from error
-    if version != VERSION:
-        raise VerificationError(f"{folder / LOG} is of version {version}, not {VERSION}")
-    return beside
 
 
 async def _put_beside(connection: Connection, beside: Mapping[str, Any]) -> int:
@@ -199,14 +261,14 @@ async def _put_beside(connection: Connection, beside: Mapping[str, Any]) -> int:
         zones = [(z["id"], z["release"], _bytes(z["packed"]), _at(z["added_at"])) for z in beside["zone_data"]]
         secret = _bytes(beside["secret"])
     except (ValueError, KeyError, TypeError) as error:
-        raise VerificationError(f"{LOG} cannot be read: {error!r}") from error
+        raise VerificationError(f"what the log is called cannot be read: {error!r}") from error
     await put_beside(connection, called, keys, zones, secret)
     return int(log["fork"])
 
 
-def _heads(folder: Path) -> dict[int, list[tuple[int, StoredHead]]]:
+def _by_size(heads: Iterable[Mapping[str, Any]]) -> dict[int, list[tuple[int, StoredHead]]]:
     found: dict[int, list[tuple[int, StoredHead]]] = {}
-    for told in _lines(folder / HEADS):
+    for told in heads:
         head = StoredHead(told["size"], _bytes(told["root"]), told["note"], _at(told["signed_at"]))
         found.setdefault(head.size, []).append((told["fork"], head))
     return found
@@ -262,22 +324,17 @@ class _Taking:
             each.clear()
 
 
-def _read_rows(folder: Path) -> Iterator[Row]:
-    for event, columns in zip(_lines(folder / EVENTS), _lines(folder / ROWS), strict=True):
-        yield _row(event, columns)
-
-
-def _row(event: Mapping[str, Any], columns: Mapping[str, Any]) -> Row:
+def row_of(event: Mapping[str, Any], columns: Mapping[str, Any]) -> Row:
+    """An event as it was exported, and the columns that index it, of `INDEXED`, as the row that it was."""
     try:
         leaf = parse_leaf(event["leaf"].encode())
         body, body_salt = _part(event["parts"]["body"])
         meta, meta_salt = _part(event["parts"]["meta"])
         private, private_salt = _part(event["parts"].get("private"))
-        told = dict(columns) | {name: None if columns[name] is None else _at(columns[name]) for name in _INSTANTS}
         if columns["position"] != leaf.position or meta is None or meta_salt is None:
-            raise VerificationError(f"{ROWS} and {EVENTS} are not of one position, or its meta is withheld")
+            raise VerificationError("an event and its columns are not of one position, or its meta is withheld")
         return Row(
-            **told | {"event_id": UUID(told["event_id"])},
+            **{**columns, "event_id": UUID(columns["event_id"])},
             recorded_at=leaf.recorded_at,
             body=body,
             body_salt=body_salt,

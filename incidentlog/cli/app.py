@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from incidentlog.cli import (
+    archive,
     backup,
     builds,
     completion,
@@ -69,6 +70,7 @@ app.add_typer(log.app, name="log")
 app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)
 app.command("export")(export.export)
+app.command("archive")(archive.archive)
 app.command("tables")(sql_tables.tables)
 app.command("import-log")(importing_log.import_log)
 app.command("backup")(backup.backup)

@@ -1,5 +1,6 @@
 """`incidentlog export`: a part of the log that proves itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,7 +85,7 @@ def _export(
                 done = await export_whole(connection, folder, **told)
             else:
                 done = await write(connection, folder, _wanted(which, zone, clearance, private=private), **told)
-            await _record(access, done, zone, by=by, purpose=purpose)
+            await record(access, [done], zone, by=by, purpose=purpose)
             return done
         finally:
             await connection.close()
@@ -114,8 +115,8 @@ def _wanted(which: tuple[int, int | None, list[str]], zone: str, clearance: Clea
     return Wanted(after, to, events, told, TLP_LABELS.index(clearance.value), private)
 
 
-async def _record(access: "Access", done: "Exported", zone: str, *, by: str, purpose: str | None) -> None:
-    """Append that it was made: whoever reads the log later knows what left it."""
+async def record(access: "Access", written: "Sequence[Exported]", zone: str, *, by: str, purpose: str | None) -> None:
+    """Append that they were made: whoever reads the log later knows what left it."""
     import orjson
 
     from incidentlog.audit.export import exported_event
@@ -124,10 +125,9 @@ async def _record(access: "Access", done: "Exported", zone: str, *, by: str, pur
     from incidentlog.store.append import append
 
     door = Door(Known(), SystemClock(), zone)
-    event: dict[str, Any] = exported_event(done, by=by, purpose=purpose)
-    command = door.read(orjson.dumps(event), recorded_by="export").command
+    events = [orjson.dumps(exported_event(done, by=by, purpose=purpose)) for done in written]
     connection = await access.connect("appender")
     try:
-        await append(connection, [command])
+        await append(connection, [door.read(event, recorded_by="export").command for event in events])
     finally:
         await connection.close()

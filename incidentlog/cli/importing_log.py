@@ -1,4 +1,4 @@
-"""`incidentlog import-log`: a whole log, exported elsewhere, in a database that has none."""
+"""`incidentlog import-log`: a whole log, exported or archived elsewhere, in a database that has none."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,18 +10,19 @@ from incidentlog.cli.ending import Code, Failed, ending, say
 if TYPE_CHECKING:
     from incidentlog.audit.notes import Verifier
     from incidentlog.audit.verify import Report
+    from incidentlog.audit.whole import Source
     from incidentlog.config import Settings
 
 
 def import_log(
-    folder: Annotated[Path, typer.Argument(help="What `export --all` wrote.")],
+    where: Annotated[str, typer.Argument(metavar="WHERE", help="What `export --all` or `archive` wrote.")],
     vkey: Annotated[
         list[Path], typer.Option("--vkey", help="A file with the key that signed, which came to you another way.")
     ],
 ) -> None:
     """Take a whole log into a database without one: the same log, with the same tree head; all of it or nothing.
 
-    The export is verified first, and what stands in the database afterwards is held against what was signed. API keys
+    The source is verified first, and what stands in the database afterwards is held against what was signed. API keys
     are made anew, and the projections are computed when the service starts. Prints the signed tree head.
     """
     with ending():
@@ -30,26 +31,39 @@ def import_log(
 
         settings = load_settings()
         keys = [read_key(path) for path in vkey]
-        if not folder.is_dir():
-            raise Failed(f"{folder} is no directory of an export", Code.NOT_FOUND)
-        report = _import(settings, folder, keys)
+        source = _source(where)
+        report = _import(settings, source, keys)
         say(f"log {report.log}, fork {report.fork}, up to position {report.size}, is here; nobody signs it here yet")
-        typer.echo((folder / "checkpoint").read_text("utf-8"), nl=False)
+        typer.echo(source.checkpoint().decode(), nl=False)
 
 
-def _import(settings: "Settings", folder: Path, keys: list["Verifier"]) -> "Report":
+def _source(where: str) -> "Source":
+    from incidentlog.audit.whole import Export
+    from incidentlog.cli.archive import archive_at, is_archive
+
+    if is_archive(where):
+        return archive_at(where)
+    if not Path(where).is_dir():
+        raise Failed(f"{where} is no directory of an export", Code.NOT_FOUND)
+    return Export(Path(where))
+
+
+def _import(settings: "Settings", source: "Source", keys: list["Verifier"]) -> "Report":
     import asyncio
 
     import incidentlog.projections  # noqa: F401 - registers every event
     from incidentlog.audit.offline import VerificationError
+    from incidentlog.audit.place import PlaceError
     from incidentlog.audit.whole import NotTakenError, import_whole
     from incidentlog.cli.settings import reaching
     from incidentlog.cli.verify import progress
 
     try:
         with reaching(settings, make=True) as access:
-            return asyncio.run(import_whole(access, folder, keys, zone=settings.zone, progress=progress))
+            return asyncio.run(import_whole(access, source, keys, zone=settings.zone, progress=progress))
     except VerificationError as error:
         raise Failed(f"NOT VERIFIED: {error.detail}", Code.NOT_VERIFIED) from error
     except NotTakenError as error:
         raise Failed(str(error), Code.CONFLICT) from error
+    except PlaceError as error:
+        raise Failed(str(error), Code.UNAVAILABLE) from error

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def verify(
     export: Annotated[
-        Path | None, typer.Argument(help="An export, to be checked without database and network; else the log itself.")
+        str | None,
+        typer.Argument(help="An export or an archive, to be checked without the database; else the log itself."),
     ] = None,
     vkey: Annotated[
         list[Path] | None,
@@ -31,7 +32,7 @@ def verify(
     ] = None,
     output: Form = None,
 ) -> None:
-    """Check the log, or an export of it, against everything that was signed; exit code 7 when something is not so.
+    """Check the log, or an export or archive of it, against all that was signed; exit code 7 when something is not so.
 
     What is stored is hashed again, and compared with every tree head there is and with those that you kept. Of an
     export `said_by_the_exporter` is what its manifest says and nothing proves, such as why an event is withheld.
@@ -63,17 +64,24 @@ def end(told: dict[str, Any], evidence: Path | None, output: Form) -> None:
     raise Failed(f"NOT VERIFIED: {told['detail']}", Code.NOT_VERIFIED)
 
 
-def _export(export: Path, keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
+def _export(export: str, keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
     from incidentlog.audit.notes import NoteError
     from incidentlog.audit.offline import VerificationError, verify_export
+    from incidentlog.audit.place import PlaceError
+    from incidentlog.cli.archive import archive_at, is_archive
 
-    told: dict[str, Any] = {"verified": False, "export": str(export)}
+    told: dict[str, Any] = {"verified": False, "export": export}
     try:
-        checked = [verify_export(export, keys, previous=head, progress=progress) for head in heads or (None,)][-1]
+        if is_archive(export):
+            checked = archive_at(export).verify(keys, previous=heads, progress=progress)
+        else:
+            checked = verify_export(Path(export), keys, previous=heads, progress=progress)
     except VerificationError as error:
         return told | {"detail": error.detail, "position": error.position, **error.evidence}
     except NoteError as error:
         return told | {"detail": f"previous tree head: {error}", "position": None}
+    except PlaceError as error:
+        raise Failed(str(error), Code.UNAVAILABLE) from error
     return {
         "verified": True,
         "origin": checked.head.origin,

@@ -38,6 +38,11 @@ async def erase(connection: Connection, erasure: Erasure) -> None:
         await connection.execute(query("erase", f"erase_{erasure.part}"), erasure.target)
 
 
+async def read_erased(connection: Connection) -> list[tuple[int, Part]]:
+    """Which parts are gone, by the positions of the events that they were of, in order."""
+    return [(row["position"], row["part"]) for row in await connection.fetch(query("erase", "erased"))]
+
+
 async def rebuild_owed(connection: Connection) -> bool:
     """Whether a body was erased that what answers was still built from."""
     return bool(await connection.fetchval(query("erase", "owed")))

@@ -2,11 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
+
+INDEXED: Final = (
+    "position", "event_id", "stream", "stream_version", "type", "schema_version", "recorded_by", "tlp", "verification",
+    "occurred_from", "occurred_until", "reported_at", "place_id", "country", "admin1", "lat", "lon", "actors",
+)  # fmt: skip
+"""The columns of a row that are in neither its leaf nor its parts."""
 
 
 @dataclass(slots=True)

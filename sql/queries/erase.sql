@@ -14,6 +14,17 @@ WHERE e.type = 'record.erased'
   AND CASE e.body::json #>> '{data,part}' WHEN 'body' THEN t.body IS NOT NULL ELSE p.text IS NOT NULL END
 ORDER BY e.position LIMIT $1
 
+-- name: erased
+-- What a record.erased names and is gone.
+SELECT DISTINCT t.position, e.body::json #>> '{data,part}' AS part
+FROM events e
+JOIN events t
+  ON t.event_id = regexp_replace(e.body::json #>> '{data,target}', '^urn:uuid:', '', 'i')::uuid AND t.stream = e.stream
+LEFT JOIN event_private p ON p.position = t.position
+WHERE e.type = 'record.erased'
+  AND CASE e.body::json #>> '{data,part}' WHEN 'body' THEN t.body IS NULL ELSE p.text IS NULL END
+ORDER BY 1, 2
+
 -- name: erase_body
 -- Remove the body at a position, its salt and the columns copied from it; its commitment stays.
 -- $1 position bigint

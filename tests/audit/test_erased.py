@@ -69,7 +69,7 @@ async def test_every_earlier_proof_stays_valid_and_the_text_is_nowhere(served: S
     assert (report.findings, report.erased) == ([], 2)
 
     later = await exported(sealed, tmp_path / "later")
-    checked = verify_export(later, [key], previous=head_before)
+    checked = verify_export(later, [key], previous=[head_before])
     assert (checked.leaves, checked.opened, checked.withheld) == (6, 5, 1)
     for file in later.iterdir():
         assert NAME.encode() not in file.read_bytes()

@@ -129,14 +129,13 @@ async def test_private_parts_are_withheld_unless_they_are_asked_for(filled: Seal
 async def test_an_export_continues_a_head_that_was_kept(filled: Sealing, key: Verifier, tmp_path: Path):
     whole = await exported(filled, tmp_path)
     for size in (100, 400, 700):
-        checked = verify_export(whole, [key], previous=await note_of(filled, size))
-        assert checked.previous is not None
-        assert checked.previous.size == size
+        checked = verify_export(whole, [key], previous=[await note_of(filled, size)])
+        assert [head.size for head in checked.previous] == [size]
     later = await exported(filled, tmp_path, Wanted(after=300), name="later")
-    verify_export(later, [key], previous=await note_of(filled, 300))
-    verify_export(later, [key], previous=await note_of(filled, 500))
+    verify_export(later, [key], previous=[await note_of(filled, 300)])
+    verify_export(later, [key], previous=[await note_of(filled, 500)])
     with pytest.raises(VerificationError, match="export from 1"):
-        verify_export(later, [key], previous=await note_of(filled, 200))
+        verify_export(later, [key], previous=[await note_of(filled, 200)])
 
 
 async def test_a_log_that_was_rewritten_and_signed_anew_does_not_continue_the_head(
@@ -151,7 +150,7 @@ async def test_a_log_that_was_rewritten_and_signed_anew_does_not_continue_the_he
     folder = await exported(filled, tmp_path)
     verify_export(folder, [key])
     with pytest.raises(VerificationError, match="1 to 400 are not what they were"):
-        verify_export(folder, [key], previous=kept)
+        verify_export(folder, [key], previous=[kept])
 
 
 async def test_a_log_that_was_cut_does_not_continue_the_head(filled: Sealing, key: Verifier, tmp_path: Path):
@@ -160,7 +159,7 @@ async def test_a_log_that_was_cut_does_not_continue_the_head(filled: Sealing, ke
     assert signer is not None
     longer = type(filled.signed())(key.name, 800, bytes(32))
     with pytest.raises(VerificationError, match=r"is of 800 events, and this export.s of 700"):
-        verify_export(folder, [key], previous=f"{longer.text}\n{signer.sign(longer.text).line}".encode())
+        verify_export(folder, [key], previous=[f"{longer.text}\n{signer.sign(longer.text).line}".encode()])
 
 
 Change = Callable[[list[bytes]], list[bytes]]
@@ -233,7 +232,7 @@ async def test_leaves_that_fit_their_parts_and_not_the_tree_are_found(filled: Se
         verify_export(folder, [key])
     assert found.value.position == 1
     with pytest.raises(VerificationError) as narrowed:
-        verify_export(folder, [key], previous=await note_of(filled, 200))
+        verify_export(folder, [key], previous=[await note_of(filled, 200)])
     assert narrowed.value.position == 201
 
 

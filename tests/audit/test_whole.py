@@ -13,7 +13,7 @@ from incidentlog.audit.notes import Verifier
 from incidentlog.audit.offline import VerificationError, verify_export
 from incidentlog.audit.state import Folder
 from incidentlog.audit.verify import verify_log
-from incidentlog.audit.whole import NotTakenError, export_whole, import_whole
+from incidentlog.audit.whole import Export, NotTakenError, export_whole, import_whole
 from incidentlog.embedded import Server
 from incidentlog.errors import NotSealed
 from incidentlog.store.connect import Access
@@ -80,7 +80,7 @@ async def test_the_same_log_with_the_same_tree_head_goes_on_elsewhere(filled: Se
     await filled_further(filled)
     folder, keys = await exported(filled, tmp_path / "all"), keys_of(filled.folder)
     assert verify_export(folder, keys).head == filled.signed()
-    report = await import_whole(empty, folder, keys, zone="Europe/Moscow")
+    report = await import_whole(empty, Export(folder), keys, zone="Europe/Moscow")
     assert (report.size, report.root) == (SIZE + 5, filled.signed().root)
     assert await everything(empty) == await everything(filled.access)
     # With key and state it goes on where it was: the next tree head continues the last.
@@ -102,7 +102,7 @@ async def test_a_log_that_was_forked_takes_its_earlier_heads_along(filled: Seali
     await filled.append(2)
     await filled.seal()
     keys += keys_of(filled.folder)
-    await import_whole(empty, await exported(filled, tmp_path / "all"), keys, zone=ZONE)
+    await import_whole(empty, Export(await exported(filled, tmp_path / "all")), keys, zone=ZONE)
     there, here = await everything(empty), await everything(filled.access)
     assert {row[0] for row in there["tree_heads"]} == {0, 1}
     assert there.pop("tiles") == [row for row in here.pop("tiles") if row[0] == 1]  # the others nothing asks for
@@ -128,7 +128,7 @@ async def test_what_was_changed_on_the_way_is_found_and_nothing_is_written(
     assert was in content
     (folder / file).write_bytes(content.replace(was, by, 1))
     with pytest.raises((VerificationError, NotTakenError)):
-        await import_whole(empty, folder, keys_of(filled.folder), zone=ZONE)
+        await import_whole(empty, Export(folder), keys_of(filled.folder), zone=ZONE)
     connection = await empty.connect()
     try:
         if await connection.fetchval("SELECT to_regclass('events') IS NOT NULL"):
@@ -142,12 +142,12 @@ async def test_a_log_is_taken_in_only_where_there_is_none(filled: Sealing, acces
     folder, keys = await exported(filled, tmp_path / "all"), keys_of(filled.folder)
     before = await everything(filled.access)
     with pytest.raises(NotTakenError, match="there is a log already"):
-        await import_whole(filled.access, folder, keys, zone=ZONE)
+        await import_whole(filled.access, Export(folder), keys, zone=ZONE)
     assert await everything(filled.access) == before
     at_work = await access.connect("reader")
     try:
         with pytest.raises(NotTakenError, match="a service is at work"):
-            await import_whole(access, folder, keys, zone=ZONE)
+            await import_whole(access, Export(folder), keys, zone=ZONE)
     finally:
         await at_work.close()
 
@@ -163,5 +163,5 @@ async def test_a_part_of_a_log_is_not_taken_for_all(filled: Sealing, empty: Acce
     folder = await exported(filled, tmp_path / "all")
     (folder / "log.json").unlink()
     with pytest.raises(NotTakenError, match="a part of a log"):
-        await import_whole(empty, folder, keys_of(filled.folder), zone=ZONE)
+        await import_whole(empty, Export(folder), keys_of(filled.folder), zone=ZONE)
     assert orjson.loads((folder / "manifest.json").read_bytes())["clearance"] == "RED"

@@ -15,6 +15,7 @@ from tests.cli.acting import Terminal, ndjson, strike
 NOBODY = "http://127.0.0.1:9"
 """Where no service answers: the port is for throwing away (RFC 863)."""
 LOG = {
+    "archive": ["kept"],
     "backup": ["backups"],
     "db scrub": [],
     "export": ["taken"],

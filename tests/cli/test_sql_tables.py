@@ -27,8 +27,8 @@ pytest.importorskip("pyarrow", reason=WHY)
 
 
 def examples() -> list[str]:
-    """The statements of the document."""
-    said = "".join(EXAMPLE.findall(DOCUMENT.read_text("utf-8")))
+    """The statements of the document, but for those that ask an archive."""
+    said = "".join(text for text in EXAMPLE.findall(DOCUMENT.read_text("utf-8")) if "'kept/" not in text)
     return [statement for statement in said.split(";\n") if statement.strip()]
 
 

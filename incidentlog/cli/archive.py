@@ -1,0 +1,97 @@
+"""`incidentlog archive`: the whole log outside of the database, in a folder or a bucket."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from incidentlog.cli.ending import Code, Failed, ending, say
+
+if TYPE_CHECKING:
+    from incidentlog.audit.archive import Archive, Archived
+    from incidentlog.audit.place import Place
+    from incidentlog.config import Settings
+
+
+def archive(
+    where: Annotated[str, typer.Argument(metavar="WHERE", help="A directory, or s3://bucket/prefix.")],
+    segment: Annotated[
+        int | None,
+        typer.Option("--segment", min=256, help="Positions of a segment, when the archive is begun; else 65,536."),
+    ] = None,
+    purpose: Annotated[str | None, typer.Option("--purpose", help="What it is for; the log keeps it.")] = None,
+    by: Annotated[str, typer.Option("--by", help="Who takes it; the log keeps it.")] = "operator",
+) -> None:
+    """Bring an archive of the whole log up to what is sealed, or begin one. Guard it as you guard the database.
+
+    What is there already is not written again, unless something of it was erased since. `incidentlog verify WHERE
+    --vkey FILE` checks it without the database, and `incidentlog import-log WHERE` makes the log from it. A bucket is
+    opened with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_ENDPOINT_URL says where it is, if not at Amazon's.
+    """
+    with ending():
+        from incidentlog.cli.settings import load_settings
+
+        settings = load_settings()
+        done = _archive(settings, place(where), segment, purpose=purpose, by=by)
+        written = sum(part.leaves for part in done.written)
+        say(f"{written} positions written, in segments: {len(done.written)}; it holds all up to position {done.to}")
+        typer.echo(where)
+
+
+def is_archive(where: str) -> bool:
+    """Whether this is, or is to be, an archive, and not the directory of an export."""
+    return "://" in where or (Path(where) / "archive.json").exists()
+
+
+def place(where: str) -> "Place":
+    """Where an archive is, or is to be; raises Failed for what is no place."""
+    from incidentlog.audit.place import Place, PlaceError
+
+    try:
+        return Place(where)
+    except ImportError:
+        raise Failed("an archive is read by pyarrow, which is not here: pip install 'incidentlog[parquet]'") from None
+    except PlaceError as error:
+        raise Failed(str(error), Code.USAGE) from error
+
+
+def archive_at(where: str) -> "Archive":
+    """An archive that is there; raises Failed for a place that is none."""
+    from incidentlog.audit.archive import Archive
+
+    return Archive(place(where))
+
+
+def _archive(settings: "Settings", where: "Place", segment: int | None, *, purpose: str | None, by: str) -> "Archived":
+    import asyncio
+
+    import incidentlog.projections  # noqa: F401 - registers every event
+    from incidentlog.audit.archive import Archived, write_archive
+    from incidentlog.audit.place import PlaceError
+    from incidentlog.cli.export import record
+    from incidentlog.cli.settings import reaching_log
+    from incidentlog.cli.verify import progress
+    from incidentlog.clock import SystemClock
+    from incidentlog.errors import Problem
+    from incidentlog.store.read import read_log
+
+    async def work() -> Archived:
+        connection = await access.connect()
+        try:
+            now = SystemClock().now()
+            done = await write_archive(
+                connection, where, segment=segment, by=by, purpose=purpose, at=now, progress=progress
+            )
+            if done.written:
+                await record(access, done.written, (await read_log(connection)).calendar, by=by, purpose=purpose)
+            return done
+        finally:
+            await connection.close()
+
+    try:
+        with reaching_log(settings) as access:
+            return asyncio.run(work())
+    except PlaceError as error:
+        raise Failed(str(error), Code.CONFLICT) from error
+    except Problem as refusal:
+        raise Failed(refusal.detail, Code.NOT_VERIFIED if refusal.slug == "tampered" else Code.USAGE) from refusal

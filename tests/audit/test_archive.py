@@ -1,0 +1,259 @@
+"""An archive grows with the log, proves itself from end to end, and is the log where there is none."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+import pytest
+
+from incidentlog.audit.beginning import fork
+from incidentlog.audit.offline import VerificationError, verify_export
+from incidentlog.audit.state import Folder
+from incidentlog.audit.verify import verify_log
+from incidentlog.audit.whole import NotTakenError, import_whole
+from incidentlog.embedded import Server
+from incidentlog.store.connect import Access
+from incidentlog.store.erase import erase, pending_erasures
+from tests.audit.sealing import NOW, SIZE, Sealing
+from tests.audit.test_whole import everything, filled_further, keys_of
+from tests.commands import about, command, strike
+from tests.conftest import access_to, run_admin
+
+pytest.importorskip("pyarrow", reason="an archive is written by pyarrow, of the extra `parquet`")
+
+from incidentlog.audit.archive import Archive, Archived, write_archive
+from incidentlog.audit.place import Place, PlaceError, Segment
+
+LENGTH = 256
+
+
+@pytest.fixture
+async def empty(server: Server) -> AsyncIterator[Access]:
+    """A database without a log."""
+    await run_admin(server, "CREATE DATABASE test_taken_out")
+    yield access_to(server, "test_taken_out")
+    await run_admin(server, "DROP DATABASE test_taken_out WITH (FORCE)")
+
+
+async def archived(log: Sealing, where: Path | str, segment: int | None = LENGTH) -> Archived:
+    return await write_archive(log.admin, Place(str(where)), segment=segment, by="tester", purpose=None, at=NOW)
+
+
+def written(done: Archived) -> list[tuple[int, int]]:
+    return [(part.after, part.to) for part in done.written]
+
+
+def files(where: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(where)): path.read_bytes() for path in where.rglob("*") if path.is_file()}
+
+
+async def test_it_is_written_once_and_what_follows_is_added(filled: Sealing, tmp_path: Path):
+    where, keys = tmp_path / "archive", keys_of(filled.folder)
+    assert written(await archived(filled, where)) == [(0, 256), (256, 512), (512, SIZE)]
+    assert where.stat().st_mode & 0o777 == 0o700
+    assert sorted(path.name for path in where.iterdir()) == [
+        "0000000000000-0000000000256", "0000000000256-0000000000512", "0000000000512-0000000000700", "archive.json",
+    ]  # fmt: skip
+    before = files(where)
+    assert written(await archived(filled, where, None)) == []
+    assert files(where) == before
+    await filled.append(100)
+    await filled.seal()
+    assert written(await archived(filled, where)) == [(512, 768), (768, SIZE + 100)]
+    after = files(where)
+    assert {name: raw for name, raw in after.items() if name.startswith("0000000000256")} == {
+        name: raw for name, raw in before.items() if name.startswith("0000000000256")
+    }
+    assert not (where / "0000000000512-0000000000700").exists()
+    checked = Archive(Place(str(where))).verify(keys)
+    assert (checked.after, checked.to, checked.leaves, checked.withheld) == (0, SIZE + 100, SIZE + 100, 0)
+    assert checked.head == filled.signed()
+
+
+async def test_the_log_is_made_from_it_and_goes_on(filled: Sealing, empty: Access, tmp_path: Path):
+    await filled_further(filled)
+    where, keys = tmp_path / "archive", keys_of(filled.folder)
+    await archived(filled, where)
+    report = await import_whole(empty, Archive(Place(str(where))), keys, zone="Europe/Moscow")
+    assert (report.size, report.root) == (SIZE + 5, filled.signed().root)
+    assert await everything(empty) == await everything(filled.access)
+    shutil.copytree(filled.folder.path, tmp_path / "moved")
+    connection = await empty.connect()
+    try:
+        moved = Sealing(empty, Folder(tmp_path / "moved"), connection)
+        await moved.append(3)
+        await moved.seal()
+        assert (await verify_log(connection, state=moved.folder.read())).first is None
+        assert written(await archived(moved, where)) == [(512, SIZE + 8)]
+    finally:
+        await connection.close()
+
+
+async def test_what_is_erased_goes_from_it_and_the_rest_is_left(filled: Sealing, tmp_path: Path):
+    where, keys, named = tmp_path / "archive", keys_of(filled.folder), "Somebody Remarkable"
+    told = strike(private={"victims": [named]}, notes=named)
+    await filled.append(commands=[command(told, stream="strike:told")])
+    await filled.append(LENGTH)
+    await filled.seal()
+    await archived(filled, where)
+    holding = Segment(512, 768)
+    rows = [row for row in Archive(Place(str(where))).rows() if row.position == SIZE + 1]
+    assert named in (rows[0].body or "")
+    assert named in (rows[0].private or "")
+    before = files(where)
+    erasures = [about("erased", told["id"], part=part, ground="asked") for part in ("body", "private")]
+    await filled.append(commands=[command(event, stream="strike:told") for event in erasures])
+    connection = await filled.access.connect("eraser")
+    try:
+        for erasure in await pending_erasures(connection):
+            await erase(connection, erasure)
+    finally:
+        await connection.close()
+    await filled.seal()
+    assert written(await archived(filled, where)) == [(512, 768), (768, SIZE + LENGTH + 3)]
+    after = files(where)
+    assert [name for name in before if after.get(name) != before[name] and not name.startswith("0000000000768")] == [
+        name for name in before if name.startswith(holding.name) and not name.endswith("heads.ndjson")
+    ]
+    (row,) = [row for row in Archive(Place(str(where))).rows() if row.position == SIZE + 1]
+    assert (row.body, row.body_salt, row.private, row.private_salt) == (None, None, None, None)
+    assert Archive(Place(str(where))).verify(keys).withheld == 1
+    assert written(await archived(filled, where)) == []
+
+
+async def test_one_that_was_ended_on_the_way_is_whole_with_the_next(filled: Sealing, tmp_path: Path):
+    where, keys = tmp_path / "archive", keys_of(filled.folder)
+    await archived(filled, where)
+    whole = files(where)
+    (where / "0000000000256-0000000000512" / "manifest.json").unlink()
+    with pytest.raises(VerificationError, match="after position 256") as gone:
+        Archive(Place(str(where))).verify(keys)
+    assert gone.value.position == 257
+    (where / "0000000000512-0000000000700" / "manifest.json").write_bytes(b'{"erased": [')
+    assert written(await archived(filled, where)) == [(256, 512), (512, SIZE)]
+    assert files(where) == whole
+
+
+def flipped(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+
+
+def changed(folder: Path) -> None:
+    """Change what one event says, and the manifest to match: the work of who knows how."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = parquet.read_table(folder / "events.parquet")
+    bodies = table["body"].to_pylist()
+    bodies[300 - 257] = bodies[300 - 257].replace("strike", "strife", 1)
+    table = table.set_column(table.schema.get_field_index("body"), "body", pa.array(bodies))
+    parquet.write_table(table, folder / "events.parquet")
+    raw = (folder / "events.parquet").read_bytes()
+    manifest = orjson.loads((folder / "manifest.json").read_bytes())
+    manifest["files"]["events.parquet"] = {"sha256": sha256(raw).hexdigest(), "bytes": len(raw)}
+    (folder / "manifest.json").write_bytes(orjson.dumps(manifest))
+
+
+def swapped(where: Path) -> None:
+    shutil.rmtree(where / "0000000000256-0000000000512")
+    shutil.copytree(where / "0000000000000-0000000000256", where / "0000000000256-0000000000512")
+
+
+@pytest.mark.parametrize(
+    ("harm", "says", "position"),
+    [
+        (lambda where: shutil.rmtree(where / "0000000000512-0000000000700"), "the archive ends at 512", 513),
+        (lambda where: shutil.rmtree(where / "0000000000000-0000000000256"), "after position 0", 1),
+        (lambda where: (where / "0000000000256-0000000000512/events.parquet").unlink(), "is not whole", 257),
+        (lambda where: flipped(where / "0000000000256-0000000000512/events.parquet"), "not the file that", None),
+        (lambda where: changed(where / "0000000000256-0000000000512"), "not what the leaf commits to", 300),
+        (swapped, "does not continue", 257),
+        (lambda where: (where / "0000000000000-0000000000256/checkpoint").write_bytes(b"no\n"), "checkpoint", 1),
+    ],
+    ids=["cut", "beheaded", "a file gone", "a bit", "a body", "a segment under another name", "no tree head"],
+)
+async def test_what_was_harmed_is_found(
+    filled: Sealing, tmp_path: Path, harm: Callable[[Path], None], says: str, position: int | None
+):
+    where, keys = tmp_path / "archive", keys_of(filled.folder)
+    await archived(filled, where)
+    Archive(Place(str(where))).verify(keys)
+    harm(where)
+    with pytest.raises(VerificationError, match=says) as found:
+        Archive(Place(str(where))).verify(keys)
+    assert found.value.position == position
+
+
+async def test_tree_heads_kept_from_before_are_held_against_it(filled: Sealing, tmp_path: Path):
+    where, keys = tmp_path / "archive", keys_of(filled.folder)
+    await archived(filled, where)
+    kept = [note.encode() for _, size, note in await filled.everything() if size in {200, 300, 500}]
+    checked = Archive(Place(str(where))).verify(keys, previous=kept)
+    assert {200, 300, 500} <= {head.size for head in checked.previous}
+    # The same key signs another history: the archive has the one, who kept a head has the other.
+    signer = filled.folder.signer(None)
+    assert signer is not None
+    text = kept[0].decode().partition("\n\n")[0].split("\n")
+    other = "\n".join([*text[:2], "A" * 43 + "="]) + "\n"
+    with pytest.raises(VerificationError, match="not what they were"):
+        Archive(Place(str(where))).verify(keys, previous=[f"{other}\n{signer.sign(other).line}".encode()])
+
+
+async def test_each_segment_is_an_export_like_any_other(filled: Sealing, tmp_path: Path):
+    await archived(filled, tmp_path / "archive")
+    checked = verify_export(tmp_path / "archive" / "0000000000256-0000000000512", keys_of(filled.folder))
+    assert (checked.after, checked.to, checked.opened) == (256, 512, 256)
+
+
+async def test_nothing_is_written_where_another_archive_is(filled: Sealing, sealed: Sealing, tmp_path: Path):
+    where = tmp_path / "archive"
+    await archived(filled, where)
+    before = files(where)
+    await sealed.append(3)
+    await sealed.seal()
+    await sealed.admin.execute("UPDATE log SET id = gen_random_uuid()")
+    with pytest.raises(PlaceError, match="choose another place"):
+        await archived(sealed, where)
+    with pytest.raises(PlaceError, match="segments of 256"):
+        await archived(filled, where, 512)
+    await fork(filled.access, filled.folder, origin=None, key=None, agree=lambda _: None)
+    await filled.append(2)
+    await filled.seal()
+    with pytest.raises(PlaceError, match="fork 0: choose"):
+        await archived(filled, where)
+    assert files(where) == before
+
+
+async def test_an_archive_that_has_more_than_the_log_is_left_as_it_is(filled: Sealing, tmp_path: Path):
+    """The log was cut: what was archived is what tells."""
+    where = tmp_path / "archive"
+    await archived(filled, where)
+    before = files(where)
+    await filled.harm("DELETE FROM tree_heads WHERE size > 600")
+    with pytest.raises(PlaceError, match="was it cut"):
+        await archived(filled, where)
+    assert files(where) == before
+
+
+async def test_a_part_of_an_archive_is_not_taken_for_a_log(filled: Sealing, empty: Access, tmp_path: Path):
+    where, keys = tmp_path / "archive", keys_of(filled.folder)
+    await archived(filled, where)
+    described = orjson.loads((where / "archive.json").read_bytes())
+    (where / "archive.json").write_bytes(orjson.dumps(described | {"secret": "?"}))
+    with pytest.raises((VerificationError, NotTakenError)):
+        await import_whole(empty, Archive(Place(str(where))), keys, zone="Europe/Kyiv")
+    (where / "archive.json").write_bytes(b"{}")
+    with pytest.raises(PlaceError, match="cannot be read"):
+        Archive(Place(str(where))).verify(keys)
+    (where / "archive.json").unlink()
+    with pytest.raises(PlaceError, match="no archive"):
+        Archive(Place(str(where))).verify(keys)
+
+
+def test_a_place_that_is_none_is_told():
+    with pytest.raises(PlaceError):
+        Place("carrier-pigeon://somewhere")
