@@ -239,6 +239,19 @@ async def test_an_archive_that_has_more_than_the_log_is_left_as_it_is(filled: Se
     assert files(where) == before
 
 
+async def test_an_archive_of_another_history_is_left_as_it_is(filled: Sealing, tmp_path: Path):
+    """Of the same log, by its name, with another tree under it."""
+    where = tmp_path / "archive"
+    await archived(filled, where)
+    note = where / "0000000000512-0000000000700/checkpoint"
+    lines = note.read_text().split("\n")
+    note.write_text("\n".join([*lines[:2], "A" * 43 + "=", *lines[3:]]))
+    before = files(where)
+    with pytest.raises(PlaceError, match="700 events that are not this log's"):
+        await archived(filled, where)
+    assert files(where) == before
+
+
 async def test_a_part_of_an_archive_is_not_taken_for_a_log(filled: Sealing, empty: Access, tmp_path: Path):
     where, keys = tmp_path / "archive", keys_of(filled.folder)
     await archived(filled, where)
