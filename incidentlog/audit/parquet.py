@@ -1,4 +1,4 @@
-"""The events of an export as a table in Parquet: a fifth of the bytes, and every reader of tables reads it.
+"""The events of an export as a table in Parquet: a tenth of the bytes, and every reader of tables reads it.
 
 A row per position, in their order: the exact leaf, each part with its salt, and the columns that index the event; what
 was erased is null. Nothing is withheld in it: the columns say what the parts do. It needs pyarrow, the extra

@@ -1,7 +1,7 @@
 """What sealing costs: `python -m tests.benchmarks.sealing [PART...] [--events N]`; N is a million unless it is said.
 
 `seal`: the notary over N events, bytes for each, a proof's latency. `verify`: an export of them, checked in a process
-of its own. `appends`: over HTTP with the notary at work and without, five alternating runs, their medians.
+of its own. `archive`: the whole log as an export and as an archive, each checked so. `appends`: over HTTP with the notary at work and without, five alternating runs, their medians.
 """
 
 import argparse
@@ -19,11 +19,14 @@ from random import Random
 import uvloop
 
 from incidentlog.api.app import make_app
+from incidentlog.audit.archive import write_archive
 from incidentlog.audit.beginning import begin_if_new
 from incidentlog.audit.export import Wanted, export
 from incidentlog.audit.notary import Notary
+from incidentlog.audit.place import Place
 from incidentlog.audit.state import Folder
 from incidentlog.audit.tree import Tree
+from incidentlog.audit.whole import export_whole
 from incidentlog.beside import RUNNER, Processes
 from incidentlog.clock import SystemClock
 from incidentlog.config import Settings
@@ -92,20 +95,42 @@ async def proofs(tree: Tree, events: int) -> None:
 
 async def verify(connection: Connection, folder: Folder, place: Path, events: int) -> None:
     """Export them all, and check that elsewhere."""
-    signer = folder.signer(None)
-    assert signer is not None
     started = time.perf_counter()
     await export(connection, place / "export", Wanted(), by="benchmark", purpose=None, at=NOW)
     line("export", events, time.perf_counter() - started)
-    (place / "log.vkey").write_text(signer.verifier.vkey)
-    seconds, cpu, memory = spent("verify", str(place / "export"), "--vkey", str(place / "log.vkey"))
+    checked(folder, place / "export", events)
+
+
+def checked(folder: Folder, written: Path, events: int) -> None:
+    """Check what was written in a process of its own, and throw it away."""
+    signer = folder.signer(None)
+    assert signer is not None
+    key = written.with_suffix(".vkey")
+    key.write_text(signer.verifier.vkey)
+    seconds, cpu, memory = spent("verify", str(written), "--vkey", str(key))
     line("verify offline", events, seconds)
-    size = (place / "export/events.ndjson").stat().st_size
+    size = sum(path.stat().st_size for path in written.rglob("*") if path.is_file())
     print(
         f"    {seconds:.1f} s, of which {cpu:.1f} s of a processor; at most "
         f"{memory:.0f} MiB; {size / 2**20:.0f} MiB, {size / events:.0f} bytes an event"
     )
-    shutil.rmtree(place / "export")
+    shutil.rmtree(written)
+
+
+async def archive(connection: Connection, folder: Folder, place: Path, events: int) -> None:
+    """The whole log as an export and as an archive, the one after the other."""
+    began = time.perf_counter()
+    whole = {"by": "benchmark", "purpose": None, "at": NOW}
+    await export_whole(connection, place / "whole", **whole, progress=lambda _done, _all: None)  # type: ignore[arg-type]
+    line("export --all", events, time.perf_counter() - began)
+    checked(folder, place / "whole", events)
+    began = time.perf_counter()
+    await write_archive(connection, Place(str(place / "archive")), segment=None, **whole)  # type: ignore[arg-type]
+    line("archive", events, time.perf_counter() - began)
+    began = time.perf_counter()
+    await write_archive(connection, Place(str(place / "archive")), segment=None, **whole)  # type: ignore[arg-type]
+    print(f"    again, with nothing new: {time.perf_counter() - began:.2f} s")
+    checked(folder, place / "archive", events)
 
 
 # What the kernel tells of a child's memory begins with the parent's: so the child looks at its own.
@@ -156,7 +181,7 @@ async def appends(server: Server, place: Path) -> None:
 async def main(server: Server, place: Path, parts: list[str], events: int) -> None:
     """All of it, or some."""
     spare_the_collector()
-    if {"seal", "verify"} & set(parts):
+    if {"seal", "verify", "archive"} & set(parts):
         async with fresh(server) as access:
             folder = Folder(place / "log")
             tree = await sealed(access, folder, events)
@@ -164,6 +189,8 @@ async def main(server: Server, place: Path, parts: list[str], events: int) -> No
             connection = tree.source
             if "verify" in parts:
                 await verify(connection, folder, place, events)  # type: ignore[arg-type]
+            if "archive" in parts:
+                await archive(connection, folder, place, events)  # type: ignore[arg-type]
             await connection.close()
     if "appends" in parts:
         await appends(server, place)
@@ -171,7 +198,7 @@ async def main(server: Server, place: Path, parts: list[str], events: int) -> No
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("parts", nargs="*", default=["seal", "verify", "appends"])
+    parser.add_argument("parts", nargs="*", default=["seal", "verify", "archive", "appends"])
     parser.add_argument("--events", type=int, default=1_000_000)
     given = parser.parse_args()
     configure_logging("warning")
