@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     """What this node does; separated by commas. Without `api` it serves only its health and its metrics."""
     fanout_url: Annotated[list[str], NoDecode, Field(repr=False, max_length=16)] = []
     """NATS servers with JetStream that carry what changed to all nodes; separated by commas. Needs the extra `nats`."""
+    fanout_creds: Path | None = None
+    """A file of NATS credentials to show them; without it whoever comes is let in, or by user and password."""
     pooler: Literal["none", "transaction"] = "none"
     """What `dsn` leads to: PostgreSQL, or a pooler that hands connections on after each transaction."""
     direct_dsn: Annotated[str | None, Field(repr=False)] = None
@@ -179,6 +181,13 @@ class Settings(BaseSettings):
     def _has_a_leader(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value not in {None, "optional"} and "dsn" in info.data and info.data["dsn"] is None:
             raise ValueError("the PostgreSQL that comes along has no standbys: set dsn, too")
+        return value
+
+    @field_validator("fanout_creds")
+    @classmethod
+    def _are_to_be_shown(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and not info.data.get("fanout_url"):
+            raise ValueError("it is shown to NATS: set fanout_url, too")
         return value
 
     @field_validator("fanout_url")

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -24,13 +25,15 @@ from tests.folders import open_folder
 settings.register_profile("untimed", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("untimed")
 
-# Without configuring, a traceback shows every local variable, which takes longer than most tests.
+# Without configuring, a traceback shows every local variable, which takes longer than most tests; and a service would
+# write to what a command in the same process has for its output just then.
 structlog.configure(
+    logger_factory=structlog.PrintLoggerFactory(sys.__stderr__),
     processors=[
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
-    ]
+    ],
 )
 
 LONG = frozenset({"stories", "cli", "runner", "cluster"})

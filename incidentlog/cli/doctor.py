@@ -1,6 +1,7 @@
 """`incidentlog doctor`: whether everything the service needs is there."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import typer
@@ -178,7 +179,7 @@ def _database(settings: "Settings") -> Iterator[Check]:
     from incidentlog.cli.settings import reaching
 
     for url in settings.fanout_url:
-        yield _guarded("fanout", partial(_fanout, url))
+        yield _guarded("fanout", partial(_fanout, url, settings.fanout_creds))
     try:
         with reaching(settings) as access:
             yield from _schema(access)
@@ -243,13 +244,13 @@ def _replicas(access: "Access", dsn: str) -> Iterator[Check]:
         yield _guarded("replica", partial(_replica, access, server))
 
 
-def _fanout(url: str) -> Check:
+def _fanout(url: str, creds: Path | None) -> Check:
     import asyncio
     from urllib.parse import urlsplit
 
     from incidentlog.service.fanout import why_unfit
 
-    reason = asyncio.run(why_unfit(url))
+    reason = asyncio.run(why_unfit(url, creds))
     server = urlsplit(url).netloc.rpartition("@")[2]
     return Check("fanout", "warn" if reason else "ok", f"{server}: {reason or 'JetStream answers'}")
 

@@ -46,9 +46,8 @@ class JetStream:
     async def __aenter__(self) -> Self:
         """Connect, and make the stream where there is none. Raises SinkAwayError, UnfitError."""
         async with _failing("NATS"):
-            creds = {} if self._creds is None else {"user_credentials": str(self._creds)}
             self._nats = await connected(
-                self._server, "incidentlog", seconds=ANSWER_SECONDS, closed_cb=self._is_closed, **creds
+                self._server, "incidentlog", seconds=ANSWER_SECONDS, creds=self._creds, closed_cb=self._is_closed
             )
         return self
 

@@ -8,6 +8,7 @@ doubles or reorders. Several publishers do no harm, since the rows of a stretch 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import nats
@@ -60,16 +61,17 @@ class Fanout:
         pool: Pool,
         progress: Progress,
         *,
+        creds: Path | None,
         epoch: Callable[[], str],
         refresh: Callable[[], Awaitable[None]],
         told: Callable[[Heading], Awaitable[None]],
     ) -> None:
-        """`place` names the log where it is; `servers` are asked in turn.
+        """`place` names the log where it is; `servers` are asked in turn, with the credentials of a file if need be.
 
         `told` is told what another node says of a stretch, once its rows are to be had here (`between`). `epoch` is the
         one that this node knows; where another is spoken of, `refresh` looks.
         """
-        self._servers = list(servers)
+        self._servers, self._creds = list(servers), creds
         self._stream, self._subject = f"incidentlog-{place}", f"incidentlog.changes.{place}"
         self._pool, self._progress = pool, progress
         self._epoch, self._refresh, self._tell = epoch, refresh, told
@@ -146,7 +148,7 @@ class Fanout:
 
     async def _converse(self, server: str) -> None:
         connection = await connected(
-            server, "incidentlog", seconds=ANSWER_SECONDS, ping_interval=5, max_outstanding_pings=2
+            server, "incidentlog", seconds=ANSWER_SECONDS, creds=self._creds, ping_interval=5, max_outstanding_pings=2
         )
         try:
             js = connection.jetstream(timeout=ANSWER_SECONDS)
@@ -249,10 +251,10 @@ class Fanout:
         return await asyncio.to_thread(write_message, heading, rows, most - HEADERS_BYTES)
 
 
-async def why_unfit(server: str) -> str | None:
+async def why_unfit(server: str, creds: Path | None) -> str | None:
     """Why a server carries nothing at the moment; None where it would."""
     try:
-        connection = await connected(server, "incidentlog doctor", seconds=ANSWER_SECONDS)
+        connection = await connected(server, "incidentlog doctor", seconds=ANSWER_SECONDS, creds=creds)
         try:
             await connection.jetstream(timeout=ANSWER_SECONDS).account_info()
         finally:

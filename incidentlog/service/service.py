@@ -457,6 +457,7 @@ async def _fanout(
         await read_place(pool),
         pool,
         progress,
+        creds=settings.fanout_creds,
         epoch=lambda: hub.epoch,
         refresh=refresh,
         told=nodes.told,

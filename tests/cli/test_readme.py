@@ -111,7 +111,7 @@ def test_every_setting_it_names_is_one_and_may_stand_in_the_file(tmp_path: Path,
     monkeypatch.chdir(tmp_path)
     for name in named:
         monkeypatch.delenv(f"INCIDENTLOG_{name.upper()}", raising=False)
-    values = {"data_dir": "/var/x", "dsn": "postgresql://h/d", "direct_dsn": "postgresql://h/e", "dsn_read": "postgresql://h/f", "pooler": "transaction", "admin_key": "a-key-long-enough", "origin": "log.example/x",
+    values = {"data_dir": "/var/x", "dsn": "postgresql://h/d", "direct_dsn": "postgresql://h/e", "dsn_read": "postgresql://h/f", "fanout_url": ["nats://h"], "fanout_creds": "/var/y", "pooler": "transaction", "admin_key": "a-key-long-enough", "origin": "log.example/x",
               "log_key": "PRIVATE+KEY+x", "oidc_issuer": "https://issuer.example", "oidc_audience": "incidentlog",
               "basemap": "https://tiles.example/{z}/{x}/{y}.png", "basemap_attribution": "Maps of somebody"}  # fmt: skip
     for written in (str, lambda name: f"INCIDENTLOG_{name.upper()}"):

@@ -11,7 +11,7 @@ import pytest
 from incidentlog.clock import SystemClock
 from incidentlog.config import Role, Settings
 from incidentlog.embedded.sockets import free_port
-from incidentlog.service.fanout import Fanout
+from incidentlog.service.fanout import Fanout, why_unfit
 from incidentlog.service.service import prepare
 from incidentlog.store.connect import Access
 from tests.api.serving import ADMIN, Served, serving
@@ -20,6 +20,7 @@ from tests.commands import strike
 from tests.live.following import Client, Held, client, until
 from tests.live.test_subscription import come_back
 from tests.network import line
+from tests.publish.credentials import account
 from tests.publish.nats_server import NEEDED, NatsServer, nats_server
 
 pytestmark = NEEDED
@@ -46,11 +47,12 @@ class Nodes:
     access: Access
     urls: list[str]
     running: AsyncExitStack
+    creds: Path | None = None
     runner: Served = field(init=False)
     apis: list[Served] = field(default_factory=list)
 
     async def start(self, role: Role) -> Served:
-        settings = Settings(roles=[role], dsn=self.access.admin, fanout_url=self.urls)
+        settings = Settings(roles=[role], dsn=self.access.admin, fanout_url=self.urls, fanout_creds=self.creds)
         again = role != "runner"
         made = serving(self.access, settings=settings, clock=SystemClock(), again=again)
         node = await self.running.enter_async_context(made)
@@ -71,14 +73,18 @@ class Nodes:
 
 
 @asynccontextmanager
-async def nodes(access: Access, url: str, *, api_url: str | None = None, apis: int = 2) -> AsyncIterator[Nodes]:
+async def nodes(
+    access: Access, url: str, *, api_url: str | None = None, apis: int = 2, creds: Path | None = None
+) -> AsyncIterator[Nodes]:
+    """Nodes that have found NATS, unless it is by credentials: then it is the test's to wait."""
     async with AsyncExitStack() as running:
-        made = Nodes(access, [url], running)
+        made = Nodes(access, [url], running, creds)
         made.runner = await made.start("runner")
         made.urls = [api_url or url]
         for _ in range(apis):
             made.apis.append(await made.start("api"))
-        await made.heard()
+        if creds is None:
+            await made.heard()
         yield made
 
 
@@ -121,6 +127,31 @@ def test_the_doctor_says_which_server_carries(nats: NatsServer, tmp_path: Path):
         ("warn", f"127.0.0.1:{unused}"), ("ok", f"127.0.0.1:{nats.port}"),
     ]  # fmt: skip
     assert "secret" not in done.stdout
+
+
+async def test_credentials_are_shown_and_may_come_later_or_be_renewed(access: Access, tmp_path: Path):
+    pytest.importorskip("nkeys", reason="nkeys, of the groups `tools` and `cluster`, makes credentials")
+    made = account(tmp_path)
+    good = made.creds.read_text()
+    (tmp_path / "server").mkdir()
+    async with nats_server(tmp_path / "server", made) as server:
+        for nothing in ("", "no credentials", good.replace("\nSU", "\nSX"), good[: len(good) // 2]):
+            made.creds.write_text(nothing)
+            assert await why_unfit(server.url, made.creds) == f"{made.creds} has no credentials of NATS"
+        assert "No such file" in str(await why_unfit(server.url, tmp_path / "none"))
+        assert await why_unfit(server.url, None) == "nats: 'Authorization Violation'"
+        async with nodes(access, server.url, apis=1, creds=made.creds) as cluster:
+            (node,) = cluster.apis
+            await until(lambda: "no credentials" in str(fanout_of(node).warning))
+            async with following(node) as c:
+                own = await c.subscribe("city_incidents")
+                (position,) = await node.add(strike())  # read from the database meanwhile
+                await c.reach(own, position)
+                made.creds.write_text(good)
+                await cluster.heard()
+                (position,) = await node.add(strike())
+                await c.reach(own, position)
+                assert node.service.hub.steps["carried"] > 0
 
 
 async def test_a_client_goes_from_node_to_node_and_to_one_that_starts_late_without_a_gap(

@@ -14,6 +14,7 @@ import nats.js.errors
 import pytest
 
 from incidentlog.embedded.sockets import free_port
+from tests.publish.credentials import Account
 
 PROGRAM = Path(sys.executable).with_name("nats-server")
 NEEDED = pytest.mark.skipif(not PROGRAM.is_file(), reason="the dependency group tools is not installed")
@@ -22,13 +23,15 @@ NEEDED = pytest.mark.skipif(not PROGRAM.is_file(), reason="the dependency group 
 class NatsServer:
     """One server, which nobody else asks."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port, self._folder = free_port(), folder
+    def __init__(self, folder: Path, account: Account | None = None) -> None:
+        """Whoever asks is let in, or only who has the credentials of an account."""
+        self.port, self._folder, self._account = free_port(), folder, account
         self.url = f"nats://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
     def _begin(self) -> subprocess.Popen[bytes]:
         words = [PROGRAM, "-js", "-sd", self._folder, "-a", "127.0.0.1", "-p", str(self.port)]
+        words += [] if self._account is None else ["-c", self._account.config]
         return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     async def start(self) -> None:
@@ -54,9 +57,11 @@ class NatsServer:
     async def connected(self) -> AsyncIterator[Any]:
         async def passed_over(_: Exception) -> None: ...
 
+        creds = {} if self._account is None else {"user_credentials": str(self._account.creds)}
         connection = await nats.connect(
-            self.url, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0.05, error_cb=passed_over
-        )
+            self.url, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0.05, error_cb=passed_over,
+            **creds,
+        )  # fmt: skip
         try:
             yield connection
         finally:
@@ -71,9 +76,9 @@ class NatsServer:
 
 
 @asynccontextmanager
-async def nats_server(folder: Path) -> AsyncIterator[NatsServer]:
+async def nats_server(folder: Path, account: Account | None = None) -> AsyncIterator[NatsServer]:
     """A server, until the block ends."""
-    server = NatsServer(folder)
+    server = NatsServer(folder, account)
     try:
         await server.start()
         yield server
