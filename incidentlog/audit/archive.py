@@ -5,7 +5,7 @@
         manifest.json, checkpoint, events.parquet, heads.ndjson
 
 A segment is written once, when its last position is sealed; what follows the last whole one is written each time. One
-of which something was erased since is written anew: its manifest names what was gone when it was made.
+of which something was erased since is written anew: its manifest says what was gone when it was made.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -134,8 +135,10 @@ def _parts(size: int, length: int) -> list[Segment]:
     return [Segment(after, min(after + length, size)) for after in range(0, size, length)]
 
 
-def _erased_of(part: Segment, erased: Sequence[tuple[int, Part]]) -> list[list[int | str]]:
-    return [[position, what] for position, what in erased if part.after < position <= part.to]
+def _erased_of(part: Segment, erased: Sequence[tuple[int, Part]]) -> dict[str, int | str]:
+    """How much of a segment is gone, and a digest of what: a manifest has room for no list of all of it."""
+    gone = [(position, what) for position, what in erased if part.after < position <= part.to]
+    return {"parts": len(gone), "sha256": sha256(orjson.dumps(gone)).hexdigest()}
 
 
 def _length(place: Place, beside: Mapping[str, Any], segment: int | None) -> int:

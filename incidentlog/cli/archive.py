@@ -17,7 +17,9 @@ def archive(
     where: Annotated[str, typer.Argument(metavar="WHERE", help="A directory, or s3://bucket/prefix.")],
     segment: Annotated[
         int | None,
-        typer.Option("--segment", min=256, help="Positions of a segment, when the archive is begun; else 65,536."),
+        typer.Option(
+            "--segment", min=256, max=131_072, help="Positions of a segment, when the archive is begun; else 65,536."
+        ),
     ] = None,
     purpose: Annotated[str | None, typer.Option("--purpose", help="What it is for; the log keeps it.")] = None,
     by: Annotated[str, typer.Option("--by", help="Who takes it; the log keeps it.")] = "operator",

@@ -131,7 +131,7 @@ async def test_one_that_was_ended_on_the_way_is_whole_with_the_next(filled: Seal
     with pytest.raises(VerificationError, match="after position 256") as gone:
         Archive(Place(str(where))).verify(keys)
     assert gone.value.position == 257
-    (where / "0000000000512-0000000000700" / "manifest.json").write_bytes(b'{"erased": [')
+    (where / "0000000000512-0000000000700" / "manifest.json").write_bytes(b'{"erased": {')
     assert written(await archived(filled, where)) == [(256, 512), (512, SIZE)]
     assert files(where) == whole
 
