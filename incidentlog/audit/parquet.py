@@ -20,6 +20,8 @@ TEXT: Final = 16 * 1024 * 1024
 GROUP: Final = 4 * TEXT
 """The most bytes of a row group that is read."""
 PARTS: Final = ("body", "meta", "private")
+REPEATED: Final = [name for name in INDEXED if name not in {"event_id", "actors"}]
+"""Columns of values that come again, and that one looks up by."""
 OPENED: Final = ("leaf", "has_private", *(name for part in PARTS for name in (part, f"{part}_salt")))
 """What a leaf is checked by."""
 
@@ -33,7 +35,10 @@ class Table:
         from pyarrow import parquet  # noqa: PLC0415 - an extra
 
         self._path, self._schema = folder / TABLE, _schema()
-        self._writer: Any = parquet.ParquetWriter(self._path, self._schema, compression="zstd")
+        # A dictionary of texts that come once is a copy, and their least and greatest would stand in the footer.
+        self._writer: Any = parquet.ParquetWriter(
+            self._path, self._schema, compression="zstd", use_dictionary=REPEATED, write_statistics=REPEATED
+        )
         self._rows: list[dict[str, Any]] = []
         self._text = 0
 
