@@ -43,24 +43,13 @@ UPDATE log SET generation = generation + 1, erased_upto = b.erased_upto
 FROM builds b WHERE b.build = $1 AND b.erased_upto > log.erased_upto
 
 -- name: advance
--- Move the checkpoint of some partitions of some builds, if they are where and what the caller thinks they are:
--- compare-and-swap. In the order of the builds, so that no two wait for each other. The commit does not wait for the
--- disk: what a crash takes from the derived tables, checkpoint and rows together, the log gives again.
+-- Move the checkpoint of some partitions of some builds; see sql/functions/advance.sql.
 -- $1 builds smallint[]
 -- $2 partitions integer[]
 -- $3 from_position bigint
 -- $4 to_position bigint
 -- $5 state text
-WITH held AS MATERIALIZED (SELECT build FROM builds WHERE build = ANY($1) ORDER BY build FOR UPDATE)
-UPDATE builds b SET positions = (
-    SELECT array_agg(CASE WHEN n - 1 = ANY($2) THEN $4 ELSE here END ORDER BY n)
-    FROM unnest(b.positions) WITH ORDINALITY AS all_of (here, n)
-)
-FROM held
-WHERE b.build = held.build AND b.state = $5
-  -- A subquery that gives a value is asked again of a row that another moved while this waited; NOT EXISTS is not.
-  AND (SELECT bool_and(b.positions[own + 1] IS NOT DISTINCT FROM $3) FROM unnest($2::integer[]) AS own)
-RETURNING b.build, set_config('synchronous_commit', 'off', true)
+SELECT advance_builds($1, $2, $3, $4, $5)
 
 -- name: drop_subjects
 -- The rows of a build go.
