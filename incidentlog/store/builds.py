@@ -109,7 +109,7 @@ def shapes_of(name: str) -> frozenset[str]:
 
 
 def _shown(tally: Tally) -> list[Any]:
-    return [tally.dimensions, tally.measures, tally.rollups]
+    return [tally.dimensions, tally.measures]
 
 
 def _digest(stored: Any) -> str:
