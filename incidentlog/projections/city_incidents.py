@@ -51,7 +51,7 @@ class CityIncidents(Tally):
         ("month", "admin1", "country", "kind", "side", "verification", "conflict"),
         ("day", "week", "month", "admin1", "country", "kind"),
         ("place", "month", "kind"),
-        ("place", "day", "week", "month", "kind"),
+        ("place", "admin1", "country", "day", "week", "month", "kind"),
     )
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:

@@ -387,28 +387,28 @@ FROM (
 WHERE octets <= $22 OR number = 1 ORDER BY position
 
 -- name: horizon
--- Up to where so many events of some types and categories are at least, of each type of each category for itself; null
--- where there are fewer. The types and categories that there are are found by the index, one after the other.
+-- Up to where there are at most so many events of each type of each category, of some types and categories; null where
+-- there are fewer of all. Which types and categories there are is found by the index, one after the other.
 -- $1 after bigint
 -- $2 upto bigint
 -- $3 types text[]
 -- $4 categories text[]
 -- $5 events bigint
-WITH RECURSIVE kinds (category, type) AS (
-    (SELECT split_part(stream, ':', 1), type FROM events ORDER BY 1, 2 LIMIT 1)
+WITH RECURSIVE kinds (kind, category, type) AS (
+    (SELECT hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0), split_part(stream, ':', 1), type FROM events ORDER BY 1 LIMIT 1)
     UNION ALL
     SELECT following.*
     FROM kinds k CROSS JOIN LATERAL (
-        SELECT split_part(stream, ':', 1), type FROM events
-        WHERE (split_part(stream, ':', 1), type) > (k.category, k.type) ORDER BY 1, 2 LIMIT 1
+        SELECT hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0), split_part(stream, ':', 1), type FROM events
+        WHERE hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0) > k.kind ORDER BY 1 LIMIT 1
     ) AS following
 ), wanted_kinds AS (
-    SELECT * FROM kinds
+    SELECT kind FROM kinds
     WHERE ($3::text[] IS NULL OR type = ANY($3)) AND ($4::text[] IS NULL OR category = ANY($4))
 )
 SELECT min(last.position) FROM wanted_kinds k CROSS JOIN LATERAL (
     SELECT position FROM events
-    WHERE split_part(stream, ':', 1) = k.category AND type = k.type AND position > $1 AND position <= $2
+    WHERE hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0) = k.kind AND position > $1 AND position <= $2
     ORDER BY position LIMIT 1 OFFSET $5 - 1
 ) AS last
 
@@ -438,16 +438,16 @@ SELECT min(last.position) FROM wanted_kinds k CROSS JOIN LATERAL (
 -- $20 external_ids jsonb[]
 -- $21 imports bigint[]
 -- $22 octets bigint
-WITH RECURSIVE kinds (category, type) AS (
-    (SELECT split_part(stream, ':', 1), type FROM events ORDER BY 1, 2 LIMIT 1)
+WITH RECURSIVE kinds (kind, category, type) AS (
+    (SELECT hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0), split_part(stream, ':', 1), type FROM events ORDER BY 1 LIMIT 1)
     UNION ALL
     SELECT following.*
     FROM kinds k CROSS JOIN LATERAL (
-        SELECT split_part(stream, ':', 1), type FROM events
-        WHERE (split_part(stream, ':', 1), type) > (k.category, k.type) ORDER BY 1, 2 LIMIT 1
+        SELECT hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0), split_part(stream, ':', 1), type FROM events
+        WHERE hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0) > k.kind ORDER BY 1 LIMIT 1
     ) AS following
 ), wanted_kinds AS (
-    SELECT * FROM kinds
+    SELECT kind FROM kinds
     WHERE ($5::text[] IS NULL OR type = ANY($5)) AND ($7::text[] IS NULL OR category = ANY($7))
 )
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
@@ -459,7 +459,7 @@ FROM (
         SELECT found.position FROM wanted_kinds k
         CROSS JOIN LATERAL (
             SELECT position FROM events e
-            WHERE split_part(stream, ':', 1) = k.category AND type = k.type AND position > $1 AND position <= $2
+            WHERE hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0) = k.kind AND position > $1 AND position <= $2
               AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
               AND ($6::text[] IS NULL OR stream = ANY($6))
               AND ($8::text[] IS NULL OR place_id = ANY($8))

@@ -147,6 +147,30 @@ async def test_of_a_rollup_that_the_tally_has_no_more_there_are_none(log: Log, m
     assert await log.rows("city_incidents", AHEAD, head) == rows
 
 
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("city_incidents", Grouping(("place", "admin1", "country"), since="2025-01-01")),
+        ("city_incidents", Grouping(("day",), {"admin1": ("UA.17",)})),
+        (
+            "city_incidents",
+            Grouping(("week",), {"place": ("geonames:698740",)}, since="2025-01-01", until="2025-02-01"),
+        ),
+        ("city_incidents", Grouping(("place", "month"))),
+        ("city_incidents", Grouping(("month", "side"), {"verification": ("verified",)})),
+        ("escalation_index", Grouping(("month", "category"))),
+        ("escalation_index", Grouping(("day",), {"admin1": ("UA.17",)}, since="2025-01-01")),
+        ("daily_timeline", Grouping(("month", "category"))),
+        ("daily_timeline", Grouping(("day", "type"), since="2025-01-01")),
+        ("strike_profile", Grouping(("month",), {"admin1": ("UA.17",)})),
+        ("violations", Grouping(("month", "accused"))),
+        ("actor_participation", Grouping(("actor", "month", "verification"))),
+    ],
+)
+def test_what_is_asked_often_is_summed_of_snapshots_and_not_of_the_whole_ledger(name: str, asked: Grouping):
+    assert snapshots.rollup_of(tally_called(name), asked) is not None
+
+
 async def test_two_that_take_the_same_snapshot_take_it_once(log: Log, monkeypatch: pytest.MonkeyPatch):
     await filled(log)
     build, tally = (await active_builds(log.connection))["city_incidents"], tally_called("city_incidents")
