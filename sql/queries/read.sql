@@ -409,7 +409,7 @@ WITH RECURSIVE kinds (kind, category, type) AS (
 SELECT min(last.position) FROM wanted_kinds k CROSS JOIN LATERAL (
     SELECT position FROM events
     WHERE hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0) = k.kind AND position > $1 AND position <= $2
-    ORDER BY position LIMIT 1 OFFSET $5 - 1
+    ORDER BY position LIMIT 1 OFFSET $5::bigint - 1
 ) AS last
 
 -- name: search_types
