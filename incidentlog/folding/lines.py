@@ -166,25 +166,22 @@ def pack(bookings: Sequence[Booking]) -> bytes:
     )
 
 
-Total = tuple[Key, int, Sequence[int], int]
-"""A group: values, marking, sums, and the last booking's mark, which is its position doubled, plus one when it restated
-something: one maximum says both."""
+def pack_totals(columns: Sequence[Texts], levels: Numbers, amounts: Sequence[Numbers | None], marks: Numbers) -> bytes:
+    """Totals as lines of no stream and of no instant. There may be none.
 
-
-def pack_totals(totals: Sequence[Total], dimensions: int, measures: int) -> bytes:
-    """Totals as lines of no stream and of no instant. There may be none."""
-    writer = _Writer(len(totals))
-    marks = [mark for _, _, _, mark in totals]
-    positions = [mark // 2 for mark in marks]
+    A mark is the position of the last booking, doubled, plus one when it restated something: one maximum says both. An
+    amount that is None is 0 in all of them.
+    """
+    writer, positions = _Writer(len(marks)), marks // 2
     return writer.packed(
-        first=positions[0] if positions else 0,
-        positions=writer.numbers(_steps(positions)),
-        levels=writer.numbers([level for _, level, _, _ in totals]),
-        restated=writer.numbers([mark % 2 for mark in marks]),
+        first=int(positions[0]) if len(positions) else 0,
+        positions=writer.array(np.diff(positions, prepend=positions[:1])),
+        levels=writer.array(levels),
+        restated=writer.array(marks % 2),
         instants=[0],
         streams=[[""], [0]],
-        dimensions=[writer.texts([key[n] for key, _, _, _ in totals]) for n in range(dimensions)],
-        amounts=[writer.numbers([sums[n] for _, _, sums, _ in totals]) for n in range(measures)],
+        dimensions=[writer.joined([column]) for column in columns],
+        amounts=[[0] if own is None else writer.array(own) for own in amounts],
     )
 
 
@@ -244,6 +241,8 @@ class _Writer:
 
     def array(self, values: Numbers) -> list[Any]:
         """The same of an array."""
+        if not len(values):
+            return [0]
         low, high = int(values.min()), int(values.max())
         if low == high:
             return [low]

@@ -14,7 +14,7 @@ import numpy as np
 
 from incidentlog.events.values import day_buckets, start_instant
 from incidentlog.folding.lines import EPOCH, Lines, Numbers, Texts, instant_at, instant_number, renumbered
-from incidentlog.folding.periods import CALENDAR
+from incidentlog.folding.periods import CALENDAR, days_in
 from incidentlog.folding.shapes import Amounts, Booking, Key, Tally
 from incidentlog.folding.totalling import group_numbers, runs
 
@@ -69,6 +69,39 @@ def latest_of(tally: Tally, lines: Lines) -> datetime:
 def _latest(tally: Tally, at: datetime, told: Iterable[Key]) -> datetime:
     begins = [_begins(day, early, tally.rolling)[-1] for day, early in told if day is not None and early is not None]
     return max(at, instant_at(max(begins))) if begins else at
+
+
+Days = tuple[date | None, date | None]
+"""The first and the last day of what some lines are of."""
+UNKNOWN: Final[Days] = None, None
+"""Of lines none of which says of which day, week or month it is."""
+
+
+def days(tally: Tally, bookings: Sequence[Booking]) -> Days:
+    """The days of lines as they are read, given those that are booked."""
+    calendar = calendar_of(tally)
+    return _days(tally, {tuple([b.dimensions[n] for n in calendar]) for b in bookings})
+
+
+def days_of(tally: Tally, parts: Iterable[Lines]) -> Days:
+    """The same of lines that are packed."""
+    calendar = calendar_of(tally)
+    return _days(tally, {key for lines in parts for key in lines.keys(calendar)} if calendar else ())
+
+
+def calendar_of(tally: Tally) -> list[int]:
+    """Where the dimensions are that say when something was."""
+    return [tally.dimensions.index(name) for name in CALENDAR if name in tally.dimensions]
+
+
+def _days(tally: Tally, buckets: Iterable[Key]) -> Days:
+    first, last = list[int](), list[int]()
+    for own in buckets:
+        known = [days_in(value) for value in own if value is not None]
+        if known:
+            first.append(max(k[0] for k in known))
+            last.append(min(k[1] for k in known) + max(tally.rolling - 1, 0))
+    return (date.fromordinal(min(first)), date.fromordinal(max(last))) if first else UNKNOWN
 
 
 # ------------------------------------------------------------------------------------------------------- line by line

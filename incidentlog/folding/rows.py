@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
 from incidentlog.events.values import Model
-from incidentlog.folding.periods import CALENDAR
+from incidentlog.folding.periods import CALENDAR, bounds
 from incidentlog.folding.shapes import Cell, Document, Key, Known, Policies, Row, Tally
 from incidentlog.recent import Recent
 
@@ -50,6 +50,14 @@ class Grouping:
     def has_period(self) -> bool:
         """Whether it is of a period."""
         return self.since is not None or self.until is not None
+
+    @property
+    def days(self) -> tuple[date | None, date | None]:
+        """The first and the last day of its period; None where it is of no period."""
+        if not self.has_period:
+            return None, None
+        first, last = bounds(self.since, self.until)
+        return date.fromordinal(first), date.fromordinal(max(first, last))
 
     def calendar(self, dimensions: Sequence[str]) -> list[int]:
         """Where the dimensions are that say whether something lies in its period; none where it is of no period."""

@@ -77,8 +77,8 @@ class Tally(Projection):
     group_by: ClassVar[tuple[str, ...]]
     """The grouping where the reader names none."""
     rollups: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    """Dimensions, of few values together: by them totals are kept ready for any position. The first that
-    has all that is asked for is read. Whoever changes them raises the version."""
+    """Dimensions by which totals are kept ready for any position; the first that has all that is asked for is read. It
+    should have much fewer totals than the ledger has lines. They may be changed: totals are then made of the ledger."""
 
     @classmethod
     def domain(cls, dimension: str) -> Domain:

@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from incidentlog.folding.lines import Chosen, Lines, Numbers, Total, instant_number, renumbered
+from incidentlog.folding.lines import Chosen, Lines, Numbers, instant_number, pack_totals, renumbered
 from incidentlog.folding.periods import ALWAYS, bounds, days_in
 from incidentlog.folding.rows import Group, Grouping
 from incidentlog.folding.shapes import Key
@@ -288,18 +288,12 @@ class Totalling:
 
     def groups(self) -> list[Group]:
         """The groups, as `total` answers them."""
-        return [Group(key, sums, mark // 2, mark % 2 == 1) for key, _, sums, mark in self.totals()]
-
-    def totals(self) -> list[Total]:
-        """The groups, each at every marking of its lines; at 0 where `by_level` was not asked for."""
         if not self._parts:
             return []
         part = _summed(self._parts)
-        own = [0] * part.count if not self.by_level else part.columns[0].tolist()
-        names = [list(known) for known in self._known]
         columns = [
             [values[code] for code in codes.tolist()]
-            for values, codes in zip(names, part.columns[1 if self.by_level else 0 :], strict=True)
+            for values, codes in zip(map(list, self._known), part.columns, strict=True)
         ]
         keys: Iterable[Key] = zip(*columns, strict=True) if columns else [()] * part.count
         nothing = [0] * part.count
@@ -310,7 +304,19 @@ class Totalling:
                 *(part.amounts[n].tolist() if n in part.amounts else nothing for n in range(self.measures)), strict=True
             )
         )
-        return list(zip(keys, own, sums, part.marks.tolist(), strict=True))
+        return [
+            Group(key, own, mark // 2, mark % 2 == 1)
+            for key, own, mark in zip(keys, sums, part.marks.tolist(), strict=True)
+        ]
+
+    def packed(self, dimensions: int) -> bytes:
+        """The groups, each at every marking of its lines, as they are stored: of sums by so many dimensions."""
+        none = np.zeros(0, np.int64)
+        part = _summed(self._parts) if self._parts else _Summand([none] * (dimensions + 1), {}, none)
+        values = [list(known) for known in self._known] or [[]] * dimensions
+        levels, *codes = part.columns
+        amounts = [part.amounts.get(n) for n in range(self.measures)]
+        return pack_totals(list(zip(values, codes, strict=True)), levels, amounts, part.marks)
 
 
 def _summed(parts: Sequence[_Summand]) -> _Summand:

@@ -30,7 +30,11 @@ class ActorParticipation(Tally):
     domains = {"actor": ACTOR, "role": literal(Role), "with": ACTOR, "state": STATE}
     measures = ("participations", "met", "unpaired")
     group_by = ("actor", "role", "month", "category")
-    rollups = (("actor", "role", "month", "category"), ("actor", "role", "with", "state", "category"))
+    rollups = (
+        ("actor", "role", "month", "category"),
+        ("actor", "role", "with", "state", "category"),
+        ("actor", "role", "with", "state", "category", "month", "verification"),
+    )
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """A line for each actor and role, and one for each whom it met."""

@@ -48,6 +48,10 @@ class CityIncidents(Tally):
         ("admin1", "country", "kind", "side", "verification"),
         ("place", "admin1", "country", "kind", "side", "verification"),
         ("day", "week", "month", "kind"),
+        ("month", "admin1", "country", "kind", "side", "verification", "conflict"),
+        ("day", "week", "month", "admin1", "country", "kind"),
+        ("place", "month", "kind"),
+        ("place", "admin1", "country", "day", "week", "month", "kind"),
     )
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:

@@ -20,7 +20,13 @@ class DailyTimeline(Tally):
     domains = {"occurred": TIME}
     measures = ("events", "amended", "retracted", "ignored")
     group_by = ("day", "occurred", "event", "type", "stream")
-    rollups = (("day", "week", "month"), ("type", "category"))
+    rollups = (
+        ("day", "week", "month"),
+        ("type", "category"),
+        ("month", "type", "category", "admin1", "country"),
+        ("day", "week", "month", "type", "category"),
+        ("day", "week", "month", "admin1", "country"),
+    )
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """One line for each event, also of a subject of which nothing is left."""

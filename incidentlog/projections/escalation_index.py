@@ -62,7 +62,12 @@ class EscalationIndex(Tally):
     measures = ("thousandths", "events", "thousandths_7_days", "events_7_days")
     rolling = DAYS
     group_by = ("day",)
-    rollups = (("day", "week", "month"), ("category", "type", "cameo", "verification"))
+    rollups = (
+        ("day", "week", "month"),
+        ("category", "type", "cameo", "verification"),
+        ("month", "category", "type", "cameo", "admin1", "country", "verification"),
+        ("day", "week", "month", "category", "admin1", "country"),
+    )
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """Each weighted event on its day: that it is in the means of the six that follow is the rolling sum's."""

@@ -35,7 +35,12 @@ class StrikeProfile(Tally):
         "share_intercepted",
     )
     group_by = ("day", "means")
-    rollups = (("day", "week", "month", "means"), ("means", "side", "target_class", "country", "verification"))
+    rollups = (
+        ("day", "week", "month", "means"),
+        ("means", "side", "target_class", "country", "verification"),
+        ("month", "means", "admin1", "country"),
+        ("month", "means", "side", "target_class", "country", "verification", "conflict"),
+    )
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """A line for each means that was used or counted."""

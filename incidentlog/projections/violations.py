@@ -67,7 +67,11 @@ class Violations(Tally):
     }
     measures = ("violations", "reported")
     group_by = ("ceasefire", "claimant")
-    rollups = (("ceasefire", "claimant", "from_week", "to_week", "also"),)
+    rollups = (
+        ("ceasefire", "claimant", "from_week", "to_week", "also"),
+        ("month", "claimant", "accused", "severity", "verification"),
+        ("day", "week", "month", "claimant", "accused"),
+    )
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
         """One claim for each ceasefire that it cites; `reported` is how many violations it claims."""

@@ -255,7 +255,7 @@ class Lane:
     async def _merge(self, after: int) -> None:
         """Merge the segments of ledgers where there may be enough of them by now."""
         if self._written is None or may_merge(self._written + 1, after, self.position):
-            await merge_segments(self._connection, [b.build for b in self.builds], self.position)
+            await merge_segments(self._connection, self.builds, self.position)
             self._written = 0
         else:
             self._written += 1

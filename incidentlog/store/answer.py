@@ -24,7 +24,7 @@ from incidentlog.folding.rows import (
 from incidentlog.folding.shapes import Document, Projection, Tally
 from incidentlog.folding.steps import fold_visible
 from incidentlog.folding.subject import Subject
-from incidentlog.folding.totalling import Booked, Part, Totalling, Window, streams_of, work
+from incidentlog.folding.totalling import Booked, Totalling, Window, streams_of, work
 from incidentlog.projections.candidates import reach
 from incidentlog.recent import Recent
 from incidentlog.sqlfiles import query
@@ -164,11 +164,12 @@ async def read_groups(
 
     `grouping` must name dimensions of the tally.
     """
-    sums = Totalling(len(tally.measures))
-    snapshot = None if after else await find_snapshot(pool, tally, build, grouping, upto=upto, at=at)
+    sums, snapshot = Totalling(len(tally.measures)), None
+    if not after:
+        snapshot = await find_snapshot(pool, tally, build, grouping, upto=upto, clearance=clearance, at=at)
     if snapshot is not None:
         after = snapshot.position
-        sums.take([Part(snapshot.totals, Window(0, after, clearance), tally.rollups[snapshot.rollup])], grouping)
+        await beside(work(snapshot.parts), partial(sums.take, snapshot.parts, grouping))
         late = Window(0, after, clearance, later_than=snapshot.counted_by, at=at)
         await sum_lines(pool, build, grouping, late, sums)
     await sum_lines(pool, build, grouping, Window(after, upto, clearance, at=at), sums)
@@ -179,7 +180,7 @@ async def sum_lines(
     pool: Pool | Connection, build: Build, grouping: Grouping, window: Window, sums: Totalling | Booked
 ) -> None:
     """Take in the lines of a ledger that are in a window, and that a grouping keeps."""
-    async for parts in read_parts(pool, build, window):
+    async for parts in read_parts(pool, build, window, period=grouping.days):
         await beside(work(parts), partial(sums.take, parts, grouping))
 
 

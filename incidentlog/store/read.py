@@ -6,7 +6,7 @@ covers, as it is at the head, whatever position is asked about.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import accumulate, islice
 from typing import Any, Final
@@ -35,6 +35,8 @@ AT_ONCE: Final = 1_000
 """How many rows are made events between two turns of the loop."""
 STRETCH: Final = 20_000
 """How much of the log one filtered read looks through before it answers with where it got."""
+OF_KINDS: Final = 2_000
+"""The same where types or categories are named: how many events of each type of each category."""
 REFILL: Final = 200
 """The least events that are read to fill up a page of which some were not to be seen."""
 
@@ -339,8 +341,9 @@ async def search_events(
 ) -> tuple[Seen, int]:
     """Events that pass a filter, and the position up to which the log was looked through.
 
-    At most `limit` events and, unless streams, external ids or imports are named, `STRETCH` positions at a time: the
-    caller goes on after the position answered. `known` is the position of which is asked, where that is not `upto`.
+    At most `limit` events and, unless streams, external ids or imports are named, of STRETCH positions at a time, or of
+    OF_KINDS events of each type of each category where some are named: the caller goes on after the position answered.
+    `known` is the position of which is asked, where that is not `upto`.
     """
     name, reach = "search", min(upto, after + STRETCH)
     if reach < upto and wanted.recorded_since is not None:
@@ -352,6 +355,11 @@ async def search_events(
         name, reach = "search_external", upto
     elif reach < upto and wanted.imports:
         name, reach = "search_import", upto
+    elif reach < upto and (wanted.types or wanted.categories):
+        name, reach = "search_types", upto
+        if clearance < RED or replace(wanted, types=(), categories=()) != EventFilter():  # else all that are found pass
+            kinds = list(wanted.types) or None, list(wanted.categories) or None
+            reach = await pool.fetchval(query("read", "horizon"), after, upto, *kinds, OF_KINDS) or upto
     filters = (
         *(
             list(values) or None

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from incidentlog.folding.lines import Lines
-from incidentlog.folding.rolling import latest_of
+from incidentlog.folding.rolling import UNKNOWN, days_of, latest_of
 from incidentlog.folding.shapes import Booking, Tally
 from incidentlog.projections import PROJECTIONS
 from incidentlog.sqlfiles import query
@@ -154,23 +154,25 @@ async def _lines(tally: Tally, side: Side, position: int) -> AsyncIterator[tuple
     """The lines of a ledger up to a position, each by its position and its number there."""
     at, number = 0, 0
     async for stretch in read_stretches(side.connection, side.build, position):
-        own = (lines.bookings(lines.positions <= position) for _, _, _, lines in stretch)
+        own = (lines.bookings(lines.positions <= position) for _, lines in stretch)
         for b in merge(*own, key=lambda b: b.position):
             at, number = b.position, number + 1 if b.position == at else 0
             yield (at, number), _told(b)
-        for first, last, counts, lines in stretch:
-            told = first, last, counts
-            if told != (lines.positions[0], lines.positions[-1], latest_of(tally, lines)):  # it would not be found
+        for told, lines in stretch:
+            right = lines.positions[0], lines.positions[-1], latest_of(tally, lines), *days_of(tally, [lines])
+            if told not in {right, (*right[:-2], *UNKNOWN)}:  # it would not be found
                 number += 1
-                yield (at, number), f"in a segment from {first} to {last}, up to {counts}"
+                yield (at, number), f"in a segment from {told[0]} to {told[1]}: {', '.join(map(str, told[2:]))}"
 
 
 async def _snapshots(side: Side, position: int) -> AsyncIterator[tuple[tuple[Any, ...], str]]:
     """The totals of snapshots up to a position, each by its rollup and position, and in the order of what it is of."""
     for row in await side.connection.fetch(query("replay_check", "snapshots"), side.build, position):
-        key, counted_by, totals = (row["rollup"], row["position"]), row["counted_by"].isoformat(), row["totals"]
-        yield (*key, -1), f"{counted_by} {totals}"
-        body: bytes = await side.connection.fetchval(query("snapshots", "body"), side.build, *key)
+        key, counted_by = (row["rollup"], row["position"]), row["counted_by"].isoformat()
+        yield (*key, -1), f"after {row['after']}, {counted_by}"
+        ((_, body),) = await side.connection.fetch(
+            query("snapshots", "bodies"), side.build, row["rollup"], [row["position"]]
+        )
         for number, text in enumerate(sorted(_told(b) for b in Lines(body).bookings())):
             yield (*key, number), text
 

@@ -7,15 +7,15 @@ stretch is read at once, and its lines are in the order of their positions once 
 """
 
 import sys
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from incidentlog.folding.lines import Lines, merge, pack
-from incidentlog.folding.rolling import latest, rolled
+from incidentlog.folding.rolling import UNKNOWN, Days, days, days_of, latest, rolled
 from incidentlog.folding.shapes import Booking, Tally
 from incidentlog.folding.totalling import Part, Window
 from incidentlog.projections import PROJECTIONS
@@ -35,6 +35,8 @@ PAGE: Final = 16
 """So many segments are read at a time, and what else is in the stretch of the last one."""
 
 
+Told: TypeAlias = tuple[int, int, datetime, date | None, date | None]
+"""What the row of a segment says of its lines: the first and the last position, the latest instant, and the days."""
 Remembered: TypeAlias = Recent[UUID, tuple[int, int, Lines]]
 """Segments and snapshots that were read lately: of what build each is, where it ends, and its lines.
 
@@ -55,9 +57,11 @@ async def read_parts(
     build: Build,
     window: Window,
     remembered: Remembered = REMEMBERED,
+    period: Days = UNKNOWN,
 ) -> AsyncIterator[list[Part]]:
     """The lines in a window as they are read, some stretches at a time.
 
+    `period`: its first and its last day, where no other lines are wanted than those of its days; there may be others.
     Segments that are merged meanwhile are the same lines, and of the same stretch. Those of a stretch may overlap.
     """
     turns, tally = Turns(), tally_of(build)
@@ -66,7 +70,7 @@ async def read_parts(
         known = {uid: (last, lines) for uid, last, lines in held if last > window.after}
         rows = await pool.fetch(
             query("segments", "read"), build.build, window.after, window.upto, window.later_than,
-            list(known), [last for last, _ in known.values()], PAGE, STRETCH,
+            list(known), [last for last, _ in known.values()], PAGE, STRETCH, *period,
         )  # fmt: skip
         found = list[Part]()
         for uid, last, body in rows:
@@ -92,17 +96,15 @@ def _end_of(position: int) -> int:
 async def read_pages(pool: Pool | Connection, build: int, upto: int) -> AsyncIterator[Lines]:
     """All segments of a build with lines up to a position, one after the other."""
     async for stretch in read_stretches(pool, build, upto):
-        for _, _, _, lines in stretch:
+        for _, lines in stretch:
             yield lines
 
 
-async def read_stretches(
-    pool: Pool | Connection, build: int, upto: int
-) -> AsyncIterator[list[tuple[int, int, datetime, Lines]]]:
-    """The same by stretch, each segment with what its row says: the first and last position, and the latest instant."""
+async def read_stretches(pool: Pool | Connection, build: int, upto: int) -> AsyncIterator[list[tuple[Told, Lines]]]:
+    """The same by stretch, each segment with what its row says."""
     after = 0
     while rows := await pool.fetch(query("segments", "page"), build, upto, after, STRETCH):
-        yield [(first, last, latest, Lines(body)) for first, last, latest, body in rows]
+        yield [(tuple(row)[:-1], Lines(row["body"])) for row in rows]
         after = _end_of(rows[-1]["last_position"])
 
 
@@ -129,11 +131,12 @@ def packed(build: Build, bookings: Sequence[Booking]) -> Iterator[tuple[Any, ...
     """The rows of some bookings of one build, in the order of their positions."""
     for _, own in groupby(bookings, lambda b: (b.position - 1) // STRETCH):
         lines = list(own)
-        counts = latest(tally_of(build), lines)
-        yield build.build, lines[0].position, lines[-1].position, counts, False, pack(lines)
+        tally = tally_of(build)
+        told = lines[0].position, lines[-1].position, latest(tally, lines), *days(tally, lines)
+        yield build.build, *told, False, pack(lines)
 
 
-COLUMNS: Final = ("build", "first_position", "last_position", "latest", "merged", "body")
+COLUMNS: Final = ("build", "first_position", "last_position", "latest", "first_day", "last_day", "merged", "body")
 
 
 async def write_lines(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -146,24 +149,27 @@ def may_merge(written: int, after: int, upto: int) -> bool:
     return written >= RUN or after // STRETCH < upto // STRETCH
 
 
-async def merge_segments(connection: Connection, builds: Collection[int], position: int) -> None:
+async def merge_segments(connection: Connection, builds: Iterable[Build], position: int) -> None:
     """Make one of what is loose, where there is enough of it, or its stretch lies before the checkpoint.
 
     Each in a transaction of its own: nothing that is read changes by it.
     """
-    for build, ends, loose in await connection.fetch(query("segments", "loose"), list(builds), STRETCH):
+    known = {build.build: build for build in builds}
+    for build, ends, loose in await connection.fetch(query("segments", "loose"), list(known), STRETCH):
         full = ends <= position
         if full or loose >= RUN:
             async with connection.transaction():
-                await _merge(connection, build, ends - STRETCH, ends, full=full)
+                await _merge(connection, known[build], ends - STRETCH, ends, full=full)
 
 
-async def _merge(connection: Connection, build: int, after: int, upto: int, *, full: bool) -> None:
-    taken = await connection.fetch(query("segments", "take"), build, after, upto, full)
+async def _merge(connection: Connection, build: Build, after: int, upto: int, *, full: bool) -> None:
+    taken = await connection.fetch(query("segments", "take"), build.build, after, upto, full)
     if not taken:  # another node did it
         return
     rows = sorted(taken, key=lambda row: row["first_position"])
-    body = rows[0]["body"] if len(rows) == 1 else merge([Lines(row["body"]) for row in rows])
+    parts = [Lines(row["body"]) for row in rows]
+    first, last = rows[0]["first_position"], max(row["last_position"] for row in rows)
     counts = max(row["latest"] for row in rows)
-    last = max(row["last_position"] for row in rows)
-    await connection.execute(query("segments", "put"), build, rows[0]["first_position"], last, counts, body)
+    body = rows[0]["body"] if len(rows) == 1 else merge(parts)
+    lies_in = days_of(tally_of(build), parts)
+    await connection.execute(query("segments", "put"), build.build, first, last, counts, *lies_in, body)

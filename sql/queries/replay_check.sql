@@ -92,7 +92,7 @@ ORDER BY stream, from_position LIMIT $5
 -- The snapshots of a build up to a position, in order.
 -- $1 build smallint
 -- $2 upto bigint
-SELECT rollup, position, counted_by, totals FROM snapshots WHERE build = $1 AND position <= $2 ORDER BY 1, 2
+SELECT rollup, position, after, counted_by FROM snapshots WHERE build = $1 AND position <= $2 ORDER BY 1, 2
 
 -- name: beyond
 -- Rows of a build that lie beyond all that was folded: nobody is told of them yet, and with the next events all would be.
@@ -113,10 +113,10 @@ UNION ALL
 SELECT 'parked', ARRAY[stream, from_position::text], p::text
 FROM parked p, reached r WHERE build = $1 AND from_position > r.position
 UNION ALL
-SELECT 'segments', ARRAY[last_position::text], ROW(first_position, last_position, latest)::text
+SELECT 'segments', ARRAY[last_position::text], ROW(first_position, last_position, latest, first_day, last_day)::text
 FROM segments, reached r WHERE build = $1 AND last_position > r.position
 UNION ALL
-SELECT 'snapshots', ARRAY[rollup::text, s.position::text], ROW(rollup, s.position, counted_by, totals)::text
+SELECT 'snapshots', ARRAY[rollup, s.position::text], ROW(rollup, s.position, after, counted_by)::text
 FROM snapshots s, reached r WHERE build = $1 AND s.position > r.position
 ORDER BY 1, 2
 
@@ -128,10 +128,10 @@ SELECT rollup, position FROM snapshots WHERE build = $1
 -- name: keep_taken
 -- Leave out the scratch snapshots that what is served has not taken yet.
 -- $1 build smallint
--- $2 rollups smallint[]
+-- $2 rollups text[]
 -- $3 positions bigint[]
 DELETE FROM snapshots s
-WHERE build = $1 AND NOT EXISTS (SELECT FROM unnest($2::smallint[], $3::bigint[]) AS t (rollup, position)
+WHERE build = $1 AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::bigint[]) AS t (rollup, position)
                                  WHERE t.rollup = s.rollup AND t.position = s.position)
 
 -- name: told

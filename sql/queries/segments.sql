@@ -1,6 +1,7 @@
 -- name: read
 -- The next segments of a build with lines after one position and up to another, in order: some, and what else is in the
--- stretch of the last one. Of those that the reader has already, not the lines.
+-- stretch of the last one; of a period, those with lines of its days, or of days that are not known. Of those that the
+-- reader has already, not the lines.
 -- $1 build smallint
 -- $2 after bigint
 -- $3 upto bigint
@@ -9,14 +10,18 @@
 -- $6 known_last bigint[]
 -- $7 limit bigint
 -- $8 stretch bigint
+-- $9 since date
+-- $10 until date
 SELECT uid, last_position,
        CASE WHEN (uid, last_position) NOT IN (SELECT * FROM unnest($5::uuid[], $6::bigint[])) THEN body END AS body
 FROM segments
 WHERE build = $1 AND last_position > $2 AND first_position <= $3 AND ($4::timestamptz IS NULL OR latest > $4)
+  AND ($9::date IS NULL OR first_day IS NULL OR (first_day <= $10 AND last_day >= $9))
   AND last_position <= (
       SELECT (max(last_position) + $8 - 1) / $8 * $8
       FROM (SELECT last_position FROM segments
             WHERE build = $1 AND last_position > $2 AND first_position <= $3 AND ($4::timestamptz IS NULL OR latest > $4)
+              AND ($9::date IS NULL OR first_day IS NULL OR (first_day <= $10 AND last_day >= $9))
             ORDER BY last_position LIMIT $7) AS next
   )
 ORDER BY last_position
@@ -37,7 +42,7 @@ ORDER BY last_position DESC LIMIT 1
 -- $2 upto bigint
 -- $3 after bigint
 -- $4 stretch bigint
-SELECT first_position, last_position, latest, body FROM segments
+SELECT first_position, last_position, latest, first_day, last_day, body FROM segments
 WHERE build = $1 AND first_position <= $2 AND last_position > $3
   AND last_position <= (
       SELECT (min(last_position) + $4 - 1) / $4 * $4 FROM segments
@@ -61,7 +66,7 @@ WHERE build = ANY($1) AND NOT merged GROUP BY 1, 2 ORDER BY 2, 1
 -- $4 merged_too boolean
 DELETE FROM segments
 WHERE build = $1 AND first_position > $2 AND last_position > $2 AND last_position <= $3 AND ($4 OR NOT merged)
-RETURNING first_position, last_position, latest, body
+RETURNING first_position, last_position, latest, first_day, last_day, body
 
 -- name: put
 -- Put the lines of others in as one segment.
@@ -69,5 +74,8 @@ RETURNING first_position, last_position, latest, body
 -- $2 first_position bigint
 -- $3 last_position bigint
 -- $4 latest timestamptz
--- $5 body bytea
-INSERT INTO segments (build, first_position, last_position, latest, merged, body) VALUES ($1, $2, $3, $4, true, $5)
+-- $5 first_day date
+-- $6 last_day date
+-- $7 body bytea
+INSERT INTO segments (build, first_position, last_position, latest, first_day, last_day, merged, body)
+VALUES ($1, $2, $3, $4, $5, $6, true, $7)

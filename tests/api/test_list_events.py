@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from incidentlog.api import events as events_module
+from incidentlog.sqlfiles import query
 from incidentlog.store import read as read_module
 from tests.api.serving import Answer, Served, make_key
 from tests.commands import about, retraction, strike
@@ -166,6 +167,64 @@ async def test_streams_are_read_in_the_order_of_the_log_page_by_page(service: Se
     low = [e["id"] for e in events if e["stream"] != "strike:b" and e["tlp"] == "CLEAR"]
     await make_key(service.access, "low", "a-key-that-sees-little", scopes=["read"], clearance=0)
     assert [e["id"] for e in listed(await pages(service.by("a-key-that-sees-little"), path))] == low
+
+
+KINDS: list[tuple[str, Callable[[Event], bool]]] = [
+    ("type=strike.reported", lambda e: e["type"] == "strike.reported"),
+    ("category=incident", lambda e: e["stream"].startswith("incident:")),
+    ("type=record.retracted", lambda e: e["type"] == "record.retracted"),
+    (
+        "type=record.retracted&category=strike",
+        lambda e: e["type"] == "record.retracted" and e["stream"].startswith("strike:"),
+    ),
+    ("category=strike&category=incident&category=talk", lambda _: True),
+    (
+        "category=strike&verification=verified",
+        lambda e: e["stream"].startswith("strike:") and e["verification"] == "verified",
+    ),
+    ("type=talk.held", lambda _: False),
+    ("type=incident.reported&category=strike", lambda _: False),
+]
+"""What is asked, and which events it is."""
+
+
+async def test_types_and_categories_are_read_in_the_order_of_the_log_page_by_page(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    made = [
+        strike(tlp="RED" if n % 7 == 0 else "CLEAR", verification=["verified", "unverified"][n % 2])
+        if n % 3
+        else strike(type="incident.reported", data={"kind": "raid"})
+        for n in range(60)
+    ]
+    await service.bulk(*made[:40], *(retraction(e["id"]) for e in made[::4]), *made[40:])
+    await make_key(service.access, "low", "a-key-that-sees-little", scopes=["read"], clearance=0)
+    for reader in (service, service.by("a-key-that-sees-little")):
+        everything = listed(await pages(reader, "/v1/events"))
+        with monkeypatch.context() as patch:
+            patch.setattr(read_module, "STRETCH", 10)
+            patch.setattr(read_module, "OF_KINDS", 5)
+            for asked, passes in KINDS:
+                for limit in (1, 7, 100):
+                    answers = await pages(reader, f"/v1/events?{asked}&limit={limit}")
+                    assert listed(answers) == [e for e in everything if passes(e)], (asked, limit)
+                    assert all(a.json["events"] for a in answers[:-1])
+
+
+async def test_events_of_a_type_are_found_by_the_index(service: Served):
+    await service.bulk(*(strike() for _ in range(300)))
+    connection = await service.access.connect()
+    try:
+        for name, rest in (
+            ("horizon", (["talk.held"], None, 10)),
+            ("search_types", (100, 4, ["talk.held"], *[None] * 16, 99)),
+        ):
+            rows = await connection.fetch(f"EXPLAIN {query('read', name)}", 0, 300, *rest)
+            plan = "\n".join(row[0] for row in rows)
+            assert "Index Scan using events_by_kind on events" in plan
+            assert "Seq Scan" not in plan
+    finally:
+        await connection.close()
 
 
 async def test_what_was_recorded_lately_is_found_without_looking_through_what_was_before(

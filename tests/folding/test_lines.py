@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from incidentlog.folding import totalling
 from incidentlog.folding.afresh import group_bookings
-from incidentlog.folding.lines import FEW, Lines, merge, pack, pack_totals
+from incidentlog.folding.lines import FEW, Lines, merge, pack
 from incidentlog.folding.rows import Group, Grouping
 from incidentlog.folding.shapes import Booking, Tally
 from incidentlog.folding.totalling import Booked, Kept, Part, Totalling, Window, of_stream, streams_of, total
@@ -147,7 +147,7 @@ def test_a_window_has_the_lines_that_it_says(
 def test_totals_that_are_stored_are_summed_as_the_lines_were(lines: list[Booking]):
     sums = Totalling(2, by_level=True)
     sums.add(Lines(pack(lines)), None, (1, 2))
-    stored = Lines(pack_totals(sums.totals(), 2, 2))
+    stored = Lines(sums.packed(2))
     for level in (0, 2, 4):
         window, grouping = Window(0, 10_000, level), Grouping(("kind",))
         again = total([Part(stored, window, ("place", "kind"))], grouping, 2)
@@ -178,7 +178,7 @@ def test_sums_that_are_kept_are_let_go_of_where_there_is_no_room(monkeypatch: py
 
 
 def test_of_nothing_there_are_no_totals():
-    stored = Lines(pack_totals([], 2, 2))
+    stored = Lines(Totalling(2, by_level=True).packed(2))
     assert (stored.count, list(stored.bookings())) == (0, [])
     assert total([Part(stored, Window(0, 1, 4), ("place", "kind"))], Grouping(("kind",)), 2) == []
 

@@ -14,7 +14,7 @@ from incidentlog.events.values import Occurred, start_instant
 from incidentlog.folding.afresh import group_bookings, sum_bookings
 from incidentlog.folding.change import Change, Families
 from incidentlog.folding.lines import Lines, merge, pack
-from incidentlog.folding.rolling import latest, latest_of, rolled, rolled_bookings
+from incidentlog.folding.rolling import days, days_of, latest, latest_of, rolled, rolled_bookings
 from incidentlog.folding.rows import Group, Grouping
 from incidentlog.folding.shapes import Booking, Contribution, Key, Tally
 from incidentlog.folding.steps import TallyStep
@@ -94,6 +94,10 @@ def test_it_is_read_as_if_every_day_had_been_booked(log: list[Recorded]):
             == latest_of(INDEX, lines)
             >= max((b.at for b in right), default=latest(INDEX, stored))
         )
+        told = {b.dimensions[0] for b in right if b.dimensions[0] is not None}
+        first, last = days(INDEX, stored)
+        assert (first, last) == days_of(INDEX, [lines])
+        assert all(first is not None and last is not None and str(first) <= day <= str(last) for day in told)
 
 
 @settings(max_examples=60)

@@ -78,7 +78,7 @@ EDITS = {
     "subjects": "UPDATE subjects SET restated = NOT restated WHERE stream = 'strike:a' AND to_position IS NULL",
     "names": "UPDATE names SET name = 'Odessa' WHERE value = 'geonames:698740'",
     "documents": "UPDATE documents SET restated = NOT restated WHERE from_position = (SELECT max(from_position) FROM documents)",
-    "snapshots": "UPDATE snapshots SET totals = totals + 1 WHERE position = 64",
+    "snapshots": "UPDATE snapshots SET after = after + 1 WHERE position = 64",
     "segments": "UPDATE segments SET latest = latest + interval '1 s' WHERE last_position = (SELECT max(last_position) FROM segments)",
     "parked": "INSERT INTO parked SELECT build, 'strike:a', 1, NULL, 0, 'none' FROM builds "
     "WHERE projection = 'strike_profile' AND state = 'active'",
@@ -233,13 +233,13 @@ IN_WAIT = [
     ),
     (
         "segments",
-        """INSERT INTO segments SELECT build, $1::bigint, $1::bigint, latest, merged, gen_random_uuid(), body
+        """INSERT INTO segments SELECT build, $1::bigint, $1::bigint, latest, merged, gen_random_uuid(), body, first_day, last_day
         FROM segments WHERE last_position = (SELECT max(last_position) FROM segments)""",
     ),
     (
         "snapshots",
-        """INSERT INTO snapshots (build, rollup, position, counted_by, totals, body)
-        SELECT build, rollup, $1::bigint, counted_by, totals, body FROM snapshots WHERE position = 32""",
+        """INSERT INTO snapshots (build, rollup, after, position, counted_by, body)
+        SELECT build, rollup, after, $1::bigint, counted_by, body FROM snapshots WHERE position = 32""",
     ),
 ]
 """What takes effect with an event that is still to come: the table, and what is done to it, $1 being that event's place."""

@@ -34,12 +34,13 @@ async def log(access: Access) -> AsyncIterator[Log]:
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A snapshot every few events."""
+    """A snapshot every few events, and every second one takes in others."""
     take_often(monkeypatch)
 
 
 def take_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "EVERY", 8)
+    monkeypatch.setattr(snapshots, "FAN", 2)
     monkeypatch.setattr(lane_module, "EVERY", 8)
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 0.02)
 
@@ -82,7 +83,7 @@ async def filled(log: Log) -> int:
         builds = await active_builds(log.connection)
         due = sum(len(tally_called(name).rollups) for name in TALLIES if builds[name].position >= 8)
         async with asyncio.timeout(60):  # they are taken when there is nothing else to do
-            while await log.connection.fetchval(REACHED, head // 8 * 8 if snapshots.TOTALS > 1 else 8) < due:
+            while await log.connection.fetchval(REACHED, head // 8 * 8) < due:
                 await asyncio.sleep(0.02)
         return head
 
@@ -103,7 +104,7 @@ async def test_the_answer_is_the_same_with_and_without(
 
     asked = [
         (by, at, upto, level)
-        for by in {r[:n] for r in tally.rollups for n in (1, 2)}
+        for by in {r[:n] for r in tally.rollups for n in (1, 2, len(r))}
         for at in (datetime(2025, 12, 1, tzinfo=UTC), datetime.now(UTC), AHEAD)
         for upto in (7, 8, 9, 20, head)
         for level in (0, 2, 4)
@@ -123,29 +124,51 @@ async def test_the_answer_is_the_same_with_and_without(
     assert with_them == [await groups(*how) for how in asked]
 
 
-async def test_a_rollup_of_too_many_totals_has_no_more_snapshots_and_answers_all_the_same(
-    log: Log, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(snapshots, "TOTALS", 1)
-    head = await filled(log)
-    build = (await active_builds(log.connection))["city_incidents"]
-    taken = await log.connection.fetch("SELECT position FROM snapshots WHERE build = $1", build.build)
-    assert [tuple(row) for row in taken] == [(8,)] * len(tally_called("city_incidents").rollups)
-    assert sum(r["incidents"] for r in (await log.rows("city_incidents", AHEAD, head)).values()) == 25
-
-
-async def test_a_rollup_of_many_totals_has_fewer_snapshots(log: Log, monkeypatch: pytest.MonkeyPatch):
-    assert await filled(log) // 8 == 4
+async def test_each_is_added_to_one_before_and_so_back_to_the_beginning(log: Log):
+    await filled(log)
     build, tally = (await active_builds(log.connection))["city_incidents"], tally_called("city_incidents")
-    await log.connection.execute("TRUNCATE snapshots")
-    monkeypatch.setattr(snapshots, "MANY", 0)
-    monkeypatch.setattr(snapshots, "SPARSE", 2)
-    while await snapshots.take_snapshots(log.connection, tally, build, build.position):
+    taken = "SELECT after, position FROM snapshots WHERE build = $1 AND rollup = $2 ORDER BY position"
+    for rollup in tally.rollups:
+        rows = await log.connection.fetch(taken, build.build, ",".join(rollup))
+        assert [tuple(row) for row in rows] == [(0, 8), (0, 16), (16, 24), (0, 32)]
+
+
+async def test_of_a_rollup_that_the_tally_has_no_more_there_are_none(log: Log, monkeypatch: pytest.MonkeyPatch):
+    head = await filled(log)
+    build, tally = (await active_builds(log.connection))["city_incidents"], tally_called("city_incidents")
+    rows = await log.rows("city_incidents", AHEAD, head)
+    monkeypatch.setattr(type(tally), "rollups", (("kind", "place"), *tally.rollups[1:]))
+    there = "SELECT DISTINCT rollup FROM snapshots WHERE build = $1"
+    assert "place" in {row["rollup"] for row in await log.connection.fetch(there, build.build)}
+    while await snapshots.take_snapshots(log.connection, tally, build, head):
         pass
-    taken = await log.connection.fetch(
-        "SELECT position FROM snapshots WHERE build = $1 AND rollup = 0 ORDER BY 1", build.build
-    )
-    assert [row["position"] for row in taken] == [8, 24]
+    taken = {row["rollup"] for row in await log.connection.fetch(there, build.build)}
+    assert taken == {",".join(rollup) for rollup in tally.rollups}
+    assert await log.rows("city_incidents", AHEAD, head) == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("city_incidents", Grouping(("place", "admin1", "country"), since="2025-01-01")),
+        ("city_incidents", Grouping(("day",), {"admin1": ("UA.17",)})),
+        (
+            "city_incidents",
+            Grouping(("week",), {"place": ("geonames:698740",)}, since="2025-01-01", until="2025-02-01"),
+        ),
+        ("city_incidents", Grouping(("place", "month"))),
+        ("city_incidents", Grouping(("month", "side"), {"verification": ("verified",)})),
+        ("escalation_index", Grouping(("month", "category"))),
+        ("escalation_index", Grouping(("day",), {"admin1": ("UA.17",)}, since="2025-01-01")),
+        ("daily_timeline", Grouping(("month", "category"))),
+        ("daily_timeline", Grouping(("day", "type"), since="2025-01-01")),
+        ("strike_profile", Grouping(("month",), {"admin1": ("UA.17",)})),
+        ("violations", Grouping(("month", "accused"))),
+        ("actor_participation", Grouping(("actor", "month", "verification"))),
+    ],
+)
+def test_what_is_asked_often_is_summed_of_snapshots_and_not_of_the_whole_ledger(name: str, asked: Grouping):
+    assert snapshots.rollup_of(tally_called(name), asked) is not None
 
 
 async def test_two_that_take_the_same_snapshot_take_it_once(log: Log, monkeypatch: pytest.MonkeyPatch):
@@ -154,5 +177,5 @@ async def test_two_that_take_the_same_snapshot_take_it_once(log: Log, monkeypatc
     there = "SELECT array_agg((rollup, position, uid)::text ORDER BY rollup, position) FROM snapshots WHERE build = $1"
     before = await log.connection.fetchval(there, build.build)
     with pytest.raises(Exception, match="duplicate key"):
-        await snapshots._take(log.connection, tally, build, 0, None, 8)
+        await snapshots._take(log.connection, tally, build, tally.rollups[0], 8)
     assert await log.connection.fetchval(there, build.build) == before
