@@ -180,9 +180,6 @@ async def begin_builds(connection: Connection) -> list[Build]:
 async def _sought(connection: Connection, builds: Iterable[Build], name: str, base: int | None) -> int:
     """The build of this code's version, made or taken up again where it is not there."""
     ours = [b for b in builds if b.projection == name and b.wanted and base in {None, b.base}]
-    # How a shape is told may change with the code: by what is written here a later version knows that it can read it.
-    told_otherwise = [b.build for b in ours if b.shape != shape_of(name)]
-    await connection.execute(query("builds", "set_shape"), told_otherwise, shape_of(name))
     for build in sorted(ours, key=lambda b: (b.state == "retired", b.state == "building", -b.build)):
         if build.state == "retired":
             await connection.execute(query("builds", "set_state"), [build.build], "building")

@@ -29,12 +29,6 @@ RETURNING build
 -- $2 state text
 UPDATE builds SET state = $2 WHERE build = ANY($1)
 
--- name: set_shape
--- How the rows of some builds are stored.
--- $1 builds smallint[]
--- $2 shape text
-UPDATE builds SET shape = $2 WHERE build = ANY($1)
-
 -- name: ignorant
 -- Builds in a state whose subjects do not know of the last erasure of a body: they may hold what was erased.
 -- $1 state text

@@ -153,19 +153,6 @@ async def test_code_that_stores_other_rows_does_not_read_the_old_ones(log: Log, 
     assert CITY not in await active_builds(log.connection)
 
 
-async def test_a_build_whose_shape_was_told_otherwise_answers_until_a_later_version_is_built(
-    log: Log, monkeypatch: pytest.MonkeyPatch
-):
-    await log.add(strike())
-    async with following(log) as runner:
-        await caught_up(log, runner)
-    await log.connection.execute("UPDATE builds SET shape = 'as it was' WHERE projection = $1", CITY)
-    async with following(log) as runner:  # the code of the same version is started
-        await caught_up(log, runner)
-    monkeypatch.setattr(PROJECTIONS[CITY], "version", 1_000)
-    assert CITY in await active_builds(log.connection)
-
-
 async def test_a_ledger_in_which_each_day_of_a_rolling_sum_was_booked_answers_until_the_new_one_is_built(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ):

@@ -1,6 +1,8 @@
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -10,6 +12,7 @@ from incidentlog.embedded import Server
 from incidentlog.sqlfiles import queries, sql_root
 from incidentlog.store import migrate as migrate_module
 from incidentlog.store.append import Appended, append
+from incidentlog.store.builds import active_builds, begin_builds
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import MigrationError, migrate, migrations, status
 from tests.commands import command
@@ -63,6 +66,33 @@ async def test_a_database_of_a_newer_build_is_refused(access: Access):
     await connection.close()
     with pytest.raises(MigrationError, match="9999"):
         await migrate(access)
+
+
+async def test_ledgers_of_an_earlier_version_that_are_stored_alike_answer_on(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Migration 25 tells how a ledger is stored without its rollups, which are none of it."""
+    shutil.copytree(sql_root(), tmp_path / "sql")
+    for later in (tmp_path / "sql/migrations").glob("*.sql"):
+        if int(later.name[:4]) >= 25:
+            later.unlink()
+    before = {"city_incidents": "8ce4a4194a69bf79", "escalation_index": "085818bc508da1cf", "violations": "another"}
+    async with log_called("test_earlier", server, "template1") as access:
+        with monkeypatch.context() as earlier:
+            earlier.setattr(migrate_module, "sql_root", lambda: tmp_path / "sql")
+            await migrate(access)
+        connection = await access.connect()
+        begun = await begin_builds(connection)
+        for name, shape in before.items():
+            await connection.execute(
+                "UPDATE builds SET version = version + 100, shape = $2 WHERE projection = $1", name, shape
+            )
+        assert before.keys().isdisjoint(await active_builds(connection))
+        assert [m.number for m in await migrate(access)] == [m.number for m in migrations() if m.number >= 25]
+        answering = await active_builds(connection)
+        assert {b.projection for b in begun} - answering.keys() == {"violations"}
+        assert not answering["city_incidents"].wanted
+        await connection.close()
 
 
 async def test_two_logs_live_beside_each_other_in_one_database(access: Access):
