@@ -2,7 +2,10 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+SETTLING_SECONDS: Final = 0.5
+"""How long a service that starts leaves what can wait: a look for what was left to erase, or for a day that is over."""
 
 
 class Clock(Protocol):

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import count
@@ -16,7 +16,9 @@ import uvloop
 from hypothesis import settings
 
 import incidentlog.projections  # noqa: F401 - registers every event and projection
+from incidentlog import collector
 from incidentlog.embedded import Server, start
+from incidentlog.service.service import spare_the_collector
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from tests.browser import CHROMIUM, FLAGS
@@ -44,6 +46,15 @@ _numbers = count(1)
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The loop on which a service runs, and which takes half of the time of Python's own."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the garbage collector rest while tests are collected, and go by a service's thresholds when they run."""
+    with collector.held():
+        collected = yield
+    spare_the_collector()
+    return collected
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,7 +18,7 @@ from uuid import UUID
 import orjson
 import structlog
 
-from incidentlog.clock import Clock
+from incidentlog.clock import SETTLING_SECONDS, Clock
 from incidentlog.errors import Overloaded, Unavailable
 from incidentlog.ids import own_id
 from incidentlog.store.access import (
@@ -116,9 +116,10 @@ class AccessLog:
                 async with asyncio.timeout(LAST_SECONDS):
                     if flushing is not None:
                         await flushing
-                    if connection is None or connection.is_closed():
-                        connection = await self._access.connect("eraser")
-                    await self._flush(connection)
+                    if self._waiting or self._lost:
+                        if connection is None or connection.is_closed():
+                            connection = await self._access.connect("eraser")
+                        await self._flush(connection)
             if connection is not None:
                 connection.terminate()
 
@@ -140,6 +141,7 @@ class AccessLog:
     # --------------------------------------------------------------------------------------------- digests
 
     async def _close_days(self) -> None:
+        await asyncio.sleep(SETTLING_SECONDS)
         while True:
             try:
                 connection = await self._access.connect("eraser")

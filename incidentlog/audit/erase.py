@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from incidentlog.clock import SETTLING_SECONDS
 from incidentlog.store.connect import Access, getting_over
 from incidentlog.store.erase import erase, pending_erasures, read_private, rebuild_owed
 
@@ -67,6 +68,7 @@ class Eraser:
 
     async def _look(self) -> None:
         old: set[int] = set()
+        await asyncio.sleep(SETTLING_SECONDS)
         while True:
             with getting_over("erasing_interrupted"):
                 await self.carry_out()

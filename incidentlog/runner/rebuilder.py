@@ -68,9 +68,11 @@ class Rebuilder:
         """Build whatever is to be built; for ever, or until nothing is."""
         while True:
             try:
-                async with self._connected() as connection, self._connected() as reading:
-                    if await self._build(connection, reading, until_done=until_done):
-                        return
+                async with self._connected() as reading:
+                    while await self._is_wanted(reading, until_done=until_done):
+                        async with self._connected() as connection:
+                            await self._build(connection, reading)
+                    return
             except Exception as error:
                 heed_cancelling()
                 self.failure = told(error)
@@ -89,22 +91,24 @@ class Rebuilder:
         finally:
             connection.terminate()
 
-    async def _build(self, connection: Connection, reading: Connection, *, until_done: bool) -> bool:
-        """`connection` writes; whatever else is asked goes over `reading`."""
+    async def _is_wanted(self, reading: Connection, *, until_done: bool) -> bool:
+        """Wait until there is something to build; False where nothing is, and nobody waits for it."""
+        while not await read_under_way(reading):
+            self.failure = None
+            await self._leases.leave(reading)
+            if until_done:
+                return False
+            await asyncio.sleep(POLL_SECONDS)
+        return True
+
+    async def _build(self, connection: Connection, reading: Connection) -> None:
+        """Build until nothing is left to; `connection` writes, and whatever else is asked goes over `reading`."""
         zone = (await read_log(reading)).zone
         lane: Lane | None = None
         numbers = set[int]()
         loop = asyncio.get_running_loop()
-        while True:
-            under_way = await read_under_way(reading)
+        while under_way := await read_under_way(reading):
             self.failure = None
-            if not under_way:
-                await self._leases.leave(reading)
-                lane = None
-                if until_done:
-                    return True
-                await asyncio.sleep(POLL_SECONDS)
-                continue
             if await self._leases.renew(reading) or numbers != {b.build for b in under_way}:
                 lane, numbers = None, {b.build for b in under_way}
             if not self._leases.own:

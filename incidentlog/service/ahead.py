@@ -5,6 +5,7 @@ from typing import Final
 
 import structlog
 
+from incidentlog.clock import SETTLING_SECONDS
 from incidentlog.store.connect import Pool, getting_over
 from incidentlog.store.doctor import ahead
 
@@ -22,6 +23,7 @@ class Ahead:
 
     async def run(self) -> None:
         """Look until cancelled."""
+        await asyncio.sleep(SETTLING_SECONDS)
         while True:
             with getting_over():
                 await self.look()

@@ -167,9 +167,8 @@ async def begin_builds(connection: Connection) -> list[Build]:
         await connection.execute(query("builds", "alone"))
         builds = await read_builds(connection)
         if not builds:
-            base = await _make(connection, SUBJECTS, None, "active")
-            for name in PROJECTIONS:
-                await _make(connection, name, base, "active")
+            (base,) = await _make(connection, [SUBJECTS], None, "active")
+            await _make(connection, [*PROJECTIONS], base, "active")
             return await read_builds(connection)
         subjects = await _sought(connection, builds, SUBJECTS, None)
         for name in PROJECTIONS:
@@ -184,14 +183,15 @@ async def _sought(connection: Connection, builds: Iterable[Build], name: str, ba
         if build.state == "retired":
             await connection.execute(query("builds", "set_state"), [build.build], "building")
         return build.build
-    return await _make(connection, name, base, "building")
-
-
-async def _make(connection: Connection, name: str, base: int | None, state: State) -> int:
-    made: int = await connection.fetchval(
-        query("builds", "make"), name, wanted_builds()[name], base, shape_of(name), state, PARTITIONS
-    )
+    (made,) = await _make(connection, [name], base, "building")
     return made
+
+
+async def _make(connection: Connection, names: Sequence[str], base: int | None, state: State) -> list[int]:
+    """Make a build of each; answers their numbers, in no order."""
+    versions, shapes = [wanted_builds()[name] for name in names], [shape_of(name) for name in names]
+    made = await connection.fetch(query("builds", "make"), names, versions, base, shapes, state, PARTITIONS)
+    return [row["build"] for row in made]
 
 
 async def rebuild(connection: Connection, names: Collection[str]) -> list[Build]:
@@ -216,7 +216,8 @@ async def _beside(connection: Connection, builds: Iterable[Build], name: str, ba
     for build in builds:
         if build.projection == name and build.wanted and build.state == "building" and base in {None, build.base}:
             return build.build
-    return await _make(connection, name, base, "building")
+    (made,) = await _make(connection, [name], base, "building")
+    return made
 
 
 async def take_back(connection: Connection, name: str) -> Build | None:

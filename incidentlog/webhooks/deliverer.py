@@ -8,13 +8,14 @@ next; none is lost by that, and a receiver knows it by its id.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import structlog
 
-from incidentlog.clock import Clock
+from incidentlog.clock import SETTLING_SECONDS, Clock
 from incidentlog.shares import Turnstile
 from incidentlog.store.connect import Access, Connection, Pool, heed_cancelling, lost
 from incidentlog.store.read import LogIdentity
@@ -86,16 +87,19 @@ class Deliverer:
         """Look, lease and deliver until cancelled."""
         async with self.sender:
             try:
+                await self._stirred(SETTLING_SECONDS)
                 while True:
                     await self._look_again()
                     self._changed.clear()
-                    try:
-                        async with asyncio.timeout(LOOK_SECONDS):
-                            await self._changed.wait()
-                    except TimeoutError:
-                        pass
+                    await self._stirred(LOOK_SECONDS)
             finally:
                 await self._stop()
+
+    async def _stirred(self, seconds: float) -> None:
+        """Wait until a webhook was made or changed here, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
     async def _look_again(self) -> None:
         try:

@@ -12,15 +12,20 @@ SELECT build, projection, version, base, positions, state, shape FROM builds WHE
 FOR UPDATE
 
 -- name: make
--- A new build from position 0; its base is itself where none is given.
--- $1 projection text
--- $2 version integer
+-- New builds from position 0, one for each projection, in that order; the base of each is itself where none is given.
+-- $1 projections text[]
+-- $2 versions integer[]
 -- $3 base smallint
--- $4 shape text
+-- $4 shapes text[]
 -- $5 state text
 -- $6 partitions integer
 INSERT INTO builds (build, projection, version, base, shape, state, positions, erased_upto)
-SELECT n, $1, $2, coalesce($3::smallint, n), $4, $5, array_fill(0::bigint, ARRAY[$6::integer]), last_erased_body() FROM (SELECT (coalesce(max(build), 0) + 1)::smallint AS n FROM builds) AS next
+SELECT n, projection, version, coalesce($3::smallint, n), shape, $5, array_fill(0::bigint, ARRAY[$6::integer]), last_erased_body()
+FROM (
+    SELECT (last + nth)::smallint AS n, projection, version, shape
+    FROM unnest($1::text[], $2::integer[], $4::text[]) WITH ORDINALITY AS made (projection, version, shape, nth),
+        (SELECT coalesce(max(build), 0) AS last FROM builds) AS known
+) AS numbered
 RETURNING build
 
 -- name: set_state
