@@ -49,11 +49,12 @@ def seal(demo: Demo) -> None:
 
 @pytest.mark.parametrize("where", ["kept", "s3://kept/our/log"])
 def test_a_log_is_archived_checked_and_made_again(
-    demo: Demo, terminal: Terminal, folder: Path, bucket: dict[str, str], where: str
+    demo: Demo, terminal: Terminal, folder: Path, tmp_path: Path, bucket: dict[str, str], where: str
 ):
+    terminal = Terminal(tmp_path, **terminal.variables)
     at = {"INCIDENTLOG_DATA_DIR": str(demo.root), **bucket}
     there = {"INCIDENTLOG_DATA_DIR": str(folder / f"made-of-{where[:2]}"), **bucket}
-    (folder / "log.vkey").write_text(demo.get("/v1/log/key")["vkey"])
+    (tmp_path / "log.vkey").write_text(demo.get("/v1/log/key")["vkey"])
     done = terminal.run("archive", where, "--purpose", "to keep", **at)
     assert (done.returncode, done.stdout) == (0, f"{where}\n"), done.stderr
     told = json.loads(terminal.run("events", "list", "--category", "audit", "-o", "json").stdout)["events"][-1]["data"]
