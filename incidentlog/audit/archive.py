@@ -21,9 +21,10 @@ from typing import Any, Final
 import orjson
 
 from incidentlog.audit.export import Exported, Wanted, export
+from incidentlog.audit.exported import CHECKPOINT, MANIFEST, TABLE, VerificationError
 from incidentlog.audit.merkle import Frontier
 from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, parse_note
-from incidentlog.audit.offline import CHECKPOINT, MANIFEST, TABLE, Checked, VerificationError, verify_export
+from incidentlog.audit.offline import Checked, verify_export
 from incidentlog.audit.parquet import Table, read_rows
 from incidentlog.audit.place import Place, PlaceError, Segment
 from incidentlog.audit.tree import Tree

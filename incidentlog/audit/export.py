@@ -21,10 +21,10 @@ from typing import Any, Final, Protocol
 import orjson
 
 from incidentlog import __version__
+from incidentlog.audit.exported import CHECKPOINT, EVENTS, FORMAT, MANIFEST, VERSION
 from incidentlog.audit.leaf import instant
 from incidentlog.audit.merkle import Frontier, check_consistency, leaf_hash
 from incidentlog.audit.notes import TreeHead, parse_note
-from incidentlog.audit.offline import CHECKPOINT, EVENTS, FORMAT, MANIFEST, VERSION
 from incidentlog.audit.tree import Tree
 from incidentlog.audit.verify import leaf_of_row
 from incidentlog.errors import NotFound, NotSealed, Tampered

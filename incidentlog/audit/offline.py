@@ -12,32 +12,18 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
+from incidentlog.audit.exported import CHECKPOINT, EVENTS, FORMAT, MANIFEST, TABLE, VERSION, VerificationError
 from incidentlog.audit.leaf import LEAF, PARTS
 from incidentlog.audit.merkle import Frontier, ProofError, check_consistency, leaf_hash
 from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, unbase64
 from incidentlog.commitment import SALT_BYTES, commitment
 
-MANIFEST: Final = "manifest.json"
-CHECKPOINT: Final = "checkpoint"
-EVENTS: Final = "events.ndjson"
-TABLE: Final = "events.parquet"
-"""The events, in one of two forms: each has the exact leaf of every position of the range, and the parts."""
-FORMAT: Final = "incidentlog-export"
-VERSION: Final = 1
 LINE: Final = 4 * 1024 * 1024
 SMALL: Final = 1024 * 1024
 """The most bytes of a line, and of the other files."""
 PROVEN: Final = frozenset({"format", "version", "origin", "after", "to", "counts", "files", "frontier", "consistency"})
 """The words of a manifest that are held against what was signed. All others are the exporter's: nothing proves them."""
 _PARTS: Final = tuple((name, name.encode()) for name in PARTS)
-
-
-class VerificationError(Exception):
-    """The export is not what was signed, or does not say so; `position` is the first that is bad, where one is."""
-
-    def __init__(self, detail: str, *, position: int | None = None, **evidence: Any) -> None:
-        super().__init__(detail)
-        self.detail, self.position, self.evidence = detail, position, evidence
 
 
 @dataclass(slots=True)

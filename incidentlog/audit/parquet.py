@@ -11,7 +11,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Final
 
-from incidentlog.audit.offline import TABLE, VerificationError
+from incidentlog.audit.exported import TABLE, VerificationError
 from incidentlog.store.parts import INDEXED, Row
 
 ROWS: Final = 1_000

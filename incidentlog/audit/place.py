@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from incidentlog.audit.offline import MANIFEST
+from incidentlog.audit.exported import MANIFEST
 
 LARGEST: Final = 64 * 1024 * 1024
 """The most bytes of a file that is read at once."""

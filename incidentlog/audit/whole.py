@@ -21,11 +21,12 @@ import asyncpg
 import orjson
 
 from incidentlog.audit.export import Exported, Wanted, export
+from incidentlog.audit.exported import CHECKPOINT, EVENTS, VerificationError
 from incidentlog.audit.leaf import NoLeafError, instant, parse_leaf
 from incidentlog.audit.merkle import leaf_hash
 from incidentlog.audit.notary import stored_tiles
 from incidentlog.audit.notes import Verifier
-from incidentlog.audit.offline import CHECKPOINT, EVENTS, Checked, VerificationError, verify_export
+from incidentlog.audit.offline import Checked, verify_export
 from incidentlog.audit.tiles import Edge, Tile
 from incidentlog.audit.verify import Report, leaf_of_row, verify_log
 from incidentlog.errors import NotFound, NotSealed

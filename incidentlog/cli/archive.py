@@ -1,6 +1,5 @@
 """`incidentlog archive`: the whole log outside of the database, in a folder or a bucket."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from incidentlog.cli.ending import Code, Failed, ending, say
 
 if TYPE_CHECKING:
-    from incidentlog.audit.archive import Archive, Archived
+    from incidentlog.audit.archive import Archived
     from incidentlog.audit.place import Place
     from incidentlog.config import Settings
 
@@ -31,6 +30,7 @@ def archive(
     opened with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_ENDPOINT_URL says where it is, if not at Amazon's.
     """
     with ending():
+        from incidentlog.cli.archives import place
         from incidentlog.cli.settings import load_settings
 
         settings = load_settings()
@@ -38,30 +38,6 @@ def archive(
         written = sum(part.leaves for part in done.written)
         say(f"{written} positions written, in segments: {len(done.written)}; it holds all up to position {done.to}")
         typer.echo(where)
-
-
-def is_archive(where: str) -> bool:
-    """Whether this is, or is to be, an archive, and not the directory of an export."""
-    return "://" in where or (Path(where) / "archive.json").exists()
-
-
-def place(where: str) -> "Place":
-    """Where an archive is, or is to be; raises Failed for what is no place."""
-    from incidentlog.audit.place import Place, PlaceError
-
-    try:
-        return Place(where)
-    except ImportError:
-        raise Failed("an archive is read by pyarrow, which is not here: pip install 'incidentlog[parquet]'") from None
-    except PlaceError as error:
-        raise Failed(str(error), Code.USAGE) from error
-
-
-def archive_at(where: str) -> "Archive":
-    """An archive that is there; raises Failed for a place that is none."""
-    from incidentlog.audit.archive import Archive
-
-    return Archive(place(where))
 
 
 def _archive(settings: "Settings", where: "Place", segment: int | None, *, purpose: str | None, by: str) -> "Archived":

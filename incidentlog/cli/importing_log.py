@@ -39,7 +39,7 @@ def import_log(
 
 def _source(where: str) -> "Source":
     from incidentlog.audit.whole import Export
-    from incidentlog.cli.archive import archive_at, is_archive
+    from incidentlog.cli.archives import archive_at, is_archive
 
     if is_archive(where):
         return archive_at(where)
@@ -52,7 +52,7 @@ def _import(settings: "Settings", source: "Source", keys: list["Verifier"]) -> "
     import asyncio
 
     import incidentlog.projections  # noqa: F401 - registers every event
-    from incidentlog.audit.offline import VerificationError
+    from incidentlog.audit.exported import VerificationError
     from incidentlog.audit.place import PlaceError
     from incidentlog.audit.whole import NotTakenError, import_whole
     from incidentlog.cli.settings import reaching

@@ -65,10 +65,11 @@ def end(told: dict[str, Any], evidence: Path | None, output: Form) -> None:
 
 
 def _export(export: str, keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
+    from incidentlog.audit.exported import VerificationError
     from incidentlog.audit.notes import NoteError
-    from incidentlog.audit.offline import VerificationError, verify_export
+    from incidentlog.audit.offline import verify_export
     from incidentlog.audit.place import PlaceError
-    from incidentlog.cli.archive import archive_at, is_archive
+    from incidentlog.cli.archives import archive_at, is_archive
 
     told: dict[str, Any] = {"verified": False, "export": export}
     try:

@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from incidentlog.audit.beginning import fork
-from incidentlog.audit.offline import VerificationError, verify_export
+from incidentlog.audit.exported import VerificationError
+from incidentlog.audit.offline import verify_export
 from incidentlog.audit.state import Folder
 from incidentlog.audit.verify import verify_log
 from incidentlog.audit.whole import NotTakenError, import_whole

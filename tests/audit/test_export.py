@@ -10,8 +10,9 @@ import orjson
 import pytest
 
 from incidentlog.audit.export import Wanted, export, exported_event
+from incidentlog.audit.exported import VerificationError
 from incidentlog.audit.notes import Signer, Verifier
-from incidentlog.audit.offline import Checked, VerificationError, verify_export
+from incidentlog.audit.offline import Checked, verify_export
 from incidentlog.errors import NotFound, NotSealed, Tampered
 from incidentlog.store.connect import Access
 from incidentlog.store.read import EventFilter

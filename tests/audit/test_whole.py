@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from incidentlog.audit.beginning import fork
+from incidentlog.audit.exported import VerificationError
 from incidentlog.audit.notes import Verifier
-from incidentlog.audit.offline import VerificationError, verify_export
+from incidentlog.audit.offline import verify_export
 from incidentlog.audit.state import Folder
 from incidentlog.audit.verify import verify_log
 from incidentlog.audit.whole import Export, NotTakenError, export_whole, import_whole

@@ -1,0 +1,19 @@
+"""What an export is made of, for whoever writes, checks or reads one."""
+
+from typing import Any, Final
+
+MANIFEST: Final = "manifest.json"
+CHECKPOINT: Final = "checkpoint"
+EVENTS: Final = "events.ndjson"
+TABLE: Final = "events.parquet"
+"""The events, in one of two forms: each has the exact leaf of every position of the range, and the parts."""
+FORMAT: Final = "incidentlog-export"
+VERSION: Final = 1
+
+
+class VerificationError(Exception):
+    """The export is not what was signed, or does not say so; `position` is the first that is bad, where one is."""
+
+    def __init__(self, detail: str, *, position: int | None = None, **evidence: Any) -> None:
+        super().__init__(detail)
+        self.detail, self.position, self.evidence = detail, position, evidence

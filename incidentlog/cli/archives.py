@@ -1,0 +1,34 @@
+"""An archive that is named on the command line."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from incidentlog.cli.ending import Code, Failed
+
+if TYPE_CHECKING:
+    from incidentlog.audit.archive import Archive
+    from incidentlog.audit.place import Place
+
+
+def is_archive(where: str) -> bool:
+    """Whether this is, or is to be, an archive, and not the directory of an export."""
+    return "://" in where or (Path(where) / "archive.json").exists()
+
+
+def place(where: str) -> "Place":
+    """Where an archive is, or is to be; raises Failed for what is no place."""
+    from incidentlog.audit.place import Place, PlaceError
+
+    try:
+        return Place(where)
+    except ImportError:
+        raise Failed("an archive is read by pyarrow, which is not here: pip install 'incidentlog[parquet]'") from None
+    except PlaceError as error:
+        raise Failed(str(error), Code.USAGE) from error
+
+
+def archive_at(where: str) -> "Archive":
+    """An archive that is there; raises Failed for a place that is none."""
+    from incidentlog.audit.archive import Archive
+
+    return Archive(place(where))
