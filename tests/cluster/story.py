@@ -230,7 +230,8 @@ async def a_leader_alone(cluster: Cluster) -> str:
     """As if it were cut off: it does nothing while another is promoted, and then goes on where it was."""
     stopped = cluster.processes(await cluster.leader())
     for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
+        with suppress(ProcessLookupError):  # a backend may have ended since they were listed
+            os.kill(pid, signal.SIGSTOP)
     await asyncio.sleep(STILL_SECONDS)
     for pid in stopped:
         with suppress(ProcessLookupError):
