@@ -229,13 +229,15 @@ async def the_leader(cluster: Cluster) -> str:
 async def a_leader_alone(cluster: Cluster) -> str:
     """As if it were cut off: it does nothing while another is promoted, and then goes on where it was."""
     stopped = cluster.processes(await cluster.leader())
-    for pid in stopped:
-        with suppress(ProcessLookupError):  # a backend may have ended since they were listed
-            os.kill(pid, signal.SIGSTOP)
-    await asyncio.sleep(STILL_SECONDS)
-    for pid in stopped:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+    try:
+        for pid in stopped:
+            with suppress(ProcessLookupError):  # a backend may have ended since they were listed
+                os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(STILL_SECONDS)
+    finally:  # what stands still does not end when the cluster is stopped
+        for pid in stopped:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
     return f"the leader, after it stood still for {STILL_SECONDS} s"
 
 
