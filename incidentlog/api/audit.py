@@ -16,7 +16,7 @@ from incidentlog.api.codings import vary_by
 from incidentlog.api.operations import Answer, Choice, Number, Routes, Segment
 from incidentlog.api.requests import SERVICE, reader_of
 from incidentlog.api.shapes import Consistency, Heads, LogKey, Proof, Root
-from incidentlog.audit.export import part_of
+from incidentlog.audit.exported import part_of
 from incidentlog.audit.leaf import parse_leaf
 from incidentlog.audit.merkle import ProofError, check_inclusion, leaf_hash
 from incidentlog.audit.proofs import MEDIA_TYPE, InclusionProof

@@ -216,7 +216,7 @@ class Archive:
         if not parts:
             raise VerificationError("there is no segment in the archive")
         heads = [(open_head(raw, keys)[0].size, raw) for raw in previous]
-        heads += [(self._head_of(part, keys).size, self._checkpoint(part)) for part in parts]
+        heads += [self._head_of(part, keys) for part in parts]
         if (longest := max(heads))[0] > (to := parts[-1].to):
             raise VerificationError(
                 f"a tree head is of {longest[0]} events, the archive ends at {to}: it was cut, or is older than that",
@@ -262,9 +262,11 @@ class Archive:
     def _checkpoint(self, part: Segment) -> bytes:
         return self.place.read(f"{part.name}/{CHECKPOINT}") or b""
 
-    def _head_of(self, part: Segment, keys: Sequence[Verifier]) -> TreeHead:
+    def _head_of(self, part: Segment, keys: Sequence[Verifier]) -> tuple[int, bytes]:
+        """The tree head of a segment, and its size."""
+        raw = self._checkpoint(part)
         try:
-            return open_head(self._checkpoint(part), keys)[0]
+            return open_head(raw, keys)[0].size, raw
         except NoteError as error:
             raise VerificationError(f"checkpoint of {part.name}: {error}", position=part.after + 1) from error
 

@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from incidentlog import __version__
-from incidentlog.audit.exported import CHECKPOINT, EVENTS, FORMAT, MANIFEST, VERSION
+from incidentlog.audit.exported import CHECKPOINT, EVENTS, FORMAT, MANIFEST, VERSION, part_of
 from incidentlog.audit.leaf import instant
 from incidentlog.audit.merkle import Frontier, check_consistency, leaf_hash
 from incidentlog.audit.notes import TreeHead, parse_note
@@ -212,11 +212,6 @@ def line_of(row: Row, leaf: bytes, *, opened: bool, private: bool) -> bytes:
     if row.has_private:
         parts["private"] = part_of(row.private_salt, row.private) if private else None
     return orjson.dumps({"leaf": leaf.decode(), "parts": parts}) + b"\n"
-
-
-def part_of(salt: bytes | None, text: str | None) -> dict[str, str] | None:
-    """A part as it is opened; null where it is erased."""
-    return None if salt is None or text is None else {"salt": _base64(salt), "text": text}
 
 
 def _written(path: Path, raw: bytes) -> dict[str, Any]:

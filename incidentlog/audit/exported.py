@@ -1,5 +1,6 @@
 """What an export is made of, for whoever writes, checks or reads one."""
 
+import base64
 from typing import Any, Final
 
 MANIFEST: Final = "manifest.json"
@@ -17,3 +18,8 @@ class VerificationError(Exception):
     def __init__(self, detail: str, *, position: int | None = None, **evidence: Any) -> None:
         super().__init__(detail)
         self.detail, self.position, self.evidence = detail, position, evidence
+
+
+def part_of(salt: bytes | None, text: str | None) -> dict[str, str] | None:
+    """A part as it is opened; null where it is erased."""
+    return None if salt is None or text is None else {"salt": base64.b64encode(salt).decode(), "text": text}

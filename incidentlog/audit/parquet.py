@@ -5,13 +5,13 @@ was erased is null. Nothing is withheld in it: the columns say what the parts do
 `incidentlog[parquet]`.
 """
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Final
 
-from incidentlog.audit.exported import TABLE, VerificationError
+from incidentlog.audit.exported import TABLE, VerificationError, part_of
+from incidentlog.audit.leaf import PARTS
 from incidentlog.store.parts import INDEXED, Row
 
 ROWS: Final = 1_000
@@ -19,7 +19,6 @@ TEXT: Final = 16 * 1024 * 1024
 """So many rows, or bytes of their text, are in memory at a time, and in a row group of the file."""
 GROUP: Final = 4 * TEXT
 """The most bytes of a row group that is read."""
-PARTS: Final = ("body", "meta", "private")
 REPEATED: Final = [name for name in INDEXED if name not in {"event_id", "actors"}]
 """Columns of values that come again, and that one looks up by."""
 OPENED: Final = ("leaf", "has_private", *(name for part in PARTS for name in (part, f"{part}_salt")))
@@ -94,11 +93,7 @@ def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 
 def _event(row: Mapping[str, Any]) -> dict[str, Any]:
     told = PARTS if row["has_private"] else PARTS[:-1]
-    return {"leaf": row["leaf"], "parts": {part: _part(row[part], row[f"{part}_salt"]) for part in told}}
-
-
-def _part(text: str | None, salt: bytes | None) -> dict[str, str] | None:
-    return None if text is None or salt is None else {"salt": base64.b64encode(salt).decode(), "text": text}
+    return {"leaf": row["leaf"], "parts": {part: part_of(row[f"{part}_salt"], row[part]) for part in told}}
 
 
 def _read(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:

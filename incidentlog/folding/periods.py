@@ -1,7 +1,7 @@
 """Periods: whether something lies in one, as far as its day, its week and its month say (docs/events.md). Pure."""
 
 from calendar import monthrange
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Final
@@ -10,6 +10,11 @@ CALENDAR: Final = ("day", "week", "month")
 """The dimensions that say when something was; each null where no single one holds it."""
 ALWAYS: Final = date.min.toordinal(), date.max.toordinal()
 """The days of what is known to no day, week or month."""
+
+
+def calendar_of(dimensions: Sequence[str]) -> list[int]:
+    """Where the dimensions are that say when something was, of those that there are."""
+    return [dimensions.index(name) for name in CALENDAR if name in dimensions]
 
 
 @lru_cache(maxsize=50_000)

@@ -14,7 +14,7 @@ import numpy as np
 
 from incidentlog.events.values import day_buckets, start_instant
 from incidentlog.folding.lines import EPOCH, Lines, Numbers, Texts, instant_at, instant_number, renumbered
-from incidentlog.folding.periods import CALENDAR, days_in
+from incidentlog.folding.periods import CALENDAR, calendar_of, days_in
 from incidentlog.folding.shapes import Amounts, Booking, Key, Tally
 from incidentlog.folding.totalling import group_numbers, runs
 
@@ -79,19 +79,14 @@ UNKNOWN: Final[Days] = None, None
 
 def days(tally: Tally, bookings: Sequence[Booking]) -> Days:
     """The days of lines as they are read, given those that are booked."""
-    calendar = calendar_of(tally)
+    calendar = calendar_of(tally.dimensions)
     return _days(tally, {tuple([b.dimensions[n] for n in calendar]) for b in bookings})
 
 
 def days_of(tally: Tally, parts: Iterable[Lines]) -> Days:
     """The same of lines that are packed."""
-    calendar = calendar_of(tally)
+    calendar = calendar_of(tally.dimensions)
     return _days(tally, {key for lines in parts for key in lines.keys(calendar)} if calendar else ())
-
-
-def calendar_of(tally: Tally) -> list[int]:
-    """Where the dimensions are that say when something was."""
-    return [tally.dimensions.index(name) for name in CALENDAR if name in tally.dimensions]
 
 
 def _days(tally: Tally, buckets: Iterable[Key]) -> Days:
@@ -132,7 +127,7 @@ def _rolled_together(tally: Tally, bookings: Sequence[Booking]) -> Iterator[Book
 
 def _spread(tally: Tally, b: Booking) -> Iterator[tuple[datetime, Key, Amounts]]:
     *own, early = b.dimensions
-    calendar = [tally.dimensions.index(name) for name in CALENDAR]
+    calendar = calendar_of(tally.dimensions)
     day, nothing = own[calendar[0]], (0,) * len(b.amounts)
     if day is None or early is None:  # known to the week or the month: in no day's sum (E12)
         yield b.at, tuple(own), (*b.amounts, *nothing)
@@ -159,7 +154,7 @@ class Rolled(Lines):
     def __init__(self, tally: Tally, lines: Lines) -> None:
         """`lines` are as they are stored."""
         self._lines, self._days = lines, tally.rolling
-        self._calendar = [tally.dimensions.index(name) for name in CALENDAR]
+        self._calendar = calendar_of(tally.dimensions)
         texts, self._of_day = lines.dimension(self._calendar[0])
         self._known = np.array([own is not None for own in texts], np.bool_)[self._of_day]
         copies = np.where(self._known, self._days, 1)

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, Final, NamedTuple
 
 from incidentlog.events.values import Model
-from incidentlog.folding.periods import CALENDAR, bounds
+from incidentlog.folding.periods import bounds, calendar_of
 from incidentlog.folding.shapes import Cell, Document, Key, Known, Policies, Row, Tally
 from incidentlog.recent import Recent
 
@@ -61,7 +61,7 @@ class Grouping:
 
     def calendar(self, dimensions: Sequence[str]) -> list[int]:
         """Where the dimensions are that say whether something lies in its period; none where it is of no period."""
-        return [dimensions.index(name) for name in CALENDAR if name in dimensions] if self.has_period else []
+        return calendar_of(dimensions) if self.has_period else []
 
 
 ALWAYS: Final = datetime.max.replace(tzinfo=UTC)

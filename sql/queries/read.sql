@@ -388,25 +388,13 @@ WHERE octets <= $22 OR number = 1 ORDER BY position
 
 -- name: horizon
 -- Up to where there are at most so many events of each type of each category, of some types and categories; null where
--- there are fewer of all. Which types and categories there are is found by the index, one after the other.
+-- there are fewer of all.
 -- $1 after bigint
 -- $2 upto bigint
 -- $3 types text[]
 -- $4 categories text[]
 -- $5 events bigint
-WITH RECURSIVE kinds (kind, category, type) AS (
-    (SELECT hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0), split_part(stream, ':', 1), type FROM events ORDER BY 1 LIMIT 1)
-    UNION ALL
-    SELECT following.*
-    FROM kinds k CROSS JOIN LATERAL (
-        SELECT hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0), split_part(stream, ':', 1), type FROM events
-        WHERE hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0) > k.kind ORDER BY 1 LIMIT 1
-    ) AS following
-), wanted_kinds AS (
-    SELECT kind FROM kinds
-    WHERE ($3::text[] IS NULL OR type = ANY($3)) AND ($4::text[] IS NULL OR category = ANY($4))
-)
-SELECT min(last.position) FROM wanted_kinds k CROSS JOIN LATERAL (
+SELECT min(last.position) FROM kinds_of($3, $4) AS k (kind) CROSS JOIN LATERAL (
     SELECT position FROM events
     WHERE hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0) = k.kind AND position > $1 AND position <= $2
     ORDER BY position LIMIT 1 OFFSET $5::bigint - 1
@@ -438,25 +426,13 @@ SELECT min(last.position) FROM wanted_kinds k CROSS JOIN LATERAL (
 -- $20 external_ids jsonb[]
 -- $21 imports bigint[]
 -- $22 octets bigint
-WITH RECURSIVE kinds (kind, category, type) AS (
-    (SELECT hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0), split_part(stream, ':', 1), type FROM events ORDER BY 1 LIMIT 1)
-    UNION ALL
-    SELECT following.*
-    FROM kinds k CROSS JOIN LATERAL (
-        SELECT hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0), split_part(stream, ':', 1), type FROM events
-        WHERE hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0) > k.kind ORDER BY 1 LIMIT 1
-    ) AS following
-), wanted_kinds AS (
-    SELECT kind FROM kinds
-    WHERE ($5::text[] IS NULL OR type = ANY($5)) AND ($7::text[] IS NULL OR category = ANY($7))
-)
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
        following
 FROM (
     SELECT *, sum(coalesce(octet_length(body), 0) + octet_length(meta)) OVER (ORDER BY position) AS octets,
            row_number() OVER (ORDER BY position) AS number, lead(position) OVER (ORDER BY position) AS following
     FROM (
-        SELECT found.position FROM wanted_kinds k
+        SELECT found.position FROM kinds_of($5, $7) AS k (kind)
         CROSS JOIN LATERAL (
             SELECT position FROM events e
             WHERE hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0) = k.kind AND position > $1 AND position <= $2

@@ -10,7 +10,7 @@ from incidentlog.embedded import Server
 from incidentlog.store.connect import Access
 from tests.api.conftest import service
 from tests.audit.sealing import Sealing, fill, sealing
-from tests.conftest import log_called
+from tests.conftest import access_to, log_called, run_admin
 
 __all__ = ["service"]
 
@@ -49,3 +49,11 @@ async def filled(server: Server, once_filled: tuple[str, Path], tmp_path: Path) 
     shutil.copytree(folder, tmp_path / "log")
     async with copied(server, template, Folder(tmp_path / "log")) as log:
         yield log
+
+
+@pytest.fixture
+async def empty(server: Server) -> AsyncIterator[Access]:
+    """A database without a log."""
+    await run_admin(server, "CREATE DATABASE test_taken_in")
+    yield access_to(server, "test_taken_in")
+    await run_admin(server, "DROP DATABASE test_taken_in WITH (FORCE)")

@@ -17,6 +17,7 @@ from incidentlog.audit.witness import Witness
 from incidentlog.clock import ManualClock
 from incidentlog.store.append import Append, append
 from incidentlog.store.connect import Access, Connection
+from incidentlog.store.erase import erase, pending_erasures
 from tests.commands import command, strike
 
 ORIGIN = "log.example/incidents"
@@ -41,6 +42,16 @@ class Sealing:
         finally:
             await connection.close()
         return int(outcomes[-1].position)
+
+    async def erase(self, *events: Append) -> None:
+        """Append what names parts that are to go, and let them go."""
+        await self.append(commands=events)
+        connection = await self.access.connect("eraser")
+        try:
+            for erasure in await pending_erasures(connection):
+                await erase(connection, erasure)
+        finally:
+            await connection.close()
 
     def notary(self, *, key: str | None = None, witnesses: Sequence[Witness] = ()) -> Notary:
         return Notary(self.access, self.folder, ManualClock(NOW), key=key, witnesses=witnesses)

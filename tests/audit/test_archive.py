@@ -1,7 +1,7 @@
 """An archive grows with the log, proves itself from end to end, and is the log where there is none."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,13 +14,10 @@ from incidentlog.audit.offline import verify_export
 from incidentlog.audit.state import Folder
 from incidentlog.audit.verify import verify_log
 from incidentlog.audit.whole import NotTakenError, import_whole
-from incidentlog.embedded import Server
 from incidentlog.store.connect import Access
-from incidentlog.store.erase import erase, pending_erasures
 from tests.audit.sealing import NOW, SIZE, Sealing
 from tests.audit.test_whole import everything, filled_further, keys_of
 from tests.commands import about, command, strike
-from tests.conftest import access_to, run_admin
 
 pytest.importorskip("pyarrow", reason="an archive is written by pyarrow, of the extra `parquet`")
 
@@ -28,14 +25,6 @@ from incidentlog.audit.archive import Archive, Archived, write_archive
 from incidentlog.audit.place import Place, PlaceError, Segment
 
 LENGTH = 256
-
-
-@pytest.fixture
-async def empty(server: Server) -> AsyncIterator[Access]:
-    """A database without a log."""
-    await run_admin(server, "CREATE DATABASE test_taken_out")
-    yield access_to(server, "test_taken_out")
-    await run_admin(server, "DROP DATABASE test_taken_out WITH (FORCE)")
 
 
 async def archived(log: Sealing, where: Path | str, segment: int | None = LENGTH) -> Archived:
@@ -105,13 +94,7 @@ async def test_what_is_erased_goes_from_it_and_the_rest_is_left(filled: Sealing,
     assert named in (rows[0].private or "")
     before = files(where)
     erasures = [about("erased", told["id"], part=part, ground="asked") for part in ("body", "private")]
-    await filled.append(commands=[command(event, stream="strike:told") for event in erasures])
-    connection = await filled.access.connect("eraser")
-    try:
-        for erasure in await pending_erasures(connection):
-            await erase(connection, erasure)
-    finally:
-        await connection.close()
+    await filled.erase(*(command(event, stream="strike:told") for event in erasures))
     await filled.seal()
     assert written(await archived(filled, where)) == [(512, 768), (768, SIZE + LENGTH + 3)]
     after = files(where)

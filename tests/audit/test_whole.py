@@ -1,7 +1,6 @@
 """A whole log is taken to another database: the same log there, under the same tree head; else nothing is written."""
 
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +14,12 @@ from incidentlog.audit.offline import verify_export
 from incidentlog.audit.state import Folder
 from incidentlog.audit.verify import verify_log
 from incidentlog.audit.whole import Export, NotTakenError, export_whole, import_whole
-from incidentlog.embedded import Server
 from incidentlog.errors import NotSealed
 from incidentlog.store.connect import Access
-from incidentlog.store.erase import erase, pending_erasures
 from tests.audit.sealing import NOW, SIZE, Sealing
 from tests.commands import about, command, strike
-from tests.conftest import access_to, run_admin
 
 ZONE = "Europe/Kyiv"
-
-
-@pytest.fixture
-async def empty(server: Server) -> AsyncIterator[Access]:
-    """A database without a log."""
-    await run_admin(server, "CREATE DATABASE test_taken_in")
-    yield access_to(server, "test_taken_in")
-    await run_admin(server, "DROP DATABASE test_taken_in WITH (FORCE)")
 
 
 def keys_of(folder: Folder) -> list[Verifier]:
@@ -67,13 +55,7 @@ async def filled_further(log: Sealing) -> None:
     ]
     await log.append(commands=said)
     erasures = [about("erased", shown["id"], part=part, ground="asked") for part in ("body", "private")]
-    await log.append(commands=[command(event, stream="strike:a") for event in erasures])
-    connection = await log.access.connect("eraser")
-    try:
-        for erasure in await pending_erasures(connection):
-            await erase(connection, erasure)
-    finally:
-        await connection.close()
+    await log.erase(*(command(event, stream="strike:a") for event in erasures))
     await log.seal()
 
 
