@@ -225,6 +225,16 @@ class Demo:
         with urlopen(self.url + path, timeout=60) as answer:
             return json.load(answer)
 
+    def sealed(self, position: int) -> None:
+        """Wait until it has signed up to a position."""
+        until = time.monotonic() + LIMIT_SECONDS
+        while True:
+            with urlopen(f"{self.url}/log/checkpoint", timeout=60) as answer:
+                if int(answer.read().split(b"\n")[1]) >= position:
+                    return
+            assert time.monotonic() < until, self.errors
+            time.sleep(0.05)
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(LIMIT_SECONDS)

@@ -1,14 +1,13 @@
 """The whole log goes into a folder or a bucket at the terminal, is checked there, and is made from there."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.cli.acting import LIMIT_SECONDS, Demo, Terminal
+from tests.cli.acting import Demo, Terminal
 from tests.cli.test_pages import block
 
 pytest.importorskip("pyarrow", reason="an archive is written by pyarrow, of the extra `parquet`")
@@ -35,18 +34,6 @@ def bucket() -> Iterator[dict[str, str]]:
         server.stop()
 
 
-def seal(demo: Demo) -> None:
-    """Wait until the service has sealed all that there is."""
-    head = demo.get("/v1/projections/city_incidents")["basis"]["position"]
-    until = time.monotonic() + LIMIT_SECONDS
-    while True:
-        with urlopen(f"{demo.url}/log/checkpoint", timeout=60) as answer:
-            if int(answer.read().split(b"\n")[1]) >= head:
-                return
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize("where", ["kept", "s3://kept/our/log"])
 def test_a_log_is_archived_checked_and_made_again(
     demo: Demo, terminal: Terminal, folder: Path, tmp_path: Path, bucket: dict[str, str], where: str
@@ -61,7 +48,7 @@ def test_a_log_is_archived_checked_and_made_again(
     assert (told["after"], told["purpose"], told["tlp"]) == (0, "to keep", "RED")
     assert f"up to position {told['to_position']}" in done.stderr
     # It was recorded that the log left: with that it is brought up to date, in place of what was there.
-    seal(demo)
+    demo.sealed(told["to_position"] + 1)
     done = terminal.run("archive", where, **at)
     assert done.returncode == 0, done.stderr
     done = terminal.run("verify", where, "--vkey", "log.vkey", "-o", "json", **bucket)
