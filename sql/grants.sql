@@ -18,6 +18,7 @@ BEGIN
     GRANT UPDATE (body, body_salt, body_digest, verification, reported_at, actors) ON events TO incidentlog_eraser;
     GRANT UPDATE (salt, text) ON event_private TO incidentlog_eraser;
     GRANT UPDATE (generation, erased_upto) ON log TO incidentlog_runner;
+    GRANT SELECT, UPDATE ON blocks TO incidentlog_eraser;
     -- What is kept for a limited time is the eraser's too.
     GRANT SELECT, INSERT, DELETE ON access_log TO incidentlog_eraser;
     GRANT SELECT, UPDATE ON access_open TO incidentlog_eraser;
@@ -33,10 +34,10 @@ BEGIN
     GRANT SELECT ON log_keys TO incidentlog_notary;
     GRANT SELECT ON log_keys, tiles, tree_heads TO incidentlog_reader;
     GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE
-        ON builds, subjects, merge_links, segments, names, documents, document_members, parked, leases, snapshots
+        ON builds, subjects, merge_links, segments, names, documents, document_members, parked, leases, snapshots, blocks
         TO incidentlog_runner;
     GRANT SELECT ON builds, subjects, merge_links, segments, names, documents, document_members, parked, leases, snapshots,
-           api_keys, sessions
+           blocks, api_keys, sessions
         TO incidentlog_reader;
 END
 $$;

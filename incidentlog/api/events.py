@@ -48,11 +48,12 @@ from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
 from incidentlog.store import append as log
 from incidentlog.store.erase import with_private
-from incidentlog.store.filters import parse_event_filter
-from incidentlog.store.read import EventFilter, Seen, imported_ids, read_ids, read_stream, search_events
+from incidentlog.store.filters import EventFilter, parse_event_filter
+from incidentlog.store.read import Seen, imported_ids, read_ids, read_stream
+from incidentlog.store.search import search_events
 from incidentlog.turns import Turns
 
-STRETCHES: Final = 500
+STRETCHES: Final = 2_000
 """How often one answer looks further while it finds nothing: through ten million positions, a few seconds of them."""
 NAMED_MOST: Final = 100
 """How many events one request may name by their ids."""

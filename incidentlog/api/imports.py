@@ -48,7 +48,9 @@ from incidentlog.importers.updating import KINDS
 from incidentlog.service.keys import Reader
 from incidentlog.service.service import Service
 from incidentlog.store import append as log
-from incidentlog.store.read import EventFilter, imported_ids, read_head, search_events, version_of
+from incidentlog.store.filters import EventFilter
+from incidentlog.store.read import imported_ids, read_head, version_of
+from incidentlog.store.search import search_events
 
 UPLOAD_BYTES: Final = 1024**3
 """The most bytes of all files of a request. They lie on the disk while they are read, and not in memory."""

@@ -30,9 +30,11 @@ from incidentlog.audit.verify import leaf_of_row
 from incidentlog.errors import NotFound, NotSealed, Tampered
 from incidentlog.events.values import TLP_LABELS
 from incidentlog.store.connect import Connection
+from incidentlog.store.filters import EventFilter
 from incidentlog.store.notary import read_last_head
 from incidentlog.store.parts import Row, read_rows
-from incidentlog.store.read import EventFilter, read_log, search_events
+from incidentlog.store.read import read_log
+from incidentlog.store.search import search_events
 
 PAGE: Final = 1_000
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})

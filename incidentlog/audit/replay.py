@@ -18,8 +18,10 @@ from incidentlog.events.recorded import Recorded
 from incidentlog.events.values import INSTANT
 from incidentlog.folding.fold import started
 from incidentlog.store.connect import Pool
-from incidentlog.store.read import EventFilter, position_at, read_ids, search_events, seen
+from incidentlog.store.filters import EventFilter
+from incidentlog.store.read import position_at, read_ids, seen
 from incidentlog.store.replay import Happened, occurred_at, read_amended_times, read_at, read_occurred
+from incidentlog.store.search import search_events
 from incidentlog.turns import beside
 
 PAGE: Final = 200

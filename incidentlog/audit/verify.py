@@ -21,6 +21,7 @@ from incidentlog.audit.state import State
 from incidentlog.audit.tiles import HEIGHT, WIDTH, Edge, Tile, reach, split
 from incidentlog.errors import Tampered
 from incidentlog.events.recorded import zone_data_of
+from incidentlog.store.blocks import BLOCK, wrong_blocks
 from incidentlog.store.catalogue import differences, outside
 from incidentlog.store.connect import Connection
 from incidentlog.store.derive import folded_upto, read_all_links
@@ -131,6 +132,9 @@ async def verify_log(
     if (stray := await first_stray(connection)) is not None:
         report.find(stray, "gone", f"position {stray} has a private part and no event")
     await walk.links.check(connection, head)
+    async for block in wrong_blocks(connection, head):
+        detail = f"what block {block} is said to hold is not what its events say: searches may miss some of them"
+        report.find(block * BLOCK + 1, "block", detail, last=(block + 1) * BLOCK)
     return report
 
 

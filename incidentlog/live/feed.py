@@ -11,7 +11,8 @@ from incidentlog.events.recorded import Recorded
 from incidentlog.live import frames
 from incidentlog.live.channel import RETRY_SECONDS, Follower, Progress, Reading, tell
 from incidentlog.store.connect import heed_cancelling, lost
-from incidentlog.store.read import EventFilter, search_events
+from incidentlog.store.filters import EventFilter
+from incidentlog.store.search import search_events
 from incidentlog.turns import Turns
 
 PAGE: Final = 200

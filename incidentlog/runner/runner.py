@@ -17,6 +17,7 @@ from incidentlog.runner.leases import Leases
 from incidentlog.runner.portion import NEVER, Ends, Portion
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.wakeup import Wakeup
+from incidentlog.store.blocks import BLOCK, write_blocks
 from incidentlog.store.builds import Build, SupersededError, active_builds, begin_builds
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
 from incidentlog.store.read import read_log
@@ -67,6 +68,8 @@ class Runner(Progress):
         self._serving = set[int]()
         self._portion = Portion(PAGE, ends.portion(PAGE))
         self._doomed = ends.doomed
+        self._next_block = 0
+        """The position with which the next block is whole, as far as that is known."""
         self.idle = False
         """Whether there was nothing to take in when it looked last."""
         self.at: int | None = None
@@ -142,13 +145,24 @@ class Runner(Progress):
             return True
         if lane.waits:
             await asyncio.sleep(TURN_SECONDS)
-        elif len(batch) == size or (not batch and await lane.summarise()):
+        elif len(batch) == size or (not batch and await self._tidied(connection, lane)):
             pass
         elif len(batch) > 1:  # there may be more than was read, or taken in
             await asyncio.sleep(started + PACE_SECONDS - time.monotonic())
         else:
             await Wakeup.wait(ticket, POLL_SECONDS)
             return not batch and await self._switched(connection)
+        return False
+
+    async def _tidied(self, connection: Connection, lane: Lane) -> bool:
+        """Write some of what makes answers faster and can wait: a snapshot, or blocks; whether any was due."""
+        if await lane.summarise():
+            return True
+        if not lane.keeps_documents or lane.position < self._next_block:
+            return False
+        if await write_blocks(connection):
+            return True
+        self._next_block = (lane.position // BLOCK + 1) * BLOCK
         return False
 
     async def _lane(self, connection: Connection, zone: str) -> Lane | None:

@@ -10,8 +10,10 @@ from incidentlog.runner import Progress, Wakeup
 from incidentlog.store.builds import Build, active_builds
 from incidentlog.store.carried import Heading
 from incidentlog.store.connect import Access, Pool, getting_over
+from incidentlog.store.filters import EventFilter
 from incidentlog.store.notify import Hints, Kind
-from incidentlog.store.read import EventFilter, read_head, read_log, search_events
+from incidentlog.store.read import read_head, read_log
+from incidentlog.store.search import search_events
 
 POLL_SECONDS: Final = 0.5
 """How long it waits for a hint before it looks all the same: a hint is never relied on."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from incidentlog.sqlfiles import query
+from incidentlog.store.blocks import write_block_again
 from incidentlog.store.connect import Connection, Pool
 
 AT_ONCE: Final = 1_000
@@ -32,10 +33,15 @@ async def pending_erasures(connection: Connection) -> list[Erasure]:
 
 
 async def erase(connection: Connection, erasure: Erasure) -> None:
-    """Remove text and salt and leave the commitment. What is gone already stays gone; the trigger refuses the rest."""
+    """Remove text and salt and leave the commitment. What is gone already stays gone; the trigger refuses the rest.
+
+    What the block of a body says of its event goes with it.
+    """
     async with connection.transaction():
         await connection.fetch(query("erase", "as_eraser"))
         await connection.execute(query("erase", f"erase_{erasure.part}"), erasure.target)
+        if erasure.part == "body":
+            await write_block_again(connection, erasure.target)
 
 
 async def read_erased(connection: Connection) -> list[tuple[int, Part]]:

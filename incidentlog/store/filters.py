@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -27,7 +28,36 @@ from incidentlog.folding.domains import (
     read_when,
 )
 from incidentlog.folding.subject_filter import CURRENT, Status, SubjectFilter
-from incidentlog.store.read import EventFilter
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """What `GET /v1/events` and the raw feed narrow by; several values of one kind mean any of them.
+
+    All go by what an event said when it was sent: an amendment is an event of its own.
+    """
+
+    types: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    admin1s: tuple[str, ...] = ()
+    """As `UA.17`: country and code, as GeoNames writes it (`UA-17` would be ISO 3166-2, which counts otherwise)."""
+    countries: tuple[str, ...] = ()
+    actors: tuple[str, ...] = ()
+    verifications: tuple[str, ...] = ()
+    since: datetime | None = None
+    """Occurred at or after, or still going on then."""
+    until: datetime | None = None
+    """Began before; exclusive."""
+    recorded_since: datetime | None = None
+    bbox: tuple[float, float, float, float] | None = None
+    """West, south, east, north; west > east crosses the antimeridian (RFC 7946 §5.2)."""
+    external_ids: tuple[tuple[str, str | None], ...] = ()
+    """Scheme and id elsewhere; None stands for every id of the scheme."""
+    imports: tuple[int, ...] = ()
+    """The imports that they came with, by their numbers."""
+
 
 _DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,15})?")
 _EDGES = 4

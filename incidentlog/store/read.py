@@ -6,18 +6,17 @@ covers, as it is at the head, whatever position is asked about.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate, islice
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
-import orjson
 
 from incidentlog.errors import Tampered
 from incidentlog.events.recorded import Recorded
-from incidentlog.events.values import INSTANT, MAX_INT
+from incidentlog.events.values import MAX_INT
 from incidentlog.folding.fold import RED, lowest, markings, merged_streams, spoken_of, statuses
 from incidentlog.folding.partitions import Share
 from incidentlog.folding.subject import Status
@@ -33,10 +32,6 @@ BATCH_OCTETS: Final = 4 * 2**20
 """How much text of the log is read for one batch of the projections."""
 AT_ONCE: Final = 1_000
 """How many rows are made events between two turns of the loop."""
-STRETCH: Final = 20_000
-"""How much of the log one filtered read looks through before it answers with where it got."""
-OF_KINDS: Final = 2_000
-"""The same where types or categories are named: how many events of each type of each category."""
 REFILL: Final = 200
 """The least events that are read to fill up a page of which some were not to be seen."""
 
@@ -69,35 +64,6 @@ class Head:
 
     position: int
     recorded_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class EventFilter:
-    """What `GET /v1/events` and the raw feed narrow by; several values of one kind mean any of them.
-
-    All go by what an event said when it was sent: an amendment is an event of its own.
-    """
-
-    types: tuple[str, ...] = ()
-    streams: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
-    admin1s: tuple[str, ...] = ()
-    """As `UA.17`: country and code, as GeoNames writes it (`UA-17` would be ISO 3166-2, which counts otherwise)."""
-    countries: tuple[str, ...] = ()
-    actors: tuple[str, ...] = ()
-    verifications: tuple[str, ...] = ()
-    since: datetime | None = None
-    """Occurred at or after, or still going on then."""
-    until: datetime | None = None
-    """Began before; exclusive."""
-    recorded_since: datetime | None = None
-    bbox: tuple[float, float, float, float] | None = None
-    """West, south, east, north; west > east crosses the antimeridian (RFC 7946 §5.2)."""
-    external_ids: tuple[tuple[str, str | None], ...] = ()
-    """Scheme and id elsewhere; None stands for every id of the scheme."""
-    imports: tuple[int, ...] = ()
-    """The imports that they came with, by their numbers."""
 
 
 async def read_log(pool: Pool | Connection) -> LogIdentity:
@@ -236,7 +202,7 @@ async def read_unopened(
     return await recorded(pool, await pool.fetch(query("read", "unopened"), list(ids), list(positions), list(streams)))
 
 
-async def _fill(
+async def fill(
     pool: Pool | Connection,
     read: Callable[[int, int], Awaitable[list[asyncpg.Record]]],
     place: Callable[[Recorded], int],
@@ -280,7 +246,7 @@ async def read_stream(
     async def read(after: int, most: int) -> list[asyncpg.Record]:
         return await pool.fetch(query("read", "stream"), stream, after, upto, clearance, most, PAGE_OCTETS)
 
-    return await _fill(
+    return await fill(
         pool, read, lambda e: e.stream_version, after=after_version, limit=limit, upto=upto, clearance=clearance
     )
 
@@ -327,73 +293,6 @@ async def version_of(pool: Pool | Connection, stream: str) -> int:
     """A stream's version: the number of its events; 0 when it is new."""
     version: int = await pool.fetchval(query("read", "version_of"), stream)
     return version
-
-
-async def search_events(
-    pool: Pool | Connection,
-    wanted: EventFilter,
-    *,
-    after: int,
-    upto: int,
-    clearance: int,
-    limit: int,
-    known: int | None = None,
-) -> tuple[Seen, int]:
-    """Events that pass a filter, and the position up to which the log was looked through.
-
-    At most `limit` events and, unless streams, external ids or imports are named, of STRETCH positions at a time, or of
-    OF_KINDS events of each type of each category where some are named: the caller goes on after the position answered.
-    `known` is the position of which is asked, where that is not `upto`.
-    """
-    name, reach = "search", min(upto, after + STRETCH)
-    if reach < upto and wanted.recorded_since is not None:
-        after = max(after, min(upto, await position_at(pool, wanted.recorded_since - INSTANT)))
-        reach = min(upto, after + STRETCH)
-    if reach < upto and wanted.streams:
-        name, reach = "search_streams", upto
-    elif reach < upto and wanted.external_ids and all(each is not None for _, each in wanted.external_ids):
-        name, reach = "search_external", upto
-    elif reach < upto and wanted.imports:
-        name, reach = "search_import", upto
-    elif reach < upto and (wanted.types or wanted.categories):
-        name, reach = "search_types", upto
-        if clearance < RED or replace(wanted, types=(), categories=()) != EventFilter():  # else all that are found pass
-            kinds = list(wanted.types) or None, list(wanted.categories) or None
-            reach = await pool.fetchval(query("read", "horizon"), after, upto, *kinds, OF_KINDS) or upto
-    filters = (
-        *(
-            list(values) or None
-            for values in (
-                wanted.types, wanted.streams, wanted.categories, wanted.places, wanted.admin1s, wanted.countries,
-                wanted.actors, wanted.verifications,
-            )
-        ),
-        wanted.since,
-        wanted.until,
-        wanted.recorded_since,
-        *(wanted.bbox or (None,) * 4),
-        [_held(scheme, each) for scheme, each in wanted.external_ids] or None,
-        list(wanted.imports) or None,
-    )  # fmt: skip
-
-    async def read(after: int, most: int) -> list[asyncpg.Record]:
-        return await pool.fetch(query("read", name), after, reach, most, clearance, *filters, PAGE_OCTETS)
-
-    found, more = await _fill(
-        pool,
-        read,
-        lambda e: e.position,
-        after=after,
-        limit=limit,
-        upto=upto if known is None else known,
-        clearance=clearance,
-    )
-    return found, found.events[-1].position if more else reach
-
-
-def _held(scheme: str, external_id: str | None) -> str:
-    """The JSON that the external ids of an event hold which has this one."""
-    return orjson.dumps([{"scheme": scheme} | ({} if external_id is None else {"id": external_id})]).decode()
 
 
 async def read_reported(

@@ -19,8 +19,9 @@ from incidentlog.projections.suspects import Comparison, Suspected
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.filters import EventFilter
 from incidentlog.store.pages import fetch_page
-from incidentlog.store.read import EventFilter, search_events
+from incidentlog.store.search import search_events
 from incidentlog.store.segments import read_parts, remembering
 from incidentlog.store.versions import Texts, light_of
 from incidentlog.turns import Turns, beside

@@ -20,8 +20,9 @@ from incidentlog.events.cloudevents import cloudevent
 from incidentlog.events.recorded import Recorded
 from incidentlog.shares import OfKey, Turnstile
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.filters import parse_event_filter
-from incidentlog.store.read import EventFilter, LogIdentity, read_head, read_ids, search_events
+from incidentlog.store.filters import EventFilter, parse_event_filter
+from incidentlog.store.read import LogIdentity, read_head, read_ids
+from incidentlog.store.search import search_events
 from incidentlog.store.webhooks import (
     DeadLetter,
     Hold,

@@ -54,7 +54,7 @@ SELECT position FROM event_private WHERE position = ANY($1)
 
 -- name: rewrite
 -- Write the tables that held what was erased anew, so that no page of their files has a trace of it. Locks each while.
-VACUUM (FULL) events, event_private, subjects, documents, segments, snapshots, names, access_log
+VACUUM (FULL) events, event_private, subjects, documents, segments, snapshots, names, blocks, access_log
 
 -- name: checkpoint
 -- Let the files be what the tables are.

@@ -17,6 +17,7 @@ from incidentlog.api import imports as imports_module
 from incidentlog.importers import apart as apart_module
 from incidentlog.sqlfiles import query
 from incidentlog.store import read as read_module
+from incidentlog.store import search as search_module
 from tests.api.serving import Answer, Served, make_key
 from tests.commands import about, retraction, strike
 from tests.importers.rowing import OWN, SLICES
@@ -30,7 +31,7 @@ def begun(**more: Any) -> dict[str, Any]:
 async def test_the_events_of_an_import_are_found_by_its_number(
     service: Served, monkeypatch: pytest.MonkeyPatch, stretch: int
 ):
-    monkeypatch.setattr(read_module, "STRETCH", stretch)
+    monkeypatch.setattr(search_module, "STRETCH", stretch)
     first, second = await service.add(begun(), begun(stream="import:b"))
     one, other, alone = strike(notes=f'"import":{second},'), strike(), strike()
     assert (await service.bulk(one, import_=str(first))).status == 400

@@ -8,7 +8,7 @@ import pytest
 
 from incidentlog.api import events as events_module
 from incidentlog.sqlfiles import query
-from incidentlog.store import read as read_module
+from incidentlog.store import search as search_module
 from tests.api.serving import Answer, Served, make_key
 from tests.commands import about, retraction, strike
 from tests.subjects.given import timeline as events_of_timeline
@@ -128,7 +128,7 @@ async def test_recorded_since_goes_by_when_it_was_written(service: Served):
 
 
 async def test_a_filter_that_matches_little_advances_all_the_same(service: Served, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(read_module, "STRETCH", 10)
+    monkeypatch.setattr(search_module, "STRETCH", 10)
     rare = strike(verification="verified")
     await service.bulk(*(strike() for _ in range(34)), rare, *(strike() for _ in range(15)))
     answers = await pages(service, "/v1/events?verification=verified")
@@ -137,7 +137,7 @@ async def test_a_filter_that_matches_little_advances_all_the_same(service: Serve
 
 
 async def test_a_page_is_empty_only_where_nothing_follows(service: Served, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(read_module, "STRETCH", 10)
+    monkeypatch.setattr(search_module, "STRETCH", 10)
     rare = [strike(stream="strike:rare", verification="verified") for _ in range(2)]
     others = [strike() for _ in range(60)]
     await service.bulk(*others[:30], rare[0], *others[30:], rare[1])
@@ -154,7 +154,7 @@ async def test_a_page_is_empty_only_where_nothing_follows(service: Served, monke
 
 
 async def test_streams_are_read_in_the_order_of_the_log_page_by_page(service: Served, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(read_module, "STRETCH", 10)
+    monkeypatch.setattr(search_module, "STRETCH", 10)
     events = [strike(stream=f"strike:{'abc'[n % 3]}", tlp="RED" if n % 7 == 0 else "CLEAR") for n in range(60)]
     await service.bulk(*events)
     wanted = [e["id"] for e in events if e["stream"] != "strike:b"]
@@ -202,8 +202,8 @@ async def test_types_and_categories_are_read_in_the_order_of_the_log_page_by_pag
     for reader in (service, service.by("a-key-that-sees-little")):
         everything = listed(await pages(reader, "/v1/events"))
         with monkeypatch.context() as patch:
-            patch.setattr(read_module, "STRETCH", 10)
-            patch.setattr(read_module, "OF_KINDS", 5)
+            patch.setattr(search_module, "STRETCH", 10)
+            patch.setattr(search_module, "OF_KINDS", 5)
             for asked, passes in KINDS:
                 for limit in (1, 7, 100):
                     answers = await pages(reader, f"/v1/events?{asked}&limit={limit}")
@@ -217,9 +217,9 @@ async def test_events_of_a_type_are_found_by_the_index(service: Served):
     try:
         for name, rest in (
             ("horizon", (["talk.held"], None, 10)),
-            ("search_types", (100, 4, ["talk.held"], *[None] * 16, 99)),
+            ("kinds", (100, 4, ["talk.held"], None, 99)),
         ):
-            rows = await connection.fetch(f"EXPLAIN {query('read', name)}", 0, 300, *rest)
+            rows = await connection.fetch(f"EXPLAIN {query('search', name)}", 0, 300, *rest)
             plan = "\n".join(row[0] for row in rows)
             assert "Index Scan using events_by_kind on events" in plan
             assert "Seq Scan" not in plan
@@ -230,7 +230,7 @@ async def test_events_of_a_type_are_found_by_the_index(service: Served):
 async def test_what_was_recorded_lately_is_found_without_looking_through_what_was_before(
     service: Served, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(read_module, "STRETCH", 10)
+    monkeypatch.setattr(search_module, "STRETCH", 10)
     monkeypatch.setattr(events_module, "STRETCHES", 1)
     await service.bulk(*(strike() for _ in range(50)))
     last = (await service.post(strike())).json
@@ -390,7 +390,7 @@ async def test_ids_that_are_none_are_refused(timeline: Served, params: list[tupl
 async def test_an_id_elsewhere_is_found_in_a_log_of_any_length(
     service: Served, monkeypatch: pytest.MonkeyPatch, stretch: int
 ):
-    monkeypatch.setattr(read_module, "STRETCH", stretch)
+    monkeypatch.setattr(search_module, "STRETCH", stretch)
     with_ids = [strike(external_ids=[{"scheme": "acled", "id": n}]) for n in ("UKR1", "UKR:2")]
     more = strike(external_ids=[{"scheme": "ucdp-ged", "id": "UKR1"}, {"scheme": "acled", "id": "UKR3"}])
     for event in (strike(), *with_ids, strike(notes='"external_ids":[{"scheme":"acled","id":"UKR1"}]'), more):

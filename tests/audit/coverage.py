@@ -18,6 +18,7 @@ CHANGED: Final = {
     "date": "{0} + 1",
     "uuid": "gen_random_uuid()",
     "text": "{0} || 'x'",
+    "tsvector": "{0} || 'x'::tsvector",
 }  # fmt: skip
 """What a column of a type is changed to; a number becomes the next one."""
 

@@ -90,7 +90,7 @@ class Sealing:
     async def _content(self) -> list[str]:
         """A digest of each table."""
         digest = "SELECT md5(coalesce(string_agg(t::text, '\n' ORDER BY t::text), '')) FROM {} t"
-        return [await self.admin.fetchval(digest.format(table)) for table in (*TABLES, "log", "merge_links")]
+        return [await self.admin.fetchval(digest.format(table)) for table in (*TABLES, "log", "merge_links", "blocks")]
 
     @property
     def tree(self) -> Tree:

@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from incidentlog.audit.state import Folder
+from incidentlog.store.blocks import write_blocks
 from incidentlog.store.builds import begin_builds
 from incidentlog.store.catalogue import differences, made_of, to_be_made_of
 from incidentlog.store.connect import Access
@@ -53,6 +54,8 @@ async def with_all(filled: Sealing) -> None:
     await filled.seal()
     head = await filled.admin.fetchval("SELECT max(position) FROM events")
     await filled.admin.execute("INSERT INTO merge_links VALUES ('strike:a', 'strike:b', $1)", head)
+    while await write_blocks(filled.admin):
+        pass
     assert (await verified(filled)).findings == []
 
 
@@ -92,6 +95,7 @@ ROWS = {
     "tiles": ("level = level + 1", "index = 0"),
     "tree_heads": ("size = size - 1", "size = 300"),
     "merge_links": ("absorbed = 'strike:c'", "true"),
+    "blocks": ("block = block + 1", "block = 0"),
     "zone_data": ("id = '2025b' || right(id,-5)", "true"),
 }
 """Of each table that verify covers: what makes another row of its last one, and which row is taken away."""

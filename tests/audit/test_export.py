@@ -15,7 +15,7 @@ from incidentlog.audit.notes import Signer, Verifier
 from incidentlog.audit.offline import Checked, verify_export
 from incidentlog.errors import NotFound, NotSealed, Tampered
 from incidentlog.store.connect import Access
-from incidentlog.store.read import EventFilter
+from incidentlog.store.filters import EventFilter
 from incidentlog.zones import packaged
 from tests.audit.sealing import SIZE, Sealing
 from tests.commands import about, command, strike

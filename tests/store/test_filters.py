@@ -4,8 +4,7 @@ from typing import Any
 import pytest
 
 from incidentlog.errors import BadRequest
-from incidentlog.store.filters import parse_event_filter
-from incidentlog.store.read import EventFilter
+from incidentlog.store.filters import EventFilter, parse_event_filter
 
 KYIV = "Europe/Kyiv"
 

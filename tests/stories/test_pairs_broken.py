@@ -20,7 +20,7 @@ from incidentlog.events.values import Tlp
 from incidentlog.folding import change, fold
 from incidentlog.live import feed, hub
 from incidentlog.recent import Recent
-from incidentlog.store import answer, diff, read, standing, suspects
+from incidentlog.store import answer, diff, read, search, standing, suspects
 from tests.api.serving import NDJSON, Answer, Served
 from tests.folding.test_hidden import MOVES, derived
 from tests.pairs import Pair, pair_of, seen_of
@@ -37,7 +37,7 @@ BROKEN: Final[list[tuple[Callable[..., Any], Question]]] = [
     (events._by_ids, ("/v1/events", {"id": HIDDEN})),
     (events.find_event, (f"/v1/events/{HIDDEN}", {})),
     (events.find_event, (f"/v1/cloudevents/{HIDDEN}", {})),
-    (read.search_events, ("/v1/cloudevents", {})),
+    (search.search_events, ("/v1/cloudevents", {})),
     (read.read_stream, ("/v1/streams/statement:c", {})),
     (read.seen, ("/v1/streams/strike:low", {})),  # on which a marking was changed: all of it is read
     (read.imported_ids, ("/v1/events/ids", {"import": NUMBER})),

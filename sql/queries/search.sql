@@ -1,0 +1,292 @@
+-- name: ranges
+-- Events that pass the filters, in some ranges of the log, in order; null filters let everything pass. No range is read
+-- before those before it were found to have too few. Who may see them, how many, and `following`: as in `stream` of read.sql.
+-- $1 after bigint[]
+-- $2 upto bigint[]
+-- $3 limit bigint
+-- $4 clearance smallint
+-- $5 types text[]
+-- $6 streams text[]
+-- $7 categories text[]
+-- $8 places text[]
+-- $9 admin1s text[]
+-- $10 countries text[]
+-- $11 actors text[]
+-- $12 verifications text[]
+-- $13 since timestamptz
+-- $14 until timestamptz
+-- $15 recorded_since timestamptz
+-- $16 west double precision
+-- $17 south double precision
+-- $18 east double precision
+-- $19 north double precision
+-- $20 external_ids jsonb[]
+-- $21 imports bigint[]
+-- $22 octets bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
+       following
+FROM (
+    SELECT *, sum(coalesce(octet_length(body), 0) + octet_length(meta)) OVER (ORDER BY position) AS octets,
+           row_number() OVER (ORDER BY position) AS number, lead(position) OVER (ORDER BY position) AS following
+    FROM (
+        SELECT found.* FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS range (after, upto, number)
+        CROSS JOIN LATERAL (
+            SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+            FROM events e
+            WHERE position > range.after AND position <= range.upto
+              AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
+              AND ($5::text[] IS NULL OR type = ANY($5))
+              AND ($6::text[] IS NULL OR stream = ANY($6))
+              AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
+              AND ($8::text[] IS NULL OR place_id = ANY($8))
+              AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
+              AND ($10::text[] IS NULL OR country = ANY($10))
+              AND ($11::text[] IS NULL OR actors && $11)
+              AND ($12::text[] IS NULL OR verification = ANY($12))
+              AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
+              AND ($14::timestamptz IS NULL OR occurred_from < $14)
+              AND ($15::timestamptz IS NULL OR recorded_at >= $15)
+              AND ($16::double precision IS NULL
+                   OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
+                                                        ELSE lon >= $16 OR lon <= $18 END))
+              AND ($20::jsonb[] IS NULL
+                   OR (body LIKE '%"external_ids":[{%' AND body::jsonb -> 'external_ids' @> ANY($20)))
+              AND ($21::bigint[] IS NULL
+                   OR (meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = ANY($21)))
+            ORDER BY position LIMIT $3
+        ) AS found
+        ORDER BY range.number, position LIMIT $3
+    ) AS wanted
+) AS counted
+WHERE octets <= $22 OR number = 1 ORDER BY position
+
+-- name: streams
+-- Events of some streams that pass the other filters; null filters let everything pass. Each stream is read by itself,
+-- so that it costs what the streams hold and not what the log does. Who may see them, how many, and `following`: as in
+-- `stream` of read.sql.
+-- $1 after bigint
+-- $2 upto bigint
+-- $3 limit bigint
+-- $4 clearance smallint
+-- $5 types text[]
+-- $6 streams text[]
+-- $7 categories text[]
+-- $8 places text[]
+-- $9 admin1s text[]
+-- $10 countries text[]
+-- $11 actors text[]
+-- $12 verifications text[]
+-- $13 since timestamptz
+-- $14 until timestamptz
+-- $15 recorded_since timestamptz
+-- $16 west double precision
+-- $17 south double precision
+-- $18 east double precision
+-- $19 north double precision
+-- $20 external_ids jsonb[]
+-- $21 imports bigint[]
+-- $22 octets bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
+       following
+FROM (
+    SELECT *, sum(coalesce(octet_length(body), 0) + octet_length(meta)) OVER (ORDER BY position) AS octets,
+           row_number() OVER (ORDER BY position) AS number, lead(position) OVER (ORDER BY position) AS following
+    FROM (
+        SELECT found.* FROM unnest($6::text[]) AS wanted (stream)
+        CROSS JOIN LATERAL (
+            SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+            FROM events e
+            WHERE stream = wanted.stream AND position > $1 AND position <= $2
+              AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
+              AND ($5::text[] IS NULL OR type = ANY($5))
+              AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
+              AND ($8::text[] IS NULL OR place_id = ANY($8))
+              AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
+              AND ($10::text[] IS NULL OR country = ANY($10))
+              AND ($11::text[] IS NULL OR actors && $11)
+              AND ($12::text[] IS NULL OR verification = ANY($12))
+              AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
+              AND ($14::timestamptz IS NULL OR occurred_from < $14)
+              AND ($15::timestamptz IS NULL OR recorded_at >= $15)
+              AND ($16::double precision IS NULL
+                   OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
+                                                        ELSE lon >= $16 OR lon <= $18 END))
+              AND ($20::jsonb[] IS NULL
+                   OR (body LIKE '%"external_ids":[{%' AND body::jsonb -> 'external_ids' @> ANY($20)))
+              AND ($21::bigint[] IS NULL
+                   OR (meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = ANY($21)))
+            ORDER BY stream_version LIMIT $3
+        ) AS found
+        ORDER BY position LIMIT $3
+    ) AS wanted
+) AS counted
+WHERE octets <= $22 OR number = 1 ORDER BY position
+
+-- name: import
+-- Events that came with some imports and pass the other filters; null filters let everything pass. Each import is read by
+-- itself, so that a page costs what it holds and not what the log does. Who may see them, how many, and `following`: as in
+-- `stream` of read.sql.
+-- $1 after bigint
+-- $2 upto bigint
+-- $3 limit bigint
+-- $4 clearance smallint
+-- $5 types text[]
+-- $6 streams text[]
+-- $7 categories text[]
+-- $8 places text[]
+-- $9 admin1s text[]
+-- $10 countries text[]
+-- $11 actors text[]
+-- $12 verifications text[]
+-- $13 since timestamptz
+-- $14 until timestamptz
+-- $15 recorded_since timestamptz
+-- $16 west double precision
+-- $17 south double precision
+-- $18 east double precision
+-- $19 north double precision
+-- $20 external_ids jsonb[]
+-- $21 imports bigint[]
+-- $22 octets bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
+       following
+FROM (
+    SELECT *, sum(coalesce(octet_length(body), 0) + octet_length(meta)) OVER (ORDER BY position) AS octets,
+           row_number() OVER (ORDER BY position) AS number, lead(position) OVER (ORDER BY position) AS following
+    FROM (
+        SELECT found.* FROM unnest($21::bigint[]) AS wanted (import)
+        CROSS JOIN LATERAL (
+            SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+            FROM events e
+            WHERE meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = wanted.import AND position > $1 AND position <= $2
+              AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
+              AND ($5::text[] IS NULL OR type = ANY($5))
+              AND ($6::text[] IS NULL OR stream = ANY($6))
+              AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
+              AND ($8::text[] IS NULL OR place_id = ANY($8))
+              AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
+              AND ($10::text[] IS NULL OR country = ANY($10))
+              AND ($11::text[] IS NULL OR actors && $11)
+              AND ($12::text[] IS NULL OR verification = ANY($12))
+              AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
+              AND ($14::timestamptz IS NULL OR occurred_from < $14)
+              AND ($15::timestamptz IS NULL OR recorded_at >= $15)
+              AND ($16::double precision IS NULL
+                   OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
+                                                        ELSE lon >= $16 OR lon <= $18 END))
+              AND ($20::jsonb[] IS NULL
+                   OR (body LIKE '%"external_ids":[{%' AND body::jsonb -> 'external_ids' @> ANY($20)))
+            ORDER BY position LIMIT $3
+        ) AS found
+        ORDER BY position LIMIT $3
+    ) AS wanted
+) AS counted
+WHERE octets <= $22 OR number = 1 ORDER BY position
+
+-- name: external
+-- Events with some ids elsewhere that pass the other filters; null filters let everything pass. They are found by the
+-- index first, so that it costs what has these ids and not what the log holds. Who may see them: as in `stream` of read.sql.
+-- $1 after bigint
+-- $2 upto bigint
+-- $3 limit bigint
+-- $4 clearance smallint
+-- $5 types text[]
+-- $6 streams text[]
+-- $7 categories text[]
+-- $8 places text[]
+-- $9 admin1s text[]
+-- $10 countries text[]
+-- $11 actors text[]
+-- $12 verifications text[]
+-- $13 since timestamptz
+-- $14 until timestamptz
+-- $15 recorded_since timestamptz
+-- $16 west double precision
+-- $17 south double precision
+-- $18 east double precision
+-- $19 north double precision
+-- $20 external_ids jsonb[]
+-- $21 imports bigint[]
+-- $22 octets bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
+       following
+FROM (
+    SELECT *, sum(coalesce(octet_length(body), 0) + octet_length(meta)) OVER (ORDER BY position) AS octets,
+           row_number() OVER (ORDER BY position) AS number, lead(position) OVER (ORDER BY position) AS following
+    FROM (
+        SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+        FROM events e
+        WHERE position IN (
+            SELECT position FROM events
+            WHERE body LIKE '%"external_ids":[{%' AND body::jsonb -> 'external_ids' @> ANY($20::jsonb[])
+            OFFSET 0
+          )
+          AND position > $1 AND position <= $2
+          AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
+          AND ($5::text[] IS NULL OR type = ANY($5))
+          AND ($6::text[] IS NULL OR stream = ANY($6))
+          AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
+          AND ($8::text[] IS NULL OR place_id = ANY($8))
+          AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
+          AND ($10::text[] IS NULL OR country = ANY($10))
+          AND ($11::text[] IS NULL OR actors && $11)
+          AND ($12::text[] IS NULL OR verification = ANY($12))
+          AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
+          AND ($14::timestamptz IS NULL OR occurred_from < $14)
+          AND ($15::timestamptz IS NULL OR recorded_at >= $15)
+          AND ($16::double precision IS NULL
+               OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
+                                                    ELSE lon >= $16 OR lon <= $18 END))
+          AND ($21::bigint[] IS NULL
+               OR (meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = ANY($21)))
+        ORDER BY position LIMIT $3
+    ) AS wanted
+) AS counted
+WHERE octets <= $22 OR number = 1 ORDER BY position
+
+-- name: horizon
+-- Up to where there are at most so many events of each type of each category, of some types and categories; null where
+-- there are fewer of all.
+-- $1 after bigint
+-- $2 upto bigint
+-- $3 types text[]
+-- $4 categories text[]
+-- $5 events bigint
+SELECT min(last.position) FROM kinds_of($3, $4) AS k (kind) CROSS JOIN LATERAL (
+    SELECT position FROM events
+    WHERE hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0) = k.kind AND position > $1 AND position <= $2
+    ORDER BY position LIMIT 1 OFFSET $5::bigint - 1
+) AS last
+
+-- name: kinds
+-- Events of some types or categories (null is any). Each type of each category is looked up by itself, and then what was
+-- found is read: a page costs what it holds, and not what the log does. Who may see them, how many, and `following`: as
+-- in `stream` of read.sql.
+-- $1 after bigint
+-- $2 upto bigint
+-- $3 limit bigint
+-- $4 clearance smallint
+-- $5 types text[]
+-- $6 categories text[]
+-- $7 octets bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
+       following
+FROM (
+    SELECT *, sum(coalesce(octet_length(body), 0) + octet_length(meta)) OVER (ORDER BY position) AS octets,
+           row_number() OVER (ORDER BY position) AS number, lead(position) OVER (ORDER BY position) AS following
+    FROM (
+        SELECT found.position FROM kinds_of($5, $6) AS k (kind)
+        CROSS JOIN LATERAL (
+            SELECT position FROM events e
+            WHERE hashtextextended(split_part(stream, ':', 1) || ' ' || type, 0) = k.kind AND position > $1 AND position <= $2
+              AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
+            ORDER BY position LIMIT $3
+        ) AS found
+        ORDER BY position LIMIT $3
+    ) AS wanted
+    CROSS JOIN LATERAL (
+        SELECT event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+        FROM events WHERE position = wanted.position OFFSET 0
+    ) AS event
+) AS counted
+WHERE octets <= $7 OR number = 1 ORDER BY position
