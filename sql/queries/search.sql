@@ -35,24 +35,7 @@ FROM (
             FROM events e
             WHERE position > range.after AND position <= range.upto
               AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
-              AND ($5::text[] IS NULL OR type = ANY($5))
-              AND ($6::text[] IS NULL OR stream = ANY($6))
-              AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
-              AND ($8::text[] IS NULL OR place_id = ANY($8))
-              AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
-              AND ($10::text[] IS NULL OR country = ANY($10))
-              AND ($11::text[] IS NULL OR actors && $11)
-              AND ($12::text[] IS NULL OR verification = ANY($12))
-              AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
-              AND ($14::timestamptz IS NULL OR occurred_from < $14)
-              AND ($15::timestamptz IS NULL OR recorded_at >= $15)
-              AND ($16::double precision IS NULL
-                   OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
-                                                        ELSE lon >= $16 OR lon <= $18 END))
-              AND ($20::jsonb[] IS NULL
-                   OR (body LIKE '%"external_ids":[{%' AND body::jsonb -> 'external_ids' @> ANY($20)))
-              AND ($21::bigint[] IS NULL
-                   OR (meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = ANY($21)))
+              AND passes(e, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
             ORDER BY position LIMIT $3
         ) AS found
         ORDER BY range.number, position LIMIT $3
@@ -98,23 +81,7 @@ FROM (
             FROM events e
             WHERE stream = wanted.stream AND position > $1 AND position <= $2
               AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
-              AND ($5::text[] IS NULL OR type = ANY($5))
-              AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
-              AND ($8::text[] IS NULL OR place_id = ANY($8))
-              AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
-              AND ($10::text[] IS NULL OR country = ANY($10))
-              AND ($11::text[] IS NULL OR actors && $11)
-              AND ($12::text[] IS NULL OR verification = ANY($12))
-              AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
-              AND ($14::timestamptz IS NULL OR occurred_from < $14)
-              AND ($15::timestamptz IS NULL OR recorded_at >= $15)
-              AND ($16::double precision IS NULL
-                   OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
-                                                        ELSE lon >= $16 OR lon <= $18 END))
-              AND ($20::jsonb[] IS NULL
-                   OR (body LIKE '%"external_ids":[{%' AND body::jsonb -> 'external_ids' @> ANY($20)))
-              AND ($21::bigint[] IS NULL
-                   OR (meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = ANY($21)))
+              AND passes(e, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
             ORDER BY stream_version LIMIT $3
         ) AS found
         ORDER BY position LIMIT $3
@@ -160,22 +127,7 @@ FROM (
             FROM events e
             WHERE meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = wanted.import AND position > $1 AND position <= $2
               AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
-              AND ($5::text[] IS NULL OR type = ANY($5))
-              AND ($6::text[] IS NULL OR stream = ANY($6))
-              AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
-              AND ($8::text[] IS NULL OR place_id = ANY($8))
-              AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
-              AND ($10::text[] IS NULL OR country = ANY($10))
-              AND ($11::text[] IS NULL OR actors && $11)
-              AND ($12::text[] IS NULL OR verification = ANY($12))
-              AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
-              AND ($14::timestamptz IS NULL OR occurred_from < $14)
-              AND ($15::timestamptz IS NULL OR recorded_at >= $15)
-              AND ($16::double precision IS NULL
-                   OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
-                                                        ELSE lon >= $16 OR lon <= $18 END))
-              AND ($20::jsonb[] IS NULL
-                   OR (body LIKE '%"external_ids":[{%' AND body::jsonb -> 'external_ids' @> ANY($20)))
+              AND passes(e, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
             ORDER BY position LIMIT $3
         ) AS found
         ORDER BY position LIMIT $3
@@ -223,22 +175,7 @@ FROM (
           )
           AND position > $1 AND position <= $2
           AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
-          AND ($5::text[] IS NULL OR type = ANY($5))
-          AND ($6::text[] IS NULL OR stream = ANY($6))
-          AND ($7::text[] IS NULL OR split_part(stream, ':', 1) = ANY($7))
-          AND ($8::text[] IS NULL OR place_id = ANY($8))
-          AND ($9::text[] IS NULL OR country || '.' || admin1 = ANY($9))
-          AND ($10::text[] IS NULL OR country = ANY($10))
-          AND ($11::text[] IS NULL OR actors && $11)
-          AND ($12::text[] IS NULL OR verification = ANY($12))
-          AND ($13::timestamptz IS NULL OR occurred_until > $13 OR occurred_from >= $13)
-          AND ($14::timestamptz IS NULL OR occurred_from < $14)
-          AND ($15::timestamptz IS NULL OR recorded_at >= $15)
-          AND ($16::double precision IS NULL
-               OR (lat BETWEEN $17 AND $19 AND CASE WHEN $16 <= $18 THEN lon BETWEEN $16 AND $18
-                                                    ELSE lon >= $16 OR lon <= $18 END))
-          AND ($21::bigint[] IS NULL
-               OR (meta LIKE '%"import":%' AND (meta::json ->> 'import')::bigint = ANY($21)))
+          AND passes(e, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
         ORDER BY position LIMIT $3
     ) AS wanted
 ) AS counted

@@ -227,6 +227,36 @@ async def test_events_of_a_type_are_found_by_the_index(service: Served):
         await connection.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "asked", "index"),
+    [
+        ("ranges", {}, "events_pkey"),
+        ("streams", {6: ["strike:a"]}, "events_stream_stream_version_key"),
+        ("external", {20: ['[{"scheme": "acled", "id": "UKR1"}]']}, "external_ids"),
+        ("import", {21: [7]}, "imports"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+async def test_what_is_looked_up_is_found_by_its_index_whatever_else_is_asked(
+    service: Served, mode: str, name: str, asked: dict[int, Any], index: str
+):
+    """PostgreSQL plans the filter as if it stood there: a function that is called for each row would be the slower."""
+    await service.bulk(*(strike() for _ in range(300)))
+    connection = await service.access.connect()
+    try:
+        await connection.execute("ANALYZE events")
+        await connection.execute(f"SET plan_cache_mode = {mode}")
+        bounds = ([0], [300]) if name == "ranges" else (0, 300)
+        rest = [asked.get(n, {3: 100, 4: 4, 22: 1_000}.get(n)) for n in range(3, 23)]
+        rows = await connection.fetch(f"EXPLAIN (VERBOSE) {query('search', name)}", *bounds, *rest)
+        plan = "\n".join(row[0] for row in rows)
+        assert f" {index} " in plan
+        assert "passes(" not in plan
+        assert "Seq Scan" not in plan
+    finally:
+        await connection.close()
+
+
 async def test_what_was_recorded_lately_is_found_without_looking_through_what_was_before(
     service: Served, monkeypatch: pytest.MonkeyPatch
 ):
