@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     """A PostgreSQL of the operator's, instead of the embedded one; of several servers, the one that leads is found."""
     dsn_read: Annotated[str | None, Field(repr=False)] = None
     """Its replicas, each named: what they have replayed enough for is read from them. Those that lead are left out."""
+    start_seconds: Annotated[float, Field(ge=0, le=3_600)] = 60
+    """For how long a service that starts waits for a `dsn` that does not answer, or that has no leader yet."""
     replica_seconds: Annotated[float, Field(ge=0.1, le=3_600)] = 5
     """How far a replica may be behind before it is left out until it has caught up."""
     synchronous: Literal["optional", "needed"] = "optional"

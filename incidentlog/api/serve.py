@@ -22,7 +22,7 @@ from incidentlog.embedded import Running, data_root, start
 from incidentlog.places import load_from
 from incidentlog.service.keys import first_key
 from incidentlog.service.service import Service, access_of, load_timeline, prepare, running
-from incidentlog.store.connect import Access
+from incidentlog.store.connect import Access, until_there
 from incidentlog.store.migrate import migrate
 from incidentlog.store.pooler import check_pooler
 from incidentlog.store.replication import check_synchronous
@@ -72,6 +72,8 @@ async def _serve(
     settings: Settings, apart: Processes, access: Access, embedded: Running | None, *, demo: bool, ready: Ready | None
 ) -> int:
     await _refuse_a_taken_port(settings)  # before anything is made that is told once, when it serves
+    if embedded is None:
+        await until_there(access, settings.start_seconds)
     made, folder = await _made_ready(settings, access)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

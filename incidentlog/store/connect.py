@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import socket
+import ssl
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,9 @@ CONNECT_EACH_SECONDS: Final = 3.0
 """and each of several: the next is tried while an append still has time."""
 COPY_SECONDS: Final = 120.0
 """How long a COPY may take."""
+LOOK_SECONDS: Final = 0.5
+SAY_SECONDS: Final = 10.0
+"""While a service that starts waits for its database: how often it tries, and how often it says that it waits."""
 IDLE_IN_TRANSACTION_SECONDS: Final = 60
 SILENT_SECONDS: Final = 10
 """After how much silence of the network a connection counts as lost, at either end."""
@@ -99,6 +103,8 @@ SQLSTATES: Final[dict[str, Fate]] = {
 we, or the data are at fault: a batch is halved until the one is alone, and whoever asked is told 500. What is not here
 is a fault. docs/database-errors.md says why.
 """
+COMING: Final = ("08", "53300", "57P")
+"""How the SQLSTATE begins of a server that starts, stops or has no connection left just now."""
 WORDS: Final[dict[str, str]] = {
     "25006": "the database is read-only: a standby, or an operator's setting",
     "28": "the database refuses the login",
@@ -373,6 +379,37 @@ class Access:
             "tcp_keepalives_count": "3",
             "tcp_user_timeout": f"{SILENT_SECONDS}s",
         }
+
+
+async def until_there(access: Access, seconds: float) -> None:
+    """Wait, at most so many seconds, until the database takes a connection: it may just start, or have no leader yet.
+
+    Raises what the last try failed with; and at once what no waiting mends, such as a login that is refused.
+    """
+    loop = asyncio.get_running_loop()
+    begun = say_at = loop.time()
+    while True:
+        try:
+            connection = await access.connect()
+        except Exception as error:
+            heed_cancelling()
+            left = begun + seconds - loop.time()
+            if left <= 0 or not _may_come(error):
+                raise
+            if loop.time() >= say_at:
+                say_at = loop.time() + SAY_SECONDS
+                log.warning("waiting_for_the_database", error=told(error), seconds_left=round(left))
+            await asyncio.sleep(min(left, LOOK_SECONDS))
+        else:
+            await connection.close()
+            return
+
+
+def _may_come(error: Exception) -> bool:
+    """Whether a database that was not reached may be there in a moment."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (getattr(error, "sqlstate", None) or "").startswith(COMING)
+    return lost(error) and not isinstance(error, ssl.SSLError)
 
 
 def _command_seconds(role: str) -> float:

@@ -74,8 +74,11 @@ def test_settings_that_cannot_be_are_all_told(terminal: Terminal):
 
 
 def test_a_database_that_is_away_is_unavailable(terminal: Terminal):
-    done = terminal.run("serve", "--port", "0", INCIDENTLOG_DSN="postgresql://nobody:secret@127.0.0.1:1/x")
+    dsn = "postgresql://nobody:secret@127.0.0.1:1/x"
+    done = terminal.run("serve", "--port", "0", INCIDENTLOG_DSN=dsn, INCIDENTLOG_START_SECONDS="0.1")
     assert done.returncode == 8
+    assert "waiting_for_the_database" in done.stderr
+    assert "the database does not answer" in done.stderr
     assert "secret" not in done.stderr
 
 

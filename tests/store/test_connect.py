@@ -3,8 +3,10 @@
 import asyncio
 import re
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -259,3 +261,50 @@ async def test_what_the_servers_own_types_are_is_asked_once_and_what_ours_are_on
         await connection.close()
     await admin.close()
     assert [len(queries) for queries in asked] in ([2, 1], [1, 1]), asked  # whoever came before may have asked
+
+
+async def test_who_starts_waits_for_a_database_that_is_not_there_yet(access: Access, server: Server):
+    async with line(1) as wire:  # where nobody listens
+        with capture_logs() as lines:
+            waiting = asyncio.create_task(connect.until_there(over(wire, access, server), 60))
+            async with asyncio.timeout(60):
+                while not lines:
+                    await asyncio.sleep(0.01)
+            wire.target = server.port
+            await asyncio.wait_for(waiting, 60)
+    assert {line["event"] for line in lines} == {"waiting_for_the_database"}
+    assert 50 < lines[0]["seconds_left"] <= 60
+
+
+async def test_who_starts_waits_no_longer_than_it_was_told(access: Access, server: Server):
+    async with line(1) as wire:
+        with pytest.raises(OSError):  # noqa: PT011 - how a connection ends is the system's
+            await connect.until_there(over(wire, access, server), 0.1)
+
+
+async def test_who_starts_does_not_wait_for_what_no_waiting_mends(access: Access, server: Server):
+    refused = replace(access, admin=server.dsn("postgres", "nobody", "secret"))
+    missing = replace(access, admin=server.dsn("never_made"))
+    for each, error in (
+        (refused, asyncpg.InvalidAuthorizationSpecificationError),
+        (missing, asyncpg.InvalidCatalogNameError),
+    ):
+        with capture_logs() as lines, pytest.raises(error):
+            await connect.until_there(each, 3_600)
+        assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("error", "waits"),
+    [
+        (asyncpg.CannotConnectNowError("the database system is starting up"), True),
+        (asyncpg.TooManyConnectionsError("sorry, too many clients already"), True),
+        (asyncpg.TargetServerAttributeNotMatched("no leader"), True),
+        (TimeoutError(), True),
+        (socket.gaierror("no such name, yet"), True),
+        (ssl.SSLCertVerificationError("of somebody else"), False),
+        (asyncpg.InsufficientPrivilegeError("no"), False),
+    ],
+)
+def test_a_server_that_may_come_is_told_from_one_that_is_wrong(error: Exception, waits: bool):
+    assert connect._may_come(error) is waits
