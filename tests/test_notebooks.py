@@ -17,7 +17,7 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "docs" / "notebooks").glob("*.ip
 @pytest.fixture
 async def timeline(server: Server) -> AsyncIterator[Served]:
     async with log_called("test_notebooks", server) as access, serving(access) as served:
-        await served.bulk(*TIMELINE.read_bytes().splitlines())
+        await served.fill(*TIMELINE.read_bytes().splitlines())
         await served.rows("city_incidents")
         yield served
 

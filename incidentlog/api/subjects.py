@@ -32,7 +32,8 @@ from incidentlog.folding.fold import SUBJECT_VERSION
 from incidentlog.folding.subject import Subject
 from incidentlog.folding.subject_filter import SubjectFilter
 from incidentlog.service.service import Service
-from incidentlog.store.filters import parse_subject_filter
+from incidentlog.store.filters import events_where, parse_subject_filter
+from incidentlog.store.search import streams_where
 from incidentlog.store.standing import read_standing
 
 PASSED_OVER: Final = 500
@@ -84,7 +85,7 @@ async def list_subjects(request: web.Request) -> web.Response:
     wanted = parse_subject_filter(narrowing(request), service.log.calendar)
     after, limit = _after(request), LIMIT.of(request)
     category = wanted.categories[0] if len(set(wanted.categories)) == 1 else None
-    found = _found(service, wanted, moment, reader.clearance, after)
+    found = await _found(service, wanted, moment, reader.clearance, after)
     page = await _page(found, wanted, moment, _Writing(wanted_as, category), limit)
     basis = same_basis(request, moment.basis(service.log, SUBJECT_VERSION))
     foreign: dict[str, Any] = {"basis": basis}
@@ -110,10 +111,12 @@ def _after(request: web.Request) -> str:
     return after or ""
 
 
-def _found(service: Service, wanted: SubjectFilter, moment: Moment, clearance: int, after: str) -> Found:
+async def _found(service: Service, wanted: SubjectFilter, moment: Moment, clearance: int, after: str) -> Found:
     if moment.by == "reported":
         return _reported(service, wanted.categories, moment, clearance, after)
-    return read_standing(service.pool, wanted.categories, clearance=clearance, position=moment.position, after=after)
+    where, upto = events_where(wanted), moment.position
+    among = None if where is None else await streams_where(service.pool, where, upto)
+    return read_standing(service.pool, wanted.categories, clearance=clearance, position=upto, after=after, among=among)
 
 
 async def _reported(service: Service, categories: Collection[str], moment: Moment, clearance: int, after: str) -> Found:

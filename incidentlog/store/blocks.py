@@ -61,20 +61,20 @@ async def wrong_blocks(connection: Connection, head: int) -> AsyncIterator[int]:
 
 
 async def passing_ranges(
-    pool: Pool | Connection, wanted: EventFilter, *, after: int, upto: int, unknown: int
+    pool: Pool | Connection, wanted: EventFilter, *, after: int, upto: int, unknown: int, most: int | None = None
 ) -> tuple[list[Range], int]:
     """Where events may be that pass a filter, after a position and up to another; and up to where that is all.
 
-    In order, and of MOST blocks at most; with them the next `unknown` positions of which no block tells.
+    In order, and of so many blocks at most, or MOST; with them the next `unknown` positions of which no block tells.
     """
-    told, passing = after, list[Range]()
+    told, passing, most = after, list[Range](), MOST if most is None else most
     if terms := " & ".join(_asked(wanted)):
         bounds = after // BLOCK, (upto - 1) // BLOCK
-        row = await pool.fetchrow(query("blocks", "passing"), *bounds, terms, wanted.since, wanted.until, MOST)
+        row = await pool.fetchrow(query("blocks", "passing"), *bounds, terms, wanted.since, wanted.until, most)
         assert row is not None  # noqa: S101 - it has no FROM
         last, blocks = row
         passing = list(_joined(blocks, after, upto))
-        if len(blocks) == MOST:
+        if len(blocks) == most:
             return passing, passing[-1][1]
         if last is not None:
             told = min(upto, max(after, (last + 1) * BLOCK))

@@ -111,6 +111,13 @@ def parse_subject_filter(params: Mapping[str, Sequence[str]], zone: str) -> Subj
     )
 
 
+def events_where(wanted: SubjectFilter) -> EventFilter | None:
+    """The events that may say that a subject is where a filter wants it; None where it is wanted anywhere."""
+    places, admin1s, countries = (tuple(sorted(wanted.values.get(name, ()))) for name in ("city", "admin1", "country"))
+    where = EventFilter(places=places, admin1s=admin1s, countries=countries, bbox=wanted.bbox)
+    return None if where == EventFilter() else where
+
+
 def _refuse(params: Mapping[str, Sequence[str]], filters: Mapping[str, Domain], under: str, why: str) -> None:
     faults = [
         Fault(f"{under}/{escaped(name)}", "unknown_filter", f"the filters are {', '.join(filters)}")

@@ -139,3 +139,14 @@ FROM subjects s
 WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
   AND stream > $1 AND stream < $2 AND level <= $3 AND from_position <= $4 AND (to_position IS NULL OR to_position > $4)
 ORDER BY stream, level DESC LIMIT $5
+
+-- name: standing_of
+-- The same of some streams.
+-- $1 streams text[]
+-- $2 clearance smallint
+-- $3 position bigint
+SELECT DISTINCT ON (stream) s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
+FROM subjects s
+WHERE build = (SELECT build FROM builds WHERE projection = 'subjects' AND state = 'active')
+  AND stream = ANY($1) AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
+ORDER BY stream, level DESC

@@ -21,7 +21,8 @@ FROM blocks_of_events(($1::bigint - 1) / 256, ($1::bigint - 1) / 256) AS made
 WHERE b.block = made.block
 
 -- name: passing
--- The next blocks that may have events of these terms and of this time, and up to which there are any.
+-- The next blocks that may have events of these terms and of this time, and up to which there are any. OFFSET 0 skips
+-- nothing: without it the blocks are gone through in their order, as if those that have the terms came soon.
 -- $1 first bigint
 -- $2 last bigint
 -- $3 terms tsquery
@@ -29,9 +30,12 @@ WHERE b.block = made.block
 -- $5 until timestamptz
 -- $6 limit bigint
 SELECT (SELECT max(block) FROM blocks), ARRAY(
-    SELECT block FROM blocks
-    WHERE block BETWEEN $1 AND $2 AND terms @@ $3
-      AND ($4::timestamptz IS NULL OR latest >= $4) AND ($5::timestamptz IS NULL OR earliest < $5)
+    SELECT block FROM (
+        SELECT block FROM blocks
+        WHERE block BETWEEN $1 AND $2 AND terms @@ $3
+          AND ($4::timestamptz IS NULL OR latest >= $4) AND ($5::timestamptz IS NULL OR earliest < $5)
+        OFFSET 0
+    ) AS passing
     ORDER BY block LIMIT $6
 )
 

@@ -227,3 +227,27 @@ FROM (
     ) AS event
 ) AS counted
 WHERE octets <= $7 OR number = 1 ORDER BY position
+
+-- name: streams_in
+-- The streams with events that pass the filters, in some ranges of the log, and those into which merges took them: all that
+-- may be where these events were.
+-- $1 after bigint[]
+-- $2 upto bigint[]
+-- $3 places text[]
+-- $4 admin1s text[]
+-- $5 countries text[]
+-- $6 west double precision
+-- $7 south double precision
+-- $8 east double precision
+-- $9 north double precision
+WITH RECURSIVE found (stream) AS (
+    SELECT DISTINCT event.stream FROM unnest($1::bigint[], $2::bigint[]) AS range (after, upto)
+    CROSS JOIN LATERAL (
+        SELECT stream FROM events e
+        WHERE position > range.after AND position <= range.upto
+          AND passes(e, NULL, NULL, NULL, $3, $4, $5, NULL, NULL, NULL, NULL, NULL, $6, $7, $8, $9, NULL, NULL)
+    ) AS event
+    UNION
+    SELECT l.survivor FROM found f JOIN merge_links l ON l.absorbed = f.stream
+)
+SELECT stream FROM found ORDER BY stream

@@ -98,7 +98,7 @@ FIELDS = [
 @pytest.fixture(scope="module")
 async def door(server: Server) -> AsyncIterator[Served]:
     async with log_called("test_api_door", server) as access, serving(access) as served:
-        await served.bulk(*TIMELINE.read_bytes().splitlines())
+        await served.fill(*TIMELINE.read_bytes().splitlines())
         yield served
 
 

@@ -58,7 +58,7 @@ async def test_who_sent_many_that_are_not_folded_yet_waits_before_more_of_them_a
 
 async def test_the_same_file_again_adds_nothing(service: Served):
     sent = [strike() for _ in range(5)]
-    await service.bulk(*sent)
+    await service.fill(*sent)
     answer = await service.bulk(*sent, strike())
     assert answer.json == {
         "appended": 1, "duplicates": 5, "first_position": 6, "last_position": 6, "places": {"name+country": 1},

@@ -54,7 +54,7 @@ async def test_the_events_of_an_import_are_found_by_its_number(
 async def test_the_same_event_in_another_import_stays_where_it_came(service: Served):
     first, second = await service.add(begun(), begun(stream="import:b"))
     event = strike()
-    await service.bulk(event, **{"import": str(first)})
+    await service.fill(event, **{"import": str(first)})
     assert (await service.bulk(event, **{"import": str(second)})).json["duplicates"] == 1
     assert (await service.get(f"/v1/events/{event['id']}")).json["import"] == first
 
@@ -62,8 +62,8 @@ async def test_the_same_event_in_another_import_stays_where_it_came(service: Ser
 async def test_the_ids_of_what_came_with_an_import_are_listed_by_pages_as_far_as_the_reader_sees_them(service: Served):
     number, other = await service.add(begun(), begun(stream="import:b"))
     events = [strike(), strike(tlp="AMBER"), strike(), strike()]
-    await service.bulk(*events, **{"import": str(number)})
-    await service.bulk(strike(), **{"import": str(other)})
+    await service.fill(*events, **{"import": str(number)})
+    await service.fill(strike(), **{"import": str(other)})
     page = (await service.get("/v1/events/ids", **{"import": str(number), "limit": "3"})).json
     assert page["ids"] == [e["id"] for e in events[:3]]
     last = (await service.get(page["next"])).json
@@ -82,8 +82,8 @@ async def test_a_page_of_ids_costs_no_more_for_what_is_hidden_in_the_import(
     (number,) = await service.add(begun())
     first, last = strike(), strike()
     raised = [strike(stream="strike:raised") for _ in range(30)]
-    await service.bulk(first, *(strike(tlp="RED") for _ in range(30)), *raised, last, **{"import": str(number)})
-    await service.bulk(*(about("remarked", e["id"], tlp="RED", reason="told too early") for e in raised))
+    await service.fill(first, *(strike(tlp="RED") for _ in range(30)), *raised, last, **{"import": str(number)})
+    await service.fill(*(about("remarked", e["id"], tlp="RED", reason="told too early") for e in raised))
     await make_key(service.access, "clear", key := "key-of-a-reader-who-sees-only-what-is-clear", scopes=["read"])
     asked: list[str] = []
     monkeypatch.setattr(read_module, "query", lambda stem, name: (asked.append(name), query(stem, name))[1])

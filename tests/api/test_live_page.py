@@ -23,7 +23,7 @@ async def open_to_all(server: Server) -> AsyncIterator[Served]:
     settings = Settings(open_read=True)
     async with log_called("test_live_page", server) as access, serving(access, settings=settings) as served:
         occurred = [{"start": day, "precision": "day", "tz": "Europe/Kyiv"} for day in DAYS]
-        await served.bulk(*(strike(stream=None, occurred=each, reported_at=each["start"]) for each in occurred))
+        await served.fill(*(strike(stream=None, occurred=each, reported_at=each["start"]) for each in occurred))
         await served.settled()
         yield served
 
@@ -57,7 +57,7 @@ async def test_of_a_log_that_grows_it_shows_the_newest_events_first(browser: Any
     async with tab(browser, open_to_all.url, "/docs/live") as opened:
         await follow(opened, "events")
         await opened.said("#state", "at position")
-        await open_to_all.bulk(*(strike(stream=None) for _ in range(230)))
+        await open_to_all.fill(*(strike(stream=None) for _ in range(230)))
         head = await open_to_all.settled()
         await opened.said("#rows tbody", str(head))
         await opened.said("#left", "The newest 200 rows; 30 older ones are left out.")

@@ -269,9 +269,9 @@ async def test_a_remark_that_is_corrected_hides_what_it_says_by_then(served: Ser
 async def test_pages_are_full_whatever_is_hidden_between(service: Served):
     await make_key(service.access, "reader", key_of(CLEAR), scopes=("read",))
     strikes = [strike(stream=f"strike:{n % 7}") for n in range(60)]
-    await service.bulk(*strikes)
-    await service.bulk(*(about("remarked", e["id"], tlp="RED", reason="-") for n, e in enumerate(strikes) if n % 3))
-    await service.bulk(*(strike(tlp="RED", stream="strike:0") for _ in range(20)))
+    await service.fill(*strikes)
+    await service.fill(*(about("remarked", e["id"], tlp="RED", reason="-") for n, e in enumerate(strikes) if n % 3))
+    await service.fill(*(strike(tlp="RED", stream="strike:0") for _ in range(20)))
     expected = [e["id"] for n, e in enumerate(strikes) if n % 3 == 0]
     reader = service.by(key_of(CLEAR))
     for limit in (1, 3, 7, 20, 1_000):

@@ -89,7 +89,7 @@ async def test_events_are_told_as_known_then_by_recorded_and_as_known_now_by_occ
 @pytest.mark.parametrize("by", ["recorded", "occurred"])
 async def test_many_pages_are_one_history(service: Served, by: str):
     events = [on(1 + n % 28, killed=n) for n in range(650)]
-    await service.bulk(*events)
+    await service.fill(*events)
     wanted = [e["id"] for e in events]
     if by == "occurred":
         wanted = [e["id"] for e in sorted(events, key=lambda e: e["occurred"]["start"])]
@@ -188,9 +188,9 @@ async def test_many_pages_of_amended_times_are_one_history(service: Served):
     days = {n: 1 + n % 28 for n in range(700)}
     amended = [*range(450), *range(600, 700, 7)]  # more than a page of them, and on one day
     days |= {n: 14 if n < 300 else 1 + n * 5 % 28 for n in amended}
-    await service.bulk(*events)
+    await service.fill(*events)
     december = {"start": "2025-12-01", "precision": "day", "tz": "Europe/Kyiv"}
-    await service.bulk(*(redated(events[n], days[n], occurred=december) for n in amended))
+    await service.fill(*(redated(events[n], days[n], occurred=december) for n in amended))
     head = 700 + len(amended)
     wanted = [events[n]["id"] for n in sorted(days, key=lambda n: (days[n], n))]
     whole = await lines(service, by="occurred", at_position=head)

@@ -213,9 +213,7 @@ async def test_the_stream_of_a_revoked_key_ends_with_the_reason(service: Served)
 async def test_a_stream_that_nobody_reads_is_cut_off(service: Served, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sender, "SEND_SECONDS", 0.5)
     for n in range(100):
-        assert (
-            await service.bulk(*(strike(stream=f"strike:{n}-{m}", notes="x" * 4_000) for m in range(10)))
-        ).status == 201
+        await service.fill(*(strike(stream=f"strike:{n}-{m}", notes="x" * 4_000) for m in range(10)))
     await service.settled()
     with contextlib.closing(socket.socket()) as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

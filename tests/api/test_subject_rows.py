@@ -10,7 +10,9 @@ import pytest
 from incidentlog.api import subjects
 from incidentlog.folding.flat import columns_of
 from incidentlog.folding.subject import Subject
-from tests.api.serving import Answer, Served
+from incidentlog.store import search
+from incidentlog.store.blocks import BLOCK, write_blocks
+from tests.api.serving import Answer, Served, make_key
 from tests.commands import about, retraction, strike
 from tests.subjects.given import merge
 
@@ -136,6 +138,68 @@ async def test_what_is_retracted_is_left_out_unless_it_is_asked_for(service: Ser
 )
 async def test_a_filter_goes_by_how_it_stands(only_one: Served, narrowed: dict[str, str], count: int):
     assert len(await rows(only_one, **narrowed)) == count
+
+
+LVIV = {"name": "Lviv", "country": "UA", "precision": "settlement"}
+LUTSK = {"name": "Lutsk", "country": "UA", "precision": "settlement"}
+WHERE: list[dict[str, str]] = [
+    {"category": "strike", **asked}
+    for asked in (
+        {"city": "geonames:702550"},
+        {"city": "geonames:702569"},
+        {"admin1": "UA.15"},
+        {"admin1": "UA.15", "category": "alert"},
+        {"country": "PL"},
+        {"bbox": "24,49,25,51", "status": "retracted"},
+        {"bbox": "24,49,25,51"},
+        {"city": "geonames:702550", "actor": "UKR"},
+        {"city": "geonames:702550", "at_position": "700"},
+        {"city": "geonames:698740", "bbox": "24,49,25,51"},
+    )
+]
+"""What is asked: Lviv, Lutsk, the region of Lviv, and so on."""
+
+
+async def test_what_is_somewhere_is_found_where_the_log_says_so_and_not_by_asking_each(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """As it stands: amended to there and away, merged into another, retracted, and known to few."""
+    moved, left, gone = [strike(stream=f"strike:{name}") for name in ("moved", "left", "gone")]
+    nowhere = {"name": "Nobody knows where", "country": "UA", "lat": 47.1, "lon": 32.3, "precision": "settlement"}
+    rare = [
+        strike(stream="strike:there", place=LVIV), left | {"place": LVIV}, gone | {"place": LVIV},
+        strike(stream="strike:hidden", place=LVIV, tlp="RED"), strike(stream="strike:absorbed", place=LUTSK), moved,
+        strike(stream="strike:other", place=nowhere),
+        strike(stream="strike:by-others", place=LVIV, actors=[{"code": "UKR", "role": "attacker"}]),
+    ]  # fmt: skip
+    others = (strike(type="incident.reported", data={"kind": "clash"}) for _ in range(3 * BLOCK))
+    await service.fill(*rare, *(strike() for _ in range(9)), *others)
+    await service.add(
+        about("amended", moved["id"], reason="not there", patch={"place": LVIV}),
+        about("amended", left["id"], reason="not there", patch={"place": LUTSK}),
+        retraction(gone["id"]),
+        merge("strike:other", "strike:absorbed"),
+    )
+    await service.rows("city_incidents")
+    await make_key(service.access, "low", "a-key-that-sees-little", scopes=["read"], clearance=0)
+    connection = await service.access.connect()
+    while await write_blocks(connection):
+        pass
+    await connection.close()
+    for reader in (service, service.by("a-key-that-sees-little")):
+        by_place = [await rows(reader, **asked) for asked in WHERE]
+        with monkeypatch.context() as patch:
+            patch.setattr(subjects, "PASSED_OVER", 5)
+            for asked in WHERE:
+                assert len(await pages(reader, **asked)) == 1, asked
+        with monkeypatch.context() as patch:
+            patch.setattr(search, "FEW_BLOCKS", 1)
+            for asked, found in zip(WHERE, by_place, strict=True):
+                assert await rows(reader, **asked) == found, asked
+    streams = [[row["stream"] for row in found] for found in by_place]
+    assert streams[0] == ["strike:by-others", "strike:moved", "strike:there"]
+    assert streams[1] == ["strike:left", "strike:other"]
+    assert [len(each) for each in streams] == [3, 2, 3, 0, 0, 1, 3, 1, 4, 0]
 
 
 @pytest.fixture(scope="module")

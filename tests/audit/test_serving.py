@@ -73,7 +73,7 @@ def unpacked(bundle: bytes) -> list[bytes]:
 
 
 async def test_a_bundle_is_compressed_for_whoever_takes_it(served: Served):
-    await served.bulk(*(strike() for _ in range(10)))
+    await served.fill(*(strike() for _ in range(10)))
     await sealed_up_to(served, 10)
     plain = await served.get("/log/tile/entries/000.p/10", PLAIN)
     packed = await served.get("/log/tile/entries/000.p/10", {"Accept-Encoding": "gzip"})
@@ -106,7 +106,7 @@ NONE = ("identity;q=0", "*;q=0", "gzip;q=0, identity;q=0", "gzip;q=0, *;q=0", "b
 
 
 async def test_a_bundle_comes_in_a_coding_that_is_accepted_or_not_at_all(served: Served):
-    await served.bulk(*(strike() for _ in range(10)))
+    await served.fill(*(strike() for _ in range(10)))
     await sealed_up_to(served, 10)
     path = "/log/tile/entries/000.p/10"
     for accepts, coding in CODINGS.items():
@@ -185,7 +185,7 @@ async def test_another_wait_is_refused(served: Served):
 
 
 async def test_nothing_beyond_the_published_head_is_served(served: Served, monkeypatch: pytest.MonkeyPatch):
-    await served.bulk(*(strike() for _ in range(256)))
+    await served.fill(*(strike() for _ in range(256)))
     await sealed_up_to(served, 256)
     with monkeypatch.context() as paused:
         paused.setattr(served.service.notary, "round", nothing)

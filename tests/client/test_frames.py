@@ -18,7 +18,7 @@ WHY = "it is in the dependency group 'tools', which only .ci/run installs"
 @pytest.fixture(scope="module")
 async def timeline(server: Server) -> AsyncIterator[Served]:
     async with log_called("test_frames", server) as access, serving(access) as served:
-        await served.bulk(*TIMELINE.read_bytes().splitlines())
+        await served.fill(*TIMELINE.read_bytes().splitlines())
         await served.rows("city_incidents")
         yield served
 

@@ -103,7 +103,7 @@ async def test_waiting_may_be_given_up_and_begun_again(client: Client, service: 
 
 
 async def test_the_log_is_told_from_a_position_and_then_as_it_grows(client: Client, service: Served):
-    await service.bulk(*(strike() for _ in range(250)))
+    await service.fill(*(strike() for _ in range(250)))
     await service.settled()
     told: list[int] = []
     async with client.subscribe("events", after=5) as log:

@@ -32,7 +32,7 @@ async def shown(server: Server) -> AsyncIterator[Served]:
     """The bundled timeline, which is open to all."""
     settings = Settings(open_read=True)
     async with log_called("test_accessibility", server) as access, serving(access, settings=settings) as served:
-        await served.bulk(*TIMELINE.read_bytes().splitlines())
+        await served.fill(*TIMELINE.read_bytes().splitlines())
         await served.settled()
         yield served
 

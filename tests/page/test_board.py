@@ -37,7 +37,7 @@ LARGEST = 700_000
 async def shown(server: Server) -> AsyncIterator[Served]:
     """The timeline, with a strike on Kharkiv that cost more than was thought at first; for reading only."""
     async with log_called("test_board", server) as access, serving(access, settings=OPEN) as served:
-        await served.bulk(*TIMELINE.read_bytes().splitlines())
+        await served.fill(*TIMELINE.read_bytes().splitlines())
         stream, kharkiv = "strike:2025-11-18-kharkiv", {"name": "Kharkiv", "country": "UA", "precision": "settlement"}
         first = strike(place=kharkiv, killed=3, stream=stream, reported_at="2025-11-18")
         first["occurred"]["start"] = "2025-11-18"

@@ -121,7 +121,7 @@ async def test_a_service_on_a_new_log_answers_before_anything_was_ever_folded(ac
 
 
 async def test_a_rebuilder_that_is_killed_comes_back_and_goes_on_with_the_same_build(service: Served):
-    await service.bulk(*(strike() for _ in range(400)))
+    await service.fill(*(strike() for _ in range(400)))
     assert await seen(service, 400) == 400
     runner = child()
     order = {"projection": "subjects", "do": "rebuild"}
@@ -167,7 +167,7 @@ async def test_what_ends_it_three_times_is_set_aside_and_until_then_readiness_sa
             await asyncio.sleep(0.01)
 
     watching = asyncio.create_task(watch())
-    await dying.bulk(*(strike() for _ in range(2)), strike(stream="strike:deadly"), *(strike() for _ in range(3)))
+    await dying.fill(*(strike() for _ in range(2)), strike(stream="strike:deadly"), *(strike() for _ in range(3)))
     assert await seen(dying, 6) == 5
     watching.cancel()
     assert "the runner keeps ending: 2 times at position 2" in told
@@ -179,7 +179,7 @@ async def test_what_ends_it_three_times_is_set_aside_and_until_then_readiness_sa
 
 @pytest.mark.parametrize("dying", ["many"], indirect=True)
 async def test_after_an_end_it_takes_in_less_at_once(dying: Served):
-    await dying.bulk(*(strike() for _ in range(60)))
+    await dying.fill(*(strike() for _ in range(60)))
     assert await seen(dying, 60) == 60
     assert "incomplete" not in (await dying.get("/v1/projections/city_incidents")).json
 

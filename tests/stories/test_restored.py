@@ -54,7 +54,7 @@ async def test_a_restored_log_is_the_same_log_and_goes_on(
 ):
     source, file = access.admin.rpartition("/")[2].partition("?")[0], str(tmp_path / "log.dump")
     event = strike(private={"victims": ["A name"]})
-    await service.bulk(event, *(strike() for _ in range(20)), retraction(event["id"]))
+    await service.fill(event, *(strike() for _ in range(20)), retraction(event["id"]))
     rows = await service.rows("city_incidents", at="2026-02-01")
     connection = await asyncpg.connect(server.dsn(source))
     # The service folds, seals and keeps its leases meanwhile: both look at one instant.

@@ -48,7 +48,7 @@ async def built_anew(access: Access) -> None:
 async def test_the_same_basis_gives_the_same_bytes_whatever_happens_to_the_service(access: Access):
     first = strike(stream="strike:one", killed=3)
     async with serving(access) as service:
-        await service.bulk(*timeline(), first)
+        await service.fill(*timeline(), first)
         head = await service.settled()
         told = await bases(service)
         early = await bases(service, at_position=head // 2, at="2025-10-01")
