@@ -230,7 +230,8 @@ WHERE octets <= $7 OR number = 1 ORDER BY position
 
 -- name: streams_in
 -- The streams with events that pass the filters, in some ranges of the log, and those into which merges took them: all that
--- may be where these events were.
+-- may be where these events were. Each range is read in order up to its end, which LIMIT says: else the planner, who does
+-- not know how short they are, reads the whole log for each.
 -- $1 after bigint[]
 -- $2 upto bigint[]
 -- $3 places text[]
@@ -246,6 +247,7 @@ WITH RECURSIVE found (stream) AS (
         SELECT stream FROM events e
         WHERE position > range.after AND position <= range.upto
           AND passes(e, NULL, NULL, NULL, $3, $4, $5, NULL, NULL, NULL, NULL, NULL, $6, $7, $8, $9, NULL, NULL)
+        ORDER BY position LIMIT range.upto - range.after
     ) AS event
     UNION
     SELECT l.survivor FROM found f JOIN merge_links l ON l.absorbed = f.stream
