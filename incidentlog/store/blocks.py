@@ -24,7 +24,7 @@ MOST: Final = 80
 """How many blocks one read looks through."""
 WEEKS: Final = 260
 """A time of more weeks is told by when a block begins and ends alone."""
-CELLS: Final = 400
+CELLS: Final = 64
 """A box of more cells of one degree is told by those of ten."""
 PAIRS: Final = 400
 """More pairs of a category and a place are told by the two apart."""
