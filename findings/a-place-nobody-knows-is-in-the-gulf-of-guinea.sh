@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # A point without coordinates in a KML or CSV file is at 0° 0° to GeoPandas, unless it reads by Arrow: then it is empty.
 #
-# What one would guess: POINT EMPTY in a CSV file, or a KML placemark whose Point has no coordinates, is read as an empty point or
-#   as no geometry, as it is from GeoPackage and GeoJSON; and the way that rows take into the frame changes nothing.
+# What one would guess: POINT EMPTY in a CSV file, or a KML placemark whose Point has no coordinates, is read as an empty
+#   point or as no geometry, as it is from GeoPackage and GeoJSON; and the way that rows take into the frame changes nothing.
 # What happens: GDAL finds an empty point in both. To get it into the frame, pyogrio asks GDAL for well-known binary, in the
 #   older variant, which has no empty point and says 0 0: Null Island in the Gulf of Guinea, with no warning. fiona comes to
 #   the same. With use_arrow=True the newer variant is used, and the point is empty. A GeoPackage is spared, since its points
-#   of nothing are points of NaN. A point that GeoPandas itself wrote as empty to KML comes back at 0 0. Of the file, only the
-#   geographic filter knows: a box around 0 0 does not find it. GDAL was told of its binary in 2020, and mended the newer one.
+#   of nothing are points of NaN. A point that GeoPandas itself wrote as empty to KML comes back at 0 0. Of the file, only
+#   the geographic filter knows: a box around 0 0 does not find it. GDAL was told of its binary in 2020, and mended the newer
+#   one.
 # Why it matters here: a report whose place nobody knows is an empty point, or a placemark without coordinates. It is then on
 #   the map, is_empty finds nothing, and bounds and centroids of all the others go wrong. Read with use_arrow=True.
 # Versions: geopandas 1.2.0, pyogrio 0.13.0 (with GDAL 3.12.4), fiona 1.10.1, shapely 2.2.0, pyarrow 26.0.1. Seen 2026-11-30.

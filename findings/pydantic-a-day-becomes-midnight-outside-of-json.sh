@@ -3,15 +3,15 @@
 #
 # What one would guess: pydantic's smart unions take what a value fits exactly, and a text fits the same in JSON, in a query
 #   string and in a dict of what was JSON. `datetime | date` and `date | datetime` are then one type.
-# What happens: in JSON, and by validate_strings, a text can be a date or a datetime strictly, and that decides: a day is a date, a
-#   time a datetime. In validate_python no text is either strictly, so the first type of the union that accepts it wins: of
-#   datetime | date a day becomes midnight without a zone, of date | datetime the midnight of a zone becomes a day, and its
-#   offset is gone. A model is then unlike itself after model_dump(mode="json") and model_validate. That a midnight becomes a
-#   date was reported in 2023 as a change from pydantic 1, and is open. The documentation says that a smart union prefers what
-#   is strictly right, and on another page that JSON is less strict; what both come to is what one meets.
-# Why it matters here: some events have a time and some only a day, and that is such a union. What comes by HTTP as JSON and what
-#   a worker reads back by json.loads are then two events: the day has become an instant of midnight nowhere, or the instant
-#   a day that begins elsewhere. Validate the JSON itself, or use a type for each.
+# What happens: in JSON, and by validate_strings, a text can be a date or a datetime strictly, and that decides: a day is a
+#   date, a time a datetime. In validate_python no text is either strictly, so the first type of the union that accepts it
+#   wins: of datetime | date a day becomes midnight without a zone, of date | datetime the midnight of a zone becomes a day,
+#   and its offset is gone. A model is then unlike itself after model_dump(mode="json") and model_validate. That a midnight
+#   becomes a date was reported in 2023 as a change from pydantic 1, and is open. The documentation says that a smart union
+#   prefers what is strictly right, and on another page that JSON is less strict; what both come to is what one meets.
+# Why it matters here: some events have a time and some only a day, and that is such a union. What comes by HTTP as JSON and
+#   what a worker reads back by json.loads are then two events: the day has become an instant of midnight nowhere, or the
+#   instant a day that begins elsewhere. Validate the JSON itself, or use a type for each.
 # Versions: pydantic 2.14.4 (pydantic-core 2.50.5). Seen 2026-11-30.
 # Output:
 #   datetime | date, 2025-11-19: JSON 2025-11-19, strings 2025-11-19, Python 2025-11-19 00:00:00
