@@ -59,37 +59,17 @@ TABLES = """
 ONE, FIRST, SECOND = "[2025-01-01,2026-01-01)", "[2025-01-01,2025-06-01)", "[2025-06-01,2026-01-01)"
 MISSION = "INSERT INTO mission VALUES (1, '[2025-03-01,2025-09-01)')"
 INTO = "INSERT INTO mandate VALUES"
+SPLIT = f"UPDATE mandate SET during = '{FIRST}'; {INTO} (1, '{SECOND}')"
+SPLIT_ANEW = f"DELETE FROM mandate; {INTO} (1, '{FIRST}'), (1, '{SECOND}')"
+JOINED = f"DELETE FROM mandate; {INTO} (1, '{ONE}')"
+BODY, ENVOY = "UPDATE mandate SET body = 'OSCE'", "UPDATE envoy SET body = 'OSCE'"
 CASES = [
-    (
-        "split by an UPDATE",
-        [ONE],
-        f"UPDATE mandate SET during = '{FIRST}'; {INTO} (1, '{SECOND}')",
-        "READ COMMITTED",
-        MISSION,
-    ),
-    (
-        "split by a DELETE",
-        [ONE],
-        f"DELETE FROM mandate; {INTO} (1, '{FIRST}'), (1, '{SECOND}')",
-        "READ COMMITTED",
-        MISSION,
-    ),
-    ("two made one", [FIRST, SECOND], f"DELETE FROM mandate; {INTO} (1, '{ONE}')", "READ COMMITTED", MISSION),
-    (
-        "split by an UPDATE",
-        [ONE],
-        f"UPDATE mandate SET during = '{FIRST}'; {INTO} (1, '{SECOND}')",
-        "REPEATABLE READ",
-        MISSION,
-    ),
-    ("body changed", [ONE], "UPDATE mandate SET body = 'OSCE'", "READ COMMITTED", MISSION),
-    (
-        "ordinary key, body changed",
-        [],
-        "UPDATE envoy SET body = 'OSCE'",
-        "READ COMMITTED",
-        "INSERT INTO visit VALUES (1)",
-    ),
+    ("split by an UPDATE", [ONE], SPLIT, "READ COMMITTED", MISSION),
+    ("split by a DELETE", [ONE], SPLIT_ANEW, "READ COMMITTED", MISSION),
+    ("two made one", [FIRST, SECOND], JOINED, "READ COMMITTED", MISSION),
+    ("split by an UPDATE", [ONE], SPLIT, "REPEATABLE READ", MISSION),
+    ("body changed", [ONE], BODY, "READ COMMITTED", MISSION),
+    ("ordinary key, body changed", [], ENVOY, "READ COMMITTED", "INSERT INTO visit VALUES (1)"),
 ]
 
 
