@@ -20,17 +20,18 @@ from tests.subjects.given import KYIV, Event, about, amend, day, event, given, i
 PICKS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)), max_size=10)
 
 
-@pytest.mark.parametrize("many", [1, change_module.MANY])
 @settings(max_examples=200)
 @for_all(log=logs(), marks=st.lists(st.sampled_from([0, 0, 0, 0, 2]), min_size=12, max_size=12))
-def test_what_grows_event_by_event_is_what_is_folded_at_one_go(many: int, log: Given, marks: list[int]):
+def test_what_grows_event_by_event_is_what_is_folded_at_one_go(log: Given, marks: list[int]):
     events = [replace(e, tlp=mark) for e, mark in zip(log.log, marks, strict=False)]
-    families, seen = Families(), dict[str, object]()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(change_module, "MANY", many)
-        for n, e in enumerate(events, start=1):
-            seen |= taken_in(families, e)
-            assert seen.items() <= folded(events[:n]).items()
+    at_one_go = folded_each(events)
+    for many in (1, change_module.MANY):
+        families, seen = Families(), dict[str, object]()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(change_module, "MANY", many)
+            for e, stands in zip(events, at_one_go, strict=True):
+                seen |= taken_in(families, e)
+                assert seen.items() <= stands.items(), many
 
 
 def taken_in(families: Families, e: Recorded) -> dict[str, object]:
@@ -47,11 +48,8 @@ def came(e: Recorded) -> bool | None:
     return True if is_record_event(e.type) else None
 
 
-@pytest.mark.parametrize("every", [1, 2])
 @for_all(picks=PICKS)
-def test_what_is_kept_takes_in_corrections_of_corrections_and_events_that_come_late(
-    every: int, picks: list[tuple[int, int, int]]
-):
+def test_what_is_kept_takes_in_corrections_of_corrections_and_events_that_come_late(picks: list[tuple[int, int, int]]):
     """Most of them on one stream, with corrections of corrections, amended times, merges taken back, and markings."""
     told: list[Event] = [{**strike("a"), "id": id_of("e0")}]
     for n, (what, pick, day_of) in enumerate(picks, start=1):
@@ -70,15 +68,24 @@ def test_what_is_kept_takes_in_corrections_of_corrections_and_events_that_come_l
         else:
             facts = {"occurred": day(f"2025-11-1{day_of}"), "tlp": tlp, "id": id_of(called)}
             told.append({**strike("ab"[pick % 4 == 0]), **facts})
-    events = given(*told)
-    families, seen = Families(), dict[str, object]()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(change_module, "MANY", 2)
-        patch.setattr(connected_module, "EVERY", every)
-        for n, e in enumerate(events, start=1):
-            seen |= taken_in(families, e)
-            assert seen == folded(events[:n])
-            assert {s: families._of[s].sizes([s])[s] for s in seen} == sizes(events[:n])
+    kept_as_folded(given(*told), ways=[(2, 1), (2, 2)])
+
+
+def kept_as_folded(events: list[Recorded], ways: list[tuple[int, int]]) -> None:
+    """What is kept, event by event, is what is folded at one go, whichever way it is kept.
+
+    A way is from how many events on a family is connected, and every how many of them its state is remembered.
+    """
+    at_one_go, weighed = folded_each(events), [sizes(events[:n]) for n in range(1, len(events) + 1)]
+    for many, every in ways:
+        families, seen = Families(), dict[str, object]()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(change_module, "MANY", many)
+            patch.setattr(connected_module, "EVERY", every)
+            for e, stands, weigh in zip(events, at_one_go, weighed, strict=True):
+                seen |= taken_in(families, e)
+                assert seen == stands, (many, every)
+                assert {s: families._of[s].sizes([s])[s] for s in seen} == weigh, (many, every)
 
 
 STREAMS = [f"strike:{name}" for name in "abcdef"]
@@ -92,10 +99,9 @@ STEPS = st.lists(st.tuples(*[st.integers(0, 11)] * 4), max_size=16)
 
 
 @pytest.mark.parametrize("streams", [STREAMS, ALERTS])
-@pytest.mark.parametrize("many", [1, 4])
 @for_all(steps=STEPS)
 def test_merges_make_of_streams_that_were_apart_what_folding_at_one_go_makes(
-    many: int, streams: list[str], steps: list[tuple[int, int, int, int]]
+    streams: list[str], steps: list[tuple[int, int, int, int]]
 ):
     """Chains of merges, absorbed families, merges that do not fit or are taken back, places, times and markings."""
     told: list[Event] = [{**seen_in(stream, n), "id": id_of(f"e{n}")} for n, stream in enumerate(streams[:4])]
@@ -114,15 +120,7 @@ def test_merges_make_of_streams_that_were_apart_what_folding_at_one_go_makes(
             told.append(
                 {**seen_in(one, other), "occurred": day(f"2025-11-1{more % 10}"), "tlp": tlp, "id": id_of(called)}
             )
-    events = given(*told)
-    families, seen = Families(), dict[str, object]()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(change_module, "MANY", many)
-        patch.setattr(connected_module, "EVERY", 2)
-        for n, e in enumerate(events, start=1):
-            seen |= taken_in(families, e)
-            assert seen == folded(events[:n])
-            assert {s: families._of[s].sizes([s])[s] for s in seen} == sizes(events[:n])
+    kept_as_folded(given(*told), ways=[(1, 2), (4, 2)])
 
 
 def seen_in(stream: str, number: int) -> Event:
@@ -140,6 +138,11 @@ def seen_in(stream: str, number: int) -> Event:
 
 def sizes(events: list[Recorded]) -> dict[str, tuple[int, int]]:
     return Family(set(), events).sizes([])
+
+
+def folded_each(events: list[Recorded]) -> list[dict[str, object]]:
+    """What each more of the events makes, folded at one go."""
+    return [folded(events[:n]) for n in range(1, len(events) + 1)]
 
 
 def folded(events: list[Recorded]) -> dict[str, object]:

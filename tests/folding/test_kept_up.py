@@ -35,27 +35,24 @@ from incidentlog.folding.subject import Subject
 from incidentlog.projections import PROJECTIONS
 from incidentlog.projections.policies import Policies
 from tests.projections.showing import KYIV, Given, given, local
-from tests.subjects.given import Event, id_of, merge, retract, timeline
-from tests.subjects.saying import DATES, EVENTS, PATCHES
+from tests.subjects.given import Event, amend, id_of, merge, retract, timeline
+from tests.subjects.saying import CATEGORIES, DATES, EVENTS, PATCHES
 
 
 @st.composite
 def logs(draw: st.DrawFn) -> Given:
     events: list[Event] = []
     for n in range(draw(st.integers(1, 12))):
-        what, said = draw(st.integers(0, 9)) if events else 9, draw(EVENTS)
-        target = draw(st.integers(0, max(0, n - 1)))
+        what, target = draw(st.integers(0, 9)) if events else 9, f"e{draw(st.integers(0, max(0, n - 1)))}"
         if what == 0:
-            said = retract(f"e{target}")
+            said = retract(target)
         elif what == 1:
-            category = said["stream"].partition(":")[0]
+            category = draw(CATEGORIES)
             said = merge(f"{category}:a", f"{category}:b")
         elif what == 2:
-            patch = draw(PATCHES)
-            said = {
-                "type": "record.amended",
-                "data": {"target": id_of(f"e{target}"), "patch": patch, "reason": "wrong"},
-            }
+            said = amend(target, draw(PATCHES))
+        else:
+            said = draw(EVENTS)
         events.append({**said, "id": id_of(f"e{n}")})
     return given(*events)
 

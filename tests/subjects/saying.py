@@ -112,6 +112,8 @@ SAID = st.one_of(
     data("import.begun", files=st.just([{"name": "a.csv"}]), undoes=st.integers(1, 9)),
     data("import.ended", rows=st.integers(0, 9), appended=st.integers(0, 9)),
 )  # fmt: skip
+CATEGORIES = st.sampled_from([name.partition(".")[0] for name in sorted(TYPES)])
+"""Of a type that is said."""
 EVENTS = st.builds(
     lambda said, name, occurred, actors, links, sure, place: event(
         said[0], f"{said[0].partition('.')[0]}:{name}", occurred=occurred, actors=actors, links=links,
@@ -143,17 +145,17 @@ def marked(
     """A few events with markings, and what is said of them under others; `changed` is what becomes of a report."""
     events: list[Event] = []
     for n in range(draw(st.integers(1, 12))):
-        what, said, mark = draw(st.integers(0, 7)) if events else 9, draw(EVENTS), draw(MARKS)
+        what, mark = draw(st.integers(0, 7)) if events else 9, draw(MARKS)
         target = f"e{draw(st.integers(0, max(0, n - 1)))}"
         if what == 0:
             said = retract(target)
         elif what == 1:
-            category = said["stream"].partition(":")[0]
+            category = draw(CATEGORIES)
             said = merge(f"{category}:a", f"{category}:b")
         elif what == 2:
             said = amend(target, draw(patches))
         else:
-            said = changed(said)
+            said = changed(draw(EVENTS))
         category = said.get("stream", "").partition(":")[0]
         events.append({**said, "id": id_of(f"e{n}"), "tlp": "CLEAR" if category in ALWAYS_CLEAR else mark})
     return events
