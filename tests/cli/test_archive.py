@@ -80,9 +80,13 @@ def test_duckdb_reads_it_as_the_page_says(demo: Demo, terminal: Terminal, tmp_pa
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("archive", "s3://nowhere/log"), 5, "nowhere"),
+        (("archive", "s3://nowhere/log"), 8, "nowhere"),
         (("archive", "carrier-pigeon://log"), 2, "carrier-pigeon"),
+        (("archive", ""), 2, "an empty name"),
+        (("archive", "log.vkey"), 8, "Not a directory"),
         (("verify", "s3://kept/none", "--vkey", "log.vkey"), 8, "no archive"),
+        (("verify", "nothing", "--vkey", "log.vkey"), 3, "no directory of an export"),
+        (("verify", "log.vkey", "--vkey", "log.vkey"), 3, "no directory of an export"),
         (("import-log", "s3://kept/none", "--vkey", "log.vkey"), 8, "no archive"),
     ],
 )
