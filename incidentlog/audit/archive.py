@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import orjson
 
-from incidentlog.audit.export import Exported, Wanted, export
+from incidentlog.audit.export import SIGN, Exported, Wanted, export
 from incidentlog.audit.exported import CHECKPOINT, HEADS, MANIFEST, TABLE, VerificationError
 from incidentlog.audit.merkle import Frontier
 from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, parse_note
@@ -50,6 +50,7 @@ SEGMENT_FILES: Final = (CHECKPOINT, TABLE, HEADS)
 """What is in a segment beside its manifest, which has the digest of each."""
 
 AGAIN: Final = "`incidentlog archive` writes it anew, if the log is still there"
+AWAY: Final = "if the log itself verifies, move that segment away, and `incidentlog archive` writes it anew"
 UNFINISHED: Final = "what writes it is not done: `incidentlog archive` makes it whole"
 
 Progress = Callable[[int, int], None]
@@ -102,7 +103,9 @@ async def _write_archive(
     identity = await read_log(connection)
     stored = await read_last_head(connection, identity.fork)
     if stored is None:
-        raise NotFound("the log is not signed, so an archive of it would prove nothing: `incidentlog log init`")
+        raise NotFound(f"the log has no tree head, so an archive of it would prove nothing: {SIGN}")
+    if not stored.size:
+        raise NotFound("there is nothing to archive: no event of the log is sealed yet")
     erased = await read_erased(connection)
     beside = orjson.loads(as_json(await read_beside(connection)))
     length = await asyncio.to_thread(_length, place, beside, segment)
@@ -368,7 +371,7 @@ def _checked(
     try:
         return verify_export(folder, keys, previous=own, progress=progress)
     except VerificationError as error:
-        told = f"{part.name}: {error.detail}"
+        told = f"{part.name}: {error.detail}; {AWAY}"
         raise VerificationError(told, position=error.position, **error.evidence) from error
 
 

@@ -36,6 +36,8 @@ from incidentlog.store.parts import Row, read_rows
 from incidentlog.store.read import EventFilter, read_log, search_events
 
 PAGE: Final = 1_000
+SIGN: Final = "let the service that signs it run for a second; where none does, `incidentlog log init`"
+"""What to do where there is no tree head."""
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -133,7 +135,7 @@ async def export(
     identity = await read_log(connection)
     stored = under or await read_last_head(connection, identity.fork)
     if stored is None:
-        raise NotFound("the log is not signed, so an export of it would prove nothing: `incidentlog log init`")
+        raise NotFound(f"the log has no tree head, so an export of it would prove nothing: {SIGN}")
     head = TreeHead.parse(parse_note(stored.note.encode()).text)
     to = head.size if wanted.to is None else wanted.to
     if not wanted.after <= to <= head.size:

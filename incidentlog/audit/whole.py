@@ -21,7 +21,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from incidentlog.audit.export import Exported, Wanted, export
+from incidentlog.audit.export import SIGN, Exported, Wanted, export
 from incidentlog.audit.exported import CHECKPOINT, EVENTS, HEADS, LOG, ROWS, VerificationError
 from incidentlog.audit.leaf import NoLeafError, instant, parse_leaf
 from incidentlog.audit.merkle import leaf_hash
@@ -113,7 +113,7 @@ async def _all_sealed(connection: Connection) -> None:
     for _ in range(SEALING_TRIES):
         last = await read_last_head(connection, fork)
         if last is None:
-            raise NotFound("the log is not signed, so nothing could tell that it arrives whole: `incidentlog log init`")
+            raise NotFound(f"the log has no tree head, so nothing could tell that it arrives whole: {SIGN}")
         if (sealed := last.size) >= head:
             return
         await asyncio.sleep(SEALING_SECONDS)

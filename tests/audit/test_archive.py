@@ -18,6 +18,7 @@ from incidentlog.audit.offline import verify_export
 from incidentlog.audit.state import Folder
 from incidentlog.audit.verify import verify_log
 from incidentlog.audit.whole import NotTakenError, import_whole
+from incidentlog.errors import NotFound
 from incidentlog.store.connect import Access
 from tests.audit.sealing import NOW, SIZE, Sealing
 from tests.audit.test_whole import everything, filled_further, keys_of
@@ -400,3 +401,12 @@ async def test_a_place_may_be_named_as_a_file_is_on_the_web(filled: Sealing, tmp
 def test_a_place_without_a_name_is_none(where: str):
     with pytest.raises(PlaceError, match=r"empty name|names no"):
         Place(where)
+
+
+async def test_of_a_log_without_a_sealed_event_there_is_no_archive(sealed: Sealing, tmp_path: Path):
+    with pytest.raises(NotFound, match=r"no tree head.*run for a second"):
+        await archived(sealed, tmp_path / "archive")
+    await sealed.seal()
+    with pytest.raises(NotFound, match="no event of the log is sealed"):
+        await archived(sealed, tmp_path / "archive")
+    assert not (tmp_path / "archive").exists()
