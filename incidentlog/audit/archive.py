@@ -135,6 +135,8 @@ async def _write_archive(
             )
             await record(written)
             await asyncio.to_thread(place.put, part, folder)
+        for shorter in [old for old in there if old.after == part.after and old.to < part.to]:
+            await asyncio.to_thread(place.remove, shorter)  # at once: whoever reads all tables reads its rows twice
         done.written.append(written)
     for part in there.keys() - set(parts):
         await asyncio.to_thread(place.remove, part)

@@ -27,7 +27,7 @@ from tests.commands import about, command, strike
 pytest.importorskip("pyarrow", reason="an archive is written by pyarrow, of the extra `parquet`")
 
 from incidentlog.audit.archive import Archive, Archived, Record, write_archive
-from incidentlog.audit.place import Place, PlaceAwayError, PlaceError, Segment
+from incidentlog.audit.place import Place, PlaceAwayError, PlaceError, Segment, segments_of
 
 LENGTH = 256
 
@@ -410,3 +410,20 @@ async def test_of_a_log_without_a_sealed_event_there_is_no_archive(sealed: Seali
     with pytest.raises(NotFound, match="no event of the log is sealed"):
         await archived(sealed, tmp_path / "archive")
     assert not (tmp_path / "archive").exists()
+
+
+async def test_what_took_the_place_of_another_stands_alone_before_anything_else_is_written(
+    filled: Sealing, tmp_path: Path
+):
+    where = tmp_path / "archive"
+    await archived(filled, where)
+    await filled.append(100)
+    await filled.seal()
+
+    class Looking(Place):
+        def put(self, segment: Segment, folder: Path) -> None:
+            begin = [part.after for part in segments_of(self.sizes())]
+            assert sorted({*begin}) == begin
+            super().put(segment, folder)
+
+    assert written(await archived(filled, Looking(str(where)))) == [(512, 768), (768, SIZE + 100)]
