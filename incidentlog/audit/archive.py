@@ -84,7 +84,7 @@ async def write_archive(
     place that holds another log's archive, and while another run writes an archive of this log, PlaceAwayError for one
     that does not let itself be read or written.
     """
-    async with connection.transaction():  # nothing is written in it: it holds the lock, and no snapshot
+    async with connection.transaction():  # it holds the lock; nothing is written in it
         if not await hold_archives(connection):
             raise PlaceError("another run writes an archive of this log: wait for it to end, and run this again")
         return await _write_archive(connection, place, segment, by, purpose, at, record, progress)
