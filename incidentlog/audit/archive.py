@@ -31,7 +31,7 @@ from incidentlog.audit.offline import Checked, verify_export
 from incidentlog.audit.parquet import Table, read_rows
 from incidentlog.audit.place import Place, PlaceAwayError, PlaceError, Segment, longest, segments_of
 from incidentlog.audit.tree import Tree
-from incidentlog.audit.whole import EVERYTHING, as_json, row_of, write_heads
+from incidentlog.audit.whole import EVERYTHING, as_json, lines_of, row_of, write_heads
 from incidentlog.errors import NotFound
 from incidentlog.store.connect import Connection
 from incidentlog.store.erase import Part, read_erased
@@ -313,7 +313,7 @@ class Archive:
                     position=end.size + 1,
                 )
             own = [raw for size, raw in heads if part.after < size <= part.to or size == part.after == 0]
-            with self._fetched(part) as folder:
+            with self._fetched(part, (MANIFEST, *SEGMENT_FILES)) as folder:
                 found = _checked(part, folder, keys, own, _following(part.after, to, progress))
             if (found.after, found.to) != (part.after, part.to) or found.frontiers[0] != end.hashes:
                 raise VerificationError(f"{part.name} does not continue what is before", position=part.after + 1)
@@ -335,12 +335,13 @@ class Archive:
     def heads(self) -> Iterator[Mapping[str, Any]]:
         """Every tree head that was published."""
         for part in self.place.segments():
-            yield from map(orjson.loads, (self.place.read(f"{part.name}/{HEADS}") or b"").splitlines())
+            with self._fetched(part, (HEADS,)) as folder:  # it may be large: a tree head for each event, cosigned
+                yield from lines_of(folder / HEADS)
 
     def rows(self) -> Iterator[Row]:
         """The events, in order."""
         for part in self.place.segments():
-            with self._fetched(part) as folder:
+            with self._fetched(part, (TABLE,)) as folder:
                 for event, columns in read_rows(folder / TABLE):
                     yield row_of(event, columns)
 
@@ -356,10 +357,10 @@ class Archive:
             raise VerificationError(f"checkpoint of {part.name}: {error}", position=part.after + 1) from error
 
     @contextmanager
-    def _fetched(self, part: Segment) -> Iterator[Path]:
+    def _fetched(self, part: Segment, names: Sequence[str]) -> Iterator[Path]:
         with TemporaryDirectory() as scratch:
-            self.place.fetch(part, (MANIFEST, *SEGMENT_FILES), folder := Path(scratch))
-            if missing := [name for name in (MANIFEST, *SEGMENT_FILES) if not (folder / name).exists()]:
+            self.place.fetch(part, names, folder := Path(scratch))
+            if missing := [name for name in names if not (folder / name).exists()]:
                 raise VerificationError(
                     f"{part.name} is not whole: {', '.join(missing)} is not there; {AGAIN}", position=part.after + 1
                 )

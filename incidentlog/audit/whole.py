@@ -203,11 +203,11 @@ class Export:
 
     def heads(self) -> Iterator[Mapping[str, Any]]:
         """Every tree head that was published."""
-        return _lines(self.folder / HEADS)
+        return lines_of(self.folder / HEADS)
 
     def rows(self) -> Iterator[Row]:
         """The events, in order."""
-        for event, columns in zip(_lines(self.folder / EVENTS), _lines(self.folder / ROWS), strict=True):
+        for event, columns in zip(lines_of(self.folder / EVENTS), lines_of(self.folder / ROWS), strict=True):
             instants = {name: None if columns[name] is None else _at(columns[name]) for name in _INSTANTS}
             yield row_of(event, columns | instants)
 
@@ -360,7 +360,8 @@ def _part(part: Mapping[str, str] | None) -> tuple[str | None, bytes | None]:
     return (None, None) if part is None else (part["text"], _bytes(part["salt"]))
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    """What a file of NDJSON has, a line at a time; raises VerificationError where it cannot be read."""
     try:
         with path.open("rb") as file:
             for line in file:

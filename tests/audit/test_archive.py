@@ -427,3 +427,19 @@ async def test_what_took_the_place_of_another_stands_alone_before_anything_else_
             super().put(segment, folder)
 
     assert written(await archived(filled, Looking(str(where)))) == [(512, 768), (768, SIZE + 100)]
+
+
+async def test_what_may_be_large_is_not_read_at_once(
+    filled: Sealing, empty: Access, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A log that is slow has a tree head for each event, with what each witness said of it."""
+    where, read = tmp_path / "archive", set[str]()
+    await archived(filled, where)
+
+    def noted(self: Place, name: str, own: Callable[[Place, str], bytes | None] = Place.read) -> bytes | None:
+        read.add(name.rpartition("/")[2])
+        return own(self, name)
+
+    monkeypatch.setattr(Place, "read", noted)
+    await import_whole(empty, Archive(Place(str(where))), keys_of(filled.folder), zone="Europe/Kyiv")
+    assert read == {"archive.json", "checkpoint"}
