@@ -35,7 +35,7 @@ from incidentlog.audit.whole import EVERYTHING, as_json, lines_of, row_of, write
 from incidentlog.errors import NotFound
 from incidentlog.store.connect import Connection
 from incidentlog.store.erase import Part, read_erased
-from incidentlog.store.notary import read_last_head
+from incidentlog.store.notary import StoredHead, read_last_head
 from incidentlog.store.parts import Row
 from incidentlog.store.read import read_log
 from incidentlog.store.whole import hold_archives, read_beside
@@ -87,60 +87,52 @@ async def write_archive(
     async with connection.transaction():  # it holds the lock; nothing is written in it
         if not await hold_archives(connection):
             raise PlaceError("another run writes an archive of this log: wait for it to end, and run this again")
-        return await _write_archive(connection, place, segment, by, purpose, at, record, progress)
+        identity = await read_log(connection)
+        stored = await _sealed(connection, identity.fork)
+        erased = await read_erased(connection)
+        beside = orjson.loads(as_json(await read_beside(connection)))
+        length = await asyncio.to_thread(_length, place, beside, segment)
+        there = await asyncio.to_thread(_manifests, place)
+        await _continues(place, there, Tree(connection, identity.fork), stored.size)
+        described = {"format": FORMAT, "version": VERSION, "segment": length, **beside}
+        await asyncio.to_thread(place.write, ARCHIVE, as_json(described | {"sha256": _digest(described)}))
+        parts = _parts(stored.size, length)
+        owed = [part for part in parts if there.get(part, {}).get("erased") != _erased_of(part, erased)]
+        done, total = Archived(stored.size), sum(part.to - part.after for part in owed)
+        for part in owed:
+            before = sum(earlier.leaves for earlier in done.written)
+            with TemporaryDirectory() as scratch:
+                folder = Path(scratch) / part.name
+                written = await export(
+                    connection,
+                    folder,
+                    Wanted(part.after, part.to, clearance=EVERYTHING.clearance, private=True),
+                    by=by,
+                    purpose=purpose,
+                    at=at,
+                    progress=_following(before, total, progress),
+                    events=Table,
+                    beside=_heads(connection, part),
+                    said={"erased": _erased_of(part, erased)},
+                    under=stored,
+                )
+                await record(written)
+                await asyncio.to_thread(place.put, part, folder)
+            for shorter in [old for old in there if old.after == part.after and old.to < part.to]:
+                await asyncio.to_thread(place.remove, shorter)  # at once: whoever reads all tables reads its rows twice
+            done.written.append(written)
+        for part in there.keys() - set(parts):
+            await asyncio.to_thread(place.remove, part)
+        return done
 
 
-async def _write_archive(
-    connection: Connection,
-    place: Place,
-    segment: int | None,
-    by: str,
-    purpose: str | None,
-    at: datetime,
-    record: Record,
-    progress: Progress,
-) -> Archived:
-    identity = await read_log(connection)
-    stored = await read_last_head(connection, identity.fork)
-    if stored is None:
+async def _sealed(connection: Connection, fork: int) -> StoredHead:
+    """The last tree head; raises NotFound where there is none, or none of an event."""
+    if (stored := await read_last_head(connection, fork)) is None:
         raise NotFound(f"the log has no tree head, so an archive of it would prove nothing: {SIGN}")
     if not stored.size:
         raise NotFound("there is nothing to archive: no event of the log is sealed yet")
-    erased = await read_erased(connection)
-    beside = orjson.loads(as_json(await read_beside(connection)))
-    length = await asyncio.to_thread(_length, place, beside, segment)
-    there = await asyncio.to_thread(_manifests, place)
-    await _continues(place, there, Tree(connection, identity.fork), stored.size)
-    described = {"format": FORMAT, "version": VERSION, "segment": length, **beside}
-    await asyncio.to_thread(place.write, ARCHIVE, as_json(described | {"sha256": _digest(described)}))
-    parts = _parts(stored.size, length)
-    owed = [part for part in parts if there.get(part, {}).get("erased") != _erased_of(part, erased)]
-    done, total = Archived(stored.size), sum(part.to - part.after for part in owed)
-    for part in owed:
-        before = sum(earlier.leaves for earlier in done.written)
-        with TemporaryDirectory() as scratch:
-            folder = Path(scratch) / part.name
-            written = await export(
-                connection,
-                folder,
-                Wanted(part.after, part.to, clearance=EVERYTHING.clearance, private=True),
-                by=by,
-                purpose=purpose,
-                at=at,
-                progress=_following(before, total, progress),
-                events=Table,
-                beside=_heads(connection, part),
-                said={"erased": _erased_of(part, erased)},
-                under=stored,
-            )
-            await record(written)
-            await asyncio.to_thread(place.put, part, folder)
-        for shorter in [old for old in there if old.after == part.after and old.to < part.to]:
-            await asyncio.to_thread(place.remove, shorter)  # at once: whoever reads all tables reads its rows twice
-        done.written.append(written)
-    for part in there.keys() - set(parts):
-        await asyncio.to_thread(place.remove, part)
-    return done
+    return stored
 
 
 def _heads(connection: Connection, part: Segment) -> Callable[[Path, int], Awaitable[Iterable[str]]]:
