@@ -223,6 +223,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
     ranged = type(after) is int and type(to) is int and 0 <= after <= to
     if not (ranged and isinstance(files, dict) and all(isinstance(x, list) for x in lists)):
         raise VerificationError("the manifest names no range, or not what proves it")
+    if others := files.keys() - {CHECKPOINT, EVENTS, TABLE, *BESIDE}:
+        raise VerificationError(f"the manifest names what is no file of an export: {', '.join(sorted(others))}")
     return manifest
 
 
