@@ -188,7 +188,7 @@ class Settings(BaseSettings):
     @field_validator("fanout_creds")
     @classmethod
     def _are_to_be_shown(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        if value is not None and not info.data.get("fanout_url"):
+        if value is not None and info.data.get("fanout_url") == []:  # one that cannot be used is told as that
             raise ValueError("it is shown to NATS: set fanout_url, too")
         return value
 

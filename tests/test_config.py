@@ -113,6 +113,11 @@ def test_servers_of_nats_are_separated_by_commas_and_each_has_its_scheme(monkeyp
             Settings(fanout_url=wrong)
     with pytest.raises(ValidationError, match="set dsn, too"):
         Settings(dsn=None, fanout_url="nats://a")
+    with pytest.raises(ValidationError, match="set fanout_url, too"):
+        Settings(fanout_url="", fanout_creds="/var/node.creds")
+    with pytest.raises(ValidationError) as wrong_url:
+        Settings(fanout_url="a:4222", fanout_creds="/var/node.creds")
+    assert [fault["loc"] for fault in wrong_url.value.errors()] == [("fanout_url",)]
 
 
 def test_roles_are_separated_by_commas_and_one_is_needed(monkeypatch: pytest.MonkeyPatch):

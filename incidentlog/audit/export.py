@@ -10,10 +10,11 @@ Every leaf of the range is there, whatever was asked for: what is withheld is se
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Protocol
@@ -31,12 +32,14 @@ from incidentlog.errors import NotFound, NotSealed, Tampered
 from incidentlog.events.values import TLP_LABELS
 from incidentlog.store.connect import Connection
 from incidentlog.store.filters import EventFilter
-from incidentlog.store.notary import read_last_head
+from incidentlog.store.notary import StoredHead, read_last_head
 from incidentlog.store.parts import Row, read_rows
 from incidentlog.store.read import read_log
 from incidentlog.store.search import search_events
 
 PAGE: Final = 1_000
+SIGN: Final = "let the service that signs it run for a second; where none does, `incidentlog log init`"
+"""What to do where there is no tree head."""
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -104,6 +107,11 @@ class Lines:
         return {"sha256": self._digest.hexdigest(), "bytes": self._size}
 
 
+async def nothing(_folder: Path, _to: int) -> Iterable[str]:
+    """No other files."""
+    return ()
+
+
 async def export(
     connection: Connection,
     folder: Path,
@@ -114,17 +122,22 @@ async def export(
     at: datetime,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     events: Callable[[Path], EventsFile] = Lines,
+    beside: Callable[[Path, int], Awaitable[Iterable[str]]] = nothing,
     said: Mapping[str, Any] = NOTHING,
+    under: StoredHead | None = None,
 ) -> Exported:
     """Write an export into a new folder, with a login that may read it all; `said` goes into the manifest.
+
+    `under` is the tree head that it is proven by, the last one unless another is given. `beside` writes other files
+    into the folder, up to a position, and answers their names: the manifest has their digests.
 
     Raises NotFound where the log is not signed, NotSealed for a range that is not, Tampered when what is stored is not
     what was signed, FileExistsError for a folder that is there.
     """
     identity = await read_log(connection)
-    stored = await read_last_head(connection, identity.fork)
+    stored = under or await read_last_head(connection, identity.fork)
     if stored is None:
-        raise NotFound("the log is not signed, so an export of it would prove nothing: `incidentlog log init`")
+        raise NotFound(f"the log has no tree head, so an export of it would prove nothing: {SIGN}")
     head = TreeHead.parse(parse_note(stored.note.encode()).text)
     to = head.size if wanted.to is None else wanted.to
     if not wanted.after <= to <= head.size:
@@ -138,12 +151,16 @@ async def export(
     file = events(folder)
     try:
         await _write_events(connection, file, wanted, frontier, done, progress)
-    finally:
-        files[file.name] = file.close()
+    except BaseException:
+        with suppress(Exception):  # what stopped it is told, and not that there is no end to it
+            file.close()
+        raise
+    files[file.name] = file.close()
     try:
         check_consistency(to, frontier.root(), head.size, head.root, consistency)
     except ValueError as error:
         raise Tampered(f"what is stored is not what was signed: {error}; `incidentlog verify` says where") from error
+    files |= {name: _digest(folder / name) for name in await beside(folder, to)}
     manifest = {
         "format": FORMAT,
         "version": VERSION,
@@ -219,6 +236,11 @@ def line_of(row: Row, leaf: bytes, *, opened: bool, private: bool) -> bytes:
 def _written(path: Path, raw: bytes) -> dict[str, Any]:
     path.write_bytes(raw)
     return {"sha256": sha256(raw).hexdigest(), "bytes": len(raw)}
+
+
+def _digest(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"sha256": file_digest(file, sha256).hexdigest(), "bytes": file.tell()}
 
 
 def _base64(value: bytes) -> str:

@@ -8,6 +8,11 @@ CHECKPOINT: Final = "checkpoint"
 EVENTS: Final = "events.ndjson"
 TABLE: Final = "events.parquet"
 """The events, in one of two forms: each has the exact leaf of every position of the range, and the parts."""
+HEADS: Final = "heads.ndjson"
+ROWS: Final = "rows.ndjson"
+LOG: Final = "log.json"
+BESIDE: Final = frozenset({HEADS, ROWS, LOG})
+"""What a log is made from beside its events; the manifest names those that are there."""
 FORMAT: Final = "incidentlog-export"
 VERSION: Final = 1
 

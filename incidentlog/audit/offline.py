@@ -4,15 +4,16 @@ The events are read once, in order; memory stays flat whatever their number. The
 """
 
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import orjson
 
-from incidentlog.audit.exported import CHECKPOINT, EVENTS, FORMAT, MANIFEST, TABLE, VERSION, VerificationError
+from incidentlog.audit.exported import BESIDE, CHECKPOINT, EVENTS, FORMAT, MANIFEST, TABLE, VERSION, VerificationError
 from incidentlog.audit.leaf import LEAF, PARTS
 from incidentlog.audit.merkle import Frontier, ProofError, check_consistency, leaf_hash
 from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, unbase64
@@ -74,13 +75,14 @@ def verify_export(
     checked.previous += [_previous(raw, keys, checked) for raw in previous]
     walk = _Walk(frontier, checked, progress)
     if TABLE in manifest["files"]:
-        with (folder / TABLE).open("rb") as file:
-            _is_file(manifest, TABLE, file_digest(file, sha256).hexdigest(), file.tell())
+        _is_file(manifest, TABLE, *_digest(folder / TABLE))
         walk.table(folder / TABLE)
     else:
-        with (folder / EVENTS).open("rb", buffering=SMALL) as file:
+        with _opened(folder / EVENTS) as file:
             digest, size = walk.lines(file)
         _is_file(manifest, EVENTS, digest, size)
+    for name in sorted(manifest["files"].keys() & BESIDE):
+        _is_file(manifest, name, *_digest(folder / name))
     if frontier.size != checked.to:
         raise VerificationError(f"the events end at {frontier.size}, not at {checked.to}", position=frontier.size + 1)
     try:
@@ -214,22 +216,43 @@ def _manifest(folder: Path) -> dict[str, Any]:
         kind, version = manifest["format"], manifest["version"]
         after, to = manifest["after"], manifest["to"]
         lists, files = (manifest["frontier"], manifest["consistency"]), manifest["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise VerificationError(f"{folder / MANIFEST} cannot be read: {error!r}") from error
     if (kind, version) != (FORMAT, VERSION):
         raise VerificationError(f"this is {kind} {version}; what is checked here is {FORMAT} {VERSION}")
     ranged = type(after) is int and type(to) is int and 0 <= after <= to
     if not (ranged and isinstance(files, dict) and all(isinstance(x, list) for x in lists)):
         raise VerificationError("the manifest names no range, or not what proves it")
+    if others := files.keys() - {CHECKPOINT, EVENTS, TABLE, *BESIDE}:
+        raise VerificationError(f"the manifest names what is no file of an export: {', '.join(sorted(others))}")
     return manifest
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A file of the export; raises VerificationError where it cannot be read."""
+    try:
+        with path.open("rb", buffering=SMALL) as file:
+            yield file
+    except OSError as error:
+        raise VerificationError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def _small(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with _opened(path) as file:
         raw = file.read(SMALL + 1)
     if len(raw) > SMALL:
         raise ValueError(f"{path.name} is too long")
     return raw
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    with _opened(path) as file:
+        digest, size = sha256(), 0
+        while block := file.read(SMALL):
+            digest.update(block)
+            size += len(block)
+        return digest.hexdigest(), size
 
 
 def _is_file(manifest: dict[str, Any], name: str, digest: str, size: int) -> None:

@@ -1,13 +1,14 @@
 """Where an archive is: a folder, or a bucket of S3, or whatever else pyarrow has a file system for."""
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from incidentlog.audit.exported import MANIFEST
+from incidentlog.files import sync
 
 LARGEST: Final = 64 * 1024 * 1024
 """The most bytes of a file that is read at once."""
@@ -15,7 +16,11 @@ _MANIFEST: Final = re.compile(rf"([0-9]{{13}})-([0-9]{{13}})/{re.escape(MANIFEST
 
 
 class PlaceError(Exception):
-    """The place does not answer as one, or holds something else; the message says why."""
+    """The place is none, or holds something else; the message says why."""
+
+
+class PlaceAwayError(PlaceError):
+    """The place does not answer, or refuses; the message is its own."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,31 +44,32 @@ class Place:
         from pyarrow import fs  # noqa: PLC0415 - an extra
 
         self.where, self._fs, self._own = where, fs, fs.LocalFileSystem()
+        if not where.strip():
+            raise PlaceError("an archive is in a directory, or a bucket: an empty name is neither")
         with self._asked():
-            local = "://" not in where
-            self._files, path = (self._own, str(Path(where).absolute())) if local else fs.FileSystem.from_uri(where)
-        self._path = path.rstrip("/")
+            named = "://" in where
+            self._files, path = fs.FileSystem.from_uri(where) if named else (self._own, str(Path(where).absolute()))
+        self._path, self._local = path.rstrip("/"), isinstance(self._files, fs.LocalFileSystem)
+        if not self._path:
+            raise PlaceError(f"{where} names no directory, and no bucket")
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
-        """Raises PlaceError for whatever a file system refuses, but for a file that is not there."""
+        """Raises PlaceAwayError for whatever a file system refuses."""
         try:
             yield
-        except FileNotFoundError:
-            raise
         except (OSError, ValueError) as error:  # pyarrow's own are of these
-            raise PlaceError(f"{self.where}: {error}") from error
+            raise PlaceAwayError(f"{self.where}: {error}") from error
 
-    def every_segment(self) -> list[Segment]:
-        """What is there, in order."""
+    def sizes(self) -> dict[str, int | None]:
+        """The files that are there, by name, with how many bytes each has."""
         with self._asked():
             found = self._files.get_file_info(self._fs.FileSelector(self._path, recursive=True, allow_not_found=True))
-        named = (_MANIFEST.fullmatch(info.path.removeprefix(f"{self._path}/")) for info in found)
-        return sorted(Segment(int(name[1]), int(name[2])) for name in named if name is not None)
+        return {info.path.removeprefix(f"{self._path}/"): info.size for info in found if info.is_file}
 
     def segments(self) -> list[Segment]:
-        """The same; of several that begin at one position the longest alone, which another was to follow."""
-        return list({segment.after: segment for segment in self.every_segment()}.values())
+        """The segments that count, in order."""
+        return longest(segments_of(self.sizes()))
 
     def read(self, name: str) -> bytes | None:
         """A small file; None where it is not there. Raises PlaceError for one that is not small."""
@@ -80,11 +86,13 @@ class Place:
     def write(self, name: str, raw: bytes) -> None:
         """A small file, in place of the one that was there."""
         with self._asked():
-            if self._files is self._own:
+            if self._local:
                 Path(self._path).mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._files.open_output_stream(f"{self._path}/{name}.part") as file:
                 file.write(raw)
+            self._keep(f"{name}.part")
             self._files.move(f"{self._path}/{name}.part", f"{self._path}/{name}")
+            self._keep(str(Path(name).parent))
 
     def put(self, segment: Segment, folder: Path) -> None:
         """A segment, in place of the one that was there; it counts when all of it is there."""
@@ -94,6 +102,8 @@ class Place:
             for path in folder.iterdir():
                 if path.name != MANIFEST:
                     self._fs.copy_files(str(path), f"{self._path}/{segment.name}/{path.name}", self._own, self._files)
+                    self._keep(f"{segment.name}/{path.name}")
+            self._keep(".")
         self.write(f"{segment.name}/{MANIFEST}", (folder / MANIFEST).read_bytes())
 
     def remove(self, segment: Segment) -> None:
@@ -107,7 +117,25 @@ class Place:
                 self._files.delete_dir(folder)
 
     def fetch(self, segment: Segment, names: Sequence[str], folder: Path) -> None:
-        """Copy files of a segment into a folder that is there; raises FileNotFoundError where one is missing."""
+        """Copy files of a segment into a folder that is there; those that are missing are left out."""
         with self._asked():
             for name in names:
-                self._fs.copy_files(f"{self._path}/{segment.name}/{name}", str(folder / name), self._files, self._own)
+                with suppress(FileNotFoundError):
+                    source = f"{self._path}/{segment.name}/{name}"
+                    self._fs.copy_files(source, str(folder / name), self._files, self._own)
+
+    def _keep(self, name: str) -> None:
+        """Let a file, or the names in a folder, survive a power cut, where that is ours to do."""
+        if self._local:
+            sync(Path(self._path) / name)
+
+
+def segments_of(names: Iterable[str]) -> list[Segment]:
+    """The segments that are there, by the names of files, in order."""
+    found = (_MANIFEST.fullmatch(name) for name in names)
+    return sorted(Segment(int(name[1]), int(name[2])) for name in found if name is not None)
+
+
+def longest(segments: Sequence[Segment]) -> list[Segment]:
+    """Of several that begin at one position the longest alone, which was to follow the others; they are in order."""
+    return list({segment.after: segment for segment in segments}.values())

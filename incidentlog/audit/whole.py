@@ -13,6 +13,7 @@ import base64
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -20,8 +21,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from incidentlog.audit.export import Exported, Wanted, export
-from incidentlog.audit.exported import CHECKPOINT, EVENTS, VerificationError
+from incidentlog.audit.export import SIGN, Exported, Wanted, export
+from incidentlog.audit.exported import CHECKPOINT, EVENTS, HEADS, LOG, ROWS, VerificationError
 from incidentlog.audit.leaf import NoLeafError, instant, parse_leaf
 from incidentlog.audit.merkle import leaf_hash
 from incidentlog.audit.notary import stored_tiles
@@ -47,9 +48,6 @@ from incidentlog.store.whole import (
     read_beside,
 )
 
-ROWS: Final = "rows.ndjson"
-HEADS: Final = "heads.ndjson"
-LOG: Final = "log.json"
 VERSION: Final = 1
 EVERYTHING: Final = Wanted(clearance=len(TLP_LABELS) - 1, private=True)
 PAGE: Final = 1_000
@@ -72,13 +70,17 @@ async def export_whole(
     Raises as `export` does, and NotSealed where nobody seals the last events.
     """
     await _all_sealed(connection)
-    done = await export(connection, folder, EVERYTHING, by=by, purpose=purpose, at=at, progress=progress)
+    beside = partial(_write_beside, connection)
+    return await export(connection, folder, EVERYTHING, by=by, purpose=purpose, at=at, progress=progress, beside=beside)
+
+
+async def _write_beside(connection: Connection, folder: Path, to: int) -> Iterable[str]:
     with (folder / ROWS).open("wb") as file:
-        async for row in _rows(connection, done.to):
+        async for row in _rows(connection, to):
             file.write(_row_line(row))
-    await write_heads(connection, folder / HEADS, 0, done.to)
+    await write_heads(connection, folder / HEADS, 0, to)
     (folder / LOG).write_bytes(as_json({"version": VERSION, **await read_beside(connection)}))
-    return done
+    return ROWS, HEADS, LOG
 
 
 async def write_heads(connection: Connection, path: Path, after: int, to: int) -> None:
@@ -111,7 +113,7 @@ async def _all_sealed(connection: Connection) -> None:
     for _ in range(SEALING_TRIES):
         last = await read_last_head(connection, fork)
         if last is None:
-            raise NotFound("the log is not signed, so nothing could tell that it arrives whole: `incidentlog log init`")
+            raise NotFound(f"the log has no tree head, so nothing could tell that it arrives whole: {SIGN}")
         if (sealed := last.size) >= head:
             return
         await asyncio.sleep(SEALING_SECONDS)
@@ -176,9 +178,12 @@ class Export:
 
     def verify(self, keys: Sequence[Verifier], *, progress: Progress) -> Checked:
         """Check all of it."""
+        part = NotTakenError(f"{self.folder} is a part of a log; `incidentlog export --all` writes all of it")
+        if not (self.folder / LOG).exists():
+            raise part
         checked = verify_export(self.folder, keys, progress=progress)
-        if (checked.after, checked.to) != (0, checked.head.size) or not (self.folder / LOG).exists():
-            raise NotTakenError(f"{self.folder} is a part of a log; `incidentlog export --all` writes all of it")
+        if (checked.after, checked.to) != (0, checked.head.size):
+            raise part
         return checked
 
     def checkpoint(self) -> bytes:
@@ -198,11 +203,11 @@ class Export:
 
     def heads(self) -> Iterator[Mapping[str, Any]]:
         """Every tree head that was published."""
-        return _lines(self.folder / HEADS)
+        return lines_of(self.folder / HEADS)
 
     def rows(self) -> Iterator[Row]:
         """The events, in order."""
-        for event, columns in zip(_lines(self.folder / EVENTS), _lines(self.folder / ROWS), strict=True):
+        for event, columns in zip(lines_of(self.folder / EVENTS), lines_of(self.folder / ROWS), strict=True):
             instants = {name: None if columns[name] is None else _at(columns[name]) for name in _INSTANTS}
             yield row_of(event, columns | instants)
 
@@ -355,7 +360,8 @@ def _part(part: Mapping[str, str] | None) -> tuple[str | None, bytes | None]:
     return (None, None) if part is None else (part["text"], _bytes(part["salt"]))
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    """What a file of NDJSON has, a line at a time; raises VerificationError where it cannot be read."""
     try:
         with path.open("rb") as file:
             for line in file:

@@ -42,10 +42,11 @@ def archive(
 
 def _archive(settings: "Settings", where: "Place", segment: int | None, *, purpose: str | None, by: str) -> "Archived":
     import asyncio
+    from functools import partial
 
     import incidentlog.projections  # noqa: F401 - registers every event
     from incidentlog.audit.archive import Archived, write_archive
-    from incidentlog.audit.place import PlaceError
+    from incidentlog.audit.place import PlaceAwayError, PlaceError
     from incidentlog.cli.export import record
     from incidentlog.cli.settings import reaching_log
     from incidentlog.cli.verify import progress
@@ -56,19 +57,20 @@ def _archive(settings: "Settings", where: "Place", segment: int | None, *, purpo
     async def work() -> Archived:
         connection = await access.connect()
         try:
+            zone = (await read_log(connection)).calendar
+            leaves = partial(record, access, zone=zone, by=by, purpose=purpose)
             now = SystemClock().now()
-            done = await write_archive(
-                connection, where, segment=segment, by=by, purpose=purpose, at=now, progress=progress
+            return await write_archive(
+                connection, where, segment=segment, by=by, purpose=purpose, at=now, record=leaves, progress=progress
             )
-            if done.written:
-                await record(access, done.written, (await read_log(connection)).calendar, by=by, purpose=purpose)
-            return done
         finally:
             await connection.close()
 
     try:
         with reaching_log(settings) as access:
             return asyncio.run(work())
+    except PlaceAwayError as error:
+        raise Failed(str(error), Code.UNAVAILABLE) from error
     except PlaceError as error:
         raise Failed(str(error), Code.CONFLICT) from error
     except Problem as refusal:

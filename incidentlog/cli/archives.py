@@ -15,6 +15,13 @@ def is_archive(where: str) -> bool:
     return "://" in where or (Path(where) / "archive.json").exists()
 
 
+def directory(where: str) -> Path:
+    """The directory of an export; raises Failed for what is none."""
+    if not Path(where).is_dir():
+        raise Failed(f"{where} is no directory of an export, and no archive", Code.NOT_FOUND)
+    return Path(where)
+
+
 def place(where: str) -> "Place":
     """Where an archive is, or is to be; raises Failed for what is no place."""
     from incidentlog.audit.place import Place, PlaceError

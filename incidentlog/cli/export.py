@@ -1,6 +1,5 @@
 """`incidentlog export`: a part of the log that proves itself."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,7 +84,7 @@ def _export(
                 done = await export_whole(connection, folder, **told)
             else:
                 done = await write(connection, folder, _wanted(which, zone, clearance, private=private), **told)
-            await record(access, [done], zone, by=by, purpose=purpose)
+            await record(access, done, zone=zone, by=by, purpose=purpose)
             return done
         finally:
             await connection.close()
@@ -115,8 +114,8 @@ def _wanted(which: tuple[int, int | None, list[str]], zone: str, clearance: Clea
     return Wanted(after, to, events, told, TLP_LABELS.index(clearance.value), private)
 
 
-async def record(access: "Access", written: "Sequence[Exported]", zone: str, *, by: str, purpose: str | None) -> None:
-    """Append that they were made: whoever reads the log later knows what left it."""
+async def record(access: "Access", written: "Exported", *, zone: str, by: str, purpose: str | None) -> None:
+    """Append that it was made: whoever reads the log later knows what left it."""
     import orjson
 
     from incidentlog.audit.export import exported_event
@@ -125,9 +124,9 @@ async def record(access: "Access", written: "Sequence[Exported]", zone: str, *, 
     from incidentlog.store.append import append
 
     door = Door(Known(), SystemClock(), zone)
-    events = [orjson.dumps(exported_event(done, by=by, purpose=purpose)) for done in written]
+    event = orjson.dumps(exported_event(written, by=by, purpose=purpose))
     connection = await access.connect("appender")
     try:
-        await append(connection, [door.read(event, recorded_by="export").command for event in events])
+        await append(connection, [door.read(event, recorded_by="export").command])
     finally:
         await connection.close()

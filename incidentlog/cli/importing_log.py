@@ -39,13 +39,11 @@ def import_log(
 
 def _source(where: str) -> "Source":
     from incidentlog.audit.whole import Export
-    from incidentlog.cli.archives import archive_at, is_archive
+    from incidentlog.cli.archives import archive_at, directory, is_archive
 
     if is_archive(where):
         return archive_at(where)
-    if not Path(where).is_dir():
-        raise Failed(f"{where} is no directory of an export", Code.NOT_FOUND)
-    return Export(Path(where))
+    return Export(directory(where))
 
 
 def _import(settings: "Settings", source: "Source", keys: list["Verifier"]) -> "Report":

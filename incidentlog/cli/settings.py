@@ -1,9 +1,10 @@
 """Reading the settings for a command, and the database that they name."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from incidentlog.cli.ending import Code, Failed, say
 
@@ -55,6 +56,10 @@ def _bad_keys(settings: "Settings") -> Iterator[str]:
 
 def _unusable(faults: Iterable[str]) -> Failed:
     return Failed("\n".join(["the settings cannot be used:", *(f"  {fault}" for fault in faults)]), Code.USAGE)
+
+
+OF_DISKS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""What fails so is a file, also where the error does not name it, and no connection."""
 
 
 @contextmanager
@@ -150,6 +155,8 @@ def _failure(cause: BaseException) -> Failed | None:
     for kind, told, code in kinds:
         if isinstance(cause, kind):
             return Failed(f"{told}{cause}", code)
+    if isinstance(cause, OSError) and (cause.filename is not None or cause.errno in OF_DISKS):
+        return Failed(f"what is read or written here cannot be: {cause}")
     if lost(cause):
         return Failed(f"the database does not answer: {str(cause) or type(cause).__name__}", Code.UNAVAILABLE)
     return None

@@ -69,14 +69,14 @@ def _export(export: str, keys: Sequence["Verifier"], heads: Sequence[bytes]) -> 
     from incidentlog.audit.notes import NoteError
     from incidentlog.audit.offline import verify_export
     from incidentlog.audit.place import PlaceError
-    from incidentlog.cli.archives import archive_at, is_archive
+    from incidentlog.cli.archives import archive_at, directory, is_archive
 
     told: dict[str, Any] = {"verified": False, "export": export}
     try:
         if is_archive(export):
             checked = archive_at(export).verify(keys, previous=heads, progress=progress)
         else:
-            checked = verify_export(Path(export), keys, previous=heads, progress=progress)
+            checked = verify_export(directory(export), keys, previous=heads, progress=progress)
     except VerificationError as error:
         return told | {"detail": error.detail, "position": error.position, **error.evidence}
     except NoteError as error:

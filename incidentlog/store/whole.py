@@ -36,6 +36,11 @@ async def hold_new(connection: Connection) -> bool:
     return bool(await connection.fetchval(query("whole", "is_new")))
 
 
+async def hold_archives(connection: Connection) -> bool:
+    """Let nobody else write an archive of this log before the transaction ends; whether nobody does."""
+    return bool(await connection.fetchval(query("whole", "hold_archives")))
+
+
 async def put_beside(
     connection: Connection,
     log: tuple[UUID, str, int, int, int, datetime],

@@ -45,6 +45,10 @@ UPDATE idempotency SET secret = $1
 -- Let nobody append before this transaction ends: the lock that each append takes.
 SELECT pg_advisory_xact_lock(7241905, hashtext(current_schema()))
 
+-- name: hold_archives
+-- Let nobody else write an archive of this log before this transaction ends; whether nobody does.
+SELECT pg_try_advisory_xact_lock(7241907, hashtext(current_schema()))
+
 -- name: is_new
 -- Whether nothing was ever appended to this log, or signed of it.
 SELECT NOT EXISTS (SELECT FROM events) AND NOT EXISTS (SELECT FROM commits) AND NOT EXISTS (SELECT FROM log_keys)

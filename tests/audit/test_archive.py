@@ -1,7 +1,10 @@
 """An archive grows with the log, proves itself from end to end, and is the log where there is none."""
 
+import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,11 +12,13 @@ import orjson
 import pytest
 
 from incidentlog.audit.beginning import fork
+from incidentlog.audit.export import Exported
 from incidentlog.audit.exported import VerificationError
 from incidentlog.audit.offline import verify_export
 from incidentlog.audit.state import Folder
 from incidentlog.audit.verify import verify_log
 from incidentlog.audit.whole import NotTakenError, import_whole
+from incidentlog.errors import NotFound
 from incidentlog.store.connect import Access
 from tests.audit.sealing import NOW, SIZE, Sealing
 from tests.audit.test_whole import everything, filled_further, keys_of
@@ -21,14 +26,21 @@ from tests.commands import about, command, strike
 
 pytest.importorskip("pyarrow", reason="an archive is written by pyarrow, of the extra `parquet`")
 
-from incidentlog.audit.archive import Archive, Archived, write_archive
-from incidentlog.audit.place import Place, PlaceError, Segment
+from incidentlog.audit.archive import Archive, Archived, Record, write_archive
+from incidentlog.audit.place import Place, PlaceAwayError, PlaceError, Segment, segments_of
 
 LENGTH = 256
 
 
-async def archived(log: Sealing, where: Path | str, segment: int | None = LENGTH) -> Archived:
-    return await write_archive(log.admin, Place(str(where)), segment=segment, by="tester", purpose=None, at=NOW)
+async def unrecorded(_: Exported) -> None:
+    """What is taken from a log of a test is recorded nowhere."""
+
+
+async def archived(
+    log: Sealing, where: Path | str | Place, segment: int | None = LENGTH, record: Record = unrecorded
+) -> Archived:
+    place = where if isinstance(where, Place) else Place(str(where))
+    return await write_archive(log.admin, place, segment=segment, by="tester", purpose=None, at=NOW, record=record)
 
 
 def written(done: Archived) -> list[tuple[int, int]]:
@@ -157,8 +169,22 @@ def swapped(where: Path) -> None:
         (lambda where: changed(where / "0000000000256-0000000000512"), "not what the leaf commits to", 300),
         (swapped, "does not continue", 257),
         (lambda where: (where / "0000000000000-0000000000256/checkpoint").write_bytes(b"no\n"), "checkpoint", 1),
+        (lambda where: flipped(where / "0000000000256-0000000000512/heads.ndjson"), "512: heads.ndjson is not", None),
+        (lambda where: (where / "0000000000256-0000000000512/heads.ndjson").unlink(), "is not whole: heads.ndj", 257),
+        (lambda where: flipped(where / "archive.json"), "is not what was written", None),
     ],
-    ids=["cut", "beheaded", "a file gone", "a bit", "a body", "a segment under another name", "no tree head"],
+    ids=[
+        "cut",
+        "beheaded",
+        "a file gone",
+        "a bit",
+        "a body",
+        "a segment under another name",
+        "no tree head",
+        "a bit of the tree heads",
+        "tree heads gone",
+        "a bit of what is beside",
+    ],
 )
 async def test_what_was_harmed_is_found(
     filled: Sealing, tmp_path: Path, harm: Callable[[Path], None], says: str, position: int | None
@@ -254,3 +280,166 @@ async def test_a_part_of_an_archive_is_not_taken_for_a_log(filled: Sealing, empt
 def test_a_place_that_is_none_is_told():
     with pytest.raises(PlaceError):
         Place("carrier-pigeon://somewhere")
+
+
+class Meanwhile(Place):
+    """A place where something is done, once, after a segment was put there, or before one is."""
+
+    def __init__(
+        self, where: Path, *, before: Callable[[], None] | None = None, after: Callable[[], None] | None = None
+    ):
+        super().__init__(str(where))
+        self.before, self.after = before, after
+
+    def put(self, segment: Segment, folder: Path) -> None:
+        if (do := self.before) is not None:
+            self.before = None
+            do()
+        super().put(segment, folder)
+        if (do := self.after) is not None:
+            self.after = None
+            do()
+
+
+async def test_what_is_appended_while_it_is_written_is_for_the_next_run(filled: Sealing, empty: Access, tmp_path: Path):
+    where, keys, loop = tmp_path / "archive", keys_of(filled.folder), asyncio.get_running_loop()
+
+    async def grow() -> None:
+        await filled.append(100)
+        await filled.seal()
+
+    after = partial(wait_in_thread, loop, grow)
+    done = await archived(filled, Meanwhile(where, after=after))
+    assert written(done) == [(0, 256), (256, 512), (512, SIZE)]
+    assert filled.signed().size == SIZE + 100
+    checked = Archive(Place(str(where))).verify(keys)
+    assert (checked.to, checked.head.size) == (SIZE, SIZE)
+    report = await import_whole(empty, Archive(Place(str(where))), keys, zone="Europe/Kyiv")
+    assert report.root == checked.head.root
+    assert written(await archived(filled, where)) == [(512, 768), (768, SIZE + 100)]
+    assert Archive(Place(str(where))).verify(keys).head == filled.signed()
+
+
+def wait_in_thread(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Let something be done by the loop of the test, from another thread, and wait for it."""
+    asyncio.run_coroutine_threadsafe(work(), loop).result(30)
+
+
+async def test_two_runs_at_the_same_time_do_not_write_over_each_other(filled: Sealing, tmp_path: Path):
+    where, loop = tmp_path / "archive", asyncio.get_running_loop()
+    other = await filled.access.connect()
+    refused: list[str] = []
+
+    async def run() -> None:
+        with pytest.raises(PlaceError, match="another run") as error:
+            await archived(replace(filled, admin=other), where)
+        refused.append(str(error.value))
+
+    try:
+        await archived(filled, Meanwhile(where, before=partial(wait_in_thread, loop, run)))
+        assert len(refused) == 1
+        assert written(await archived(replace(filled, admin=other), where)) == []
+    finally:
+        await other.close()
+    Archive(Place(str(where))).verify(keys_of(filled.folder))
+
+
+async def test_a_segment_is_recorded_before_it_leaves(filled: Sealing, tmp_path: Path):
+    where, recorded = tmp_path / "archive", list[tuple[int, int]]()
+
+    async def record(part: Exported) -> None:
+        assert not (where / Segment(part.after, part.to).name).exists()
+        recorded.append((part.after, part.to))
+
+    def full() -> None:
+        raise PlaceAwayError("no room")
+
+    place = Meanwhile(where, after=full)
+    with pytest.raises(PlaceAwayError):
+        await archived(filled, place, record=record)
+    assert recorded == [(0, 256)]
+    await archived(filled, place, record=record)
+    assert recorded == [(0, 256), (256, 512), (512, SIZE)]
+
+
+@pytest.mark.parametrize("name", ["events.parquet", "checkpoint", "heads.ndjson"])
+async def test_a_file_that_is_not_whole_is_written_again(filled: Sealing, tmp_path: Path, name: str):
+    where = tmp_path / "archive"
+    await archived(filled, where)
+    whole, harmed = files(where), where / "0000000000256-0000000000512" / name
+    harmed.write_bytes(harmed.read_bytes()[:-1])
+    assert written(await archived(filled, where)) == [(256, 512)]
+    assert files(where) == whole
+    harmed.unlink()
+    assert written(await archived(filled, where)) == [(256, 512)]
+    assert files(where) == whole
+
+
+async def test_one_that_is_written_to_while_it_is_verified_is_not_accused(filled: Sealing, tmp_path: Path):
+    where, keys = tmp_path / "archive", keys_of(filled.folder)
+    await archived(filled, where)
+
+    class Slow(Place):
+        def fetch(self, segment: Segment, names: Sequence[str], folder: Path) -> None:
+            if segment.after == 512:
+                shutil.move(where / segment.name, tmp_path)
+            super().fetch(segment, names, folder)
+
+    with pytest.raises(PlaceAwayError, match="written to meanwhile"):
+        Archive(Slow(str(where))).verify(keys)
+    with pytest.raises(VerificationError, match="ends at 512"):
+        Archive(Place(str(where))).verify(keys)
+
+
+async def test_a_place_may_be_named_as_a_file_is_on_the_web(filled: Sealing, tmp_path: Path):
+    where = tmp_path / "not" / "there"
+    await archived(filled, f"file://{where}")
+    assert Archive(Place(str(where))).verify(keys_of(filled.folder)).to == SIZE
+
+
+@pytest.mark.parametrize("where", ["", " ", "s3://", "file:///"])
+def test_a_place_without_a_name_is_none(where: str):
+    with pytest.raises(PlaceError, match=r"empty name|names no"):
+        Place(where)
+
+
+async def test_of_a_log_without_a_sealed_event_there_is_no_archive(sealed: Sealing, tmp_path: Path):
+    with pytest.raises(NotFound, match=r"no tree head.*run for a second"):
+        await archived(sealed, tmp_path / "archive")
+    await sealed.seal()
+    with pytest.raises(NotFound, match="no event of the log is sealed"):
+        await archived(sealed, tmp_path / "archive")
+    assert not (tmp_path / "archive").exists()
+
+
+async def test_what_took_the_place_of_another_stands_alone_before_anything_else_is_written(
+    filled: Sealing, tmp_path: Path
+):
+    where = tmp_path / "archive"
+    await archived(filled, where)
+    await filled.append(100)
+    await filled.seal()
+
+    class Looking(Place):
+        def put(self, segment: Segment, folder: Path) -> None:
+            begin = [part.after for part in segments_of(self.sizes())]
+            assert sorted({*begin}) == begin
+            super().put(segment, folder)
+
+    assert written(await archived(filled, Looking(str(where)))) == [(512, 768), (768, SIZE + 100)]
+
+
+async def test_what_may_be_large_is_not_read_at_once(
+    filled: Sealing, empty: Access, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A log that is slow has a tree head for each event, with what each witness said of it."""
+    where, read = tmp_path / "archive", set[str]()
+    await archived(filled, where)
+
+    def noted(self: Place, name: str, own: Callable[[Place, str], bytes | None] = Place.read) -> bytes | None:
+        read.add(name.rpartition("/")[2])
+        return own(self, name)
+
+    monkeypatch.setattr(Place, "read", noted)
+    await import_whole(empty, Archive(Place(str(where))), keys_of(filled.folder), zone="Europe/Kyiv")
+    assert read == {"archive.json", "checkpoint"}

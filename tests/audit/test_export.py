@@ -1,15 +1,17 @@
 """An export proves itself, with nothing but a key that came another way; what is changed in it is found."""
 
+import errno
 import shutil
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
-from incidentlog.audit.export import Wanted, export, exported_event
+from incidentlog.audit.export import Lines, Wanted, export, exported_event
 from incidentlog.audit.exported import VerificationError
 from incidentlog.audit.notes import Signer, Verifier
 from incidentlog.audit.offline import Checked, verify_export
@@ -50,6 +52,22 @@ async def test_a_whole_export_is_verified_without_database_and_network(
         checked = verify_export(folder, [key])
     assert (checked.after, checked.to, checked.head) == (0, SIZE, filled.signed())
     assert (checked.leaves, checked.opened, checked.withheld) == (SIZE, SIZE, 0)
+
+
+class Full(Lines):
+    """Where there is no room: neither for an event, nor for the end of it."""
+
+    def add(self, *_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def close(self) -> dict[str, Any]:
+        super().close()
+        raise ValueError("operation on a closed file")
+
+
+async def test_what_stops_an_export_is_told_and_not_what_followed(filled: Sealing, tmp_path: Path):
+    with pytest.raises(OSError, match="No space left"):
+        await export(filled.admin, tmp_path / "export", ALL, by="tester", purpose=None, at=AT, events=Full)
 
 
 def no_network(*_: object) -> None:

@@ -121,6 +121,30 @@ async def test_what_was_changed_on_the_way_is_found_and_nothing_is_written(
         await connection.close()
 
 
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "checkpoint", "events.ndjson", "rows.ndjson", "heads.ndjson", "log.json"]
+)
+async def test_of_no_file_a_bit_is_changed_or_the_file_taken_unseen(filled: Sealing, tmp_path: Path, name: str):
+    file, keys = await exported(filled, tmp_path / "all") / name, keys_of(filled.folder)
+    verify_export(file.parent, keys)
+    raw = bytearray(file.read_bytes())
+    raw[len(raw) // 3] ^= 1
+    file.write_bytes(raw)
+    with pytest.raises(VerificationError):
+        verify_export(file.parent, keys)
+    file.unlink()
+    with pytest.raises(VerificationError, match="cannot be read: No such file"):
+        verify_export(file.parent, keys)
+
+
+async def test_a_file_that_the_manifest_gives_another_name_is_not_passed_over(filled: Sealing, tmp_path: Path):
+    folder = await exported(filled, tmp_path / "all")
+    manifest = folder / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"heads.ndjson"', b'"hdads.ndjson"'))
+    with pytest.raises(VerificationError, match="no file of an export: hdads"):
+        verify_export(folder, keys_of(filled.folder))
+
+
 async def test_a_log_is_taken_in_only_where_there_is_none(filled: Sealing, access: Access, tmp_path: Path):
     folder, keys = await exported(filled, tmp_path / "all"), keys_of(filled.folder)
     before = await everything(filled.access)

@@ -80,9 +80,14 @@ def test_duckdb_reads_it_as_the_page_says(demo: Demo, terminal: Terminal, tmp_pa
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("archive", "s3://nowhere/log"), 5, "nowhere"),
+        (("archive", "s3://nowhere/log"), 8, "nowhere"),
         (("archive", "carrier-pigeon://log"), 2, "carrier-pigeon"),
+        (("archive", ""), 2, "an empty name"),
+        (("archive", "log.vkey"), 8, "Not a directory"),
+        (("export", "log.vkey/there"), 1, "cannot be: [Errno 20] Not a directory"),
         (("verify", "s3://kept/none", "--vkey", "log.vkey"), 8, "no archive"),
+        (("verify", "nothing", "--vkey", "log.vkey"), 3, "no directory of an export"),
+        (("verify", "log.vkey", "--vkey", "log.vkey"), 3, "no directory of an export"),
         (("import-log", "s3://kept/none", "--vkey", "log.vkey"), 8, "no archive"),
     ],
 )
@@ -90,7 +95,7 @@ def test_what_is_no_place_for_it_is_told(
     demo: Demo, terminal: Terminal, folder: Path, bucket: dict[str, str], words: tuple[str, ...], code: int, says: str
 ):
     (folder / "log.vkey").write_text(demo.get("/v1/log/key")["vkey"])
-    at = {"INCIDENTLOG_DATA_DIR": str(demo.root if words[0] == "archive" else folder / "none"), **bucket}
+    at = {"INCIDENTLOG_DATA_DIR": str(folder / "none" if words[0] == "import-log" else demo.root), **bucket}
     done = terminal.run(*words, **at)
     assert (done.returncode, done.stdout) == (code, "")
     assert says in done.stderr

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from incidentlog.addresses import ListenError, dsn_fault, listening, url_fault
+from incidentlog.cli.ending import Failed
+from incidentlog.cli.settings import database_failures
 from tests.cli.acting import Terminal
 
 LOCAL = ["serve", "demo", "verify", "export x", "backup x", "restore x y", "import-log . --vkey log.vkey", "db migrate", "db status", "db scrub", "key create x", "key list", "key revoke x", "key rotate x", "key change x --note y", "key show x", "replay --to head",
@@ -210,3 +212,15 @@ def test_a_file_of_the_wrong_kind_is_told(alone: Terminal, command: str, code: i
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     assert says.format(file="picture.png") in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_is_full_is_not_the_databases_fault():
+    full = Path("/dev/full")
+    with (
+        pytest.raises(Failed, match=r"here cannot be: .*No space left"),
+        database_failures(),
+        full.open("wb", buffering=0) as file,
+    ):
+        file.write(b"x")
+    with pytest.raises(Failed, match="the database does not answer"), database_failures():
+        raise ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 9)")
