@@ -159,7 +159,7 @@ def _why(host: str, port: int, error: OSError | UnicodeError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
             return f"port {port} of {host} is taken: choose another with --port (0: a free one)"
-        case errno.EADDRNOTAVAIL:
+        case errno.EADDRNOTAVAIL | None:  # from Python 3.13 on asyncio passes over what is not here, and has no number
             return f"{host!r} is no address of this machine: choose another with --host"
         case errno.EACCES | errno.EPERM:
             return f"port {port} of {host} is not for this user: choose one above 1023 with --port (0: a free one)"

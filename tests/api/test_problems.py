@@ -57,7 +57,11 @@ def kinds(of: type[Problem] = Problem) -> Iterator[type[Problem]]:
 def test_every_refusal_that_the_package_can_make_is_one_that_is_told_of():
     for module in pkgutil.walk_packages(incidentlog.__path__, "incidentlog."):
         if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as missing:  # of an extra: `tests/test_packaging.py` knows of which
+                if (missing.name or "incidentlog").startswith("incidentlog"):
+                    raise
     assert {"too-many-connections", "no-way-back"} <= {p.slug for p in PROBLEMS}
     assert {kind.slug for kind in kinds()} == {p.slug for p in PROBLEMS}
     assert len(set(kinds())) >= len(PROBLEMS) > 20

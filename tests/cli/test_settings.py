@@ -113,6 +113,15 @@ def test_a_witness_that_cannot_listen_says_so(alone: Terminal):
     assert "no address of this machine" in said
 
 
+def test_an_address_that_asyncio_passed_over_is_told_as_one_that_is_not_here():
+    """From Python 3.13 on it says so in its own words, without a number."""
+    with (
+        pytest.raises(ListenError, match=r"'192[.]0[.]2[.]1' is no address of this machine"),
+        listening("192.0.2.1", 8081),
+    ):
+        raise OSError("could not bind on any address out of [('192.0.2.1', 8081)]")
+
+
 def test_a_port_that_is_taken_is_told_as_that():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
