@@ -121,9 +121,8 @@ def _any_of(terms: Iterable[str]) -> str:
 
 def _word(term: str) -> str:
     """A term as `blocks_of_events` writes it, as one word of a text search, whatever is in it."""
-    octets = term.encode()
-    if len(octets) > LONGEST:
-        return hashlib.sha256(octets).hexdigest()[:16]
+    if len(octets := term.encode()) > LONGEST:
+        term = hashlib.sha256(octets).hexdigest()[:16]
     return "'" + term.replace("\\", "\\\\").replace("'", "''") + "'"
 
 

@@ -20,8 +20,6 @@ STRETCH: Final = 5_000
 """How much of the log one search looks through where nothing tells what is in it: some 10 ms."""
 OF_KINDS: Final = 2_000
 """How many events of each type of each category one search looks at, where some of them may not be seen."""
-
-
 FEW_BLOCKS: Final = 400
 """In how many blocks all of something is looked for at once: some 150 ms at the very most."""
 
