@@ -110,8 +110,10 @@ def _asked(wanted: EventFilter) -> Iterator[str]:
         weeks = _weeks(wanted.since, wanted.until)
         yield "any" if weeks is None else _any_of(f"week:{week}" for week in ("any", *weeks))
     if wanted.bbox is not None:
-        size = 1 if len(_cells(wanted.bbox, 1)) <= CELLS else 10
-        yield _any_of(f"cell{size}:{cell}" for cell in _cells(wanted.bbox, size))
+        size, (lats, lons) = 1, _cells(wanted.bbox, 1)
+        if len(lats) * len(lons) > CELLS:
+            size, (lats, lons) = 10, _cells(wanted.bbox, 10)
+        yield _any_of(f"cell{size}:{lat}:{lon}" for lat, lon in product(lats, lons))
 
 
 def _any_of(terms: Iterable[str]) -> str:
@@ -133,9 +135,9 @@ def _weeks(since: datetime | None, until: datetime | None) -> range | None:
     return range((since - EPOCH) // WEEK, (until - EPOCH) // WEEK + 1)
 
 
-def _cells(box: tuple[float, float, float, float], size: int) -> list[str]:
-    """The cells of a box, of so many degrees each, by their south-western corners; west of east may be east of it."""
+def _cells(box: tuple[float, float, float, float], size: int) -> tuple[range, list[int]]:
+    """Latitudes and longitudes of a box in cells of so many degrees; west of east may be east of it."""
     west, south, east, north = (floor(edge / size) for edge in box)
     spans = [(west, east)] if box[0] <= box[2] else [(west, floor(180 / size)), (floor(-180 / size), east)]
     lons = {lon for first, last in spans for lon in range(first, last + 1)}
-    return [f"{lat}:{lon}" for lat in range(south, north + 1) for lon in sorted(lons)]
+    return range(south, north + 1), sorted(lons)
