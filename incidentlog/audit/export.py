@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Protocol
@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from incidentlog import __version__
-from incidentlog.audit.exported import CHECKPOINT, EVENTS, FORMAT, MANIFEST, VERSION, part_of
+from incidentlog.audit.exported import CHECKPOINT, EVENTS, FORMAT, MANIFEST, VERSION, named, part_of
 from incidentlog.audit.leaf import instant
 from incidentlog.audit.merkle import Frontier, check_consistency, leaf_hash
 from incidentlog.audit.notes import TreeHead, parse_note
@@ -240,7 +240,7 @@ def _written(path: Path, raw: bytes) -> dict[str, Any]:
 
 def _digest(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
-        return {"sha256": file_digest(file, sha256).hexdigest(), "bytes": file.tell()}
+        return named(file)
 
 
 def _base64(value: bytes) -> str:

@@ -1,6 +1,8 @@
 """What an export is made of, for whoever writes, checks or reads one."""
 
 import base64
+from hashlib import file_digest, sha256
+from io import BufferedReader
 from typing import Any, Final
 
 MANIFEST: Final = "manifest.json"
@@ -23,6 +25,11 @@ class VerificationError(Exception):
     def __init__(self, detail: str, *, position: int | None = None, **evidence: Any) -> None:
         super().__init__(detail)
         self.detail, self.position, self.evidence = detail, position, evidence
+
+
+def named(file: BufferedReader) -> dict[str, Any]:
+    """How a manifest names a file that was opened, and is read to its end."""
+    return {"sha256": file_digest(file, sha256).hexdigest(), "bytes": file.tell()}
 
 
 def part_of(salt: bytes | None, text: str | None) -> dict[str, str] | None:

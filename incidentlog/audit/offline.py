@@ -8,12 +8,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import orjson
 
-from incidentlog.audit.exported import BESIDE, CHECKPOINT, EVENTS, FORMAT, MANIFEST, TABLE, VERSION, VerificationError
+from incidentlog.audit.exported import (
+    BESIDE,
+    CHECKPOINT,
+    EVENTS,
+    FORMAT,
+    MANIFEST,
+    TABLE,
+    VERSION,
+    VerificationError,
+    named,
+)
 from incidentlog.audit.leaf import LEAF, PARTS
 from incidentlog.audit.merkle import Frontier, ProofError, check_consistency, leaf_hash
 from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, unbase64
@@ -63,7 +74,7 @@ def verify_export(
     try:
         raw = _small(folder / CHECKPOINT)
         head, _ = open_head(raw, keys)
-        _is_file(manifest, CHECKPOINT, sha256(raw).hexdigest(), len(raw))
+        _is_file(manifest, CHECKPOINT, {"sha256": sha256(raw).hexdigest(), "bytes": len(raw)})
         frontier = Frontier(manifest["after"], [unbase64(h) for h in manifest["frontier"]])
         consistency = [unbase64(h) for h in manifest["consistency"]]
     except (NoteError, ValueError, TypeError) as error:
@@ -75,14 +86,14 @@ def verify_export(
     checked.previous += [_previous(raw, keys, checked) for raw in previous]
     walk = _Walk(frontier, checked, progress)
     if TABLE in manifest["files"]:
-        _is_file(manifest, TABLE, *_digest(folder / TABLE))
+        _is_file(manifest, TABLE, _named(folder / TABLE))
         walk.table(folder / TABLE)
     else:
         with _opened(folder / EVENTS) as file:
-            digest, size = walk.lines(file)
-        _is_file(manifest, EVENTS, digest, size)
+            read = walk.lines(file)
+        _is_file(manifest, EVENTS, read)
     for name in sorted(manifest["files"].keys() & BESIDE):
-        _is_file(manifest, name, *_digest(folder / name))
+        _is_file(manifest, name, _named(folder / name))
     if frontier.size != checked.to:
         raise VerificationError(f"the events end at {frontier.size}, not at {checked.to}", position=frontier.size + 1)
     try:
@@ -116,8 +127,8 @@ class _Walk:
         for said in read_events(path):
             self._event(said)
 
-    def lines(self, file: BinaryIO) -> tuple[str, int]:
-        """Check every line; the file's digest, and its size."""
+    def lines(self, file: BinaryIO) -> dict[str, Any]:
+        """Check every line; how a manifest names the file."""
         digest, size = sha256(), 0
         while line := file.readline(LINE + 1):
             if len(line) > LINE:
@@ -129,7 +140,7 @@ class _Walk:
             self._event(said)
             digest.update(line)
             size += len(line)
-        return digest.hexdigest(), size
+        return {"sha256": digest.hexdigest(), "bytes": size}
 
     def _event(self, said: Any) -> None:
         position = self._frontier.size + 1
@@ -229,10 +240,11 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[BufferedReader]:
     """A file of the export; raises VerificationError where it cannot be read."""
     try:
         with path.open("rb", buffering=SMALL) as file:
+            assert isinstance(file, BufferedReader)  # noqa: S101 - it has a buffer
             yield file
     except OSError as error:
         raise VerificationError(f"{path} cannot be read: {error.strerror}") from error
@@ -246,15 +258,11 @@ def _small(path: Path) -> bytes:
     return raw
 
 
-def _digest(path: Path) -> tuple[str, int]:
+def _named(path: Path) -> dict[str, Any]:
     with _opened(path) as file:
-        digest, size = sha256(), 0
-        while block := file.read(SMALL):
-            digest.update(block)
-            size += len(block)
-        return digest.hexdigest(), size
+        return named(file)
 
 
-def _is_file(manifest: dict[str, Any], name: str, digest: str, size: int) -> None:
-    if manifest["files"].get(name) != {"sha256": digest, "bytes": size}:
+def _is_file(manifest: dict[str, Any], name: str, read: dict[str, Any]) -> None:
+    if manifest["files"].get(name) != read:
         raise VerificationError(f"{name} is not the file that the manifest names")

@@ -6,11 +6,10 @@ was erased is null. Nothing is withheld in it: the columns say what the parts do
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Final
 
-from incidentlog.audit.exported import TABLE, VerificationError, part_of
+from incidentlog.audit.exported import TABLE, VerificationError, named, part_of
 from incidentlog.audit.leaf import PARTS
 from incidentlog.store.parts import INDEXED, Row
 
@@ -63,7 +62,7 @@ class Table:
         self._put()
         self._writer.close()
         with self._path.open("rb") as file:
-            return {"sha256": file_digest(file, sha256).hexdigest(), "bytes": file.tell()}
+            return named(file)
 
 
 def _schema() -> Any:
