@@ -53,7 +53,7 @@ COPY_SECONDS: Final = 120.0
 """How long a COPY may take."""
 LOOK_SECONDS: Final = 0.5
 SAY_SECONDS: Final = 10.0
-"""While a service that starts waits for its database: how often it tries, and how often it says that it waits."""
+"""While who starts waits for the database, or for another to migrate it: how often it looks, and says that it waits."""
 IDLE_IN_TRANSACTION_SECONDS: Final = 60
 SILENT_SECONDS: Final = 10
 """After how much silence of the network a connection counts as lost, at either end."""

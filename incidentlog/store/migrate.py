@@ -10,16 +10,13 @@ import structlog
 
 from incidentlog.events.values import KYIV
 from incidentlog.sqlfiles import query, sql_root
-from incidentlog.store.connect import OWNER, ROLES, Access, Connection
+from incidentlog.store.connect import LOOK_SECONDS, OWNER, ROLES, SAY_SECONDS, Access, Connection
 from incidentlog.store.zones import keep_zone_data
 from incidentlog.zones import packaged
 
 LOCK: Final = 7241904
 OLDEST: Final = 18
 """The PostgreSQL that the SQL is written for and tested on."""
-LOOK_SECONDS: Final = 0.5
-SAY_SECONDS: Final = 10.0
-"""While another session holds the lock: how often it looks whether it is free, and how often it says that it waits."""
 
 log = structlog.get_logger(__name__)
 
