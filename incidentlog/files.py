@@ -23,11 +23,6 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
-def sync_folder(path: Path) -> None:
-    """Make a rename within a folder survive a power cut."""
-    sync(path)
-
-
 def sync(path: Path) -> None:
     """Make what a file holds, or which names are in a folder, survive a power cut."""
     handle = os.open(path, os.O_RDONLY)

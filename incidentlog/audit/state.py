@@ -16,7 +16,7 @@ from uuid import UUID
 import orjson
 
 from incidentlog.audit.notes import NoteError, Signer
-from incidentlog.files import sync_folder, write_private
+from incidentlog.files import sync, write_private
 
 _VERSION: Final = 1
 
@@ -146,7 +146,7 @@ class Folder:
         }
         try:
             write_private(self.state, orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
-            sync_folder(self.path)
+            sync(self.path)
         except OSError as error:
             raise StateError(f"{self.state} cannot be written: {error}") from error
 
@@ -177,14 +177,14 @@ class Folder:
         if own_key:
             write_private(self.key, signer.skey + "\n")
             self.new_key.unlink(missing_ok=True)
-            sync_folder(self.path)
+            sync(self.path)
 
     def put_aside(self, fork: int) -> None:
         """Keep what a fork leaves behind, under its number."""
         for file in (self.key, self.state, self.evidence):
             with suppress(FileNotFoundError):
                 file.rename(file.with_name(f"fork-{fork}.{file.name}"))
-        sync_folder(self.path)
+        sync(self.path)
 
     def accuse(self, evidence: dict[str, Any]) -> None:
         """Keep what contradicts the state."""

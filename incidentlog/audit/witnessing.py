@@ -20,7 +20,7 @@ from incidentlog.audit.notes import Note, NoteError, Signer, TreeHead, Verifier,
 from incidentlog.audit.state import StateError
 from incidentlog.audit.witness import PROOF_LINES, SIZE_TYPE
 from incidentlog.clock import Clock, SystemClock
-from incidentlog.files import sync_folder, write_private
+from incidentlog.files import sync, write_private
 
 REQUEST_BYTES: Final = 64 * 1024
 SHUTDOWN_SECONDS: Final = 3.0
@@ -53,7 +53,7 @@ class Ledger:
         heads = self._heads | {head.origin: head}
         text = orjson.dumps({origin: h.text for origin, h in heads.items()}, option=orjson.OPT_INDENT_2)
         write_private(self._path, text.decode() + "\n")
-        sync_folder(self._path.absolute().parent)
+        sync(self._path.absolute().parent)
         self._heads = heads
 
 

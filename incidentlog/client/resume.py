@@ -12,7 +12,7 @@ import orjson
 
 from incidentlog.client.chain import Cursor
 from incidentlog.client.changes import Row
-from incidentlog.files import sync_folder, write_private
+from incidentlog.files import sync, write_private
 
 FORMAT: Final = 1
 
@@ -118,4 +118,4 @@ class FileStore:
 
     def _replace(self, content: bytes) -> None:
         write_private(self.path, content.decode())  # the rows may be marked
-        sync_folder(self.path.parent)
+        sync(self.path.parent)

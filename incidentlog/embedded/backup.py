@@ -18,7 +18,7 @@ import orjson
 from incidentlog.embedded.binaries import Binaries
 from incidentlog.embedded.programs import BackupError, Login, run_program
 from incidentlog.embedded.root import remove
-from incidentlog.files import STAGING_PREFIX, sync_folder, write_private
+from incidentlog.files import STAGING_PREFIX, sync, write_private
 
 FORMAT: Final = "incidentlog-backup"
 VERSION: Final = 1
@@ -95,10 +95,10 @@ def take(folder: Path, binaries: Binaries, login: Login, about: Mapping[str, Any
         verify(binaries, data)
         told = {"format": FORMAT, "version": VERSION, "after": None if after is None else after.number, **about}
         write_private(staging / ABOUT, orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
-        sync_folder(staging)
+        sync(staging)
         number = 1 + max((backup.number for backup in backups_in(folder)), default=0)
         path = staging.rename(folder / f"{number:04}")
-        sync_folder(folder)
+        sync(folder)
         return Backup(path, told)
     finally:
         remove(staging)

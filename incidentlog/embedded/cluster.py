@@ -16,7 +16,7 @@ from incidentlog.embedded.last_words import with_the_disk
 from incidentlog.embedded.launch import run, spawn
 from incidentlog.embedded.root import Root, remove
 from incidentlog.embedded.server import SUPERUSER, read_password
-from incidentlog.files import STAGING_PREFIX, sync_folder, write_private
+from incidentlog.files import STAGING_PREFIX, sync, write_private
 
 SETTINGS = {
     "max_connections": "200",
@@ -88,7 +88,7 @@ def _make(root: Root, data: Path, binaries: Binaries, account: Account, *, durab
         hand_over(staging, account)
         make_in(root, staging, binaries, account, *(() if durable else ("--no-sync",)))
         (staging / "data").rename(data)
-        sync_folder(root.path)
+        sync(root.path)
     finally:
         remove(staging)
 

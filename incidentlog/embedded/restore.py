@@ -30,7 +30,7 @@ from incidentlog.embedded.root import Root, remove
 from incidentlog.embedded.server import SUPERUSER
 from incidentlog.embedded.sockets import remove_short_folder, socket_folder
 from incidentlog.embedded.waiting import Progress, polling, silent
-from incidentlog.files import STAGING_PREFIX, sync_folder, write_private
+from incidentlog.files import STAGING_PREFIX, sync, write_private
 
 RECOVERY_SECONDS: Final = 24 * 3600.0
 """How long recovery may take: days of WAL take hours."""
@@ -86,7 +86,7 @@ def restore(
         write_private(place.password, password)
         data.rename(place.data(binaries.major))
         remove(staging)
-        sync_folder(place.path)
+        sync(place.path)
 
 
 @contextmanager

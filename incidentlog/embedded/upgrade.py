@@ -30,7 +30,7 @@ from incidentlog.embedded.server import SUPERUSER, Server
 from incidentlog.embedded.sockets import remove_short_folder, socket_folder
 from incidentlog.embedded.supervisor import LIMIT_SECONDS, held
 from incidentlog.embedded.waiting import Progress, silent
-from incidentlog.files import STAGING_PREFIX, sync_folder
+from incidentlog.files import STAGING_PREFIX, sync
 
 _SHORT_SECONDS: Final = 60
 _SAID_BYTES: Final = 65_536
@@ -131,7 +131,7 @@ class _Work:
                     after = _configured(server)
                     check(server)
                 data.rename(self.root.data(self.to.major))
-                sync_folder(self.root.path)
+                sync(self.root.path)
         finally:
             remove(staging)
         lost = tuple(f"{name} = {value}" for name, value in before.items() if after.get(name) != value)

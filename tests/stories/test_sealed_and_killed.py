@@ -57,7 +57,7 @@ def counted(function):
 notary.Notary._seal = counted(notary.Notary._seal)
 notary.publish = before("signed and not published", notary.publish)
 state.write_private = before("before the state is written", state.write_private)
-state.sync_folder = before("the state written and not yet synced", state.sync_folder)
+state.sync = before("the state written and not yet synced", state.sync)
 plain = store.query
 store.query = lambda stem, name: (die("within the transaction") if name == "add_head" else None) or plain(stem, name)
 sys.argv[0] = "incidentlog"
