@@ -1,0 +1,25 @@
+"""What is listed of the shapes of stored rows is what the code makes."""
+
+from importlib.resources import files
+
+import pytest
+
+from incidentlog.projections import PROJECTIONS
+from incidentlog.store.builds import SHAPES, make_shape, shape_of
+from tests.store.shapes import lines
+
+
+def test_every_shape_is_listed_as_it_is():
+    """After a change of what is stored: raise the version, then `python -m tests.store.shapes`."""
+    assert files("incidentlog.store").joinpath(SHAPES).read_text("utf-8") == lines()
+
+
+def test_of_a_version_that_is_not_listed_the_shape_is_made(monkeypatch: pytest.MonkeyPatch):
+    name = "city_incidents"
+    shape_of.cache_clear()
+    monkeypatch.setattr(PROJECTIONS[name], "version", 1_000)
+    monkeypatch.setattr(PROJECTIONS[name], "measures", ("incidents",))
+    assert shape_of(name) == make_shape(name)
+    monkeypatch.undo()
+    shape_of.cache_clear()
+    assert shape_of(name) == make_shape(name)
