@@ -61,13 +61,19 @@ class Deriving:
         self._taken, self._heard = 0, 0
 
     async def derive(
-        self, builds: Sequence[Build], events: Sequence[Recorded], changes: Sequence[Change], own: Sequence[Change]
+        self,
+        builds: Sequence[Build],
+        position: int,
+        events: Sequence[Recorded],
+        changes: Sequence[Change],
+        own: Sequence[Change],
     ) -> list[Derived]:
-        """What every projection makes of what the next events change; `own` are the changes of the share's streams.
+        """What every projection makes of what the events that concern it change, of those that follow a position.
+
+        `own` are the changes of the share's streams.
 
         What is tried again is booked where the first of its own events is: there no other runner books anything.
         """
-        position = events[0].position - 1
         first = next((e.position for e in events if self._share.has(e.stream)), None)
         if self._aside is None:
             self._aside = await self._read_aside(builds)

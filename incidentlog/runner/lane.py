@@ -21,7 +21,7 @@ from incidentlog.runner.deriving import Deriving
 from incidentlog.store.builds import Build, SupersededError, read_builds
 from incidentlog.store.connect import Connection
 from incidentlog.store.derive import Batch, read_all_links, read_links, write_batch
-from incidentlog.store.read import read_batch, read_head, read_shared_batch, read_streams
+from incidentlog.store.read import Stretch, read_batch, read_head, read_shared_batch, read_streams
 from incidentlog.store.segments import may_merge, merge_segments
 from incidentlog.store.snapshots import EVERY, take_snapshots
 from incidentlog.store.versions import Bases
@@ -123,10 +123,10 @@ class Lane:
         """Among how many events about one is its own."""
         return self._share.count // len(self._own)
 
-    async def read(self, connection: Connection, limit: int) -> list[Recorded]:
-        """The next events: of those that are no concern of its own little more than the position.
+    async def read(self, connection: Connection, limit: int) -> Stretch:
+        """What follows in the log, with the events that concern it.
 
-        None, and `waits`, where there are some and others are to go first.
+        Nothing, and `waits`, where something follows and others are to go first.
         """
         if self._share.whole:
             return await read_batch(connection, self.position, limit)
@@ -142,36 +142,33 @@ class Lane:
             limit = 0
         self.waits = limit <= 0 and (await read_head(connection)).position > self.position
         if limit <= 0:
-            return []
+            return Stretch(self.position, self.position, 0, ())
         return await read_shared_batch(connection, self.position, limit, self._share, self._deriving.beside)
 
-    async def take(self, events: Sequence[Recorded]) -> Sequence[Change]:
-        """Fold the next events and write what they change, with the checkpoint, in one transaction.
+    async def take(self, read: Stretch) -> Sequence[Change]:
+        """Fold what follows and write what it changes, with the checkpoint, in one transaction.
 
-        As many of them as a batch holds, and at least one; none, and `waits`, where others are to go first. How many,
-        the position tells.
+        As many of the events as a batch holds, and at least one; none, and `waits`, where others are to go first. How
+        many, the position tells.
         """
         started = time.perf_counter()
-        expected = range(self.position + 1, self.position + 1 + len(events))
-        if [e.position for e in events] != list(expected):
-            raise GapError(f"after position {self.position} come {[e.position for e in events[:3]]}")
-        events = events[:1] if events[0].position == self._doomed else _as_heavy_as(events, BATCH_BYTES)
-        events = events if self._share.whole else await self._before_a_move(events)
-        ours = [e for e in events if self._concerns(e)]
-        assert all(e.meta for e in ours), self._own  # noqa: S101 - read so; without its texts it would seem erased
+        if read.after != self.position or read.count != len(read):
+            raise GapError(f"after position {self.position} come {read.count} up to {read.upto}")
+        read = read.before(read.after + 2) if read.after + 1 == self._doomed else _as_heavy_as(read, BATCH_BYTES)
+        read = read if self._share.whole else await self._before_a_move(read)
+        ours = [e for e in read.events if self._concerns(e)]
         await self._remember(ours)
         if len(taken := self._as_much_work_as(ours, BATCH_WORK)) < len(ours):
-            events = [e for e in events if e.position < ours[len(taken)].position]
-            ours = list(taken)
-        if not events:
+            read, ours = read.before(ours[len(taken)].position), list(taken)
+        if not read:
             return ()
         changes = list(self._families.changes(ours, self._zone))
         own = [c for c in changes if self._share.has(c.stream)]
         batch = Batch(
-            upto=events[-1].position,
+            upto=read.upto,
             changes=own,
-            links=[(e.stream, absorbed, e.position) for e in events for absorbed in merged_streams(e)],
-            derived=await self._deriving.derive(self.builds, events, changes, own),
+            links=[(e.stream, absorbed, e.position) for e in read.events for absorbed in merged_streams(e)],
+            derived=await self._deriving.derive(self.builds, read.after, ours, changes, own),
         )
         before = self.position
         self.builds = await write_batch(self._connection, self.builds, self._own, batch, self._bases)
@@ -179,33 +176,33 @@ class Lane:
         if self.keeps_documents:
             await self._merge(before)
         took = round((time.perf_counter() - started) * 1000, 1)
-        log.debug("projected", position=self.position, events=len(events), milliseconds=took)
+        log.debug("projected", position=self.position, events=len(read), milliseconds=took)
         return changes
 
     def _concerns(self, e: Recorded) -> bool:
         """Whether it takes in an event, or only goes past it."""
         return self._share.has(e.stream) or e.category in self._deriving.beside
 
-    async def _before_a_move(self, events: Sequence[Recorded]) -> Sequence[Recorded]:
-        """The next events up to one that moves streams into its share or out of it; or that one alone.
+    async def _before_a_move(self, read: Stretch) -> Stretch:
+        """What follows up to an event that moves streams into its share or out of it; or that one alone.
 
         What it takes over it takes from where the merge happens, once everybody is there: who had it is done with it.
         """
         self.waits = False
-        for number, e in enumerate(events):
+        for e in read.events:
             streams = await self._named_together(e) if e.type == "record.merged" else ()
             gained, lost = self._share.moved(streams) if streams else ((), ())
-            if (gained or lost) and number:
-                return events[:number]
+            if (gained or lost) and e.position > read.after + 1:
+                return read.before(e.position)
             if gained and self._others < e.position - 1:
                 self.waits, self._takes_over = True, e.position
-                return ()
+                return read.before(e.position)
             if streams:
                 self._share.join(streams)
             if gained or lost:
                 self._let_go(lost)
-                return events[:1]
-        return events
+                return read.before(e.position + 1)
+        return read
 
     async def _named_together(self, e: Recorded) -> Collection[str]:
         """The streams that a merge names; of one that was erased, what was noted of it before."""
@@ -293,11 +290,11 @@ class Lane:
         self._families.take(histories, links)
 
 
-def _as_heavy_as(events: Sequence[Recorded], most: int) -> Sequence[Recorded]:
-    """The first of some events, those that are no heavier together; at least one."""
+def _as_heavy_as(read: Stretch, most: int) -> Stretch:
+    """What is before the first event with which it would be heavier; at least one event."""
     weight = 0
-    for number, e in enumerate(events):
+    for number, e in enumerate(read.events):
         weight += e.weight
         if weight > most and number:
-            return events[:number]
-    return events
+            return read.before(e.position)
+    return read

@@ -95,23 +95,50 @@ async def read_after(connection: Pool | Connection, after: int, limit: int) -> l
     return await recorded(connection, await connection.fetch(query("read", "after"), after, limit))
 
 
-async def read_batch(connection: Pool | Connection, after: int, limit: int) -> list[Recorded]:
-    """The same, no more than BATCH_OCTETS of text; at least one where there is one."""
-    return await recorded(connection, await connection.fetch(query("read", "batch"), after, limit, BATCH_OCTETS))
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What of the log follows a position: as far as it was read, and what of it concerns whoever reads."""
+
+    after: int
+    upto: int
+    """The last position of it; `after` where nothing follows."""
+    count: int
+    """How many events are there: as many as positions, or the log has a hole."""
+    events: Sequence[Recorded]
+    """Those that concern the reader, in position order."""
+
+    def __len__(self) -> int:
+        """How many positions it has."""
+        return self.upto - self.after
+
+    def before(self, position: int) -> "Stretch":
+        """What of it is before a position in it."""
+        gone = self.upto + 1 - position
+        return Stretch(self.after, position - 1, self.count - gone, [e for e in self.events if e.position < position])
+
+
+async def read_batch(connection: Pool | Connection, after: int, limit: int) -> Stretch:
+    """The next events after a position: at most `limit`, and no more than BATCH_OCTETS of text; at least one.
+
+    None where there is none.
+    """
+    events = await recorded(connection, await connection.fetch(query("read", "batch"), after, limit, BATCH_OCTETS))
+    return Stretch(after, events[-1].position if events else after, len(events), events)
 
 
 async def read_shared_batch(
     connection: Pool | Connection, after: int, limit: int, share: Share, categories: Collection[str]
-) -> list[Recorded]:
-    """The same for who has a share of the streams: of events that are not in it there are neither texts nor meta.
-
-    With the texts come events of streams that are in it, or of some categories, and every merge.
-    """
+) -> Stretch:
+    """The same for who has a share of the streams: events of these, or of some categories, and every merge."""
     rows = await connection.fetch(
         query("read", "shared_batch"), after, limit, BATCH_OCTETS, share.count, list(share.own), list(share.adopted),
         list(share.lent), list(categories),
     )  # fmt: skip
-    return await recorded(connection, rows)
+    if not rows:
+        return Stretch(after, after, 0, ())
+    *_, last = rows
+    wanted = [tuple(row)[:-2] for row in rows if row["wanted"]]
+    return Stretch(after, last["position"], last["number"], await recorded(connection, wanted))
 
 
 async def read_streams(connection: Pool | Connection, streams: Iterable[str], upto: int) -> list[Recorded]:

@@ -32,7 +32,8 @@ FROM (
 WHERE upto <= $3 OR number = 1 ORDER BY position
 
 -- name: shared_batch
--- The same for a reader that has some partitions of the streams: events of others come without body and meta.
+-- The same for a reader that has some partitions of the streams: of all these events those that are wanted, and the last
+-- one, wanted or not, whose `number` says how many there are.
 -- $1 after bigint
 -- $2 limit bigint
 -- $3 octets bigint
@@ -42,19 +43,23 @@ WHERE upto <= $3 OR number = 1 ORDER BY position
 -- $7 lent text[]
 -- $8 categories text[]
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp,
-       CASE WHEN wanted THEN body END AS body, CASE WHEN wanted THEN meta ELSE '' END AS meta
+       CASE WHEN wanted THEN body END AS body, CASE WHEN wanted THEN meta ELSE '' END AS meta, wanted, number
 FROM (
-    SELECT *, sum(octets) OVER (ORDER BY position) AS upto, row_number() OVER (ORDER BY position) AS number
+    SELECT *, lead(position) OVER (ORDER BY position) IS NULL AS last
     FROM (
-        SELECT *, CASE WHEN wanted THEN coalesce(octet_length(body), 0) + octet_length(meta) ELSE 0 END AS octets
+        SELECT *, sum(octets) OVER (ORDER BY position) AS upto, row_number() OVER (ORDER BY position) AS number
         FROM (
-            SELECT *, type = 'record.merged' OR stream = ANY($6) OR split_part(stream, ':', 1) = ANY($8)
-                   OR (get_byte(sha256(convert_to(stream, 'UTF8')), 0) % $4 = ANY($5) AND stream <> ALL($7)) AS wanted
-            FROM events WHERE position > $1 ORDER BY position LIMIT $2
-        ) AS following
-    ) AS weighed
-) AS counted
-WHERE upto <= $3 OR number = 1 ORDER BY position
+            SELECT *, CASE WHEN wanted THEN coalesce(octet_length(body), 0) + octet_length(meta) ELSE 0 END AS octets
+            FROM (
+                SELECT *, type = 'record.merged' OR stream = ANY($6) OR split_part(stream, ':', 1) = ANY($8)
+                       OR (get_byte(sha256(convert_to(stream, 'UTF8')), 0) % $4 = ANY($5) AND stream <> ALL($7)) AS wanted
+                FROM events WHERE position > $1 ORDER BY position LIMIT $2
+            ) AS following
+        ) AS weighed
+    ) AS counted
+    WHERE upto <= $3 OR number = 1
+) AS read
+WHERE wanted OR last ORDER BY position
 
 -- name: of_streams
 -- All events of some streams up to a position, in position order.

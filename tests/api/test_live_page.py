@@ -72,7 +72,7 @@ async def test_a_wrong_key_is_told_and_nothing_is_followed_by_it_where_all_may_r
             await sign_in(opened.page, wrong)
             await opened.said("dialog .fault", said)
         await sign_in(opened.page, ADMIN)
-        await opened.said("#state", "as admin")
+        await opened.said("#state", ", as admin")
         await opened.page.click("text=Sign out")
         await opened.said("#state", "You are signed out.")
         assert await opened.page.is_enabled("#follow")
@@ -89,7 +89,7 @@ async def test_where_reading_is_not_open_it_asks_for_a_key_and_follows_by_it(bro
         await opened.said("dialog .fault", "the key is not known")
         assert [address for address in opened.asked if address.endswith("/v1/live")] == []
         await sign_in(opened.page, ADMIN)
-        await opened.said("#state", "as admin")
+        await opened.said("#state", ", as admin")
 
 
 async def test_a_subscription_that_is_refused_is_told_with_each_fault_and_can_be_asked_for_again(
@@ -111,7 +111,7 @@ async def test_who_was_signed_out_elsewhere_is_told_and_is_not_followed_for_as_s
     async with tab(browser, open_to_all.url, "/docs/live", complains=True) as opened:
         await sign_in(opened.page, ADMIN)
         await follow(opened, "city_incidents")
-        await opened.said("#state", "as admin")
+        await opened.said("#state", ", as admin")
         await opened.page.click("#stop")
         (cookie,) = await opened.page.context.cookies()
         sent = {"Cookie": f"{cookie['name']}={cookie['value']}"}

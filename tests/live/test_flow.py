@@ -1,17 +1,16 @@
 """How fast it goes: windows, limits, and notices of how far behind things are."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
 import websockets
 
-from incidentlog.events.recorded import Recorded
 from incidentlog.live import PROTOCOL, Reader
 from incidentlog.runner.lane import Lane
 from incidentlog.store.connect import Access
+from incidentlog.store.read import Stretch
 from tests.commands import command, strike
 from tests.live.following import Somebody, client, following, until
 from tests.live.test_session import closed_with
@@ -113,9 +112,9 @@ async def test_readers_hear_when_the_projections_lag_behind_the_log(access: Acce
         held = await c.subscribe("city_incidents")
         taking, gate = Lane.take, asyncio.Event()
 
-        async def held_up(lane: Lane, batch: Sequence[Recorded]) -> Any:
+        async def held_up(lane: Lane, read: Stretch) -> Any:
             await gate.wait()
-            return await taking(lane, batch)
+            return await taking(lane, read)
 
         monkeypatch.setattr(Lane, "take", held_up)
         await asyncio.gather(*(node.writer.append(command(strike())) for _ in range(8)))

@@ -10,12 +10,12 @@ from typing import Any
 
 import uvloop
 
-from incidentlog.events.recorded import Recorded
 from incidentlog.folding.change import Change
 from incidentlog.logging import configure_logging
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import lane
 from incidentlog.runner.apart import serve_apart
+from incidentlog.store.read import Stretch
 
 MANY = 40
 
@@ -39,10 +39,10 @@ def by_stream() -> None:
 def by_many() -> None:
     take = lane.Lane.take
 
-    async def deadly(self: lane.Lane, events: Sequence[Recorded]) -> Sequence[Change]:
-        if len(events) > MANY:
+    async def deadly(self: lane.Lane, read: Stretch) -> Sequence[Change]:
+        if len(read) > MANY:
             end()
-        return await take(self, events)
+        return await take(self, read)
 
     lane.Lane.take = deadly  # type: ignore[method-assign]
 

@@ -72,9 +72,9 @@ async def test_no_more_of_the_log_is_read_at_once_than_a_batch_holds(log: Log, m
     events = await log.events()
     size = len((events[0].body or "").encode()) + len(events[0].meta.encode())
     monkeypatch.setattr(read_module, "BATCH_OCTETS", size * 3 + 20)
-    assert [e.position for e in await read_batch(log.connection, 0, 100)] == [1, 2, 3]
+    assert [e.position for e in (await read_batch(log.connection, 0, 100)).events] == [1, 2, 3]
     monkeypatch.setattr(read_module, "BATCH_OCTETS", 1)
-    assert [e.position for e in await read_batch(log.connection, 4, 100)] == [5]
+    assert [e.position for e in (await read_batch(log.connection, 4, 100)).events] == [5]
 
 
 async def test_a_batch_folds_no_more_events_than_it_may(log: Log, monkeypatch: pytest.MonkeyPatch):
@@ -160,9 +160,9 @@ async def test_what_is_remembered_is_bounded_by_its_weight(log: Log, monkeypatch
     lanes = set[lane_module.Lane]()
     take = lane_module.Lane.take
 
-    async def noted(self: lane_module.Lane, events: Any) -> Any:
+    async def noted(self: lane_module.Lane, read: Any) -> Any:
         lanes.add(self)
-        return await take(self, events)
+        return await take(self, read)
 
     monkeypatch.setattr(lane_module.Lane, "take", noted)
     monkeypatch.setattr(lane_module, "BATCH_WORK", 1)

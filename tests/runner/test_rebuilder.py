@@ -200,12 +200,12 @@ async def test_a_rebuild_that_is_killed_goes_on_where_it_was(log: Log, monkeypat
     taken: list[int] = []
     begin = lane_module.Lane.take
 
-    async def stop_at_ten(lane: Any, events: Any) -> Any:
+    async def stop_at_ten(lane: Any, read: Any) -> Any:
         if lane.builds[0].state == "building":
-            taken.extend(e.position for e in events)
+            taken.extend(e.position for e in read.events)
             if len(taken) >= 10:
                 raise asyncio.CancelledError
-        return await begin(lane, events)
+        return await begin(lane, read)
 
     async with following(log) as runner:
         await caught_up(log, runner)

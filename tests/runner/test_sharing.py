@@ -12,13 +12,13 @@ from incidentlog.folding.partitions import PARTITIONS, Share, partition_of
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import leases as leases_module
 from incidentlog.runner import runner as runner_module
-from incidentlog.runner.lane import Lane
+from incidentlog.runner.lane import GapError, Lane
 from incidentlog.sqlfiles import query
 from incidentlog.store import builds as builds_module
 from incidentlog.store.builds import active_builds, begin_builds, leased, read_builds, rebuild
 from incidentlog.store.connect import Access
 from incidentlog.store.parked import read_parked
-from incidentlog.store.read import read_log, read_shared_batch
+from incidentlog.store.read import Stretch, read_batch, read_log, read_shared_batch
 from tests.commands import retraction, strike
 from tests.runner.driving import Log, caught_up, check, following, log_at, sharing, versions_are_folds
 from tests.runner.test_parked import CITY, Poisoned, talk
@@ -177,17 +177,38 @@ async def test_several_rebuild_together_beside_several_who_follow(log: Log):
     await right(log)
 
 
-async def test_the_texts_come_of_what_concerns_a_share_and_of_nothing_else(log: Log):
+async def test_what_concerns_a_share_is_read_and_nothing_else(log: Log):
     names = [*(f"strike:{n}" for n in range(40)), "talk:a", "talk:b"]
     await log.add(*(talk(name, "2025-05-01") if name.startswith("talk") else strike(stream=name) for name in names))
     await log.add(merge("strike:1", "strike:2"), merge("strike:2", "strike:3"))
     share = Share({2, 3, 5, 7, 11}, PARTITIONS, [("strike:1", "strike:2"), ("strike:2", "strike:3")])
-    read = await read_shared_batch(log.connection, 0, 100, share, ["talk"])
-    assert [e.position for e in read] == [*range(1, len(names) + 3)]
-    for e in read:
-        assert (
-            bool(e.meta) == bool(e.body) == (share.has(e.stream) or e.category == "talk" or e.type == "record.merged")
-        )
+    head = len(names) + 2
+    whole = await read_batch(log.connection, 0, 100)
+    assert (len(whole), whole.count) == (head, head)
+    wanted = [
+        e.position for e in whole.events if share.has(e.stream) or e.category == "talk" or e.type == "record.merged"
+    ]
+    assert 4 < len(wanted) < head
+    for limit in range(1, head + 1):
+        read = await read_shared_batch(log.connection, 0, limit, share, ["talk"])
+        assert (read.after, read.upto, read.count) == (0, limit, limit)
+        assert [e.position for e in read.events] == [p for p in wanted if p <= limit]
+    assert all(e.meta and e.body for e in read.events)
+    assert await read_shared_batch(log.connection, head, 9, share, []) == Stretch(head, head, 0, ())
+
+
+async def test_a_hole_among_the_events_of_others_is_seen(log: Log):
+    """Of them only their number is known."""
+    await log.add(*(strike() for _ in range(40)))
+    builds, zone = await begin_builds(log.connection), (await read_log(log.connection)).zone
+    lane = Lane(log.connection, builds, zone, own=[1])
+    theirs = next(e.position for e in await log.events() if partition_of(e.stream, PARTITIONS) != 1)
+    await log.connection.execute("ALTER TABLE events DISABLE TRIGGER append_only")
+    await log.connection.execute("DELETE FROM events WHERE position = $1", theirs)
+    read = await lane.read(log.connection, 40)
+    assert theirs not in [e.position for e in read.events]
+    with pytest.raises(GapError, match="39 up to 40"):
+        await lane.take(read)
 
 
 async def test_a_checkpoint_that_another_moves_meanwhile_is_not_moved_again(log: Log):
