@@ -23,6 +23,12 @@ SUBJECTS: Final = "subjects"
 State = Literal["building", "active", "retired", "dropped"]
 LEASE_SECONDS: Final = 3.0
 """How long a node that says nothing keeps the work: so long nothing is projected after it was killed."""
+SHAPES: Final = "shapes.tsv"
+"""A line for the subjects and each projection of this package: its name, its version, and its shape."""
+NAMED: Final = frozenset({"properties", "$defs"})
+"""The members of a JSON Schema whose own members we name."""
+DESCRIBING: Final = frozenset({"title", "description", "examples"})
+"""Its members that say nothing of what is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +107,28 @@ def make_shape(name: str) -> str:
     """The same, made of the code. What is listed is made so: `python -m tests.store.shapes`."""
     stored: Any
     if name == SUBJECTS:
-        stored = {category: kind.model_json_schema() for category, kind in Subject.families.items()}
+        stored = {category: bare(kind.model_json_schema()) for category, kind in Subject.families.items()}
     else:
         match PROJECTIONS[name]:
             case Tally() as tally:
                 stored = [*_shown(tally), *([tally.rolling] if tally.rolling else [])]
             case document:
-                stored = document.body.model_json_schema()
+                stored = bare(document.body.model_json_schema())
     return _digest(stored)
 
 
-SHAPES: Final = "shapes.tsv"
-"""A line for the subjects and each projection of this package: its name, its version, and its shape."""
+def bare(schema: Any) -> Any:
+    """A JSON Schema without what only describes: another word in a docstring is no other row."""
+    match schema:
+        case dict():
+            return {
+                name: {key: bare(each) for key, each in value.items()} if name in NAMED else bare(value)
+                for name, value in schema.items()
+                if name not in DESCRIBING
+            }
+        case list():
+            return [bare(each) for each in schema]
+    return schema
 
 
 @cache

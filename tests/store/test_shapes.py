@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 
 from incidentlog.projections import PROJECTIONS
-from incidentlog.store.builds import SHAPES, make_shape, shape_of
+from incidentlog.store.builds import SHAPES, bare, make_shape, shape_of
 from tests.store.shapes import lines
 
 
@@ -23,3 +23,12 @@ def test_of_a_version_that_is_not_listed_the_shape_is_made(monkeypatch: pytest.M
     monkeypatch.undo()
     shape_of.cache_clear()
     assert shape_of(name) == make_shape(name)
+
+
+def test_what_only_describes_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch):
+    """A member may have the name of what describes."""
+    before = make_shape("policies"), make_shape("talks_ledger")
+    monkeypatch.setattr("incidentlog.described.docstring_of", lambda *_: "in other words")
+    assert (make_shape("policies"), make_shape("talks_ledger")) == before
+    told = {"title": "Talk", "properties": {"title": {"type": "string", "description": "what it is called"}}}
+    assert bare(told) == {"properties": {"title": {"type": "string"}}}
