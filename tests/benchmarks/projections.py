@@ -119,7 +119,7 @@ class Asking:
     """Reads as the routes make them."""
 
     def __init__(self, access: Access, pool: Pool, head: int) -> None:
-        self.service = type("Service", (), {"pool": pool, "access": access})()
+        self.service = type("Service", (), {"pool": pool, "access": access, "document": asyncio.Lock()})()
         self.head = head
         self.random = random.Random(1)
 
