@@ -1,7 +1,7 @@
 """What Schemathesis makes of the description: whatever it sends to a running service, no answer is another than told.
 
 It is large, and so in the dependency group of tools: `.ci/run` installs it, `make test` does without. It takes
-SCHEMATHESIS_SECONDS in all (60), a third for each key; how far it gets by then is told by no test, so give it more
+SCHEMATHESIS_SECONDS in all (30), a third for each key; how far it gets by then is told by no test, so give it more
 before a release. The examples of the description are asked in test_openapi.py.
 """
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
     COMMAND is None, reason="it is in the dependency group 'tools', which only .ci/run installs"
 )
 
-SECONDS: Final = float(os.environ.get("SCHEMATHESIS_SECONDS", "60"))
+SECONDS: Final = float(os.environ.get("SCHEMATHESIS_SECONDS", "30"))
 LEFT_OUT: Final = (
     "/stream$",  # does not end
     "^/v1/projections/(?!city_incidents|ceasefire_status)",  # as those two are asked
