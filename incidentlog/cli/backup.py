@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from incidentlog.cli.ending import Code, Failed, ending, say
+from incidentlog.cli.options import alone
 
 if TYPE_CHECKING:
     from incidentlog.audit.state import Folder
@@ -40,6 +41,11 @@ def backup(
     with ending(), failures():
         from incidentlog.cli.settings import load_settings, reaching_log
 
+        takes = (("--full", full), ("--apart", apart is not None))
+        if follow:
+            alone("--follow", ("--unfollow", unfollow), *takes)
+        if unfollow:
+            alone("--unfollow", *takes)
         settings = load_settings()
         if apart is not None:
             _check_apart(folder, apart)
