@@ -182,7 +182,7 @@ def _database(settings: "Settings") -> Iterator[Check]:
         yield _guarded("fanout", partial(_fanout, url, settings.fanout_creds))
     try:
         with reaching(settings) as access:
-            yield from _schema(access)
+            yield from _schema(access, settings)
             if settings.dsn is not None:
                 yield _guarded("failover", lambda: asyncio.run(_failover(access, settings)))
             if settings.dsn_read is not None:
@@ -215,6 +215,31 @@ async def _days(access: "Access") -> Check:
     finally:
         await connection.close()
     return Check("days", "ok", f"the log counts them in {log.zone}, by the zone data {log.zone_data}")
+
+
+async def _signing(access: "Access", settings: "Settings") -> Check:
+    """Whether the log is what was signed, as far as a start looks, and whether it goes on being signed."""
+    from incidentlog.audit.notary import Notary
+    from incidentlog.audit.state import folder_of
+    from incidentlog.clock import SystemClock
+    from incidentlog.embedded import data_root
+
+    folder = folder_of(data_root(settings.data_dir), settings.schema_name)
+    may_sign = "notary" in settings.roles
+    notary = Notary(access, folder, SystemClock(), key=settings.log_key, may_sign=may_sign)
+    await notary.look()
+    if (found := notary.contradiction) is not None:
+        return Check("signing", "fail", f"tampered: {found.detail}; `incidentlog verify` goes through all of it")
+    if notary.failure is not None:
+        return Check("signing", "fail", notary.failure)
+    if notary.key is None:
+        began = notary.status == "off"
+        detail = "nobody signs this log: `incidentlog log init` begins" if began else notary.status
+        return Check("signing", "warn" if began else "fail", detail)
+    if notary.warning is not None:
+        return Check("signing", "warn", notary.warning)
+    here = "here" if folder.signer(settings.log_key) is not None else "by another: the key is not here"
+    return Check("signing", "ok", f"as {notary.key.origin}, up to position {notary.size}, {here}")
 
 
 async def _failover(access: "Access", settings: "Settings") -> Check:
@@ -277,7 +302,7 @@ async def _left_out(access: "Access", dsn: str) -> str | None:
         await connection.close()
 
 
-def _schema(access: "Access") -> Iterator[Check]:
+def _schema(access: "Access", settings: "Settings") -> Iterator[Check]:
     import asyncio
 
     from incidentlog.store.doctor import condition
@@ -305,6 +330,7 @@ def _schema(access: "Access") -> Iterator[Check]:
         if not missing:
             yield asyncio.run(_recorded(access))
             yield _guarded("days", lambda: asyncio.run(_days(access)))
+            yield _guarded("signing", lambda: asyncio.run(_signing(access, settings)))
     if access.shared_roles:
         yield Check("roles", "warn", "one login stands for all roles: it may change what the roles protect")
     else:

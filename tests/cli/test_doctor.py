@@ -24,7 +24,29 @@ def test_a_service_that_runs_is_well(demo: Demo, terminal: Terminal):
     assert {"python", "gazetteer", "postgresql", "database", "clock", "migrations", "recorded", "roles"} <= set(found)
     assert found["zone data"]["detail"].startswith(packaged().id)
     assert found["days"]["detail"] == f"the log counts them in Europe/Kyiv, by the zone data {packaged().id}"
+    assert found["signing"]["detail"].endswith(", here")
     assert {check["status"] for check in found.values()} == {"ok"}
+
+
+def test_what_is_in_the_way_of_signing_is_told_beside_a_service_that_is_stopped(folder: Path, terminal: Terminal):
+    with Demo(folder / "signed") as demo:
+        pass
+    at = {"INCIDENTLOG_DATA_DIR": str(demo.root), "INCIDENTLOG_PORT": "0"}
+    kept = demo.root / "log" / "incidentlog"
+    state = (kept / "state.json").read_bytes()
+    for content, told in ((None, "there is a key, but no "), (state[:40], "cannot be read")):
+        (kept / "state.json").unlink()
+        if content is not None:
+            (kept / "state.json").write_bytes(content)
+        code, found = checks(terminal, **at)
+        assert (code, found["signing"]["status"]) == (1, "fail")
+        assert told in found["signing"]["detail"]
+        (kept / "state.json").write_bytes(state)
+    (kept / "contradiction.json").write_text('{"kind": "changed", "detail": "position 7: not what was sealed"}')
+    code, found = checks(terminal, **at)
+    assert (code, found["signing"]["status"]) == (1, "fail")
+    assert "tampered: position 7: not what was sealed" in found["signing"]["detail"]
+    assert (kept / "contradiction.json").exists()
 
 
 def test_before_the_first_start_it_makes_nothing(folder: Path, terminal: Terminal):
