@@ -205,7 +205,7 @@ async def _recorded(access: "Access") -> Check:
     return Check("recorded", "warn" if warning else "ok", warning or "no event is ahead of the database's clock")
 
 
-async def _days(access: "Access") -> Check:
+async def _days(access: "Access", settings: "Settings") -> Check:
     """In which zone the log counts its days, and by which zone data what is appended now is read."""
     from incidentlog.store.read import read_log
 
@@ -214,7 +214,9 @@ async def _days(access: "Access") -> Check:
         log = await read_log(connection)
     finally:
         await connection.close()
-    return Check("days", "ok", f"the log counts them in {log.zone}, by the zone data {log.zone_data}")
+    unheeded = [*settings.unheeded(zone=log.zone, origin=None)]
+    detail = f"the log counts them in {log.zone}, by the zone data {log.zone_data}"
+    return Check("days", "warn" if unheeded else "ok", "; ".join((detail, *unheeded)))
 
 
 async def _signing(access: "Access", settings: "Settings") -> Check:
@@ -236,8 +238,9 @@ async def _signing(access: "Access", settings: "Settings") -> Check:
         began = notary.status == "off"
         detail = "nobody signs this log: `incidentlog log init` begins" if began else notary.status
         return Check("signing", "warn" if began else "fail", detail)
-    if notary.warning is not None:
-        return Check("signing", "warn", notary.warning)
+    warnings = [*settings.unheeded(zone=settings.zone, origin=notary.key.origin)]
+    if (warning := notary.warning) is not None or warnings:
+        return Check("signing", "warn", "; ".join((*warnings, *([] if warning is None else [warning]))))
     here = "here" if folder.signer(settings.log_key) is not None else "by another: the key is not here"
     return Check("signing", "ok", f"as {notary.key.origin}, up to position {notary.size}, {here}")
 
@@ -329,7 +332,7 @@ def _schema(access: "Access", settings: "Settings") -> Iterator[Check]:
         yield Check("migrations", "warn" if missing else "ok", detail + more)
         if not missing:
             yield asyncio.run(_recorded(access))
-            yield _guarded("days", lambda: asyncio.run(_days(access)))
+            yield _guarded("days", lambda: asyncio.run(_days(access, settings)))
             yield _guarded("signing", lambda: asyncio.run(_signing(access, settings)))
     if access.shared_roles:
         yield Check("roles", "warn", "one login stands for all roles: it may change what the roles protect")

@@ -47,6 +47,11 @@ def test_what_is_in_the_way_of_signing_is_told_beside_a_service_that_is_stopped(
     assert (code, found["signing"]["status"]) == (1, "fail")
     assert "tampered: position 7: not what was sealed" in found["signing"]["detail"]
     assert (kept / "contradiction.json").exists()
+    (kept / "contradiction.json").unlink()
+    code, found = checks(terminal, INCIDENTLOG_ZONE="Asia/Tokyo", INCIDENTLOG_ORIGIN="log.example.org/a", **at)
+    assert (code, found["days"]["status"], found["signing"]["status"]) == (0, "warn", "warn")
+    assert "INCIDENTLOG_ZONE=Asia/Tokyo does not count" in found["days"]["detail"]
+    assert "INCIDENTLOG_ORIGIN=log.example.org/a does not count" in found["signing"]["detail"]
 
 
 def test_before_the_first_start_it_makes_nothing(folder: Path, terminal: Terminal):
