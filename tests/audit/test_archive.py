@@ -270,11 +270,13 @@ async def test_a_part_of_an_archive_is_not_taken_for_a_log(filled: Sealing, empt
     with pytest.raises(VerificationError):
         await import_whole(empty, Archive(Place(str(where))), keys, zone="Europe/Kyiv")
     (where / "archive.json").write_bytes(b"{}")
-    with pytest.raises(PlaceError, match="cannot be read"):
+    with pytest.raises(VerificationError, match="cannot be read"):
         Archive(Place(str(where))).verify(keys)
     (where / "archive.json").unlink()
-    with pytest.raises(PlaceError, match="no archive"):
+    with pytest.raises(VerificationError, match=r"there is no archive\.json"):
         Archive(Place(str(where))).verify(keys)
+    await archived(filled, where)
+    Archive(Place(str(where))).verify(keys)
 
 
 def test_a_place_that_is_none_is_told():
