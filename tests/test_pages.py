@@ -159,6 +159,13 @@ def test_every_block_is_run_or_has_a_reason(page: Path):
         assert [block for block in found if block.startswith(begin)], f"{begin!r} is not there any more"
 
 
+def test_whatever_is_asked_of_a_service_is_asked_with_a_key():
+    """The tests that run these lines have a service that is open to all; a reader's is not."""
+    for page in (page for page in PAGES if page.name != "README.md"):  # there `make run` opens it
+        for line in page.read_text("utf-8").splitlines():
+            assert not line.startswith("curl ") or "Authorization: Bearer $" in line, f"{page.name}: {line}"
+
+
 @pytest.mark.parametrize("test", sorted({test for page in RUN.values() for test in page.values()}))
 def test_what_runs_it_is_there(test: str):
     path, _, name = test.partition("::")
