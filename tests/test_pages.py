@@ -47,6 +47,9 @@ RUN = {
     "docs/erasure-and-replay.md": {
         '{"type": "record.erased"': "tests/cli/test_pages.py::test_an_erasure_is_written_as_it_says",
         "curl -sN": SHELL,
+        "import hashlib, json, sys": (
+            "tests/api/test_access.py::test_an_auditor_makes_a_days_digest_of_what_the_service_tells"
+        ),
         "incidentlog replay --to head": SHELL,
     },
     "docs/events.md": {"{": EVENTS},
