@@ -236,6 +236,9 @@ class _Heads:
         if vkey is not None and (claimed is None or claimed.vkey != vkey or claimed.origin != vkey.partition("+")[0]):
             self._report.find(1, "log_key", f"the key of fork {fork} is not the one that is in the database")
         known = [*self._keys, *([] if vkey is None else [Verifier.parse(vkey)])]
+        if claimed is not None and vkey is None and known and claimed.vkey not in {key.vkey for key in known}:
+            detail = f"fork {fork} is said to be signed by {claimed.vkey}, none of the keys given"
+            self._report.find(1, "log_key", detail)
         if claimed is not None and not known:  # that they are all of one hand is better than nothing
             known.append(Verifier.parse(claimed.vkey))
         after = -1

@@ -343,6 +343,12 @@ async def test_a_fork_goes_on_under_another_name_and_key(sealed: Sealing):
     assert new.vkey not in {None, old.vkey}
     open_head(notary.published.note.encode(), [Verifier.parse(new.vkey)])
     assert (sealed.folder.path / "fork-0.state.json").exists()
+    # Who has the last fork's key alone is told that the other one is lacking, before what it does not open.
+    last, former = Verifier.parse(new.vkey), Verifier.parse(str(old.vkey))
+    lacking = (await verify_log(sealed.admin, keys=[last])).first
+    assert lacking is not None
+    assert lacking.detail == f"fork 0 is said to be signed by {old.vkey}, none of the keys given"
+    assert "log_key" not in {f.kind for f in (await verify_log(sealed.admin, keys=[former, last])).findings}
     assert [(f, size) for f, size, _ in await sealed.everything()] == [(0, 300), (1, 290)]
 
 
