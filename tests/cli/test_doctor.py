@@ -1,4 +1,5 @@
 import json
+import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -59,6 +60,21 @@ def test_before_the_first_start_it_makes_nothing(folder: Path, terminal: Termina
     assert code == 0, found
     assert "first start" in found["database"]["detail"]
     assert not (folder / "nosuch").exists()
+
+
+def test_what_is_left_of_data_is_no_place_for_a_new_log(folder: Path, terminal: Terminal):
+    """Whoever lost a file of the data is not told that the first start makes them."""
+    (folder / "harmed" / "pg-18").mkdir(parents=True)
+    (folder / "harmed").chmod(0o711)
+    (folder / "harmed" / "pg-18" / "base").mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder / "harmed" / "pg-18", 65534, 65534)
+    at = {"INCIDENTLOG_DATA_DIR": str(folder / "harmed"), "INCIDENTLOG_PORT": "0"}
+    code, found = checks(terminal, **at)
+    assert (code, found["database"]["status"]) == (1, "fail")
+    assert "neither empty nor a data directory" in found["database"]["detail"]
+    done = terminal.run("verify", **at)
+    assert (done.returncode, "neither empty nor a data directory" in done.stderr) == (8, True)
 
 
 def test_what_is_missing_is_told_and_the_rest_is_looked_at_all_the_same(folder: Path, terminal: Terminal):
