@@ -6,7 +6,7 @@ In the file a setting is called as its variable is (`INCIDENTLOG_PORT`), or shor
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from importlib.util import find_spec
 from ipaddress import ip_network
@@ -327,6 +327,17 @@ class Settings(BaseSettings):
     @classmethod
     def _small(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    def unheeded(self, *, zone: str, origin: str | None) -> Iterator[str]:
+        """What was set and does not count: a log keeps the zone and the name that it was begun with.
+
+        `origin` is who signs it, a fork's with its number; None where nobody does.
+        """
+        if "zone" in self.model_fields_set and self.zone != zone:
+            yield f"{PREFIX}ZONE={self.zone} does not count: the log counts its days in {zone}, for ever"
+        given = self.origin
+        if given is not None and origin is not None and origin != given and not origin.startswith(f"{given}/fork-"):
+            yield f"{PREFIX}ORIGIN={given} does not count: the log is signed as {origin}, until it is forked"
 
     @field_validator(*LISTS, mode="before")
     @classmethod

@@ -128,3 +128,15 @@ def test_roles_are_separated_by_commas_and_one_is_needed(monkeypatch: pytest.Mon
         monkeypatch.setenv("INCIDENTLOG_ROLES", wrong)
         with pytest.raises(ValidationError):
             Settings()
+
+
+def test_what_an_existing_log_keeps_of_its_own_is_said_where_something_else_is_set():
+    named = "log.example.org/incidents"
+    assert [*Settings().unheeded(zone="Asia/Tokyo", origin=named)] == []
+    same = Settings(zone="Asia/Tokyo", origin=named)
+    for origin in (named, f"{named}/fork-2", None):
+        assert [*same.unheeded(zone="Asia/Tokyo", origin=origin)] == []
+    assert [*same.unheeded(zone="Europe/Kyiv", origin=f"{named}-2")] == [
+        "INCIDENTLOG_ZONE=Asia/Tokyo does not count: the log counts its days in Europe/Kyiv, for ever",
+        f"INCIDENTLOG_ORIGIN={named} does not count: the log is signed as {named}-2, until it is forked",
+    ]

@@ -47,6 +47,9 @@ RUN = {
     "docs/erasure-and-replay.md": {
         '{"type": "record.erased"': "tests/cli/test_pages.py::test_an_erasure_is_written_as_it_says",
         "curl -sN": SHELL,
+        "import hashlib, json, sys": (
+            "tests/api/test_access.py::test_an_auditor_makes_a_days_digest_of_what_the_service_tells"
+        ),
         "incidentlog replay --to head": SHELL,
     },
     "docs/events.md": {"{": EVENTS},
@@ -157,6 +160,13 @@ def test_every_block_is_run_or_has_a_reason(page: Path):
         assert [begin for begin in named if block.startswith(begin)], f"nothing runs {block.partition(chr(10))[0]!r}"
     for begin in named:
         assert [block for block in found if block.startswith(begin)], f"{begin!r} is not there any more"
+
+
+def test_whatever_is_asked_of_a_service_is_asked_with_a_key():
+    """The tests that run these lines have a service that is open to all; a reader's is not."""
+    for page in (page for page in PAGES if page.name != "README.md"):  # there `make run` opens it
+        for line in page.read_text("utf-8").splitlines():
+            assert not line.startswith("curl ") or "Authorization: Bearer $" in line, f"{page.name}: {line}"
 
 
 @pytest.mark.parametrize("test", sorted({test for page in RUN.values() for test in page.values()}))

@@ -47,7 +47,7 @@ async def ready(request: web.Request) -> web.Response:
     clearance = await _verbose_for(request)
     checks: dict[str, Any] = {"database": "ok", "appends": _appends(service), "projections": "ok"}
     head, lagging = service.runner.position, list[Lag]()
-    warnings = [part.warning for part in (service.standbys, service.fanout) if part is not None]
+    warnings = [part.warning for part in (service.standbys, service.fanout, service.notary) if part is not None]
     try:
         async with asyncio.timeout(2):
             head = (await read_head(service.pool)).position

@@ -93,6 +93,9 @@ async def _serve(
         url = f"http://{settings.host}:{server.addresses[0][1]}"
         if service.hosts.any:
             log.warning("asked_by_any_name", detail="set INCIDENTLOG_HOSTS to the names by which this service is asked")
+        signing = service.notary.key
+        for detail in settings.unheeded(zone=service.log.zone, origin=None if signing is None else signing.origin):
+            log.warning("setting_does_not_count", detail=detail)
         log.info(
             "serving", url=url, roles=list(service.roles), log=str(service.log.id), position=service.runner.position
         )

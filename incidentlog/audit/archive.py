@@ -219,8 +219,8 @@ def _described(place: Place) -> dict[str, Any] | None:
             raise PlaceError(f"{place.where}: {ARCHIVE} does not say what it is of")
         written = described.pop("sha256")
     except (ValueError, KeyError, TypeError) as error:
-        raise PlaceError(
-            f"{place.where}: {ARCHIVE} cannot be read: {error!r}; remove it, and `incidentlog archive` writes it anew"
+        raise VerificationError(
+            f"{ARCHIVE} of {place.where} cannot be read: {error!r}; remove it, and `incidentlog archive` writes it anew"
         ) from error
     if written != _digest(described):
         raise VerificationError(
@@ -285,6 +285,8 @@ class Archive:
         self, every: Sequence[Segment], keys: Sequence[Verifier], previous: Sequence[bytes], progress: Progress
     ) -> Checked:
         if (described := _described(self.place)) is None:
+            if every:
+                raise VerificationError(f"there is no {ARCHIVE} in {self.name}: `incidentlog archive` writes it anew")
             raise PlaceError(f"{self.name} is no archive: there is no {ARCHIVE}")
         if not (parts := longest(every)):
             raise VerificationError(f"there is no segment in the archive: {UNFINISHED}")

@@ -32,6 +32,7 @@ from incidentlog.store.notary import (
     publish,
     read_last_head,
     read_log_key,
+    unsigned_seconds,
     was_signed,
 )
 from incidentlog.store.read import LogIdentity, read_head, read_log
@@ -41,6 +42,9 @@ INTERVAL_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 1.0
 REVIEWED: Final = 4
 """Full tiles whose events are read and hashed again in one round: 1,024 events a second, round and round."""
+
+UNSIGNED_SECONDS: Final = 60.0
+"""For how long an event may wait for whoever signs, before it is worth a word: a restart takes less."""
 
 GOES_BACK: Final = frozenset({"another_log", "older_fork", "newer_fork", "shorter", "unclaimed"})
 """The contradictions after which nothing may be appended until `incidentlog log fork`: positions would come twice."""
@@ -84,6 +88,8 @@ class Notary:
         self.contradiction: Contradiction | None = None
         self.failure: str | None = None
         """Why it cannot go on at the moment; None while it can."""
+        self.warning: str | None = None
+        """What is to be said where nobody signs what there is to sign; None where somebody does."""
 
     @property
     def size(self) -> int:
@@ -132,6 +138,22 @@ class Notary:
             await self.once(rounds=0)
         except StateError as error:
             self.failure = str(error)
+
+    async def look(self) -> None:
+        """Compare as `begin` does, and keep nothing of it: `status`, `warning` and `failure` say what is found."""
+        connection = await self._access.connect("notary")
+        try:
+            await self._take_up(connection)
+            signer = self._folder.signer(self._given) if self._may_sign and self._folder is not None else None
+            if signer is not None and self._state is not None and self._state.vkey is not None:
+                self._check_key(signer)
+            await self._heed_unsigned(connection)
+        except StateError as error:
+            self.failure = str(error)
+        except Contradiction as contradiction:
+            self.contradiction = contradiction
+        finally:
+            await connection.close()
 
     async def run(self) -> None:
         """Keep at it until cancelled; what fails is said in `failure` and tried again, a contradiction ends it."""
@@ -244,7 +266,8 @@ class Notary:
             )
         return head
 
-    async def _take_up_signing(self, connection: Connection, signer: Signer) -> None:
+    def _check_key(self, signer: Signer) -> None:
+        """Raises StateError where the key here is not the one that signs this log, Contradiction where none does."""
         state, key = self._state, self.key
         assert state is not None  # noqa: S101 - read before
         if signer.verifier.vkey != state.vkey:
@@ -253,7 +276,11 @@ class Notary:
             raise Contradiction("unclaimed", f"the database knows nothing of the key {state.vkey}, which signed it")
         if key.vkey != state.vkey:
             raise StateError(f"the log is signed by {key.vkey}, not by the key that is here")
-        published = self.published
+
+    async def _take_up_signing(self, connection: Connection, signer: Signer) -> None:
+        self._check_key(signer)
+        state, published = self._state, self.published
+        assert state is not None  # noqa: S101 - read before
         if published is not None:
             check_ours(published, signer)
         note = last_note(state, published)
@@ -271,7 +298,7 @@ class Notary:
                 await publish(connection, state.fork, stored_tiles(tiles), published)
             self._publish(published)
             self._state = replace(state, heads=heads + 1)  # kept with the next one
-        self._edge, self._signer = edge, signer
+        self._edge, self._signer, self.warning = edge, signer, None
         log.info("sealing", origin=signer.name, vkey=signer.verifier.vkey, size=edge.size)
 
     # Going on
@@ -285,6 +312,7 @@ class Notary:
             last = await read_last_head(connection, self.fork)
             if last is not None and last.size > self.size:
                 self._publish(last)
+            await self._heed_unsigned(connection)
             if self._ours and self._folder is not None and self._state is not None and head > self._state.head:
                 self._state = seen(self._state, head)
                 await self._keep(self._folder, self._state)
@@ -293,6 +321,20 @@ class Notary:
             await self._seal(connection, head)
         signed = None if self.published is None else head_of(self.published.note)
         await self._review.go_on(Tree(connection, self.fork), self._edge, signed, REVIEWED)
+
+    async def _heed_unsigned(self, connection: Connection) -> None:
+        """Notice that nobody signs what there is to sign: whoever has the key is away, or the key is."""
+        waits = 0.0 if self.key is None else await unsigned_seconds(connection, self.size)
+        before, self.warning = self.warning, None
+        if waits > UNSIGNED_SECONDS:
+            self.warning = (
+                f"nothing after position {self.size} is signed: the service with the log's key does not run, or its "
+                "folder is lost (docs/audit.md, For the operator)"
+            )
+        if self.warning is not None and before is None:
+            log.warning("nobody_signs", detail=self.warning)
+        elif self.warning is None and before is not None:
+            log.info("signed_again", size=self.size)
 
     async def _seal(self, connection: Connection, head: int) -> None:
         """Fold in what was committed up to a position, sign, keep that outside the database, and only then publish."""

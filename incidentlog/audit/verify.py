@@ -102,12 +102,14 @@ async def verify_log(
     state: State | None = None,
     keys: Sequence[Verifier] = (),
     previous: Sequence[bytes] = (),
+    just_begun: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Report:
     """Check the whole log, page by page, with a login that may read it all, and the schema that it stands in.
 
     `state` is what a service kept of it outside the database, `previous` are tree heads that were kept elsewhere;
-    `keys` verify them, beside the keys that the state names. Raises NoteError for a previous head that none signed.
+    `keys` verify them, beside the keys that the state names; one of them must have signed the log's fork, unless that
+    may have been `just_begun`. Raises NoteError for a previous head that none signed.
     """
     try:
         identity = await read_log(connection)
@@ -124,7 +126,16 @@ async def verify_log(
     for difference in await differences(connection) or ():
         report.find(1, "catalogue", difference, last=max(1, head))
     try:
-        await _check_content(connection, identity, head, state, keys, previous, report, progress)
+        told = await _Heads(connection, identity, state, keys, report).gather(previous)
+        if (
+            keys
+            and head
+            and not just_begun
+            and not any(s.fork == identity.fork for each in told.values() for s in each)
+        ):
+            detail = f"no tree head of fork {identity.fork} is signed by a key that was given"
+            report.find(1, "unsigned", detail, last=head)
+        await _check_content(connection, head, state, told, report, progress)
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError) as gone:
         if report.first is None:  # a log of an earlier build
             raise
@@ -134,18 +145,13 @@ async def verify_log(
 
 async def _check_content(
     connection: Connection,
-    identity: LogIdentity,
     head: int,
     state: State | None,
-    keys: Sequence[Verifier],
-    previous: Sequence[bytes],
+    told: dict[int, list[Signed]],
     report: Report,
     progress: Callable[[int, int], None],
 ) -> None:
-    """What is in the tables, once it is known that these are as they are to be. Raises NoteError, as `verify_log`."""
-    told = await _Heads(connection, identity, state, keys, report).gather(previous)
-    if keys and head and not any(s.fork == identity.fork for each in told.values() for s in each):
-        report.find(1, "unsigned", f"no tree head of fork {identity.fork} is signed by a key that was given", last=head)
+    """What is in the tables, once it is known that these are as they are to be, against the tree heads `told`."""
     if (size := max(told, default=0)) > head:
         detail = f"a tree head of {size} was signed, the log ends at {head}"
         report.find(head + 1, "shorter", detail, last=size, signed=told[size][0].note)
@@ -230,6 +236,9 @@ class _Heads:
         if vkey is not None and (claimed is None or claimed.vkey != vkey or claimed.origin != vkey.partition("+")[0]):
             self._report.find(1, "log_key", f"the key of fork {fork} is not the one that is in the database")
         known = [*self._keys, *([] if vkey is None else [Verifier.parse(vkey)])]
+        if claimed is not None and vkey is None and known and claimed.vkey not in {key.vkey for key in known}:
+            detail = f"fork {fork} is said to be signed by {claimed.vkey}, none of the keys given"
+            self._report.find(1, "log_key", detail)
         if claimed is not None and not known:  # that they are all of one hand is better than nothing
             known.append(Verifier.parse(claimed.vkey))
         after = -1

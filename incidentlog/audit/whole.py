@@ -223,8 +223,8 @@ async def import_whole(
     """Take a whole log into a database where nothing was appended yet, all or nothing; it is the same log there.
 
     The source is verified first, by `keys` that came another way; and what stands in the database afterwards is, as
-    `verify` does it, before it is committed. Raises VerificationError for a source that is not what was signed,
-    NotTakenError where there is a log, or a service at work, or what came of it is not what was signed.
+    `verify` does it, before it is committed. Raises VerificationError for a source, or what comes of it, that is not
+    what was signed, NotTakenError where there is a log, or a service at work.
     """
     checked = source.verify(keys, progress=progress)
     beside = source.beside()
@@ -243,9 +243,9 @@ async def import_whole(
             report = await verify_log(connection, keys=keys, previous=[source.checkpoint()], progress=progress)
             if (first := report.first) is not None or report.root != checked.head.root:
                 detail = "the root is another" if first is None else first.detail
-                raise NotTakenError(f"what came of it is not what was signed: {detail}")
+                raise VerificationError(f"what came of it is not what was signed: {detail}")
     except (ValueError, KeyError, asyncpg.IntegrityConstraintViolationError) as error:
-        raise NotTakenError(f"the files of {source.name} do not fit together: {error}") from error
+        raise VerificationError(f"the files of {source.name} do not fit together: {error}") from error
     else:
         return report
     finally:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def is_archive(where: str) -> bool:
     """Whether this is, or is to be, an archive, and not the directory of an export."""
-    return "://" in where or (Path(where) / "archive.json").exists()
+    here = Path(where)
+    return "://" in where or (here / "archive.json").exists() or any(here.glob("*-*/manifest.json"))
 
 
 def directory(where: str) -> Path:

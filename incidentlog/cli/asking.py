@@ -1,6 +1,5 @@
 """Asking a running service over HTTP."""
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from yarl import URL
 from incidentlog import __version__
 from incidentlog.addresses import url_fault
 from incidentlog.cli.ending import Code, Failed, Refused
+from incidentlog.client.asking import told
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0
@@ -120,16 +120,8 @@ class Service:
 
     def away(self, error: BaseException) -> Failed:
         """The failure to say when nothing answers."""
-        match error:
-            case TimeoutError():
-                why = "it does not answer in time"
-            case aiohttp.ClientConnectorError():
-                number = error.os_error.errno  # asyncio's own words for it hold an address twice
-                why = os.strerror(number) if number and number > 0 else str(error.os_error)
-            case _:
-                why = str(error) or type(error).__name__
         return Failed(
-            f"no service at {self.url}: {why}. Say where it is with --url or INCIDENTLOG_URL.", Code.UNAVAILABLE
+            f"no service at {self.url}: {told(error)}. Say where it is with --url or INCIDENTLOG_URL.", Code.UNAVAILABLE
         )
 
 

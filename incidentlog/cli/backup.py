@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from incidentlog.cli.ending import Code, Failed, ending, say
+from incidentlog.cli.options import alone
 
 if TYPE_CHECKING:
     from incidentlog.audit.state import Folder
@@ -40,6 +41,11 @@ def backup(
     with ending(), failures():
         from incidentlog.cli.settings import load_settings, reaching_log
 
+        takes = (("--full", full), ("--apart", apart is not None))
+        if follow:
+            alone("--follow", ("--unfollow", unfollow), *takes)
+        if unfollow:
+            alone("--unfollow", *takes)
         settings = load_settings()
         if apart is not None:
             _check_apart(folder, apart)
@@ -95,12 +101,13 @@ def _take(
     import asyncio
 
     from incidentlog.embedded.backup import backups_in, take
+    from incidentlog.embedded.programs import BackupError
 
     earlier = backups_in(folder)
     about, summarizes = asyncio.run(_known(settings, access))
+    if earlier and (theirs := earlier[-1].about["log"]) != about["log"]:
+        raise Failed(f"{folder} has backups of log {theirs}, and this is {about['log']}", Code.CONFLICT)
     last = earlier[-1] if earlier and not full else None
-    if last is not None and last.about["log"] != about["log"]:
-        raise Failed(f"{folder} has backups of log {last.about['log']}, and this is {about['log']}", Code.CONFLICT)
     if last is not None and last.major != binaries.major:
         say(f"{last.number:04} is of PostgreSQL {last.major}, so this one is whole")
         last = None
@@ -111,7 +118,15 @@ def _take(
             else "the server keeps no summaries of its WAL, so this one is whole: ALTER SYSTEM SET summarize_wal = on"
         )
         last = None
-    return take(folder, binaries, login, about, after=last)
+    try:
+        return take(folder, binaries, login, about, after=last)
+    except BackupError as error:
+        if last is None:
+            raise
+        raise BackupError(
+            f"{error}\nnothing goes on from {last.number:04} where the server is another than the one it was taken of, "
+            "such as a restored one: --full takes a whole one"
+        ) from error
 
 
 async def _known(settings: "Settings", access: "Access") -> tuple[dict[str, Any], bool]:

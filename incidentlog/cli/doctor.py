@@ -182,7 +182,7 @@ def _database(settings: "Settings") -> Iterator[Check]:
         yield _guarded("fanout", partial(_fanout, url, settings.fanout_creds))
     try:
         with reaching(settings) as access:
-            yield from _schema(access)
+            yield from _schema(access, settings)
             if settings.dsn is not None:
                 yield _guarded("failover", lambda: asyncio.run(_failover(access, settings)))
             if settings.dsn_read is not None:
@@ -205,7 +205,7 @@ async def _recorded(access: "Access") -> Check:
     return Check("recorded", "warn" if warning else "ok", warning or "no event is ahead of the database's clock")
 
 
-async def _days(access: "Access") -> Check:
+async def _days(access: "Access", settings: "Settings") -> Check:
     """In which zone the log counts its days, and by which zone data what is appended now is read."""
     from incidentlog.store.read import read_log
 
@@ -214,7 +214,35 @@ async def _days(access: "Access") -> Check:
         log = await read_log(connection)
     finally:
         await connection.close()
-    return Check("days", "ok", f"the log counts them in {log.zone}, by the zone data {log.zone_data}")
+    unheeded = [*settings.unheeded(zone=log.zone, origin=None)]
+    detail = f"the log counts them in {log.zone}, by the zone data {log.zone_data}"
+    return Check("days", "warn" if unheeded else "ok", "; ".join((detail, *unheeded)))
+
+
+async def _signing(access: "Access", settings: "Settings") -> Check:
+    """Whether the log is what was signed, as far as a start looks, and whether it goes on being signed."""
+    from incidentlog.audit.notary import Notary
+    from incidentlog.audit.state import folder_of
+    from incidentlog.clock import SystemClock
+    from incidentlog.embedded import data_root
+
+    folder = folder_of(data_root(settings.data_dir), settings.schema_name)
+    may_sign = "notary" in settings.roles
+    notary = Notary(access, folder, SystemClock(), key=settings.log_key, may_sign=may_sign)
+    await notary.look()
+    if (found := notary.contradiction) is not None:
+        return Check("signing", "fail", f"tampered: {found.detail}; `incidentlog verify` goes through all of it")
+    if notary.failure is not None:
+        return Check("signing", "fail", notary.failure)
+    if notary.key is None:
+        began = notary.status == "off"
+        detail = "nobody signs this log: `incidentlog log init` begins" if began else notary.status
+        return Check("signing", "warn" if began else "fail", detail)
+    warnings = [*settings.unheeded(zone=settings.zone, origin=notary.key.origin)]
+    if (warning := notary.warning) is not None or warnings:
+        return Check("signing", "warn", "; ".join((*warnings, *([] if warning is None else [warning]))))
+    here = "here" if folder.signer(settings.log_key) is not None else "by another: the key is not here"
+    return Check("signing", "ok", f"as {notary.key.origin}, up to position {notary.size}, {here}")
 
 
 async def _failover(access: "Access", settings: "Settings") -> Check:
@@ -277,7 +305,7 @@ async def _left_out(access: "Access", dsn: str) -> str | None:
         await connection.close()
 
 
-def _schema(access: "Access") -> Iterator[Check]:
+def _schema(access: "Access", settings: "Settings") -> Iterator[Check]:
     import asyncio
 
     from incidentlog.store.doctor import condition
@@ -304,7 +332,8 @@ def _schema(access: "Access") -> Iterator[Check]:
         yield Check("migrations", "warn" if missing else "ok", detail + more)
         if not missing:
             yield asyncio.run(_recorded(access))
-            yield _guarded("days", lambda: asyncio.run(_days(access)))
+            yield _guarded("days", lambda: asyncio.run(_days(access, settings)))
+            yield _guarded("signing", lambda: asyncio.run(_signing(access, settings)))
     if access.shared_roles:
         yield Check("roles", "warn", "one login stands for all roles: it may change what the roles protect")
     else:

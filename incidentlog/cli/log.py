@@ -9,6 +9,7 @@ import typer
 
 from incidentlog.cli.ending import Code, Failed, ending, say
 from incidentlog.cli.group import Group
+from incidentlog.cli.options import alone
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -68,6 +69,8 @@ def fork(
         from incidentlog.cli.settings import reaching_log
         from incidentlog.cli.verify import progress
 
+        if accept:
+            alone("--accept", ("--origin", origin is not None), ("--force", force), ("--yes", yes))
         settings = _settings(origin)
         agree = partial(_agree, force=force, yes=yes)
         with _folder(settings) as folder, reaching_log(settings) as access:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from incidentlog.cli.ending import Code, Failed
+
 Url = Annotated[str, typer.Option("--url", envvar="INCIDENTLOG_URL", help="Where the service answers.")]
 Key = Annotated[
     str | None,
@@ -37,3 +39,9 @@ Form = Annotated[
 def form(wanted: Output | None) -> Output:
     """The form to write in: as wanted, else what suits stdout."""
     return wanted or (Output.TABLE if sys.stdout.isatty() else Output.NDJSON)
+
+
+def alone(option: str, *others: tuple[str, bool]) -> None:
+    """Refuse what would be passed over: raises Failed where, beside `option`, one of the others is given too."""
+    if beside := [other for other, given in others if given]:
+        raise Failed(f"{option} does not go with {', '.join(beside)}", Code.USAGE)

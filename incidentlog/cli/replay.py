@@ -18,6 +18,7 @@ RETRY_SECONDS: Final = 2.0
 TRIES: Final = 5
 """How often in a row it comes back without having been told anything."""
 HEAD: Final = "head"
+RECORDED: Final = "recorded"
 
 
 def replay(
@@ -32,7 +33,7 @@ def replay(
     ] = None,
     since: Annotated[str | None, typer.Option("--from", help="Begin at this date or time.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="End before this date or time.")] = None,
-    by: Annotated[str, typer.Option("--by", help="In which order: recorded, or occurred.")] = "recorded",
+    by: Annotated[str, typer.Option("--by", help="In which order: recorded, or occurred.")] = RECORDED,
     speed: Annotated[float, typer.Option("--speed", min=0, help="How many times faster; 0 does not wait.")] = 3600,
     max_gap: Annotated[float, typer.Option("--max-gap", min=0, help="The longest wait between two, in seconds.")] = 5,
     output: options.Form = None,
@@ -46,6 +47,8 @@ def replay(
     """
     if to is not None:
         with ending():
+            telling = (("--from", since is not None), ("--until", until is not None), ("--by", by != RECORDED))
+            options.alone("--to", *telling)
             _check(to, projection, options.form(output))
         return
     if projection is not None:

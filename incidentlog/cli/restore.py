@@ -10,8 +10,10 @@ from incidentlog.cli.ending import Code, Failed, ending, say
 from incidentlog.cli.options import Form
 
 if TYPE_CHECKING:
+    from incidentlog.audit.notes import Verifier
     from incidentlog.config import Settings
     from incidentlog.embedded.backup import Backup
+    from incidentlog.store.connect import Connection
 
 
 def restore(
@@ -116,7 +118,7 @@ def _verify(settings: "Settings", backup: "Backup", to: Path, output: Form) -> N
     """Start the restored server, let the roles in, and hold the log against what was published before the backup."""
     import asyncio
 
-    from incidentlog.audit.notes import NoteError, Verifier
+    from incidentlog.audit.notes import NoteError
     from incidentlog.audit.verify import verify_log
     from incidentlog.cli.settings import database_failures
     from incidentlog.cli.verify import end, progress, told_of
@@ -131,8 +133,8 @@ def _verify(settings: "Settings", backup: "Backup", to: Path, output: Form) -> N
         await renew_passwords(access)
         connection = await access.connect()
         try:
-            keys = [] if vkey is None else [Verifier.parse(vkey)]
-            report = await verify_log(connection, keys=keys, previous=heads, progress=progress)
+            keys = await _keys(connection, backup.about["fork"], vkey)
+            report = await verify_log(connection, keys=keys, previous=heads, just_begun=True, progress=progress)
         finally:
             await connection.close()
         if report.size < backup.about["head"]:
@@ -151,3 +153,16 @@ def _verify(settings: "Settings", backup: "Backup", to: Path, output: Form) -> N
         f"log's key and state into {to / 'log' / backup.about['schema']}, or go on with `incidentlog log fork` "
         "(docs/operate.md says which)"
     )
+
+
+async def _keys(connection: "Connection", fork: int, vkey: str | None) -> list["Verifier"]:
+    """The key that signed when the backup was made, and those that the log names of its other forks."""
+    from incidentlog.audit.notes import Verifier
+    from incidentlog.store.notary import read_log_key
+    from incidentlog.store.read import read_log
+
+    if vkey is None:
+        return []
+    others = [n for n in range((await read_log(connection)).fork + 1) if n != fork]
+    named = [await read_log_key(connection, n) for n in others]
+    return [Verifier.parse(text) for text in (vkey, *(key.vkey for key in named if key is not None))]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from incidentlog.cli.asking import Service
 
 PAGE: Final = 1_000
+SCHEMA: Final = "incidentlog_tables"
 NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 Params = list[tuple[str, str]]
 
@@ -30,7 +31,7 @@ def tables(
         str | None,
         typer.Option("--into", metavar="DSN", help="Then load what is there into a PostgreSQL of your own, too."),
     ] = None,
-    schema: Annotated[str, typer.Option("--schema", help="The schema that it is loaded into.")] = "incidentlog_tables",
+    schema: Annotated[str, typer.Option("--schema", help="The schema that it is loaded into.")] = SCHEMA,
     reader: Annotated[str | None, typer.Option("--reader", help="A role that may read that schema.")] = None,
     url: options.Url = options.URL,
     key: options.Key = None,
@@ -43,6 +44,8 @@ def tables(
     moment = [(name, value) for name, value in (("at", at), ("known_at", known_at)) if value is not None]
 
     async def work() -> None:
+        if into is None and (reader is not None or schema != SCHEMA):
+            raise Failed("--schema and --reader are of what is loaded: say --into too", Code.USAGE)
         if into is not None:
             await _check(into, schema, reader)
         await _tables(url, key, folder, moment, by or [])

@@ -22,7 +22,7 @@ def verify(
     ] = None,
     vkey: Annotated[
         list[Path] | None,
-        typer.Option("--vkey", help="A file with the key that signed, which came to you another way than the export."),
+        typer.Option("--vkey", help="A file with the key that is to have signed, which came to you another way."),
     ] = None,
     previous: Annotated[
         list[Path] | None, typer.Option("--previous", help="A tree head that you kept from before (`/log/checkpoint`).")
@@ -113,6 +113,9 @@ def _log(keys: Sequence["Verifier"], heads: Sequence[bytes]) -> dict[str, Any]:
         state = folder.read()
     except StateError as error:
         raise Failed(str(error)) from error
+    if keys and state is not None and state.vkey is not None and state.vkey not in {key.vkey for key in keys}:
+        # No evidence against the log is left of it: it may as well be that the wrong key was given.
+        raise Failed(f"NOT VERIFIED: the log is signed by {state.vkey}, none of the keys given", Code.NOT_VERIFIED)
 
     async def work() -> "Report":
         connection = await access.connect()

@@ -1,6 +1,7 @@
 """One request to the service, sent again while it is safe to and of use."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -146,7 +147,10 @@ def told(error: BaseException) -> str:
         case TimeoutError():
             return "it does not answer in time"
         case aiohttp.ClientConnectorError():
-            return error.os_error.strerror or str(error.os_error)
+            number = error.os_error.errno  # asyncio's own words for it hold an address twice
+            return os.strerror(number) if number and number > 0 else str(error.os_error)
+        case aiohttp.ClientOSError(errno=None):  # while a body was on its way: aiohttp's words are "[Errno None]"
+            return "the connection broke off"
         case _:
             return str(error) or type(error).__name__
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Final, Protocol, Self
 
 import orjson
@@ -57,7 +58,8 @@ class Resume:
             cursor = Cursor(said["epoch"], said["channel"], int(said["position"]), at, said["version"])
             return cls(said["followed"], cursor, dict(said["rows"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise ResumeError(f"this is no place to resume from: {error}") from error
+            lacking = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+            raise ResumeError(f"this is no place to resume from: {lacking}") from error
 
 
 class ResumeStore(Protocol):
@@ -101,11 +103,14 @@ class FileStore:
         self.path = Path(path)
 
     async def load(self) -> Resume | None:
-        """What the file holds; None when there is none. Raises ResumeError when it is damaged, or cannot be read."""
+        """What the file holds; None when there is none.
+
+        Raises ResumeError when it is damaged, or cannot be read, and where none could be written: who is told that only
+        with the first change has handled it by then, and is told it again.
+        """
         try:
-            return Resume.from_json(await asyncio.to_thread(self.path.read_bytes))
-        except FileNotFoundError:
-            return None
+            held = await asyncio.to_thread(self._read)
+            return None if held is None else Resume.from_json(held)
         except (ResumeError, OSError) as error:
             raise ResumeError(f"{self.path}: {error}") from error
 
@@ -115,6 +120,11 @@ class FileStore:
             await asyncio.to_thread(self._replace, resume.to_json())
         except OSError as error:
             raise ResumeError(f"{self.path}: {error}") from error
+
+    def _read(self) -> bytes | None:
+        with TemporaryFile(dir=self.path.parent):
+            pass
+        return self.path.read_bytes() if self.path.exists() else None
 
     def _replace(self, content: bytes) -> None:
         write_private(self.path, content.decode())  # the rows may be marked

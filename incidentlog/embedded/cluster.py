@@ -48,9 +48,12 @@ def databases(root: Root) -> dict[int, Path]:
 
 
 def has_data(path: Path) -> bool:
-    """Whether a root has data, of whatever version; nothing is made. EmbeddedError where one may not look."""
+    """Whether a root has data, of whatever version, or what is left of them; nothing is made.
+
+    EmbeddedError where one may not look.
+    """
     try:
-        return path.is_dir() and any((data / "PG_VERSION").exists() for data in databases(Root.at(path)).values())
+        return path.is_dir() and any(any(data.iterdir()) for data in databases(Root.at(path)).values())
     except OSError as error:
         raise EmbeddedError(f"cannot look into {path}: {error.strerror}") from error
 

@@ -26,7 +26,7 @@ from incidentlog.clock import Clock, SystemClock
 from incidentlog.config import ROLES, Role, Settings
 from incidentlog.door import Door, Known
 from incidentlog.embedded import Server
-from incidentlog.errors import Unavailable
+from incidentlog.errors import Tampered, Unavailable
 from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.folding.change import Families
 from incidentlog.folding.encoding import encode_event
@@ -254,7 +254,10 @@ async def running(
         notify=settings.notify and access.has_sessions,
     )  # fmt: skip
 
-    writer = Writer(access, grown=nodes.appended, seconds=settings.append_seconds, tracing=tracing)
+    writer = Writer(
+        access, admit=lambda: service.admit_appends(),  # noqa: PLW0108 - there is no service yet
+        grown=nodes.appended, seconds=settings.append_seconds, tracing=tracing,
+    )  # fmt: skip
     eraser = Eraser(access, partial(_build_anew, access, pool), refresh, partial(_forget_ignorant, access, pool))
 
     accesses = AccessLog(access, identity, clock, partial(_append_digest, writer, door), keep_days=settings.access_days)
@@ -347,7 +350,11 @@ def _parts(service: Service, folding: Sequence[_Part]) -> list[_Part]:
 async def _append_digest(writer: Writer, door: Door, event_id: UUID, event: dict[str, Any]) -> bool:
     """Append the digest of a day's reads; whether it is there."""
     candidate = door.read(orjson.dumps(event), recorded_by="access-log", default_id=event_id)
-    outcome = await writer.append(candidate.command)
+    try:
+        outcome = await writer.append(candidate.command)
+    except Tampered as refused:  # until an operator has seen to it; the day after it is tried again
+        log.warning("access_digest_refused", day=event["data"]["day"], outcome=refused.detail)
+        return False
     if not (there := isinstance(outcome, Appended | Duplicate)):
         log.error("access_digest_refused", day=event["data"]["day"], outcome=repr(outcome))
     return there

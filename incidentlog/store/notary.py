@@ -119,6 +119,12 @@ async def tile_in_wait(source: Pool | Connection) -> tuple[int, int, int] | None
     return None if row is None else (row[0], row[1], row[2])
 
 
+async def unsigned_seconds(source: Pool | Connection, size: int) -> float:
+    """For how long the first event after a tree head of this size has been there; 0 where none is."""
+    seconds: float | None = await source.fetchval(query("notary", "unsigned"), size)
+    return seconds or 0.0
+
+
 async def begin_fork(connection: Connection) -> int:
     """Begin the next fork of the log; answers its number."""
     fork: int = await connection.fetchval(query("notary", "fork"))

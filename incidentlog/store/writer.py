@@ -61,16 +61,20 @@ class Writer:
         self,
         access: Access,
         *,
+        admit: Callable[[], None] = lambda: None,
         grown: Callable[[int], None] = lambda _: None,
         seconds: float = APPEND_SECONDS,
         now: Callable[[], float] = time.monotonic,
         tracing: Tracing | None = None,
     ) -> None:
-        """`grown` is told the head after every append that wrote something.
+        """`admit` raises while nothing may be appended, whoever wants to; it is asked before anything is queued.
+
+        `grown` is told the head after every append that wrote something.
 
         `seconds` is how long an append may go unanswered; `now` counts seconds, from anywhere.
         """
         self._access = access
+        self._admit = admit
         self._grown = grown
         self._seconds = seconds
         self._tracing = tracing
@@ -96,6 +100,7 @@ class Writer:
     async def append(self, command: Append) -> Outcome:
         """Append one command. Raises Overloaded when the queue is full, Unavailable when the database does not answer.
 
+        Raises what `admit` does, too.
         After Unavailable it is not known whether it was appended: the same command sent again tells. The caller's going
         away cancels nothing: what was queued is appended.
         """
@@ -131,6 +136,7 @@ class Writer:
         return 0.0 if self._due is None else max(0.0, self.now() - self._due)
 
     def _refuse_in_vain(self, number: int) -> None:
+        self._admit()
         if self.failure is not None:
             raise Unavailable(f"nothing can be appended at the moment: {self.failure}")
         if self._count and self._count + number > QUEUE:

@@ -97,3 +97,9 @@ UPDATE log SET fork = fork + 1 RETURNING fork
 -- $1 names text[]
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = ANY ($1)
+
+-- name: unsigned
+-- For how many seconds the first event after a position has been there, by the database's clock; no row where none is.
+-- $1 after_position bigint
+SELECT extract(epoch FROM clock_timestamp() - recorded_at)::double precision AS seconds
+FROM events WHERE position = $1 + 1

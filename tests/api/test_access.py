@@ -2,8 +2,12 @@
 
 import asyncio
 import hashlib
+import re
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -140,6 +144,26 @@ async def test_a_days_digest_is_appended_once_the_day_is_over(service: Served):
         for r in rows
     )  # fmt: skip
     assert event["data"]["sha256"] == hashlib.sha256(lines).hexdigest()
+
+
+async def test_an_auditor_makes_a_days_digest_of_what_the_service_tells(service: Served):
+    """As the page does it, of a day with reads that have a basis and a purpose, and some that have none."""
+    page = (Path(__file__).parents[2] / "docs/erasure-and-replay.md").read_text("utf-8")
+    (script,) = (
+        block for block in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL) if "sha256" in block
+    )
+    event = strike()
+    await service.add(event)
+    await service.get(f"/v1/events/{event['id']}", {"Access-Purpose": "a story on the harbour"})
+    await service.get("/v1/projections/city_incidents", at="2026-01-01", at_position=1)
+    await service.get("/v1/events", q="Одеса")
+    await entries(service, 3)
+    await service.clock.advance(AFTER_GRACE)
+    (made,) = await digests(service, 1)
+    asking = (sys.executable, "-c", script, service.url, ADMIN, made["data"]["day"])
+    process = await asyncio.create_subprocess_exec(*asking, stdout=subprocess.PIPE)
+    told, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert told.decode().split() == [str(made["data"]["entries"]), made["data"]["sha256"]]
 
 
 async def test_a_digest_is_appended_once_whatever_is_restarted(access: Access):

@@ -125,6 +125,7 @@ async def test_a_batch_is_taken_in_whole_or_not_at_all(service: Served):
         ({"data_base64": "AAAA"}, "/data", "not_an_object"),
         ({"data": {"type": "talk.held"}}, "/data/type", "other_value"),
         ({"tlp": "PURPLE"}, "/data/tlp", None),
+        ({"tlp": "AMBER", "data": {"tlp": "RED"}}, "/data/tlp", "other_value"),
     ],
 )
 async def test_what_cannot_be_is_told_where_it_is(

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -11,6 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from incidentlog.api.health import FAILS
+from incidentlog.audit.beginning import begin_if_new
+from incidentlog.audit.state import Folder
 from incidentlog.config import Settings
 from incidentlog.embedded import Server
 from incidentlog.events.values import Tlp
@@ -142,6 +145,20 @@ async def test_a_log_whose_time_is_ahead_of_the_clock_is_warned_of(access: Acces
         assert [line["detail"] for line in logged if line["event"] == "log_ahead_of_clock"] == [warning]
         assert (await ahead(connection)) is not None
     await connection.close()
+
+
+async def test_that_nobody_signs_is_warned_of(access: Access, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The folder with the key is lost: appends go on, and nothing else would show it."""
+    monkeypatch.setattr("incidentlog.audit.notary.UNSIGNED_SECONDS", 0.0)
+    await begin_if_new(access, Folder(tmp_path / "lost"), origin="log.example/incidents", key=None)
+    async with serving(access, folder=Folder(tmp_path / "new")) as service, asyncio.timeout(60):
+        await service.ready()
+        assert (await service.get("/readyz?verbose")).json["warnings"] == []
+        await service.add(strike())
+        while not (told := await service.get("/readyz?verbose")).json["warnings"]:
+            await asyncio.sleep(0.02)
+    assert (told.status, told.json["sealing"], told.json["sealed"]) == (200, "following", 0)
+    assert told.json["warnings"][0].startswith("nothing after position 0 is signed")
 
 
 async def test_without_its_database_it_lives_and_is_not_ready(server: Server, access: Access):

@@ -164,6 +164,44 @@ async def test_another_takes_over_when_the_one_that_signs_is_gone(sealed: Sealin
     second.cancel()
 
 
+async def test_that_nobody_signs_what_there_is_to_sign_is_said(sealed: Sealing, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("incidentlog.audit.notary.UNSIGNED_SECONDS", 0.0)
+    await sealed.append(2)
+    assert (await sealed.seal()).warning is None
+    key = sealed.folder.key.read_bytes()
+    sealed.folder.key.unlink()
+    assert (await sealed.seal()).warning is None  # all is signed
+    await sealed.append()
+    notary = await sealed.seal()
+    assert (notary.status, notary.size) == ("following", 2)
+    assert notary.warning is not None
+    assert notary.warning.startswith("nothing after position 2 is signed")
+    sealed.folder.key.write_bytes(key)
+    await notary.once()
+    assert (notary.status, notary.warning, notary.size) == ("sealing", None, 3)
+
+
+async def test_a_look_says_what_a_start_would_come_to_and_keeps_nothing(sealed: Sealing):
+    await sealed.append(2)
+    await sealed.seal()
+    await sealed.append()
+    files = {file: file.read_bytes() for file in sealed.folder.path.iterdir()}
+    published = await sealed.everything()
+    looked = sealed.notary()
+    await looked.look()
+    assert (looked.contradiction, looked.failure, looked.size) == (None, None, 2)
+    other = sealed.notary(key=Signer.make(ORIGIN).skey)
+    await other.look()
+    assert other.failure is not None
+    assert "the key is not the one that this log was begun with" in other.failure
+    await sealed.harm("DELETE FROM events WHERE position > 1", "DELETE FROM commits WHERE last_position > 1")
+    shorter = sealed.notary()
+    await shorter.look()
+    assert (shorter.status, shorter.contradiction is not None) == ("tampered", True)
+    assert {file: file.read_bytes() for file in sealed.folder.path.iterdir()} == files
+    assert await sealed.everything() == published
+
+
 async def test_waiting_for_the_seal_ends_when_it_is_there(sealed: Sealing):
     notary = sealed.notary()
     position = await sealed.append(1)
@@ -305,6 +343,12 @@ async def test_a_fork_goes_on_under_another_name_and_key(sealed: Sealing):
     assert new.vkey not in {None, old.vkey}
     open_head(notary.published.note.encode(), [Verifier.parse(new.vkey)])
     assert (sealed.folder.path / "fork-0.state.json").exists()
+    # Who has the last fork's key alone is told that the other one is lacking, before what it does not open.
+    last, former = Verifier.parse(new.vkey), Verifier.parse(str(old.vkey))
+    lacking = (await verify_log(sealed.admin, keys=[last])).first
+    assert lacking is not None
+    assert lacking.detail == f"fork 0 is said to be signed by {old.vkey}, none of the keys given"
+    assert "log_key" not in {f.kind for f in (await verify_log(sealed.admin, keys=[former, last])).findings}
     assert [(f, size) for f, size, _ in await sealed.everything()] == [(0, 300), (1, 290)]
 
 

@@ -1,11 +1,17 @@
 """A service over a log that is not what it was: it says so, serves the last good head, and gives no position twice."""
 
+from datetime import timedelta
+
+from structlog.testing import capture_logs
+
 from incidentlog.audit.beginning import accept_fork, fork
 from incidentlog.audit.notes import TreeHead, parse_note
 from incidentlog.audit.state import Folder
-from tests.api.serving import serving
+from incidentlog.clock import ManualClock
+from tests.api.serving import NOW, serving
 from tests.audit.sealing import SIZE, Sealing
 from tests.commands import strike
+from tests.live.following import until
 
 CUT = (
     "DELETE FROM event_private WHERE position > 500", "DELETE FROM events WHERE position > 500",
@@ -45,6 +51,18 @@ async def test_nothing_is_appended_to_a_log_that_became_shorter_until_it_is_fork
         assert await served.add(strike()) == [501]
         assert await served.service.notary.sealed(501, 20)
         assert (await served.get("/readyz")).status == 200
+
+
+async def test_no_digest_of_a_day_is_appended_to_a_log_that_became_shorter(filled: Sealing):
+    """What the service appends by itself would take a position that was given to another event, too."""
+    async with serving(filled.access, folder=filled.folder) as served:
+        assert (await served.get("/v1/events", limit="1")).status == 200  # noted among the day's reads
+    await filled.harm(*CUT)
+    with capture_logs() as logged:
+        days_later = ManualClock(NOW + timedelta(days=2))
+        async with serving(filled.access, folder=filled.folder, clock=days_later, again=True) as served:
+            await until(lambda: any(line["event"] == "access_digest_refused" for line in logged))
+            assert await served.head() == 500
 
 
 async def test_a_service_that_does_not_sign_watches_too(filled: Sealing, tmp_path):

@@ -272,6 +272,45 @@ def test_a_postgresql_of_ones_own_is_backed_up_as_what_it_starts_from(source: De
     assert [path.name for path in (place / "b").iterdir()] == ["0001"]
 
 
+def test_a_backup_of_a_log_that_was_forked_is_restored(terminal: Terminal, folder: Path, place: Path):
+    """Its tree heads are of two keys; also where it was forked while the WAL was kept, after the backup."""
+    with Demo(folder / "forked") as demo:
+        assert demo.get("/v1/log/key")
+    acting = Terminal(terminal.folder, **terminal.variables | {"INCIDENTLOG_DATA_DIR": str(demo.root)})
+    with acting.started("backup", "backing-up/b", "--follow") as following:
+        comes_to_be(lambda: any((place / "b").glob("wal/*")), following)
+        for words in (("backup", "backing-up/b"), ("log", "fork", "--force", "--yes"), ("backup", "backing-up/b")):
+            done = acting.run(*words)
+            assert done.returncode == 0, done.stderr
+        following.send_signal(signal.SIGINT)
+        assert following.wait(LIMIT_SECONDS) == 130
+    for words, to in (((), "last"), (("--number", "1", "--until", "end"), "played")):
+        done = terminal.run("restore", "backing-up/b", f"backing-up/{to}", *words, "-o", "json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["fork"] == 1
+
+
+def test_backups_of_another_server_are_not_gone_on_from(
+    terminal: Terminal, folder: Path, place: Path, at: dict[str, str]
+):
+    """Of what was restored from one of them a whole one is taken; of another log, none in the same place."""
+    with Demo(folder / "older") as demo:
+        assert demo.get("/v1/log/key")
+    older = {"INCIDENTLOG_DATA_DIR": str(demo.root)}
+    for _ in range(2):
+        assert terminal.run("backup", "backing-up/b", **older).returncode == 0
+    assert terminal.run("restore", "backing-up/b", "backing-up/first", "--number", "1").returncode == 0
+    restored = {"INCIDENTLOG_DATA_DIR": str(place / "first")}
+    done = terminal.run("backup", "backing-up/b", **restored)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "nothing goes on from 0002" in done.stderr
+    assert "--full takes a whole one" in done.stderr
+    done = terminal.run("backup", "backing-up/b", "--full", **restored)
+    assert done.returncode == 0, done.stderr
+    done = terminal.run("backup", "backing-up/b", "--full", **at)
+    assert (done.returncode, "has backups of log" in done.stderr) == (5, True)
+
+
 def test_what_is_not_a_backup_is_not_restored(source: Demo, terminal: Terminal, at: dict[str, str], place: Path):
     assert terminal.run("backup", "backing-up/b", **at).returncode == 0
     for words, code, says in (

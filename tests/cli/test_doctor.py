@@ -1,4 +1,5 @@
 import json
+import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -24,7 +25,34 @@ def test_a_service_that_runs_is_well(demo: Demo, terminal: Terminal):
     assert {"python", "gazetteer", "postgresql", "database", "clock", "migrations", "recorded", "roles"} <= set(found)
     assert found["zone data"]["detail"].startswith(packaged().id)
     assert found["days"]["detail"] == f"the log counts them in Europe/Kyiv, by the zone data {packaged().id}"
+    assert found["signing"]["detail"].endswith(", here")
     assert {check["status"] for check in found.values()} == {"ok"}
+
+
+def test_what_is_in_the_way_of_signing_is_told_beside_a_service_that_is_stopped(folder: Path, terminal: Terminal):
+    with Demo(folder / "signed") as demo:
+        pass
+    at = {"INCIDENTLOG_DATA_DIR": str(demo.root), "INCIDENTLOG_PORT": "0"}
+    kept = demo.root / "log" / "incidentlog"
+    state = (kept / "state.json").read_bytes()
+    for content, told in ((None, "there is a key, but no "), (state[:40], "cannot be read")):
+        (kept / "state.json").unlink()
+        if content is not None:
+            (kept / "state.json").write_bytes(content)
+        code, found = checks(terminal, **at)
+        assert (code, found["signing"]["status"]) == (1, "fail")
+        assert told in found["signing"]["detail"]
+        (kept / "state.json").write_bytes(state)
+    (kept / "contradiction.json").write_text('{"kind": "changed", "detail": "position 7: not what was sealed"}')
+    code, found = checks(terminal, **at)
+    assert (code, found["signing"]["status"]) == (1, "fail")
+    assert "tampered: position 7: not what was sealed" in found["signing"]["detail"]
+    assert (kept / "contradiction.json").exists()
+    (kept / "contradiction.json").unlink()
+    code, found = checks(terminal, INCIDENTLOG_ZONE="Asia/Tokyo", INCIDENTLOG_ORIGIN="log.example.org/a", **at)
+    assert (code, found["days"]["status"], found["signing"]["status"]) == (0, "warn", "warn")
+    assert "INCIDENTLOG_ZONE=Asia/Tokyo does not count" in found["days"]["detail"]
+    assert "INCIDENTLOG_ORIGIN=log.example.org/a does not count" in found["signing"]["detail"]
 
 
 def test_before_the_first_start_it_makes_nothing(folder: Path, terminal: Terminal):
@@ -32,6 +60,21 @@ def test_before_the_first_start_it_makes_nothing(folder: Path, terminal: Termina
     assert code == 0, found
     assert "first start" in found["database"]["detail"]
     assert not (folder / "nosuch").exists()
+
+
+def test_what_is_left_of_data_is_no_place_for_a_new_log(folder: Path, terminal: Terminal):
+    """Whoever lost a file of the data is not told that the first start makes them."""
+    (folder / "harmed" / "pg-18").mkdir(parents=True)
+    (folder / "harmed").chmod(0o711)
+    (folder / "harmed" / "pg-18" / "base").mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder / "harmed" / "pg-18", 65534, 65534)
+    at = {"INCIDENTLOG_DATA_DIR": str(folder / "harmed"), "INCIDENTLOG_PORT": "0"}
+    code, found = checks(terminal, **at)
+    assert (code, found["database"]["status"]) == (1, "fail")
+    assert "neither empty nor a data directory" in found["database"]["detail"]
+    done = terminal.run("verify", **at)
+    assert (done.returncode, "neither empty nor a data directory" in done.stderr) == (8, True)
 
 
 def test_what_is_missing_is_told_and_the_rest_is_looked_at_all_the_same(folder: Path, terminal: Terminal):

@@ -40,6 +40,25 @@ def test_an_export_and_the_log_itself_are_verified(demo: Demo, terminal: Termina
     assert terminal.run("export", "other", "--filter", "nonsense=1", **at).returncode == 2
 
 
+def test_a_log_that_another_key_signs_than_the_one_given_is_not_verified(demo: Demo, terminal: Terminal, folder: Path):
+    """Who holds the machine can sign all anew, and put its own key beside the log: a key from elsewhere shows it."""
+    at = {"INCIDENTLOG_DATA_DIR": str(demo.root)}
+    vkey = demo.get("/v1/log/key")["vkey"]
+    (folder / "log.vkey").write_text(vkey)
+    other = terminal.run("log", "keygen", vkey.partition("+")[0], "--out", "other.key")
+    (folder / "other.vkey").write_text(other.stdout)
+    done = terminal.run("verify", "--vkey", "log.vkey", **at)
+    assert done.returncode == 0, done.stderr
+    done = terminal.run("verify", "--vkey", "other.vkey", **at)
+    assert (done.returncode, done.stdout) == (7, "")
+    assert f"the log is signed by {vkey}, none of the keys given" in done.stderr
+    done = terminal.run("verify", "--vkey", "other.vkey", "--vkey", "log.vkey", **at)
+    assert done.returncode == 0, done.stderr
+    # The wrong key proves nothing against the log, which goes on signing.
+    with urlopen(f"{demo.url}/readyz", timeout=60) as answer:
+        assert answer.status == 200
+
+
 def test_a_log_at_work_is_neither_begun_again_nor_forked(demo: Demo, terminal: Terminal):
     at = {"INCIDENTLOG_DATA_DIR": str(demo.root)}
     again, forked = terminal.run("log", "init", **at), terminal.run("log", "fork", **at)

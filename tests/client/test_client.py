@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import aiohttp
 import pytest
 
 from incidentlog.client import BY_SLUG, Client, NotOursError, Problem, RefusedEvent, UnreachableError
+from incidentlog.client.asking import told
 from incidentlog.client.problems import problem_of
 from incidentlog.errors import (
     PROBLEMS,
@@ -290,3 +292,9 @@ async def test_events_whose_answer_did_not_come_in_time_are_sent_again(
         done = await asyncio.wait_for(patient.append_many([strike(), strike()], mode="partial"), 60)
     late.set()
     assert (done.appended, done.duplicates, tries) == (0, 2, [2, 2])
+
+
+def test_what_befell_a_connection_is_told_in_words():
+    assert told(aiohttp.ClientOSError(None, "Can not write request body for http://x")) == "the connection broke off"
+    assert told(aiohttp.ServerDisconnectedError()) == "Server disconnected"
+    assert told(TimeoutError()) == "it does not answer in time"

@@ -236,6 +236,17 @@ async def test_a_store_of_something_else_is_refused(client: Client, service: Ser
     with pytest.raises(ResumeError, match=r"broken\.json"):
         async with cities(client, resume=FileStore(broken)):
             pass
+    broken.write_text('{"format": 1}')
+    with pytest.raises(ResumeError, match="it lacks 'at'"):
+        async with cities(client, resume=FileStore(broken)):
+            pass
+
+
+async def test_a_place_that_cannot_be_kept_is_told_before_anything_else_is(client: Client, tmp_path: Path):
+    """Not with the first change, which was handled by then: on a quiet log that is days later."""
+    with pytest.raises(ResumeError, match="No such file or directory"):
+        async with client.subscribe("events", after=0, resume=FileStore(tmp_path / "mistyped" / "place.json")):
+            pass
 
 
 async def test_with_another_filter_a_store_is_replaced_and_the_difference_told(client: Client, service: Served):
