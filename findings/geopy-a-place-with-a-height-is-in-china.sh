@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # "48.59, 38.00, 120", a place in Ukraine and its height, is at 38° N 120° E to geopy: of what it cannot read it takes the end.
 #
-# What one would guess: a text of coordinates that geopy cannot read in full is refused, as "48.59N38.00E" is. A third number
-#   is the height, as it is in Point((48.59, 38.00, 120)).
+# What one would guess: a text of coordinates that geopy cannot read in full is refused, as "48.59N38.00E" is. A third
+#   number is the height, as it is in Point((48.59, 38.00, 120)).
 # What happens: the pattern must reach the end of the text and may begin anywhere in it. A height needs a unit, as the
-#   documentation says; without one the first number is skipped, and the other two are the latitude and the longitude, in the
-#   sea off China. Degrees, minutes and seconds that are parted by blanks are 0 0 by their last two numbers, with the letters N
-#   and E gone as well; a decimal comma makes the minutes a longitude. No error, no warning. A sign on zero degrees is
-#   lost beside minutes (a mend was offered in September 2026 and closed). distance() and the geocoders' reverse() take
-#   texts and read them so. That strings with fractions parted by blanks are misread was reported in 2017, and is open.
-# Why it matters here: places of strikes and of signatures are told in such texts, and one column holds several kinds of them.
-#   What comes out is a latitude and a longitude like all others; those at 0 0 are soon found, those in China not. Give
-#   geopy numbers; where it must be text, compare the numbers in it with what was read.
+#   documentation says; without one the first number is skipped, and the other two are the latitude and the longitude, in
+#   the sea off China. Degrees, minutes and seconds that are parted by blanks are 0 0 by their last two numbers, with the
+#   letters N and E gone as well; a decimal comma makes the minutes a longitude. No error, no warning. A sign on zero
+#   degrees is lost beside minutes (a mend was offered in September 2026 and closed). distance() and the geocoders'
+#   reverse() take texts and read them so. That strings with fractions parted by blanks are misread was reported in 2017,
+#   and is open.
+# Why it matters here: places of strikes and of signatures are told in such texts, and one column holds several kinds of
+#   them. What comes out is a latitude and a longitude like all others; those at 0 0 are soon found, those in China not.
+#   Give geopy numbers; where it must be text, compare the numbers in it with what was read.
 # Versions: geopy 2.5.0. Seen 2026-11-30.
 # Output:
 #   48.59, 38.00: 48.59 38.0, 578 km from Kyiv

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# A third of an amount in cents is 0.33 to polars, a share of 0.4 % is 0, and a rate of 5 % of 5 % is 0; to its own SQL they are not.
+# A third of an amount in cents is 0.33 to polars, a share of 0.4 % is 0, and 5 % of 5 % is 0; to polars' own SQL they are not.
 #
-# What one would guess: a product or quotient of decimals has the digits that it needs, as in PostgreSQL, DuckDB, pyarrow and
-#   pandas, each by a rule of its own; and an expression of polars is what the same words are in its SQL.
+# What one would guess: a product or quotient of decimals has the digits that it needs, as in PostgreSQL, DuckDB, pyarrow
+#   and pandas, each by a rule of its own; and an expression of polars is what the same words are in its SQL.
 # What happens: a result has as many decimals as the one of its two sides that has more. amount / amount.sum() of cents is
 #   rounded to hundredths, and times 100 each share is a whole number of per cent, though it is shown with two decimals. A
 #   whole number as the other side changes nothing; a float (3.0) makes all of it a float. In polars' SQL `share / total`
 #   has six decimals more and a product the sum of both, so that one frame answers in two ways. Up to polars 1.33 a quotient
-#   had more digits; that the scale is kept was decided in 2025, and said in the pull request. With binary floats, the
-#   type of a CSV file that was not told otherwise, nobody sees it.
+#   had more digits; that the scale is kept was decided in 2025, and said in the pull request. With binary floats, the type
+#   of a CSV file that was not told otherwise, nobody sees it.
 # Why it matters here: pledges, aid and prices are numeric(…, 2) in PostgreSQL and DECIMAL in Parquet, and shares and rates
 #   are what one makes of them. Shares of small donors are 0.00, and all shares come to 99 or 101 %. Cast to more decimals,
 #   or to a float, before you divide.

