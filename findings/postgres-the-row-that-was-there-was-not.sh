@@ -44,8 +44,9 @@ TABLE = """
   INSERT INTO incident VALUES (1, 'Kyiv', 5), (2, 'Kyiv', NULL);
 """
 TOLD = """
-  RETURNING new.id || CASE WHEN old.id = new.id THEN ' updated' ELSE ' inserted' END || ': old IS NOT NULL ' || (old IS NOT NULL) || ', old IS NULL ' || (old IS NULL)
-    || ', old.id IS NULL ' || (old.id IS NULL) || ', old IS DISTINCT FROM NULL ' || (old IS DISTINCT FROM NULL)
+  RETURNING new.id || CASE WHEN old.id = new.id THEN ' updated' ELSE ' inserted' END || ': old IS NOT NULL '
+    || (old IS NOT NULL) || ', old IS NULL ' || (old IS NULL) || ', old.id IS NULL ' || (old.id IS NULL)
+    || ', old IS DISTINCT FROM NULL ' || (old IS DISTINCT FROM NULL)
 """
 UPSERT = f"""
   INSERT INTO incident VALUES (1, 'Kyiv', 6), (2, 'Kyiv', 7), (3, 'Lviv', NULL)
