@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# An event's text has a line separator (U+2028) in it: httpx's iter_lines makes two broken lines of it, aiosseclient half an event.
+# An event's text has a line separator (U+2028) in it: httpx's iter_lines breaks it in two, aiosseclient gives half of it.
 #
 # What one would guess: in newline-delimited JSON and in Server-Sent Events a line ends with LF or CR LF, as their
 #   descriptions say, and no JSON has these within a text. Whoever gives out "lines" of a response gives out these.
