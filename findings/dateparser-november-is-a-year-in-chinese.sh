@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 11月19日, 19 November as ministries in Beijing and Tokyo write it, is in the year 2011 to dateparser; 19日, the 19th, is 19 days ago.
+# 11月19日, 19 November as Beijing and Tokyo write it, is in the year 2011 to dateparser, and 19日, the 19th, is 19 days ago.
 #
 # What one would guess: a parser of dates in 200 languages that reads 2025年11月19日 reads the same day when its year is left
 #   out, as it is in every statement about the current year; what it cannot read it answers with None.

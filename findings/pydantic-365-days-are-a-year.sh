@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A timedelta of 365 days is "P1Y" in pydantic's JSON: whoever reads it by the calendar adds 366 days, and msgspec reads nothing.
+# A timedelta of 365 days is P1Y in pydantic's JSON: who reads it by the calendar adds 366 days, and msgspec reads nothing.
 #
 # What one would guess: a timedelta is days and seconds, and as an ISO 8601 duration it is written in these: P365D, as
 #   msgspec writes it, and as pydantic writes 364 days. What one library writes the others read as the same length.

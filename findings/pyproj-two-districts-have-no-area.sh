@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two districts of 7,892 km² each have together an area of 0 to pyproj, and a district without its middle is larger than with it.
+# Two districts of 7,892 km² each have together an area of 0 to pyproj, and one without its middle is larger than with it.
 #
 # What one would guess: the area of a polygon is what it covers. A hole takes away, a second part adds; in which direction
 #   somebody drew a ring changes nothing in a valid geometry, or the sign of the whole at most, as it is with one polygon.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# "07:30 UTC+2" is 05:30 UTC to DuckDB and dateparser, 09:30 to PostgreSQL and dateutil; to pandas "UTC+02:00" is the one or the other.
+# 07:30 UTC+2 is 05:30 UTC to DuckDB and dateparser, 09:30 to PostgreSQL and dateutil; pandas reads UTC+02:00 in both ways.
 #
 # What one would guess: UTC+2 is two hours ahead of UTC, as everybody writes it who does not write +02:00. One library reads
 #   one text in one way, whichever of its functions is asked.
