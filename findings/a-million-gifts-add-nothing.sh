@@ -99,7 +99,9 @@ given = numpy.array([20 * MILLION] + [1] * MILLION, numpy.float32)
 frame = polars.DataFrame({"x": given, "to": ["Kyiv"] * len(given)})
 series = pandas.Series(given)
 x = polars.col("x")
-by_groups, beside_median = (frame.group_by("to").agg(each)["x"][0] for each in (x.sum(), [x.sum(), x.median().alias("median")]))
+by_groups, beside_median = (
+    frame.group_by("to").agg(each)["x"][0] for each in (x.sum(), [x.sum(), x.median().alias("median")])
+)
 seen += [
     f"polars, by groups in one thread: {by_groups:.0f}, with the median beside it: {beside_median:.0f}, "
     f"without groups: {lacks(frame['x'].sum())}",

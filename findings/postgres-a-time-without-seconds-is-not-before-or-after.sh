@@ -56,8 +56,14 @@ TABLE = f"""
   CREATE TABLE event (n int, d jsonb);
   INSERT INTO event VALUES {", ".join(f"({n}, jsonb_build_object('at', '{at}'))" for n, at in enumerate(FORMS))};
 """
-BY_CAST = "SELECT CASE WHEN (d ->> 'at')::timestamptz < '2025-11-20Z' THEN 'before' ELSE 'after' END FROM event WHERE n = "
-IS_BEFORE, IS_AFTER, IN_SILENCE = f"d @? '{BEFORE}'", f"d @? '{AFTER}'", f"jsonb_path_exists(d, '{BEFORE}', silent => true)"
+BY_CAST = (
+    "SELECT CASE WHEN (d ->> 'at')::timestamptz < '2025-11-20Z' THEN 'before' ELSE 'after' END FROM event WHERE n = "
+)
+IS_BEFORE, IS_AFTER, IN_SILENCE = (
+    f"d @? '{BEFORE}'",
+    f"d @? '{AFTER}'",
+    f"jsonb_path_exists(d, '{BEFORE}', silent => true)",
+)
 BY_PATH = f"""
   SELECT CASE WHEN {IS_BEFORE} THEN 'before' WHEN {IS_AFTER} THEN 'after' ELSE 'neither' END FROM event WHERE n =
 """

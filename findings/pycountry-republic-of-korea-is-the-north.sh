@@ -58,7 +58,10 @@ def looked_up(name):
 
 others = sorted(country.name for country in countries if searched(country.name)[0] != country.alpha_2)
 seen = [
-    *(f"{name}: looked up {looked_up(name)}, searched {' '.join(searched(name))}" for name in NAMES.strip().split("; ")),
+    *(
+        f"{name}: looked up {looked_up(name)}, searched {' '.join(searched(name))}"
+        for name in NAMES.strip().split("; ")
+    ),
     f"states that are another by their own name: {', '.join(others)}",
 ]
 print(*seen, sep="\n")

@@ -95,7 +95,8 @@ run(BIN / "initdb", "-D", HERE / "data", *"-U a -A trust --no-sync --locale-prov
 run(BIN / "pg_ctl", "-D", HERE / "data", "-w", "-l", HERE / "log", "-o", f"-k {HERE} -h ''", "start")
 try:
     seen = [
-        f"{name}: {', '.join(f'{read(text).astimezone(UTC):%H:%M}' for text in TEXTS)}" for name, read in READERS.items()
+        f"{name}: {', '.join(f'{read(text).astimezone(UTC):%H:%M}' for text in TEXTS)}"
+        for name, read in READERS.items()
     ]
 finally:
     run(BIN / "pg_ctl", "-D", HERE / "data", "-w", "-m", "immediate", "stop")
