@@ -1,6 +1,8 @@
 """`incidentlog export`: a part of the log that proves itself."""
 
+from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +11,8 @@ from incidentlog.cli.ending import Code, Failed, ending, say
 from incidentlog.cli.key import Clearance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from incidentlog.audit.export import Exported, Wanted
     from incidentlog.config import Settings
     from incidentlog.store.connect import Access
@@ -80,11 +84,12 @@ def _export(
         try:
             zone = (await read_log(connection)).calendar
             told: Any = {"by": by, "purpose": purpose, "at": SystemClock().now(), "progress": progress}
-            if whole:
-                done = await export_whole(connection, folder, **told)
-            else:
-                done = await write(connection, folder, _wanted(which, zone, clearance, private=private), **told)
-            await record(access, done, zone=zone, by=by, purpose=purpose)
+            with _whole_and_recorded(folder):
+                if whole:
+                    done = await export_whole(connection, folder, **told)
+                else:
+                    done = await write(connection, folder, _wanted(which, zone, clearance, private=private), **told)
+                await record(access, done, zone=zone, by=by, purpose=purpose)
             return done
         finally:
             await connection.close()
@@ -96,6 +101,18 @@ def _export(
         faults = "".join(f"\n  {fault.pointer}: {fault.detail}" for fault in refusal.errors)
         code = Code.NOT_VERIFIED if refusal.slug == "tampered" else Code.USAGE
         raise Failed(f"{refusal.detail}{faults}", code) from refusal
+
+
+@contextmanager
+def _whole_and_recorded(folder: Path) -> "Iterator[None]":
+    """Remove what was written where it is not whole, or the log knows nothing of it: nobody takes it for an export."""
+    try:
+        yield
+    except FileExistsError:  # it is somebody else's
+        raise
+    except BaseException:
+        rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _wanted(which: tuple[int, int | None, list[str]], zone: str, clearance: Clearance, *, private: bool) -> "Wanted":

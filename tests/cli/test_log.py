@@ -38,6 +38,11 @@ def test_an_export_and_the_log_itself_are_verified(demo: Demo, terminal: Termina
     assert terminal.run("verify", "taken").returncode == 2
     assert terminal.run("verify", "taken", "--vkey", "nowhere").returncode == 3
     assert terminal.run("export", "other", "--filter", "nonsense=1", **at).returncode == 2
+    # What the log cannot be told of is not left there, whole as it is.
+    done = terminal.run("export", "other", "--purpose", "long " * 1_000, **at)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "/data/purpose" in done.stderr
+    assert not (folder / "other").exists()
 
 
 def test_a_log_that_another_key_signs_than_the_one_given_is_not_verified(demo: Demo, terminal: Terminal, folder: Path):
