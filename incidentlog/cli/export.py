@@ -44,10 +44,10 @@ def export(
     with ending():
         from incidentlog.cli.settings import load_settings
 
-        if folder.exists():
-            raise Failed(f"{folder} is there already", Code.CONFLICT)
         if whole and (after or to is not None or only or private or clearance is not Clearance.CLEAR):
             raise Failed("--all is everything: it takes no part of it", Code.USAGE)
+        if folder.exists():
+            raise Failed(f"{folder} is there already", Code.CONFLICT)
         settings = load_settings()
         done = _export(
             settings, folder, (after, to, only or []), clearance, private=private, whole=whole, purpose=purpose, by=by
