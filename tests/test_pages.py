@@ -109,7 +109,6 @@ NOT_RUN = {
     },
     "docs/benchmarks.md": {
         "Append": "what a measurement printed",
-        "Projections": "what a measurement printed",
         "one update of": "what a measurement printed",
         "900 readers alone": "what a measurement printed",
         "the notary, over events": "what a measurement printed",

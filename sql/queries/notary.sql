@@ -102,4 +102,4 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_n
 -- For how many seconds the first event after a position has been there, by the database's clock; no row where none is.
 -- $1 after_position bigint
 SELECT extract(epoch FROM clock_timestamp() - recorded_at)::double precision AS seconds
-FROM events WHERE position = $1 + 1
+FROM events WHERE position = $1::bigint + 1
