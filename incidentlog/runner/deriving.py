@@ -68,11 +68,10 @@ class Deriving:
         changes: Sequence[Change],
         own: Sequence[Change],
     ) -> list[Derived]:
-        """What every projection makes of what the events that concern it change, of those that follow a position.
+        """What every projection makes of `changes`, by `events`: those of what follows a position that concern it.
 
-        `own` are the changes of the share's streams.
-
-        What is tried again is booked where the first of its own events is: there no other runner books anything.
+        `own` are the changes of the share's streams. What is tried again is booked where the first of its own events
+        is: there no other runner books anything.
         """
         first = next((e.position for e in events if self._share.has(e.stream)), None)
         if self._aside is None:

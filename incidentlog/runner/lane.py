@@ -21,7 +21,7 @@ from incidentlog.runner.deriving import Deriving
 from incidentlog.store.builds import Build, SupersededError, read_builds
 from incidentlog.store.connect import Connection
 from incidentlog.store.derive import Batch, read_all_links, read_links, write_batch
-from incidentlog.store.read import Stretch, read_batch, read_head, read_shared_batch, read_streams
+from incidentlog.store.read import Section, read_batch, read_head, read_shared_batch, read_streams
 from incidentlog.store.segments import may_merge, merge_segments
 from incidentlog.store.snapshots import EVERY, take_snapshots
 from incidentlog.store.versions import Bases
@@ -123,7 +123,7 @@ class Lane:
         """Among how many events about one is its own."""
         return self._share.count // len(self._own)
 
-    async def read(self, connection: Connection, limit: int) -> Stretch:
+    async def read(self, connection: Connection, limit: int) -> Section:
         """What follows in the log, with the events that concern it.
 
         Nothing, and `waits`, where something follows and others are to go first.
@@ -142,10 +142,10 @@ class Lane:
             limit = 0
         self.waits = limit <= 0 and (await read_head(connection)).position > self.position
         if limit <= 0:
-            return Stretch(self.position, self.position, 0, ())
+            return Section(self.position, self.position, 0, ())
         return await read_shared_batch(connection, self.position, limit, self._share, self._deriving.beside)
 
-    async def take(self, read: Stretch) -> Sequence[Change]:
+    async def take(self, read: Section) -> Sequence[Change]:
         """Fold what follows and write what it changes, with the checkpoint, in one transaction.
 
         As many of the events as a batch holds, and at least one; none, and `waits`, where others are to go first. How
@@ -183,7 +183,7 @@ class Lane:
         """Whether it takes in an event, or only goes past it."""
         return self._share.has(e.stream) or e.category in self._deriving.beside
 
-    async def _before_a_move(self, read: Stretch) -> Stretch:
+    async def _before_a_move(self, read: Section) -> Section:
         """What follows up to an event that moves streams into its share or out of it; or that one alone.
 
         What it takes over it takes from where the merge happens, once everybody is there: who had it is done with it.
@@ -290,7 +290,7 @@ class Lane:
         self._families.take(histories, links)
 
 
-def _as_heavy_as(read: Stretch, most: int) -> Stretch:
+def _as_heavy_as(read: Section, most: int) -> Section:
     """What is before the first event with which it would be heavier; at least one event."""
     weight = 0
     for number, e in enumerate(read.events):

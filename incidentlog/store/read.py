@@ -96,7 +96,7 @@ async def read_after(connection: Pool | Connection, after: int, limit: int) -> l
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Section:
     """What of the log follows a position: as far as it was read, and what of it concerns whoever reads."""
 
     after: int
@@ -111,34 +111,34 @@ class Stretch:
         """How many positions it has."""
         return self.upto - self.after
 
-    def before(self, position: int) -> "Stretch":
+    def before(self, position: int) -> "Section":
         """What of it is before a position in it."""
         gone = self.upto + 1 - position
-        return Stretch(self.after, position - 1, self.count - gone, [e for e in self.events if e.position < position])
+        return Section(self.after, position - 1, self.count - gone, [e for e in self.events if e.position < position])
 
 
-async def read_batch(connection: Pool | Connection, after: int, limit: int) -> Stretch:
+async def read_batch(connection: Pool | Connection, after: int, limit: int) -> Section:
     """The next events after a position: at most `limit`, and no more than BATCH_OCTETS of text; at least one.
 
     None where there is none.
     """
     events = await recorded(connection, await connection.fetch(query("read", "batch"), after, limit, BATCH_OCTETS))
-    return Stretch(after, events[-1].position if events else after, len(events), events)
+    return Section(after, events[-1].position if events else after, len(events), events)
 
 
 async def read_shared_batch(
     connection: Pool | Connection, after: int, limit: int, share: Share, categories: Collection[str]
-) -> Stretch:
+) -> Section:
     """The same for who has a share of the streams: events of these, or of some categories, and every merge."""
     rows = await connection.fetch(
         query("read", "shared_batch"), after, limit, BATCH_OCTETS, share.count, list(share.own), list(share.adopted),
         list(share.lent), list(categories),
     )  # fmt: skip
     if not rows:
-        return Stretch(after, after, 0, ())
+        return Section(after, after, 0, ())
     *_, last = rows
     wanted = [tuple(row)[:-2] for row in rows if row["wanted"]]
-    return Stretch(after, last["position"], last["number"], await recorded(connection, wanted))
+    return Section(after, last["position"], last["number"], await recorded(connection, wanted))
 
 
 async def read_streams(connection: Pool | Connection, streams: Iterable[str], upto: int) -> list[Recorded]:

@@ -10,7 +10,7 @@ import websockets
 from incidentlog.live import PROTOCOL, Reader
 from incidentlog.runner.lane import Lane
 from incidentlog.store.connect import Access
-from incidentlog.store.read import Stretch
+from incidentlog.store.read import Section
 from tests.commands import command, strike
 from tests.live.following import Somebody, client, following, until
 from tests.live.test_session import closed_with
@@ -112,7 +112,7 @@ async def test_readers_hear_when_the_projections_lag_behind_the_log(access: Acce
         held = await c.subscribe("city_incidents")
         taking, gate = Lane.take, asyncio.Event()
 
-        async def held_up(lane: Lane, read: Stretch) -> Any:
+        async def held_up(lane: Lane, read: Section) -> Any:
             await gate.wait()
             return await taking(lane, read)
 

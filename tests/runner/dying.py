@@ -15,7 +15,7 @@ from incidentlog.logging import configure_logging
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import lane
 from incidentlog.runner.apart import serve_apart
-from incidentlog.store.read import Stretch
+from incidentlog.store.read import Section
 
 MANY = 40
 
@@ -39,7 +39,7 @@ def by_stream() -> None:
 def by_many() -> None:
     take = lane.Lane.take
 
-    async def deadly(self: lane.Lane, read: Stretch) -> Sequence[Change]:
+    async def deadly(self: lane.Lane, read: Section) -> Sequence[Change]:
         if len(read) > MANY:
             end()
         return await take(self, read)

@@ -18,7 +18,7 @@ from incidentlog.store import builds as builds_module
 from incidentlog.store.builds import active_builds, begin_builds, leased, read_builds, rebuild
 from incidentlog.store.connect import Access
 from incidentlog.store.parked import read_parked
-from incidentlog.store.read import Stretch, read_batch, read_log, read_shared_batch
+from incidentlog.store.read import Section, read_batch, read_log, read_shared_batch
 from tests.commands import retraction, strike
 from tests.runner.driving import Log, caught_up, check, following, log_at, sharing, versions_are_folds
 from tests.runner.test_parked import CITY, Poisoned, talk
@@ -194,7 +194,7 @@ async def test_what_concerns_a_share_is_read_and_nothing_else(log: Log):
         assert (read.after, read.upto, read.count) == (0, limit, limit)
         assert [e.position for e in read.events] == [p for p in wanted if p <= limit]
     assert all(e.meta and e.body for e in read.events)
-    assert await read_shared_batch(log.connection, head, 9, share, []) == Stretch(head, head, 0, ())
+    assert await read_shared_batch(log.connection, head, 9, share, []) == Section(head, head, 0, ())
 
 
 async def test_a_hole_among_the_events_of_others_is_seen(log: Log):
