@@ -7,7 +7,6 @@ from uuid import UUID
 
 import structlog
 
-from incidentlog.events.recorded import Recorded
 from incidentlog.events.registry import ALWAYS_CLEAR
 from incidentlog.folding.change import Change
 from incidentlog.folding.partitions import Share
@@ -18,6 +17,7 @@ from incidentlog.store.builds import Build, Parked
 from incidentlog.store.connect import Connection, heed_cancelling
 from incidentlog.store.derive import Derived, read_members, read_on_read
 from incidentlog.store.parked import booked, keys_of, read_parked, read_variants, still_parked
+from incidentlog.store.read import Section
 
 MEMBERS_BYTES: Final = 32 * 2**20
 """About how many bytes the remembered members of documents may take."""
@@ -61,19 +61,14 @@ class Deriving:
         self._taken, self._heard = 0, 0
 
     async def derive(
-        self,
-        builds: Sequence[Build],
-        position: int,
-        events: Sequence[Recorded],
-        changes: Sequence[Change],
-        own: Sequence[Change],
+        self, builds: Sequence[Build], read: Section, changes: Sequence[Change], own: Sequence[Change]
     ) -> list[Derived]:
-        """What every projection makes of `changes`, by `events`: those of what follows a position that concern it.
+        """What every projection makes of what a section of the log changes; `own` are changes of the share's streams.
 
-        `own` are the changes of the share's streams. What is tried again is booked where the first of its own events
-        is: there no other runner books anything.
+        What is tried again is booked where the first of its own events is: there no other runner books anything.
         """
-        first = next((e.position for e in events if self._share.has(e.stream)), None)
+        position = read.after
+        first = next((e.position for e in read.events if self._share.has(e.stream)), None)
         if self._aside is None:
             self._aside = await self._read_aside(builds)
         retried = await self._retried(builds) if any(self._aside.values()) else {}

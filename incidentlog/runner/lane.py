@@ -168,7 +168,7 @@ class Lane:
             upto=read.upto,
             changes=own,
             links=[(e.stream, absorbed, e.position) for e in read.events for absorbed in merged_streams(e)],
-            derived=await self._deriving.derive(self.builds, read.after, ours, changes, own),
+            derived=await self._deriving.derive(self.builds, read, changes, own),
         )
         before = self.position
         self.builds = await write_batch(self._connection, self.builds, self._own, batch, self._bases)

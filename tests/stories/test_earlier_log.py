@@ -18,7 +18,7 @@ from incidentlog.runner.replay import replay
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import OWNER, migrate
 from tests.api.serving import Served, serving
-from tests.conftest import access_to, log_called, run_admin
+from tests.conftest import log_called
 from tests.stories.test_same_basis import built_anew
 
 EARLIER: Final = Path(__file__).parents[1] / "data" / "log_of_1b42e64"
@@ -33,15 +33,14 @@ def told() -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="module")
 async def earlier(server: Server) -> AsyncIterator[Access]:
     """The log as it was left, before anything was migrated."""
-    async with log_called("test_earlier", server):  # the roles are there by then
-        await run_admin(server, f"CREATE DATABASE earlier OWNER {OWNER}")
-    access = access_to(server, "earlier")
-    connection = await asyncpg.connect(access.admin)
-    await connection.execute(f"SET ROLE {OWNER}")
-    await connection.execute(gzip.decompress((EARLIER / "log.sql.gz").read_bytes()).decode())
-    await connection.close()
-    yield access
-    await run_admin(server, "DROP DATABASE earlier WITH (FORCE)")
+    async with log_called("test_earlier", server, "template1") as access:
+        connection = await asyncpg.connect(access.admin)
+        database = await connection.fetchval("SELECT current_database()")
+        await connection.execute(f"ALTER DATABASE {database} OWNER TO {OWNER}")
+        await connection.execute(f"SET ROLE {OWNER}")
+        await connection.execute(gzip.decompress((EARLIER / "log.sql.gz").read_bytes()).decode())
+        await connection.close()
+        yield access
 
 
 def missing(now: Any, then: Any, at: str = "") -> Iterator[str]:
