@@ -7,15 +7,15 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
-from incidentlog.events.envelope import ResolvedPlace
 from incidentlog.events.recorded import Recorded, reading_by
 from incidentlog.events.values import TLP_LABELS, Occurred
 from incidentlog.folding.local_days import days_of
-from incidentlog.folding.whereabouts import shown_place
+from incidentlog.folding.whereabouts import known_of
 
 LOCAL: Final = ("date_start", "date_end", "start", "end")
+DAY: Final = len("2025-11-19")
 REMEMBERED: Final = 10_000
-"""How many places, and times, are kept as they are shown: most events are of few places and of the same days."""
+"""How many times are kept as they are shown: many events are of the same days."""
 
 
 def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
     """
     sent = e.body_as_sent
     occurred = sent.get("occurred") or e.occurred_set
-    place, resolved = sent.get("place"), _shown(e.place)
+    place, resolved = sent.get("place"), None if e.place is None else known_of(e.place)
     if resolved is not None and (place is not None or e.body is None):
         place = {**(place or {"name": resolved["name"]}), "resolved": resolved}
     return {
@@ -57,12 +57,6 @@ def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _shown(place: ResolvedPlace | None) -> Mapping[str, Any] | None:
-    """What is known of a place, as it was resolved at append."""
-    return None if place is None else {k: v for k, v in shown_place(place).items() if v is not None}
-
-
-@lru_cache(maxsize=REMEMBERED)
 def _local(text: bytes, zone_data: str | None, zone: str) -> Mapping[str, str | None]:
     """When it was in the log's zone: its first and last day there, and of times the times, with their offset.
 
@@ -73,6 +67,9 @@ def _local(text: bytes, zone_data: str | None, zone: str) -> Mapping[str, str | 
     except ValidationError:
         return dict.fromkeys(LOCAL)
     times = occurred.times(zone)
+    if times is not None and times[1] is None:  # as nearly always: it is of the day of its start, whatever that is
+        start = times[0].isoformat()
+        return dict(zip(LOCAL, (start[:DAY], start[:DAY], start, None), strict=True))
     dates = days_of(occurred, zone) if times is not None and occurred.range != "window" else occurred.dates(zone)
     told = (*(dates or (None, None)), *(times or (None, None)))
     return {name: when and when.isoformat() for name, when in zip(LOCAL, told, strict=True)}

@@ -30,9 +30,10 @@ def days_of(occurred: Occurred, log_zone: str) -> tuple[date, date] | None:
     if occurred.precision not in FINE:
         return None
     zone = occurred.tz if occurred.precision == "day" else by(log_zone, data_of(occurred.tz))
-    last = max(occurred.since, occurred.until - INSTANT)
-    days = local_date(occurred.since, zone), local_date(last, zone)
-    return None if occurred.range == "window" and days[0] != days[1] else days
+    since, last = occurred.since, occurred.until - INSTANT
+    first = local_date(since, zone)
+    end = first if last <= since else local_date(last, zone)
+    return None if occurred.range == "window" and first != end else (first, end)
 
 
 def counts_from(subject: Subject, occurred: Occurred) -> datetime:

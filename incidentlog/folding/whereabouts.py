@@ -20,6 +20,7 @@ T = TypeVar("T")
 WHERE: Final = Whereabouts._fields
 """The dimensions."""
 NOWHERE: Final = Whereabouts()
+PLACE_MEMBERS: Final = tuple(ResolvedPlace.model_fields)
 FINE: Final = frozenset({"exact", "settlement"})
 """Precisions that name a settlement; what is coarser goes to its region only."""
 
@@ -94,7 +95,17 @@ def _names_with_units(admin2: str | None, admin3: str | None, *told: Any) -> Map
 
 def shown_place(place: ResolvedPlace) -> dict[str, Any]:
     """A place as readers see it: its region in the one form, by which it can be asked for, and not as it is kept."""
-    return {**place.model_dump(mode="json"), "admin1": region_key(place.country, place.admin1)}
+    kept = vars(place)
+    return {**{name: kept[name] for name in PLACE_MEMBERS}, "admin1": region_key(place.country, place.admin1)}
+
+
+def known_of(place: ResolvedPlace) -> Mapping[str, Any]:
+    """The same without what is not known of it; whoever asks is not to change it."""
+    known: Mapping[str, Any] | None = place.__dict__.get("_known_of_it")
+    if known is None:
+        known = {name: value for name, value in shown_place(place).items() if value is not None}
+        place.__dict__["_known_of_it"] = known
+    return known
 
 
 def place_key(place: ResolvedPlace) -> str:

@@ -5,7 +5,7 @@ covers, as it is at the head, whatever position is asked about.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate, islice
@@ -159,14 +159,16 @@ class Seen:
     @property
     def involved(self) -> list[Recorded]:
         """All of them, in position order."""
-        involved = {**self.said, **{e.position: e for e in self.events}}
-        return [involved[position] for position in sorted(involved)]
+        return _in_order(self.said, {e.position: e for e in self.events})
 
     async def statuses(self) -> dict[UUID, Status]:
         """Whether each event counts. A chain of corrections is folded in a thread, and holds up nobody."""
-        if not self.said:
-            return {e.event_id: "effective" for e in self.events}
-        return await beside(len(self.said), lambda: statuses(self.involved))
+        found: dict[UUID, Status] = {e.event_id: "effective" for e in self.events}
+        if self.said:
+            named = {spoken_of(e) for e in self.said.values()}
+            spoken = {e.position: e for e in self.events if e.event_id in named}
+            found |= await beside(len(self.said), lambda: statuses(_in_order(spoken, self.said)))
+        return found
 
     def add(self, other: "Seen") -> None:
         """Take in more."""
@@ -187,7 +189,7 @@ async def seen(pool: Pool | Connection, events: Iterable[Recorded], *, upto: int
     marks = {e.event_id: e.tlp for e in there.values()}
     if said:
         involved = await _with_spoken(pool, there, said)
-        marks = await beside(len(involved), lambda: markings(involved))
+        marks |= await beside(len(involved), lambda: markings(involved))
         if any(e.position > upto for e in involved):
             known = [e for e in involved if e.position <= upto]
             earlier = await beside(len(known), lambda: markings(known))
@@ -209,17 +211,28 @@ async def _read_said(pool: Pool | Connection, streams: Iterable[str]) -> list[Re
 async def _with_spoken(
     pool: Pool | Connection, there: dict[int, Recorded], said: dict[int, Recorded]
 ) -> list[Recorded]:
-    """Events, what is said of the records of their streams, and what the markings of that hang on; in order."""
+    """What is said of the records of some events' streams, those of which it is, and what their markings hang on.
+
+    In order. Nearly all events of a page are of streams of which nothing is said: they are not among these.
+    """
     streams = {e.stream for e in there.values()}
-    merged = {s for e in said.values() for s in merged_streams(e)} - streams
-    others = {e.position: e for e in await _read_said(pool, merged)} if merged else {}
+    merged = {s for e in said.values() for s in merged_streams(e)}
+    others = {e.position: e for e in await _read_said(pool, merged - streams)} if merged - streams else {}
     targets = {e.event_id: spoken_of(e) for e in (*said.values(), *others.values())}
-    whole = merged | {e.stream for e in said.values() if targets[e.event_id] is None}
+    whole = merged - streams | {e.stream for e in said.values() if targets[e.event_id] is None}
+    named = {*targets.values()}
+    told = {s for e in (*said.values(), *others.values()) for s in (e.stream, *merged_streams(e))}
     known = {e.event_id for e in (*there.values(), *said.values(), *others.values())}
-    missing = {target for target in targets.values() if target is not None} - known
+    missing = {target for target in named if target is not None} - known
     spoken = await read_unopened(pool, ids=missing, streams=whole) if missing or whole else []
-    involved = {e.position: e for e in spoken} | there | others | said
-    return [involved[position] for position in sorted(involved)]
+    near = {position: e for position, e in there.items() if e.stream in told or e.event_id in named}
+    return _in_order({e.position: e for e in spoken}, near, others, said)
+
+
+def _in_order(*several: Mapping[int, Recorded]) -> list[Recorded]:
+    """Events of several, each once, in position order; where some are the same, the last one's."""
+    found = {position: e for events in several for position, e in events.items()}
+    return [found[position] for position in sorted(found)]
 
 
 async def read_unopened(
