@@ -19,6 +19,6 @@ def compress(data: bytes, level: int, *, checked: bool = False) -> bytes:
     return zstd.compress(data, options=options)
 
 
-def decompress(data: bytes) -> bytes:
+def decompress(data: bytes | memoryview) -> bytes:
     """What was compressed. Raises ZstdError where it is damaged, or cut."""
     return zstd.decompress(data)

@@ -3,6 +3,9 @@
 What a column holds is said once: numbers as what they have in common and a small remainder (a constant column takes no
 room at all), texts as numbers of the texts that occur. All columns of some lines are one compressed frame of Zstandard
 (RFC 8878) with its checksum: `length of the head (4 octets, little-endian) | head (JSON) | the columns' octets`.
+
+The texts of columns that have many, such as the streams of a segment, are a frame of their own at the end of these
+octets: a sum does not ask for them, and they took most of the time and room that unpacking takes.
 """
 
 import sys
@@ -30,8 +33,12 @@ EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 FEW: Final = 256
 """Up to so many lines plain lists are faster than arrays."""
+MANY: Final = 64
+"""A column's texts that are more are not in the head."""
 LEVEL: Final = 3
 """Of the compression: more makes a ledger a few per cent smaller and takes twice as long."""
+KEPT: Final = ("levels", "restated", "instants")
+"""The columns that are kept once they were asked for, beside the positions; a constant one takes no room."""
 SIZES: Final = (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32))
 HEAD: Final = 4
 
@@ -63,7 +70,8 @@ class Lines:
         self._head: dict[str, Any] = orjson.loads(raw[HEAD:begins])
         self._columns = memoryview(raw)[begins:]
         self.count: int = self._head["count"]
-        self.weight = len(raw) + 3 * begins + 5 * 8 * self.count
+        kept = sum(len(self._head[name]) > 1 for name in KEPT)
+        self.weight = len(raw) + 3 * begins + (1 + kept) * 8 * self.count
         """About how many bytes it takes in memory: texts take more than their octets, and some columns are kept."""
 
     @cached_property
@@ -87,10 +95,10 @@ class Lines:
         """From which instant of the world on each counts: see `instant_number`."""
         return self._numbers(self._head["instants"])
 
-    @cached_property
+    @property
     def streams(self) -> Texts:
-        """Whose lines they are."""
-        return self._texts(self._head["streams"])
+        """Whose lines they are; read anew each time."""
+        return self._texts([self._head["streams"]])[0]
 
     @property
     def dimensions(self) -> int:
@@ -104,7 +112,11 @@ class Lines:
 
     def dimension(self, number: int) -> Texts:
         """The values of a dimension, counted from 0."""
-        return self._texts(self._head["dimensions"][number])
+        return self.several([number])[0]
+
+    def several(self, numbers: Iterable[int]) -> list[Texts]:
+        """The values of some dimensions: sooner so than one by one."""
+        return self._texts([self._head["dimensions"][number] for number in numbers])
 
     def amounts(self, number: int) -> Numbers:
         """The amounts of a measure, counted from 0."""
@@ -129,20 +141,22 @@ class Lines:
 
     def keys(self, dimensions: Iterable[int], chosen: Chosen = None) -> list[Key]:
         """Of every line, or of some, the values of some dimensions; at least one."""
-        columns = [[values[code] for code in _some(codes, chosen)] for values, codes in map(self.dimension, dimensions)]
+        columns = [[values[code] for code in _some(codes, chosen)] for values, codes in self.several(dimensions)]
         return list(zip(*columns, strict=True))
 
     def _numbers(self, spec: Sequence[Any]) -> Numbers:
         low, *rest = spec
         if not rest:
-            return np.full(self.count, low, np.int64)
+            return np.broadcast_to(np.int64(low), self.count)
         code, step, begins = rest
         kept = np.frombuffer(self._columns, _little(code), self.count, begins).astype(np.int64)
         return kept * step + low if step != 1 or low else kept
 
-    def _texts(self, spec: Sequence[Any]) -> Texts:
-        values, numbers = spec
-        return values, self._numbers(numbers)
+    def _texts(self, specs: Sequence[Any]) -> list[Texts]:
+        apart: Sequence[Any] = ()
+        if any(isinstance(values, int) for values, _ in specs):
+            apart = orjson.loads(zstd.decompress(self._columns[self._head["apart"] :]))
+        return [(apart[v] if isinstance(v, int) else v, self._numbers(numbers)) for v, numbers in specs]
 
 
 def _some(column: Numbers, chosen: Chosen) -> list[int]:
@@ -189,6 +203,7 @@ def merge(parts: Sequence[Lines]) -> bytes:
     """The lines of some, at least one, in the order of their positions; of one position they stay in theirs."""
     writer = _Writer(sum(part.count for part in parts))
     first, positions = parts[0], np.concatenate([part.positions for part in parts])
+    every = range(first.dimensions)
     order = None if np.all(positions[1:] >= positions[:-1]) else np.argsort(positions, kind="stable")
 
     def column(of_parts: Iterable[Numbers]) -> Numbers:
@@ -203,7 +218,7 @@ def merge(parts: Sequence[Lines]) -> bytes:
         restated=writer.array(column(part.restated for part in parts)),
         instants=writer.array(column(part.instants for part in parts)),
         streams=writer.joined([part.streams for part in parts], order),
-        dimensions=[writer.joined([part.dimension(n) for part in parts], order) for n in range(first.dimensions)],
+        dimensions=[writer.joined(texts, order) for texts in zip(*(p.several(every) for p in parts), strict=True)],
         amounts=[writer.array(column(part.amounts(n) for part in parts)) for n in range(first.measures)],
     )
 
@@ -219,11 +234,14 @@ class _Writer:
     def __init__(self, count: int) -> None:
         self._count = count
         self._octets = bytearray()
+        self._apart = list[list[str | None]]()
 
     def packed(self, **head: Any) -> bytes:
         """All that was taken down, as it is stored."""
-        told = orjson.dumps({"count": self._count, **head})
-        raw = b"".join((len(told).to_bytes(HEAD, "little"), told, bytes(self._octets)))
+        apart = {"apart": len(self._octets)} if self._apart else {}
+        told = orjson.dumps({"count": self._count, **head, **apart})
+        frame = zstd.compress(orjson.dumps(self._apart), LEVEL) if self._apart else b""
+        raw = b"".join((len(told).to_bytes(HEAD, "little"), told, bytes(self._octets), frame))
         return zstd.compress(raw, LEVEL, checked=True)
 
     def numbers(self, values: Sequence[int]) -> list[Any]:
@@ -258,21 +276,28 @@ class _Writer:
         code, low, step = _scaled(0, len(known) - 1, lambda: 1)  # each number occurs
         numbers = range(len(known)) if len(known) == len(values) else map(known.__getitem__, values)
         kept = np.fromiter(numbers, _little(code), len(values))
-        return [list(known), [low, code, step, self._take(kept.tobytes())]]
+        return [self._told(list(known)), [low, code, step, self._take(kept.tobytes())]]
 
     def joined(self, columns: Sequence[Texts], order: Numbers | None = None) -> list[Any]:
         """A column of texts from some that follow each other, or that are put in another order."""
         known: dict[str | None, int] = {}
         codes = np.concatenate([renumbered(values, known)[numbers] for values, numbers in columns])
         if order is None:
-            return [list(known), self.array(codes)]
+            return [self._told(list(known)), self.array(codes)]
         codes = codes[order]
         numbers, begins = np.unique(codes, return_index=True)
         as_met = numbers[np.argsort(begins)]  # numbered as they occur, as if the lines had come in this order
         again = np.zeros(len(known), np.int64)
         again[as_met] = np.arange(len(as_met))
         values = list(known)
-        return [[values[n] for n in as_met], self.array(again[codes])]
+        return [self._told([values[n] for n in as_met]), self.array(again[codes])]
+
+    def _told(self, texts: list[str | None]) -> list[str | None] | int:
+        """The texts; where they are many, the number by which they are found apart."""
+        if len(texts) <= MANY:
+            return texts
+        self._apart.append(texts)
+        return len(self._apart) - 1
 
     def _take(self, octets: bytes) -> int:
         self._octets += bytes(-len(self._octets) % 8)  # a column begins where an array can be laid over it

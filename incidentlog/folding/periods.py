@@ -41,6 +41,17 @@ def lies_in(since: str | None, until: str | None, when: Iterable[str | None]) ->
     return bool(known) and max(k[0] for k in known) >= first and min(k[1] for k in known) <= last
 
 
+def days_on(sheets: Iterable[str]) -> list[tuple[int, int]]:
+    """The days of some sheets, each of which ends with its day: the first and the last of each run, as ordinals."""
+    runs = list[tuple[int, int]]()
+    for day in sorted({days_in(sheet.rpartition(" ")[2])[0] for sheet in sheets}):
+        if runs and runs[-1][1] == day - 1:
+            runs[-1] = runs[-1][0], day
+        else:
+            runs.append((day, day))
+    return runs
+
+
 def bounds(since: str | None, until: str | None) -> tuple[int, int]:
     """The first and the last day of a period, as ordinals."""
     first = ALWAYS[0] if since is None else days_in(since)[0]

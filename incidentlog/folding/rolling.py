@@ -14,7 +14,7 @@ import numpy as np
 
 from incidentlog.events.values import day_buckets, start_instant
 from incidentlog.folding.lines import EPOCH, Lines, Numbers, Texts, instant_at, instant_number, renumbered
-from incidentlog.folding.periods import CALENDAR, calendar_of, days_in
+from incidentlog.folding.periods import CALENDAR, calendar_of, days_in, days_on
 from incidentlog.folding.shapes import Amounts, Booking, Key, Tally
 from incidentlog.folding.totalling import group_numbers, runs
 
@@ -72,30 +72,35 @@ def _latest(tally: Tally, at: datetime, told: Iterable[Key]) -> datetime:
 
 
 Days = tuple[date | None, date | None]
-"""The first and the last day of what some lines are of."""
+"""The first and the last day by which some lines are looked for."""
 UNKNOWN: Final[Days] = None, None
 """Of lines none of which says of which day, week or month it is."""
 
 
 def days(tally: Tally, bookings: Sequence[Booking]) -> Days:
-    """The days of lines as they are read, given those that are booked."""
+    """The days of lines as they are read, given those that are booked: of their calendar, and of their sheets."""
     calendar = calendar_of(tally.dimensions)
-    return _days(tally, {tuple([b.dimensions[n] for n in calendar]) for b in bookings})
+    sheets = {b.dimensions[0] for b in bookings} if tally.on_sheets else ()
+    return _days(tally, {tuple([b.dimensions[n] for n in calendar]) for b in bookings}, sheets)
 
 
-def days_of(tally: Tally, parts: Iterable[Lines]) -> Days:
+def days_of(tally: Tally, parts: Sequence[Lines]) -> Days:
     """The same of lines that are packed."""
     calendar = calendar_of(tally.dimensions)
-    return _days(tally, {key for lines in parts for key in lines.keys(calendar)} if calendar else ())
+    sheets = {sheet for lines in parts for sheet in lines.dimension(0)[0]} if tally.on_sheets else ()
+    return _days(tally, {key for lines in parts for key in lines.keys(calendar)} if calendar else (), sheets)
 
 
-def _days(tally: Tally, buckets: Iterable[Key]) -> Days:
+def _days(tally: Tally, buckets: Iterable[Key], sheets: Iterable[str | None]) -> Days:
     first, last = list[int](), list[int]()
     for own in buckets:
         known = [days_in(value) for value in own if value is not None]
         if known:
             first.append(max(k[0] for k in known))
             last.append(min(k[1] for k in known) + max(tally.rolling - 1, 0))
+    for begin, end in days_on(sheet for sheet in sheets if sheet is not None):
+        first.append(begin)
+        last.append(end)
     return (date.fromordinal(min(first)), date.fromordinal(max(last))) if first else UNKNOWN
 
 
@@ -214,9 +219,11 @@ class Rolled(Lines):
             return
         begins = np.concatenate(([True], ~again))
         several = np.flatnonzero(~begins | np.concatenate((again, [False])))
-        others = [lines.dimension(n)[1][several] for n in range(self.dimensions) if n not in self._calendar]
+        others = lines.several(n for n in range(self.dimensions) if n not in self._calendar)
         number, size = np.unique(
-            group_numbers([np.cumsum(begins)[several], *others], len(several)), return_inverse=True, return_counts=True
+            group_numbers([np.cumsum(begins)[several], *(codes[several] for _, codes in others)], len(several)),
+            return_inverse=True,
+            return_counts=True,
         )[1:]
         alike = np.full(lines.count, -1)
         alike[several] = np.where(size[number] > 1, number, -1)
@@ -245,6 +252,10 @@ class Rolled(Lines):
     def measures(self) -> int:
         """How many measures they have."""
         return 2 * self._lines.measures
+
+    def several(self, numbers: Iterable[int]) -> list[Texts]:
+        """The values of some dimensions."""
+        return [self.dimension(number) for number in numbers]
 
     def dimension(self, number: int) -> Texts:
         """The values of a dimension, counted from 0."""

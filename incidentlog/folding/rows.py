@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, Final, NamedTuple
 
 from incidentlog.events.values import Model
-from incidentlog.folding.periods import bounds, calendar_of
+from incidentlog.folding.periods import bounds, calendar_of, days_on
 from incidentlog.folding.shapes import Cell, Document, Key, Known, Policies, Row, Tally
 from incidentlog.recent import Recent
 
@@ -52,12 +52,12 @@ class Grouping:
         return self.since is not None or self.until is not None
 
     @property
-    def days(self) -> tuple[date | None, date | None]:
-        """The first and the last day of its period; None where it is of no period."""
+    def days(self) -> list[tuple[date, date]]:
+        """The first and the last day of its period; nothing where it is of no period."""
         if not self.has_period:
-            return None, None
+            return []
         first, last = bounds(self.since, self.until)
-        return date.fromordinal(first), date.fromordinal(max(first, last))
+        return [(date.fromordinal(first), date.fromordinal(max(first, last)))]
 
     def calendar(self, dimensions: Sequence[str]) -> list[int]:
         """Where the dimensions are that say whether something lies in its period; none where it is of no period."""
@@ -78,6 +78,12 @@ def document_grouping(document: Document[Any], keys: Iterable[str] | None = None
 def detail_grouping(details: type[Tally], keys: Iterable[str]) -> Grouping:
     """How details are asked: line by line, under some values of their first dimension."""
     return Grouping(details.dimensions, {details.dimensions[0]: tuple(sorted(keys))})
+
+
+def detail_days(details: type[Tally], keys: Iterable[str]) -> list[tuple[date, date]]:
+    """The days on which these details are: the first and the last of each run; nothing where they may be on any."""
+    runs = days_on(keys) if details.on_sheets else []
+    return [(date.fromordinal(first), date.fromordinal(last)) for first, last in runs]
 
 
 Names = Mapping[tuple[str, str], str]

@@ -67,6 +67,11 @@ class Tally(Projection):
     """Which values they can have, of those that `COMMON` does not know; without one it is any text."""
     measures: ClassVar[tuple[str, ...]]
     """What is summed."""
+    on_sheets: ClassVar[bool] = False
+    """Whether its first dimension names sheets, each by a key and a local day with a blank between them.
+
+    What is on a sheet is found without looking through all of the ledger.
+    """
     rolling: ClassVar[int] = 0
     """Over how many days each measure is summed as well: a day and those before it.
 

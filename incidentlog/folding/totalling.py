@@ -62,7 +62,7 @@ def _in_period(lines: Lines, grouping: Grouping, calendar: Sequence[int]) -> NDA
     """As `lies_in`, of every line; `calendar` are the dimensions that say when it was."""
     since, until = bounds(grouping.since, grouping.until)
     known, first, last = (np.full(lines.count, value) for value in (False, *ALWAYS))
-    for values, codes in map(lines.dimension, calendar):
+    for values, codes in lines.several(calendar):
         days = np.array([days_in(value) for value in values], np.int64).reshape(-1, 2)[codes]
         first, last = np.maximum(first, days[:, 0]), np.minimum(last, days[:, 1])
         known |= np.array([value is not None for value in values], np.bool_)[codes]
@@ -235,9 +235,8 @@ class Totalling:
             return
         self._known = self._known or [{} for _ in by]
         columns = [lines.levels[rows]] if self.by_level else []
-        for number, known in zip(by, self._known, strict=True):
-            values, codes = lines.dimension(number)
-            columns.append(renumbered(values, known)[codes[rows]])
+        for (values, codes), known in zip(lines.several(by), self._known, strict=True):
+            columns.append(_numbered(values, codes[rows], known))
         amounts = {n: lines.amounts(n)[rows] for n in range(self.measures) if lines.has(n)}
         self._parts.append(_Summand(columns, amounts, marks))
         if self.count > CHUNK:
@@ -317,6 +316,14 @@ class Totalling:
         levels, *codes = part.columns
         amounts = [part.amounts.get(n) for n in range(self.measures)]
         return pack_totals(list(zip(values, codes, strict=True)), levels, amounts, part.marks)
+
+
+def _numbered(values: Sequence[str | None], codes: Numbers, known: dict[str | None, int]) -> Numbers:
+    """The numbers of some lines' values among those that are known; those that no line has are not looked at."""
+    if len(codes) >= len(values):
+        return renumbered(values, known)[codes]
+    there, own = np.unique(codes, return_inverse=True)
+    return renumbered([values[code] for code in there.tolist()], known)[own]
 
 
 def _summed(parts: Sequence[_Summand]) -> _Summand:

@@ -93,7 +93,7 @@ class Violations(Tally):
         return place_names(subject.place) if isinstance(subject, Violation) else {}
 
 
-@projection("violation_sheets", version=2)
+@projection("violation_sheets", version=3)
 class ViolationSheets(Tally):
     """Every claim of a violation in full, on the sheets of its ceasefire for the days on which it begins and ends.
 
@@ -125,6 +125,7 @@ class ViolationSheets(Tally):
         "on": DAY,
     }
     measures = ("violations", "reported")
+    on_sheets = True
     group_by = ("sheet",)
 
     def contributions(self, subject: Subject) -> Iterator[Contribution]:
@@ -140,6 +141,7 @@ class ViolationSheets(Tally):
                 yield Contribution(claim.since, dimensions, (1, claim.said.count))
 
 
+@lru_cache(maxsize=10_000)
 def week_of(instant: datetime, zone: str) -> str:
     """The Monday of an instant's local week."""
     day = local_date(instant, zone)

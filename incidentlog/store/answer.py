@@ -18,6 +18,7 @@ from incidentlog.folding.rows import (
     Names,
     Stored,
     by_document,
+    detail_days,
     detail_grouping,
     document_grouping,
 )
@@ -31,7 +32,7 @@ from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import fetch_page
-from incidentlog.store.segments import read_parts
+from incidentlog.store.segments import Period, read_parts
 from incidentlog.store.snapshots import find_snapshot
 from incidentlog.store.versions import AnyText, Row, Texts, light_of, row_of
 from incidentlog.turns import Turns, beside, let_go
@@ -177,10 +178,18 @@ async def read_groups(
 
 
 async def sum_lines(
-    pool: Pool | Connection, build: Build, grouping: Grouping, window: Window, sums: Totalling | Booked
+    pool: Pool | Connection,
+    build: Build,
+    grouping: Grouping,
+    window: Window,
+    sums: Totalling | Booked,
+    periods: Sequence[Period] = (),
 ) -> None:
-    """Take in the lines of a ledger that are in a window, and that a grouping keeps."""
-    async for parts in read_parts(pool, build, window, period=grouping.days):
+    """Take in the lines of a ledger that are in a window, and that a grouping keeps; with `periods` those of its days.
+
+    Without them they are those of the grouping.
+    """
+    async for parts in read_parts(pool, build, window, periods=periods or grouping.days):
         await beside(work(parts), partial(sums.take, parts, grouping))
 
 
@@ -291,8 +300,8 @@ async def read_details(
     """The lines of a ledger under some values of its first dimension, whenever they count."""
     if not keys:
         return {}
-    sums = Totalling(len(details.measures))
-    await sum_lines(pool, build, detail_grouping(details, keys), Window(0, upto, clearance), sums)
+    sums, grouping = Totalling(len(details.measures)), detail_grouping(details, keys)
+    await sum_lines(pool, build, grouping, Window(0, upto, clearance), sums, detail_days(details, keys))
     return by_document(await beside(sums.count, sums.groups))
 
 

@@ -304,8 +304,9 @@ async def _read_names(
         if number not in lines or not isinstance(projection, Tally):
             continue
         unpacked = Lines(lines[number])
-        for column, dimension in enumerate(projection.dimensions):
-            wanted += [(number, dimension, value) for value in unpacked.dimension(column)[0] if value is not None]
+        texts = unpacked.several(range(len(projection.dimensions)))
+        for dimension, (values, _) in zip(projection.dimensions, texts, strict=True):
+            wanted += [(number, dimension, value) for value in values if value is not None]
     columns = [list(column) for column in zip(*wanted, strict=True)] if wanted else [[], [], []]
     return [tuple(row) for row in await connection.fetch(query("carry", "names"), *columns, upto)]
 

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from incidentlog.folding.lines import Lines, merge, pack
-from incidentlog.folding.rolling import UNKNOWN, Days, days, days_of, latest, rolled
+from incidentlog.folding.rolling import days, days_of, latest, rolled
 from incidentlog.folding.shapes import Booking, Tally
 from incidentlog.folding.totalling import Part, Window
 from incidentlog.projections import PROJECTIONS
@@ -37,6 +37,8 @@ PAGE: Final = 16
 
 Told: TypeAlias = tuple[int, int, datetime, date | None, date | None]
 """What the row of a segment says of its lines: the first and the last position, the latest instant, and the days."""
+Period: TypeAlias = tuple[date, date]
+"""Its first and its last day."""
 Remembered: TypeAlias = Recent[UUID, tuple[int, int, Lines]]
 """Segments and snapshots that were read lately: of what build each is, where it ends, and its lines.
 
@@ -57,20 +59,21 @@ async def read_parts(
     build: Build,
     window: Window,
     remembered: Remembered = REMEMBERED,
-    period: Days = UNKNOWN,
+    periods: Sequence[Period] = (),
 ) -> AsyncIterator[list[Part]]:
     """The lines in a window as they are read, some stretches at a time.
 
-    `period`: its first and its last day, where no other lines are wanted than those of its days; there may be others.
+    `periods`: where no other lines are wanted than those of their days; there may be others.
     Segments that are merged meanwhile are the same lines, and of the same stretch. Those of a stretch may overlap.
     """
     turns, tally = Turns(), tally_of(build)
+    since, until = [first for first, _ in periods], [last for _, last in periods]
     while True:
         held = [(uid, last, lines) for uid, (own, last, lines) in remembered.items() if own == build.build]
         known = {uid: (last, lines) for uid, last, lines in held if last > window.after}
         rows = await pool.fetch(
             query("segments", "read"), build.build, window.after, window.upto, window.later_than,
-            list(known), [last for last, _ in known.values()], PAGE, STRETCH, *period,
+            list(known), [last for last, _ in known.values()], PAGE, STRETCH, since, until,
         )  # fmt: skip
         found = list[Part]()
         for uid, last, body in rows:

@@ -1,6 +1,6 @@
 -- name: read
 -- The next segments of a build with lines after one position and up to another, in order: some, and what else is in the
--- stretch of the last one; of a period, those with lines of its days, or of days that are not known. Of those that the
+-- stretch of the last one; of periods, those with lines of their days, or of days that are not known. Of those that the
 -- reader has already, not the lines.
 -- $1 build smallint
 -- $2 after bigint
@@ -10,18 +10,20 @@
 -- $6 known_last bigint[]
 -- $7 limit bigint
 -- $8 stretch bigint
--- $9 since date
--- $10 until date
+-- $9 since date[]
+-- $10 until date[]
 SELECT uid, last_position,
        CASE WHEN (uid, last_position) NOT IN (SELECT * FROM unnest($5::uuid[], $6::bigint[])) THEN body END AS body
 FROM segments
 WHERE build = $1 AND last_position > $2 AND first_position <= $3 AND ($4::timestamptz IS NULL OR latest > $4)
-  AND ($9::date IS NULL OR first_day IS NULL OR (first_day <= $10 AND last_day >= $9))
+  AND (cardinality($9::date[]) = 0 OR first_day IS NULL
+       OR EXISTS (SELECT FROM unnest($9, $10::date[]) AS period (since, until) WHERE first_day <= until AND last_day >= since))
   AND last_position <= (
       SELECT (max(last_position) + $8 - 1) / $8 * $8
       FROM (SELECT last_position FROM segments
             WHERE build = $1 AND last_position > $2 AND first_position <= $3 AND ($4::timestamptz IS NULL OR latest > $4)
-              AND ($9::date IS NULL OR first_day IS NULL OR (first_day <= $10 AND last_day >= $9))
+              AND (cardinality($9::date[]) = 0 OR first_day IS NULL
+                   OR EXISTS (SELECT FROM unnest($9, $10::date[]) AS period (since, until) WHERE first_day <= until AND last_day >= since))
             ORDER BY last_position LIMIT $7) AS next
   )
 ORDER BY last_position

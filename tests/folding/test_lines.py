@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from incidentlog.folding import totalling
 from incidentlog.folding.afresh import group_bookings
-from incidentlog.folding.lines import FEW, Lines, merge, pack
+from incidentlog.folding.lines import FEW, MANY, Lines, merge, pack
 from incidentlog.folding.rows import Group, Grouping
 from incidentlog.folding.shapes import Booking, Tally
 from incidentlog.folding.totalling import Booked, Kept, Part, Totalling, Window, of_stream, streams_of, total
@@ -78,6 +78,30 @@ def test_many_lines_are_packed_like_few():
     assert list(Lines(pack(lines)).bookings()) == lines
     apart = merge([Lines(pack(lines[:10])), Lines(pack(lines[10:]))])
     assert list(Lines(apart).bookings()) == lines
+
+
+@pytest.mark.parametrize("count", [MANY, MANY + 1, 10 * MANY])
+def test_texts_of_which_there_are_many_are_the_same_however_they_are_kept(count: int):
+    lines = [
+        Booking(
+            n, 0, f"strike:{n}", BEGINNING, (None, f"Одеса {n % 3}", str(n) if n % 2 else None), (1, 0), restated=False
+        )
+        for n in range(1, count + 1)
+    ]
+    together = Lines(pack(lines))
+    assert list(together.bookings()) == lines
+    assert together.streams[0] == [b.stream for b in lines]
+    assert merge([together]) == pack(lines)
+    assert merge([Lines(pack(lines[:7])), Lines(pack(lines[7:]))]) == pack(lines)
+    late = lines[1::2], lines[::2]
+    assert merge([Lines(pack(own)) for own in late]) == pack(lines)
+
+
+def test_lines_that_are_not_asked_for_their_texts_take_little_more_memory_than_octets():
+    named = [
+        Booking(n, 0, f"strike:{uuid4()}", BEGINNING, ("d", None, "k"), (1, 0), restated=False) for n in range(1, 4_001)
+    ]
+    assert Lines(pack(named)).weight < 4_000 * 60
 
 
 def test_a_column_that_says_nothing_takes_no_room():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from incidentlog.events.values import KYIV, Occurred
 from incidentlog.folding.afresh import group_bookings
 from incidentlog.folding.lines import Lines, pack
-from incidentlog.folding.periods import lies_in
+from incidentlog.folding.periods import days_on, lies_in
 from incidentlog.folding.rows import Grouping
 from incidentlog.folding.shapes import Booking
 from incidentlog.folding.totalling import Part, Window, total
@@ -78,3 +78,11 @@ def test_lines_by_columns_are_in_a_period_as_lines_one_by_one(
     assert [(g.key, list(g.sums), g.position) for g in by_columns] == [
         (g.key, list(g.sums), g.position) for g in one_by_one
     ]
+
+
+def test_sheets_are_of_runs_of_days():
+    days = ["2025-11-20", "2025-11-19", "2025-12-01", "2025-11-30", "2026-01-01"]
+    runs = days_on([f"ceasefire:{name} {day}" for day in days for name in ("a", "one two")])
+    told = [tuple(date.fromordinal(n).isoformat() for n in run) for run in runs]
+    assert told == [("2025-11-19", "2025-11-20"), ("2025-11-30", "2025-12-01"), ("2026-01-01", "2026-01-01")]
+    assert days_on([]) == []

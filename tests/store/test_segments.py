@@ -1,15 +1,17 @@
-"""Ledgers as they are stored: who asks for a period reads the segments of its days, and has the same sums."""
+"""Ledgers as they are stored: who asks for some days reads the segments of these, and has the same sums."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from incidentlog.folding.rows import Grouping
+from incidentlog.folding.rows import Grouping, by_document, detail_days, detail_grouping
 from incidentlog.folding.totalling import Totalling, Window
 from incidentlog.projections import PROJECTIONS
+from incidentlog.projections.violations import ViolationSheets, sheet
 from incidentlog.runner import lane as lane_module
 from incidentlog.store import segments
-from incidentlog.store.answer import sum_lines
+from incidentlog.store.answer import read_details, sum_lines
 from incidentlog.store.builds import active_builds
 from incidentlog.store.connect import Access
 from incidentlog.store.segments import read_parts
@@ -41,10 +43,10 @@ async def test_of_a_period_the_segments_of_its_days_are_read_and_the_sums_are_th
         build = (await active_builds(log.connection))[name]
         window, by = Window(0, head, 4), ("day", "month")
 
-        async def read(period: segments.Days) -> int:
-            return sum([len(parts) async for parts in read_parts(log.connection, build, window, period=period)])
+        async def read(periods: Sequence[segments.Period] = ()) -> int:
+            return sum([len(parts) async for parts in read_parts(log.connection, build, window, periods=periods)])
 
-        everything = await read((None, None))
+        everything = await read()
         assert everything >= head // 4
         for since, until in PERIODS:
             asked = Grouping(by, since=since, until=until)
@@ -56,3 +58,47 @@ async def test_of_a_period_the_segments_of_its_days_are_read_and_the_sums_are_th
             assert await read(asked.days) < everything
         await log.connection.execute("UPDATE segments SET first_day = NULL, last_day = NULL")
         assert await read(Grouping(by, since="2025-11-01").days) == everything  # as older builds wrote them
+
+
+async def test_of_sheets_the_segments_of_their_days_are_read_whatever_day_the_claims_are_of(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    """A claim is of the day on which it was made, and on the sheets of the days of which it tells."""
+    monkeypatch.setattr(segments, "STRETCH", 4)
+    monkeypatch.setattr(lane_module, "EVERY", 1_000)
+    days = [(datetime(2025, 10, 1, tzinfo=UTC) + timedelta(days=n)).date().isoformat() for n in range(30)]
+    async with log_at(access) as log, following(log) as runner:
+        for n, told in enumerate(days[:24]):
+            event = strike(
+                type="violation.reported",
+                occurred={"start": days[n + 6], "precision": "day", "tz": "Europe/Kyiv"},
+                data={
+                    "ceasefires": ["ceasefire:a"],
+                    "accused": ["RUS"],
+                    "claimed_by": "UKR",
+                    "severity": "minor",
+                    **({"period": {"from": told, "to": days[n + 2]}} if n % 2 else {}),
+                },
+            )
+            del event["place"]
+            await log.add(event, *([retraction(event["id"])] if n % 5 == 0 else []))
+        head = await caught_up(log, runner)
+        build = (await active_builds(log.connection))["violation_sheets"]
+        window = Window(0, head, 4)
+
+        async def read(keys: Sequence[str]) -> int:
+            periods = detail_days(ViolationSheets, keys)
+            return sum([len(parts) async for parts in read_parts(log.connection, build, window, periods=periods)])
+
+        everything, there = await read(()), 0
+        for asked in ([days[1]], [days[8], days[9], days[20]], [days[0], days[29]], ["2020-01-01"], days):
+            keys = [sheet("ceasefire:a", day) for day in asked]
+            found = await read_details(log.connection, ViolationSheets, build, keys, clearance=4, upto=head)
+            sums = Totalling(len(ViolationSheets.measures))
+            async for parts in read_parts(log.connection, build, window):
+                sums.take(parts, detail_grouping(ViolationSheets, keys))
+            right = by_document(sums.groups())
+            assert found == right
+            assert await read(keys) < everything or asked == days
+            there += len(right)
+        assert there

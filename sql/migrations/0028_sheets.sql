@@ -1,0 +1,4 @@
+-- What is on sheets is looked for by the days of these from here on. Of lines that are stored nobody has told these days:
+-- they are read whatever day is asked for, until the projection is built anew.
+UPDATE segments SET first_day = NULL, last_day = NULL
+WHERE build IN (SELECT build FROM builds WHERE projection = 'violation_sheets');
