@@ -155,11 +155,9 @@ class Stored:
 
     async def incomplete(self) -> int | None:
         """How many streams could not be taken in; None where a build is gone, and with it what was read."""
-        read = [self.projection]
-        if isinstance(self.projection, Document):
-            read += [t() for t in (self.projection.tally, self.projection.details) if t is not None]
         counts = [
-            await incomplete(self.service.pool, self.build_of(p), self.clearance, self.moment.position) for p in read
+            await incomplete(self.service.pool, self.build_of(p), self.clearance, self.moment.position)
+            for p in (self.projection, *self.projection.beside())
         ]
         return None if None in counts else sum(n for n in counts if n is not None)
 
@@ -246,12 +244,13 @@ async def state_at(
     if moment.by == "reported":
         return await fold_reported(service, projection, moment, clearance)
     builds = await active_builds(service.pool)
-    build = _build_of(projection, builds)
-    if build.position < moment.position and not build.wanted:
-        # It is of an older version, and stands still while this version's is built.
+    read = [_build_of(p, builds) for p in (projection, *projection.beside())]
+    # What is of an older version stands still while this version's is built.
+    position = min((build.position for build in read if not build.wanted), default=moment.position)
+    if position < moment.position:
         if moment.named:
-            raise ProjectionLagging(f"{projection.name} is at position {build.position}", position=build.position)
-        moment = replace(moment, position=build.position)
+            raise ProjectionLagging(f"{projection.name} is at position {position}", position=position)
+        moment = replace(moment, position=position)
     return Stored(service, projection, builds, moment, clearance)
 
 

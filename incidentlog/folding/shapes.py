@@ -31,6 +31,11 @@ class Projection:
     poison: ClassVar[Literal["park", "stop"]] = "park"
     """What becomes of a stream that it cannot take in: set aside while the others go on, or all of it stops."""
 
+    @classmethod
+    def beside(cls) -> "Sequence[Projection]":
+        """The projections that its rows are made of as well, read at the same position."""
+        return ()
+
 
 # ---------------------------------------------------------------------------------------------------- Tally
 
@@ -183,6 +188,11 @@ class Document(Projection, Generic[B]):
     """The documents that say which thresholds are in force, where its rows hang on some,"""
     policies: ClassVar[tuple[str, ...]] = ()
     """and the policies whose thresholds these are."""
+
+    @classmethod
+    def beside(cls) -> Sequence[Projection]:
+        """Its tally, its details and its thresholds, as far as it has them."""
+        return [read() for read in (cls.tally, cls.details, cls.thresholds) if read is not None]
 
     def keys(self, subject: Subject) -> Iterable[str]:
         """The documents that the subject is part of."""

@@ -85,8 +85,7 @@ class DocumentView:
     @classmethod
     def of(cls, document: Document[Any], build_of: BuildOf, clearance: int) -> "DocumentView":
         """A view that has read nothing yet."""
-        beside = [p() for p in (document.tally, document.details, document.thresholds) if p is not None]
-        builds = {p.name: build_of(p) for p in (document, *beside)}
+        builds = {p.name: build_of(p) for p in (document, *document.beside())}
         cells = None
         if document.tally is not None:
             build = builds[document.tally.name]

@@ -10,7 +10,6 @@ from typing import Final
 
 import structlog
 
-from incidentlog.folding.shapes import Document
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner.lane import Lane
 from incidentlog.runner.portion import Portion
@@ -58,7 +57,7 @@ async def replay(
     this code's, or were built anew meanwhile; KeyError for a projection that is none. After a lost connection it
     begins again, at most TRIES times in all.
     """
-    names = list(PROJECTIONS) if projection is None else _with_its_tally(projection)
+    names = list(PROJECTIONS) if projection is None else _with_what_it_reads(projection)
     portion = Portion(PAGE)
     for left in reversed(range(TRIES)):
         try:
@@ -101,11 +100,10 @@ async def _replay(
             served.terminate()
 
 
-def _with_its_tally(name: str) -> list[str]:
-    """A projection, after the tally that it reads."""
+def _with_what_it_reads(name: str) -> list[str]:
+    """A projection, after those that its rows are made of as well."""
     projection = PROJECTIONS[name]
-    tally = projection.tally if isinstance(projection, Document) else None
-    return [name] if tally is None else [tally.name, name]
+    return [*(read.name for read in projection.beside()), name]
 
 
 def _served(builds: dict[str, Build], names: Sequence[str]) -> dict[str, Build]:

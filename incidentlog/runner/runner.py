@@ -18,7 +18,7 @@ from incidentlog.runner.portion import NEVER, Ends, Portion
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.blocks import BLOCK, write_blocks
-from incidentlog.store.builds import Build, SupersededError, active_builds, begin_builds
+from incidentlog.store.builds import SUBJECTS, Build, SupersededError, active_builds, begin_builds
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
 from incidentlog.store.read import read_log
 
@@ -186,4 +186,7 @@ class Runner(Progress):
 
 
 async def _ours(connection: Connection) -> list[Build]:
-    return [b for b in (await active_builds(connection)).values() if b.wanted]
+    """The builds that answer and are of this code's version; none while the subjects are not that they are made of."""
+    builds = await active_builds(connection)
+    subjects = builds.get(SUBJECTS)
+    return [b for b in builds.values() if b.wanted] if subjects is not None and subjects.wanted else []

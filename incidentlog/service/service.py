@@ -218,7 +218,7 @@ async def running(
     grown = Wakeup()
     learn = partial(_learn, pool, known, identity)
     runner, folding = _folding(access, pool, grown, known, learn, settings, apart)
-    runner.move(await _checkpoint(pool))  # the first answers of a service that starts again are no empty log's
+    runner.move(await checkpoint(pool))  # the first answers of a service that starts again are no empty log's
     issuer = issuer_of(settings, clock)
     keys = Keys(
         pool, clock, open_read=settings.open_read, note_used=partial(_note_used, access),
@@ -250,7 +250,7 @@ async def running(
 
     nodes = Nodes(
         access, pool, runner, grown,
-        checkpoint=partial(_checkpoint, pool), learn=learn, switched=refresh, saw=saw,
+        checkpoint=partial(checkpoint, pool), learn=learn, switched=refresh, saw=saw,
         notify=settings.notify and access.has_sessions,
     )  # fmt: skip
 
@@ -473,10 +473,13 @@ async def _fanout(
     return fanout
 
 
-async def _checkpoint(pool: Pool) -> int:
-    """How far an earlier runner got with what this code derives; 0 where it has to begin again."""
+async def checkpoint(pool: Pool) -> int:
+    """How far an earlier runner got with what this code derives; 0 where it has to begin again.
+
+    No further than the subjects, of whichever version: they stand still until those of this one are built.
+    """
     builds = await active_builds(pool)
-    return min((b.position for b in builds.values() if b.wanted), default=0) if built(builds) else 0
+    return min(b.position for b in builds.values() if b.wanted or b.projection == SUBJECTS) if built(builds) else 0
 
 
 async def _build_anew(access: Access, pool: Pool) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,7 +12,7 @@ import orjson
 
 from incidentlog.api.diff import before_and_now
 from incidentlog.api.moment import Moment
-from incidentlog.api.rows import Stored, answer_of, ask, state_at
+from incidentlog.api.rows import Answered, Stored, answer_of, ask, state_at
 from incidentlog.events.recorded import Recorded
 from incidentlog.folding.afresh import Afresh
 from incidentlog.folding.change import Families, same
@@ -74,7 +74,12 @@ class Log:
 
     async def rows(self, name: str, at: datetime, position: int, level: int = RED) -> dict[str, Row]:
         """A projection's rows from what is stored."""
-        return (await answer_of(self._service, ask(PROJECTIONS[name], {}), moment_of(at, position), level)).rows
+        return (await self.answer(name, at, position, level)).rows
+
+    async def answer(self, name: str, at: datetime, position: int, level: int = RED, *, named: bool = True) -> Answered:
+        """The same with what they rest on; where the position is not named, it may be an earlier one."""
+        moment = replace(moment_of(at, position), named=named)
+        return await answer_of(self._service, ask(PROJECTIONS[name], {}), moment, level)
 
     async def before_and_now(
         self, name: str, at: datetime, positions: tuple[int, int], level: int

@@ -4,18 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from incidentlog.errors import ProjectionLagging
+from incidentlog.folding.fold import RED
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Rebuilder
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import leases as leases_module
 from incidentlog.runner import rebuilder as rebuilder_module
+from incidentlog.service.service import checkpoint
 from incidentlog.store import builds as builds_module
+from incidentlog.store.answer import read_subject
 from incidentlog.store.builds import SUBJECTS, Build, active_builds, read_builds, rebuild, shape_of, take_back
-from incidentlog.store.connect import Access
+from incidentlog.store.connect import Access, Pool
 from tests.commands import retraction, strike
 from tests.folding.test_rolling import OnSevenDays
 from tests.ledgers import ledgers
@@ -140,6 +144,62 @@ async def test_a_new_version_in_the_code_is_built_beside_the_old_one_which_answe
         await caught_up(log, runner)
     assert after.version == 1_000
     assert await incidents(log) == 12
+    await check(log, ats=AT)
+
+
+@pytest.mark.parametrize("beside", ["violations", "violation_sheets", "policies"])
+async def test_a_row_is_as_old_as_what_it_is_made_of_as_well(log: Log, monkeypatch: pytest.MonkeyPatch, beside: str):
+    """A ceasefire's row counts what is claimed: while that stands still, what was claimed since is not told as nothing."""
+    truce, name = "ceasefire:a", "ceasefire_status"
+    said = {"ceasefires": [truce], "accused": ["RUS"], "claimed_by": "UKR", "severity": "serious"}
+    claims = [strike(type="violation.reported", data=said) for _ in range(2)]
+    for event in claims:
+        del event["place"]
+    terms = {"sidedness": "unilateral", "scope": ["general"], "parties": ["RUS"], "effective_from": "2025-01-01"}
+    declared = {**strike(type="ceasefire.declared", stream=truce, data=terms)}
+    await log.add(declared, claims[0])
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    before, known = await active(log, beside), await log.rows(name, AT[0], 2)
+    monkeypatch.setattr(PROJECTIONS[beside], "version", 1_000)
+    async with following(log) as runner:
+        await log.add(claims[1])
+        await caught_up(log, runner)
+        with pytest.raises(ProjectionLagging):
+            await log.rows(name, AT[0], 3)
+        assert await log.rows(name, AT[0], 2) == known
+        assert (await log.answer(name, AT[0], 3, named=False)).moment.position == 2
+        async with rebuilding(log):
+            await switched(log, before)
+        rows = await log.rows(name, AT[0], 3)
+    assert (known[truce]["compliance"]["by_claimant"], rows[truce]["compliance"]["by_claimant"]) == (
+        {"UKR": 1},
+        {"UKR": 2},
+    )
+    await check(log, ats=AT)
+
+
+async def test_while_the_subjects_stand_still_so_does_all_that_is_made_of_them(log: Log):
+    """A subject that was retracted since is not told as one that stands, as of a position that it has not reached."""
+    one = strike(stream="strike:one")
+    await log.add(one)
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    before = await active_builds(log.connection)
+    await log.connection.execute("UPDATE builds SET version = 0 WHERE projection = 'subjects'")
+    async with following(log) as runner:
+        await log.add(retraction(one["id"]))
+        for _ in range(3):  # it looks, and looks again
+            await runner.reached(2, 0.1)
+            log.grown.ring()
+        assert {b.position for b in (await active_builds(log.connection)).values()} == {1}
+        assert await checkpoint(cast("Pool", log.connection)) == 1
+        async with rebuilding(log):
+            await switched(log, before[SUBJECTS])
+        await caught_up(log, runner)
+    subject = await read_subject(log.connection, one["stream"], RED, 2)
+    assert subject is not None
+    assert not subject.is_current
     await check(log, ats=AT)
 
 

@@ -276,9 +276,15 @@ async def test_a_row_that_is_there_too_many_or_missing_is_named_by_its_key(log: 
     assert (found.table, found.key[0], found.served) == ("subjects", "strike:b", None)
 
 
-async def test_one_projection_alone_with_the_tally_that_it_reads(log: Log):
+async def test_one_projection_alone_with_those_that_its_rows_are_made_of(log: Log):
     replayed = await replay(log.access, projection="ceasefire_status")
-    assert [c.name for c in replayed.compared] == ["subjects", "violations", "ceasefire_status"]
+    assert [c.name for c in replayed.compared] == [
+        "subjects",
+        "violations",
+        "violation_sheets",
+        "policies",
+        "ceasefire_status",
+    ]
     assert replayed.same
 
 
