@@ -93,7 +93,7 @@ class Violations(Tally):
         return place_names(subject.place) if isinstance(subject, Violation) else {}
 
 
-@projection("violation_sheets", version=3)
+@projection("violation_sheets", version=2)
 class ViolationSheets(Tally):
     """Every claim of a violation in full, on the sheets of its ceasefire for the days on which it begins and ends.
 
