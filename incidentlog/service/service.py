@@ -47,7 +47,6 @@ from incidentlog.store.append import Appended, Duplicate, read_secret
 from incidentlog.store.builds import (
     SUBJECTS,
     active_builds,
-    built,
     forget_builds,
     ignorant_builds,
     read_builds,
@@ -474,12 +473,14 @@ async def _fanout(
 
 
 async def checkpoint(pool: Pool) -> int:
-    """How far an earlier runner got with what this code derives; 0 where it has to begin again.
+    """How far earlier runners got with what this code can answer of; 0 where it cannot read their subjects.
 
-    No further than the subjects, of whichever version: they stand still until those of this one are built.
+    No further than the subjects, of whichever version: they stand still until those of this one are built. What is of
+    another version, or not built yet, says so by itself when it is asked.
     """
     builds = await active_builds(pool)
-    return min(b.position for b in builds.values() if b.wanted or b.projection == SUBJECTS) if built(builds) else 0
+    kept_up = [b.position for b in builds.values() if b.wanted or b.projection == SUBJECTS]
+    return min(kept_up) if SUBJECTS in builds else 0
 
 
 async def _build_anew(access: Access, pool: Pool) -> None:

@@ -179,14 +179,15 @@ async def test_a_row_is_as_old_as_what_it_is_made_of_as_well(log: Log, monkeypat
     await check(log, ats=AT)
 
 
-async def test_while_the_subjects_stand_still_so_does_all_that_is_made_of_them(log: Log):
+@pytest.mark.parametrize("older", ["projection = 'subjects'", "true"], ids=["subjects", "everything"])
+async def test_while_the_subjects_stand_still_so_does_all_that_is_made_of_them(log: Log, older: str):
     """A subject that was retracted since is not told as one that stands, as of a position that it has not reached."""
     one = strike(stream="strike:one")
     await log.add(one)
     async with following(log) as runner:
         await caught_up(log, runner)
     before = await active_builds(log.connection)
-    await log.connection.execute("UPDATE builds SET version = 0 WHERE projection = 'subjects'")
+    await log.connection.execute(f"UPDATE builds SET version = 0 WHERE {older}")
     async with following(log) as runner:
         await log.add(retraction(one["id"]))
         for _ in range(3):  # it looks, and looks again
@@ -201,6 +202,17 @@ async def test_while_the_subjects_stand_still_so_does_all_that_is_made_of_them(l
     assert subject is not None
     assert not subject.is_current
     await check(log, ats=AT)
+
+
+async def test_a_projection_that_is_not_built_yet_holds_up_no_other(log: Log):
+    await log.add(strike())
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    await log.connection.execute("UPDATE builds SET state = 'building' WHERE projection = $1", CITY)
+    assert await checkpoint(cast("Pool", log.connection)) == 1
+    assert await log.rows("daily_timeline", AT[0], 1)
+    with pytest.raises(ProjectionLagging):
+        await log.rows(CITY, AT[0], 1)
 
 
 async def test_code_that_stores_other_rows_does_not_read_the_old_ones(log: Log, monkeypatch: pytest.MonkeyPatch):
