@@ -186,6 +186,7 @@ async def _pair(request: web.Request, clearance: int) -> Pair:
     if old.position > new.position or (old.known_at and new.known_at and old.known_at > new.known_at):
         pointer = "/to_known" if later.position is None and later.known_at is not None else "/to_position"
         raise BadRequest(errors=[Fault(pointer, "ends_before_start", "what is known later comes second")])
+    new = replace(new, least=max(new.least, min(wanted, new.position)))
     request[ASKED_ABOUT] = new
     await choose_replica(request)
     return Pair(old, replace(new, pinned=later.at is not None and later.position is not None), clearance)

@@ -51,8 +51,8 @@ class Moment:
     known_at: datetime | None
     open: bool
     """Whether more may still be recorded for `known_at`: it is not before the head."""
-    named: bool
-    """Whether the reader named a state of knowledge that stands; else it is whatever is known now."""
+    least: int
+    """The position before which no answer will do: its own where the reader named a state of knowledge that stands."""
     pinned: bool
     """Whether the reader named both, so that the answer can never be another."""
 
@@ -144,13 +144,14 @@ async def find_moment(wanted: Wanted, pool: Pool, clock: Clock) -> Moment:
         detail = f"the log is at position {head.position}"
         pointer = f"/{wanted.names.positions[0]}"
         raise BadRequest(detail, errors=[Fault(pointer, "ahead_of_log", detail)], position=head.position)
+    stands = wanted.position is not None or (known_at is not None and not is_open)
     return Moment(
         at=clock.now() if wanted.at is None else wanted.at,
         position=position,
         by=wanted.by,
         known_at=known_at,
         open=is_open,
-        named=wanted.position is not None or (known_at is not None and not is_open),
+        least=position if stands else 0,
         pinned=wanted.at is not None and wanted.position is not None,
     )
 

@@ -174,8 +174,8 @@ async def _moment_of(request: web.Request, *, of_log: bool) -> Moment:
         # Whoever asks for what is known now gets what the projections know now: the basis says how far that is.
         return replace(moment, position=service.runner.position)
     if least > moment.position and not known_at and AT_POSITION.given(request) is None:
-        return await found()
-    return moment
+        moment = await found()
+    return replace(moment, least=max(moment.least, min(least, moment.position)))
 
 
 async def reached(request: web.Request, position: int, *, named: bool) -> bool:

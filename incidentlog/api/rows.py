@@ -80,7 +80,7 @@ async def answer_of(service: Service, asked: Asked, moment: Moment, clearance: i
     """The rows asked for at a moment; with `key`, at least that one, if there is such a row.
 
     Of a document it may be the only one, and then costs no more than that one. Raises ProjectionLagging where the
-    build that answers, of an older version, has not got as far as the position that is named.
+    build that answers, of an older version, has not got as far as the reader wants it.
     """
     for _ in range(RETRIES):
         state = await state_at(service, asked.projection, moment, clearance)
@@ -248,7 +248,7 @@ async def state_at(
     # What is of an older version stands still while this version's is built.
     position = min((build.position for build in read if not build.wanted), default=moment.position)
     if position < moment.position:
-        if moment.named:
+        if position < moment.least:
             raise ProjectionLagging(f"{projection.name} is at position {position}", position=position)
         moment = replace(moment, position=position)
     return Stored(service, projection, builds, moment, clearance)

@@ -90,7 +90,7 @@ def _read(
     now = SystemClock().now()
     known, position = wanted.known_at, head if wanted.position is None else wanted.position
     is_open = wanted.position is None and known is not None and known >= now
-    return Moment(wanted.at or now, position, "reported", known, open=is_open, named=True, pinned=False), asked
+    return Moment(wanted.at or now, position, "reported", known, open=is_open, least=position, pinned=False), asked
 
 
 def _summing(asked: Asked, at: datetime) -> SummingTally | SummingDocument:

@@ -43,6 +43,38 @@ def behind(answer: Answer, position: int) -> None:
     assert answer.json["position"] == position
 
 
+async def test_a_tally_of_an_older_version_is_not_read_for_what_was_written_since(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """As after an upgrade, until the new version is built: whoever asks for what is known now gets what is there."""
+
+    async def nothing(_: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr("incidentlog.runner.rebuilder.read_under_way", nothing)
+    await service.add(strike())
+    await service.settled()
+    admin = await service.access.connect()
+    await admin.execute("UPDATE builds SET version = 0 WHERE projection IN ('violations', 'city_incidents')")
+    stood, head = 1, 1
+    async with asyncio.timeout(60):
+        while stood == head:  # it has what it is at until it looks around, with nothing to do
+            service.service.grown.ring()
+            await asyncio.sleep(0.05)
+            await service.add(strike())
+            await service.settled()
+            head = await service.head()
+            stood = await admin.fetchval(
+                "SELECT min(reached) FROM builds, unnest(positions) AS reached WHERE version = 0"
+            )
+    await admin.close()
+    for path in ("/v1/projections/city_incidents", "/v1/projections/ceasefire_status"):
+        behind(await service.get(path, min_position=head), stood)
+        behind(await service.get(path, at_position=head), stood)
+        for told in (await service.get(path, min_position=stood), await service.get(path)):
+            assert (told.status, told.json["basis"]["position"]) == (200, stood)
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_whoever_waits_for_what_may_never_come_holds_up_no_stop(
     access: Access, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str

@@ -131,7 +131,7 @@ class Asking:
 
         moment = Moment(
             at=SystemClock().now(), position=self.random.randint(1, self.head), by="recorded", known_at=None,
-            open=False, named=True, pinned=True,
+            open=False, least=0, pinned=True,
         )  # fmt: skip
         asked = ask(PROJECTIONS[name], {k: [v] for k, v in params.items()})
         started = time.perf_counter()

@@ -76,9 +76,11 @@ class Log:
         """A projection's rows from what is stored."""
         return (await self.answer(name, at, position, level)).rows
 
-    async def answer(self, name: str, at: datetime, position: int, level: int = RED, *, named: bool = True) -> Answered:
-        """The same with what they rest on; where the position is not named, it may be an earlier one."""
-        moment = replace(moment_of(at, position), named=named)
+    async def answer(
+        self, name: str, at: datetime, position: int, level: int = RED, *, least: int | None = None
+    ) -> Answered:
+        """The same with what they rest on, which may be an earlier position where that is not before `least`."""
+        moment = moment_of(at, position) if least is None else replace(moment_of(at, position), least=least)
         return await answer_of(self._service, ask(PROJECTIONS[name], {}), moment, level)
 
     async def before_and_now(
@@ -100,7 +102,7 @@ class Log:
 
 def moment_of(at: datetime, position: int) -> Moment:
     """A position that was recorded, and an instant."""
-    return Moment(at=at, position=position, by="recorded", known_at=None, open=False, named=True, pinned=True)
+    return Moment(at=at, position=position, by="recorded", known_at=None, open=False, least=position, pinned=True)
 
 
 @asynccontextmanager

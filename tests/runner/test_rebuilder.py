@@ -168,7 +168,7 @@ async def test_a_row_is_as_old_as_what_it_is_made_of_as_well(log: Log, monkeypat
         with pytest.raises(ProjectionLagging):
             await log.rows(name, AT[0], 3)
         assert await log.rows(name, AT[0], 2) == known
-        assert (await log.answer(name, AT[0], 3, named=False)).moment.position == 2
+        assert (await log.answer(name, AT[0], 3, least=2)).moment.position == 2
         async with rebuilding(log):
             await switched(log, before)
         rows = await log.rows(name, AT[0], 3)
