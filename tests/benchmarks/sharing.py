@@ -76,8 +76,20 @@ async def mean_position(access: Access) -> float:
         await connection.close()
 
 
-async def fold(access: Access, total: int, processes: int, share: float | None) -> tuple[float, Sequence[float]]:
-    """Events a second when a log is folded from zero, and the seconds of a processor that each process had."""
+async def of_the_database(access: Access) -> float:
+    """Seconds of a processor that PostgreSQL's processes have had that are at work for the runners at the moment."""
+    connection = await access.connect()
+    try:
+        rows = await connection.fetch(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return sum(processor_of(row["pid"]) for row in rows)
+    finally:
+        await connection.close()
+
+
+async def fold(access: Access, total: int, processes: int, share: float | None) -> tuple[float, Sequence[float], float]:
+    """Events a second when a log is folded from zero; the seconds of a processor that each process had, and PostgreSQL."""
 
     async def learn() -> None:
         """Nobody resolves places here."""
@@ -93,10 +105,10 @@ async def fold(access: Access, total: int, processes: int, share: float | None) 
             begun, first = time.perf_counter(), await mean_position(access)
         assert await runner.reached(total, 3_600), runner.failure
         took = time.perf_counter() - begun
-        used = [processor_of(pid) for pid in ours()]
+        used, database = [processor_of(pid) for pid in ours()], await of_the_database(access)
         task.cancel()
         await asyncio.wait([task])
-    return (total - first) / took, sorted(used, reverse=True)[:processes]
+    return (total - first) / took, sorted(used, reverse=True)[:processes], database
 
 
 async def run(total: int, numbers: Sequence[int], share: float | None) -> None:
@@ -108,14 +120,14 @@ async def run(total: int, numbers: Sequence[int], share: float | None) -> None:
         first = alone = 0.0
         for processes in dict.fromkeys((1, *numbers)):
             await run_admin(running.server, f"CREATE DATABASE bench{processes} TEMPLATE bench")
-            rate, used = await fold(access_to(running.server, f"bench{processes}"), total, processes, share)
+            rate, used, database = await fold(access_to(running.server, f"bench{processes}"), total, processes, share)
             first, alone = first or rate, alone or used[0]
             own = ", ".join(f"{seconds / total * 1e6:.0f}" for seconds in used)
             told = f"{rate:>8,.0f}/s   {rate / first:.2f} times one"
             print(
                 f"{processes:>2} processes: {told}   with a processor for each {alone / used[0]:.2f} times", flush=True
             )
-            print(f"    processor of each, µs an event: {own}", flush=True)
+            print(f"    processor of each, µs an event: {own}; of PostgreSQL {database / total * 1e6:.0f}", flush=True)
 
 
 if __name__ == "__main__":
