@@ -29,7 +29,7 @@ from incidentlog.audit.merkle import Frontier
 from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, parse_note
 from incidentlog.audit.offline import Checked, verify_export
 from incidentlog.audit.parquet import Table, read_rows
-from incidentlog.audit.place import Place, PlaceAwayError, PlaceError, Segment, longest, segments_of
+from incidentlog.audit.place import ArchiveAwayError, ArchiveError, Place, Segment, longest, segments_of
 from incidentlog.audit.tree import Tree
 from incidentlog.audit.whole import EVERYTHING, as_json, lines_of, row_of, write_heads
 from incidentlog.errors import NotFound
@@ -80,13 +80,13 @@ async def write_archive(
     """Bring an archive up to what is sealed, or begin one, with a login that may read it all.
 
     `record` is awaited with each segment before it leaves, so that none leaves unrecorded however this ends. Raises
-    NotFound where the log is not signed, Tampered when what is stored is not what was signed, PlaceError for a
-    place that holds another log's archive, and while another run writes an archive of this log, PlaceAwayError for one
-    that does not let itself be read or written.
+    NotFound where the log is not signed, Tampered when what is stored is not what was signed, ArchiveError for a
+    place that holds another log's archive, and while another run writes an archive of this log, ArchiveAwayError for
+    one that does not let itself be read or written.
     """
     async with connection.transaction():  # it holds the lock; nothing is written in it
         if not await hold_archives(connection):
-            raise PlaceError("another run writes an archive of this log: wait for it to end, and run this again")
+            raise ArchiveError("another run writes an archive of this log: wait for it to end, and run this again")
         identity = await read_log(connection)
         stored = await _sealed(connection, identity.fork)
         erased = await read_erased(connection)
@@ -146,11 +146,11 @@ def _heads(connection: Connection, part: Segment) -> Callable[[Path, int], Await
 
 
 async def _continues(place: Place, there: Mapping[Segment, Mapping[str, Any]], tree: Tree, size: int) -> None:
-    """Raises PlaceError where what is there is not of this log as it is, but of one that was longer, or another."""
+    """Raises ArchiveError where what is there is not of this log as it is, but of one that was longer, or another."""
     if not there:
         return
     if (to := max(part.to for part in there)) > size:
-        raise PlaceError(
+        raise ArchiveError(
             f"{place.where} goes to {to}, the log is sealed up to {size}: was it cut? Nothing was written there"
         )
     if (last := max((part for part, said in there.items() if said), default=None)) is None:
@@ -160,11 +160,11 @@ async def _continues(place: Place, there: Mapping[Segment, Mapping[str, Any]], t
         head = TreeHead.parse(parse_note(raw or b"").text)
         same = head.size <= size and Frontier(head.size, await tree.frontier(head.size)).root() == head.root
     except (NoteError, ValueError) as error:
-        raise PlaceError(
+        raise ArchiveError(
             f"{place.where}: checkpoint of {last.name}: {error}. See `verify`; if it was damaged, remove that segment"
         ) from error
     if not same:
-        raise PlaceError(f"{place.where} has a tree head of {head.size} events that are not this log's: see `verify`")
+        raise ArchiveError(f"{place.where} has a tree head of {head.size} events that are not this log's: see `verify`")
 
 
 def _following(before: int, total: int, progress: Progress) -> Progress:
@@ -184,25 +184,25 @@ def _erased_of(part: Segment, erased: Sequence[tuple[int, Part]]) -> dict[str, i
 
 
 def _length(place: Place, beside: Mapping[str, Any], segment: int | None) -> int:
-    """How long the segments are, or are to be. Raises PlaceError where the place holds something else."""
+    """How long the segments are, or are to be. Raises ArchiveError where the place holds something else."""
     try:
         described = _described(place)
     except VerificationError as error:
-        raise PlaceError(error.detail) from error
+        raise ArchiveError(error.detail) from error
     if described is None:
         return segment or SEGMENT
     log, own = described["log"], beside["log"]
     if (log["id"], log["fork"]) != (own["id"], own["fork"]):
-        raise PlaceError(f"{place.where} is of log {log['id']}, fork {log['fork']}: choose another place")
+        raise ArchiveError(f"{place.where} is of log {log['id']}, fork {log['fork']}: choose another place")
     if segment not in {None, described["segment"]}:
-        raise PlaceError(f"{place.where} is in segments of {described['segment']} positions, and stays so")
+        raise ArchiveError(f"{place.where} is in segments of {described['segment']} positions, and stays so")
     return int(described["segment"])
 
 
 def _described(place: Place) -> dict[str, Any] | None:
     """What a place says that it holds; None where it says nothing.
 
-    Raises PlaceError for what is no archive, VerificationError for what is not what was written.
+    Raises ArchiveError for what is no archive, VerificationError for what is not what was written.
     """
     raw = place.read(ARCHIVE)
     if raw is None:
@@ -210,13 +210,13 @@ def _described(place: Place) -> dict[str, Any] | None:
     try:
         described: dict[str, Any] = orjson.loads(raw)
         if (described["format"], described["version"]) != (FORMAT, VERSION):
-            raise PlaceError(f"{place.where}: {ARCHIVE} is of {described['format']} {described['version']}")
+            raise ArchiveError(f"{place.where}: {ARCHIVE} is of {described['format']} {described['version']}")
         if (
             not isinstance(described["segment"], int)
             or described["segment"] < 1
             or not {"id", "fork"} <= {*described["log"]}
         ):
-            raise PlaceError(f"{place.where}: {ARCHIVE} does not say what it is of")
+            raise ArchiveError(f"{place.where}: {ARCHIVE} does not say what it is of")
         written = described.pop("sha256")
     except (ValueError, KeyError, TypeError) as error:
         raise VerificationError(
@@ -270,8 +270,8 @@ class Archive:
         """Check all of it: each segment, that it continues the one before, and that all tree heads are of one log.
 
         `previous` are tree heads that were kept from before. Raises VerificationError for whatever is not as it must
-        be, NoteError for a previous head that is none, PlaceError for a place that is no archive, PlaceAwayError for
-        one that does not answer, or that is written to meanwhile.
+        be, NoteError for a previous head that is none, ArchiveError for a place that is no archive, ArchiveAwayError
+        for one that does not answer, or that is written to meanwhile.
         """
         before = self.place.sizes()
         try:
@@ -279,7 +279,9 @@ class Archive:
         except VerificationError as error:
             if self.place.sizes() == before:
                 raise
-            raise PlaceAwayError(f"{self.name} was written to meanwhile: verify it again when that is done") from error
+            raise ArchiveAwayError(
+                f"{self.name} was written to meanwhile: verify it again when that is done"
+            ) from error
 
     def _verify(
         self, every: Sequence[Segment], keys: Sequence[Verifier], previous: Sequence[bytes], progress: Progress
@@ -287,7 +289,7 @@ class Archive:
         if (described := _described(self.place)) is None:
             if every:
                 raise VerificationError(f"there is no {ARCHIVE} in {self.name}: `incidentlog archive` writes it anew")
-            raise PlaceError(f"{self.name} is no archive: there is no {ARCHIVE}")
+            raise ArchiveError(f"{self.name} is no archive: there is no {ARCHIVE}")
         if not (parts := longest(every)):
             raise VerificationError(f"there is no segment in the archive: {UNFINISHED}")
         heads = [(open_head(raw, keys)[0].size, raw) for raw in previous]

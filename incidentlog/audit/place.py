@@ -15,11 +15,11 @@ LARGEST: Final = 64 * 1024 * 1024
 _MANIFEST: Final = re.compile(rf"([0-9]{{13}})-([0-9]{{13}})/{re.escape(MANIFEST)}")
 
 
-class PlaceError(Exception):
+class ArchiveError(Exception):
     """The place is none, or holds something else; the message says why."""
 
 
-class PlaceAwayError(PlaceError):
+class ArchiveAwayError(ArchiveError):
     """The place does not answer, or refuses; the message is its own."""
 
 
@@ -40,26 +40,34 @@ class Place:
     """Files by name, and segments, each a folder that counts once its manifest is there. It needs pyarrow."""
 
     def __init__(self, where: str) -> None:
-        """`where` is a path, or a URI that `pyarrow.fs` knows; raises PlaceError for another."""
+        """`where` is a path, or a URI that `pyarrow.fs` knows; raises ArchiveError for another.
+
+        ArchiveAwayError where it has to be asked where the bucket is, and does not answer.
+        """
         from pyarrow import fs  # noqa: PLC0415 - an extra
 
         self.where, self._fs, self._own = where, fs, fs.LocalFileSystem()
         if not where.strip():
-            raise PlaceError("an archive is in a directory, or a bucket: an empty name is neither")
-        with self._asked():
-            named = "://" in where
-            self._files, path = fs.FileSystem.from_uri(where) if named else (self._own, str(Path(where).absolute()))
+            raise ArchiveError("an archive is in a directory, or a bucket: an empty name is neither")
+        named = "://" in where
+        try:
+            with self._asked():
+                self._files, path = fs.FileSystem.from_uri(where) if named else (self._own, str(Path(where).absolute()))
+        except ArchiveAwayError as error:
+            if isinstance(error.__cause__, ValueError):  # it does not read as one
+                raise ArchiveError(str(error)) from error
+            raise
         self._path, self._local = path.rstrip("/"), isinstance(self._files, fs.LocalFileSystem)
         if not self._path:
-            raise PlaceError(f"{where} names no directory, and no bucket")
+            raise ArchiveError(f"{where} names no directory, and no bucket")
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
-        """Raises PlaceAwayError for whatever a file system refuses."""
+        """Raises ArchiveAwayError for whatever a file system refuses."""
         try:
             yield
         except (OSError, ValueError) as error:  # pyarrow's own are of these
-            raise PlaceAwayError(f"{self.where}: {error}") from error
+            raise ArchiveAwayError(f"{self.where}: {error}") from error
 
     def sizes(self) -> dict[str, int | None]:
         """The files that are there, by name, with how many bytes each has."""
@@ -72,13 +80,13 @@ class Place:
         return longest(segments_of(self.sizes()))
 
     def read(self, name: str) -> bytes | None:
-        """A small file; None where it is not there. Raises PlaceError for one that is not small."""
+        """A small file; None where it is not there. Raises ArchiveError for one that is not small."""
         with self._asked():
             (info,) = self._files.get_file_info([f"{self._path}/{name}"])
             if info.type == self._fs.FileType.NotFound:
                 return None
             if info.size is None or info.size > LARGEST:
-                raise PlaceError(f"{self.where}: {name} is too large")
+                raise ArchiveError(f"{self.where}: {name} is too large")
             with self._files.open_input_stream(info.path) as file:
                 raw: bytes = file.read()
                 return raw

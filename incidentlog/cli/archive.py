@@ -46,7 +46,7 @@ def _archive(settings: "Settings", where: "Place", segment: int | None, *, purpo
 
     import incidentlog.projections  # noqa: F401 - registers every event
     from incidentlog.audit.archive import Archived, write_archive
-    from incidentlog.audit.place import PlaceAwayError, PlaceError
+    from incidentlog.audit.place import ArchiveAwayError, ArchiveError
     from incidentlog.cli.export import record
     from incidentlog.cli.settings import reaching_log
     from incidentlog.cli.verify import progress
@@ -69,9 +69,9 @@ def _archive(settings: "Settings", where: "Place", segment: int | None, *, purpo
     try:
         with reaching_log(settings) as access:
             return asyncio.run(work())
-    except PlaceAwayError as error:
+    except ArchiveAwayError as error:
         raise Failed(str(error), Code.UNAVAILABLE) from error
-    except PlaceError as error:
+    except ArchiveError as error:
         raise Failed(str(error), Code.CONFLICT) from error
     except Problem as refusal:
         raise Failed(refusal.detail, Code.NOT_VERIFIED if refusal.slug == "tampered" else Code.USAGE) from refusal

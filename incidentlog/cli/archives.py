@@ -25,14 +25,14 @@ def directory(where: str) -> Path:
 
 def place(where: str) -> "Place":
     """Where an archive is, or is to be; raises Failed for what is no place."""
-    from incidentlog.audit.place import Place, PlaceError
+    from incidentlog.audit.place import ArchiveAwayError, ArchiveError, Place
 
     try:
         return Place(where)
     except ImportError:
         raise Failed("an archive is read by pyarrow, which is not here: pip install 'incidentlog[parquet]'") from None
-    except PlaceError as error:
-        raise Failed(str(error), Code.USAGE) from error
+    except ArchiveError as error:
+        raise Failed(str(error), Code.UNAVAILABLE if isinstance(error, ArchiveAwayError) else Code.USAGE) from error
 
 
 def archive_at(where: str) -> "Archive":

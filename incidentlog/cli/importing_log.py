@@ -51,7 +51,7 @@ def _import(settings: "Settings", source: "Source", keys: list["Verifier"]) -> "
 
     import incidentlog.projections  # noqa: F401 - registers every event
     from incidentlog.audit.exported import VerificationError
-    from incidentlog.audit.place import PlaceError
+    from incidentlog.audit.place import ArchiveError
     from incidentlog.audit.whole import NotTakenError, import_whole
     from incidentlog.cli.settings import reaching
     from incidentlog.cli.verify import progress
@@ -63,5 +63,5 @@ def _import(settings: "Settings", source: "Source", keys: list["Verifier"]) -> "
         raise Failed(f"NOT VERIFIED: {error.detail}", Code.NOT_VERIFIED) from error
     except NotTakenError as error:
         raise Failed(str(error), Code.CONFLICT) from error
-    except PlaceError as error:
+    except ArchiveError as error:
         raise Failed(str(error), Code.UNAVAILABLE) from error

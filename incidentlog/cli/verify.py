@@ -68,7 +68,7 @@ def _export(export: str, keys: Sequence["Verifier"], heads: Sequence[bytes]) -> 
     from incidentlog.audit.exported import VerificationError
     from incidentlog.audit.notes import NoteError
     from incidentlog.audit.offline import verify_export
-    from incidentlog.audit.place import PlaceError
+    from incidentlog.audit.place import ArchiveError
     from incidentlog.cli.archives import archive_at, directory, is_archive
 
     told: dict[str, Any] = {"verified": False, "export": export}
@@ -81,7 +81,7 @@ def _export(export: str, keys: Sequence["Verifier"], heads: Sequence[bytes]) -> 
         return told | {"detail": error.detail, "position": error.position, **error.evidence}
     except NoteError as error:
         return told | {"detail": f"previous tree head: {error}", "position": None}
-    except PlaceError as error:
+    except ArchiveError as error:
         raise Failed(str(error), Code.UNAVAILABLE) from error
     return {
         "verified": True,

@@ -27,7 +27,7 @@ from tests.commands import about, command, strike
 pytest.importorskip("pyarrow", reason="an archive is written by pyarrow, of the extra `parquet`")
 
 from incidentlog.audit.archive import Archive, Archived, Record, write_archive
-from incidentlog.audit.place import Place, PlaceAwayError, PlaceError, Segment, segments_of
+from incidentlog.audit.place import ArchiveAwayError, ArchiveError, Place, Segment, segments_of
 
 LENGTH = 256
 
@@ -226,14 +226,14 @@ async def test_nothing_is_written_where_another_archive_is(filled: Sealing, seal
     await sealed.append(3)
     await sealed.seal()
     await sealed.admin.execute("UPDATE log SET id = gen_random_uuid()")
-    with pytest.raises(PlaceError, match="choose another place"):
+    with pytest.raises(ArchiveError, match="choose another place"):
         await archived(sealed, where)
-    with pytest.raises(PlaceError, match="segments of 256"):
+    with pytest.raises(ArchiveError, match="segments of 256"):
         await archived(filled, where, 512)
     await fork(filled.access, filled.folder, origin=None, key=None, agree=lambda _: None)
     await filled.append(2)
     await filled.seal()
-    with pytest.raises(PlaceError, match="fork 0: choose"):
+    with pytest.raises(ArchiveError, match="fork 0: choose"):
         await archived(filled, where)
     assert files(where) == before
 
@@ -244,7 +244,7 @@ async def test_an_archive_that_has_more_than_the_log_is_left_as_it_is(filled: Se
     await archived(filled, where)
     before = files(where)
     await filled.harm("DELETE FROM tree_heads WHERE size > 600")
-    with pytest.raises(PlaceError, match="was it cut"):
+    with pytest.raises(ArchiveError, match="was it cut"):
         await archived(filled, where)
     assert files(where) == before
 
@@ -257,7 +257,7 @@ async def test_an_archive_of_another_history_is_left_as_it_is(filled: Sealing, t
     lines = note.read_text().split("\n")
     note.write_text("\n".join([*lines[:2], "A" * 43 + "=", *lines[3:]]))
     before = files(where)
-    with pytest.raises(PlaceError, match="700 events that are not this log's"):
+    with pytest.raises(ArchiveError, match="700 events that are not this log's"):
         await archived(filled, where)
     assert files(where) == before
 
@@ -280,7 +280,7 @@ async def test_a_part_of_an_archive_is_not_taken_for_a_log(filled: Sealing, empt
 
 
 def test_a_place_that_is_none_is_told():
-    with pytest.raises(PlaceError):
+    with pytest.raises(ArchiveError):
         Place("carrier-pigeon://somewhere")
 
 
@@ -333,7 +333,7 @@ async def test_two_runs_at_the_same_time_do_not_write_over_each_other(filled: Se
     refused: list[str] = []
 
     async def run() -> None:
-        with pytest.raises(PlaceError, match="another run") as error:
+        with pytest.raises(ArchiveError, match="another run") as error:
             await archived(replace(filled, admin=other), where)
         refused.append(str(error.value))
 
@@ -354,10 +354,10 @@ async def test_a_segment_is_recorded_before_it_leaves(filled: Sealing, tmp_path:
         recorded.append((part.after, part.to))
 
     def full() -> None:
-        raise PlaceAwayError("no room")
+        raise ArchiveAwayError("no room")
 
     place = Meanwhile(where, after=full)
-    with pytest.raises(PlaceAwayError):
+    with pytest.raises(ArchiveAwayError):
         await archived(filled, place, record=record)
     assert recorded == [(0, 256)]
     await archived(filled, place, record=record)
@@ -387,7 +387,7 @@ async def test_one_that_is_written_to_while_it_is_verified_is_not_accused(filled
                 shutil.move(where / segment.name, tmp_path)
             super().fetch(segment, names, folder)
 
-    with pytest.raises(PlaceAwayError, match="written to meanwhile"):
+    with pytest.raises(ArchiveAwayError, match="written to meanwhile"):
         Archive(Slow(str(where))).verify(keys)
     with pytest.raises(VerificationError, match="ends at 512"):
         Archive(Place(str(where))).verify(keys)
@@ -401,7 +401,7 @@ async def test_a_place_may_be_named_as_a_file_is_on_the_web(filled: Sealing, tmp
 
 @pytest.mark.parametrize("where", ["", " ", "s3://", "file:///"])
 def test_a_place_without_a_name_is_none(where: str):
-    with pytest.raises(PlaceError, match=r"empty name|names no"):
+    with pytest.raises(ArchiveError, match=r"empty name|names no"):
         Place(where)
 
 
