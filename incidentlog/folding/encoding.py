@@ -29,7 +29,7 @@ def encode_event(e: Recorded, status: str, zone: str) -> dict[str, Any]:
     if resolved is not None and (place is not None or e.body is None):
         place = {**(place or {"name": resolved["name"]}), "resolved": resolved}
     return {
-        "id": e.event_id,
+        "id": str(e.event_id),
         "position": e.position,
         "stream": e.stream,
         "stream_version": e.stream_version,
@@ -69,7 +69,7 @@ def _local(text: bytes, zone_data: str | None, zone: str) -> Mapping[str, str | 
     times = occurred.times(zone)
     if times is not None and times[1] is None:  # as nearly always: it is of the day of its start, whatever that is
         start = times[0].isoformat()
-        return dict(zip(LOCAL, (start[:DAY], start[:DAY], start, None), strict=True))
+        return {"date_start": start[:DAY], "date_end": start[:DAY], "start": start, "end": None}
     dates = days_of(occurred, zone) if times is not None and occurred.range != "window" else occurred.dates(zone)
     told = (*(dates or (None, None)), *(times or (None, None)))
     return {name: when and when.isoformat() for name, when in zip(LOCAL, told, strict=True)}
