@@ -72,9 +72,10 @@ class TallyStep:
             before = entries(self.tally, change.before) if change.before else {}
         self._take(change, before)
 
-    def forget(self, stream: str) -> None:
-        """Remember no more what was booked of a stream."""
-        self._last.pop(stream, None)
+    def forget(self, streams: Collection[str]) -> None:
+        """Remember no more what was booked of some streams."""
+        for stream in self._last.keys() & streams:
+            del self._last[stream]
 
     def restate(self, change: Change, before: Entries) -> None:
         """Book what is, against what a ledger holds of the stream."""

@@ -99,8 +99,7 @@ class Deriving:
         """Remember nothing of some streams."""
         for step in self._steps.values():
             if isinstance(step, TallyStep):
-                for stream in streams:
-                    step.forget(stream)
+                step.forget(streams)
 
     def look_again(self) -> None:
         """Streams are in the share that were not: what others set aside of them is not known."""
