@@ -24,7 +24,8 @@ State = Literal["building", "active", "retired", "dropped"]
 LEASE_SECONDS: Final = 3.0
 """How long a node that says nothing keeps the work: so long nothing is projected after it was killed."""
 SHAPES: Final = "shapes.tsv"
-"""A line for the subjects and each projection of this package: its name, its version, and its shape."""
+"""A line for the subjects and each projection of this package: its name, its version, its shape, and the projections
+that its rows are made of as well, with their versions."""
 NAMED: Final = frozenset({"properties", "$defs"})
 """The members of a JSON Schema whose own members we name."""
 DESCRIBING: Final = frozenset({"title", "description", "examples"})
@@ -134,7 +135,7 @@ def bare(schema: Any) -> Any:
 @cache
 def _listed_shapes() -> Mapping[tuple[str, int], str]:
     lines = files("incidentlog.store").joinpath(SHAPES).read_text("utf-8").splitlines()
-    return {(name, int(version)): shape for name, version, shape in (line.split("\t") for line in lines)}
+    return {(name, int(version)): shape for name, version, shape, _ in (line.split("\t") for line in lines)}
 
 
 @cache
