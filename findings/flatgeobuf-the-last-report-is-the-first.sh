@@ -6,8 +6,8 @@
 # What happens: FlatGeobuf keeps an index of places by default, and for it rows are sorted along a curve through the map
 #   when the file is written. Reports of a strike whose place is told a little otherwise each time come back in the order of
 #   that curve. drop_duplicates(keep="last"), groupby().last() and the number of a row then answer with another row, in
-#   silence. Without the index (SPATIAL_INDEX="NO") the order stays. GDAL's documentation of the driver says that the index
-#   affects the order of rows; GeoPandas, which writes the file with to_file(name), does not.
+#   silence. Without the index (SPATIAL_INDEX="NO") the order stays. The format's page tells that rows can be clustered for
+#   the index; GeoPandas, which writes the file with to_file(name), tells nothing of it.
 # Why it matters here: "the last row of each incident is what is known" is how a table of reports is boiled down, and copies
 #   on the way are made for their speed. The figure goes back from 7 to 3, and each row by itself is right. Sort by the time
 #   or the position before taking the last, always.
