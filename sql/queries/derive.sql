@@ -28,19 +28,24 @@ INSERT INTO merge_links SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[
 
 -- name: end_subjects
 -- Versions that stood until now stand only up to a position. Of a subject's versions only the last one is looked at: there
--- may be thousands.
+-- may be thousands. By where it is in the table, and as if of a few: of a build that is new PostgreSQL takes it, until it has
+-- statistics, that hardly any version is of it and stands, and read all of them to join what is asked for, each time more.
 -- $1 build smallint
 -- $2 streams text[]
 -- $3 levels smallint[]
 -- $4 to_positions bigint[]
-UPDATE subjects s SET to_position = c.to_position
-FROM unnest($2::text[], $3::smallint[], $4::bigint[]) AS c (stream, level, to_position)
-CROSS JOIN LATERAL (
-    SELECT from_position FROM subjects v
-    WHERE v.build = $1 AND v.stream = c.stream AND v.level = c.level ORDER BY from_position DESC LIMIT 1
-) AS last
-WHERE s.build = $1 AND s.stream = c.stream AND s.level = c.level AND s.from_position = last.from_position
-  AND s.to_position IS NULL
+UPDATE subjects s SET to_position = ended.to_position
+FROM (
+    SELECT last.place, c.to_position
+    FROM unnest((SELECT $2::text[]), (SELECT $3::smallint[]), (SELECT $4::bigint[])) AS c (stream, level, to_position)
+    CROSS JOIN LATERAL (
+        SELECT v.ctid AS place, v.to_position FROM subjects v
+        WHERE v.build = $1 AND v.stream = c.stream AND v.level = c.level ORDER BY from_position DESC LIMIT 1
+    ) AS last
+    WHERE last.to_position IS NULL
+    OFFSET 0
+) AS ended
+WHERE s.ctid = ended.place
 
 -- name: standing
 -- The versions that stand of some subjects.
@@ -87,19 +92,25 @@ ON CONFLICT (build, dimension, value, level) DO UPDATE SET position = excluded.p
 WHERE excluded.position < n.position
 
 -- name: end_documents
--- Document versions that stood until now stand only up to a position. As of subjects, only the last ones are looked at.
+-- Document versions that stood until now stand only up to a position. As of subjects, only the last ones are looked at, and
+-- by where they are.
 -- $1 builds smallint[]
 -- $2 keys text[]
 -- $3 levels smallint[]
 -- $4 to_positions bigint[]
-UPDATE documents d SET to_position = c.to_position
-FROM unnest($1::smallint[], $2::text[], $3::smallint[], $4::bigint[]) AS c (build, key, level, to_position)
-CROSS JOIN LATERAL (
-    SELECT from_position FROM documents v
-    WHERE v.build = c.build AND v.key = c.key AND v.level = c.level ORDER BY from_position DESC LIMIT 1
-) AS last
-WHERE d.build = c.build AND d.key = c.key AND d.level = c.level AND d.from_position = last.from_position
-  AND d.to_position IS NULL
+UPDATE documents d SET to_position = ended.to_position
+FROM (
+    SELECT last.place, c.to_position
+    FROM unnest((SELECT $1::smallint[]), (SELECT $2::text[]), (SELECT $3::smallint[]), (SELECT $4::bigint[]))
+         AS c (build, key, level, to_position)
+    CROSS JOIN LATERAL (
+        SELECT v.ctid AS place, v.to_position FROM documents v
+        WHERE v.build = c.build AND v.key = c.key AND v.level = c.level ORDER BY from_position DESC LIMIT 1
+    ) AS last
+    WHERE last.to_position IS NULL
+    OFFSET 0
+) AS ended
+WHERE d.ctid = ended.place
 
 -- name: join_documents
 -- Streams become members of documents.

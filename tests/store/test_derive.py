@@ -39,6 +39,38 @@ async def test_of_what_stands_only_the_last_version_is_looked_at(access: Access,
         await connection.close()
 
 
+STANDING = {
+    "subjects": "INSERT INTO subjects (build, stream, level, from_position, restated)"
+    " SELECT 1, 'strike:' || n, 0, n, false FROM generate_series(1, $1::bigint) AS n",
+    "documents": "INSERT INTO documents (build, key, level, from_position, restated, left_out, on_read)"
+    " SELECT 1, 'strike:' || n, 0, n, false, 0, false FROM generate_series(1, $1::bigint) AS n",
+}
+
+
+@pytest.mark.parametrize("table", STANDING)
+async def test_to_end_some_versions_no_others_are_read_where_postgresql_has_no_statistics(access: Access, table: str):
+    """As of a log, or a build, that began just now: then it takes that hardly any version stands, and began with these."""
+    there = 10 * MANY  # a table of a few pages is as soon read whole
+    some = [f"strike:{n}" for n in range(1, there, 40)]
+    which, asked = (
+        (1, query("derive", "end_subjects"))
+        if table == "subjects"
+        else ([1] * len(some), query("derive", "end_documents"))
+    )
+    args = which, some, [0] * len(some), [there + 1] * len(some)
+    connection = await access.connect()
+    try:
+        async with connection.transaction():
+            await connection.execute(STANDING[table], there)
+            told = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked}", *args)
+            assert max(looked_at(orjson.loads(told)[0]["Plan"])) <= len(some)
+            assert await connection.fetchval(f"SELECT count(*) FROM {table} WHERE to_position = $1", there + 1) == len(
+                some
+            )
+    finally:
+        await connection.close()
+
+
 async def test_of_a_subject_at_a_position_only_the_version_that_stood_is_looked_at(access: Access):
     connection = await access.connect()
     try:
