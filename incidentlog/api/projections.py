@@ -372,6 +372,7 @@ async def show_candidates(request: web.Request) -> web.Response:
     stream = stream_of(request)
     timeline = await state_at(service, PROJECTIONS["daily_timeline"], moment, reader.clearance)
     assert isinstance(timeline, Stored)  # noqa: S101 - only what was reported is folded
+    moment = timeline.moment  # while the timeline stands still, nobody is known that came since
     subject = await read_subject(service.pool, stream, reader.clearance, moment.position)
     if subject is None:
         raise _unknown(stream)

@@ -43,10 +43,8 @@ def behind(answer: Answer, position: int) -> None:
     assert answer.json["position"] == position
 
 
-async def test_a_tally_of_an_older_version_is_not_read_for_what_was_written_since(
-    service: Served, monkeypatch: pytest.MonkeyPatch
-):
-    """As after an upgrade, until the new version is built: whoever asks for what is known now gets what is there."""
+async def left_behind(service: Served, monkeypatch: pytest.MonkeyPatch, *names: str) -> int:
+    """Have some projections stand still, as after an upgrade until the new version is built; answers where."""
 
     async def nothing(_: object) -> list[object]:
         return []
@@ -55,7 +53,7 @@ async def test_a_tally_of_an_older_version_is_not_read_for_what_was_written_sinc
     await service.add(strike())
     await service.settled()
     admin = await service.access.connect()
-    await admin.execute("UPDATE builds SET version = 0 WHERE projection IN ('violations', 'city_incidents')")
+    await admin.execute("UPDATE builds SET version = 0 WHERE projection = ANY($1)", names)
     stood, head = 1, 1
     async with asyncio.timeout(60):
         while stood == head:  # it has what it is at until it looks around, with nothing to do
@@ -68,11 +66,40 @@ async def test_a_tally_of_an_older_version_is_not_read_for_what_was_written_sinc
                 "SELECT min(reached) FROM builds, unnest(positions) AS reached WHERE version = 0"
             )
     await admin.close()
+    return stood
+
+
+async def test_a_tally_of_an_older_version_is_not_read_for_what_was_written_since(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever asks for what is known now gets what is there."""
+    stood = await left_behind(service, monkeypatch, "violations", "city_incidents")
+    head = await service.head()
     for path in ("/v1/projections/city_incidents", "/v1/projections/ceasefire_status"):
         behind(await service.get(path, min_position=head), stood)
         behind(await service.get(path, at_position=head), stood)
         for told in (await service.get(path, min_position=stood), await service.get(path)):
             assert (told.status, told.json["basis"]["position"]) == (200, stood)
+
+
+async def test_what_may_be_told_twice_is_looked_for_as_of_the_timeline(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """While the timeline stands still, nobody is found in it who came since: that is not told as of the head."""
+    one, *others = [strike(stream=f"strike:{name}") for name in "abc"]
+    await service.add(one, others[0])
+    stood = await left_behind(service, monkeypatch, "daily_timeline")
+    await service.add(others[1])
+    await service.settled()
+    head = await service.head()
+    path = "/v1/subjects/strike:a/candidates"
+    behind(await service.get(path, at_position=head), stood)
+    behind(await service.get(path, min_position=head), stood)
+    told = await service.get(path)
+    assert (told.status, told.json["basis"]["position"], told.headers["Log-Position"]) == (200, stood, str(stood))
+    found = {c["stream"] for c in told.json["candidates"]}
+    assert "strike:b" in found
+    assert "strike:c" not in found
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
