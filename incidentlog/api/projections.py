@@ -45,11 +45,11 @@ from incidentlog.api.requests import (
 )
 from incidentlog.api.rows import Asked, Stored, answer_of, ask, state_at
 from incidentlog.api.states import States
+from incidentlog.api.subject_version import subjects_for
 from incidentlog.api.tables import csv_lines, flat_tally, row_csv, tally_columns, tally_members
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound, TooLarge
 from incidentlog.folding.columns import Column
 from incidentlog.folding.figures import figure_names
-from incidentlog.folding.fold import SUBJECT_VERSION
 from incidentlog.folding.shapes import Row, Tally
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.projections import PROJECTIONS
@@ -265,18 +265,19 @@ async def show_subject(request: web.Request) -> web.Response:
     moment = await moment_of(request)
     stream = stream_of(request)
     states = States()
-    if moment.by == "reported":
-        found = await subject_reported(service, stream, moment, reader.clearance)
-        written = None if found is None else (found.stream, await states.write(found))
-    else:
-        written = await _standing(service, stream, reader.clearance, moment.position, states)
+    async with subjects_for(service, moment) as version:
+        if moment.by == "reported":
+            found = await subject_reported(service, stream, moment, reader.clearance)
+            written = None if found is None else (found.stream, await states.write(found))
+        else:
+            written = await _standing(service, stream, reader.clearance, moment.position, states)
     if written is None:
         raise _unknown(stream)
     stream, state = written
     body = {
         "stream": stream,
         "category": stream.partition(":")[0],
-        "basis": same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),
+        "basis": same_basis(request, moment.basis(service.log, version)),
         "state": state,
     }
     return answered(request, moment, body)
@@ -307,7 +308,7 @@ async def show_history(request: web.Request) -> web.Response:
     reader = await reader_of(request)
     moment = await moment_of(request)
     stream, after, limit = stream_of(request), AFTER.of(request), LIMIT.of(request)
-    async with service.histories.place(reader, seconds=HISTORY_SECONDS):
+    async with service.histories.place(reader, seconds=HISTORY_SECONDS), subjects_for(service, moment):
         found, more = await _page_of_history(service, stream, moment, reader.clearance, after=after, limit=limit)
         states, versions, octets = States(), list[bytes](), 0
         async for version, state in _with_states(service, found):
@@ -373,24 +374,25 @@ async def show_candidates(request: web.Request) -> web.Response:
     timeline = await state_at(service, PROJECTIONS["daily_timeline"], moment, reader.clearance)
     assert isinstance(timeline, Stored)  # noqa: S101 - only what was reported is folded
     moment = timeline.moment  # while the timeline stands still, nobody is known that came since
-    subject = await read_subject(service.pool, stream, reader.clearance, moment.position)
-    if subject is None:
-        raise _unknown(stream)
-    found, whole = list[Candidate](), True
-    if (around := window(subject)) is not None and subject.place is not None:
-        others, whole = await read_around(
-            service.pool,
-            timeline.build,
-            subject.stream.partition(":")[0],
-            *around,
-            subject.place,
-            clearance=reader.clearance,
-            position=moment.position,
-        )
-        found = list(candidates(subject, others))
+    async with subjects_for(service, moment, timeline.projection.name) as version:
+        subject = await read_subject(service.pool, stream, reader.clearance, moment.position)
+        if subject is None:
+            raise _unknown(stream)
+        found, whole = list[Candidate](), True
+        if (around := window(subject)) is not None and subject.place is not None:
+            others, whole = await read_around(
+                service.pool,
+                timeline.build,
+                subject.stream.partition(":")[0],
+                *around,
+                subject.place,
+                clearance=reader.clearance,
+                position=moment.position,
+            )
+            found = list(candidates(subject, others))
     body = {
         "stream": subject.stream,
-        "basis": same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),
+        "basis": same_basis(request, moment.basis(service.log, version)),
         "candidates": [asdict(c) for c in found],
         **({} if whole else {"incomplete": True}),
     }

@@ -102,6 +102,55 @@ async def test_what_may_be_told_twice_is_looked_for_as_of_the_timeline(
     assert "strike:c" not in found
 
 
+OF_SUBJECTS = [
+    "/v1/subjects",
+    "/v1/subjects/strike:a",
+    "/v1/subjects/strike:a/candidates",
+    "/v1/diff?from_position=1&subject=strike:b",
+    "/v1/diff?from_position=1",
+]
+
+
+async def nothing_is_built(service: Served, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    """Have what answers be an older version's, which nobody builds anew, as after an upgrade."""
+
+    async def nothing(_: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr("incidentlog.runner.rebuilder.read_under_way", nothing)
+    admin = await service.access.connect()
+    await admin.execute(f"UPDATE builds SET {change} WHERE projection = 'subjects'")
+    await admin.close()
+
+
+async def test_subjects_of_an_older_version_are_not_told_as_of_this_one(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """Else the answer with the same basis is another one when they are built anew."""
+    await service.add(*[strike(stream=f"strike:{name}") for name in "ab"])
+    await service.settled()
+    before = [(await service.get(path)).json["basis"] for path in OF_SUBJECTS]
+    await nothing_is_built(service, monkeypatch, "version = 0")
+    for path, basis in zip(OF_SUBJECTS, before, strict=True):
+        answer = await service.get(path)
+        assert answer.status == 200, answer
+        assert answer.json["basis"]["version"] not in {0, basis["version"]}
+        again = {name: answer.json["basis"][name] for name in ("version", "generation")}
+        assert (await service.get(path, **again)).json["basis"]["version"] == again["version"]
+        refused = await service.get(path, version=basis["version"])
+        assert (refused.status, list(refused.faults)) == (400, ["/version"])
+
+
+async def test_subjects_that_this_code_cannot_read_are_not_built_yet(service: Served, monkeypatch: pytest.MonkeyPatch):
+    """That is not told as if there were none."""
+    await service.add(*[strike(stream=f"strike:{name}") for name in "ab"])
+    await service.settled()
+    await nothing_is_built(service, monkeypatch, "version = 0, shape = 'other'")
+    for path in [*OF_SUBJECTS, "/v1/subjects/strike:a/history"]:
+        answer = await service.get(path)
+        assert (answer.status, answer.slug) == (503, "projection-lagging"), path
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_whoever_waits_for_what_may_never_come_holds_up_no_stop(
     access: Access, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
