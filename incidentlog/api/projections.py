@@ -237,7 +237,8 @@ async def _writing(
         return Writing(lambda _, row: packed(flat_tally(table, row)), _json_rows, list(table.values()))
     if wanted is GEOJSON:
         ids = {row["place"] for row in rows.values()} - {None}
-        points = await coordinates(service.pool, ids, position=moment.position, clearance=clearance)
+        async with subjects_for(service, moment):
+            points = await coordinates(service.pool, ids, position=moment.position, clearance=clearance)
         return Writing(
             lambda key, row: dumps(row_feature(key, row, points)),
             lambda rows, head: dumps(collection([orjson.Fragment(row) for row in rows], head)),

@@ -9,6 +9,7 @@ import pytest
 
 from incidentlog.audit.beginning import begin_if_new
 from incidentlog.audit.state import Folder
+from incidentlog.service.service import checkpoint
 from incidentlog.store.connect import Access
 from tests.api.serving import ADMIN, Answer, Served, serving
 from tests.commands import strike
@@ -149,6 +150,21 @@ async def test_subjects_that_this_code_cannot_read_are_not_built_yet(service: Se
     for path in [*OF_SUBJECTS, "/v1/subjects/strike:a/history"]:
         answer = await service.get(path)
         assert (answer.status, answer.slug) == (503, "projection-lagging"), path
+
+
+async def test_what_can_be_read_is_not_told_as_of_the_beginning_where_the_subjects_cannot(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    await service.add(strike(), strike())
+    await service.settled()
+    await nothing_is_built(service, monkeypatch, "version = 0, shape = 'other'")
+    assert await checkpoint(service.service.leader) == 2
+    for basis in ("recorded", "reported"):
+        told = await service.get("/v1/projections/city_incidents", basis=basis)
+        assert (told.status, told.json["basis"]["position"]) == (200, 2)
+        assert sum(row["incidents"] for row in told.json["rows"].values()) == 2
+    document = await service.get("/v1/projections/policies")  # it is folded from them
+    assert (document.status, document.slug) == (503, "projection-lagging")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
