@@ -83,7 +83,7 @@ OTHERS: Final = (
 
 @routes.get("/v1/projections", scope="read", answers=shapes.Projections)
 async def list_projections(request: web.Request) -> web.Response:
-    """What can be asked, how far each has got, and the zone whose days are counted."""
+    """What can be asked, of which version and how far what answers is, and the zone whose days are counted."""
     service = request.app[SERVICE]
     await reader_of(request)
     builds = await active_builds(service.pool)
@@ -91,9 +91,9 @@ async def list_projections(request: web.Request) -> web.Response:
         {
             "name": p.name,
             "title": p.title,
-            "version": p.version,
+            "version": builds[p.name].version if p.name in builds else p.version,
             "shape": "tally" if isinstance(p, Tally) else "document",
-            "position": builds[p.name].position if p.name in builds else 0,
+            "position": min(builds[of.name].position if of.name in builds else 0 for of in (p, *p.beside())),
             **(_asked_by(p) if isinstance(p, Tally) else {}),
         }
         for p in PROJECTIONS.values()

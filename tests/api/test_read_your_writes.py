@@ -83,6 +83,15 @@ async def test_a_tally_of_an_older_version_is_not_read_for_what_was_written_sinc
             assert (told.status, told.json["basis"]["position"]) == (200, stood)
 
 
+async def test_what_can_be_asked_is_listed_with_the_version_and_the_position_of_its_rows(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    await left_behind(service, monkeypatch, "violations", "city_incidents")
+    for listed in (await service.get("/v1/projections")).json["projections"]:
+        basis = (await service.get(f"/v1/projections/{listed['name']}")).json["basis"]
+        assert (listed["version"], listed["position"]) == (basis["version"], basis["position"]), listed["name"]
+
+
 async def test_what_may_be_told_twice_is_looked_for_as_of_the_timeline(
     service: Served, monkeypatch: pytest.MonkeyPatch
 ):
