@@ -1,6 +1,13 @@
+import asyncio
 from pathlib import Path
 
+import asyncpg
+import pytest
+
+from incidentlog.embedded import start
+from incidentlog.store.migrate import migrations
 from tests.cli.acting import Demo, Terminal
+from tests.cli.test_nothing_there import LOG
 
 
 def test_a_database_is_brought_up_and_says_so(folder: Path):
@@ -19,6 +26,38 @@ def test_a_database_is_brought_up_and_says_so(folder: Path):
     scrubbed = terminal.run("db", "scrub")
     assert (scrubbed.returncode, scrubbed.stdout) == (0, ""), scrubbed.stderr
     assert "backups are not" in scrubbed.stderr
+
+
+NEWEST = migrations()[-1].number
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            f"UPDATE migrations SET number = {NEWEST + 1} WHERE number = {NEWEST}",
+            f"the database has migration {NEWEST + 1}",
+        ),
+        (f"DELETE FROM migrations WHERE number = {NEWEST}", "the log is of an earlier build"),
+    ],
+    ids=["newer", "earlier"],
+)
+def test_no_command_works_on_a_log_of_another_build(folder: Path, change: str, said: str):
+    root = folder / f"another-build-{len(said)}"
+    terminal = Terminal(folder, INCIDENTLOG_DATA_DIR=str(root))
+    assert terminal.run("db", "migrate").returncode == 0
+
+    async def apply() -> None:
+        connection = await asyncpg.connect(running.server.dsn())
+        await connection.execute(f"SET search_path TO incidentlog; {change}")
+        await connection.close()
+
+    with start(root, durable=False) as running:
+        asyncio.run(apply())
+        for command in sorted(LOG.keys() - {"archive", "log fork"}):  # pyarrow may not be here, and a fork brings it up
+            done = terminal.run(*command.split(), *LOG[command])
+            assert (done.returncode, done.stdout) == (1, ""), command
+            assert said in done.stderr, command
 
 
 def test_a_database_that_is_away_is_unavailable(terminal: Terminal):
