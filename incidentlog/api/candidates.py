@@ -19,8 +19,8 @@ from incidentlog.api.operations import Answer, Number, Routes
 from incidentlog.api.projections import answered, same_basis
 from incidentlog.api.requests import ABOUT, SERVICE, moment_of, reader_of, refuse_revoked
 from incidentlog.api.rows import Stored, state_at
+from incidentlog.api.subject_version import subjects_for
 from incidentlog.errors import BadRequest, Fault, NotFound, Overloaded, ProjectionLagging
-from incidentlog.folding.fold import SUBJECT_VERSION
 from incidentlog.projections import PROJECTIONS
 from incidentlog.projections.candidates import Outline
 from incidentlog.projections.suspects import Ranking, Suspect, Suspected
@@ -54,6 +54,8 @@ IMPORT: Final = Number(
 )
 AFTER: Final = Number("after", "Go on after so many subjects.", example="100")
 LIMIT: Final = Number("limit", "The most subjects.", default=100, least=1, most=1_000, example="10")
+TIMELINE: Final = "daily_timeline"
+"""The projection by which it is known what happened when."""
 
 routes = Routes()
 
@@ -103,7 +105,7 @@ class Review:
 
 
 Key = tuple[Any, ...]
-"""Of an import, at a state of knowledge, for a clearance."""
+"""Of an import, at a state of knowledge, of a version, for a clearance."""
 
 
 class Reviews:
@@ -121,9 +123,17 @@ class Reviews:
         self._making: dict[Key, tuple[Review, asyncio.Task[None]]] = {}
         self._ending: dict[Key, asyncio.TimerHandle] = {}
 
-    async def of(self, service: Service, number: int, moment: Moment, reader: Reader) -> Review:
+    async def of(self, service: Service, number: int, moment: Moment, version: int, reader: Reader) -> Review:
         """A review: done, or as far as it came while one waits. Raises TooManyConnections, Overloaded."""
-        key = number, moment.position, reader.clearance, service.log.id, service.log.fork, service.log.generation
+        key = (
+            number,
+            moment.position,
+            version,
+            reader.clearance,
+            service.log.id,
+            service.log.fork,
+            service.log.generation,
+        )
         if (known := self._known.get(key)) is not None:
             return known
         with self._asking.place(reader):
@@ -174,7 +184,7 @@ class Reviews:
 
 async def _fill(review: Review, service: Service, number: int, moment: Moment, clearance: int) -> None:
     """Raises ProjectionLagging where the timeline that answers is an older one, or was replaced meanwhile."""
-    timeline = await state_at(service, PROJECTIONS["daily_timeline"], moment, clearance)
+    timeline = await state_at(service, PROJECTIONS[TIMELINE], moment, clearance)
     assert isinstance(timeline, Stored)  # noqa: S101 - only what was reported is folded
     if timeline.moment != moment:
         behind = timeline.moment.position
@@ -227,11 +237,12 @@ async def show_suspects(request: web.Request) -> web.Response:
     if begun is None or number > moment.position:
         raise NotFound(f"no import began at {number}, as far as was known then")
     after, limit = AFTER.of(request), LIMIT.of(request)
-    review = await request.app[REVIEWS].of(service, begun.number, moment, reader)
+    async with subjects_for(service, moment, TIMELINE) as version:
+        review = await request.app[REVIEWS].of(service, begun.number, moment, version, reader)
     await refuse_revoked(request)
     body: dict[str, Any] = {
         "import": begun.number,
-        "basis": same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),
+        "basis": same_basis(request, moment.basis(service.log, version)),
         "subjects": review.progress.subjects,
     }
     if not review.done:

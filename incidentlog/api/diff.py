@@ -29,16 +29,17 @@ from incidentlog.api.paging import in_parts, write_page
 from incidentlog.api.projections import same_basis
 from incidentlog.api.reported import apart, fold_events, fold_reported, fold_subjects, read_family, variant_at
 from incidentlog.api.requests import ASKED_ABOUT, MIN_POSITION, PREFER, SERVICE, choose_replica, reached, reader_of
-from incidentlog.api.rows import Stored, ask, forget, state_at, whole
+from incidentlog.api.rows import Stored, ask, forget, held_back, state_at, whole
 from incidentlog.api.shapes import Diff
 from incidentlog.api.states import States, shown
+from incidentlog.api.subject_version import subjects_for, told_version
 from incidentlog.door.door import STREAM
 from incidentlog.errors import BadRequest, Fault, NotFound, ProjectionLagging, TooLarge
 from incidentlog.events.about import is_record_event
 from incidentlog.folding.asking import FILTERS, GROUPS, LONGEST, SHAPING, fits
 from incidentlog.folding.change import Change
 from incidentlog.folding.differing import KINDS, Difference, causes_of, difference, differences, touched_by
-from incidentlog.folding.fold import SUBJECT_VERSION, Variants
+from incidentlog.folding.fold import Variants
 from incidentlog.folding.rows import Grouping, row_key
 from incidentlog.folding.shapes import Document, Key, Row, Tally
 from incidentlog.folding.subject import Absorbed, Subject
@@ -217,10 +218,7 @@ async def _of_projection(
         return await _answered(request, service, pair, found, version=projection.version, head=head)
     later = await state_at(service, projection, pair.later, pair.clearance)
     assert isinstance(later, Stored)  # noqa: S101 - on the basis `recorded` it is
-    pair = replace(pair, later=later.moment)
-    if pair.earlier.position > pair.later.position:
-        position = pair.later.position
-        raise ProjectionLagging(f"{projection.name} is at position {position}", position=position)
+    pair = _up_to(later.moment, pair, projection.name)
     states = replace(later, moment=pair.earlier), later
     if isinstance(projection, Tally):
         assert grouping is not None  # noqa: S101 - a tally always has one
@@ -233,6 +231,13 @@ async def _of_projection(
     if lacking:
         head["incomplete"] = lacking
     return await _answered(request, service, pair, found, version=later.build.version, head=head)
+
+
+def _up_to(later: Moment, pair: Pair, name: str) -> Pair:
+    """The pair up to a state that may be less late. Raises ProjectionLagging where it comes before the earlier one."""
+    if pair.earlier.position > later.position:
+        raise ProjectionLagging(f"{name} is at position {later.position}", position=later.position)
+    return replace(pair, later=later)
 
 
 async def _tally(pair: Pair, states: tuple[Stored, Stored], grouping: Grouping, after: str | None, limit: int) -> Found:
@@ -352,15 +357,16 @@ async def _reported(
 async def _of_subject(request: web.Request, service: Service, stream: str, pair: Pair) -> web.Response:
     if not STREAM.fullmatch(stream):
         raise BadRequest(errors=[Fault("/subject", "not_a_stream", "a stream is category:slug")])
-    while True:
-        before, after, positions = await _subject(service, pair, stream)
-        if not isinstance(after, Absorbed) or isinstance(before, Mapping):
-            break
-        stream = after.into  # it was part of another all along: what is asked about is that one
+    async with subjects_for(service, pair.later) as version:
+        while True:
+            before, after, positions = await _subject(service, pair, stream)
+            if not isinstance(after, Absorbed) or isinstance(before, Mapping):
+                break
+            stream = after.into  # it was part of another all along: what is asked about is that one
     if before is None and after is None:
         raise NotFound(f"no subject '{stream[:161]}' was known then")
     found = _subjects({stream: before}, {stream: after}, {stream: positions})
-    return await _answered(request, service, pair, found, version=SUBJECT_VERSION, head={"subject": stream})
+    return await _answered(request, service, pair, found, version=version, head={"subject": stream})
 
 
 async def _subject(service: Service, pair: Pair, stream: str) -> tuple[Shown, Shown, Positions]:
@@ -398,26 +404,36 @@ async def _of_everything(
     request: web.Request, service: Service, pair: Pair, after: str | None, limit: int
 ) -> web.Response:
     """Every subject that became another, without its states; and which projections changed."""
+    # Another projection, or another version of one, and the same answer cannot be given again.
+    version = crc32(repr(sorted(wanted_builds().items())).encode())
     if pair.later.by == "reported":
         found, moved = await _everything_reported(service, pair, after, limit)
     else:
-        touched = await touched_subjects(service.pool, pair.between, after_stream=after, limit=limit + 1)
-        streams = list(touched)[:limit]
-        (before, cut), (now, cut_now) = [
-            await read_subjects(service.pool, streams, clearance=pair.clearance, position=m.position)
-            for m in (pair.earlier, pair.later)
-        ]
-        whole = list(takewhile(lambda stream: stream not in {cut, cut_now}, streams))
-        writing = States()
-        was, is_ = [{s: await writing.shown_stored(texts[s]) for s in whole if s in texts} for texts in (before, now)]
-        found = await asyncio.to_thread(_subjects, was, is_, touched)
-        found.next = whole[-1] if len(whole) < len(touched) else None
         builds = await active_builds(service.pool)
-        moved = await touched_builds(service.pool, [builds[n] for n in PROJECTIONS if n in builds], pair.between)
+        projections = [builds[name] for name in PROJECTIONS if name in builds]
+        pair = _up_to(held_back(pair.later, projections, "a projection"), pair, "a projection")
+        async with subjects_for(service, pair.later, *(build.projection for build in projections)):
+            found = await _everything_recorded(service, pair, after, limit)
+            moved = await touched_builds(service.pool, projections, pair.between)
+        answering = sorted((name, build.version) for name, build in builds.items())
+        version = told_version(list(builds.values()), crc32(repr(answering).encode()))
     head = {"projections": [{"name": name, "position": moved[name]} for name in PROJECTIONS if name in moved]}
-    # Another projection, or another version of one, and the same answer cannot be given again.
-    version = crc32(repr(sorted(wanted_builds().items())).encode())
     return await _answered(request, service, pair, found, version=version, head=head, states=False)
+
+
+async def _everything_recorded(service: Service, pair: Pair, after: str | None, limit: int) -> Found:
+    touched = await touched_subjects(service.pool, pair.between, after_stream=after, limit=limit + 1)
+    streams = list(touched)[:limit]
+    (before, cut), (now, cut_now) = [
+        await read_subjects(service.pool, streams, clearance=pair.clearance, position=m.position)
+        for m in (pair.earlier, pair.later)
+    ]
+    whole = list(takewhile(lambda stream: stream not in {cut, cut_now}, streams))
+    writing = States()
+    was, is_ = [{s: await writing.shown_stored(texts[s]) for s in whole if s in texts} for texts in (before, now)]
+    found = await asyncio.to_thread(_subjects, was, is_, touched)
+    found.next = whole[-1] if len(whole) < len(touched) else None
+    return found
 
 
 async def _everything_reported(

@@ -45,11 +45,11 @@ from incidentlog.api.requests import (
 )
 from incidentlog.api.rows import Asked, Stored, answer_of, ask, state_at
 from incidentlog.api.states import States
+from incidentlog.api.subject_version import subjects_for
 from incidentlog.api.tables import csv_lines, flat_tally, row_csv, tally_columns, tally_members
 from incidentlog.errors import BadRequest, Fault, NotAcceptable, NotFound, TooLarge
 from incidentlog.folding.columns import Column
 from incidentlog.folding.figures import figure_names
-from incidentlog.folding.fold import SUBJECT_VERSION
 from incidentlog.folding.shapes import Row, Tally
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.projections import PROJECTIONS
@@ -83,7 +83,7 @@ OTHERS: Final = (
 
 @routes.get("/v1/projections", scope="read", answers=shapes.Projections)
 async def list_projections(request: web.Request) -> web.Response:
-    """What can be asked, how far each has got, and the zone whose days are counted."""
+    """What can be asked, of which version and how far what answers is, and the zone whose days are counted."""
     service = request.app[SERVICE]
     await reader_of(request)
     builds = await active_builds(service.pool)
@@ -91,9 +91,9 @@ async def list_projections(request: web.Request) -> web.Response:
         {
             "name": p.name,
             "title": p.title,
-            "version": p.version,
+            "version": builds[p.name].version if p.name in builds else p.version,
             "shape": "tally" if isinstance(p, Tally) else "document",
-            "position": builds[p.name].position if p.name in builds else 0,
+            "position": min(builds[of.name].position if of.name in builds else 0 for of in (p, *p.beside())),
             **(_asked_by(p) if isinstance(p, Tally) else {}),
         }
         for p in PROJECTIONS.values()
@@ -237,7 +237,8 @@ async def _writing(
         return Writing(lambda _, row: packed(flat_tally(table, row)), _json_rows, list(table.values()))
     if wanted is GEOJSON:
         ids = {row["place"] for row in rows.values()} - {None}
-        points = await coordinates(service.pool, ids, position=moment.position, clearance=clearance)
+        async with subjects_for(service, moment):
+            points = await coordinates(service.pool, ids, position=moment.position, clearance=clearance)
         return Writing(
             lambda key, row: dumps(row_feature(key, row, points)),
             lambda rows, head: dumps(collection([orjson.Fragment(row) for row in rows], head)),
@@ -265,18 +266,19 @@ async def show_subject(request: web.Request) -> web.Response:
     moment = await moment_of(request)
     stream = stream_of(request)
     states = States()
-    if moment.by == "reported":
-        found = await subject_reported(service, stream, moment, reader.clearance)
-        written = None if found is None else (found.stream, await states.write(found))
-    else:
-        written = await _standing(service, stream, reader.clearance, moment.position, states)
+    async with subjects_for(service, moment) as version:
+        if moment.by == "reported":
+            found = await subject_reported(service, stream, moment, reader.clearance)
+            written = None if found is None else (found.stream, await states.write(found))
+        else:
+            written = await _standing(service, stream, reader.clearance, moment.position, states)
     if written is None:
         raise _unknown(stream)
     stream, state = written
     body = {
         "stream": stream,
         "category": stream.partition(":")[0],
-        "basis": same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),
+        "basis": same_basis(request, moment.basis(service.log, version)),
         "state": state,
     }
     return answered(request, moment, body)
@@ -307,7 +309,7 @@ async def show_history(request: web.Request) -> web.Response:
     reader = await reader_of(request)
     moment = await moment_of(request)
     stream, after, limit = stream_of(request), AFTER.of(request), LIMIT.of(request)
-    async with service.histories.place(reader, seconds=HISTORY_SECONDS):
+    async with service.histories.place(reader, seconds=HISTORY_SECONDS), subjects_for(service, moment):
         found, more = await _page_of_history(service, stream, moment, reader.clearance, after=after, limit=limit)
         states, versions, octets = States(), list[bytes](), 0
         async for version, state in _with_states(service, found):
@@ -372,24 +374,26 @@ async def show_candidates(request: web.Request) -> web.Response:
     stream = stream_of(request)
     timeline = await state_at(service, PROJECTIONS["daily_timeline"], moment, reader.clearance)
     assert isinstance(timeline, Stored)  # noqa: S101 - only what was reported is folded
-    subject = await read_subject(service.pool, stream, reader.clearance, moment.position)
-    if subject is None:
-        raise _unknown(stream)
-    found, whole = list[Candidate](), True
-    if (around := window(subject)) is not None and subject.place is not None:
-        others, whole = await read_around(
-            service.pool,
-            timeline.build,
-            subject.stream.partition(":")[0],
-            *around,
-            subject.place,
-            clearance=reader.clearance,
-            position=moment.position,
-        )
-        found = list(candidates(subject, others))
+    moment = timeline.moment  # while the timeline stands still, nobody is known that came since
+    async with subjects_for(service, moment, timeline.projection.name) as version:
+        subject = await read_subject(service.pool, stream, reader.clearance, moment.position)
+        if subject is None:
+            raise _unknown(stream)
+        found, whole = list[Candidate](), True
+        if (around := window(subject)) is not None and subject.place is not None:
+            others, whole = await read_around(
+                service.pool,
+                timeline.build,
+                subject.stream.partition(":")[0],
+                *around,
+                subject.place,
+                clearance=reader.clearance,
+                position=moment.position,
+            )
+            found = list(candidates(subject, others))
     body = {
         "stream": subject.stream,
-        "basis": same_basis(request, moment.basis(service.log, SUBJECT_VERSION)),
+        "basis": same_basis(request, moment.basis(service.log, version)),
         "candidates": [asdict(c) for c in found],
         **({} if whole else {"incomplete": True}),
     }

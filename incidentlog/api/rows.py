@@ -245,13 +245,20 @@ async def state_at(
         return await fold_reported(service, projection, moment, clearance)
     builds = await active_builds(service.pool)
     read = [_build_of(p, builds) for p in (projection, *projection.beside())]
-    # What is of an older version stands still while this version's is built.
+    return Stored(service, projection, builds, held_back(moment, read, projection.name), clearance)
+
+
+def held_back(moment: Moment, read: Iterable[Build], name: str) -> Moment:
+    """The moment that can be told of what is made of some builds: those of an older version stand still meanwhile.
+
+    Raises ProjectionLagging where that is earlier than the reader wants it.
+    """
     position = min((build.position for build in read if not build.wanted), default=moment.position)
-    if position < moment.position:
-        if position < moment.least:
-            raise ProjectionLagging(f"{projection.name} is at position {position}", position=position)
-        moment = replace(moment, position=position)
-    return Stored(service, projection, builds, moment, clearance)
+    if position >= moment.position:
+        return moment
+    if position < moment.least:
+        raise ProjectionLagging(f"{name} is at position {position}", position=position)
+    return replace(moment, position=position)
 
 
 def _build_of(projection: Projection, builds: Mapping[str, Build]) -> Build:

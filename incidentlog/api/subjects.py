@@ -22,13 +22,13 @@ from incidentlog.api.parquet import packed, write_parquet
 from incidentlog.api.projections import same_basis
 from incidentlog.api.reported import apart, fold_events, variant_at
 from incidentlog.api.requests import ABOUT, MIN_POSITION, SERVICE, moment_of, reader_of
+from incidentlog.api.subject_version import subjects_for
 from incidentlog.api.tables import csv_lines, flat_csv
 from incidentlog.door.door import STREAM
 from incidentlog.errors import BadRequest, Fault, TooLarge
 from incidentlog.folding.change import Change
 from incidentlog.folding.columns import Column
 from incidentlog.folding.flat import Standing, columns_of, flat_row
-from incidentlog.folding.fold import SUBJECT_VERSION
 from incidentlog.folding.subject import Subject
 from incidentlog.folding.subject_filter import SubjectFilter
 from incidentlog.service.service import Service
@@ -85,9 +85,10 @@ async def list_subjects(request: web.Request) -> web.Response:
     wanted = parse_subject_filter(narrowing(request), service.log.calendar)
     after, limit = _after(request), LIMIT.of(request)
     category = wanted.categories[0] if len(set(wanted.categories)) == 1 else None
-    found = await _found(service, wanted, moment, reader.clearance, after)
-    page = await _page(found, wanted, moment, _Writing(wanted_as, category), limit)
-    basis = same_basis(request, moment.basis(service.log, SUBJECT_VERSION))
+    async with subjects_for(service, moment) as version:
+        found = await _found(service, wanted, moment, reader.clearance, after)
+        page = await _page(found, wanted, moment, _Writing(wanted_as, category), limit)
+    basis = same_basis(request, moment.basis(service.log, version))
     foreign: dict[str, Any] = {"basis": basis}
     headers = {"Log-Position": str(moment.position)}
     if page.next is not None:

@@ -149,19 +149,23 @@ def _upgrade(settings: "Settings", root: Path, old_bin: Path | None, output: opt
 
 
 def _verified(settings: "Settings", server: "Server", state: "State | None") -> dict[str, Any]:
-    """What is found of the log on a server. Raises Failed where it is not what was signed here."""
+    """What is found of the log on a server, brought up to this build. Failed: it is not what was signed here.
+
+    The next PostgreSQL comes with a later build, which cannot serve the earlier data to bring them up before.
+    """
     import asyncio
 
     from incidentlog.audit.verify import verify_log
     from incidentlog.cli.verify import progress, told_of
     from incidentlog.service.service import access_of
-    from incidentlog.store.migrate import is_made
+    from incidentlog.store.migrate import is_made, migrate
 
     access = access_of(settings, server)
 
     async def work() -> dict[str, Any]:
         if not await is_made(access):
             return {}
+        await migrate(access, settings.zone)
         connection = await access.connect()
         try:
             report = await verify_log(connection, state=state, progress=progress)

@@ -73,7 +73,7 @@ def fork(
             alone("--accept", ("--origin", origin is not None), ("--force", force), ("--yes", yes))
         settings = _settings(origin)
         agree = partial(_agree, force=force, yes=yes)
-        with _folder(settings) as folder, reaching_log(settings) as access:
+        with _folder(settings) as folder, reaching_log(settings, migrates=True) as access:
             if accept:
                 say(f"fork {_run(access, settings, partial(accept_fork, access, folder))} is taken in here")
                 return

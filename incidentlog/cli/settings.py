@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from incidentlog.cli.ending import Code, Failed, say
@@ -88,15 +88,29 @@ def reaching(settings: "Settings", *, make: bool = False) -> Iterator["Access"]:
 
 
 @contextmanager
-def reaching_log(settings: "Settings") -> Iterator["Access"]:
-    """How to reach a log that was made. Failed says where there is none, and nothing is made."""
+def reaching_log(settings: "Settings", *, migrates: bool = False) -> Iterator["Access"]:
+    """How to reach a log that was made. Failed says where there is none, and nothing is made.
+
+    One of a newer build is refused with MigrationError; one of an earlier build with Failed, unless what is done with
+    it `migrates` it first. A login that may read little, such as one for backups, may not know of which it is.
+    """
     import asyncio
 
-    from incidentlog.store.migrate import is_made
+    import asyncpg
+
+    from incidentlog.store.migrate import is_made, status
 
     with reaching(settings) as access:
         if not asyncio.run(is_made(access)):
             raise no_log(f"in the schema {settings.schema_name} of this database")
+        applied = list[bool]()
+        with suppress(asyncpg.InsufficientPrivilegeError):
+            applied = [is_applied for _, is_applied in asyncio.run(status(access))]
+        if not (migrates or all(applied)):
+            raise Failed(
+                f"the log is of an earlier build, {sum(applied)} of {len(applied)} migrations are applied: use that "
+                "build, or bring it up by `incidentlog db migrate`",
+            )
         yield access
 
 

@@ -16,6 +16,7 @@ from incidentlog.runner.lane import Lane
 from incidentlog.runner.leases import Leases
 from incidentlog.runner.portion import NEVER, Ends, Portion
 from incidentlog.store.builds import (
+    SUBJECTS,
     Build,
     SupersededError,
     activate,
@@ -166,9 +167,9 @@ async def _comes_to(lane: Lane, goal: int) -> bool:
 
 
 async def _goal(connection: Connection, active: Iterable[Build]) -> int:
-    """Where to switch: at the checkpoint of what is kept up; where all of it is of other versions, at the head."""
-    followed = [b.position for b in active if b.wanted]
-    return max(followed) if followed else (await read_head(connection)).position
+    """Where to switch: at the checkpoint of what is kept up; where the subjects stand still, at the head."""
+    followed = {b.projection: b.position for b in active if b.wanted}
+    return max(followed.values()) if SUBJECTS in followed else (await read_head(connection)).position
 
 
 async def read_under_way(connection: Pool | Connection) -> Sequence[Build]:

@@ -46,7 +46,6 @@ from incidentlog.shares import Holder, Shares, Turnstile
 from incidentlog.store.append import Appended, Duplicate, read_secret
 from incidentlog.store.builds import (
     SUBJECTS,
-    active_builds,
     forget_builds,
     ignorant_builds,
     read_builds,
@@ -473,14 +472,13 @@ async def _fanout(
 
 
 async def checkpoint(pool: Pool) -> int:
-    """How far earlier runners got with what this code can answer of; 0 where it cannot read their subjects.
+    """How far earlier runners got with what is of this code's version, and with the subjects of whichever version.
 
-    No further than the subjects, of whichever version: they stand still until those of this one are built. What is of
-    another version, or not built yet, says so by itself when it is asked.
+    All stands still until the subjects of this one are built. What is of another version, or not built yet, or cannot
+    be read, says so by itself when it is asked.
     """
-    builds = await active_builds(pool)
-    kept_up = [b.position for b in builds.values() if b.wanted or b.projection == SUBJECTS]
-    return min(kept_up) if SUBJECTS in builds else 0
+    builds = [b for b in await read_builds(pool) if b.state == "active"]
+    return min((b.position for b in builds if b.wanted or b.projection == SUBJECTS), default=0)
 
 
 async def _build_anew(access: Access, pool: Pool) -> None:

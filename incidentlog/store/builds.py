@@ -162,9 +162,15 @@ async def read_builds(connection: Pool | Connection) -> list[Build]:
 
 
 async def active_builds(pool: Pool | Connection) -> dict[str, Build]:
-    """The builds that answer, by projection, `subjects` among them, save those that this code cannot read."""
+    """The builds that answer, by projection, `subjects` among them, save those that this code cannot read.
+
+    Nor those of documents where it cannot read the subjects: some are folded from them when they are read.
+    """
     rows = await pool.fetch(query("answer", "builds"))
-    return {b.projection: b for b in (Build(*r) for r in rows) if b.readable}
+    found = {b.projection: b for b in (Build(*r) for r in rows) if b.readable}
+    if SUBJECTS in found:
+        return found
+    return {name: build for name, build in found.items() if isinstance(PROJECTIONS[name], Tally)}
 
 
 @dataclass(frozen=True, slots=True)

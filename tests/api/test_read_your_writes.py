@@ -9,6 +9,7 @@ import pytest
 
 from incidentlog.audit.beginning import begin_if_new
 from incidentlog.audit.state import Folder
+from incidentlog.service.service import checkpoint
 from incidentlog.store.connect import Access
 from tests.api.serving import ADMIN, Answer, Served, serving
 from tests.commands import strike
@@ -43,10 +44,8 @@ def behind(answer: Answer, position: int) -> None:
     assert answer.json["position"] == position
 
 
-async def test_a_tally_of_an_older_version_is_not_read_for_what_was_written_since(
-    service: Served, monkeypatch: pytest.MonkeyPatch
-):
-    """As after an upgrade, until the new version is built: whoever asks for what is known now gets what is there."""
+async def left_behind(service: Served, monkeypatch: pytest.MonkeyPatch, *names: str) -> int:
+    """Have some projections stand still, as after an upgrade until the new version is built; answers where."""
 
     async def nothing(_: object) -> list[object]:
         return []
@@ -55,7 +54,7 @@ async def test_a_tally_of_an_older_version_is_not_read_for_what_was_written_sinc
     await service.add(strike())
     await service.settled()
     admin = await service.access.connect()
-    await admin.execute("UPDATE builds SET version = 0 WHERE projection IN ('violations', 'city_incidents')")
+    await admin.execute("UPDATE builds SET version = 0 WHERE projection = ANY($1)", names)
     stood, head = 1, 1
     async with asyncio.timeout(60):
         while stood == head:  # it has what it is at until it looks around, with nothing to do
@@ -68,11 +67,113 @@ async def test_a_tally_of_an_older_version_is_not_read_for_what_was_written_sinc
                 "SELECT min(reached) FROM builds, unnest(positions) AS reached WHERE version = 0"
             )
     await admin.close()
+    return stood
+
+
+async def test_a_tally_of_an_older_version_is_not_read_for_what_was_written_since(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever asks for what is known now gets what is there."""
+    stood = await left_behind(service, monkeypatch, "violations", "city_incidents")
+    head = await service.head()
     for path in ("/v1/projections/city_incidents", "/v1/projections/ceasefire_status"):
         behind(await service.get(path, min_position=head), stood)
         behind(await service.get(path, at_position=head), stood)
         for told in (await service.get(path, min_position=stood), await service.get(path)):
             assert (told.status, told.json["basis"]["position"]) == (200, stood)
+
+
+async def test_what_can_be_asked_is_listed_with_the_version_and_the_position_of_its_rows(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    await left_behind(service, monkeypatch, "violations", "city_incidents")
+    for listed in (await service.get("/v1/projections")).json["projections"]:
+        basis = (await service.get(f"/v1/projections/{listed['name']}")).json["basis"]
+        assert (listed["version"], listed["position"]) == (basis["version"], basis["position"]), listed["name"]
+
+
+async def test_what_may_be_told_twice_is_looked_for_as_of_the_timeline(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """While the timeline stands still, nobody is found in it who came since: that is not told as of the head."""
+    one, *others = [strike(stream=f"strike:{name}") for name in "abc"]
+    await service.add(one, others[0])
+    stood = await left_behind(service, monkeypatch, "daily_timeline")
+    await service.add(others[1])
+    await service.settled()
+    head = await service.head()
+    path = "/v1/subjects/strike:a/candidates"
+    behind(await service.get(path, at_position=head), stood)
+    behind(await service.get(path, min_position=head), stood)
+    told = await service.get(path)
+    assert (told.status, told.json["basis"]["position"], told.headers["Log-Position"]) == (200, stood, str(stood))
+    found = {c["stream"] for c in told.json["candidates"]}
+    assert "strike:b" in found
+    assert "strike:c" not in found
+
+
+OF_SUBJECTS = [
+    "/v1/subjects",
+    "/v1/subjects/strike:a",
+    "/v1/subjects/strike:a/candidates",
+    "/v1/diff?from_position=1&subject=strike:b",
+    "/v1/diff?from_position=1",
+]
+
+
+async def nothing_is_built(service: Served, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    """Have what answers be an older version's, which nobody builds anew, as after an upgrade."""
+
+    async def nothing(_: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr("incidentlog.runner.rebuilder.read_under_way", nothing)
+    admin = await service.access.connect()
+    await admin.execute(f"UPDATE builds SET {change} WHERE projection = 'subjects'")
+    await admin.close()
+
+
+async def test_subjects_of_an_older_version_are_not_told_as_of_this_one(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    """Else the answer with the same basis is another one when they are built anew."""
+    await service.add(*[strike(stream=f"strike:{name}") for name in "ab"])
+    await service.settled()
+    before = [(await service.get(path)).json["basis"] for path in OF_SUBJECTS]
+    await nothing_is_built(service, monkeypatch, "version = 0")
+    for path, basis in zip(OF_SUBJECTS, before, strict=True):
+        answer = await service.get(path)
+        assert answer.status == 200, answer
+        assert answer.json["basis"]["version"] not in {0, basis["version"]}
+        again = {name: answer.json["basis"][name] for name in ("version", "generation")}
+        assert (await service.get(path, **again)).json["basis"]["version"] == again["version"]
+        refused = await service.get(path, version=basis["version"])
+        assert (refused.status, list(refused.faults)) == (400, ["/version"])
+
+
+async def test_subjects_that_this_code_cannot_read_are_not_built_yet(service: Served, monkeypatch: pytest.MonkeyPatch):
+    """That is not told as if there were none."""
+    await service.add(*[strike(stream=f"strike:{name}") for name in "ab"])
+    await service.settled()
+    await nothing_is_built(service, monkeypatch, "version = 0, shape = 'other'")
+    for path in [*OF_SUBJECTS, "/v1/subjects/strike:a/history"]:
+        answer = await service.get(path)
+        assert (answer.status, answer.slug) == (503, "projection-lagging"), path
+
+
+async def test_what_can_be_read_is_not_told_as_of_the_beginning_where_the_subjects_cannot(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    await service.add(strike(), strike())
+    await service.settled()
+    await nothing_is_built(service, monkeypatch, "version = 0, shape = 'other'")
+    assert await checkpoint(service.service.leader) == 2
+    for basis in ("recorded", "reported"):
+        told = await service.get("/v1/projections/city_incidents", basis=basis)
+        assert (told.status, told.json["basis"]["position"]) == (200, 2)
+        assert sum(row["incidents"] for row in told.json["rows"].values()) == 2
+    document = await service.get("/v1/projections/policies")  # it is folded from them
+    assert (document.status, document.slug) == (503, "projection-lagging")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

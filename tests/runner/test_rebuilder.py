@@ -18,7 +18,17 @@ from incidentlog.runner import rebuilder as rebuilder_module
 from incidentlog.service.service import checkpoint
 from incidentlog.store import builds as builds_module
 from incidentlog.store.answer import read_subject
-from incidentlog.store.builds import SUBJECTS, Build, active_builds, read_builds, rebuild, shape_of, take_back
+from incidentlog.store.builds import (
+    SUBJECTS,
+    Build,
+    SupersededError,
+    active_builds,
+    begin_builds,
+    read_builds,
+    rebuild,
+    shape_of,
+    take_back,
+)
 from incidentlog.store.connect import Access, Pool
 from tests.commands import retraction, strike
 from tests.folding.test_rolling import OnSevenDays
@@ -201,6 +211,32 @@ async def test_while_the_subjects_stand_still_so_does_all_that_is_made_of_them(l
     subject = await read_subject(log.connection, one["stream"], RED, 2)
     assert subject is not None
     assert not subject.is_current
+    await check(log, ats=AT)
+
+
+async def test_builds_that_are_past_what_stands_still_are_switched_to(log: Log, monkeypatch: pytest.MonkeyPatch):
+    """An upgrade that was cut short, and one of a projection that then was as it had been: none of it moves any more."""
+
+    async def cut_short(*_: object) -> None:
+        raise SupersededError("not now")
+
+    await log.add(strike())
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    before = await active(log, SUBJECTS)
+    await log.connection.execute("UPDATE builds SET version = 0")
+    await log.add(*[strike() for _ in range(6)])
+    await begin_builds(log.connection)
+    with monkeypatch.context() as patch:
+        patch.setattr(rebuilder_module, "activate", cut_short)
+        async with rebuilding(log), asyncio.timeout(60):
+            while not any(b.state == "building" and b.position > 1 for b in await read_builds(log.connection)):
+                await asyncio.sleep(0.01)
+    version = PROJECTIONS[CITY].version
+    await log.connection.execute("UPDATE builds SET version = $1 WHERE projection = $2", version, CITY)
+    async with following(log) as runner, rebuilding(log):
+        await switched(log, before)
+        await caught_up(log, runner)
     await check(log, ats=AT)
 
 
