@@ -101,6 +101,11 @@ class Lines:
         return self._texts([self._head["streams"]])[0]
 
     @property
+    def stream_numbers(self) -> Numbers:
+        """By which numbers they tell whose they are: lines of one stream from those of another, and no more."""
+        return self._numbers(self._head["streams"][1])
+
+    @property
     def dimensions(self) -> int:
         """How many dimensions they have."""
         return len(self._head["dimensions"])

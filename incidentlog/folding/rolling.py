@@ -213,7 +213,7 @@ class Rolled(Lines):
         Only lines that are alike but for their days can do that, and those of one booking are after each other.
         """
         lines = self._lines
-        booking = (lines.positions, lines.streams[1], lines.levels, lines.restated)
+        booking = (lines.positions, lines.stream_numbers, lines.levels, lines.restated)
         again = np.logical_and.reduce([column[1:] == column[:-1] for column in booking])
         if not again.any():
             return
