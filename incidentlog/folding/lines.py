@@ -152,7 +152,7 @@ class Lines:
     def _numbers(self, spec: Sequence[Any]) -> Numbers:
         low, *rest = spec
         if not rest:
-            return np.broadcast_to(np.int64(low), self.count)
+            return np.ndarray(self.count, np.int64, np.int64(low).tobytes(), strides=(0,))  # one number, many times
         code, step, begins = rest
         kept = np.frombuffer(self._columns, _little(code), self.count, begins).astype(np.int64)
         return kept * step + low if step != 1 or low else kept
