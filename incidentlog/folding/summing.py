@@ -51,7 +51,7 @@ class SummingDocument:
         self._document, self._at = document, at
         self._afresh = Afresh([], "UTC")
         self._step = DocumentStep(document)
-        self._tallies = [tally() for tally in (document.tally, document.details) if tally is not None]
+        self._tallies = [read for read in document.beside() if isinstance(read, Tally)]
 
     def take(self, changes: Iterable[Change]) -> None:
         """Take in changes, in the order of their positions; those that do not concern it are let go."""

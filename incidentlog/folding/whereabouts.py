@@ -32,12 +32,12 @@ def whereabouts(place: ResolvedPlace | None) -> Whereabouts:
     (older events: `name:<name>`), and without a name `point:<lat>,<lon>`; a region is the country and GeoNames' code,
     as GeoNames writes it (`UA.17`; not ISO 3166-2, whose numbers differ).
     """
-    return NOWHERE if place is None else _kept_with(place, _whereabouts)
+    return NOWHERE if place is None else _kept_with(place, _where)
 
 
 def place_names(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
     """What the place and its region are called, as a tally names its values."""
-    return {} if place is None else _kept_with(place, _place_names)
+    return {} if place is None else _kept_with(place, _called)
 
 
 def names_with_units(place: ResolvedPlace | None) -> Mapping[tuple[str, str], str]:
@@ -45,13 +45,30 @@ def names_with_units(place: ResolvedPlace | None) -> Mapping[tuple[str, str], st
     return {} if place is None else _names_with_units(place.admin2, place.admin3, *_told_by(place))
 
 
-def _kept_with(place: ResolvedPlace, make: Callable[..., T]) -> T:
-    """What is made of how a place is told of, kept with the place: every tally asks for it of every event."""
+def known_of(place: ResolvedPlace) -> Mapping[str, Any]:
+    """What is known of a place, as readers see it; whoever asks is not to change it."""
+    return _kept_with(place, _known)
+
+
+def _kept_with(place: ResolvedPlace, make: Callable[[ResolvedPlace], T]) -> T:
+    """What is made of a place, kept with it: every tally asks for it of every event, and every reader of one."""
     made: dict[Any, Any] = place.__dict__.setdefault("_made_of_it", {})
     if make not in made:
-        made[make] = make(*_told_by(place))
+        made[make] = make(place)
     kept: T = made[make]
     return kept
+
+
+def _where(place: ResolvedPlace) -> Whereabouts:
+    return _whereabouts(*_told_by(place))
+
+
+def _called(place: ResolvedPlace) -> Mapping[tuple[str, str], str]:
+    return _place_names(*_told_by(place))
+
+
+def _known(place: ResolvedPlace) -> Mapping[str, Any]:
+    return {name: value for name, value in shown_place(place).items() if value is not None}
 
 
 _Told: TypeAlias = tuple[str, PlacePrecision, str | None, str | None, str | None]
@@ -97,15 +114,6 @@ def shown_place(place: ResolvedPlace) -> dict[str, Any]:
     """A place as readers see it: its region in the one form, by which it can be asked for, and not as it is kept."""
     kept = vars(place)
     return {**{name: kept[name] for name in PLACE_MEMBERS}, "admin1": region_key(place.country, place.admin1)}
-
-
-def known_of(place: ResolvedPlace) -> Mapping[str, Any]:
-    """The same without what is not known of it; whoever asks is not to change it."""
-    known: Mapping[str, Any] | None = place.__dict__.get("_known_of_it")
-    if known is None:
-        known = {name: value for name, value in shown_place(place).items() if value is not None}
-        place.__dict__["_known_of_it"] = known
-    return known
 
 
 def place_key(place: ResolvedPlace) -> str:
