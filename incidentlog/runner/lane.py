@@ -21,7 +21,7 @@ from incidentlog.runner.deriving import Deriving
 from incidentlog.store.builds import Build, SupersededError, read_builds
 from incidentlog.store.connect import Connection
 from incidentlog.store.derive import Batch, read_all_links, read_links, write_batch
-from incidentlog.store.read import Section, read_batch, read_head, read_shared_batch, read_streams
+from incidentlog.store.read import Section, read_batch, read_following, read_head, read_shared_batch, read_streams
 from incidentlog.store.segments import may_merge, merge_segments
 from incidentlog.store.snapshots import EVERY, take_snapshots
 from incidentlog.store.versions import Bases
@@ -119,9 +119,9 @@ class Lane:
         return self._share.keeps_documents
 
     @property
-    def spread(self) -> int:
+    def spread(self) -> float:
         """Among how many events about one is its own."""
-        return self._share.count // len(self._own)
+        return self._share.count / len(self._own)
 
     async def read(self, connection: Connection, limit: int) -> Section:
         """What follows in the log, with the events that concern it.
@@ -137,13 +137,22 @@ class Lane:
                     self._share.join((one, other))
         await self._look()
         if self.keeps_documents:
-            limit = min(limit, self._others - self.position)
+            ahead = self._others - self.position
+            limit = min(limit, ahead) if ahead >= limit or not await self._more_comes(connection, limit) else 0
         elif self._takes_over == self.position + 1 and self._others < self.position:
             limit = 0
         self.waits = limit <= 0 and (await read_head(connection)).position > self.position
         if limit <= 0:
             return Section(self.position, self.position, 0, ())
         return await read_shared_batch(connection, self.position, limit, self._share, self._deriving.beside)
+
+    async def _more_comes(self, connection: Connection, limit: int) -> bool:
+        """Whether those that go first have more than so many events to go on by, and will: a batch of few is dear.
+
+        Before a merge they stand: they may wait for this one there.
+        """
+        following = await read_following(connection, self._others)
+        return following.events > limit and following.type != "record.merged"
 
     async def take(self, read: Section) -> Sequence[Change]:
         """Fold what follows and write what it changes, with the checkpoint, in one transaction.

@@ -1,6 +1,7 @@
 """How runners share the partitions of the streams: each leases as many as its share is, and renews them."""
 
 import time
+from collections.abc import Collection
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -9,14 +10,14 @@ from incidentlog.store.builds import lease, leased, release
 from incidentlog.store.connect import Connection
 
 RENEW_SECONDS: Final = 0.5
-FIRST_WEIGHT: Final = 7
+FIRST_WEIGHT: Final = 4
 """As much work as so many others is the first partition: with it come documents, segments to merge, and snapshots."""
 
 
 class Leases:
     """The partitions that are this runner's, of one kind of work.
 
-    Each runner leases a name of its own too: so all know how many they are. Who has more than its share gives some up,
+    Each runner leases a name of its own too: so all know who they are. Who has more than its share gives some up,
     and who has less takes what is free. That nothing counts twice is not for the leases to see to, but for the
     checkpoints: between two that believe to have a partition one batch fails.
     """
@@ -37,7 +38,8 @@ class Leases:
         leases = await leased(connection, f"{self._work} partition ")
         theirs = {work for work, node in leases.items() if node != self._node}
         free = {n for n in range(PARTITIONS) if self._partition(n) not in theirs}
-        wished = _wished(before, free, len({*runners, self._name}))
+        first = self._node if FIRST in free else leases[self._partition(FIRST)]
+        wished = _wished(before, free, share_of(self._node, first, {*runners.values(), self._node}))
         if given_up := [self._partition(n) for n in before - set(wished)]:
             await release(connection, given_up, self._node)
         had = await lease(connection, [self._name, *map(self._partition, wished)], self._node)
@@ -58,16 +60,25 @@ class Leases:
         return f"{self._work} partition {number}"
 
 
-def _wished(before: frozenset[int], free: set[int], runners: int) -> list[int]:
-    """What of the partitions that are free, or its own before, one of so many runners is to have; at least one.
+def share_of(node: UUID, first: UUID, nodes: Collection[UUID]) -> int:
+    """How many partitions one of some runners is to have, at least one, where `first` has the first of them.
+
+    That one has as many beside it as make its work that of the others, who share the rest: so that all have together
+    what there is, and none has two more than another.
+    """
+    others = sorted({*nodes} - {first})
+    if not others:
+        return PARTITIONS
+    beside = max(0, round((PARTITIONS - 1 + FIRST_WEIGHT) / (len(others) + 1)) - FIRST_WEIGHT)
+    if node == first:
+        return 1 + beside
+    least, more = divmod(PARTITIONS - 1 - beside, len(others))
+    return max(1, least + (others.index(node) < more))
+
+
+def _wished(before: frozenset[int], free: set[int], share: int) -> list[int]:
+    """What a runner is to have of the partitions that are free, or its own before.
 
     The first, where nobody has it: everybody waits for that. Then what it had.
     """
-    most = -(-(PARTITIONS - 1 + FIRST_WEIGHT) // runners)
-    share, weight = list[int](), 0
-    for n in sorted(free | before, key=lambda n: (n != FIRST, n not in before, n)):
-        weight += FIRST_WEIGHT if n == FIRST else 1
-        if weight > most and share:
-            break
-        share.append(n)
-    return share
+    return sorted(free | before, key=lambda n: (n != FIRST, n not in before, n))[:share]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate, islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -82,6 +82,20 @@ async def read_head(pool: Pool | Connection) -> Head:
     """The head of the log."""
     row = await pool.fetchrow(query("read", "head"))
     return Head(0, None) if row is None else Head(*row)
+
+
+class Following(NamedTuple):
+    """What follows a position of the log."""
+
+    events: int
+    type: str | None
+    """Of the next event; None where none follows."""
+
+
+async def read_following(connection: Pool | Connection, position: int) -> Following:
+    """How many events follow a position, and of what type the next one is."""
+    row = await connection.fetchrow(query("read", "following"), position)
+    return Following(0, None) if row is None else Following(*row)
 
 
 async def position_at(pool: Pool | Connection, instant: datetime) -> int:

@@ -6,6 +6,12 @@ SELECT id, zone, fork, generation, ARRAY(SELECT id FROM zone_data ORDER BY relea
 -- The last commit; no row in an empty log.
 SELECT last_position, recorded_at FROM commits ORDER BY last_position DESC LIMIT 1
 
+-- name: following
+-- How many events follow a position, and of what type the next of them is; no row where none follows.
+-- $1 position bigint
+SELECT (SELECT last_position FROM commits ORDER BY last_position DESC LIMIT 1) - $1 AS events, type
+FROM events WHERE position = $1 + 1
+
 -- name: position_at
 -- The last position recorded by an instant; no row when there is none.
 -- $1 instant timestamptz

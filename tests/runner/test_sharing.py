@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count, islice
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -13,6 +14,7 @@ from incidentlog.runner import lane as lane_module
 from incidentlog.runner import leases as leases_module
 from incidentlog.runner import runner as runner_module
 from incidentlog.runner.lane import GapError, Lane
+from incidentlog.runner.leases import FIRST_WEIGHT, share_of
 from incidentlog.sqlfiles import query
 from incidentlog.store import builds as builds_module
 from incidentlog.store.builds import active_builds, begin_builds, leased, read_builds, rebuild
@@ -73,7 +75,7 @@ async def test_who_comes_gets_a_share_and_what_is_left_behind_is_taken(log: Log)
         await caught_up(log, one)
         await shared_out(log, PARTITIONS)
         async with following(log), following(log):
-            assert (await shared_out(log, 2, 6, 8))[0] == [0, 1]  # who has the first has the documents too
+            assert (await shared_out(log, 3, 6, 7))[0] == [0, 1, 2]  # who has the first has the documents too
             await log.add(*(strike() for _ in range(30)))
             await caught_up(log, one)
         await shared_out(log, PARTITIONS)
@@ -90,7 +92,7 @@ async def test_what_a_killed_one_had_is_another_ones_once_its_lease_has_run_out(
     monkeypatch.setattr(builds_module, "LEASE_SECONDS", 0.3)
     async with following(log) as one:
         async with following(log):
-            await shared_out(log, 5, 11)
+            await shared_out(log, 7, 9)
             monkeypatch.setattr(leases_module, "release", nothing)  # it leaves without a word
         await log.add(*(strike() for _ in range(30)))
         await caught_up(log, one)
@@ -102,10 +104,10 @@ async def nothing(*_: Any) -> None:
 
 
 async def test_streams_that_a_merge_brings_together_go_to_one_of_those_who_had_them(log: Log):
-    low, high = streams(range(5)), streams(range(5, PARTITIONS))
+    low, high = streams(range(7)), streams(range(7, PARTITIONS))
     pairs = [(next(low), next(high)) for _ in range(6)]
     async with sharing(log, 2) as runners:
-        assert await shared_out(log, 5, 11) == [[*range(5)], [*range(5, 16)]]
+        assert await shared_out(log, 7, 9) == [[*range(7)], [*range(7, 16)]]
         for number, pair in enumerate(pairs):
             survivor, absorbed = pair if number % 2 else pair[::-1]
             first = strike(stream=absorbed)
@@ -131,9 +133,9 @@ async def test_a_family_goes_where_its_first_name_is_also_what_was_merged_before
 
 
 async def test_documents_are_made_of_the_streams_of_all(log: Log):
-    low, high = streams(range(5), "talk"), streams(range(5, PARTITIONS), "talk")
+    low, high = streams(range(7), "talk"), streams(range(7, PARTITIONS), "talk")
     async with sharing(log, 2) as runners:
-        await shared_out(log, 5, 11)
+        await shared_out(log, 7, 9)
         for n in range(10):
             await log.add(talk(next(low), f"2025-05-{n + 1:02}"), talk(next(high), f"2025-06-{n + 1:02}"), strike())
         await caught_up(log, runners)
@@ -143,10 +145,10 @@ async def test_documents_are_made_of_the_streams_of_all(log: Log):
 
 
 async def test_a_parked_stream_that_a_merge_moves_stays_parked(log: Log, monkeypatch: pytest.MonkeyPatch):
-    bad, good = next(streams(range(5, PARTITIONS))), next(streams(range(5)))
+    bad, good = next(streams(range(7, PARTITIONS))), next(streams(range(7)))
     poisoned = Poisoned(monkeypatch, bad)
     async with sharing(log, 2) as runners:
-        await shared_out(log, 5, 11)
+        await shared_out(log, 7, 9)
         await log.add(strike(stream=bad), strike(stream=good))
         await caught_up(log, runners)
         await log.add(merge(good, bad), strike(stream=bad), strike())
@@ -249,6 +251,42 @@ async def test_lanes_taken_in_turn_or_all_at_once_end_with_the_same_rows(
     whose = [[n for n in range(PARTITIONS) if n % number == own] for own in range(number)]
     await take_in(log, [Lane(log.connection, builds, zone, own=own) for own in whose])
     await right(log)
+
+
+async def test_who_goes_last_waits_for_a_whole_batch_but_not_before_a_merge_nor_near_the_head(log: Log):
+    own, theirs = streams(range(1)), streams(range(1, PARTITIONS))
+    survivor, *more = islice(own, 6)
+    await log.add(*(strike(stream=stream) for stream in (survivor, *more, *islice(theirs, 24))))
+    absorbed = next(theirs)
+    await log.add(strike(stream=absorbed), merge(survivor, absorbed), *(strike(stream=next(theirs)) for _ in range(20)))
+    builds, zone = await begin_builds(log.connection), (await read_log(log.connection)).zone
+    last = Lane(log.connection, builds, zone, own=range(1))
+    first = Lane(log.connection, builds, zone, own=range(1, PARTITIONS))
+    seen: list[tuple[int, int]] = []
+    while last.position < 52:
+        for lane in (first, last):
+            if batch := await lane.read(log.connection, 5 if lane is first else 12):
+                await lane.take(batch)
+        assert (first.position, last.position) not in seen, seen
+        seen.append((first.position, last.position))
+    assert seen[:6] == [(5, 0), (10, 0), (15, 12), (20, 12), (25, 24), (30, 24)]  # it waits for twelve
+    assert seen[6] == (31, 31)  # before the merge: the other may wait for it there
+    assert seen[7:10] == [(32, 31), (37, 31), (42, 32)]  # the merge alone, which moves streams
+    assert seen[10:] == [(47, 44), (52, 52)]  # of the last events no batch would become whole
+    await right(log)
+
+
+def test_what_runners_have_together_is_what_there_is_and_each_has_as_much_work():
+    for number in range(1, 25):
+        nodes = [uuid4() for _ in range(number)]
+        keeper, *others = nodes
+        sizes = [share_of(node, keeper, nodes) for node in others]
+        own = share_of(keeper, keeper, nodes)
+        assert sum(sizes) + own >= PARTITIONS  # with more runners than partitions some have what others leave
+        assert number > PARTITIONS or sum(sizes) + own == PARTITIONS
+        assert max(sizes, default=1) - min(sizes, default=1) <= 1
+        work = own - 1 + FIRST_WEIGHT
+        assert number == 1 or own == 1 or abs(work - max(sizes)) <= 1
 
 
 async def take_in(log: Log, lanes: Sequence[Lane]) -> None:
