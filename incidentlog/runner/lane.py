@@ -4,7 +4,7 @@ Live running and rebuilding are this.
 """
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, Self
 
@@ -22,7 +22,7 @@ from incidentlog.store.builds import Build, SupersededError, read_builds
 from incidentlog.store.connect import Connection
 from incidentlog.store.derive import Batch, read_all_links, read_links, write_batch
 from incidentlog.store.read import Section, read_batch, read_following, read_head, read_shared_batch, read_streams
-from incidentlog.store.segments import may_merge, merge_segments
+from incidentlog.store.segments import Loose, keeping_pace, may_merge, merge_segments, read_loose
 from incidentlog.store.snapshots import EVERY, take_snapshots
 from incidentlog.store.versions import Bases
 
@@ -87,7 +87,11 @@ class Lane:
         self._deriving = Deriving(connection, builds, self._share, doomed)
         self._summarised: dict[int, int] = {}
         self._written: int | None = None
-        """How many batches since segments were merged; None where nobody knows."""
+        """How many batches since it was seen which segments are to be merged; None where nobody knows."""
+        self._seen_at = 0
+        """Where it was then."""
+        self._loose = deque[Loose]()
+        """Those that are still to be merged."""
 
     @classmethod
     def of(
@@ -179,11 +183,9 @@ class Lane:
             links=[(e.stream, absorbed, e.position) for e in read.events for absorbed in merged_streams(e)],
             derived=await self._deriving.derive(self.builds, read, changes, own),
         )
-        before = self.position
         self.builds = await write_batch(self._connection, self.builds, self._own, batch, self._bases)
         self._forget(ours)
-        if self.keeps_documents:
-            await self._merge(before)
+        self._written = None if self._written is None else self._written + 1
         took = round((time.perf_counter() - started) * 1000, 1)
         log.debug("projected", position=self.position, events=len(read), milliseconds=took)
         return changes
@@ -245,6 +247,22 @@ class Lane:
         self._bases.forget(streams)
         self._families.drop([s for s in streams if s.partition(":")[0] not in self._deriving.beside])
 
+    async def merge(self, events: int = 0) -> bool:
+        """Merge some of the ledgers' segments, if any are to be, after a batch of so many events; whether any were.
+
+        As many as keep pace with the log, and one at least: whoever waits for the next event waits for these too. Only
+        who goes last merges.
+        """
+        if not self.keeps_documents:
+            return False
+        if not self._loose and (self._written is None or may_merge(self._written, self._seen_at, self.position)):
+            self._loose.extend(await read_loose(self._connection, self.builds, self.position))
+            self._written, self._seen_at = 0, self.position
+        now = [self._loose.popleft() for _ in range(min(len(self._loose), keeping_pace(events, len(self.builds))))]
+        for loose in now:
+            await merge_segments(self._connection, loose)
+        return bool(now)
+
     async def summarise(self) -> bool:
         """Take one snapshot of a ledger that is due; whether there was one. Only who goes last can."""
         for build in self.builds if self.keeps_documents else ():
@@ -257,14 +275,6 @@ class Lane:
                     return True  # another node did it
                 self._summarised[build.build] = self.position // EVERY * EVERY
         return False
-
-    async def _merge(self, after: int) -> None:
-        """Merge the segments of ledgers where there may be enough of them by now."""
-        if self._written is None or may_merge(self._written + 1, after, self.position):
-            await merge_segments(self._connection, self.builds, self.position)
-            self._written = 0
-        else:
-            self._written += 1
 
     def _forget(self, events: Sequence[Recorded]) -> None:
         """Keep what is remembered within its bounds."""

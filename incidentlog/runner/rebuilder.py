@@ -123,6 +123,8 @@ class Rebuilder:
                 lane = None
                 continue
             self._portion.grow()
+            if lane.position > before:
+                await lane.merge(lane.position - before)
             while await lane.summarise():
                 pass
             stands = lane.position == before  # it is not its turn, or it is where what answers is

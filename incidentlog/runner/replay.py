@@ -132,6 +132,7 @@ async def _fold(
         if not batch:
             raise ReplayError(f"the log ends at position {lane.position}, not {upto}")
         await lane.take(batch)
+        await lane.merge(len(batch))
         portion.grow()
         batches += 1
         if batches == analyzed:  # at 1, 4, 16, ... batches

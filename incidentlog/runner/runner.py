@@ -140,6 +140,8 @@ class Runner(Progress):
         self.at = lane.position
         if lane.keeps_documents and (lane.position != self.position or batch):
             self.fold(lane.position)
+        if batch:
+            await lane.merge(len(batch))
         self.failure = None
         if lane.position == lane.upto:
             return True
@@ -155,8 +157,8 @@ class Runner(Progress):
         return False
 
     async def _tidied(self, connection: Connection, lane: Lane) -> bool:
-        """Write some of what makes answers faster and can wait: a snapshot, or blocks; whether any was due."""
-        if await lane.summarise():
+        """Write some of what makes answers faster and can wait: segments, a snapshot, blocks; whether any was due."""
+        if await lane.merge() or await lane.summarise():
             return True
         if not lane.keeps_documents or lane.position < self._next_block:
             return False

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from incidentlog.folding.lines import Lines, merge, pack
@@ -152,27 +152,40 @@ def may_merge(written: int, after: int, upto: int) -> bool:
     return written >= RUN or after // STRETCH < upto // STRETCH
 
 
-async def merge_segments(connection: Connection, builds: Iterable[Build], position: int) -> None:
-    """Make one of what is loose, where there is enough of it, or its stretch lies before the checkpoint.
+def keeping_pace(events: int, builds: int) -> int:
+    """How many merges after a batch of so many events are as many as stretches are filled; one at least."""
+    return 1 + events * builds // STRETCH
 
-    Each in a transaction of its own: nothing that is read changes by it.
-    """
+
+class Loose(NamedTuple):
+    """Segments of a build that are to be made one: of a stretch of positions what is not merged yet, or all."""
+
+    build: Build
+    ends: int
+    """The last position of the stretch."""
+    full: bool
+    """Whether the stretch lies before the checkpoint."""
+
+
+async def read_loose(connection: Connection, builds: Iterable[Build], position: int) -> list[Loose]:
+    """What is to be merged: where there is enough that is loose, or its stretch lies before the checkpoint."""
     known = {build.build: build for build in builds}
-    for build, ends, loose in await connection.fetch(query("segments", "loose"), list(known), STRETCH):
-        full = ends <= position
-        if full or loose >= RUN:
-            async with connection.transaction():
-                await _merge(connection, known[build], ends - STRETCH, ends, full=full)
+    rows = await connection.fetch(query("segments", "loose"), list(known), STRETCH)
+    found = [(Loose(known[build], ends, ends <= position), count) for build, ends, count in rows]
+    return [loose for loose, count in found if loose.full or count >= RUN]
 
 
-async def _merge(connection: Connection, build: Build, after: int, upto: int, *, full: bool) -> None:
-    taken = await connection.fetch(query("segments", "take"), build.build, after, upto, full)
-    if not taken:  # another node did it
-        return
-    rows = sorted(taken, key=lambda row: row["first_position"])
-    parts = [Lines(row["body"]) for row in rows]
-    first, last = rows[0]["first_position"], max(row["last_position"] for row in rows)
-    counts = max(row["latest"] for row in rows)
-    body = rows[0]["body"] if len(rows) == 1 else merge(parts)
-    lies_in = days_of(tally_of(build), parts)
-    await connection.execute(query("segments", "put"), build.build, first, last, counts, *lies_in, body)
+async def merge_segments(connection: Connection, loose: Loose) -> None:
+    """Make one of them, in a transaction of its own: nothing that is read changes by it."""
+    build, ends, full = loose
+    async with connection.transaction():
+        taken = await connection.fetch(query("segments", "take"), build.build, ends - STRETCH, ends, full)
+        if not taken:  # another node did it
+            return
+        rows = sorted(taken, key=lambda row: row["first_position"])
+        parts = [Lines(row["body"]) for row in rows]
+        first, last = rows[0]["first_position"], max(row["last_position"] for row in rows)
+        counts = max(row["latest"] for row in rows)
+        body = rows[0]["body"] if len(rows) == 1 else merge(parts)
+        lies_in = days_of(tally_of(build), parts)
+        await connection.execute(query("segments", "put"), build.build, first, last, counts, *lies_in, body)

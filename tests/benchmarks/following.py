@@ -37,6 +37,7 @@ async def follow(connection: Connection, lane: Lane) -> None:
     spared = Spared()
     while batch := await lane.read(connection, PAGE):
         spared(await lane.take(batch))
+        await lane.merge(len(batch))
         while await lane.summarise():
             pass
 

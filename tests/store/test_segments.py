@@ -10,10 +10,12 @@ from incidentlog.folding.totalling import Totalling, Window
 from incidentlog.projections import PROJECTIONS
 from incidentlog.projections.violations import ViolationSheets, sheet
 from incidentlog.runner import lane as lane_module
+from incidentlog.runner.lane import Lane
 from incidentlog.store import segments
 from incidentlog.store.answer import read_details, sum_lines
-from incidentlog.store.builds import active_builds
+from incidentlog.store.builds import active_builds, begin_builds
 from incidentlog.store.connect import Access
+from incidentlog.store.read import read_log
 from incidentlog.store.segments import read_parts
 from tests.commands import retraction, strike
 from tests.runner.driving import caught_up, following, log_at
@@ -33,13 +35,16 @@ async def test_of_a_period_the_segments_of_its_days_are_read_and_the_sums_are_th
 ):
     monkeypatch.setattr(segments, "STRETCH", 4)
     monkeypatch.setattr(lane_module, "EVERY", 1_000)
-    async with log_at(access) as log, following(log) as runner:
-        for n in range(24):
-            day = (datetime(2025, 10, 1, tzinfo=UTC) + timedelta(days=n)).date().isoformat()
-            start = f"{day[:7]}-01" if n == 20 else day  # known to the month only
-            event = strike(occurred={"start": start, "precision": "month" if n == 20 else "day", "tz": "Europe/Kyiv"})
-            await log.add(event, *([retraction(event["id"])] if n % 5 == 0 else []))
-        head = await caught_up(log, runner)
+    async with log_at(access) as log:
+        async with following(log) as runner:
+            for n in range(24):
+                day = (datetime(2025, 10, 1, tzinfo=UTC) + timedelta(days=n)).date().isoformat()
+                start = f"{day[:7]}-01" if n == 20 else day  # known to the month only
+                event = strike(
+                    occurred={"start": start, "precision": "month" if n == 20 else "day", "tz": "Europe/Kyiv"}
+                )
+                await log.add(event, *([retraction(event["id"])] if n % 5 == 0 else []))
+            head = await caught_up(log, runner)  # once it has ended nothing is merged any more
         build = (await active_builds(log.connection))[name]
         window, by = Window(0, head, 4), ("day", "month")
 
@@ -60,6 +65,41 @@ async def test_of_a_period_the_segments_of_its_days_are_read_and_the_sums_are_th
         assert await read(Grouping(by, since="2025-11-01").days) == everything  # as older builds wrote them
 
 
+async def test_who_waits_for_the_next_event_waits_for_one_merge_and_a_large_batch_is_followed_by_all(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(segments, "RUN", 3)
+    async with log_at(access) as log:
+        lane = Lane(log.connection, await begin_builds(log.connection), (await read_log(log.connection)).zone)
+
+        async def loose() -> list[int]:
+            """How many segments each ledger has that are not merged, of those that have any."""
+            query = "SELECT count(*) FILTER (WHERE NOT merged) FROM segments GROUP BY build"
+            return sorted(row["count"] for row in await log.connection.fetch(query))
+
+        async def take_in(events: int) -> None:
+            await log.add(*(strike() for _ in range(events)))
+            await lane.take(await lane.read(log.connection, events))
+
+        await take_in(1)
+        assert not await lane.merge(1)  # from here on it knows what was written
+        for _ in range(3):
+            await take_in(1)
+        ledgers = len(await loose())
+        assert ledgers > 1
+        for merged in range(ledgers):
+            assert await loose() == [0] * merged + [4] * (ledgers - merged)
+            assert await lane.merge(1)
+        assert await loose() == [0] * ledgers
+        assert not await lane.merge(1)
+        monkeypatch.setattr(segments, "STRETCH", 4)
+        await take_in(9)  # the end of a stretch, one whole, and one that begins
+        assert await lane.merge(9)
+        assert await log.connection.fetchval("SELECT max(first_position) FROM segments WHERE merged") == 9
+        assert await loose() == [1] * ledgers
+        assert not await lane.merge()
+
+
 async def test_of_sheets_the_segments_of_their_days_are_read_whatever_day_the_claims_are_of(
     access: Access, monkeypatch: pytest.MonkeyPatch
 ):
@@ -67,22 +107,23 @@ async def test_of_sheets_the_segments_of_their_days_are_read_whatever_day_the_cl
     monkeypatch.setattr(segments, "STRETCH", 4)
     monkeypatch.setattr(lane_module, "EVERY", 1_000)
     days = [(datetime(2025, 10, 1, tzinfo=UTC) + timedelta(days=n)).date().isoformat() for n in range(30)]
-    async with log_at(access) as log, following(log) as runner:
-        for n, told in enumerate(days[:24]):
-            event = strike(
-                type="violation.reported",
-                occurred={"start": days[n + 6], "precision": "day", "tz": "Europe/Kyiv"},
-                data={
-                    "ceasefires": ["ceasefire:a"],
-                    "accused": ["RUS"],
-                    "claimed_by": "UKR",
-                    "severity": "minor",
-                    **({"period": {"from": told, "to": days[n + 2]}} if n % 2 else {}),
-                },
-            )
-            del event["place"]
-            await log.add(event, *([retraction(event["id"])] if n % 5 == 0 else []))
-        head = await caught_up(log, runner)
+    async with log_at(access) as log:
+        async with following(log) as runner:
+            for n, told in enumerate(days[:24]):
+                event = strike(
+                    type="violation.reported",
+                    occurred={"start": days[n + 6], "precision": "day", "tz": "Europe/Kyiv"},
+                    data={
+                        "ceasefires": ["ceasefire:a"],
+                        "accused": ["RUS"],
+                        "claimed_by": "UKR",
+                        "severity": "minor",
+                        **({"period": {"from": told, "to": days[n + 2]}} if n % 2 else {}),
+                    },
+                )
+                del event["place"]
+                await log.add(event, *([retraction(event["id"])] if n % 5 == 0 else []))
+            head = await caught_up(log, runner)  # once it has ended nothing is merged any more
         build = (await active_builds(log.connection))["violation_sheets"]
         window = Window(0, head, 4)
 
