@@ -75,7 +75,7 @@ class Afresh:
             cells = self.groups(document.tally(), at, document_grouping(document), level)
             beside = replace(beside, cells=by_document(cells))
         if document.details is not None:
-            keys = {key for doc in stored for key in beside.detail_keys(document, doc, at)}
+            keys = {key for doc in stored for key in beside.ask(document, doc, at).details}
             details = self.groups(document.details(), ALWAYS, detail_grouping(document.details, keys), level)
             beside = replace(beside, details=by_document(details))
         return beside

@@ -128,6 +128,13 @@ VALUE_OCTETS: Final = 100
 """and a value of a row."""
 
 
+class Asked(NamedTuple):
+    """What is known beside a document before its details are, and which these are."""
+
+    known: Known
+    details: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """What was read beside the bodies of documents, as of the same position: groups by their first dimension."""
@@ -138,25 +145,28 @@ class Beside:
     """Of their details, at least those of `Document.detail_keys`."""
     policies: Mapping[str, Stored] = field(default_factory=dict)
     """The policies that were ever changed, of those that the documents hang on."""
+    asked: Mapping[tuple[str, datetime], Asked] = field(default_factory=dict)
+    """What was asked already, with these cells and policies, of documents by key and instant."""
 
     def cells_of(self, document: Document[Any], doc: Stored) -> list[Group]:
         """The groups of the tally that are a document's."""
         return [group for key in document.tally_keys(doc.key, doc.body) for group in self.cells.get(key, ())]
 
-    def detail_keys(self, document: Document[Any], doc: Stored, at: datetime) -> Sequence[str]:
-        """The details that a document's row needs."""
-        return document.detail_keys(doc.body, at, self._known(document, self.cells_of(document, doc)))
+    def ask(self, document: Document[Any], doc: Stored, at: datetime) -> Asked:
+        """What is known beside a document before its details are, and which of them its row needs."""
+        if (asked := self.asked.get((doc.key, at))) is not None:
+            return asked
+        known = self._known(document, self.cells_of(document, doc))
+        return Asked(known, document.detail_keys(doc.body, at, known))
 
     def known(self, document: Document[Any], doc: Stored, at: datetime) -> Read:
         """What of it is beside a document's body."""
-        cells = self.cells_of(document, doc)
-        known = self._known(document, cells)
+        known, keys = self.ask(document, doc, at)
         details: list[Group] = []
         if document.details is not None:
-            keys = document.detail_keys(doc.body, at, known)
             details = [group for key in keys for group in self.details.get(key, ())]
             known = replace(known, details=_cells(document.details, document.details.dimensions, details))
-        parts: list[Group | Stored] = [doc, *cells, *details, *self.policies.values()]
+        parts: list[Group | Stored] = [doc, *self.cells_of(document, doc), *details, *self.policies.values()]
         last = max(parts, key=lambda part: part.position)  # the first of several: the body says more than its cells
         return Read(known, last.position, last.restated)
 

@@ -148,7 +148,7 @@ class DocumentView:
         # With what counts only later, whose details are needed when the clock moves; and as it counts now.
         foreseen = [Beside(by_document(groups), policies=policies) for groups in self.cells.foreseen(keys, booked)]
         wanted = {
-            doc.key: {key for beside in foreseen for key in beside.detail_keys(self.document, doc, at)} for doc in docs
+            doc.key: {key for beside in foreseen for key in beside.ask(self.document, doc, at).details} for doc in docs
         }
         found = await read_details(
             connection, self.document.details, self._build_of(self.document.details()),

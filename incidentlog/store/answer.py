@@ -268,10 +268,11 @@ async def read_beside(
         )  # fmt: skip
         beside = replace(beside, cells=by_document(cells))
     if document.details is not None:
-        wanted = {key for doc in stored for key in beside.detail_keys(document, doc, at)}
+        asked = {(doc.key, at): beside.ask(document, doc, at) for doc in stored}
+        wanted = {key for own in asked.values() for key in own.details}
         build = build_of(document.details())
         details = await read_details(pool, document.details, build, wanted, clearance=clearance, upto=upto)
-        beside = replace(beside, details=details)
+        beside = replace(beside, details=details, asked=asked)
     return beside
 
 

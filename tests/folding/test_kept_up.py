@@ -94,7 +94,7 @@ def beside_of(document: Document[Any], stored: Sequence[Stored], subjects: Seque
             beside, cells=by_document(groups_of(document.tally(), subjects, at, document_grouping(document)))
         )
     if document.details is not None:
-        keys = {key for doc in stored for key in beside.detail_keys(document, doc, local(at))}
+        keys = {key for doc in stored for key in beside.ask(document, doc, local(at)).details}
         asked = detail_grouping(document.details, keys)
         beside = replace(beside, details=by_document(groups_of(document.details(), subjects, at, asked)))
     return beside
