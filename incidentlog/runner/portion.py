@@ -21,6 +21,10 @@ class Portion:
         self._most = most
         self.size = most if size is None else max(1, min(most, size))
 
+    def of_log(self, spread: float) -> int:
+        """How many events of the log to read: among `spread` of them one is to be taken in. After a failure no more."""
+        return round(self.size * spread) if self.size == self._most else self.size
+
     def shrink(self) -> None:
         """A batch did not go through: less next time, at least one."""
         self.size = max(1, self.size // 2)

@@ -152,7 +152,7 @@ class Rebuilder:
 
     async def _take(self, reading: Connection, lane: Lane, upto: int) -> None:
         """Take in the next batch, at most up to a position."""
-        limit = min(self._portion.size, upto - lane.position)
+        limit = min(self._portion.of_log(lane.spread), upto - lane.position)
         if limit > 0 and (batch := await lane.read(reading, limit)):
             changes = await lane.take(batch)
             if self._on_changes is not None:

@@ -129,7 +129,7 @@ class Runner(Progress):
 
     async def _went_on(self, connection: Connection, lane: Lane, ticket: asyncio.Event) -> bool:
         """Take in what there is, and wait where it is not much; whether the lane is at its end."""
-        size = self._portion.size if self._portion.size < PAGE else round(PAGE * lane.spread)  # as many of its own
+        size = self._portion.of_log(lane.spread)
         batch = await lane.read(connection, size if lane.upto is None else min(size, lane.upto - lane.position))
         started, self.idle = time.monotonic(), not batch and not lane.waits
         if batch:

@@ -1,10 +1,12 @@
 """The projections on a long history: how fast they follow and are rebuilt, and how soon they answer as of any position.
 
-python -m tests.benchmarks.projections [EVENTS ...]      100,000 and 1,000,000 by default
+python -m tests.benchmarks.projections [--runners NUMBER] [EVENTS ...]      100,000 and 1,000,000 by default
 
+With several runners as many processes follow, and as many build anew, as with `INCIDENTLOG_RUNNERS`.
 The history is that of `history.py`. The limit beside the figures: unpacking and summing all lines of a ledger.
 """
 
+import argparse
 import asyncio
 import random
 import resource
@@ -192,7 +194,7 @@ async def latencies(access: Access, runner: RunnerApart, grown: Wakeup, asking: 
     show("a single append to its being projected, two reading all the time", took)
 
 
-async def run(root: Path, total: int) -> None:
+async def run(root: Path, total: int, runners: int = 1) -> None:
     """Everything, on a history of some length."""
     with start(root) as running:
         await run_admin(running.server, "CREATE DATABASE bench")
@@ -205,11 +207,12 @@ async def run(root: Path, total: int) -> None:
         async def learn() -> None:
             """Nothing is registered in this history."""
 
-        runner = RunnerApart(access, grown, learn, Processes(RUNNER), log_level="error")
+        runner = RunnerApart(access, grown, learn, Processes(RUNNER), processes=runners, log_level="error")
+        rebuilder = RebuilderApart(access, pool, Processes(RUNNER), processes=runners, log_level="error")
         async with asyncio.TaskGroup() as work:
             follow = work.create_task(runner.run())
             await catch_up(access, pool, runner)
-            beside = work.create_task(RebuilderApart(access, pool, Processes(RUNNER), log_level="error").run())
+            beside = work.create_task(rebuilder.run())
             await build_beside(access, pool)
             beside.cancel()
             connection = await access.connect()
@@ -243,7 +246,11 @@ async def run(root: Path, total: int) -> None:
 
 
 if __name__ == "__main__":
-    heading("Projections")
-    for number in [int(n) for n in sys.argv[1:]] or [100_000, 1_000_000]:
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--runners", type=int, default=1)
+    asked.add_argument("events", type=int, nargs="*", default=[100_000, 1_000_000])
+    given = asked.parse_args()
+    heading("Projections" if given.runners == 1 else f"Projections, {given.runners} runners")
+    for number in given.events:
         with scratch() as folder:
-            asyncio.run(run(folder, number))
+            asyncio.run(run(folder, number, given.runners))
