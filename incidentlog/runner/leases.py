@@ -10,6 +10,8 @@ from incidentlog.store.builds import lease, leased, release
 from incidentlog.store.connect import Connection
 
 RENEW_SECONDS: Final = 0.5
+LEFT_SECONDS: Final = 3.0
+"""After how long somebody takes what nobody else does, such as one of another version that counts shares otherwise."""
 FIRST_WEIGHT: Final = 4
 """As much work as so many others is the first partition: with it come documents, segments to merge, and snapshots."""
 
@@ -28,6 +30,12 @@ class Leases:
         self._node = node or uuid4()
         self._work = work
         self._renewed = 0.0
+        self._among: tuple[UUID, frozenset[UUID]] | None = None
+        """Who had the first partition, and who all the runners were, when it looked last."""
+        self._beyond = 0
+        """How many partitions more than its share it takes, as nobody else does."""
+        self._left_since: float | None = None
+        """Since when there are some that nobody takes."""
 
     async def renew(self, connection: Connection) -> bool:
         """Take, keep or give up partitions, where it is time; whether they are other ones than before."""
@@ -39,13 +47,25 @@ class Leases:
         theirs = {work for work, node in leases.items() if node != self._node}
         free = {n for n in range(PARTITIONS) if self._partition(n) not in theirs}
         first = self._node if FIRST in free else leases[self._partition(FIRST)]
-        wished = _wished(before, free, share_of(self._node, first, {*runners.values(), self._node}))
+        nodes = frozenset((*runners.values(), self._node))
+        if self._among != (first, nodes):
+            self._among, self._beyond, self._left_since = (first, nodes), 0, None
+        wished = _wished(before, free, share_of(self._node, first, nodes) + self._beyond)
+        self._see_what_is_left(len(free) - len(wished), now)
         if given_up := [self._partition(n) for n in before - set(wished)]:
             await release(connection, given_up, self._node)
         had = await lease(connection, [self._name, *map(self._partition, wished)], self._node)
         self.own = frozenset(n for n in wished if self._partition(n) in had)
         self._renewed = now
         return self.own != before
+
+    def _see_what_is_left(self, number: int, now: float) -> None:
+        if number == 0:
+            self._left_since = None
+        elif self._left_since is None:
+            self._left_since = now
+        elif now - self._left_since >= LEFT_SECONDS:
+            self._beyond, self._left_since = self._beyond + number, None
 
     async def leave(self, connection: Connection) -> None:
         """Leave everything to the others."""

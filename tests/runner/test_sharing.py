@@ -17,7 +17,7 @@ from incidentlog.runner.lane import GapError, Lane
 from incidentlog.runner.leases import FIRST_WEIGHT, share_of
 from incidentlog.sqlfiles import query
 from incidentlog.store import builds as builds_module
-from incidentlog.store.builds import active_builds, begin_builds, leased, read_builds, rebuild
+from incidentlog.store.builds import active_builds, begin_builds, lease, leased, read_builds, rebuild
 from incidentlog.store.connect import Access
 from incidentlog.store.parked import read_parked
 from incidentlog.store.read import Section, read_batch, read_log, read_shared_batch
@@ -97,6 +97,16 @@ async def test_what_a_killed_one_had_is_another_ones_once_its_lease_has_run_out(
         await log.add(*(strike() for _ in range(30)))
         await caught_up(log, one)
     await right(log)
+
+
+async def test_what_another_leaves_is_taken_though_it_is_beyond_a_share(log: Log, monkeypatch: pytest.MonkeyPatch):
+    """As one does that counts shares otherwise, being of another version."""
+    monkeypatch.setattr(leases_module, "LEFT_SECONDS", 0.05)
+    monkeypatch.setattr(builds_module, "LEASE_SECONDS", 60)
+    other = uuid4()
+    await lease(log.connection, [f"live runner {other}", "live partition 0", "live partition 1"], other)
+    async with following(log):
+        assert (await shared_out(log, 2, 14))[1] == [*range(2, PARTITIONS)]
 
 
 async def nothing(*_: Any) -> None:
