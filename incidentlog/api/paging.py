@@ -1,5 +1,6 @@
 """A page of an answer, written in slices and bounded by bytes: no answer holds up the others, or grows without end."""
 
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -20,12 +21,16 @@ async def write_page(
     write: Callable[[str, V], Awaitable[bytes]],
     turns: Turns,
     octets: int = ANSWER_OCTETS,
+    most: int = sys.maxsize,
 ) -> tuple[list[bytes], str | None]:
-    """The items as bytes, each by itself, until a page is full; and the key after which more follow, None for none."""
+    """The items as bytes, each by itself, until a page is full; and the key after which more follow, None for none.
+
+    It is full with so many octets, or `most` items.
+    """
     written: list[bytes] = []
     total, last = 0, ""
     for key, item in items:
-        if total >= octets:
+        if total >= octets or len(written) == most:
             return written, last
         piece = await write(key, item)
         written.append(piece)

@@ -43,7 +43,7 @@ from incidentlog.api.requests import (
     refuse_revoked,
     stream_of,
 )
-from incidentlog.api.rows import Asked, Stored, answer_of, ask, state_at
+from incidentlog.api.rows import ROWS, Asked, Page, Stored, answer_of, ask, not_a_key, state_at
 from incidentlog.api.states import States
 from incidentlog.api.subject_version import subjects_for
 from incidentlog.api.tables import csv_lines, flat_tally, row_csv, tally_columns, tally_members
@@ -67,6 +67,9 @@ KEY: Final = Segment(
     "key", "The key of a row: the values that it is grouped by, joined by `|`.", example="geonames:698740"
 )
 AFTER_KEY: Final = Parameter("after", "Go on after the row of this key, on the basis of the page that ended with it.")
+MOST_ROWS: Final = Number(
+    "limit", "The most rows; without it, as many as fit into 4 MB.", least=1, most=10_000, example="10"
+)
 AFTER: Final = Number("after", "Go on after the version that began at this position.", example="1")
 LIMIT: Final = Number("limit", "The most versions.", default=1_000, least=1, most=10_000, example="10")
 HISTORY_SECONDS: Final = 10.0
@@ -111,7 +114,7 @@ def _asked_by(tally: Tally) -> dict[str, Any]:
 @routes.get(
     "/v1/projections/{name}",
     scope="read",
-    takes=(NAME, *ABOUT, *TABLED, AFTER_KEY),
+    takes=(NAME, *ABOUT, *TABLED, AFTER_KEY, MOST_ROWS),
     narrows=tally_questions,
     answers=(Answer(shapes.Rows), *OTHERS),
     problems=OF_ROWS,
@@ -145,7 +148,10 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
     asked = ask(projection, narrowing(request))
     if wanted is GEOJSON and (asked.grouping is None or "place" not in asked.grouping.by):
         raise NotAcceptable("geojson is of places: group by place, among others")
-    found = await answer_of(service, asked, moment, reader.clearance, key)
+    after, most = (None, 1) if key is not None else (AFTER_KEY.given(request), MOST_ROWS.of(request, default=ROWS))
+    # A line of NDJSON has every member that any line has: so that is made of all rows.
+    page = Page(after, most) if key is None and wanted is JSON else None
+    found = await answer_of(service, asked, moment, reader.clearance, key, page)
     rows, moment = found.rows, found.moment
     if key is not None and key not in rows:
         raise NotFound(f"{projection.name} has no row '{key[:200]}' then")
@@ -160,14 +166,18 @@ async def _show(request: web.Request, key: str | None) -> web.Response:
         head["compared"] = periods
     if key is None and found.rest is not None:
         head["rest"] = found.rest
-    shown: Mapping[str, Row] = _after(rows, AFTER_KEY.given(request)) if key is None else {key: rows[key]}
+    shown: Mapping[str, Row] = {key: rows[key]} if key is not None else rows
+    if key is None and found.more is None:
+        shown = _after(rows, after)
     writing = await _writing(service, wanted, asked, rows, moment=moment, clearance=reader.clearance)
     turns = Turns()
 
     async def write(key: str, row: Row) -> bytes:
         return writing.row(key, await in_parts(row, turns))
 
-    pieces, last = await write_page(shown.items(), write, turns)
+    pieces, last = await write_page(shown.items(), write, turns, most=most)
+    if last is None and found.more:
+        last = list(shown)[-1]
     headers = {
         "Log-Position": str(moment.position),
         **({"Log-Incomplete": str(found.incomplete)} if found.incomplete else {}),
@@ -193,7 +203,7 @@ def _after(rows: Mapping[str, Row], key: str | None) -> Mapping[str, Row]:
     if key is None:
         return rows
     if key not in rows:
-        raise BadRequest(errors=[Fault("/after", "not_a_key", "give the key that a page ended with, and its basis")])
+        raise not_a_key()
     return dict(islice(rows.items(), list(rows).index(key) + 1, None))
 
 

@@ -13,7 +13,7 @@ from incidentlog.folding.rows import Group, Grouping, MadeRows, Names, own_rows,
 from incidentlog.folding.rows import Stored as Body
 from incidentlog.folding.shapes import Document, Projection, Row, Tally
 from incidentlog.service.service import Service
-from incidentlog.store.answer import read_beside, read_documents, read_groups, read_names
+from incidentlog.store.answer import read_beside, read_documents, read_documents_after, read_groups, read_names
 from incidentlog.store.builds import Build, active_builds
 from incidentlog.store.live import names_of
 from incidentlog.store.parked import incomplete
@@ -55,11 +55,21 @@ def ask(projection: Tally | Document[Any], params: Mapping[str, Sequence[str]]) 
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Which of a document's rows are wanted: from just after a key, None for the beginning, and at most so many."""
+
+    after: str | None
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shaped:
     """Rows in the order asked for, and what those left out by `top` add up to."""
 
     rows: dict[str, Row]
     rest: Row | None = None
+    more: bool | None = None
+    """Of a page whether rows follow it; None where these are all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +84,32 @@ class Answered:
     """How many streams could not be taken in."""
     rest: Row | None = None
     """The figures of the rows left out by `top`, all in one."""
+    more: bool | None = None
+    """Where they are the page that was wanted, whether rows follow it; None where they are all rows."""
 
 
-async def answer_of(service: Service, asked: Asked, moment: Moment, clearance: int, key: str | None = None) -> Answered:
+async def answer_of(
+    service: Service,
+    asked: Asked,
+    moment: Moment,
+    clearance: int,
+    key: str | None = None,
+    page: Page | None = None,
+) -> Answered:
     """The rows asked for at a moment; with `key`, at least that one, if there is such a row.
 
-    Of a document it may be the only one, and then costs no more than that one. Raises ProjectionLagging where the
-    build that answers, of an older version, has not got as far as the reader wants it.
+    Of a document it may be the only one, and then costs no more than that one; and with `page` the rows may be those
+    alone. Raises ProjectionLagging where the build that answers, of an older version, has not got as far as the reader
+    wants it, and BadRequest for a page after a row that is not there.
     """
     for _ in range(RETRIES):
         state = await state_at(service, asked.projection, moment, clearance)
-        found = await _rows(asked, state, key)
+        found = await _rows(asked, state, key, page)
         if isinstance(state, Folded):
             return Answered(found.rows, moment, asked.projection.version, rest=found.rest)
         incomplete = await state.incomplete()
         if incomplete is not None:
-            return Answered(found.rows, state.moment, state.build.version, incomplete, found.rest)
+            return Answered(found.rows, state.moment, state.build.version, incomplete, found.rest, found.more)
     raise ProjectionLagging(f"{asked.projection.name} was replaced while it was read")
 
 
@@ -103,15 +123,36 @@ class Source(Protocol):
         """Some of them as rows, by key and in order."""
 
 
-async def _rows(asked: Asked, state: "Stored | Folded", key: str | None) -> Shaped:
+async def _rows(asked: Asked, state: "Stored | Folded", key: str | None, page: Page | None) -> Shaped:
     if asked.question is not None:
         assert isinstance(asked.projection, Tally)  # noqa: S101 - only tallies are asked questions
         return await shaped(asked.projection, asked.question, state)
-    if isinstance(state, Stored) and isinstance(asked.projection, Document) and key is not None and fits(key):
-        own = await state.documents(asked.projection, [key])
-        if key in own:
-            return Shaped(own)
+    if isinstance(state, Stored) and isinstance(asked.projection, Document):
+        document = asked.projection
+        if key is not None:
+            own = await state.documents(document, [key]) if fits(key) else {}
+            return Shaped(own if key in own or not document.sums_up(key) else await state.rows(None))
+        if page is not None and not (page.after is not None and document.sums_up(page.after)):
+            return await _page(document, state, page)
     return Shaped(await state.rows(None))
+
+
+async def _page(document: Document[Any], state: "Stored", page: Page) -> Shaped:
+    """The rows of documents from just after one of them, and at the end those that are about all."""
+    after = page.after
+    if after is not None and not (fits(after) and await state.bodies(document, [after])):
+        raise not_a_key()
+    bodies, more = await state.bodies_after(document, after or "", page.most)
+    rows = await state.rows_of(document, bodies, every=after is None and not more)
+    await forget(bodies)
+    if not more and type(document).summary is not Document.summary:
+        rows |= document.summary(rows if after is None else await state.documents(document))
+    return Shaped(rows, more=more)
+
+
+def not_a_key() -> BadRequest:
+    """The refusal of a page after a row that is not there."""
+    return BadRequest(errors=[Fault("/after", "not_a_key", "give the key that a page ended with, and its basis")])
 
 
 async def shaped(tally: Tally, question: Question, source: Source) -> Shaped:
@@ -208,6 +249,13 @@ class Stored:
         return await read_documents(
             self.service.pool, document, self.build,
             clearance=self.clearance, upto=self.moment.position, keys=keys, one=self.service.document,
+        )  # fmt: skip
+
+    async def bodies_after(self, document: Document[Any], after: str, most: int) -> tuple[list[Body], bool]:
+        """The same of those that come after a key, at most so many and as many as fit into a page; whether more do."""
+        return await read_documents_after(
+            self.service.pool, document, self.build,
+            clearance=self.clearance, upto=self.moment.position, after=after, most=most, one=self.service.document,
         )  # fmt: skip
 
     async def rows_of(self, document: Document[Any], bodies: Sequence[Body], *, every: bool) -> dict[str, Row]:

@@ -229,8 +229,12 @@ class Document(Projection, Generic[B]):
         return self.row(body, at, known), self.next_transition(body, at, known)
 
     def summary(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:  # noqa: ARG002 - for overrides
-        """Rows that are about all rows, such as a headline."""
+        """Rows that are about all rows, such as a headline; each has a key that `sums_up` says it may have."""
         return {}
+
+    def sums_up(self, key: str) -> bool:  # noqa: ARG002 - for overrides
+        """Whether a row of this key may be one that is about all rows: only then are all read for it."""
+        return False
 
 
 class Thresholds(Document[B]):

@@ -138,6 +138,10 @@ class CeasefireStatus(Document[AccordBody]):
             **{f"headline:{conflict}": {**_headline(own), "conflict": conflict} for conflict, own in of_each.items()},
         }
 
+    def sums_up(self, key: str) -> bool:
+        """The headlines."""
+        return key.partition(":")[0] == "headline"
+
 
 def _headline(ceasefires: Mapping[str, Row]) -> Row:
     """Of the ceasefires in force the widest, then the latest; else the latest agreed or declared."""

@@ -147,6 +147,10 @@ class Commitments(Document[Promise]):
             }
         }
 
+    def sums_up(self, key: str) -> bool:
+        """The one row of how often they are."""
+        return key == "follow_through"
+
 
 STATES: Final = ("made", "in_progress", "fulfilled", "breached", "withdrawn")
 

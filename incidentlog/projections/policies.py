@@ -47,6 +47,10 @@ class Policies(Thresholds[PolicyBody]):
         untouched: Row = {"changed": {}, "next_transition_at": None, "position": 0, "restated": False}
         return {name: {"values": dict(values), **untouched} for name, values in DEFAULTS.items() if name not in rows}
 
+    def sums_up(self, key: str) -> bool:
+        """Each policy that something may have changed, or nothing."""
+        return key in DEFAULTS
+
     def in_force(self, changed: Mapping[str, PolicyBody]) -> InForce:
         """Every threshold, given the policies that were changed."""
         return {name: _values(name, changed.get(name)) for name in {*DEFAULTS, *changed}}

@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
+import asyncpg
+
 from incidentlog.events.envelope import ResolvedPlace
 from incidentlog.events.values import Model
 from incidentlog.folding.lines import MICROSECOND
@@ -209,6 +211,42 @@ async def read_documents(
     """
     wanted = None if keys is None else list(keys)
     rows = await pool.fetch(query("answer", "documents"), build.build, clearance, upto, wanted)
+    return await _stored(pool, document, build, rows, one)
+
+
+async def read_documents_after(
+    pool: Pool | Connection,
+    document: Document[Any],
+    build: Build,
+    *,
+    clearance: int,
+    upto: int,
+    after: str,
+    most: int,
+    one: asyncio.Lock | None = None,
+) -> tuple[list[Stored], bool]:
+    """The bodies whose keys come after one, in the order of their keys; and whether more follow.
+
+    At most so many, and as many as fit into a page; at least one, where there is any.
+    """
+    while True:
+        rows, beyond = await fetch_page(
+            pool, query("answer", "documents_after"), build.build, clearance, upto, after, most + 1
+        )
+        more = beyond is not None or len(rows) > most
+        stored = await _stored(pool, document, build, rows[:most], one)
+        if stored or not more:
+            return stored, more
+        after = rows[:most][-1]["key"]  # what stands there is that there is nothing
+
+
+async def _stored(
+    pool: Pool | Connection,
+    document: Document[Any],
+    build: Build,
+    rows: Iterable[asyncpg.Record],
+    one: asyncio.Lock | None,
+) -> list[Stored]:
     turns, stored = Turns(), list[Stored]()
     for r in rows:
         body: Model | None = None

@@ -90,6 +90,17 @@ WHERE build = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NUL
   AND ($4::text[] IS NULL OR key = ANY($4))
 ORDER BY key, level DESC
 
+-- name: documents_after
+-- The same of those whose keys come after one, in the order of their keys.
+-- $1 build smallint
+-- $2 clearance smallint
+-- $3 position bigint
+-- $4 after text
+-- $5 limit bigint
+SELECT DISTINCT ON (key) key, body, from_position, restated, left_out, on_read, level FROM documents
+WHERE build = $1 AND level <= $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3) AND key > $4
+ORDER BY key, level DESC LIMIT $5
+
 -- name: members
 -- The subjects that made a document at a position, for a marking, in the order of their streams.
 -- $1 build smallint
