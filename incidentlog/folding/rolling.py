@@ -71,6 +71,16 @@ def _latest(tally: Tally, at: datetime, told: Iterable[Key]) -> datetime:
     return max(at, instant_at(max(begins))) if begins else at
 
 
+def earliest(bookings: Iterable[Booking]) -> datetime:
+    """The first instant from which something counts of lines, at least one: what they are spread over comes later."""
+    return min(b.at for b in bookings)
+
+
+def earliest_of(parts: Iterable[Lines]) -> datetime:
+    """The same of lines that are packed."""
+    return instant_at(min(int(lines.instants.min()) for lines in parts))
+
+
 Days = tuple[date | None, date | None]
 """The first and the last day by which some lines are looked for."""
 UNKNOWN: Final[Days] = None, None

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from incidentlog.folding.lines import Lines
-from incidentlog.folding.rolling import UNKNOWN, days_of, latest_of
+from incidentlog.folding.rolling import UNKNOWN, days_of, earliest_of, latest_of
 from incidentlog.folding.shapes import Booking, Tally
 from incidentlog.projections import PROJECTIONS
 from incidentlog.sqlfiles import query
@@ -159,8 +159,9 @@ async def _lines(tally: Tally, side: Side, position: int) -> AsyncIterator[tuple
             at, number = b.position, number + 1 if b.position == at else 0
             yield (at, number), _told(b)
         for told, lines in stretch:
-            right = lines.positions[0], lines.positions[-1], latest_of(tally, lines), *days_of(tally, [lines])
-            if told not in {right, (*right[:-2], *UNKNOWN)}:  # it would not be found
+            right = lines.positions[0], lines.positions[-1], latest_of(tally, lines)
+            known = {UNKNOWN, days_of(tally, [lines])}, {None, earliest_of([lines])}
+            if told[:3] != right or told[3:5] not in known[0] or told[5] not in known[1]:  # it would not be found
                 number += 1
                 yield (at, number), f"in a segment from {told[0]} to {told[1]}: {', '.join(map(str, told[2:]))}"
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from incidentlog.folding.lines import Lines, merge, pack
-from incidentlog.folding.rolling import days, days_of, latest, rolled
+from incidentlog.folding.rolling import days, days_of, earliest, earliest_of, latest, rolled
 from incidentlog.folding.shapes import Booking, Tally
 from incidentlog.folding.totalling import Part, Window
 from incidentlog.projections import PROJECTIONS
@@ -35,8 +35,9 @@ PAGE: Final = 16
 """So many segments are read at a time, and what else is in the stretch of the last one."""
 
 
-Told: TypeAlias = tuple[int, int, datetime, date | None, date | None]
-"""What the row of a segment says of its lines: the first and the last position, the latest instant, and the days."""
+Told: TypeAlias = tuple[int, int, datetime, date | None, date | None, datetime | None]
+"""What the row of a segment says of its lines: the first and the last position, the latest instant, the days, and the
+earliest instant."""
 Period: TypeAlias = tuple[date, date]
 """Its first and its last day."""
 Remembered: TypeAlias = Recent[UUID, tuple[int, int, Lines]]
@@ -73,7 +74,7 @@ async def read_parts(
         known = {uid: (last, lines) for uid, last, lines in held if last > window.after}
         rows = await pool.fetch(
             query("segments", "read"), build.build, window.after, window.upto, window.later_than,
-            list(known), [last for last, _ in known.values()], PAGE, STRETCH, since, until,
+            list(known), [last for last, _ in known.values()], PAGE, STRETCH, since, until, window.at,
         )  # fmt: skip
         found = list[Part]()
         for uid, last, body in rows:
@@ -135,11 +136,21 @@ def packed(build: Build, bookings: Sequence[Booking]) -> Iterator[tuple[Any, ...
     for _, own in groupby(bookings, lambda b: (b.position - 1) // STRETCH):
         lines = list(own)
         tally = tally_of(build)
-        told = lines[0].position, lines[-1].position, latest(tally, lines), *days(tally, lines)
+        told = lines[0].position, lines[-1].position, latest(tally, lines), *days(tally, lines), earliest(lines)
         yield build.build, *told, False, pack(lines)
 
 
-COLUMNS: Final = ("build", "first_position", "last_position", "latest", "first_day", "last_day", "merged", "body")
+COLUMNS: Final = (
+    "build",
+    "first_position",
+    "last_position",
+    "latest",
+    "first_day",
+    "last_day",
+    "earliest",
+    "merged",
+    "body",
+)
 
 
 async def write_lines(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -187,5 +198,5 @@ async def merge_segments(connection: Connection, loose: Loose) -> None:
         first, last = rows[0]["first_position"], max(row["last_position"] for row in rows)
         counts = max(row["latest"] for row in rows)
         body = rows[0]["body"] if len(rows) == 1 else merge(parts)
-        lies_in = days_of(tally_of(build), parts)
-        await connection.execute(query("segments", "put"), build.build, first, last, counts, *lies_in, body)
+        told = first, last, counts, *days_of(tally_of(build), parts), earliest_of(parts)
+        await connection.execute(query("segments", "put"), build.build, *told, body)

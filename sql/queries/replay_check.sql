@@ -113,7 +113,7 @@ UNION ALL
 SELECT 'parked', ARRAY[stream, from_position::text], p::text
 FROM parked p, reached r WHERE build = $1 AND from_position > r.position
 UNION ALL
-SELECT 'segments', ARRAY[last_position::text], ROW(first_position, last_position, latest, first_day, last_day)::text
+SELECT 'segments', ARRAY[last_position::text], ROW(first_position, last_position, latest, first_day, last_day, earliest)::text
 FROM segments, reached r WHERE build = $1 AND last_position > r.position
 UNION ALL
 SELECT 'snapshots', ARRAY[rollup, s.position::text], ROW(rollup, s.position, after, counted_by)::text

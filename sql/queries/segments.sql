@@ -1,7 +1,7 @@
 -- name: read
 -- The next segments of a build with lines after one position and up to another, in order: some, and what else is in the
--- stretch of the last one; of periods, those with lines of their days, or of days that are not known. Of those that the
--- reader has already, not the lines.
+-- stretch of the last one; of periods, those with lines of their days, or of days that are not known; by an instant, those
+-- with lines that count by then, or nobody knows. Of those that the reader has already, not the lines.
 -- $1 build smallint
 -- $2 after bigint
 -- $3 upto bigint
@@ -12,16 +12,19 @@
 -- $8 stretch bigint
 -- $9 since date[]
 -- $10 until date[]
+-- $11 at timestamptz
 SELECT uid, last_position,
        CASE WHEN (uid, last_position) NOT IN (SELECT * FROM unnest($5::uuid[], $6::bigint[])) THEN body END AS body
 FROM segments
 WHERE build = $1 AND last_position > $2 AND first_position <= $3 AND ($4::timestamptz IS NULL OR latest > $4)
+  AND ($11::timestamptz IS NULL OR earliest IS NULL OR earliest <= $11)
   AND (cardinality($9::date[]) = 0 OR first_day IS NULL
        OR EXISTS (SELECT FROM unnest($9, $10::date[]) AS period (since, until) WHERE first_day <= until AND last_day >= since))
   AND last_position <= (
       SELECT (max(last_position) + $8 - 1) / $8 * $8
       FROM (SELECT last_position FROM segments
             WHERE build = $1 AND last_position > $2 AND first_position <= $3 AND ($4::timestamptz IS NULL OR latest > $4)
+              AND ($11::timestamptz IS NULL OR earliest IS NULL OR earliest <= $11)
               AND (cardinality($9::date[]) = 0 OR first_day IS NULL
                    OR EXISTS (SELECT FROM unnest($9, $10::date[]) AS period (since, until) WHERE first_day <= until AND last_day >= since))
             ORDER BY last_position LIMIT $7) AS next
@@ -44,7 +47,7 @@ ORDER BY last_position DESC LIMIT 1
 -- $2 upto bigint
 -- $3 after bigint
 -- $4 stretch bigint
-SELECT first_position, last_position, latest, first_day, last_day, body FROM segments
+SELECT first_position, last_position, latest, first_day, last_day, earliest, body FROM segments
 WHERE build = $1 AND first_position <= $2 AND last_position > $3
   AND last_position <= (
       SELECT (min(last_position) + $4 - 1) / $4 * $4 FROM segments
@@ -68,7 +71,7 @@ WHERE build = ANY($1) AND NOT merged GROUP BY 1, 2 ORDER BY 2, 1
 -- $4 merged_too boolean
 DELETE FROM segments
 WHERE build = $1 AND first_position > $2 AND last_position > $2 AND last_position <= $3 AND ($4 OR NOT merged)
-RETURNING first_position, last_position, latest, first_day, last_day, body
+RETURNING first_position, last_position, latest, body
 
 -- name: put
 -- Put the lines of others in as one segment.
@@ -78,6 +81,7 @@ RETURNING first_position, last_position, latest, first_day, last_day, body
 -- $4 latest timestamptz
 -- $5 first_day date
 -- $6 last_day date
--- $7 body bytea
-INSERT INTO segments (build, first_position, last_position, latest, first_day, last_day, merged, body)
-VALUES ($1, $2, $3, $4, $5, $6, true, $7)
+-- $7 earliest timestamptz
+-- $8 body bytea
+INSERT INTO segments (build, first_position, last_position, latest, first_day, last_day, earliest, merged, body)
+VALUES ($1, $2, $3, $4, $5, $6, $7, true, $8)

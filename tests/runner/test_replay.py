@@ -100,6 +100,18 @@ async def test_an_edit_of_a_derived_table_is_found_and_its_first_row_named(log: 
     await nothing_is_left(log)
 
 
+@pytest.mark.parametrize("found_by", ["latest", "earliest", "first_day", "last_day"])
+async def test_a_segment_that_would_not_be_found_is_named_and_one_that_is_always_read_is_not(log: Log, found_by: str):
+    moved = "+ 1" if found_by.endswith("day") else "+ interval '1 s'"
+    one = "uid = (SELECT uid FROM segments WHERE first_day IS NOT NULL ORDER BY last_position DESC, build LIMIT 1)"
+    await log.connection.execute(f"UPDATE segments SET {found_by} = {found_by} {moved} WHERE {one}")
+    found = [c.difference for c in (await replay(log.access)).compared if c.difference is not None]
+    assert [difference.table for difference in found] == ["segments"]
+    await log.connection.execute(f"UPDATE segments SET {found_by} = {found_by} {moved.replace('+', '-')} WHERE {one}")
+    await log.connection.execute("UPDATE segments SET earliest = NULL, first_day = NULL, last_day = NULL")
+    assert (await replay(log.access)).same
+
+
 @pytest.mark.parametrize("table", ["segments", "snapshots"])
 async def test_an_edit_of_a_packed_line_is_found_and_named(log: Log, table: str):
     if table == "segments":
@@ -233,7 +245,7 @@ IN_WAIT = [
     ),
     (
         "segments",
-        """INSERT INTO segments SELECT build, $1::bigint, $1::bigint, latest, merged, gen_random_uuid(), body, first_day, last_day
+        """INSERT INTO segments SELECT build, $1::bigint, $1::bigint, latest, merged, gen_random_uuid(), body, first_day, last_day, earliest
         FROM segments WHERE last_position = (SELECT max(last_position) FROM segments)""",
     ),
     (

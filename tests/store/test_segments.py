@@ -65,6 +65,40 @@ async def test_of_a_period_the_segments_of_its_days_are_read_and_the_sums_are_th
         assert await read(Grouping(by, since="2025-11-01").days) == everything  # as older builds wrote them
 
 
+@pytest.mark.parametrize("name", ["city_incidents", "escalation_index", "daily_timeline"])
+async def test_by_an_instant_no_segment_is_read_whose_lines_all_count_later(
+    access: Access, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setattr(segments, "STRETCH", 4)
+    monkeypatch.setattr(lane_module, "EVERY", 1_000)
+    begin = datetime(2025, 10, 1, tzinfo=UTC)
+    async with log_at(access) as log:
+        async with following(log) as runner:
+            for n in range(24):
+                start = (begin + timedelta(days=n)).date().isoformat()
+                event = strike(occurred={"start": start, "precision": "day", "tz": "Europe/Kyiv"})
+                await log.add(event, *([retraction(event["id"])] if n % 5 == 0 else []))
+            head = await caught_up(log, runner)
+        build = (await active_builds(log.connection))[name]
+        asked = Grouping(("day", "month"))
+
+        async def read(at: datetime | None) -> tuple[int, list[str]]:
+            sums, number = Totalling(len(PROJECTIONS[name].measures)), 0  # type: ignore[union-attr]
+            async for parts in read_parts(log.connection, build, Window(0, head, 4, at=at)):
+                sums.take(parts, asked)
+                number += len(parts)
+            return number, sorted(map(repr, sums.groups()))
+
+        instants = [None, *(begin + timedelta(days=days, hours=3) for days in (-2, 0, 3, 11, 23, 40))]
+        found = [await read(at) for at in instants]
+        numbers = [number for number, _ in found[1:]]
+        assert numbers == sorted(numbers)
+        assert 0 == numbers[0] < numbers[1] < numbers[3] < numbers[5] == found[0][0]
+        await log.connection.execute("UPDATE segments SET earliest = NULL")  # as older builds wrote them
+        assert [sums for _, sums in found] == [(await read(at))[1] for at in instants]
+        assert {(await read(at))[0] for at in instants} == {found[0][0]}
+
+
 async def test_who_waits_for_the_next_event_waits_for_one_merge_and_a_large_batch_is_followed_by_all(
     access: Access, monkeypatch: pytest.MonkeyPatch
 ):
