@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -24,6 +24,23 @@ FEW_VALUES: Final = 200
 """What is narrowed to more values than this is hardly asked for again: they are the keys of some documents."""
 LARGEST: Final = 1 << 62
 """Sums beyond it are refused: they are near the end of what 64 bits hold."""
+
+
+class Extent(NamedTuple):
+    """Between which positions some lines were booked, and which instants they count from, and their highest marking."""
+
+    first: int
+    last: int
+    earliest: int
+    latest: int
+    level: int
+
+    @classmethod
+    def of(cls, lines: Lines) -> "Extent":
+        """That of lines, at least one."""
+        positions, instants = lines.positions, lines.instants
+        ends = (positions.min(), positions.max(), instants.min(), instants.max(), lines.levels.max())
+        return cls(*map(int, ends))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +65,16 @@ class Window:
         if self.at is not None:
             masks.append(lines.instants <= instant_number(self.at))
         return both(*(mask for mask in masks if not mask.all()))
+
+    def has(self, extent: Extent) -> bool:
+        """Whether lines are in it, all of them."""
+        return (
+            self.after < extent.first
+            and extent.last <= self.upto
+            and extent.level <= self.clearance
+            and (self.later_than is None or extent.earliest > instant_number(self.later_than))
+            and (self.at is None or extent.latest <= instant_number(self.at))
+        )
 
 
 def narrowed(lines: Lines, grouping: Grouping, dimensions: Sequence[str]) -> Chosen:
@@ -105,21 +132,26 @@ class Part:
     uid: UUID | None = None
     """Of the segment that the lines are: what is stored under it never changes. None where the lines are no segment."""
 
+    @property
+    def count(self) -> int:
+        """How many lines they are."""
+        return self.lines.count
+
     def choose(self, grouping: Grouping) -> Chosen:
         """Those that a grouping keeps."""
         return both(self.window.choose(self.lines), narrowed(self.lines, grouping, self.dimensions))
 
 
-def total(parts: Iterable[Part], grouping: Grouping, measures: int) -> list[Group]:
+def total(parts: Iterable["Part | Summed"], grouping: Grouping, measures: int) -> list[Group]:
     """The groups of some lines; of one whose amounts came to nothing there is the last booking's mark."""
     sums = Totalling(measures)
     sums.take(parts, grouping)
     return sums.groups()
 
 
-def work(parts: Sequence[Part]) -> int:
+def work(parts: Sequence["Part | Summed"]) -> int:
     """How much it is to sum some lines, in items of plain Python: a line of an array is a hundredth of one."""
-    return sum(part.lines.count for part in parts) // 100 + len(parts)
+    return sum(part.count for part in parts) // 100 + len(parts)
 
 
 class Booked:
@@ -170,6 +202,13 @@ class Summed:
     values: Sequence[Sequence[str | None]]
     sums: _Summand | None
     """None where the grouping keeps none of the lines."""
+    extent: Extent
+    """Of the lines."""
+
+    @property
+    def count(self) -> int:
+        """How many sums they are."""
+        return 0 if self.sums is None else self.sums.count
 
     @property
     def weight(self) -> int:
@@ -200,6 +239,12 @@ class Kept:
         """The sums, where they are held still."""
         with self._lock:
             return self._held.get(key)
+
+    def within(self, question: Question, window: Window) -> dict[UUID, Summed]:
+        """All sums for a question of segments that are in a window with all their lines: these need not be read."""
+        with self._lock:
+            held = list(self._held.items())
+        return {uid: summed for (uid, own), summed in held if own == question and window.has(summed.extent)}
 
     def put(self, key: tuple[UUID, Question], summed: Summed) -> None:
         """Hold some sums, and let go of what was not asked for the longest."""
@@ -242,31 +287,40 @@ class Totalling:
         if self.count > CHUNK:
             self._parts = [_summed(self._parts)]
 
-    def take(self, parts: Iterable[Part], grouping: Grouping) -> None:
-        """Take in what a grouping keeps of some lines, by what it groups by.
+    def take(self, parts: Iterable[Part | Summed], grouping: Grouping) -> None:
+        """Take in what a grouping keeps of some lines, by what it groups by; and what `kept` answered for it.
 
         Nearly all segments are whole in a window, wherever it ends: their sums are made once for a grouping.
         """
-        question = None if self.by_level else _question(self.measures, grouping)
+        question = self._question(grouping)
         for part in parts:
-            if part.uid is None or question is None or part.window.choose(part.lines) is not None:
+            if isinstance(part, Summed):
+                self._join(part)
+            elif part.uid is None or question is None or not part.count or part.window.choose(part.lines) is not None:
                 self._take(part, grouping)
-                continue
-            key = part.uid, question
-            if (summed := KEPT.get(key)) is None:
-                own = Totalling(self.measures)
-                own._take(part, grouping)
-                summed = own._summed()
-                if summed.sums is None or summed.sums.count * 2 <= part.lines.count:  # else the lines are as quick
+            else:
+                key = part.uid, question
+                summed = KEPT.get(key) or self._sum_of(part, grouping)
+                if summed.count * 2 <= part.count:  # else the lines are as quick
                     KEPT.put(key, summed)
-            self._join(summed)
+                self._join(summed)
+
+    def kept(self, grouping: Grouping, window: Window) -> Mapping[UUID, Summed]:
+        """The sums of segments that need not be read again, by their uids."""
+        question = self._question(grouping)
+        return {} if question is None else KEPT.within(question, window)
+
+    def _question(self, grouping: Grouping) -> Question | None:
+        return None if self.by_level else _question(self.measures, grouping)
+
+    def _sum_of(self, part: Part, grouping: Grouping) -> Summed:
+        own = Totalling(self.measures)
+        own._take(part, grouping)
+        sums = _summed(own._parts) if own._parts else None
+        return Summed([list(known) for known in own._known], sums, Extent.of(part.lines))
 
     def _take(self, part: Part, grouping: Grouping) -> None:
         self.add(part.lines, part.choose(grouping), [part.dimensions.index(name) for name in grouping.by])
-
-    def _summed(self) -> Summed:
-        sums = _summed(self._parts) if self._parts else None
-        return Summed([list(known) for known in self._known], sums)
 
     def _join(self, summed: Summed) -> None:
         if (own := summed.sums) is None:

@@ -34,7 +34,7 @@ from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
 from incidentlog.store.pages import fetch_page
-from incidentlog.store.segments import Period, read_parts
+from incidentlog.store.segments import Period, read_parts, read_sums
 from incidentlog.store.snapshots import find_snapshot
 from incidentlog.store.versions import AnyText, Row, Texts, light_of, row_of
 from incidentlog.turns import Turns, beside, let_go
@@ -191,8 +191,13 @@ async def sum_lines(
 
     Without them they are those of the grouping.
     """
-    async for parts in read_parts(pool, build, window, periods=periods or grouping.days):
-        await beside(work(parts), partial(sums.take, parts, grouping))
+    wanted = periods or grouping.days
+    if isinstance(sums, Totalling):
+        async for found in read_sums(pool, build, window, sums.kept(grouping, window), periods=wanted):
+            await beside(work(found), partial(sums.take, found, grouping))
+    else:
+        async for parts in read_parts(pool, build, window, periods=wanted):
+            await beside(work(parts), partial(sums.take, parts, grouping))
 
 
 async def read_documents(

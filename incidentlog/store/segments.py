@@ -7,7 +7,7 @@ stretch is read at once, and its lines are in the order of their positions once 
 """
 
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import groupby
@@ -17,7 +17,7 @@ from uuid import UUID
 from incidentlog.folding.lines import Lines, merge, pack
 from incidentlog.folding.rolling import days, days_of, earliest, earliest_of, latest, rolled
 from incidentlog.folding.shapes import Booking, Tally
-from incidentlog.folding.totalling import Part, Window
+from incidentlog.folding.totalling import Part, Summed, Window
 from incidentlog.projections import PROJECTIONS
 from incidentlog.recent import Recent
 from incidentlog.sqlfiles import query
@@ -67,17 +67,34 @@ async def read_parts(
     `periods`: where no other lines are wanted than those of their days; there may be others.
     Segments that are merged meanwhile are the same lines, and of the same stretch. Those of a stretch may overlap.
     """
+    async for found in read_sums(pool, build, window, {}, remembered, periods):
+        yield [part for part in found if isinstance(part, Part)]
+
+
+async def read_sums(
+    pool: Pool | Connection,
+    build: Build,
+    window: Window,
+    summed: Mapping[UUID, Summed],
+    remembered: Remembered = REMEMBERED,
+    periods: Sequence[Period] = (),
+) -> AsyncIterator[list[Part | Summed]]:
+    """The same, with the sums of segments that need not be read, by their uids, in the place of their lines."""
     turns, tally = Turns(), tally_of(build)
     since, until = [first for first, _ in periods], [last for _, last in periods]
     while True:
         held = [(uid, last, lines) for uid, (own, last, lines) in remembered.items() if own == build.build]
         known = {uid: (last, lines) for uid, last, lines in held if last > window.after}
+        spared = {uid: last for uid, (last, _) in known.items()} | {uid: own.extent.last for uid, own in summed.items()}
         rows = await pool.fetch(
             query("segments", "read"), build.build, window.after, window.upto, window.later_than,
-            list(known), [last for last, _ in known.values()], PAGE, STRETCH, since, until, window.at,
+            list(spared), list(spared.values()), PAGE, STRETCH, since, until, window.at,
         )  # fmt: skip
-        found = list[Part]()
+        found = list[Part | Summed]()
         for uid, last, body in rows:
+            if uid in summed:
+                found.append(summed[uid])
+                continue
             if body is None:
                 lines = known[uid][1]
             else:

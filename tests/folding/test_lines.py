@@ -13,7 +13,7 @@ from incidentlog.folding.afresh import group_bookings
 from incidentlog.folding.lines import FEW, MANY, Lines, merge, pack
 from incidentlog.folding.rows import Group, Grouping
 from incidentlog.folding.shapes import Booking, Tally
-from incidentlog.folding.totalling import Booked, Kept, Part, Totalling, Window, of_stream, streams_of, total
+from incidentlog.folding.totalling import Booked, Extent, Kept, Part, Totalling, Window, of_stream, streams_of, total
 
 BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
 DIMENSIONS = ("day", "place", "kind")
@@ -190,6 +190,16 @@ def test_a_segment_is_summed_once_for_each_grouping_and_wherever_the_window_ends
     ]
     assert total([Part(lines, Window(0, 100, 4), DIMENSIONS, uid)], asked, 1) == [Group(("b",), (100,), 100, False)]
     assert len(kept) == 2  # with one measure, and with two: what a window cuts is not kept
+
+
+@given(bookings(), st.data())
+def test_lines_lie_within_a_window_where_it_has_their_extent(lines: list[Booking], data: st.DataObject):
+    packed = Lines(pack(lines))
+    ends = st.integers(lines[0].position - 1, lines[-1].position + 1)
+    some = st.none() | st.sampled_from([b.at for b in lines])
+    window = Window(data.draw(ends), data.draw(ends), data.draw(st.integers(0, 4)), data.draw(some), data.draw(some))
+    chosen = window.choose(packed)
+    assert window.has(Extent.of(packed)) == (chosen is None or bool(chosen.all()))
 
 
 def test_sums_that_are_kept_are_let_go_of_where_there_is_no_room(monkeypatch: pytest.MonkeyPatch):

@@ -1,11 +1,14 @@
 """Ledgers as they are stored: who asks for some days reads the segments of these, and has the same sums."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from incidentlog.folding import totalling
 from incidentlog.folding.rows import Grouping, by_document, detail_days, detail_grouping
+from incidentlog.folding.shapes import Tally
 from incidentlog.folding.totalling import Totalling, Window
 from incidentlog.projections import PROJECTIONS
 from incidentlog.projections.violations import ViolationSheets, sheet
@@ -97,6 +100,47 @@ async def test_by_an_instant_no_segment_is_read_whose_lines_all_count_later(
         await log.connection.execute("UPDATE segments SET earliest = NULL")  # as older builds wrote them
         assert [sums for _, sums in found] == [(await read(at))[1] for at in instants]
         assert {(await read(at))[0] for at in instants} == {found[0][0]}
+
+
+@pytest.mark.parametrize("name", ["city_incidents", "escalation_index", "daily_timeline"])
+async def test_segments_whose_sums_are_kept_are_not_read_again_and_the_sums_are_the_same(
+    access: Access, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setattr(segments, "STRETCH", 8)
+    monkeypatch.setattr(lane_module, "EVERY", 1_000)
+    begin, tally = datetime(2025, 10, 1, tzinfo=UTC), PROJECTIONS[name]
+    assert isinstance(tally, Tally)
+    async with log_at(access) as log:
+        async with following(log) as runner:
+            for n in range(40):
+                start = (begin + timedelta(days=n // 8)).date().isoformat()
+                event = strike(occurred={"start": start, "precision": "day", "tz": "Europe/Kyiv"})
+                await log.add(event | {"tlp": "AMBER" if n % 16 == 5 else "CLEAR"})
+                if n % 10 == 9:
+                    await log.add(retraction(event["id"]))
+            head = await caught_up(log, runner)
+        build, asked = (await active_builds(log.connection))[name], Grouping(("month",))
+
+        async def read(window: Window) -> tuple[list[str], int]:
+            """The groups, and how many segments were not read for them."""
+            sums = Totalling(len(tally.measures))
+            kept = sums.kept(asked, window)
+            await sum_lines(log.connection, build, asked, window, sums)
+            return sorted(map(repr, sums.groups())), len(kept)
+
+        whole = Window(0, head, 4)
+        windows = [whole, Window(0, head, 0), Window(0, head - 3, 4), Window(9, head, 4)]
+        windows += [replace(whole, at=begin + timedelta(days=2)), replace(whole, later_than=begin + timedelta(days=2))]
+        right = []
+        for window in windows:
+            monkeypatch.setattr(totalling, "KEPT", totalling.Kept())
+            right.append(await read(window))
+        assert {number for _, number in right} == {0}
+        monkeypatch.setattr(totalling, "KEPT", totalling.Kept())
+        await read(whole)
+        found = [await read(window) for window in windows]
+        assert [groups for groups, _ in found] == [groups for groups, _ in right]
+        assert found[0][1] == max(number for _, number in found) > min(number for _, number in found)
 
 
 async def test_who_waits_for_the_next_event_waits_for_one_merge_and_a_large_batch_is_followed_by_all(
