@@ -282,8 +282,15 @@ async def _document(
 async def before_and_now(
     document: Document[Any], earlier: Stored, later: Stored
 ) -> tuple[dict[str, Row], dict[str, Row]]:
-    """All rows of a document at two positions; of the earlier one those alone are made that may be others."""
+    """Rows of a document at two positions, in order: all that may be others, and no more where no row is about all.
+
+    Of the earlier position those alone are made that may be others.
+    """
     between = Between(earlier.moment.position, later.moment.position, later.clearance)
+    if document.tally is None and not document.has_summary:
+        moved = await moved_documents(later.service.pool, document, later.build_of, (), between)
+        if moved is not None:
+            return await earlier.documents(document, moved), await later.documents(document, moved)
     bodies = await later.bodies(document)
     now = await later.rows_of(document, bodies, every=True)
     moved = await moved_documents(later.service.pool, document, later.build_of, bodies, between)

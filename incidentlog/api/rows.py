@@ -145,7 +145,7 @@ async def _page(document: Document[Any], state: "Stored", page: Page) -> Shaped:
     bodies, more = await state.bodies_after(document, after or "", page.most)
     rows = await state.rows_of(document, bodies, every=after is None and not more)
     await forget(bodies)
-    if not more and type(document).summary is not Document.summary:
+    if not more and document.has_summary:
         rows |= document.summary(rows if after is None else await state.documents(document))
     return Shaped(rows, more=more)
 

@@ -232,6 +232,11 @@ class Document(Projection, Generic[B]):
         """Rows that are about all rows, such as a headline; each has a key that `sums_up` says it may have."""
         return {}
 
+    @property
+    def has_summary(self) -> bool:
+        """Whether some row is about all rows."""
+        return type(self).summary is not Document.summary
+
     def sums_up(self, key: str) -> bool:  # noqa: ARG002 - for overrides
         """Whether a row of this key may be one that is about all rows: only then are all read for it."""
         return False
