@@ -54,8 +54,11 @@ class Recorded:
     body: str | None
     meta: str
     registry: Registry = field(default_factory=lambda: EVENTS, repr=False)
-    made: dict[Any, Any] = field(default_factory=dict, repr=False)
-    """What folds made of it and need not make again: a long stream is folded once for every correction."""
+
+    @cached_property
+    def made(self) -> dict[Any, Any]:
+        """What folds made of it and need not make again: a long stream is folded once for every correction."""
+        return {}
 
     @property
     def category(self) -> str:

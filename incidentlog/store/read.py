@@ -172,7 +172,7 @@ class Seen:
             named = {spoken_of(e) for e in self.said.values()}
             spoken = {e.position: e for e in self.events if e.event_id in named}
             found = await beside(len(self.said), lambda: statuses(_in_order(spoken, self.said)))
-        return [(e, found.get(e.event_id, "effective")) for e in self.events]
+        return [(e, found.get(e.event_id, "effective") if found else "effective") for e in self.events]
 
     def add(self, other: "Seen") -> None:
         """Take in more."""
@@ -199,13 +199,11 @@ async def seen(pool: Pool | Connection, events: Iterable[Recorded], *, upto: int
             earlier = await beside(len(known), lambda: markings(known))
             marks |= {event_id: max(mark, marks[event_id]) for event_id, mark in earlier.items()}
 
-    def covered(e: Recorded) -> bool:
-        return marks.get(e.event_id, e.tlp) <= clearance
-
+    covered = [e for e in there.values() if marks.get(e.event_id, e.tlp) <= clearance]
     return Seen(
         # What is said speaks of something, whether its body was read with the events or not.
-        [e if e.body is not None else said.get(position, e) for position, e in there.items() if covered(e)],
-        {position: e for position, e in said.items() if position <= upto and covered(e)},
+        [e if e.body is not None else said.get(e.position, e) for e in covered],
+        {p: e for p, e in said.items() if p <= upto and marks.get(e.event_id, e.tlp) <= clearance},
         marks,
     )
 
@@ -269,8 +267,11 @@ async def fill(
     while True:
         rows = await read(after, wanted)
         events = await recorded(pool, (row[:-1] for row in rows))
-        found.add(await seen(pool, events, upto=upto, clearance=clearance))
-        fitting = _fitting(found.events, limit)
+        more = await seen(pool, events, upto=upto, clearance=clearance)
+        # What was read at one go was cut by the database, so that it fits.
+        alone = not found.events and len(more.events) <= limit
+        found.add(more)
+        fitting = len(found.events) if alone else _fitting(found.events, limit)
         if fitting < len(found.events) or fitting == limit:
             del found.events[fitting:]
             return found, True
@@ -396,11 +397,14 @@ async def recorded(pool: Pool | Connection, rows: Iterable[Iterable[Any]]) -> li
     """
     events, left = list[Recorded](), iter(rows)
     while part := [Recorded(*row, registry=EVENTS) for row in islice(left, AT_ONCE)]:  # type: ignore[misc]  # eleven columns
-        if older := [e for e in part if e.zone_data is None]:
+        named = {e.zone_data for e in part}
+        if None in named:
             first = await first_zone_data(pool)
-            for event in older:
-                event.zone_data = first
-        await learn_zone_data(pool, {e.zone_data for e in part})
+            for event in part:
+                if event.zone_data is None:
+                    event.zone_data = first
+            named.add(first)
+        await learn_zone_data(pool, named)
         events += part
         if len(part) == AT_ONCE:
             await asyncio.sleep(0)
