@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import StringIO
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 import orjson
@@ -97,6 +98,8 @@ def flat_event(event: bytes) -> list[Any]:
 
 def _member(*path: str) -> Callable[[Event], Any]:
     *above, last = path
+    if not above:
+        return itemgetter(last)  # the event itself has all of them
 
     def value(event: Event) -> Any:
         found: Any = event

@@ -17,11 +17,12 @@ from incidentlog.folding.whereabouts import known_of
 from incidentlog.zones import by, zone_named
 
 LOCAL: Final = ("date_start", "date_end", "start", "end")
-DAY: Final = len("2025-11-19")
 REMEMBERED: Final = 10_000
 """How many times are kept as they are shown: many events are of the same days."""
 _NULL: Final = bytes(NULL)
-_TO_THE_MINUTE: Final = b'"precision":"minute"'
+_RESOLVED: Final = b',"resolved":'
+_NO_END: Final = b'{"precision":"minute","start":', b'{"precision":"hour","start":'
+"""How the canonical text of a minute or an hour begins that has no end, and is no window: its members are sorted."""
 _WHOLE_MINUTES: Final = range(1973, YEARS.stop)
 """The years in which every zone is so many minutes from UTC, without seconds."""
 _UTC: Final = b'Z","end":null}'
@@ -64,13 +65,11 @@ class Shown(msgspec.Struct, gc=False):
 
 
 class _Timed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """When something was, as it was told, where that is known to the minute."""
+    """When something began, as it was told."""
 
     start: datetime
     precision: str
     tz: str
-    end: Any = None
-    range: Any = None
 
 
 class _Began(msgspec.Struct, gc=False):
@@ -108,37 +107,39 @@ def encode_event(e: Recorded, status: str, zone: str) -> bytes:
     if (resolved := _resolved(bytes(about.place))) is not None:
         place = bytes(shown.place)
         if place != _NULL:
-            shown.place = Raw(b'%b,"resolved":%b}' % (place[:-1], resolved))
+            shown.place = Raw(place[:-1] + resolved)
         elif body is not None:  # an amendment's own place is what it puts in another's
-            shown.patched_place = Raw(resolved)
+            shown.patched_place = Raw(resolved[len(_RESOLVED) : -1])
         elif e.place is not None:
-            shown.place = Raw(b'{"name":%b,"resolved":%b}' % (orjson.dumps(e.place.name), resolved))
+            shown.place = Raw(b'{"name":%b' % orjson.dumps(e.place.name) + resolved)
     shown.tlp, shown.status = TLP_LABELS[e.tlp], status if body is not None else "erased"
     return _WRITE(shown)
 
 
 @lru_cache(maxsize=REMEMBERED)
 def _resolved(place: bytes) -> bytes | None:
-    """A place as it was resolved, from the text of it in a meta: as it is shown; None where there is none."""
-    return None if place == _NULL else orjson.dumps(known_of(orjson.loads(place)))
+    """A place as it was resolved, from the text of it in a meta; None where there is none.
+
+    As it is shown: the last member of the place as it was sent, and the end of that.
+    """
+    return None if place == _NULL else b"%b%b}" % (_RESOLVED, orjson.dumps(known_of(orjson.loads(place))))
 
 
 def _begun(occurred: bytes, zone_data: str | None, zone: str) -> bytes | None:
-    """As `_local`, of a minute of which nothing is known but when it began, as of nearly all that is; else None.
+    """As `_local`, of a time of which nothing is known but when it began, as of nearly all; None of others.
 
     It is of the day of its start then, whatever it is. Occurred says so too, with ten times the work.
     """
-    if _TO_THE_MINUTE not in occurred:
+    if not occurred.startswith(_NO_END):
         return None
     try:
         told = _TIMED(occurred)
     except msgspec.DecodeError:
         return None
-    rules = _rules(told.tz, zone_data, zone)
-    if told.end is not None or told.range is not None or rules is None or told.start.year not in _WHOLE_MINUTES:
+    start, rules = told.start, _rules(told.tz, zone_data, zone)
+    if rules is None or start.year not in _WHOLE_MINUTES:
         return None
-    start = told.start if told.start.tzinfo is not None else start_instant(told.start, by(told.tz, zone_data))
-    local = start.astimezone(rules)
+    local = (start if start.tzinfo is not None else start_instant(start, by(told.tz, zone_data))).astimezone(rules)
     day = local.date()
     said = _WRITE(_Began(day, day, local))
     return said.removesuffix(_UTC) + _AS_OFFSET if said.endswith(_UTC) else said
