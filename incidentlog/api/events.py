@@ -55,7 +55,7 @@ from incidentlog.turns import SLICE_OCTETS, Turns
 
 STRETCHES: Final = 2_000
 """How often one answer looks further while it finds nothing: through ten million positions, a few seconds of them."""
-EACH: Final = 1_024
+EACH: Final = 2 * 1_024
 """What an event costs to write beside its text, in octets of text."""
 NAMED_MOST: Final = 100
 """How many events one request may name by their ids."""

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from incidentlog.door.door import canonical
 from incidentlog.events.envelope import ResolvedPlace
-from incidentlog.events.recorded import Recorded, reading_by
+from incidentlog.events.recorded import Meta, Recorded, read_meta, reading_by
 from incidentlog.events.values import TLP_LABELS, Occurred
 from incidentlog.folding.encoding import encode_event
 from incidentlog.folding.local_days import days_of
@@ -189,6 +189,11 @@ def test_whenever_it_was_it_is_told_in_the_logs_zone(when: Event, zone: str, nam
 def test_so_is_each_event_of_the_timeline(erased: bool):
     for event in log(*timeline()):
         is_the_same(replace(event, body=None) if erased else event, "effective", "Europe/Kyiv")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"zone_data":5}', '{"import":"seven"}'])
+def test_a_meta_that_somebody_changed_to_what_is_none_says_nothing_and_fails_nobody(text: str):
+    assert read_meta(text) == Meta()
 
 
 def test_a_body_that_somebody_changed_to_no_json_is_not_shown():
