@@ -1,7 +1,7 @@
 """Answers: JSON bytes with their headers, and problems (RFC 9457)."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,6 +31,16 @@ class Written(bytes):
 def dumps(value: Any) -> bytes:
     """The JSON of an answer; the same value gives the same bytes."""
     return orjson.dumps(value, default=_plain, option=_OPTIONS)
+
+
+def in_list(pieces: Iterable[bytes]) -> orjson.Fragment:
+    """Pieces of JSON as the list of them, to be a part of an answer."""
+    return orjson.Fragment(b"[%b]" % b",".join(pieces))
+
+
+def with_members(text: bytes, more: Mapping[str, Any]) -> bytes:
+    """The JSON of an object that has members, with more of them at its end."""
+    return text[:-1] + b"," + dumps(more)[1:] if more else text
 
 
 def _plain(value: Any) -> str | orjson.Fragment:

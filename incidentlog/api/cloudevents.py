@@ -96,9 +96,9 @@ async def list_cloudevents(request: web.Request) -> web.Response:
     headers = {"Log-Position": str(moment.position)}
     if reach < moment.position:
         headers["Link"] = f'<{request.rel_url.update_query({"after": str(reach)})}>; rel="next"'
-    turns, written, status = Turns(), list[bytes](), await found.statuses()
-    for event in found.events:
-        written.append(dumps(cloudevent(event, status[event.event_id], service.log.id)))
+    turns, written = Turns(), list[bytes]()
+    for event, status in await found.with_statuses():
+        written.append(dumps(cloudevent(event, status, service.log.id)))
         await turns.spend(len(written[-1]))
     return _answer(b"[" + b",".join(written) + b"]", BATCH, headers)
 

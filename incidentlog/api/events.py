@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
-from incidentlog.api.answers import answer, dumps
+from incidentlog.api.answers import answer, dumps, in_list, with_members
 from incidentlog.api.audit import EVENT, WAIT, seal_of, wants_seal
 from incidentlog.api.bodies import EXAMPLE, ON_A_STREAM, AnyEvent
 from incidentlog.api.errors import POSITION
@@ -51,10 +51,12 @@ from incidentlog.store.erase import with_private
 from incidentlog.store.filters import EventFilter, parse_event_filter
 from incidentlog.store.read import Seen, imported_ids, read_ids, read_stream
 from incidentlog.store.search import search_events
-from incidentlog.turns import Turns
+from incidentlog.turns import SLICE_OCTETS, Turns
 
 STRETCHES: Final = 2_000
 """How often one answer looks further while it finds nothing: through ten million positions, a few seconds of them."""
+EACH: Final = 2 * 1_024
+"""What an event costs to write beside its text, in octets of text."""
 NAMED_MOST: Final = 100
 """How many events one request may name by their ids."""
 
@@ -283,8 +285,7 @@ async def list_events(request: web.Request) -> web.Response:
     if reach < moment.position:
         foreign["next"] = str(request.rel_url.update_query({"after": str(reach)}))
         headers["Link"] = f'<{foreign["next"]}>; rel="next"'
-    write = {NDJSON: _line, CSV: event_csv, GEOJSON: _feature, PARQUET: _packed}.get(format_, dumps)
-    events = await written(service, found, write)
+    events = await written(service, found, WRITERS.get(format_))
     if format_ is PARQUET:
         body = await write_parquet(EVENT_TABLE, events, {})
     else:
@@ -330,22 +331,18 @@ def _written(format_: Format, events: Sequence[bytes], foreign: Mapping[str, Any
         return b"".join(events)
     if format_ is CSV:
         return b"".join((EVENTS_HEADER, *events))
-    fragments = [orjson.Fragment(event) for event in events]
     if format_ is GEOJSON:
-        return dumps(collection(fragments, foreign))
-    return dumps({"events": fragments, **foreign})
+        return dumps(collection(in_list(events), foreign))
+    return dumps({"events": in_list(events), **foreign})
 
 
-def _packed(event: dict[str, Any]) -> bytes:
-    return packed(flat_event(event))
-
-
-def _line(event: dict[str, Any]) -> bytes:
-    return dumps(event) + b"\n"
-
-
-def _feature(event: dict[str, Any]) -> bytes:
-    return dumps(event_feature(event))
+WRITERS: Final[Mapping[Format, Callable[[bytes], bytes]]] = {
+    NDJSON: lambda event: event + b"\n",
+    CSV: event_csv,
+    GEOJSON: event_feature,
+    PARQUET: lambda event: packed(flat_event(event)),
+}
+"""What a format makes of the JSON of an event; JSON takes it as it is."""
 
 
 @routes.get("/v1/events/ids", scope="read", takes=(OF_IMPORT, AFTER, IDS_LIMIT), answers=EventIds, problems=(NotFound,))
@@ -377,8 +374,8 @@ async def show_event(request: web.Request) -> web.Response:
     event, status = await find_event(request, moment, reader.clearance)
     body = encode_event(event, status, service.log.zone)
     if with_it:
-        body |= await _private_of(service, event.position)
-    return answer(body, headers={"Log-Position": str(moment.position)})
+        body = with_members(body, await _private_of(service, event.position))
+    return answer(orjson.Fragment(body), headers={"Log-Position": str(moment.position)})
 
 
 async def find_event(request: web.Request, moment: Moment, clearance: int) -> tuple[Recorded, Status]:
@@ -390,8 +387,8 @@ async def find_event(request: web.Request, moment: Moment, clearance: int) -> tu
     found = await read_ids(request.app[SERVICE].pool, [event_id], upto=moment.position, clearance=clearance)
     if not found.events:
         raise NotFound(f"no event {event_id} is in the log")
-    (event,), status = found.events, await found.statuses()
-    return event, status[event.event_id]
+    (event,) = await found.with_statuses()
+    return event
 
 
 async def _private_of(service: Service, position: int) -> dict[str, Any]:
@@ -420,17 +417,23 @@ async def show_stream(request: web.Request) -> web.Response:
     )
     if not found.events and AFTER_VERSION.given(request) is None:
         raise NotFound(f"no stream '{stream[:161]}' is in the log")
-    events = [orjson.Fragment(event) for event in await written(service, found, dumps)]
-    body: dict[str, Any] = {"stream": stream, "events": events}
+    body: dict[str, Any] = {"stream": stream, "events": in_list(await written(service, found))}
     if more:
         body["next"] = str(request.rel_url.update_query({"after_version": str(found.events[-1].stream_version)}))
     return answer(body, headers={"Log-Position": str(moment.position)})
 
 
-async def written(service: Service, found: Seen, write: Callable[[dict[str, Any]], bytes]) -> list[bytes]:
-    """Each event by itself, in slices: what is read of it is held no longer than it takes to write it."""
-    turns, lines, status = Turns(), list[bytes](), await found.statuses()
-    for e in found.events:
-        lines.append(write(encode_event(e, status[e.event_id], service.log.zone)))
-        await turns.spend(len(lines[-1]))
+async def written(service: Service, found: Seen, write: Callable[[bytes], bytes] | None = None) -> list[bytes]:
+    """Each event by itself, in slices: what is read of it is held no longer than it takes to write it.
+
+    `write` makes what is wanted of the JSON of an event; that itself, where there is none.
+    """
+    turns, lines, zone, spent = Turns(each_octets=0), list[bytes](), service.log.zone, 0
+    for e, status in await found.with_statuses():
+        event = encode_event(e, status, zone)
+        lines.append(event if write is None else write(event))
+        spent += len(lines[-1]) + EACH
+        if spent >= SLICE_OCTETS:
+            await turns.spend(spent)
+            spent = 0
     return lines

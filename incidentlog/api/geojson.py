@@ -1,8 +1,12 @@
 """Answers as GeoJSON (RFC 7946): a point for each row that has a place, longitude first; null where none is known."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
+import msgspec
+import orjson
+
+from incidentlog.api.answers import dumps
 from incidentlog.folding.shapes import Row
 from incidentlog.places import bundled, read_point
 from incidentlog.store.answer import read_category
@@ -36,10 +40,21 @@ def row_feature(key: str, row: Row, points: Mapping[str, Point]) -> dict[str, An
     return {"type": "Feature", "id": key, "geometry": geometry, "properties": row}
 
 
-def event_feature(event: Mapping[str, Any]) -> dict[str, Any]:
-    """An event where it was reported or its place is."""
-    geometry = _geometry(_point_of(event["place"]))
-    return {"type": "Feature", "id": event["id"], "geometry": geometry, "properties": event}
+class _Where(msgspec.Struct, gc=False):
+    """What of the JSON of an event says which it is, and where."""
+
+    id: str
+    place: dict[str, Any] | None
+
+
+_WHERE: Final = msgspec.json.Decoder(_Where)
+
+
+def event_feature(event: bytes) -> bytes:
+    """The JSON of an event where it was reported or its place is, from the JSON of the event."""
+    told = _WHERE.decode(event)
+    geometry = _geometry(_point_of(told.place))
+    return dumps({"type": "Feature", "id": told.id, "geometry": geometry, "properties": orjson.Fragment(event)})
 
 
 def flat_feature(key: str, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,8 +64,8 @@ def flat_feature(key: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "Feature", "id": key, "geometry": geometry, "properties": row}
 
 
-def collection(features: Sequence[Any], foreign: Mapping[str, Any]) -> dict[str, Any]:
-    """Features; `foreign` members say what they are of (RFC 7946 §6.1)."""
+def collection(features: orjson.Fragment, foreign: Mapping[str, Any]) -> dict[str, Any]:
+    """A list of features; `foreign` members say what they are of (RFC 7946 §6.1)."""
     return {"type": "FeatureCollection", **foreign, "features": features}
 
 

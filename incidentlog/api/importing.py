@@ -50,7 +50,7 @@ async def find_begun(service: Service, number: int, reader: Reader) -> Begun | N
     events = await read_unopened(service.pool, positions=[number])
     found = await seen(service.pool, events, upto=MAX_INT, clearance=reader.clearance)
     if found.events and found.events[0].type == "import.begun":
-        return Begun(number, found.marks[found.events[0].event_id])
+        return Begun(number, found.mark_of(found.events[0]))
     return None
 
 

@@ -17,7 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from incidentlog.api.answers import answer, dumps
 from incidentlog.api.bulk import Named, Told, append_lines, judging, places_told
-from incidentlog.api.events import may_append, refusal_of, written
+from incidentlog.api.events import WRITERS, may_append, refusal_of, written
 from incidentlog.api.formats import JSON, NDJSON, format_of, format_parameter
 from incidentlog.api.importing import Begun, find_begun
 from incidentlog.api.operations import Answer, Body, Choice, Parameter, Routes
@@ -359,7 +359,7 @@ class _Run:
             found, reached = await search_events(
                 pool, wanted, after=reached, upto=upto, clearance=clearance, limit=HELD
             )
-            for line in await written(self._service, found, lambda event: dumps(event) + b"\n"):
+            for line in await written(self._service, found, WRITERS[NDJSON]):
                 yield line
 
     async def run(self, request: web.Request) -> web.StreamResponse:

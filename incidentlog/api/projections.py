@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from incidentlog.api import shapes
-from incidentlog.api.answers import answer, dumps, pinned, told
+from incidentlog.api.answers import answer, dumps, in_list, pinned, told
 from incidentlog.api.errors import POSITION
 from incidentlog.api.folds import FOLDING
 from incidentlog.api.formats import (
@@ -251,7 +251,7 @@ async def _writing(
             points = await coordinates(service.pool, ids, position=moment.position, clearance=clearance)
         return Writing(
             lambda key, row: dumps(row_feature(key, row, points)),
-            lambda rows, head: dumps(collection([orjson.Fragment(row) for row in rows], head)),
+            lambda rows, head: dumps(collection(in_list(rows), head)),
         )
     return Writing(lambda key, row: dumps(key) + b":" + dumps(row), _json_rows)
 

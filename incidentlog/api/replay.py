@@ -283,7 +283,7 @@ class _Stream:
             await self._flush()
 
     def _event(self, told: Told) -> bytes:
-        said = dumps(encode_event(told.event, told.status, self._service.log.zone))
+        said = encode_event(told.event, told.status, self._service.log.zone)
         if not self._sse:
             return said + b"\n"
         known = f"@{self._span.upto}" if self._span.by == "occurred" else ""

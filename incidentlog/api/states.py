@@ -28,7 +28,7 @@ def shown(subject: Subject) -> dict[str, Any]:
     """A subject as readers see it."""
     status = "current" if subject.is_current else "retracted"
     state = subject.model_dump(mode="json", exclude={"stream", *HIDDEN})
-    return {"status": status, **state, "place": None if subject.place is None else shown_place(subject.place)}
+    return {"status": status, **state, "place": None if subject.place is None else shown_place(vars(subject.place))}
 
 
 class States:

@@ -5,11 +5,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
 from aiohttp import web
 
 from incidentlog.api import shapes
-from incidentlog.api.answers import dumps, told
+from incidentlog.api.answers import dumps, in_list, told
 from incidentlog.api.errors import POSITION
 from incidentlog.api.folds import FOLDING
 from incidentlog.api.formats import CSV, FORMATS, GEOJSON, JSON, NDJSON, PARQUET, TABLED, Format, format_of, formatted
@@ -182,8 +181,7 @@ def _written(wanted: Format, columns: Sequence[Column], rows: Sequence[bytes], f
         return b"".join(rows)
     if wanted is CSV:
         return b"".join((csv_lines([[column.name for column in columns]]), *rows))
-    fragments = [orjson.Fragment(row) for row in rows]
     if wanted is GEOJSON:
-        return dumps(collection(fragments, foreign))
+        return dumps(collection(in_list(rows), foreign))
     assert wanted is JSON  # noqa: S101 - there is no other
-    return dumps({"subjects": fragments, **foreign})
+    return dumps({"subjects": in_list(rows), **foreign})

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import StringIO
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 import orjson
@@ -15,7 +16,7 @@ from incidentlog.folding.columns import Column, Kind, is_called, tally_table
 from incidentlog.folding.figures import leaves, specimen
 from incidentlog.folding.shapes import Row, Tally
 
-FORMULA: Final = tuple("=+-@\t\r\n" + "＝＋－＠")  # noqa: RUF001 - spreadsheets take the wide ones too
+FORMULA: Final = frozenset("=+-@\t\r\n" + "＝＋－＠")  # noqa: RUF001 - spreadsheets take the wide ones too
 """What begins a formula, or lets one begin after it."""
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 
@@ -28,20 +29,18 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 def csv_lines(rows: Iterable[Sequence[Any]]) -> bytes:
     """Rows, with CRLF; text that a spreadsheet would take for a formula gets an apostrophe before it."""
     text = StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows([_cell(value) for value in row] for row in rows)
+    csv.writer(text, lineterminator="\r\n").writerows(
+        [None if value is None else _cell(value) for value in row] for row in rows
+    )
     return text.getvalue().encode()
 
 
 def _cell(value: Any) -> Any:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case None | int() | float():
-            return value
-        case str():
-            return f"'{value}" if value.startswith(FORMULA) and not _NUMBER.fullmatch(value) else value
-        case _:
-            return dumps(value).decode()
+    if isinstance(value, str):
+        return f"'{value}" if value[:1] in FORMULA and not _NUMBER.fullmatch(value) else value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, int | float) else dumps(value).decode()
 
 
 def tally_members(tally: Tally, question: Question) -> list[str]:
@@ -86,31 +85,44 @@ def _plain(column: Column, value: Any) -> Any:
 Event = Mapping[str, Any]
 
 
-def event_csv(event: Event) -> bytes:
-    """An event as a line of a table; what hangs on the type is in `data`, as JSON."""
+def event_csv(event: bytes) -> bytes:
+    """An event, of its JSON, as a line of a table; what hangs on the type is in `data`, as JSON."""
     return csv_lines([flat_event(event)])
 
 
-def flat_event(event: Event) -> list[Any]:
-    """The values of an event's columns, in their order."""
-    plain = orjson.loads(dumps(event))
+def flat_event(event: bytes) -> list[Any]:
+    """The values of an event's columns, in their order, of its JSON."""
+    plain = orjson.loads(event)
     return [value(plain) for value in EVENT_COLUMNS.values()]
 
 
 def _member(*path: str) -> Callable[[Event], Any]:
+    *above, last = path
+    if not above:
+        return itemgetter(last)  # the event itself has all of them
+
     def value(event: Event) -> Any:
         found: Any = event
-        for name in path:
-            found = found.get(name) if isinstance(found, Mapping) else None
-        return found
+        for name in above:
+            found = found.get(name)
+            if not isinstance(found, dict):
+                return None
+        return found.get(last)
 
     return value
 
 
 def _place(name: str) -> Callable[[Event], Any]:
     """What the place was resolved to, or else what was reported."""
-    resolved, sent = _member("place", "resolved", name), _member("place", name)
-    return lambda event: sent(event) if (found := resolved(event)) is None else found
+
+    def value(event: Event) -> Any:
+        place = event["place"]
+        if place is None:
+            return None
+        found = place["resolved"].get(name) if "resolved" in place else None
+        return place.get(name) if found is None else found
+
+    return value
 
 
 def _joined(name: str, *parts: str) -> Callable[[Event], Any]:

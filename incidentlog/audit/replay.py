@@ -80,8 +80,8 @@ async def pages(pool: Pool, span: Span, clearance: int) -> AsyncGenerator[list[T
     while reached is not None:
         happened, reached = await order.page(pool, reached, span.until or LAST)
         found = await seen(pool, [h.event for h in happened], upto=span.upto, clearance=clearance)
-        instants, status = {h.event.position: h.instant for h in happened}, await found.statuses()
-        yield [Told(instants[e.position], e, status[e.event_id]) for e in found.events]
+        instants = {h.event.position: h.instant for h in happened}
+        yield [Told(instants[e.position], e, status) for e, status in await found.with_statuses()]
 
 
 Place = tuple[datetime, int]

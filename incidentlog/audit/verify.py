@@ -21,7 +21,7 @@ from incidentlog.audit.notes import NoteError, TreeHead, Verifier, open_head, pa
 from incidentlog.audit.state import State
 from incidentlog.audit.tiles import HEIGHT, WIDTH, Edge, Tile, reach, split
 from incidentlog.errors import Tampered
-from incidentlog.events.recorded import zone_data_of
+from incidentlog.events.recorded import read_meta
 from incidentlog.store.blocks import BLOCK, wrong_blocks
 from incidentlog.store.catalogue import differences, outside
 from incidentlog.store.connect import Connection
@@ -308,7 +308,7 @@ class _Walk:
             start = self._frontier.size
             rows = await read_rows(self._connection, start, head, PAGE)
             stored = await self._stored_tiles(start)
-            if {zone_data_of(row.meta) for row in rows} - self._zone_data - {None}:
+            if {read_meta(row.meta).zone_data for row in rows} - self._zone_data - {None}:
                 self._zone_data = await true_zone_data(self._connection)
             for expected, row in enumerate(rows, start + 1):
                 if row.position != expected:
@@ -352,7 +352,7 @@ class _Walk:
         self._frontier.add(leaf)
         self._full += [full for full in self._edge.grow((leaf,)) if full[0].level]
         self._at_a_head()
-        data = zone_data_of(row.meta)
+        data = read_meta(row.meta).zone_data
         if data is not None and data not in self._zone_data:
             detail = f"position {row.position}: the zone data {data}, by which its dates are meant, are not there"
             self._report.find(row.position, "zone_data", detail)

@@ -310,7 +310,8 @@ class Door:
         named = {s for c in candidates if isinstance(c.envelope.data, RecordMerged) for s in _merged(c.envelope.data)}
         named |= {c.command.stream for c in candidates if _of_stream(c)}
         there = await read_ids(pool, wanted, clearance=clearance) if wanted else Seen()
-        known, marks = {e.event_id: e for e in there.events}, there.marks
+        known = {e.event_id: e for e in there.events}
+        marks = {e.event_id: there.mark_of(e) for e in there.events}
         retracted = {r for e in there.events if (r := _retracted(e)) is not None} - known.keys()
         behind = await read_ids(pool, retracted, clearance=clearance) if retracted else Seen()
         behind_it = {e.event_id: e for e in behind.events}

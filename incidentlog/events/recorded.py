@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, Generic
 from uuid import UUID
 
+import msgspec
 import orjson
 from propcache.api import cached_property
 from pydantic import ValidationError
@@ -13,6 +14,28 @@ from pydantic import ValidationError
 from incidentlog.events.envelope import E, Envelope, ResolvedPlace
 from incidentlog.events.registry import EVENTS, Registry
 from incidentlog.events.values import Reading, When, end_of_day_instant
+
+NULL: Final = msgspec.Raw(b"null")
+
+
+class Meta(msgspec.Struct, frozen=True, gc=False):
+    """What the server says about an event and no column has as it was said; a Raw is a piece of the stored text."""
+
+    occurred: msgspec.Raw = NULL
+    place: msgspec.Raw = NULL
+    imported: int | None = msgspec.field(name="import", default=None)
+    zone_data: str | None = None
+
+
+_META: Final = msgspec.json.Decoder(Meta)
+
+
+def read_meta(text: str) -> Meta:
+    """The meta of an event, from its text; one that says nothing where somebody changed that to what is none."""
+    try:
+        return _META.decode(text)
+    except msgspec.DecodeError:
+        return Meta()
 
 
 @dataclass(eq=False)
@@ -31,8 +54,11 @@ class Recorded:
     body: str | None
     meta: str
     registry: Registry = field(default_factory=lambda: EVENTS, repr=False)
-    made: dict[Any, Any] = field(default_factory=dict, repr=False)
-    """What folds made of it and need not make again: a long stream is folded once for every correction."""
+
+    @cached_property
+    def made(self) -> dict[Any, Any]:
+        """What folds made of it and need not make again: a long stream is folded once for every correction."""
+        return {}
 
     @property
     def category(self) -> str:
@@ -65,26 +91,23 @@ class Recorded:
     @property
     def occurred_set(self) -> dict[str, Any]:
         """When it happened, as the server set it: record and registry events may leave that out."""
-        occurred: dict[str, Any] = self._meta["occurred"]
+        occurred: dict[str, Any] = orjson.loads(bytes(self.about.occurred))
         return occurred
 
     @cached_property
-    def _meta(self) -> dict[str, Any]:
-        meta: dict[str, Any] = orjson.loads(self.meta)
-        return meta
+    def about(self) -> Meta:
+        """What the server says about it."""
+        return read_meta(self.meta)
 
     @cached_property
     def zone_data(self) -> str | None:
         """By which zone data its dates are meant; None where it does not say, being older, and nobody set them."""
-        return zone_data_of(self.meta)
+        return self.about.zone_data
 
     @property
     def imported(self) -> int | None:
         """The number of the import that it came with, which is where that began; None where it came otherwise."""
-        # As for the zone data: the name stands between quotes that are no part of a text.
-        _, _, rest = self.meta.partition(_IMPORT)
-        number = rest.partition(",")[0]
-        return int(number) if number.isdecimal() else None
+        return self.about.imported
 
     @cached_property
     def envelope(self) -> Envelope[Any] | None:
@@ -101,12 +124,8 @@ class Recorded:
     @cached_property
     def place(self) -> ResolvedPlace | None:
         """The place as it was resolved at append."""
-        # As for the zone data: names that stand between quotes are never a part of a text, and need not be parsed.
-        _, _, rest = self.meta.partition(_PLACE)
-        if not rest.startswith("{"):
-            return None
-        text, found, _ = rest.partition(_AFTER_PLACE)
-        return _resolved(text if found else orjson.dumps(self._meta["place"]).decode())
+        text = bytes(self.about.place)
+        return None if text == b"null" else _resolved(text)
 
 
 OBJECT_BYTES: Final = 600
@@ -119,22 +138,8 @@ def weigh(text: str) -> int:
 
 
 @lru_cache(maxsize=2_000)  # of 2 KB each, and in a file whose rows have points hardly one comes again
-def _resolved(text: str) -> ResolvedPlace:
+def _resolved(text: bytes) -> ResolvedPlace:
     return ResolvedPlace.model_validate_json(text)
-
-
-_PLACE: Final = '"place":'
-_AFTER_PLACE: Final = ',"recorded_by":"'
-"""What comes next in a meta of the log's, whose members are sorted; what was never in a log may have it elsewhere."""
-_IMPORT: Final = '"import":'
-_ZONE_DATA: Final = ',"zone_data":"'
-
-
-def zone_data_of(meta: str) -> str | None:
-    """By which zone data the dates of an event are meant, from the text of its meta; None where it does not say."""
-    # A quote within a text is written with a backslash: so this is never a part of one, and need not be parsed.
-    _, found, rest = meta.rpartition(_ZONE_DATA)
-    return rest.partition('"')[0] if found else None
 
 
 def read_envelope(

@@ -165,10 +165,16 @@ Zone = Annotated[str, PlainSerializer(_write_zone, return_type=str)]
 def _zone_name(name: str, info: ValidationInfo) -> str:
     # An event says a name, and its reading by which data; what is derived from it has both.
     reading: Reading | None = info.context
-    zone = name if reading is None else by(name, reading.zone_data)
-    if not is_zone(zone) or (reading is not None and "@" in name):
+    zone = (name if is_zone(name) else None) if reading is None else zone_of(name, reading.zone_data)
+    if zone is None:
         raise PydanticCustomError("unknown_code", "unknown time zone '{tz}'", {"tz": name})
     return zone
+
+
+def zone_of(name: str, zone_data: str | None) -> str | None:
+    """The zone that an event names, by the zone data by which its dates are meant; None where there is none."""
+    zone = by(name, zone_data)
+    return zone if is_zone(zone) and "@" not in name else None
 
 
 ZoneName = Annotated[Zone, StringConstraints(max_length=64), AfterValidator(_zone_name)]

@@ -45,13 +45,13 @@ def names_with_units(place: ResolvedPlace | None) -> Mapping[tuple[str, str], st
     return {} if place is None else _names_with_units(place.admin2, place.admin3, *_told_by(place))
 
 
-def known_of(place: ResolvedPlace) -> Mapping[str, Any]:
-    """What is known of a place, as readers see it; whoever asks is not to change it."""
-    return _kept_with(place, _known)
+def known_of(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a place, as readers see it, from what is kept of it."""
+    return {name: value for name, value in shown_place(kept).items() if value is not None}
 
 
 def _kept_with(place: ResolvedPlace, make: Callable[[ResolvedPlace], T]) -> T:
-    """What is made of a place, kept with it: every tally asks for it of every event, and every reader of one."""
+    """What is made of a place, kept with it: every tally asks for it of every event."""
     made: dict[Any, Any] = place.__dict__.setdefault("_made_of_it", {})
     if make not in made:
         made[make] = make(place)
@@ -65,10 +65,6 @@ def _where(place: ResolvedPlace) -> Whereabouts:
 
 def _called(place: ResolvedPlace) -> Mapping[tuple[str, str], str]:
     return _place_names(*_told_by(place))
-
-
-def _known(place: ResolvedPlace) -> Mapping[str, Any]:
-    return {name: value for name, value in shown_place(place).items() if value is not None}
 
 
 _Told: TypeAlias = tuple[str, PlacePrecision, str | None, str | None, str | None]
@@ -110,10 +106,11 @@ def _names_with_units(admin2: str | None, admin3: str | None, *told: Any) -> Map
     return {**_place_names(*told), **units}
 
 
-def shown_place(place: ResolvedPlace) -> dict[str, Any]:
+def shown_place(kept: Mapping[str, Any]) -> dict[str, Any]:
     """A place as readers see it: its region in the one form, by which it can be asked for, and not as it is kept."""
-    kept = vars(place)
-    return {**{name: kept[name] for name in PLACE_MEMBERS}, "admin1": region_key(place.country, place.admin1)}
+    shown = {name: kept.get(name) for name in PLACE_MEMBERS}
+    shown["admin1"] = region_key(shown["country"], shown["admin1"])
+    return shown
 
 
 def place_key(place: ResolvedPlace) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -22,7 +22,7 @@ PAGES: Final = 16
 KEPT_OCTETS: Final = 16 * 2**20
 """and how many bytes of them."""
 
-EncodeEvent = Callable[[Recorded, str], dict[str, Any]]
+EncodeEvent = Callable[[Recorded, str], bytes]
 """REST's JSON of an event, which is `effective`, `amended` or `retracted`."""
 
 log = structlog.get_logger(__name__)
@@ -115,9 +115,8 @@ class Feed:
             found, reached = await search_events(
                 connection, self._wanted, after=seen, upto=upto, clearance=self._clearance, limit=PAGE
             )
-        status = await found.statuses()
         turns, items = Turns(), list[tuple[int, bytes]]()
-        for e in found.events:
-            items.append((e.position, frames.dumps(self._encode(e, status[e.event_id]))))
+        for e, status in await found.with_statuses():
+            items.append((e.position, self._encode(e, status)))
             await turns.spend(len(items[-1][1]))
         return Page(frames.packed_events(items), reached)

@@ -314,9 +314,8 @@ async def _read_names(
 async def _read_marks(connection: Connection, events: Sequence[Any], upto: int) -> list[Row]:
     """Position, id and marking of each event, as whoever asks which event is at a position is told."""
     found = await seen(connection, events, upto=upto, clearance=Tlp.RED)
-    marks = found.marks
+    marks = [found.mark_of(e) for e in events]
     if found.said:  # what was said of one later than its own position does not count there
-        marks = {}
-        for e in events:
-            marks |= (await seen(connection, [e], upto=e.position, clearance=Tlp.RED)).marks
-    return [(e.position, str(e.event_id), int(marks[e.event_id])) for e in events]
+        alone = [await seen(connection, [e], upto=e.position, clearance=Tlp.RED) for e in events]
+        marks = [told.mark_of(e) for e, told in zip(events, alone, strict=True)]
+    return [(e.position, str(e.event_id), int(mark)) for e, mark in zip(events, marks, strict=True)]

@@ -168,21 +168,25 @@ class Seen:
     said: dict[int, Recorded] = field(default_factory=dict)
     """By the position; up to that of which is asked."""
     marks: dict[UUID, int] = field(default_factory=dict)
-    """The marking of each event here at the head, or what it was where that is asked about and was higher."""
+    """The markings of those that are not marked as they were sent, or of which something is said: see `mark_of`."""
+
+    def mark_of(self, e: Recorded) -> int:
+        """The marking of one of the events at the head, or what it was where that is asked about and was higher."""
+        return self.marks.get(e.event_id, e.tlp)
 
     @property
     def involved(self) -> list[Recorded]:
         """All of them, in position order."""
         return _in_order(self.said, {e.position: e for e in self.events})
 
-    async def statuses(self) -> dict[UUID, Status]:
-        """Whether each event counts. A chain of corrections is folded in a thread, and holds up nobody."""
-        found: dict[UUID, Status] = {e.event_id: "effective" for e in self.events}
+    async def with_statuses(self) -> list[tuple[Recorded, Status]]:
+        """Each event, and whether it counts. A chain of corrections is folded in a thread, and holds up nobody."""
+        found: dict[UUID, Status] = {}
         if self.said:
             named = {spoken_of(e) for e in self.said.values()}
             spoken = {e.position: e for e in self.events if e.event_id in named}
-            found |= await beside(len(self.said), lambda: statuses(_in_order(spoken, self.said)))
-        return found
+            found = await beside(len(self.said), lambda: statuses(_in_order(spoken, self.said)))
+        return [(e, found.get(e.event_id, "effective") if found else "effective") for e in self.events]
 
     def add(self, other: "Seen") -> None:
         """Take in more."""
@@ -200,20 +204,21 @@ async def seen(pool: Pool | Connection, events: Iterable[Recorded], *, upto: int
     """
     there = {e.position: e for e in events if e.position <= upto}
     said = {e.position: e for e in await _read_said(pool, {e.stream for e in there.values()})}
-    marks = {e.event_id: e.tlp for e in there.values()}
+    marks: dict[UUID, int] = {}
     if said:
         involved = await _with_spoken(pool, there, said)
-        marks |= await beside(len(involved), lambda: markings(involved))
+        marks = await beside(len(involved), lambda: markings(involved))
         if any(e.position > upto for e in involved):
             known = [e for e in involved if e.position <= upto]
             earlier = await beside(len(known), lambda: markings(known))
             marks |= {event_id: max(mark, marks[event_id]) for event_id, mark in earlier.items()}
-    covered = {event_id: mark for event_id, mark in marks.items() if mark <= clearance}
+
+    covered = [e for e in there.values() if marks.get(e.event_id, e.tlp) <= clearance]
     return Seen(
         # What is said speaks of something, whether its body was read with the events or not.
-        [e if e.body is not None else said.get(position, e) for position, e in there.items() if e.event_id in covered],
-        {position: e for position, e in said.items() if position <= upto and e.event_id in covered},
-        covered,
+        [e if e.body is not None else said.get(e.position, e) for e in covered],
+        {p: e for p, e in said.items() if p <= upto and marks.get(e.event_id, e.tlp) <= clearance},
+        marks,
     )
 
 
@@ -236,10 +241,10 @@ async def _with_spoken(
     whole = merged - streams | {e.stream for e in said.values() if targets[e.event_id] is None}
     named = {*targets.values()}
     told = {s for e in (*said.values(), *others.values()) for s in (e.stream, *merged_streams(e))}
-    known = {e.event_id for e in (*there.values(), *said.values(), *others.values())}
+    near = {position: e for position, e in there.items() if e.stream in told or e.event_id in named}
+    known = {e.event_id for e in (*near.values(), *said.values(), *others.values())}
     missing = {target for target in named if target is not None} - known
     spoken = await read_unopened(pool, ids=missing, streams=whole) if missing or whole else []
-    near = {position: e for position, e in there.items() if e.stream in told or e.event_id in named}
     return _in_order({e.position: e for e in spoken}, near, others, said)
 
 
@@ -276,8 +281,11 @@ async def fill(
     while True:
         rows = await read(after, wanted)
         events = await recorded(pool, (row[:-1] for row in rows))
-        found.add(await seen(pool, events, upto=upto, clearance=clearance))
-        fitting = _fitting(found.events, limit)
+        more = await seen(pool, events, upto=upto, clearance=clearance)
+        # What was read at one go was cut by the database, so that it fits.
+        alone = not found.events and len(more.events) <= limit
+        found.add(more)
+        fitting = len(found.events) if alone else _fitting(found.events, limit)
         if fitting < len(found.events) or fitting == limit:
             del found.events[fitting:]
             return found, True
@@ -339,7 +347,7 @@ async def existing_streams(pool: Pool | Connection, streams: Iterable[str], clea
     if remarked := [r[0] for r in rows if r[2]]:
         events = await read_unopened(pool, streams=remarked)
         there = await seen(pool, events, upto=MAX_INT, clearance=RED)
-        lowest_of |= lowest(there.involved, there.marks)
+        lowest_of |= lowest(there.involved, {e.event_id: there.mark_of(e) for e in there.involved})
     return {stream: mark for stream, mark in lowest_of.items() if mark <= clearance}
 
 
@@ -403,11 +411,14 @@ async def recorded(pool: Pool | Connection, rows: Iterable[Iterable[Any]]) -> li
     """
     events, left = list[Recorded](), iter(rows)
     while part := [Recorded(*row, registry=EVENTS) for row in islice(left, AT_ONCE)]:  # type: ignore[misc]  # eleven columns
-        if older := [e for e in part if e.zone_data is None]:
+        named = {e.zone_data for e in part}
+        if None in named:
             first = await first_zone_data(pool)
-            for event in older:
-                event.zone_data = first
-        await learn_zone_data(pool, {e.zone_data for e in part})
+            for event in part:
+                if event.zone_data is None:
+                    event.zone_data = first
+            named.add(first)
+        await learn_zone_data(pool, named)
         events += part
         if len(part) == AT_ONCE:
             await asyncio.sleep(0)

@@ -1,6 +1,6 @@
 """Searching the log: events that pass a filter, by whatever finds them without looking through all of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ async def search_events(
     """
     if wanted.recorded_since is not None and upto - after > STRETCH:
         after = max(after, min(upto, await position_at(pool, wanted.recorded_since - INSTANT)))
-    name, arguments, reach = "ranges", list(_arguments(wanted)), upto
+    name, arguments, reach = "", list(_arguments(wanted)), upto
     ranges: list[Range] | None = None
     if upto - after <= STRETCH:
         ranges = [(after, upto)]
@@ -59,12 +59,14 @@ async def search_events(
     else:
         ranges, reach = await passing_ranges(pool, wanted, after=after, upto=upto, unknown=STRETCH)
 
+    rest = clearance, *arguments, PAGE_OCTETS
+
     async def read(after: int, most: int) -> list[asyncpg.Record]:
-        bounds: tuple[Any, Any] = (after, reach)
         if ranges is not None:
-            left = [(max(begin, after), end) for begin, end in ranges if end > after]
-            bounds = [begin for begin, _ in left], [end for _, end in left]
-        return await pool.fetch(query("search", name), *bounds, most, clearance, *arguments, PAGE_OCTETS)
+            return await _read_ranges(
+                pool, [(max(begin, after), end) for begin, end in ranges if end > after], most, *rest
+            )
+        return await pool.fetch(query("search", name), after, reach, most, *rest)
 
     found, more = await fill(
         pool,
@@ -76,6 +78,18 @@ async def search_events(
         clearance=clearance,
     )
     return found, found.events[-1].position if more else reach
+
+
+async def _read_ranges(pool: Pool | Connection, ranges: Sequence[Range], most: int, *rest: Any) -> list[asyncpg.Record]:
+    """The first events that pass a filter in some ranges of the log; nearly always it is one."""
+    match ranges:
+        case []:
+            return []
+        case [(after, upto)]:
+            return await pool.fetch(query("search", "range"), after, upto, most, *rest)
+        case _:
+            bounds = [after for after, _ in ranges], [upto for _, upto in ranges]
+            return await pool.fetch(query("search", "ranges"), *bounds, most, *rest)
 
 
 async def streams_where(pool: Pool | Connection, wanted: EventFilter, upto: int) -> list[str] | None:

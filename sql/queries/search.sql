@@ -1,5 +1,46 @@
+-- name: range
+-- Events that pass the filters, in one range of the log, in order; null filters let everything pass. Who may see them, how
+-- many, and `following`: as in `stream` of read.sql. Its rows come as they are read, where those of `ranges` are sorted first.
+-- $1 after bigint
+-- $2 upto bigint
+-- $3 limit bigint
+-- $4 clearance smallint
+-- $5 types text[]
+-- $6 streams text[]
+-- $7 categories text[]
+-- $8 places text[]
+-- $9 admin1s text[]
+-- $10 countries text[]
+-- $11 actors text[]
+-- $12 verifications text[]
+-- $13 since timestamptz
+-- $14 until timestamptz
+-- $15 recorded_since timestamptz
+-- $16 west double precision
+-- $17 south double precision
+-- $18 east double precision
+-- $19 north double precision
+-- $20 external_ids jsonb[]
+-- $21 imports bigint[]
+-- $22 octets bigint
+SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta,
+       following
+FROM (
+    SELECT *, sum(coalesce(octet_length(body), 0) + octet_length(meta)) OVER (ORDER BY position) AS octets,
+           row_number() OVER (ORDER BY position) AS number, lead(position) OVER (ORDER BY position) AS following
+    FROM (
+        SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, recorded_by, tlp, body, meta
+        FROM events e
+        WHERE position > $1 AND position <= $2
+          AND (tlp <= $4 OR EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type = 'record.remarked'))
+          AND passes(e, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+        ORDER BY position LIMIT $3
+    ) AS wanted
+) AS counted
+WHERE octets <= $22 OR number = 1 ORDER BY position
+
 -- name: ranges
--- Events that pass the filters, in some ranges of the log, in order; null filters let everything pass. No range is read
+-- Events that pass the filters, in several ranges of the log, in order; null filters let everything pass. No range is read
 -- before those before it were found to have too few. Who may see them, how many, and `following`: as in `stream` of read.sql.
 -- $1 after bigint[]
 -- $2 upto bigint[]

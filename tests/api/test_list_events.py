@@ -231,6 +231,7 @@ async def test_events_of_a_type_are_found_by_the_index(service: Served):
 @pytest.mark.parametrize(
     ("name", "asked", "index"),
     [
+        ("range", {}, "events_pkey"),
         ("ranges", {}, "events_pkey"),
         ("streams", {6: ["strike:a"]}, "events_stream_stream_version_key"),
         ("external", {20: ['[{"scheme": "acled", "id": "UKR1"}]']}, "external_ids"),
