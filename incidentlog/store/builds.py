@@ -319,7 +319,8 @@ async def forget_builds(connection: Connection, builds: Collection[int]) -> None
 
 
 async def drop(connection: Connection, builds: Sequence[int]) -> None:
-    """Delete the rows of builds that do not answer."""
+    """Delete the rows of builds that do not answer. In a transaction, in which who merges them is waited for."""
+    await connection.execute(query("builds", "hold"), list(builds))
     await connection.execute(query("builds", "set_state"), list(builds), "dropped")
     for build in builds:
         for table in ("subjects", "segments", "names", "documents", "members", "parked", "snapshots"):

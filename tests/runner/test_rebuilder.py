@@ -1,7 +1,7 @@
 """Building beside what answers: nobody notices, nothing is lost, and there is a way back."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -10,6 +10,7 @@ import pytest
 
 from incidentlog.errors import ProjectionLagging
 from incidentlog.folding.fold import RED
+from incidentlog.folding.shapes import Tally
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Rebuilder
 from incidentlog.runner import lane as lane_module
@@ -17,6 +18,8 @@ from incidentlog.runner import leases as leases_module
 from incidentlog.runner import rebuilder as rebuilder_module
 from incidentlog.service.service import checkpoint
 from incidentlog.store import builds as builds_module
+from incidentlog.store import segments as segments_module
+from incidentlog.store import snapshots as snapshots_module
 from incidentlog.store.answer import read_subject
 from incidentlog.store.builds import (
     SUBJECTS,
@@ -24,12 +27,15 @@ from incidentlog.store.builds import (
     SupersededError,
     active_builds,
     begin_builds,
+    drop,
     read_builds,
     rebuild,
     shape_of,
     take_back,
 )
-from incidentlog.store.connect import Access, Pool
+from incidentlog.store.connect import Access, Connection, Pool
+from incidentlog.store.segments import merge_segments
+from incidentlog.store.snapshots import take_snapshots
 from tests.commands import retraction, strike
 from tests.folding.test_rolling import OnSevenDays
 from tests.ledgers import ledgers
@@ -461,3 +467,50 @@ async def test_a_rebuild_that_loses_its_connection_while_it_copies_begins_again(
     finally:
         await building.__aexit__(None, None, None)
     await check(log, ats=AT)
+
+
+async def test_nothing_is_left_of_a_build_that_is_dropped_while_its_segments_are_merged(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    """It may hold what was erased, and nobody would delete it any more."""
+    async with following(log) as runner:
+        for _ in range(3):
+            await log.add(strike())
+            await caught_up(log, runner)
+    monkeypatch.setattr(segments_module, "RUN", 2)
+    (build,) = await rebuild(log.connection, [CITY])
+    await log.connection.execute(
+        "UPDATE segments SET build = $1 WHERE build = $2", build.build, (await active(log)).build
+    )
+    dropping = await log.access.connect("runner")
+    async with log.connection.transaction():
+        await merge_segments(log.connection, [build], 3)
+        dropped = asyncio.ensure_future(in_a_transaction(dropping, drop(dropping, [build.build])))
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = $1"
+        async with asyncio.timeout(60):
+            while not await log.connection.fetchval(waiting, dropping.get_server_pid()):
+                await asyncio.sleep(0.01)
+    await dropped
+    await dropping.close()
+    assert await log.connection.fetchval("SELECT count(*) FROM segments WHERE build = $1", build.build) == 0
+    assert not await log.connection.fetch("SELECT FROM pg_locks WHERE NOT granted")
+
+
+async def in_a_transaction(connection: Connection, doing: Awaitable[None]) -> None:
+    async with connection.transaction():
+        await doing
+
+
+async def test_no_snapshot_is_left_of_a_build_that_was_dropped_while_it_was_taken(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    tally = PROJECTIONS[CITY]
+    assert isinstance(tally, Tally)
+    monkeypatch.setattr(snapshots_module, "EVERY", 2)
+    async with following(log) as runner:
+        await log.add(*(strike() for _ in range(3)))
+        await caught_up(log, runner)
+    (build,) = await rebuild(log.connection, [CITY])
+    await in_a_transaction(log.connection, drop(log.connection, [build.build]))
+    await take_snapshots(log.connection, tally, build, 3)  # as one that began before
+    assert await log.connection.fetchval("SELECT count(*) FROM snapshots WHERE build = $1", build.build) == 0
