@@ -58,6 +58,11 @@ class Build:
         return wanted_builds().get(self.projection) == self.version
 
     @property
+    def abandoned(self) -> bool:
+        """Whether it was begun by code of another version, which may come back: this code does not go on with it."""
+        return self.state == "building" and not self.wanted
+
+    @property
     def readable(self) -> bool:
         """Whether this code can read its rows: they are of its version, or of one that is stored alike."""
         return self.wanted or (self.projection in wanted_builds() and self.shape in shapes_of(self.projection))
@@ -204,7 +209,8 @@ async def begin_builds(connection: Connection) -> list[Build]:
     """See to it that all that this code derives is active, or is being built beside what is; answers every build.
 
     On a new log the builds are active from the start. A version that was built before and retired is taken up
-    where it was left.
+    where it was left. A projection that this code has no more is retired: nobody asks for it, keeps it up, or would
+    build it anew after an erasure.
     """
     async with connection.transaction():
         await connection.execute(query("builds", "alone"))
@@ -213,6 +219,8 @@ async def begin_builds(connection: Connection) -> list[Build]:
             (base,) = await _make(connection, [SUBJECTS], None, "active")
             await _make(connection, [*PROJECTIONS], base, "active")
             return await read_builds(connection)
+        gone = [b.build for b in builds if b.state == "active" and b.projection not in wanted_builds()]
+        await connection.execute(query("builds", "set_state"), gone, "retired")
         subjects = await _sought(connection, builds, SUBJECTS, None)
         for name in PROJECTIONS:
             await _sought(connection, builds, name, subjects)
@@ -286,6 +294,7 @@ async def take_back(connection: Connection, name: str) -> Build | None:
 async def activate(connection: Connection, builds: Sequence[Build]) -> None:
     """Let these answer from now on, and retire those that did; what had been retired before goes. In a transaction.
 
+    With subjects goes what was made of them, also of projections that this code has no more.
     With it the generation rises where they know of erasures that those before them did not know of.
     """
     ours = {b.build for b in builds}
@@ -301,7 +310,7 @@ async def activate(connection: Connection, builds: Sequence[Build]) -> None:
     # What hangs on subjects that are being built themselves goes on: it is switched to with them.
     bases = {b.base for b in builds} | {b.build for b in known if b.projection == SUBJECTS and b.state == "building"}
     stale = [b for b in others if b.state == "building" and b.wanted and b.base not in bases]
-    await drop(connection, [b.build for b in (*stale, *others) if b in stale or b.state == "retired"])
+    await drop(connection, _hanging_on(known, [*stale, *(b for b in others if b.state == "retired")]))
 
 
 async def ignorant_builds(connection: Pool | Connection, state: State) -> set[int]:
@@ -316,6 +325,26 @@ async def forget_builds(connection: Connection, builds: Collection[int]) -> None
         await drop(
             connection, [b.build for b in await read_builds(connection) if b.state == "retired" and b.build in builds]
         )
+
+
+async def drop_left(connection: Connection, name: str) -> list[Build]:
+    """Delete what answers no more of a projection, and what another version began of it; answers those builds.
+
+    Of `subjects` with all that hangs on them. There is no way back to them then.
+    """
+    async with connection.transaction():
+        await connection.execute(query("builds", "alone"))
+        known = await read_builds(connection)
+        left = [b for b in known if b.projection == name and (b.state == "retired" or b.abandoned)]
+        going = set(_hanging_on(known, left))
+        await drop(connection, sorted(going))
+        return [b for b in known if b.build in going]
+
+
+def _hanging_on(known: Iterable[Build], builds: Collection[Build]) -> list[int]:
+    """Some builds, and of those that answer no more all that are made of them."""
+    ours = {b.build for b in builds}
+    return [b.build for b in known if b.build in ours or (b.base in ours and (b.state == "retired" or b.abandoned))]
 
 
 async def drop(connection: Connection, builds: Sequence[int]) -> None:

@@ -34,6 +34,7 @@ from incidentlog.store.builds import (
     take_back,
 )
 from incidentlog.store.connect import Access, Connection, Pool
+from incidentlog.store.derive import folded_upto
 from incidentlog.store.segments import merge_segments
 from incidentlog.store.snapshots import take_snapshots
 from tests.commands import retraction, strike
@@ -243,6 +244,27 @@ async def test_builds_that_are_past_what_stands_still_are_switched_to(log: Log, 
     async with following(log) as runner, rebuilding(log):
         await switched(log, before)
         await caught_up(log, runner)
+    await check(log, ats=AT)
+
+
+async def test_what_the_code_has_no_more_answers_no_more_and_goes_with_its_subjects(log: Log):
+    """Nobody would build it anew after an erasure; the code that has it takes it up again."""
+    await log.add(strike())
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    city, subjects = await active(log), await active(log, SUBJECTS)
+    await log.connection.execute("UPDATE builds SET projection = 'was_once' WHERE projection = $1", CITY)
+    async with following(log) as runner, rebuilding(log):
+        await log.add(strike())
+        await caught_up(log, runner)
+        states = {b.build: b.state for b in await read_builds(log.connection)}
+        assert states[city.build] == "retired"
+        assert await folded_upto(log.connection) == 2
+        for _ in range(2):  # what is retired goes with the next
+            await rebuild(log.connection, [SUBJECTS])
+            subjects = await switched(log, subjects)
+        await caught_up(log, runner)
+    assert await log.connection.fetchval("SELECT count(*) FROM segments WHERE build = $1", city.build) == 0
     await check(log, ats=AT)
 
 
@@ -512,5 +534,5 @@ async def test_no_snapshot_is_left_of_a_build_that_was_dropped_while_it_was_take
         await caught_up(log, runner)
     (build,) = await rebuild(log.connection, [CITY])
     await in_a_transaction(log.connection, drop(log.connection, [build.build]))
-    await take_snapshots(log.connection, tally, build, 3)  # as one that began before
+    assert not await take_snapshots(log.connection, tally, build, 3)  # as one that began before
     assert await log.connection.fetchval("SELECT count(*) FROM snapshots WHERE build = $1", build.build) == 0
