@@ -283,6 +283,21 @@ async def test_who_waits_for_others_sees_meanwhile_that_another_build_answers(lo
         await right(log)
 
 
+async def test_the_first_partition_does_not_wait_for_what_its_own_runner_has_still_to_do(log: Log):
+    """Builds that were begun one after the other, each with other partitions gone on with before they came together."""
+    async with following(log) as one:
+        await log.add(*(strike() for _ in range(30)))
+        await caught_up(log, one)
+    before = await active_builds(log.connection)
+    begun = await rebuild(log.connection, [CITY, "talks_ledger"])
+    for build, position in zip(begun, (4, 3), strict=True):
+        positions = [position if n in {5, 6} else 3 if n < 2 else 12 for n in range(PARTITIONS)]
+        await log.connection.execute("UPDATE builds SET positions = $2 WHERE build = $1", build.build, positions)
+    async with rebuilding(log):
+        for build in begun:
+            await switched(log, before[build.projection])
+
+
 @asynccontextmanager
 async def held_up(log: Log, table: str) -> AsyncIterator[None]:
     """Let nobody write a table."""
