@@ -248,15 +248,16 @@ async def _make(connection: Connection, names: Sequence[str], base: int | None, 
 async def rebuild(connection: Connection, names: Collection[str]) -> list[Build]:
     """Begin builds of this code's versions beside those that answer, unless they are under way; answers them.
 
-    `subjects` begins everything anew, since all hangs on them. What is under way and may hold what was erased is
-    dropped first. Raises KeyError for a name that is none.
+    `subjects` begins everything anew, since all hangs on them; so does any other while those that answer are of another
+    version, as nothing would move them. What is under way and may hold what was erased is dropped first. Raises
+    KeyError for a name that is none.
     """
     async with connection.transaction():
         await connection.execute(query("builds", "alone"))
         await drop(connection, sorted(await ignorant_builds(connection, "building")))
         builds = await read_builds(connection)
-        everything = SUBJECTS in names
-        base = next(b.build for b in builds if b.projection == SUBJECTS and b.state == "active")
+        subjects = next(b for b in builds if b.projection == SUBJECTS and b.state == "active")
+        base, everything = subjects.build, SUBJECTS in names or not subjects.wanted
         if everything:
             base = await _beside(connection, builds, SUBJECTS, None)
         under_way = [await _beside(connection, builds, n, base) for n in (PROJECTIONS if everything else names)]
@@ -280,7 +281,7 @@ async def take_back(connection: Connection, name: str) -> Build | None:
     async with connection.transaction():
         await connection.execute(query("builds", "alone"))
         builds = await read_builds(connection)
-        bases = {b.build for b in builds if b.projection == SUBJECTS and b.state == "active"}
+        bases = {b.build for b in builds if b.projection == SUBJECTS and b.state == "active" and b.wanted}
         retired = [b for b in builds if b.projection == name and b.state == "retired" and b.wanted and b.base in bases]
         if name == SUBJECTS or not retired:
             return None

@@ -16,6 +16,7 @@ from incidentlog.runner import Rebuilder
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import leases as leases_module
 from incidentlog.runner import rebuilder as rebuilder_module
+from incidentlog.runner.rebuilder import read_under_way
 from incidentlog.service.service import checkpoint
 from incidentlog.store import builds as builds_module
 from incidentlog.store import segments as segments_module
@@ -218,6 +219,29 @@ async def test_while_the_subjects_stand_still_so_does_all_that_is_made_of_them(l
     subject = await read_subject(log.connection, one["stream"], RED, 2)
     assert subject is not None
     assert not subject.is_current
+    await check(log, ats=AT)
+
+
+async def test_nothing_is_built_of_subjects_of_another_version(log: Log, monkeypatch: pytest.MonkeyPatch):
+    """They stand still: what was ordered before an upgrade of theirs alone, and what is ordered meanwhile, is of the new."""
+    await log.add(strike())
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    before = await active(log, SUBJECTS)
+    await rebuild(log.connection, [CITY])
+    monkeypatch.setattr(builds_module, "SUBJECT_VERSION", 1_000)
+    async with following(log) as runner:
+        await log.add(strike())
+        async with asyncio.timeout(60):
+            while not (begun := [b for b in await read_builds(log.connection) if b.base != before.build]):
+                await asyncio.sleep(0.01)
+        assert {b.base for b in await read_under_way(log.connection)} == {begun[0].base}
+        assert {b.base for b in await rebuild(log.connection, [CITY])} == {begun[0].base}
+        assert await take_back(log.connection, CITY) is None
+        async with rebuilding(log):
+            await switched(log, before)
+        await caught_up(log, runner)
+        assert not [b for b in await read_builds(log.connection) if b.state == "building"]
     await check(log, ats=AT)
 
 
