@@ -198,7 +198,11 @@ async def lags(pool: Pool | Connection, builds: Iterable[Build], clearance: int)
 
 
 async def lock_active(connection: Connection) -> list[Build]:
-    """The builds that answer, whose checkpoints stand still up to our commit."""
+    """The builds that answer, whose checkpoints stand still up to our commit; nobody else decides on builds meanwhile.
+
+    Who did would have read them as they were before a switch: what is dropped then may answer by now.
+    """
+    await connection.execute(query("builds", "alone"))
     return [Build(*row) for row in await connection.fetch(query("builds", "locked"))]
 
 

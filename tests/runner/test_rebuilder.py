@@ -36,9 +36,10 @@ from incidentlog.store.builds import (
 )
 from incidentlog.store.connect import Access, Connection, Pool
 from incidentlog.store.derive import folded_upto
+from incidentlog.store.erase import erase, pending_erasures
 from incidentlog.store.segments import merge_segments
 from incidentlog.store.snapshots import take_snapshots
-from tests.commands import retraction, strike
+from tests.commands import about, retraction, strike
 from tests.folding.test_rolling import OnSevenDays
 from tests.ledgers import ledgers
 from tests.runner.driving import (
@@ -532,14 +533,67 @@ async def test_nothing_is_left_of_a_build_that_is_dropped_while_its_segments_are
     async with log.connection.transaction():
         await merge_segments(log.connection, [build], 3)
         dropped = asyncio.ensure_future(in_a_transaction(dropping, drop(dropping, [build.build])))
-        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = $1"
-        async with asyncio.timeout(60):
-            while not await log.connection.fetchval(waiting, dropping.get_server_pid()):
-                await asyncio.sleep(0.01)
+        await waiting_for_a_lock(log, dropping)
     await dropped
     await dropping.close()
     assert await log.connection.fetchval("SELECT count(*) FROM segments WHERE build = $1", build.build) == 0
     assert not await log.connection.fetch("SELECT FROM pg_locks WHERE NOT granted")
+
+
+@pytest.mark.parametrize("order", ["the way back", "an erasure"])
+async def test_who_orders_something_while_another_switches_sees_what_answers_then(
+    log: Log, monkeypatch: pytest.MonkeyPatch, order: str
+):
+    """What had been retired before is gone by the switch, and what may hold what was erased, and was being built, answers."""
+    one = strike(stream="strike:one")
+    name = CITY if order == "the way back" else SUBJECTS
+    about_to, go, made = asyncio.Event(), asyncio.Event(), rebuilder_module.activate
+
+    async def slowly(*given: Any) -> None:
+        await made(*given)
+        about_to.set()
+        await go.wait()
+
+    async with following(log) as runner:
+        async with rebuilding(log):
+            await log.add(one, strike())
+            await caught_up(log, runner)
+            before = await active(log, name)
+            await rebuild(log.connection, [name])
+            before = await switched(log, before)
+            monkeypatch.setattr(rebuilder_module, "activate", slowly)
+            await rebuild(log.connection, [name])
+            await asyncio.wait_for(about_to.wait(), 60)
+            if order == "an erasure":
+                await log.add(about("erased", one["id"], part="body", ground="asked for"))
+                for erasure in await pending_erasures(log.connection):
+                    await erase(log.connection, erasure)
+            ordering = await log.access.connect("runner")
+            ordered: asyncio.Future[Any] = asyncio.ensure_future(
+                take_back(ordering, name) if order == "the way back" else rebuild(ordering, [name])
+            )
+            await waiting_for_a_lock(log, ordering)
+            go.set()
+            await ordered
+            await switched(log, before)
+            await none_is_built(log)
+            await ordering.close()
+        await log.add(strike())
+        await caught_up(log, runner)
+    await check(log, ats=AT)
+
+
+async def waiting_for_a_lock(log: Log, who: Connection) -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = $1"
+    async with asyncio.timeout(60):
+        while not await log.connection.fetchval(waiting, who.get_server_pid()):
+            await asyncio.sleep(0.01)
+
+
+async def none_is_built(log: Log) -> None:
+    async with asyncio.timeout(60):
+        while any(b.state == "building" for b in await read_builds(log.connection)):
+            await asyncio.sleep(0.01)
 
 
 async def in_a_transaction(connection: Connection, doing: Awaitable[None]) -> None:
