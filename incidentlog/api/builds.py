@@ -12,7 +12,16 @@ from incidentlog.api.answers import answer
 from incidentlog.api.operations import Answer, Body, Routes
 from incidentlog.api.requests import SERVICE, model_of, reader_of
 from incidentlog.errors import BadRequest, Fault, NotFound, NoWayBack
-from incidentlog.store.builds import SUBJECTS, Build, active_builds, read_builds, rebuild, take_back, wanted_builds
+from incidentlog.store.builds import (
+    SUBJECTS,
+    Build,
+    active_builds,
+    drop_left,
+    read_builds,
+    rebuild,
+    take_back,
+    wanted_builds,
+)
 from incidentlog.store.connect import Connection
 from incidentlog.store.parked import read_parked, wish
 from incidentlog.store.read import read_head
@@ -29,8 +38,9 @@ class Order(BaseModel):
 
     projection: Name
     """Its name; `subjects` is everything, since all hangs on them."""
-    do: Literal["rebuild", "switch"] = "rebuild"
-    """Build it anew beside what answers, or bring back the build that answered before."""
+    do: Literal["rebuild", "switch", "drop"] = "rebuild"
+    """Build it anew beside what answers, bring back the build that answered before, or delete the builds to which there
+    is a way back: also those of a projection that this code has no more."""
 
 
 class Wished(BaseModel):
@@ -58,17 +68,24 @@ async def list_builds(request: web.Request) -> web.Response:
     "/v1/builds",
     scope="admin",
     body=Body(Order, example={"projection": "city_incidents", "do": "rebuild"}),
-    answers=(Answer(shapes.Builds, status=202, meaning="What was begun."),),
+    answers=(Answer(shapes.Builds, status=202, meaning="What was begun, or is gone."),),
     problems=(NotFound, NoWayBack),
 )
 async def order(request: web.Request) -> web.Response:
-    """Begin to build a projection anew beside what answers, or to bring back what answered before: 202, at once."""
+    """Begin to build a projection anew beside what answers, or to bring back what answered before: 202, at once.
+
+    Or delete what answers no more, to which there is no way back then.
+    """
     await reader_of(request)
     wanted = await model_of(request, Order)
-    if wanted.projection not in wanted_builds():
+    if wanted.do != "drop" and wanted.projection not in wanted_builds():
         raise NotFound(f"no projection is called '{wanted.projection}'")
     async with _runner(request) as connection:
-        if wanted.do == "rebuild":
+        if wanted.do == "drop":
+            begun = await drop_left(connection, wanted.projection)
+            if not begun and wanted.projection not in wanted_builds():
+                raise NotFound(f"there is no build of '{wanted.projection}' that answers no more")
+        elif wanted.do == "rebuild":
             begun = await rebuild(connection, [wanted.projection])
         else:
             back = await take_back(connection, wanted.projection)

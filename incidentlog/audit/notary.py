@@ -191,6 +191,8 @@ class Notary:
 
     async def _follow(self, connection: Connection, rounds: int | None) -> None:
         await self._take_up(connection)
+        if self._signer is not None and rounds != 0:
+            log.info("sealing", origin=self._signer.name, vkey=self._signer.verifier.vkey, size=self._edge.size)
         while rounds is None or rounds > 0:
             started = time.monotonic()
             await self.round(connection)
@@ -299,7 +301,6 @@ class Notary:
             self._publish(published)
             self._state = replace(state, heads=heads + 1)  # kept with the next one
         self._edge, self._signer, self.warning = edge, signer, None
-        log.info("sealing", origin=signer.name, vkey=signer.verifier.vkey, size=edge.size)
 
     # Going on
 

@@ -1,4 +1,4 @@
-"""`incidentlog projection builds|rebuild|switch|parked`: build anew beside what answers; what was not taken in."""
+"""`incidentlog projection builds|rebuild|switch|drop|parked`: build anew beside what answers; what was not taken in."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,6 +50,11 @@ def switch(
     run(_order(url, key, name, "switch", wait=wait))
 
 
+def drop(name: Name, url: options.Url = options.URL, key: options.Key = None) -> None:
+    """Delete the builds of a projection that answer no more, to make room: there is no way back to them then."""
+    run(_drop(url, key, name))
+
+
 @parked_app.command("list")
 def list_parked(output: options.Form = None, url: options.Url = options.URL, key: options.Key = None) -> None:
     """List the streams that projections could not take in, and why."""
@@ -93,6 +98,15 @@ async def _order(url: str, key: str | None, name: str, do: str, *, wait: bool) -
         if wait:
             await _until_answering(service, numbers)
             say(f"{name} answers from its new build")
+
+
+async def _drop(url: str, key: str | None, name: str) -> None:
+    from incidentlog.cli.asking import Service
+
+    async with Service(url, key) as service:
+        gone = (await _post(service, "/v1/builds", {"projection": name, "do": "drop"}))["builds"]
+    named = ", ".join(f"{b['projection']} {b['build']}" for b in gone)
+    say(f"deleted: {named}" if gone else "there is nothing to delete")
 
 
 async def _until_answering(service: "Service", numbers: set[int]) -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -69,6 +70,13 @@ class Refused(Failed):
         if self.status == 401:  # noqa: PLR2004 - what one can do about it
             lines.append("Give a key that it knows with --key or INCIDENTLOG_KEY.")
         return "\n".join(lines)
+
+
+def unreadable(name: str | Path, error: OSError) -> Failed:
+    """What to raise of a file that is not there, or cannot be read: the same in every command."""
+    if isinstance(error, FileNotFoundError):
+        return Failed(f"{name} is not there", Code.NOT_FOUND)
+    return Failed(f"{name} cannot be read: {error.strerror}", Code.USAGE)
 
 
 def told_fault(fault: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from incidentlog.cli import options
-from incidentlog.cli.ending import Code, Failed, run, say, told_fault
+from incidentlog.cli.ending import Code, Failed, run, say, told_fault, unreadable
 from incidentlog.cli.group import Group
 
 app = typer.Typer(cls=Group, help="Append an event; amend, retract, merge those that are there.", no_args_is_help=True)
@@ -118,10 +118,8 @@ def _text(file: str) -> str:
         if len(raw) > LARGEST:
             raise Failed(f"{file} is larger than any event: {LARGEST:,} bytes", Code.USAGE)
         return raw.decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise Failed(f"{file} is not there", Code.NOT_FOUND) from error
     except OSError as error:
-        raise Failed(f"{file} cannot be read: {error.strerror}", Code.USAGE) from error
+        raise unreadable(file, error) from error
     except UnicodeDecodeError as error:
         raise Failed(f"{file} is no UTF-8 text", Code.USAGE) from error
 

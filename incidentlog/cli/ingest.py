@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Final, Protocol
 import typer
 
 from incidentlog.cli import options
-from incidentlog.cli.ending import Code, Failed, Refused, ending, places_told, say, told_fault
+from incidentlog.cli.ending import Code, Failed, Refused, ending, places_told, say, told_fault, unreadable
 
 if TYPE_CHECKING:
     from incidentlog.cli.asking import Service
@@ -80,7 +80,7 @@ def _opened(file: str) -> AbstractContextManager[IO[bytes]]:
     try:
         return Path(file).open("rb")
     except OSError as error:
-        raise Failed(f"cannot read {file}: {error.strerror}", Code.USAGE) from error
+        raise unreadable(file, error) from error
 
 
 def _ingest(source: IO[bytes], url: str, key: str | None) -> Sum:

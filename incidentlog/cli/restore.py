@@ -115,7 +115,10 @@ def _data_alone(chain: list["Backup"], to: Path, until: str | None) -> None:
 
 
 def _verify(settings: "Settings", backup: "Backup", to: Path, output: Form) -> None:
-    """Start the restored server, let the roles in, and hold the log against what was published before the backup."""
+    """Start the restored server, let the roles in, and hold the log against what was published before the backup.
+
+    A log of an earlier build is migrated before, as this build cannot read it otherwise; the backup stays as it is.
+    """
     import asyncio
 
     from incidentlog.audit.notes import NoteError
@@ -124,13 +127,15 @@ def _verify(settings: "Settings", backup: "Backup", to: Path, output: Form) -> N
     from incidentlog.cli.verify import end, progress, told_of
     from incidentlog.embedded import start
     from incidentlog.service.service import access_of
-    from incidentlog.store.migrate import renew_passwords
+    from incidentlog.store.migrate import MigrationError, migrate, renew_passwords
 
     checkpoint, vkey = backup.about["checkpoint"], backup.about["vkey"]
     heads = [] if checkpoint is None else [checkpoint.encode()]
 
     async def work() -> dict[str, Any]:
         await renew_passwords(access)
+        if applied := await migrate(access, settings.zone):
+            say(f"the backup is of an earlier build: migrated, up to {applied[-1].number:04} {applied[-1].name}")
         connection = await access.connect()
         try:
             keys = await _keys(connection, backup.about["fork"], vkey)
@@ -145,6 +150,8 @@ def _verify(settings: "Settings", backup: "Backup", to: Path, output: Form) -> N
         access = access_of(settings.model_copy(update={"schema_name": backup.about["schema"]}), running.server)
         try:
             told = asyncio.run(work())
+        except MigrationError as error:
+            raise Failed(f"restored into {to}, and not verified: {error}") from error
         except NoteError as error:
             raise Failed(f"the tree head in {backup.path}: {error}", Code.NOT_VERIFIED) from error
     end({**told, "restored": str(to), "backup": str(backup.path)}, None, output)

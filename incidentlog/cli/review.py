@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from incidentlog.cli import importing, options
-from incidentlog.cli.ending import Code, Failed, ending, say
+from incidentlog.cli.ending import Code, Failed, ending, say, unreadable
 
 if TYPE_CHECKING:
     from incidentlog.cli.asking import Service
@@ -150,7 +150,7 @@ def _merges(path: Path, reason: str) -> Iterator[dict[str, Any]]:
                 merged = {"type": "record.merged", "data": data}
                 yield {**merged, "id": str(imported_id(SCHEME, survivor, absorbed))}
     except OSError as error:
-        raise Failed(f"{path} cannot be read: {error.strerror}", Code.USAGE) from error
+        raise unreadable(path, error) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise Failed(f"{path} is no CSV in UTF-8: {error}", Code.USAGE) from error
 

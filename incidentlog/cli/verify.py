@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from incidentlog.cli.ending import Code, Failed, ending, say
+from incidentlog.cli.ending import Code, Failed, ending, say, unreadable
 from incidentlog.cli.options import Form, form
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Failed(f"{path} cannot be read: {error.strerror}", Code.NOT_FOUND) from error
+        raise unreadable(path, error) from error
 
 
 def _size(head: bytes) -> int:

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from typing_extensions import Buffer
 
-from incidentlog.errors import BadRequest
+from incidentlog.errors import BadRequest, NotFound, Problem
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -80,13 +80,18 @@ class _Counted(io.RawIOBase):
         return len(read)
 
 
+def unreadable(name: str | Path, error: OSError) -> Problem:
+    """What to raise of a file that is not there, or cannot be read."""
+    told = f"cannot read {name}: {error.strerror}"
+    return NotFound(told) if isinstance(error, FileNotFoundError) else BadRequest(told)
+
+
 @contextmanager
 def opened(names: list[str], progress: Progress) -> Iterator[Iterator[Opened]]:
-    """The files one after the other; raises BadRequest for one that cannot be read."""
+    """The files one after the other; raises NotFound for one that is not there, BadRequest for what cannot be read."""
     paths = [Path(name) for name in names if name != STDIN]
-    missing = [str(path) for path in paths if not path.is_file()]
-    if missing:
-        raise BadRequest(f"no such file: {', '.join(missing)}")
+    if missing := [str(path) for path in paths if not path.exists()]:
+        raise NotFound(f"no such file: {', '.join(missing)}")
     progress.total = sum(path.stat().st_size for path in paths) if len(paths) == len(names) else None
     with ExitStack() as stack:
         yield (each for name in names for each in _members(name, progress, stack))
@@ -109,7 +114,7 @@ def _members(name: str, progress: Progress, stack: ExitStack) -> Iterator[Opened
         try:
             raw = stack.enter_context(Path(name).open("rb", buffering=0))  # noqa: SIM115 - the stack closes it
         except OSError as error:
-            raise BadRequest(f"cannot read {name}: {error.strerror}") from None
+            raise unreadable(name, error) from None
     counted = io.BufferedReader(_Counted(raw, progress, digest), PIECE)
     suffixes = [s.lstrip(".").lower() for s in Path(name).suffixes]
     match suffixes[-1:]:

@@ -9,11 +9,10 @@ from uuid import uuid4
 
 import orjson
 
-from incidentlog.errors import BadRequest
 from incidentlog.ids import imported_id
 from incidentlog.importers.importing import Account
 from incidentlog.importers.mapping import Mapping
-from incidentlog.importers.opening import STDIN, Progress
+from incidentlog.importers.opening import STDIN, Progress, unreadable
 
 SCHEME: Final = "import"
 """Under which an import's own id is made: of what it reads, so that the same import given again is the same."""
@@ -55,7 +54,7 @@ def plan_of(
     release: str | None = None,
     vanished: str | None = None,
 ) -> Plan:
-    """The import of files by the mapping of a name and a text; raises BadRequest for a file that cannot be read."""
+    """The import of files by the mapping of a name and a text; raises as `unreadable` for a file that is."""
     said: dict[str, Any] = {
         "files": [_told(each) for each in files],
         "mapping": {"name": Path(name).name[-NAME:], "sha256": sha256(text).hexdigest()},
@@ -79,7 +78,7 @@ def _told(name: str) -> dict[str, Any]:
                 "octets": file.tell(),
             }
     except OSError as error:
-        raise BadRequest(f"cannot read {name}: {error.strerror}") from None
+        raise unreadable(name, error) from None
 
 
 def ended_with(

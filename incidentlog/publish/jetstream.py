@@ -29,6 +29,8 @@ ANSWER_SECONDS: Final = 10.0
 POSITION: Final = "Incidentlog-Position"
 EPOCH: Final = "Incidentlog-Epoch"
 JSON: Final = "application/json"
+NOT_NEXT: Final = frozenset({10071, 10164})
+"""What JetStream calls it where the message before is not the stream's last: somebody else was there before us."""
 _OURS: Final = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
 
 
@@ -167,8 +169,11 @@ def message_headers(event: Mapping[str, Any], epoch: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def _failing(what: str) -> AsyncIterator[None]:
-    """Whatever fails with the server: afterwards it is not known what it has."""
+    """Whatever fails with the server: what it has is not known then, unless it says that it never takes it."""
     try:
         yield
+    except nats.js.errors.BadRequestError as error:
+        kind = SinkAwayError if error.err_code in NOT_NEXT else UnfitError
+        raise kind(f"{what}: {error.description}") from error
     except _OURS as error:
         raise SinkAwayError(f"{what}: {str(error) or type(error).__name__}") from error

@@ -14,7 +14,7 @@ import structlog
 from incidentlog.events.recorded import Recorded
 from incidentlog.folding.change import Change, Families
 from incidentlog.folding.fold import merged_streams
-from incidentlog.folding.partitions import Share
+from incidentlog.folding.partitions import FIRST, Share
 from incidentlog.folding.shapes import Tally
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner.deriving import Deriving
@@ -103,12 +103,17 @@ class Lane:
         own: Iterable[int],
         doomed: int | None = None,
     ) -> Self:
-        """A lane of those of some builds and partitions that are least far, up to where the next of them are."""
+        """A lane of those of some builds and partitions that are least far, up to where the next of them are.
+
+        The first partition, which waits for all others, is not among them while its own are to go before it.
+        """
         own = sorted(own)
         least = min(b.positions[n] for b in builds for n in own)
-        first = next(n for n in own for b in builds if b.positions[n] == least)
-        behind = [b for b in builds if b.positions[first] == least]
+        last = next(n for n in reversed(own) for b in builds if b.positions[n] == least)
+        behind = [b for b in builds if b.positions[last] == least]
         together = [n for n in own if all(b.positions[n] == least for b in behind)]
+        if last != FIRST and any(b.positions[n] == least for b in behind for n in own if n not in together):
+            together = [n for n in together if n != FIRST]
         ahead = [b.positions[n] for b in builds for n in own if b.positions[n] > least]
         return cls(connection, behind, zone, own=together, upto=min(ahead, default=None), doomed=doomed)
 

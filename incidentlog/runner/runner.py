@@ -65,7 +65,7 @@ class Runner(Progress):
         self._grown = grown
         self._on_changes = on_changes
         self._leases = Leases(LIVE, node)
-        self._serving = set[int]()
+        self._serving, self._looked = set[int](), 0.0
         self._portion = Portion(PAGE, ends.portion(PAGE))
         self._doomed = ends.doomed
         self._next_block = 0
@@ -153,8 +153,7 @@ class Runner(Progress):
             await asyncio.sleep(started + PACE_SECONDS - time.monotonic())
         else:
             await Wakeup.wait(ticket, POLL_SECONDS)
-            return not batch and await self._switched(connection)
-        return False
+        return await self._switched(connection)
 
     async def _tidied(self, connection: Connection, lane: Lane) -> bool:
         """Write some of what makes answers faster and can wait: segments, a snapshot, blocks; whether any was due."""
@@ -175,7 +174,7 @@ class Runner(Progress):
         builds = await _ours(connection)
         if not builds or not self._leases.own:
             return None
-        self._serving = {b.build for b in builds}
+        self._serving, self._looked = {b.build for b in builds}, time.monotonic()
         lane = Lane.of(connection, builds, zone, own=self._leases.own, doomed=self._doomed)
         self.at = lane.position
         if lane.keeps_documents:
@@ -183,7 +182,13 @@ class Runner(Progress):
         return lane
 
     async def _switched(self, connection: Connection) -> bool:
-        """Whether another build answers by now."""
+        """Whether another build answers by now; it looks once in POLL_SECONDS, however much there is to do.
+
+        Also while it waits for others, as they may wait for it to take that build further.
+        """
+        if time.monotonic() - self._looked < POLL_SECONDS:
+            return False
+        self._looked = time.monotonic()
         return {b.build for b in await _ours(connection)} != self._serving
 
 

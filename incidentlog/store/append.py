@@ -142,6 +142,17 @@ async def append(connection: Connection, commands: Sequence[Append], *, atomic: 
     return [_outcome(*row) for row in rows]
 
 
+async def append_nothing(connection: Connection) -> None:
+    """Do all that an append does but for an event: whether one would go through. Raises asyncpg's errors.
+
+    An append of no event writes nothing: no full disk is in its way, and its commit waits for no standby.
+    """
+    async with connection.transaction():
+        await append(connection, ())
+        await connection.fetch(query("append", "little"))
+        await connection.fetch(query("append", "room"))
+
+
 async def _columns(commands: Sequence[Append], texts: Mapping[str, Callable[[Append], str]]) -> list[str]:
     """Each column as one text, made in portions between which others get their turn.
 

@@ -58,6 +58,11 @@ class Build:
         return wanted_builds().get(self.projection) == self.version
 
     @property
+    def abandoned(self) -> bool:
+        """Whether it was begun by code of another version, which may come back: this code does not go on with it."""
+        return self.state == "building" and not self.wanted
+
+    @property
     def readable(self) -> bool:
         """Whether this code can read its rows: they are of its version, or of one that is stored alike."""
         return self.wanted or (self.projection in wanted_builds() and self.shape in shapes_of(self.projection))
@@ -193,7 +198,11 @@ async def lags(pool: Pool | Connection, builds: Iterable[Build], clearance: int)
 
 
 async def lock_active(connection: Connection) -> list[Build]:
-    """The builds that answer, whose checkpoints stand still up to our commit."""
+    """The builds that answer, whose checkpoints stand still up to our commit; nobody else decides on builds meanwhile.
+
+    Who did would have read them as they were before a switch: what is dropped then may answer by now.
+    """
+    await connection.execute(query("builds", "alone"))
     return [Build(*row) for row in await connection.fetch(query("builds", "locked"))]
 
 
@@ -204,7 +213,8 @@ async def begin_builds(connection: Connection) -> list[Build]:
     """See to it that all that this code derives is active, or is being built beside what is; answers every build.
 
     On a new log the builds are active from the start. A version that was built before and retired is taken up
-    where it was left.
+    where it was left. A projection that this code has no more is retired: nobody asks for it, keeps it up, or would
+    build it anew after an erasure.
     """
     async with connection.transaction():
         await connection.execute(query("builds", "alone"))
@@ -213,6 +223,8 @@ async def begin_builds(connection: Connection) -> list[Build]:
             (base,) = await _make(connection, [SUBJECTS], None, "active")
             await _make(connection, [*PROJECTIONS], base, "active")
             return await read_builds(connection)
+        gone = [b.build for b in builds if b.state == "active" and b.projection not in wanted_builds()]
+        await connection.execute(query("builds", "set_state"), gone, "retired")
         subjects = await _sought(connection, builds, SUBJECTS, None)
         for name in PROJECTIONS:
             await _sought(connection, builds, name, subjects)
@@ -240,15 +252,16 @@ async def _make(connection: Connection, names: Sequence[str], base: int | None, 
 async def rebuild(connection: Connection, names: Collection[str]) -> list[Build]:
     """Begin builds of this code's versions beside those that answer, unless they are under way; answers them.
 
-    `subjects` begins everything anew, since all hangs on them. What is under way and may hold what was erased is
-    dropped first. Raises KeyError for a name that is none.
+    `subjects` begins everything anew, since all hangs on them; so does any other while those that answer are of another
+    version, as nothing would move them. What is under way and may hold what was erased is dropped first. Raises
+    KeyError for a name that is none.
     """
     async with connection.transaction():
         await connection.execute(query("builds", "alone"))
         await drop(connection, sorted(await ignorant_builds(connection, "building")))
         builds = await read_builds(connection)
-        everything = SUBJECTS in names
-        base = next(b.build for b in builds if b.projection == SUBJECTS and b.state == "active")
+        subjects = next(b for b in builds if b.projection == SUBJECTS and b.state == "active")
+        base, everything = subjects.build, SUBJECTS in names or not subjects.wanted
         if everything:
             base = await _beside(connection, builds, SUBJECTS, None)
         under_way = [await _beside(connection, builds, n, base) for n in (PROJECTIONS if everything else names)]
@@ -272,7 +285,7 @@ async def take_back(connection: Connection, name: str) -> Build | None:
     async with connection.transaction():
         await connection.execute(query("builds", "alone"))
         builds = await read_builds(connection)
-        bases = {b.build for b in builds if b.projection == SUBJECTS and b.state == "active"}
+        bases = {b.build for b in builds if b.projection == SUBJECTS and b.state == "active" and b.wanted}
         retired = [b for b in builds if b.projection == name and b.state == "retired" and b.wanted and b.base in bases]
         if name == SUBJECTS or not retired:
             return None
@@ -286,6 +299,7 @@ async def take_back(connection: Connection, name: str) -> Build | None:
 async def activate(connection: Connection, builds: Sequence[Build]) -> None:
     """Let these answer from now on, and retire those that did; what had been retired before goes. In a transaction.
 
+    With subjects goes what was made of them, also of projections that this code has no more.
     With it the generation rises where they know of erasures that those before them did not know of.
     """
     ours = {b.build for b in builds}
@@ -301,7 +315,7 @@ async def activate(connection: Connection, builds: Sequence[Build]) -> None:
     # What hangs on subjects that are being built themselves goes on: it is switched to with them.
     bases = {b.base for b in builds} | {b.build for b in known if b.projection == SUBJECTS and b.state == "building"}
     stale = [b for b in others if b.state == "building" and b.wanted and b.base not in bases]
-    await drop(connection, [b.build for b in (*stale, *others) if b in stale or b.state == "retired"])
+    await drop(connection, _hanging_on(known, [*stale, *(b for b in others if b.state == "retired")]))
 
 
 async def ignorant_builds(connection: Pool | Connection, state: State) -> set[int]:
@@ -318,8 +332,29 @@ async def forget_builds(connection: Connection, builds: Collection[int]) -> None
         )
 
 
+async def drop_left(connection: Connection, name: str) -> list[Build]:
+    """Delete what answers no more of a projection, and what another version began of it; answers those builds.
+
+    Of `subjects` with all that hangs on them. There is no way back to them then.
+    """
+    async with connection.transaction():
+        await connection.execute(query("builds", "alone"))
+        known = await read_builds(connection)
+        left = [b for b in known if b.projection == name and (b.state == "retired" or b.abandoned)]
+        going = set(_hanging_on(known, left))
+        await drop(connection, sorted(going))
+        return [b for b in known if b.build in going]
+
+
+def _hanging_on(known: Iterable[Build], builds: Collection[Build]) -> list[int]:
+    """Some builds, and of those that answer no more all that are made of them."""
+    ours = {b.build for b in builds}
+    return [b.build for b in known if b.build in ours or (b.base in ours and (b.state == "retired" or b.abandoned))]
+
+
 async def drop(connection: Connection, builds: Sequence[int]) -> None:
-    """Delete the rows of builds that do not answer."""
+    """Delete the rows of builds that do not answer. In a transaction, in which who merges them is waited for."""
+    await connection.execute(query("builds", "hold"), list(builds))
     await connection.execute(query("builds", "set_state"), list(builds), "dropped")
     for build in builds:
         for table in ("subjects", "segments", "names", "documents", "members", "parked", "snapshots"):

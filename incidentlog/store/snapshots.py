@@ -104,8 +104,7 @@ async def take_snapshots(connection: Connection, tally: Tally, build: Build, upt
     for rollup in tally.rollups:
         position = last.get(_name(rollup), 0) + EVERY
         if position <= upto:
-            await _take(connection, tally, build, rollup, position)
-            return True
+            return await _take(connection, tally, build, rollup, position)
     return False
 
 
@@ -117,8 +116,11 @@ def _begin(position: int) -> int:
     return position - taken_in * EVERY
 
 
-async def _take(connection: Connection, tally: Tally, build: Build, rollup: tuple[str, ...], position: int) -> None:
-    """A snapshot of a rollup: those that it takes in, and what was booked since the one before, or counts since."""
+async def _take(connection: Connection, tally: Tally, build: Build, rollup: tuple[str, ...], position: int) -> bool:
+    """A snapshot of a rollup: those that it takes in, and what was booked since the one before, or counts since.
+
+    False where the build was dropped meanwhile.
+    """
     counted_by: datetime = await connection.fetchval(query("snapshots", "recorded_at"), position)
     begun, after, grouping = position - EVERY, _begin(position), Grouping(rollup)
     sums, windows = Totalling(len(tally.measures), by_level=True), [Window(begun, position, ALL, at=counted_by)]
@@ -132,6 +134,8 @@ async def _take(connection: Connection, tally: Tally, build: Build, rollup: tupl
     for window in windows:
         async for parts in read_parts(connection, build, window, READ):
             sums.take(parts, grouping)
-    await connection.execute(
-        query("snapshots", "put"), build.build, _name(rollup), after, position, counted_by, sums.packed(len(rollup))
+    body = sums.packed(len(rollup))
+    put = await connection.fetchval(
+        query("snapshots", "put"), build.build, _name(rollup), after, position, counted_by, body
     )
+    return put is not None

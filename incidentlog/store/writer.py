@@ -23,7 +23,7 @@ import asyncpg
 import structlog
 
 from incidentlog.errors import Internal, Overloaded, Problem, Tampered, Unavailable
-from incidentlog.store.append import Append, Appended, Duplicate, Outcome, append
+from incidentlog.store.append import Append, Appended, Duplicate, Outcome, append, append_nothing
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told, why
 from incidentlog.store.read import read_head
 from incidentlog.tracing import Carried, Tracing
@@ -255,8 +255,8 @@ class Writer:
     async def _append(self, commands: Sequence[Append], *, atomic: bool, deadline: float) -> list[Outcome]:
         """Append; after a lost connection, whose outcome is unknown, send the same again: ids make it once.
 
-        At the deadline, in the loop's time, the connection is given up. Raises what came last then, or what the
-        database said last, where it has said anything.
+        Without commands, see whether an append would go through. At the deadline, in the loop's time, the connection is
+        given up. Raises what came last then, or what the database said last, where it has said anything.
         """
         loop = asyncio.get_running_loop()
         said: Exception | None = None
@@ -266,6 +266,9 @@ class Writer:
                     connection = self._connection = await self._connected()
                 giving_up = loop.call_at(deadline, connection.terminate)
                 try:
+                    if not commands:
+                        await append_nothing(connection)
+                        return []
                     return await append(connection, commands, atomic=atomic)
                 finally:
                     giving_up.cancel()
@@ -314,7 +317,7 @@ class Writer:
         self._count = 0
 
     async def _recover(self) -> None:
-        """Try with an append of nothing, until one goes through."""
+        """Try without an event, until an append would go through."""
         loop = asyncio.get_running_loop()
         while self.failure is not None:
             try:

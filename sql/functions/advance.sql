@@ -16,7 +16,7 @@ BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     RETURN QUERY
     WITH held AS MATERIALIZED (
-        SELECT b.build FROM builds b WHERE b.build = ANY(advance_builds.builds) ORDER BY b.build FOR UPDATE
+        SELECT b.build FROM builds b WHERE b.build = ANY(advance_builds.builds) ORDER BY b.build FOR NO KEY UPDATE
     )
     UPDATE builds b SET positions = (
         SELECT array_agg(CASE WHEN n - 1 = ANY(partitions) THEN to_position ELSE here END ORDER BY n)

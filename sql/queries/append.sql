@@ -60,3 +60,11 @@ FROM append_events(
     string_to_array($25, E'\x1f')::bytea[],
     string_to_array($26, E'\x1f', E'\x1e')::bytea[]
 )
+
+-- name: little
+-- A sort or a set of more than this is written to a file, up to the end of the transaction.
+SELECT set_config('work_mem', '64kB', true)
+
+-- name: room
+-- Write to the write-ahead log, so that the commit is one that is waited for, and a megabyte or two to a file that goes.
+SELECT pg_logical_emit_message(true, 'incidentlog', '') AS lsn, (SELECT count(*) FROM generate_series(1, 65536)) AS rows

@@ -34,6 +34,11 @@ RETURNING build
 -- $2 state text
 UPDATE builds SET state = $2 WHERE build = ANY($1)
 
+-- name: hold
+-- Let nobody write what hangs on some builds alone, such as a snapshot, up to our commit.
+-- $1 builds smallint[]
+SELECT build FROM builds WHERE build = ANY($1) ORDER BY build FOR UPDATE
+
 -- name: ignorant
 -- Builds in a state whose subjects do not know of the last erasure of a body: they may hold what was erased.
 -- $1 state text

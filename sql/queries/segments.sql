@@ -65,12 +65,14 @@ WHERE build = ANY($1) AND NOT merged GROUP BY 1, 2 ORDER BY 2, 1
 
 -- name: take
 -- Take segments of a build out that lie after one position and up to another; those that were merged already, or not.
+-- None of a build that is dropped; who drops it waits for what is put in their place, and deletes that as well.
 -- $1 build smallint
 -- $2 after bigint
 -- $3 upto bigint
 -- $4 merged_too boolean
 DELETE FROM segments
-WHERE build = $1 AND first_position > $2 AND last_position > $2 AND last_position <= $3 AND ($4 OR NOT merged)
+WHERE build = (SELECT b.build FROM builds b WHERE b.build = $1 AND b.state <> 'dropped' FOR KEY SHARE)
+  AND first_position > $2 AND last_position > $2 AND last_position <= $3 AND ($4 OR NOT merged)
 RETURNING first_position, last_position, latest, body
 
 -- name: put

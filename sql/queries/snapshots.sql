@@ -35,14 +35,16 @@ SELECT rollup, max(position) AS position FROM snapshots WHERE build = $1 GROUP B
 SELECT recorded_at FROM commits WHERE last_position >= $1 ORDER BY last_position LIMIT 1
 
 -- name: put
--- A snapshot.
+-- A snapshot, unless its build was dropped meanwhile; who drops it waits for this. Answers the build where it is there.
 -- $1 build smallint
 -- $2 rollup text
 -- $3 after bigint
 -- $4 position bigint
 -- $5 counted_by timestamptz
 -- $6 body bytea
-INSERT INTO snapshots (build, rollup, after, position, counted_by, body) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO snapshots (build, rollup, after, position, counted_by, body)
+SELECT b.build, $2, $3, $4, $5, $6 FROM builds b WHERE b.build = $1 AND b.state <> 'dropped' FOR KEY SHARE
+RETURNING build
 
 -- name: drop
 -- Delete the snapshots of a rollup of a build.

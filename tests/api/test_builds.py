@@ -50,6 +50,21 @@ async def test_a_basis_gives_the_same_bytes_through_a_rebuild_and_the_way_back(s
     assert await builds(service) == {"active": [first], "retired": [second]}
 
 
+async def test_what_answers_no_more_is_deleted_when_it_is_asked_for(service: Served):
+    await service.add(*(strike() for _ in range(5)))
+    await service.settled()
+    assert (await service.post(path="/v1/builds", event={"projection": CITY, "do": "drop"})).json == {"builds": []}
+    (first,) = (await builds(service))["active"]
+    second = await ordered(service, "rebuild")
+    await until_active(service, second)
+    assert await ordered(service, "drop") == first
+    assert await builds(service) == {"active": [second]}
+    answer = await service.post(path="/v1/builds", event={"projection": CITY, "do": "switch"})
+    assert answer.slug == "no-way-back"
+    answer = await service.post(path="/v1/builds", event={"projection": "was_once", "do": "drop"})
+    assert (answer.status, answer.slug) == (404, "not-found")
+
+
 async def test_where_there_is_no_way_back_it_is_said(service: Served):
     await service.settled()
     answer = await service.post(path="/v1/builds", event={"projection": CITY, "do": "switch"})
@@ -61,7 +76,7 @@ async def test_where_there_is_no_way_back_it_is_said(service: Served):
     [
         ({"projection": "nosuch"}, 404, None),
         ({}, 400, {"/projection": "missing"}),
-        ({"projection": CITY, "do": "drop", "more": 1}, 400, {"/do": "literal_error", "/more": "extra_forbidden"}),
+        ({"projection": CITY, "do": "undo", "more": 1}, 400, {"/do": "literal_error", "/more": "extra_forbidden"}),
         ({"projection": 7}, 400, {"/projection": "string_type"}),
         ([], 400, {"": "model_type"}),
     ],

@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from incidentlog.audit.beginning import Weighed, begin_if_new, fork, init
 from incidentlog.audit.contradiction import Contradiction
@@ -25,6 +26,14 @@ async def test_a_new_log_is_signed_before_its_first_event(sealed: Sealing):
     notary = await sealed.seal()
     assert notary.status == "sealing"
     assert sealed.signed() == TreeHead(ORIGIN, 0, EMPTY_ROOT)
+
+
+async def test_that_it_seals_is_said_once_though_it_is_looked_at_before_anybody_is_served(sealed: Sealing):
+    notary = sealed.notary()
+    with capture_logs() as said:
+        await notary.begin()
+        await notary.once()
+    assert [line["event"] for line in said if line["event"] == "sealing"] == ["sealing"]
 
 
 async def test_the_root_is_that_of_the_leaves(sealed: Sealing):

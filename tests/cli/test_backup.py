@@ -17,6 +17,7 @@ import aiohttp
 import asyncpg
 import pytest
 
+from incidentlog.cli.backup import _programs, _take
 from incidentlog.config import Settings
 from incidentlog.embedded import start
 from incidentlog.embedded.binaries import wheel_folder
@@ -24,6 +25,7 @@ from incidentlog.embedded.root import Root
 from incidentlog.embedded.server import published
 from incidentlog.service.service import access_of
 from tests.cli.acting import LIMIT_SECONDS, Demo, Terminal, ndjson, strike
+from tests.cli.test_database import execute
 from tests.embedded.acting import eventually
 from tests.folders import open_folder
 
@@ -288,6 +290,34 @@ def test_a_backup_of_a_log_that_was_forked_is_restored(terminal: Terminal, folde
         done = terminal.run("restore", "backing-up/b", f"backing-up/{to}", *words, "-o", "json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["fork"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        ("DROP TABLE blocks; DELETE FROM migrations WHERE name = 'blocks'", 0, "migrated, up to 0026 blocks"),
+        ("INSERT INTO migrations VALUES (9999, 'later', 'x')", 1, "not verified: the database has migration 9999"),
+    ],
+    ids=["earlier", "newer"],
+)
+def test_a_backup_of_an_earlier_build_is_brought_up_and_verified(
+    terminal: Terminal, folder: Path, place: Path, change: str, code: int, said: str
+):
+    """That build made it while it was at work, and is gone by now; one of a newer build is left for that build."""
+    root = place / "of-another-build"
+    assert terminal.run("db", "migrate", INCIDENTLOG_DATA_DIR=str(root)).returncode == 0
+    settings = Settings(data_dir=root)
+    with start(root, durable=False) as running:
+        asyncio.run(execute(running.server, change))
+        access = access_of(settings, running.server)
+        _take(settings, access, place / "b", *_programs(settings, access), full=True)
+    done = terminal.run("restore", "backing-up/b", "backing-up/restored", "-o", "json")
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    if code == 0:
+        assert json.loads(done.stdout)["verified"]
+        restored = {"INCIDENTLOG_DATA_DIR": str(place / "restored")}
+        assert terminal.run("db", "status", **restored).returncode == 0
 
 
 def test_backups_of_another_server_are_not_gone_on_from(

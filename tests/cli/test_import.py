@@ -134,12 +134,16 @@ def test_what_mappings_there_are_and_what_one_says_and_may_say(terminal: Termina
     assert '"$schema"' in terminal.run("import", "--schema").stdout
 
 
-@pytest.mark.parametrize(
-    "words", [(), ("ucdp-ged",), ("ucdp-ged", "nosuch.csv"), ("nosuch", UCDP), ("ucdp-ged", UCDP, "--release", "x")]
-)
+@pytest.mark.parametrize("words", [(), ("ucdp-ged",), ("nosuch", UCDP), ("ucdp-ged", UCDP, "--release", "x")])
 def test_mistakes_in_use_are_told(terminal: Terminal, words: tuple[str, ...]):
     done = terminal.run("import", *words)
     assert (done.returncode, bool(done.stderr)) == (2, True)
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_file_that_is_not_there_is_not_found(terminal: Terminal, words: tuple[str, ...]):
+    done = terminal.run("import", "ucdp-ged", "nosuch.csv", *words)
+    assert (done.returncode, "nosuch.csv" in done.stderr) == (3, True)
 
 
 def test_ctrl_c_while_it_waits_for_a_pipe_ends_it(terminal: Terminal):

@@ -25,7 +25,7 @@ def test_a_log_is_taken_to_another_data_directory(demo: Demo, terminal: Terminal
     for words, code, says in (
         (("import-log", "whole", "--vkey", "log.vkey"), 5, "there is a log already"),
         (("import-log", "nowhere", "--vkey", "log.vkey"), 3, "no directory of an export"),
-        (("import-log", "whole", "--vkey", "nowhere"), 3, "cannot be read"),
+        (("import-log", "whole", "--vkey", "nowhere"), 3, "nowhere is not there"),
         (("import-log", "whole/checkpoint", "--vkey", "log.vkey"), 3, "no directory of an export"),
         (("import-log", "whole", "--vkey", "whole/checkpoint"), 2, "whole/checkpoint"),
         (("export", "more", "--all", "--private"), 2, "takes no part of it"),

@@ -70,8 +70,9 @@ def test_without_a_key_nothing_goes_in(terminal: Terminal):
     assert "INCIDENTLOG_KEY" in done.stderr
 
 
-def test_a_file_that_is_not_there_is_a_mistake_in_use(terminal: Terminal):
-    assert terminal.run("ingest", "nosuch.ndjson").returncode == 2
+def test_a_file_that_is_not_there_is_not_found(terminal: Terminal):
+    done = terminal.run("ingest", "nosuch.ndjson")
+    assert (done.returncode, done.stderr) == (3, "incidentlog: nosuch.ndjson is not there\n")
 
 
 @pytest.mark.parametrize("given", ["", "\n \n", "\ufeff", "\ufeff\n"])

@@ -53,6 +53,7 @@ SERVICE = {
     "places search": ["Odesa"],
     "projection builds": [],
     "projection diff": ["city_incidents"],
+    "projection drop": ["city_incidents"],
     "projection list": [],
     "projection parked discard": ["city_incidents", "strike:x", "--reason", "x"],
     "projection parked list": [],

@@ -15,7 +15,7 @@ LOCAL = ["serve", "demo", "verify", "export x", "backup x", "restore x y", "impo
          "log init", "log fork", "doctor"]  # fmt: skip
 """The commands that read the settings."""
 REMOTE = ["event append -", "event retract x --reason y", "subject list", "subject show strike:x", "tables x", "events list", "events show x", "events tail", "projection list", "projection show x", "projection diff",
-          "projection watch x", "projection builds", "projection rebuild x", "projection switch x",
+          "projection watch x", "projection builds", "projection rebuild x", "projection switch x", "projection drop x",
           "projection parked list", "replay", "ingest -", "webhook list", "webhook create https://example.org/"]  # fmt: skip
 """Those that ask a service."""
 
@@ -206,9 +206,13 @@ def test_an_address_of_a_service_has_to_be_one(url: str):
     ("command", "code", "says"),
     [
         ("verify x --vkey {file}", 2, "{file}: a verifier key has the form"),
-        ("verify x --vkey .", 3, ". cannot be read: Is a directory"),
+        ("verify x --vkey .", 2, ". cannot be read: Is a directory"),
         ("log witness --key {file} --log x", 2, "{file}: a signing key has the form"),
-        ("ingest .", 2, "cannot read .: Is a directory"),
+        ("ingest .", 2, ". cannot be read: Is a directory"),
+        ("ingest nowhere", 3, "nowhere is not there"),
+        ("verify x --vkey nowhere", 3, "nowhere is not there"),
+        ("import run ucdp-ged nowhere", 3, "cannot read nowhere: No such file"),
+        ("import run ucdp-ged .", 2, "cannot read .: Is a directory"),
         ("event append .", 2, ". cannot be read: Is a directory"),
         ("places load .", 2, "is a directory"),
         ("restore {file} x", 3, "{file} is no directory of backups"),

@@ -12,10 +12,17 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from incidentlog.embedded import EmbeddedError, start
 from incidentlog.embedded.last_words import full_disk, last_words
 from incidentlog.embedded.root import Root
+from incidentlog.errors import Unavailable
+from incidentlog.store.append import Appended
+from incidentlog.store.migrate import migrate
+from incidentlog.store.writer import Writer
+from tests.commands import command, strike
+from tests.conftest import access_to
 from tests.embedded.acting import end_all_on
 
 FULL = re.compile(r"The disk of (\S+) is full: ([\d,]+) bytes are free")
@@ -70,10 +77,43 @@ async def test_a_server_whose_disk_is_full_says_so_when_it_ends_and_when_it_is_s
         assert FULL.search(running.last_words()) is None
 
 
-def _fill(file: Path) -> None:
+async def test_nothing_is_appended_and_it_is_said_as_long_as_the_disk_is_full(small: Path):
+    rest = small / "rest"
+    with start(small, durable=False) as running:
+        access = access_to(running.server, "incidentlog")
+        await migrate(access)
+        writer = Writer(access, seconds=0.5)
+        task = asyncio.create_task(writer.run())
+        await writer.append(command())
+        _fill(rest, left=0)
+        with pytest.raises(Unavailable, match="no room left on its disk"):
+            await _append_on(writer)
+        with capture_logs() as said:
+            async with asyncio.timeout(60):
+                while sum(line["event"] == "appends_fail_still" for line in said) < 2:
+                    assert writer.failure is not None
+                    await asyncio.sleep(0.01)
+        with pytest.raises(Unavailable):
+            await writer.append(command())
+        rest.unlink()
+        async with asyncio.timeout(60):
+            while writer.failure is not None:
+                await asyncio.sleep(0.01)
+        assert isinstance(await writer.append(command()), Appended)
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _append_on(writer: Writer) -> None:
+    """Append until that raises: there is some room in what is there."""
+    while True:
+        await writer.append(command(strike(notes="x" * 2_000)))
+
+
+def _fill(file: Path, left: int = 2**20) -> None:
     room = os.statvfs(file.parent)
     with file.open("wb") as filling:
-        os.posix_fallocate(filling.fileno(), 0, room.f_bavail * room.f_frsize - 2**20)
+        os.posix_fallocate(filling.fileno(), 0, room.f_bavail * room.f_frsize - left)
 
 
 def test_a_disk_that_has_room_is_full_only_where_the_server_says_so(home: Path):

@@ -72,8 +72,8 @@ BOUNDS = [
 CLEAR = {"policy", "place", "actor", "source", "audit"}
 
 
-class Histories(RuleBasedStateMachine):
-    """One log, who follows it, and every answer that was ever given."""
+class Happening(RuleBasedStateMachine):
+    """One log, who follows it, and what happens in it."""
 
     log: ClassVar[Log]
     loop: ClassVar[asyncio.AbstractEventLoop]
@@ -84,15 +84,11 @@ class Histories(RuleBasedStateMachine):
         self.streams: list[str] = []
         self.undone: list[str] = []
         self.held: list[Event] = []
-        self.given: list[tuple[str, datetime, int, int, bytes]] = []
-        self.compared = 0
         self.following: AbstractAsyncContextManager[Runner | Several] | None = None
         self.runner: Runner | Several
 
     def run(self, doing: Any) -> Any:
         return self.loop.run_until_complete(doing)
-
-    # ------------------------------------------------------------------------------------------ what happens
 
     @initialize(
         page=st.integers(1, 9), few=st.integers(0, 4), long=st.integers(1, 5), small=st.booleans(), said=EVENTS,
@@ -108,10 +104,15 @@ class Histories(RuleBasedStateMachine):
         lane_module.BATCH_WORK = 3 if small else 50_000  # type: ignore[misc]
         lane_module.STREAMS_BYTES = deriving_module.MEMBERS_BYTES = 10_000 if small else 2**20  # type: ignore[misc]
         segments_module.STRETCH, segments_module.RUN = stretch  # type: ignore[misc]
-        self.run(self.log.clear(*LOG, *DERIVED, "leases"))
+        self.run(self.log.clear(*LOG, *DERIVED, "leases", "snapshots"))
+        self.run(self.log.connection.execute("UPDATE log SET generation = 0, erased_upto = 0"))
         self.following = sharing(self.log, runners)
         self.runner = self.run(self.following.__aenter__())
+        self.begun(runners)
         self._append({**said, "tlp": "CLEAR"})
+
+    def begun(self, runners: int) -> None:
+        """So many follow, and nothing has happened yet."""
 
     @rule(events=st.lists(st.tuples(EVENTS, MARKS), min_size=1, max_size=4), late=st.booleans())
     def happens(self, events: list[tuple[Event, str]], *, late: bool) -> None:
@@ -178,7 +179,14 @@ class Histories(RuleBasedStateMachine):
         self.streams = list(dict.fromkeys([*self.streams, *(e.stream for e in new)]))
         return [str(e.event_id) for e in new]
 
-    # --------------------------------------------------------------------------------------------- what holds
+
+class Histories(Happening):
+    """The same, and every answer that was ever given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[tuple[str, datetime, int, int, bytes]] = []
+        self.compared = 0
 
     @rule(at=INSTANTS, level=LEVELS, back=st.integers(0, 8))
     def asked(self, at: datetime, level: int, back: int) -> None:

@@ -1,7 +1,7 @@
 """Building beside what answers: nobody notices, nothing is lost, and there is a way back."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -10,13 +10,17 @@ import pytest
 
 from incidentlog.errors import ProjectionLagging
 from incidentlog.folding.fold import RED
+from incidentlog.folding.shapes import Tally
 from incidentlog.projections import PROJECTIONS
 from incidentlog.runner import Rebuilder
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import leases as leases_module
 from incidentlog.runner import rebuilder as rebuilder_module
+from incidentlog.runner.rebuilder import read_under_way
 from incidentlog.service.service import checkpoint
 from incidentlog.store import builds as builds_module
+from incidentlog.store import segments as segments_module
+from incidentlog.store import snapshots as snapshots_module
 from incidentlog.store.answer import read_subject
 from incidentlog.store.builds import (
     SUBJECTS,
@@ -24,13 +28,18 @@ from incidentlog.store.builds import (
     SupersededError,
     active_builds,
     begin_builds,
+    drop,
     read_builds,
     rebuild,
     shape_of,
     take_back,
 )
-from incidentlog.store.connect import Access, Pool
-from tests.commands import retraction, strike
+from incidentlog.store.connect import Access, Connection, Pool
+from incidentlog.store.derive import folded_upto
+from incidentlog.store.erase import erase, pending_erasures
+from incidentlog.store.segments import merge_segments, read_loose
+from incidentlog.store.snapshots import take_snapshots
+from tests.commands import about, retraction, strike
 from tests.folding.test_rolling import OnSevenDays
 from tests.ledgers import ledgers
 from tests.runner.driving import (
@@ -214,6 +223,29 @@ async def test_while_the_subjects_stand_still_so_does_all_that_is_made_of_them(l
     await check(log, ats=AT)
 
 
+async def test_nothing_is_built_of_subjects_of_another_version(log: Log, monkeypatch: pytest.MonkeyPatch):
+    """They stand still: what was ordered before an upgrade of theirs alone, and what is ordered meanwhile, is of the new."""
+    await log.add(strike())
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    before = await active(log, SUBJECTS)
+    await rebuild(log.connection, [CITY])
+    monkeypatch.setattr(builds_module, "SUBJECT_VERSION", 1_000)
+    async with following(log) as runner:
+        await log.add(strike())
+        async with asyncio.timeout(60):
+            while not (begun := [b for b in await read_builds(log.connection) if b.base != before.build]):
+                await asyncio.sleep(0.01)
+        assert {b.base for b in await read_under_way(log.connection)} == {begun[0].base}
+        assert {b.base for b in await rebuild(log.connection, [CITY])} == {begun[0].base}
+        assert await take_back(log.connection, CITY) is None
+        async with rebuilding(log):
+            await switched(log, before)
+        await caught_up(log, runner)
+        assert not [b for b in await read_builds(log.connection) if b.state == "building"]
+    await check(log, ats=AT)
+
+
 async def test_builds_that_are_past_what_stands_still_are_switched_to(log: Log, monkeypatch: pytest.MonkeyPatch):
     """An upgrade that was cut short, and one of a projection that then was as it had been: none of it moves any more."""
 
@@ -237,6 +269,27 @@ async def test_builds_that_are_past_what_stands_still_are_switched_to(log: Log, 
     async with following(log) as runner, rebuilding(log):
         await switched(log, before)
         await caught_up(log, runner)
+    await check(log, ats=AT)
+
+
+async def test_what_the_code_has_no_more_answers_no_more_and_goes_with_its_subjects(log: Log):
+    """Nobody would build it anew after an erasure; the code that has it takes it up again."""
+    await log.add(strike())
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    city, subjects = await active(log), await active(log, SUBJECTS)
+    await log.connection.execute("UPDATE builds SET projection = 'was_once' WHERE projection = $1", CITY)
+    async with following(log) as runner, rebuilding(log):
+        await log.add(strike())
+        await caught_up(log, runner)
+        states = {b.build: b.state for b in await read_builds(log.connection)}
+        assert states[city.build] == "retired"
+        assert await folded_upto(log.connection) == 2
+        for _ in range(2):  # what is retired goes with the next
+            await rebuild(log.connection, [SUBJECTS])
+            subjects = await switched(log, subjects)
+        await caught_up(log, runner)
+    assert await log.connection.fetchval("SELECT count(*) FROM segments WHERE build = $1", city.build) == 0
     await check(log, ats=AT)
 
 
@@ -461,3 +514,104 @@ async def test_a_rebuild_that_loses_its_connection_while_it_copies_begins_again(
     finally:
         await building.__aexit__(None, None, None)
     await check(log, ats=AT)
+
+
+async def test_nothing_is_left_of_a_build_that_is_dropped_while_its_segments_are_merged(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    """It may hold what was erased, and nobody would delete it any more."""
+    async with following(log) as runner:
+        for _ in range(3):
+            await log.add(strike())
+            await caught_up(log, runner)
+    monkeypatch.setattr(segments_module, "RUN", 2)
+    (build,) = await rebuild(log.connection, [CITY])
+    await log.connection.execute(
+        "UPDATE segments SET build = $1 WHERE build = $2", build.build, (await active(log)).build
+    )
+    dropping = await log.access.connect("runner")
+    async with log.connection.transaction():
+        for loose in await read_loose(log.connection, [build], 3):
+            await merge_segments(log.connection, loose)
+        dropped = asyncio.ensure_future(in_a_transaction(dropping, drop(dropping, [build.build])))
+        await waiting_for_a_lock(log, dropping)
+    await dropped
+    await dropping.close()
+    assert await log.connection.fetchval("SELECT count(*) FROM segments WHERE build = $1", build.build) == 0
+    assert not await log.connection.fetch("SELECT FROM pg_locks WHERE NOT granted")
+
+
+@pytest.mark.parametrize("order", ["the way back", "an erasure"])
+async def test_who_orders_something_while_another_switches_sees_what_answers_then(
+    log: Log, monkeypatch: pytest.MonkeyPatch, order: str
+):
+    """What had been retired before is gone by the switch, and what may hold what was erased, and was being built, answers."""
+    one = strike(stream="strike:one")
+    name = CITY if order == "the way back" else SUBJECTS
+    about_to, go, made = asyncio.Event(), asyncio.Event(), rebuilder_module.activate
+
+    async def slowly(*given: Any) -> None:
+        await made(*given)
+        about_to.set()
+        await go.wait()
+
+    async with following(log) as runner:
+        async with rebuilding(log):
+            await log.add(one, strike())
+            await caught_up(log, runner)
+            before = await active(log, name)
+            await rebuild(log.connection, [name])
+            before = await switched(log, before)
+            monkeypatch.setattr(rebuilder_module, "activate", slowly)
+            await rebuild(log.connection, [name])
+            await asyncio.wait_for(about_to.wait(), 60)
+            if order == "an erasure":
+                await log.add(about("erased", one["id"], part="body", ground="asked for"))
+                for erasure in await pending_erasures(log.connection):
+                    await erase(log.connection, erasure)
+            ordering = await log.access.connect("runner")
+            ordered: asyncio.Future[Any] = asyncio.ensure_future(
+                take_back(ordering, name) if order == "the way back" else rebuild(ordering, [name])
+            )
+            await waiting_for_a_lock(log, ordering)
+            go.set()
+            await ordered
+            await switched(log, before)
+            await none_is_built(log)
+            await ordering.close()
+        await log.add(strike())
+        await caught_up(log, runner)
+    await check(log, ats=AT)
+
+
+async def waiting_for_a_lock(log: Log, who: Connection) -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = $1"
+    async with asyncio.timeout(60):
+        while not await log.connection.fetchval(waiting, who.get_server_pid()):
+            await asyncio.sleep(0.01)
+
+
+async def none_is_built(log: Log) -> None:
+    async with asyncio.timeout(60):
+        while any(b.state == "building" for b in await read_builds(log.connection)):
+            await asyncio.sleep(0.01)
+
+
+async def in_a_transaction(connection: Connection, doing: Awaitable[None]) -> None:
+    async with connection.transaction():
+        await doing
+
+
+async def test_no_snapshot_is_left_of_a_build_that_was_dropped_while_it_was_taken(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    tally = PROJECTIONS[CITY]
+    assert isinstance(tally, Tally)
+    monkeypatch.setattr(snapshots_module, "EVERY", 2)
+    async with following(log) as runner:
+        await log.add(*(strike() for _ in range(3)))
+        await caught_up(log, runner)
+    (build,) = await rebuild(log.connection, [CITY])
+    await in_a_transaction(log.connection, drop(log.connection, [build.build]))
+    assert not await take_snapshots(log.connection, tally, build, 3)  # as one that began before
+    assert await log.connection.fetchval("SELECT count(*) FROM snapshots WHERE build = $1", build.build) == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count, islice
 from typing import Any
@@ -310,3 +311,55 @@ async def take_in(log: Log, lanes: Sequence[Lane]) -> None:
         lane = behind[turn * 7 % len(behind)]
         if batch := await lane.read(log.connection, 1 + turn % 6):
             await lane.take(batch)
+
+
+async def test_who_waits_for_others_sees_meanwhile_that_another_build_answers(log: Log):
+    """Else all stand still for ever: who goes last waits for a build that those who wait for it know nothing of."""
+    low, high = next(streams(range(5))), next(streams(range(5, PARTITIONS)))
+    async with sharing(log, 2) as runners:
+        await shared_out(log, 5, 11)
+        await log.add(strike(stream=low), strike(stream=high))
+        await caught_up(log, runners)
+        before = (await active_builds(log.connection))[CITY]
+        async with held_up(log, "documents"):
+            head = await log.add(talk("talk:one", "2025-05-16"), merge(high, low))
+            await at(log, before.build, PARTITIONS - 1, head - 1)
+            async with rebuilding(log):
+                await rebuild(log.connection, [CITY])
+                await switched(log, before)
+        await caught_up(log, runners)
+        await right(log)
+
+
+async def test_the_first_partition_does_not_wait_for_what_its_own_runner_has_still_to_do(log: Log):
+    """Builds that were begun one after the other, each with other partitions gone on with before they came together."""
+    async with following(log) as one:
+        await log.add(*(strike() for _ in range(30)))
+        await caught_up(log, one)
+    before = await active_builds(log.connection)
+    begun = await rebuild(log.connection, [CITY, "talks_ledger"])
+    for build, position in zip(begun, (4, 3), strict=True):
+        positions = [position if n in {5, 6} else 3 if n < 2 else 12 for n in range(PARTITIONS)]
+        await log.connection.execute("UPDATE builds SET positions = $2 WHERE build = $1", build.build, positions)
+    async with rebuilding(log):
+        for build in begun:
+            await switched(log, before[build.projection])
+
+
+@asynccontextmanager
+async def held_up(log: Log, table: str) -> AsyncIterator[None]:
+    """Let nobody write a table."""
+    admin = await log.access.connect()
+    try:
+        async with admin.transaction():
+            await admin.execute(f"LOCK TABLE {table} IN SHARE MODE")
+            yield
+    finally:
+        await admin.close()
+
+
+async def at(log: Log, build: int, partition: int, position: int) -> None:
+    """Wait until a build is at a position in a partition; at most 60 s."""
+    async with asyncio.timeout(60):
+        while next(b for b in await read_builds(log.connection) if b.build == build).positions[partition] != position:
+            await asyncio.sleep(0.01)

@@ -230,13 +230,16 @@ async def test_a_writer_that_cannot_append_does_not_pile_up_connections(
     monkeypatch.setattr(writer_module, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(writer_module, "LONGEST_PAUSE_SECONDS", 0.01)
     tried = []
-    original = writer_module.append
 
-    async def counted(*args: Any, **how: Any) -> Any:
-        tried.append(True)
-        return await original(*args, **how)
+    def counted(original: Any) -> Any:
+        def counting(*args: Any, **how: Any) -> Any:
+            tried.append(True)
+            return original(*args, **how)
 
-    monkeypatch.setattr(writer_module, "append", counted)
+        return counting
+
+    for name in ("append", "append_nothing"):
+        monkeypatch.setattr(writer_module, name, counted(getattr(writer_module, name)))
     async with running(access, seconds=0.3) as writer:
         async with lock_held(access):
             with pytest.raises(Unavailable):
