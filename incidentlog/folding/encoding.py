@@ -1,9 +1,8 @@
 """An event as readers are shown it: one text, whoever asks for it."""
 
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 import orjson
@@ -146,7 +145,7 @@ def _begun(occurred: bytes, zone_data: str | None, zone: str) -> bytes | None:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _rules(tz: str, zone_data: str | None, zone: str) -> ZoneInfo | None:
+def _rules(tz: str, zone_data: str | None, zone: str) -> tzinfo | None:
     """The rules of the log's zone by some zone data, which are known; None where an event's zone is none by them."""
     return None if zone_of(tz, zone_data) is None else zone_named(by(zone, zone_data))
 

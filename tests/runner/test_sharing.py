@@ -315,9 +315,9 @@ async def take_in(log: Log, lanes: Sequence[Lane]) -> None:
 
 async def test_who_waits_for_others_sees_meanwhile_that_another_build_answers(log: Log):
     """Else all stand still for ever: who goes last waits for a build that those who wait for it know nothing of."""
-    low, high = next(streams(range(5))), next(streams(range(5, PARTITIONS)))
+    low, high = next(streams(range(7))), next(streams(range(7, PARTITIONS)))
     async with sharing(log, 2) as runners:
-        await shared_out(log, 5, 11)
+        await shared_out(log, 7, 9)
         await log.add(strike(stream=low), strike(stream=high))
         await caught_up(log, runners)
         before = (await active_builds(log.connection))[CITY]
