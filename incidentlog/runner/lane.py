@@ -58,11 +58,14 @@ class Lane:
         own: Iterable[int] | None = None,
         upto: int | None = None,
         doomed: int | None = None,
+        answering: Collection[int] | None = None,
     ) -> None:
         """`builds` share a state, the subjects that they are made of, and a position in the partitions of `own`.
 
         `own` None is all partitions. `upto` is where others wait to go on together with it. `doomed` is the position of
-        an event with which the process ended time and again: the projections do without.
+        an event with which the process ended time and again: the projections do without. `answering` are all builds
+        that answer: once there are others, it takes in nothing more. Else these would stand where it left them, and be
+        taken to be where it is.
         """
         count = len(builds[0].positions)
         self._own = sorted(range(count) if own is None else own)
@@ -81,7 +84,7 @@ class Lane:
         """Whether others are to go first."""
         self._connection = connection
         self._zone = zone
-        self._doomed = doomed
+        self._doomed, self._answering = doomed, answering
         self._families = Families()
         self._bases = Bases()
         self._deriving = Deriving(connection, builds, self._share, doomed)
@@ -102,6 +105,7 @@ class Lane:
         *,
         own: Iterable[int],
         doomed: int | None = None,
+        answering: Collection[int] | None = None,
     ) -> Self:
         """A lane of those of some builds and partitions that are least far, up to where the next of them are.
 
@@ -115,7 +119,9 @@ class Lane:
         if last != FIRST and any(b.positions[n] == least for b in behind for n in own if n not in together):
             together = [n for n in together if n != FIRST]
         ahead = [b.positions[n] for b in builds for n in own if b.positions[n] > least]
-        return cls(connection, behind, zone, own=together, upto=min(ahead, default=None), doomed=doomed)
+        return cls(
+            connection, behind, zone, own=together, upto=min(ahead, default=None), doomed=doomed, answering=answering
+        )
 
     @property
     def position(self) -> int:
@@ -188,7 +194,7 @@ class Lane:
             links=[(e.stream, absorbed, e.position) for e in read.events for absorbed in merged_streams(e)],
             derived=await self._deriving.derive(self.builds, read, changes, own),
         )
-        self.builds = await write_batch(self._connection, self.builds, self._own, batch, self._bases)
+        self.builds = await write_batch(self._connection, self.builds, self._own, batch, self._bases, self._answering)
         self._forget(ours)
         self._written = None if self._written is None else self._written + 1
         took = round((time.perf_counter() - started) * 1000, 1)

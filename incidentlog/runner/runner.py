@@ -18,7 +18,7 @@ from incidentlog.runner.portion import NEVER, Ends, Portion
 from incidentlog.runner.progress import Progress
 from incidentlog.runner.wakeup import Wakeup
 from incidentlog.store.blocks import BLOCK, write_blocks
-from incidentlog.store.builds import SUBJECTS, Build, SupersededError, active_builds, begin_builds
+from incidentlog.store.builds import SUBJECTS, Build, SupersededError, active_builds, begin_builds, read_builds
 from incidentlog.store.connect import Access, Connection, heed_cancelling, lost, told
 from incidentlog.store.read import read_log
 
@@ -171,11 +171,12 @@ class Runner(Progress):
 
         While all of it is still being built beside the old there is nothing, nor where others have every partition.
         """
+        answering = [b.build for b in await read_builds(connection) if b.state == "active"]
         builds = await _ours(connection)
         if not builds or not self._leases.own:
             return None
         self._serving, self._looked = {b.build for b in builds}, time.monotonic()
-        lane = Lane.of(connection, builds, zone, own=self._leases.own, doomed=self._doomed)
+        lane = Lane.of(connection, builds, zone, own=self._leases.own, doomed=self._doomed, answering=answering)
         self.at = lane.position
         if lane.keeps_documents:
             self.fold(lane.position)

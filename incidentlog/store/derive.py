@@ -102,13 +102,19 @@ def _text(model: Model | None) -> str | None:
 
 
 async def write_batch(
-    connection: Connection, builds: Sequence[Build], own: Collection[int], batch: Batch, bases: Bases
+    connection: Connection,
+    builds: Sequence[Build],
+    own: Collection[int],
+    batch: Batch,
+    bases: Bases,
+    answering: Collection[int] | None = None,
 ) -> list[Build]:
     """Write what a batch of events changes, and move the checkpoint of some partitions of all builds, or nothing.
 
     The builds share a state, and a position in `own`, the partitions; the subjects are written where their build is
     among them. `bases` is what their versions may rest on, and is of use no more when this fails. Raises
-    SupersededError when a checkpoint is not where `builds` says, or a build is not what it was.
+    SupersededError when a checkpoint is not where `builds` says, a build is not what it was, or another answers than
+    those of `answering`, where that is given.
     """
     position = builds[0].positions[min(own)]
     try:
@@ -121,6 +127,9 @@ async def write_batch(
             await _write_parked(connection, batch)
             # Last, since others that write other partitions wait from here on up to the commit.
             await _advance(connection, builds, own, position, batch.upto)
+            # They are held from here on, as by whoever switches: what answers is what is seen now.
+            if answering is not None and await connection.fetchval(query("builds", "others_answer"), list(answering)):
+                raise SupersededError("another build answers")
             if batch.links:
                 await connection.execute(query("derive", "link"), *columns(sorted(batch.links), 3))
     except asyncpg.UniqueViolationError as error:  # another wrote it in between, or else something is wrong

@@ -16,6 +16,7 @@ from incidentlog.runner import Rebuilder
 from incidentlog.runner import lane as lane_module
 from incidentlog.runner import leases as leases_module
 from incidentlog.runner import rebuilder as rebuilder_module
+from incidentlog.runner.lane import Lane
 from incidentlog.runner.rebuilder import read_under_way
 from incidentlog.service.service import checkpoint
 from incidentlog.store import builds as builds_module
@@ -37,6 +38,7 @@ from incidentlog.store.builds import (
 from incidentlog.store.connect import Access, Connection, Pool
 from incidentlog.store.derive import folded_upto
 from incidentlog.store.erase import erase, pending_erasures
+from incidentlog.store.read import read_log
 from incidentlog.store.segments import merge_segments, read_loose
 from incidentlog.store.snapshots import take_snapshots
 from tests.commands import about, retraction, strike
@@ -164,6 +166,28 @@ async def test_a_new_version_in_the_code_is_built_beside_the_old_one_which_answe
     assert after.version == 1_000
     assert await incidents(log) == 12
     await check(log, ats=AT)
+
+
+async def test_who_does_not_know_what_answers_takes_in_nothing(log: Log, monkeypatch: pytest.MonkeyPatch):
+    """Else all is told as of where it is, and what answers since a switch stands where it was then."""
+    await log.add(strike(), strike())
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    before = await active(log)
+    monkeypatch.setattr(PROJECTIONS[CITY], "version", 1_000)
+    await begin_builds(log.connection)
+    known = [b for b in await read_builds(log.connection) if b.state == "active"]
+    ours, zone = [b for b in known if b.projection != CITY], (await read_log(log.connection)).zone
+    lane = Lane(log.connection, ours, zone, answering=[b.build for b in known])
+    async with rebuilding(log):
+        await switched(log, before)
+    await log.add(strike())
+    with pytest.raises(SupersededError, match="another build answers"):
+        await lane.take(await lane.read(log.connection, 9))
+    assert {b.position for b in (await active_builds(log.connection)).values()} == {2}
+    async with following(log) as runner:
+        await caught_up(log, runner)
+    assert await incidents(log) == 3
 
 
 @pytest.mark.parametrize("beside", ["violations", "violation_sheets", "policies"])
