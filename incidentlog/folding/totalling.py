@@ -300,9 +300,10 @@ class Totalling:
                 self._take(part, grouping)
             else:
                 key = part.uid, question
-                summed = KEPT.get(key) or self._sum_of(part, grouping)
-                if summed.count * 2 <= part.count:  # else the lines are as quick
-                    KEPT.put(key, summed)
+                if (summed := KEPT.get(key)) is None:
+                    summed = self._sum_of(part, grouping)
+                    if summed.count * 2 <= part.count:  # else the lines are as quick
+                        KEPT.put(key, summed)
                 self._join(summed)
 
     def kept(self, grouping: Grouping, window: Window) -> Mapping[UUID, Summed]:
