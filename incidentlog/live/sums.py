@@ -13,7 +13,7 @@ from incidentlog.folding.shapes import Booking, Key, Tally, Totals
 from incidentlog.store.answer import read_groups
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection
-from incidentlog.store.live import read_coming
+from incidentlog.store.live import read_booked, read_coming
 
 COMING: Final = 50_000
 """The most bookings that wait for their instant."""
@@ -43,14 +43,19 @@ class Sums:
 
     async def read(self, connection: Connection, after: int, upto: int, at: datetime) -> Booked:
         """What was booked between two positions (exclusive, inclusive), as it counts at an instant."""
-        groups = await read_groups(
-            connection, self.tally, self.build, self.grouping,
-            clearance=self.clearance, at=at, after=after, upto=upto,
-        )  # fmt: skip
+        if after:
+            groups, coming = await read_booked(
+                connection, self.build, self.grouping,
+                clearance=self.clearance, after=after, upto=upto, at=at, limit=COMING + 1,
+            )  # fmt: skip
+        else:  # all there is: of what counts already, from a snapshot on
+            groups = await read_groups(
+                connection, self.tally, self.build, self.grouping, clearance=self.clearance, at=at, upto=upto
+            )
+            coming = await self.later(connection, after=after, upto=upto, than=at)
         if len(self.totals) + len(groups) > KEPT:
             raise TooLarge(f"over {KEPT} groups")
-        coming = await self.later(connection, after=after, upto=upto, than=at)
-        return Booked(groups, coming)
+        return Booked(groups, _few(coming))
 
     async def later(
         self, connection: Connection, *, after: int, upto: int, than: datetime, until: datetime | None = None
@@ -60,9 +65,7 @@ class Sums:
             connection, self.build,
             clearance=self.clearance, after=after, upto=upto, later_than=than, until=until, limit=COMING + 1,
         )  # fmt: skip
-        if len(found) > COMING:
-            raise TooLarge(f"over {COMING} bookings count only later")
-        return found
+        return _few(found)
 
     def add(self, booked: Booked) -> set[Key]:
         """Take in what was booked; answers the groups that it changes."""
@@ -106,3 +109,10 @@ class Sums:
             self.totals.setdefault(group.key, Totals()).add(group.sums, group.position, restated=group.restated)
             changed.add(group.key)
         return changed
+
+
+def _few(coming: list[Booking]) -> list[Booking]:
+    """Refuse too many bookings that count only later."""
+    if len(coming) > COMING:
+        raise TooLarge(f"over {COMING} bookings count only later")
+    return coming

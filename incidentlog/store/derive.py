@@ -1,6 +1,7 @@
 """Writing what is derived from the log: subjects, ledgers, documents and the checkpoint, in one transaction."""
 
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -15,9 +16,16 @@ from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import SUBJECTS, Build, Parked, SupersededError, read_builds
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.segments import packed, write_lines
+from incidentlog.store.segments import packed
 from incidentlog.store.versions import Bases, Text, Texts, on_read, write_model
 
+SUPERSEDED: Final = "IL002"
+"""The SQLSTATE by which `write_folded` refuses."""
+SUBJECT_COLUMNS: Final = (
+    "build", "stream", "level", "from_position", "to_position", "restated", "body", "rests_on", "lists",
+)  # fmt: skip
+FEW: Final = 50
+"""More versions of subjects than this are copied: that takes a message more, and half the bytes written ahead."""
 MEMBERS_AT_ONCE: Final = 50
 """How many members of documents are read at a time, each as large as a subject is."""
 
@@ -117,37 +125,50 @@ async def write_batch(
     those of `answering`, where that is given.
     """
     position = builds[0].positions[min(own)]
+    subjects = next((b for b in builds if b.projection == SUBJECTS), None)
     try:
-        async with connection.transaction():
-            for build in builds:
-                if build.projection == SUBJECTS:
-                    await _write_subjects(connection, build, batch.changes, bases)
-            await _write_bookings(connection, builds, batch.derived)
+        versions = _Versions() if subjects is None else await _versions(connection, subjects, batch.changes, bases)
+        rows = [] if subjects is None else list(_subject_rows(subjects, versions))
+        # An event by itself seldom changes more than its subject and ledgers: one call, which is its own transaction.
+        async with connection.transaction() if len(rows) > FEW or _has_more(batch, versions) else nullcontext():
+            if subjects is not None and versions.ended:
+                ends = [(*key, at) for key, at in versions.ended.items()]
+                await connection.execute(query("derive", "end_subjects"), subjects.build, *columns(ends, 3))
+            if len(rows) > FEW:
+                await connection.copy_records_to_table("subjects", records=rows, columns=SUBJECT_COLUMNS)
+                rows = []
+            await _write_names(connection, batch.derived)
             await _write_documents(connection, batch.derived)
             await _write_parked(connection, batch)
-            # Last, since others that write other partitions wait from here on up to the commit.
-            await _advance(connection, builds, own, position, batch.upto)
-            # They are held from here on, as by whoever switches: what answers is what is seen now.
-            if answering is not None and await connection.fetchval(query("builds", "others_answer"), list(answering)):
-                raise SupersededError("another build answers")
+            await connection.execute(
+                query("derive", "write"),
+                [b.build for b in builds], list(own), position, batch.upto, builds[0].state,
+                None if answering is None else list(answering),
+                *columns(rows, len(SUBJECT_COLUMNS)),
+                *columns(list(_segment_rows(builds, batch.derived)), 8),
+            )  # fmt: skip
             if batch.links:
                 await connection.execute(query("derive", "link"), *columns(sorted(batch.links), 3))
     except asyncpg.UniqueViolationError as error:  # another wrote it in between, or else something is wrong
         if await _stands(connection, builds, own, position):
             raise
         raise SupersededError(f"the checkpoint is not at {position} any more") from error
+    except asyncpg.PostgresError as error:
+        if getattr(error, "sqlstate", None) == SUPERSEDED:
+            raise SupersededError(str(error)) from error
+        raise
     return [
         replace(b, positions=[batch.upto if n in own else here for n, here in enumerate(b.positions)]) for b in builds
     ]
 
 
-async def _advance(
-    connection: Connection, builds: Sequence[Build], own: Collection[int], position: int, upto: int
-) -> None:
-    numbers = [b.build for b in builds]
-    moved = await connection.fetch(query("builds", "advance"), numbers, list(own), position, upto, builds[0].state)
-    if len(moved) != len(numbers):
-        raise SupersededError(f"the checkpoint is not at {position} any more")
+def _has_more(batch: Batch, versions: "_Versions") -> bool:
+    """Whether a batch changes what one call does not write."""
+    return bool(
+        versions.ended
+        or batch.links
+        or any(d.names or d.versions or d.memberships or d.parked or d.unparked for d in batch.derived)
+    )
 
 
 async def _stands(connection: Connection, builds: Sequence[Build], own: Collection[int], position: int) -> bool:
@@ -156,7 +177,8 @@ async def _stands(connection: Connection, builds: Sequence[Build], own: Collecti
     return all(b.build in now and all(now[b.build].positions[n] == position for n in own) for b in builds)
 
 
-async def _write_subjects(connection: Connection, build: Build, changes: Sequence[Change], bases: Bases) -> None:
+async def _versions(connection: Connection, build: Build, changes: Sequence[Change], bases: Bases) -> "_Versions":
+    """The versions of subjects that changes begin and end."""
     await _know(connection, build, changes, bases)
     standing = _Versions()
     for change in changes:
@@ -173,15 +195,18 @@ async def _write_subjects(connection: Connection, build: Build, changes: Sequenc
                 said = change.restated(level), version
                 standing.put(key, change.position, said, gone=False, first=first)
     bases.settle()
-    if standing.ended:
-        ends = [(*key, position) for key, position in standing.ended.items()]
-        await connection.execute(query("derive", "end_subjects"), build.build, *columns(ends, 3))
-    if standing:
-        rows = (
-            (stream, level, start, end, restated, version.body, build.build, version.rests_on, version.lists)
-            for (stream, level), start, end, (restated, version) in standing.rows
-        )
-        await connection.copy_records_to_table("subjects", records=rows)
+    return standing
+
+
+def _subject_rows(build: Build, versions: "_Versions") -> Iterator[tuple[Any, ...]]:
+    for (stream, level), start, end, (restated, version) in versions.rows:
+        yield build.build, stream, level, start, end, restated, version.body, version.rests_on, version.lists
+
+
+def _segment_rows(builds: Sequence[Build], derived: Sequence[Derived]) -> Iterator[tuple[Any, ...]]:
+    numbered = {build.build: build for build in builds}
+    for d in derived:
+        yield from packed(numbered[d.build], d.bookings)
 
 
 async def _know(connection: Connection, build: Build, changes: Sequence[Change], bases: Bases) -> None:
@@ -206,10 +231,7 @@ async def _write_parked(connection: Connection, batch: Batch) -> None:
         await connection.execute(query("builds", "park"), *columns(parked, 5))
 
 
-async def _write_bookings(connection: Connection, builds: Sequence[Build], derived: Sequence[Derived]) -> None:
-    numbered = {build.build: build for build in builds}
-    if rows := [row for d in derived for row in packed(numbered[d.build], d.bookings)]:
-        await write_lines(connection, rows)
+async def _write_names(connection: Connection, derived: Sequence[Derived]) -> None:
     named: dict[Any, Any] = {}
     for d in derived:
         for n in d.names:

@@ -149,30 +149,12 @@ def tally_of(build: Build) -> Tally:
 
 
 def packed(build: Build, bookings: Sequence[Booking]) -> Iterator[tuple[Any, ...]]:
-    """The rows of some bookings of one build, in the order of their positions."""
+    """The rows of some bookings of one build, by position: the build, what is told of each, and its lines."""
     for _, own in groupby(bookings, lambda b: (b.position - 1) // STRETCH):
         lines = list(own)
         tally = tally_of(build)
         told = lines[0].position, lines[-1].position, latest(tally, lines), *days(tally, lines), earliest(lines)
-        yield build.build, *told, False, pack(lines)
-
-
-COLUMNS: Final = (
-    "build",
-    "first_position",
-    "last_position",
-    "latest",
-    "first_day",
-    "last_day",
-    "earliest",
-    "merged",
-    "body",
-)
-
-
-async def write_lines(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Store what `packed` made, in the transaction that is open."""
-    await connection.copy_records_to_table("segments", records=rows, columns=COLUMNS)
+        yield build.build, *told, pack(lines)
 
 
 def may_merge(written: int, after: int, upto: int) -> bool:

@@ -61,11 +61,6 @@ FROM builds b WHERE b.build = $1 AND b.erased_upto > log.erased_upto
 -- $5 state text
 SELECT advance_builds($1, $2, $3, $4, $5)
 
--- name: others_answer
--- Whether builds answer beside some.
--- $1 known smallint[]
-SELECT EXISTS (SELECT FROM builds WHERE state = 'active' AND build <> ALL($1))
-
 -- name: drop_subjects
 -- The rows of a build go.
 -- $1 build smallint

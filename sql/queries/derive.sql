@@ -170,3 +170,30 @@ SELECT key FROM document_members WHERE build = $1 AND stream = $2 AND to_positio
 SELECT s.stream, s.body, s.build, s.level, s.from_position, s.rests_on, s.lists
 FROM subjects s
 WHERE build = $1 AND stream = $2 AND from_position <= $3 AND (to_position IS NULL OR to_position > $3)
+
+-- name: write
+-- Write what a batch changes of the subjects and the ledgers, and move the checkpoint; see sql/functions/write_folded.sql.
+-- $1 builds smallint[]
+-- $2 partitions integer[]
+-- $3 from_position bigint
+-- $4 to_position bigint
+-- $5 in_state text
+-- $6 answering smallint[]
+-- $7 subjects_of smallint[]
+-- $8 streams text[]
+-- $9 levels smallint[]
+-- $10 froms bigint[]
+-- $11 upto bigint[]
+-- $12 restateds boolean[]
+-- $13 bodies text[]
+-- $14 rest_on bigint[]
+-- $15 list_texts text[]
+-- $16 of_builds smallint[]
+-- $17 firsts bigint[]
+-- $18 lasts bigint[]
+-- $19 latests timestamptz[]
+-- $20 first_days date[]
+-- $21 last_days date[]
+-- $22 earliests timestamptz[]
+-- $23 lines bytea[]
+SELECT write_folded($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)

@@ -19,3 +19,11 @@ GROUP BY key
 SELECT DISTINCT ON (dimension, value) dimension, value, name FROM names
 WHERE build = $1 AND dimension = ANY($2) AND value = ANY($3) AND level <= $4 AND position <= $5
 ORDER BY dimension, value, position, level
+
+-- name: event_at
+-- The event at a position, how it was marked when it was sent, and whether anything is said about its stream's records, which
+-- may have marked it otherwise; no row where there is none.
+-- $1 position bigint
+SELECT event_id, tlp,
+       EXISTS (SELECT FROM events r WHERE r.stream = e.stream AND r.type ~ '^(record|evidence|custody)[.]') AS said
+FROM events e WHERE position = $1

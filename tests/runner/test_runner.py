@@ -134,14 +134,14 @@ def at_start(log: Log, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any])
     _once_before(monkeypatch, lane_module, "write_batch", end)
 
 
-def after_the_checkpoint(log: Log, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]) -> None:
-    """Within it, when the checkpoint has moved and nothing else is written."""
-    _once_before(monkeypatch, derive, "_write_subjects", end)
+def after_the_names(log: Log, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]) -> None:
+    """Within it, when the first of it is written."""
+    _once_before(monkeypatch, derive, "_write_documents", end)
 
 
 def before_the_end(log: Log, monkeypatch: pytest.MonkeyPatch, end: Callable[..., Any]) -> None:
-    """Within it, when nearly everything is written."""
-    _once_before(monkeypatch, derive, "_write_documents", end)
+    """Within it, when all is written but subjects, ledgers and the checkpoint."""
+    _once_before(monkeypatch, derive, "_write_parked", end)
 
 
 def _once_before(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, end: Callable[..., Any]) -> None:
@@ -188,7 +188,7 @@ async def cut(connection: Any) -> None:
 
 
 @pytest.mark.parametrize("how", [terminated, cut])
-@pytest.mark.parametrize("when", [at_start, after_the_checkpoint, before_the_end, after_the_commit])
+@pytest.mark.parametrize("when", [at_start, after_the_names, before_the_end, after_the_commit])
 async def test_a_runner_that_loses_its_connection_in_mid_batch_loses_and_doubles_nothing(
     log: Log, monkeypatch: pytest.MonkeyPatch, when: Callable[..., None], how: Callable[..., Any]
 ):
