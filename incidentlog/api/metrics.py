@@ -138,7 +138,7 @@ class Figures:
             "incidentlog_live_steps", "How often channels went on with what changed, by where they read it.",
             labels=("source",),
         )  # fmt: skip
-        for source in ("carried", "database"):
+        for source in ("carried", "shared", "database"):
             steps.add_metric((source,), hub.steps[source])
         yield steps
         yield CounterMetricFamily(

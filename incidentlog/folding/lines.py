@@ -134,6 +134,8 @@ class Lines:
 
     def bookings(self, chosen: Chosen = None) -> Iterator[Booking]:
         """The lines themselves, or some of them."""
+        if chosen is not None and not chosen.any():
+            return
         streams, of_stream = self.streams
         columns = (self.positions, self.levels, of_stream, self.instants, self.restated)
         amounts = [_some(self.amounts(n), chosen) for n in range(self.measures)]

@@ -20,6 +20,8 @@ CHUNK: Final = 200_000
 """So many lines are held before they are summed: what is held grows with the groups, and not with the lines."""
 KEPT_BYTES: Final = 32 * 2**20
 """About how many bytes of sums of segments a process keeps."""
+FEW_LINES: Final = 32
+"""Fewer lines than this are summed anew each time: a sum of them is hardly less."""
 FEW_VALUES: Final = 200
 """What is narrowed to more values than this is hardly asked for again: they are the keys of some documents."""
 LARGEST: Final = 1 << 62
@@ -296,7 +298,12 @@ class Totalling:
         for part in parts:
             if isinstance(part, Summed):
                 self._join(part)
-            elif part.uid is None or question is None or not part.count or part.window.choose(part.lines) is not None:
+            elif (
+                part.uid is None
+                or question is None
+                or part.count < FEW_LINES
+                or part.window.choose(part.lines) is not None
+            ):
                 self._take(part, grouping)
             else:
                 key = part.uid, question

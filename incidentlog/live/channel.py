@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal, Protocol, cast
+from typing import Final, Literal, NamedTuple, Protocol, cast
 from uuid import UUID
 
 import structlog
@@ -62,14 +62,19 @@ class Progress(Protocol):
 Reading = Callable[[], AbstractAsyncContextManager[Connection]]
 """Lends a connection, within limits; all that is read on it is of one moment."""
 
-Source = Literal["database", "carried"]
-Between = Callable[[int, int], Carried | None]
-"""What was carried of the stretch between two positions (exclusive, inclusive); None where that is not here."""
+Source = Literal["database", "shared", "carried"]
+"""Where a channel reads what the log brought: for itself, with the others, or what another node carried here."""
 
 
-def nothing_carried(_after: int, _upto: int) -> Carried | None:
-    """Everything is read from the database."""
-    return None
+class Brought(NamedTuple):
+    """What the log brought, as somebody else read it, and where it is from."""
+
+    source: Source
+    rows: Carried
+
+
+Between = Callable[[int, int], Awaitable[Brought | None]]
+"""What the log brought between two positions (exclusive, inclusive); None where each is to read that for itself."""
 
 
 class Follower(Protocol):
@@ -163,14 +168,14 @@ class Channel:
         born: int = 0,
         made: Counter[bool] | None = None,
         tracing: Tracing | None = None,
-        carried: Between = nothing_carried,
+        brought: Between,
         steps: Counter[Source] | None = None,
     ) -> None:
         """`made` counts the updates that are made, by whether they are conflated, `steps` what was read for them.
 
-        `carried` is asked first for what the log brought; what it has not is read from the database.
+        `brought` is asked first for what the log brought; what it has not is read from the database.
         """
-        self._carried = carried
+        self._brought = brought
         self._steps = Counter[Source]() if steps is None else steps
         self._tracing = tracing
         self.name = name
@@ -267,7 +272,7 @@ class Channel:
     async def _advance(self, upto: int) -> None:
         """Take in what the log brought. What is read is taken in at once, or, after a failure, not at all."""
         start, at = self.cursor, max(self._clock.now(), self.cursor.at)
-        taken = await self._from_carried(start.position, upto, at)
+        taken = await self._from_others(start.position, upto, at)
         if taken is None:
             taken = await self._from_database(start.position, upto, at)
         if taken is None:
@@ -277,12 +282,12 @@ class Channel:
         cause = Cause(taken.upto, "clock") if mark is None else _cause(mark, taken.event_id)
         self._note(delta, to, cause, several=taken.upto - start.position > 1)
 
-    async def _from_carried(self, after: int, upto: int, at: datetime) -> Taken | None:
-        """What the log brought, where it was carried and is of these builds; None where the database has to be read."""
-        carried = self._carried(after, upto)
-        if carried is None:
+    async def _from_others(self, after: int, upto: int, at: datetime) -> Taken | None:
+        """What the log brought, where others read it, of these builds; None where the database has to be read."""
+        brought = await self._brought(after, upto)
+        if brought is None:
             return None
-        source = cast("Connection", carried)  # it answers what is asked of one stretch, and refuses all else
+        source = cast("Connection", brought.rows)  # it answers what is asked of one stretch, and refuses all else
         try:
             bound = await self._bound(source)
             if bound.numbers != self._numbers or bound.position < upto:
@@ -290,7 +295,7 @@ class Channel:
             taken = await self._take(source, after, upto, at)
         except (NotCarriedError, VersionRetired):
             return None
-        self._steps["carried"] += 1
+        self._steps[brought.source] += 1
         return taken
 
     async def _from_database(self, after: int, upto: int, at: datetime) -> Taken | None:

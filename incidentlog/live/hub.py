@@ -29,7 +29,7 @@ from incidentlog.folding.rows import Grouping
 from incidentlog.folding.shapes import Document, Projection, Tally
 from incidentlog.live import frames
 from incidentlog.live.answers import Welcome
-from incidentlog.live.channel import Between, Bound, Channel, Progress, Source, nothing_carried
+from incidentlog.live.channel import Bound, Brought, Channel, Progress, Source
 from incidentlog.live.documents import DocumentView
 from incidentlog.live.feed import EncodeEvent, Feed
 from incidentlog.live.frames import PART_BYTES
@@ -42,6 +42,7 @@ from incidentlog.live.session import (
     SUBSCRIPTIONS,
     Session,
 )
+from incidentlog.live.shared import SharedReading
 from incidentlog.live.stream import Stream
 from incidentlog.live.subscription import Following, Reach, Subscription, Tailing
 from incidentlog.live.tallies import TallyView
@@ -50,6 +51,7 @@ from incidentlog.projections import PROJECTIONS
 from incidentlog.proxies import address_of
 from incidentlog.shares import Shares, Stranger, network_of
 from incidentlog.store.builds import Build, active_builds, built
+from incidentlog.store.carried import Carried
 from incidentlog.store.connect import Connection, Pool, getting_over
 from incidentlog.store.filters import parse_event_filter
 from incidentlog.store.read import LogIdentity, read_head, read_log
@@ -103,13 +105,13 @@ class Hub:
         authenticate: Authenticate | None = None,
         changed: Callable[[], asyncio.Event] = asyncio.Event,
         tracing: Tracing | None = None,
-        carried: Between = nothing_carried,
+        carried: Callable[[int, int], Carried | None] = lambda _after, _upto: None,
     ) -> None:
         """`origins` are those whose pages may open a socket, besides the service's own; `*` are all.
 
         `authenticate` answers `auth` messages, and says of tokens whether they still hold; without it every reader
         has to be known at the handshake. `changed` answers what is set when a token may not be what it was any more.
-        `carried` is asked for what the log brought before the database is.
+        `carried` answers what another node carried here of what the log brought, where that is here.
         """
         self.heartbeat_seconds = heartbeat_seconds
         self._tracing = tracing
@@ -140,6 +142,7 @@ class Hub:
         self._group: asyncio.TaskGroup | None = None
         self._sessions: set[Session | Stream] = set()
         self._readers = asyncio.Semaphore(READERS)
+        self._shared = SharedReading(self._reading, lambda: len(self._channels))
         self._looking = asyncio.Lock()
         self._head = 0
         self._closed = False
@@ -416,7 +419,7 @@ class Hub:
         return Channel(
             name, version, bound, bind, self._progress, self._clock, self._reading,
             born=self._switched.get(projection.name, 0), made=self.made, tracing=self._tracing,
-            carried=self._carried, steps=self.steps,
+            brought=self._between, steps=self.steps,
         )  # fmt: skip
 
     def _limit(self, reader: Reader) -> None:
@@ -424,6 +427,12 @@ class Hub:
             raise Overloaded(f"{reader.name} follows {KEY_CHANNELS} different things that nobody else followed before")
         if len(self._channels) + len(self._feeds) >= CHANNELS - (KEPT_CHANNELS if reader.address else 0):
             raise Overloaded(f"{CHANNELS} different things are followed already; ask for one that others follow")
+
+    async def _between(self, after: int, upto: int) -> Brought | None:
+        """What the log brought, where another node carried it here, or this one reads it for all its channels."""
+        if (rows := self._carried(after, upto)) is not None:
+            return Brought("carried", rows)
+        return None if (rows := await self._shared.between(after, upto)) is None else Brought("shared", rows)
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[Connection]:

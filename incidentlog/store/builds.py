@@ -55,7 +55,10 @@ class Build:
     @property
     def wanted(self) -> bool:
         """Whether it is of the version that this code makes."""
-        return wanted_builds().get(self.projection) == self.version
+        if self.projection == SUBJECTS:
+            return self.version == SUBJECT_VERSION
+        projection = PROJECTIONS.get(self.projection)
+        return projection is not None and self.version == projection.version
 
     @property
     def abandoned(self) -> bool:

@@ -107,6 +107,7 @@ async def test_segments_whose_sums_are_kept_are_not_read_again_and_the_sums_are_
     access: Access, monkeypatch: pytest.MonkeyPatch, name: str
 ):
     monkeypatch.setattr(segments, "STRETCH", 8)
+    monkeypatch.setattr(totalling, "FEW_LINES", 1)
     monkeypatch.setattr(lane_module, "EVERY", 1_000)
     begin, tally = datetime(2025, 10, 1, tzinfo=UTC), PROJECTIONS[name]
     assert isinstance(tally, Tally)
