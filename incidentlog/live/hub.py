@@ -142,7 +142,7 @@ class Hub:
         self._group: asyncio.TaskGroup | None = None
         self._sessions: set[Session | Stream] = set()
         self._readers = asyncio.Semaphore(READERS)
-        self._shared = SharedReading(self._reading, lambda: len(self._channels))
+        self._shared = SharedReading(self._reading, channels=lambda: len(self._channels), epoch=lambda: self._log.epoch)
         self._looking = asyncio.Lock()
         self._head = 0
         self._closed = False

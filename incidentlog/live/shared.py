@@ -16,10 +16,15 @@ KEPT: Final = 4
 class SharedReading:
     """Reads a stretch of the log when the first channel asks for it."""
 
-    def __init__(self, reading: Reading, channels: Callable[[], int]) -> None:
-        """`reading` lends a connection that sees one moment; `channels` counts those that may ask."""
+    def __init__(self, reading: Reading, *, channels: Callable[[], int], epoch: Callable[[], str]) -> None:
+        """`reading` lends a connection that sees one moment; `channels` counts those that may ask.
+
+        `epoch` is the one that they are in: what was read in another is forgotten, and never answered.
+        """
         self._reading = reading
         self._channels = channels
+        self._epoch = epoch
+        self._read_in = ""
         self._one = asyncio.Lock()
         self._kept: dict[tuple[int, int], Carried | None] = {}
 
@@ -31,13 +36,15 @@ class SharedReading:
         if self._channels() < MANY:
             return None
         async with self._one:
-            if (after, upto) not in self._kept:
-                self._kept[after, upto] = await self._read(after, upto)
-                if len(self._kept) > KEPT:
-                    del self._kept[next(iter(self._kept))]
-            return self._kept[after, upto]
-
-    async def _read(self, after: int, upto: int) -> Carried | None:
-        async with self._reading() as connection:
-            heading, rows = await read_carried(connection, after, upto)
-        return None if rows is None else Carried(heading, [rows])
+            if self._read_in != self._epoch():
+                self._read_in, self._kept = self._epoch(), {}
+            if (after, upto) in self._kept:
+                return self._kept[after, upto]
+            async with self._reading() as connection:
+                heading, rows = await read_carried(connection, after, upto)
+            if heading.epoch != self._read_in:
+                return None
+            found = self._kept[after, upto] = None if rows is None else Carried(heading, [rows])
+            if len(self._kept) > KEPT:
+                del self._kept[next(iter(self._kept))]
+            return found

@@ -68,6 +68,10 @@ class Counted:
             yield cast("Connection", connection)
 
 
+def sharing(reading: Counted, channels: int = shared_module.MANY) -> SharedReading:
+    return SharedReading(reading, channels=lambda: channels, epoch=lambda: reading.node.hub.epoch)
+
+
 async def test_a_stretch_is_read_once_and_a_few_are_kept(access: Access, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shared_module, "KEPT", 2)
     async with following(access) as node:
@@ -75,7 +79,7 @@ async def test_a_stretch_is_read_once_and_a_few_are_kept(access: Access, monkeyp
             await node.append(strike())
         await node.runner.reached(4, 60)
         reading = Counted(node)
-        many = SharedReading(reading, lambda: shared_module.MANY)
+        many = sharing(reading)
         found = [await many.between(n, 4) for n in (3, 2, 3, 2)]
         assert (reading.lent, found[0] is found[2], found[1] is found[3]) == (2, True, True)
         assert found[0] is not None
@@ -84,7 +88,7 @@ async def test_a_stretch_is_read_once_and_a_few_are_kept(access: Access, monkeyp
         await many.between(3, 4)
         assert reading.lent == 4
         assert await many.between(4, 4 + MOST + 1) is None
-        assert await SharedReading(reading, lambda: shared_module.MANY - 1).between(3, 4) is None
+        assert await sharing(reading, channels=shared_module.MANY - 1).between(3, 4) is None
 
 
 async def test_what_could_not_be_read_is_read_again(access: Access):
@@ -92,8 +96,23 @@ async def test_what_could_not_be_read_is_read_again(access: Access):
         await node.append(strike())
         await node.runner.reached(1, 60)
         reading = Counted(node)
-        many = SharedReading(reading, lambda: shared_module.MANY)
+        many = sharing(reading)
         reading.failures = 1
         with pytest.raises(ConnectionResetError):
             await many.between(0, 1)
         assert await many.between(0, 1) is not None
+
+
+async def test_what_was_read_in_another_epoch_is_not_gone_on_with(access: Access):
+    async with following(access) as node:
+        await node.append(strike())
+        await node.runner.reached(1, 60)
+        reading, now = Counted(node), [node.hub.epoch]
+        many = SharedReading(reading, channels=lambda: shared_module.MANY, epoch=lambda: now[0])
+        assert await many.between(0, 1) is not None
+        now[0] = "another"
+        assert await many.between(0, 1) is None
+        assert reading.lent == 2  # it was looked at anew, and is still of the epoch before
+        now[0] = node.hub.epoch
+        assert await many.between(0, 1) is not None
+        assert reading.lent == 3
