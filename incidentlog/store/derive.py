@@ -25,7 +25,7 @@ SUBJECT_COLUMNS: Final = (
     "build", "stream", "level", "from_position", "to_position", "restated", "body", "rests_on", "lists",
 )  # fmt: skip
 FEW: Final = 50
-"""More versions of subjects than this are copied: that takes a message more, and half the bytes written ahead."""
+"""More versions of subjects than this are copied: in more messages, and with fewer bytes written ahead."""
 MEMBERS_AT_ONCE: Final = 50
 """How many members of documents are read at a time, each as large as a subject is."""
 
@@ -129,14 +129,14 @@ async def write_batch(
     try:
         versions = _Versions() if subjects is None else await _versions(connection, subjects, batch.changes, bases)
         rows = [] if subjects is None else list(_subject_rows(subjects, versions))
+        copied, called = (rows, []) if len(rows) > FEW else ([], rows)
         # An event by itself seldom changes more than its subject and ledgers: one call, which is its own transaction.
-        async with connection.transaction() if len(rows) > FEW or _has_more(batch, versions) else nullcontext():
+        async with connection.transaction() if copied or versions.ended or _has_more(batch) else nullcontext():
             if subjects is not None and versions.ended:
                 ends = [(*key, at) for key, at in versions.ended.items()]
                 await connection.execute(query("derive", "end_subjects"), subjects.build, *columns(ends, 3))
-            if len(rows) > FEW:
-                await connection.copy_records_to_table("subjects", records=rows, columns=SUBJECT_COLUMNS)
-                rows = []
+            if copied:
+                await connection.copy_records_to_table("subjects", records=copied, columns=SUBJECT_COLUMNS)
             await _write_names(connection, batch.derived)
             await _write_documents(connection, batch.derived)
             await _write_parked(connection, batch)
@@ -144,7 +144,7 @@ async def write_batch(
                 query("derive", "write"),
                 [b.build for b in builds], list(own), position, batch.upto, builds[0].state,
                 None if answering is None else list(answering),
-                *columns(rows, len(SUBJECT_COLUMNS)),
+                *columns(called, len(SUBJECT_COLUMNS)),
                 *columns(list(_segment_rows(builds, batch.derived)), 8),
             )  # fmt: skip
             if batch.links:
@@ -162,13 +162,9 @@ async def write_batch(
     ]
 
 
-def _has_more(batch: Batch, versions: "_Versions") -> bool:
-    """Whether a batch changes what one call does not write."""
-    return bool(
-        versions.ended
-        or batch.links
-        or any(d.names or d.versions or d.memberships or d.parked or d.unparked for d in batch.derived)
-    )
+def _has_more(batch: Batch) -> bool:
+    """Whether a batch changes more than subjects and ledgers."""
+    return bool(batch.links) or any(d != Derived(d.build, d.bookings) for d in batch.derived)
 
 
 async def _stands(connection: Connection, builds: Sequence[Build], own: Collection[int], position: int) -> bool:

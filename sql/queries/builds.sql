@@ -52,15 +52,6 @@ WHERE state = $1
 UPDATE log SET generation = generation + 1, erased_upto = b.erased_upto
 FROM builds b WHERE b.build = $1 AND b.erased_upto > log.erased_upto
 
--- name: advance
--- Move the checkpoint of some partitions of some builds; see sql/functions/advance.sql.
--- $1 builds smallint[]
--- $2 partitions integer[]
--- $3 from_position bigint
--- $4 to_position bigint
--- $5 state text
-SELECT advance_builds($1, $2, $3, $4, $5)
-
 -- name: drop_subjects
 -- The rows of a build go.
 -- $1 build smallint

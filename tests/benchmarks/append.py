@@ -14,7 +14,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
-from pathlib import Path
 from statistics import median
 from typing import Any
 from uuid import uuid4
@@ -38,7 +37,7 @@ from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from incidentlog.store.writer import Writer
 from incidentlog.subjects import EVENTS
-from tests.benchmarks.machine import heading, line, scratch
+from tests.benchmarks.machine import heading, line, runners, scratch
 from tests.benchmarks.sample import KEY, body
 
 CONNECTIONS = (1, 8, 32, 64, 256)
@@ -214,17 +213,14 @@ async def whole_service(server: Server, connections: int, *, paused: bool) -> fl
         await first_key(access, KEY)
         async with running(access, Settings(admin_key=KEY), apart=Processes(RUNNER)) as service:
             await asyncio.sleep(2)  # the runner has started
-            children = [
-                int(pid) for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-            ]
-            runners = [pid for pid in children if b"incidentlog.runner" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+            (folding,) = runners()
             if paused:
-                os.kill(runners[0], signal.SIGSTOP)
+                os.kill(folding, signal.SIGSTOP)
             total = 3_000 if connections == 1 else 30_000
             seconds, latencies = await drive(make_app(service), connections, total - total % connections)
             what = "projections paused" if paused else "projections at work"
             rate = line(f"POST /v1/events, {connections} connections, {what}", len(latencies), seconds, latencies)
-            os.kill(runners[0], signal.SIGCONT)
+            os.kill(folding, signal.SIGCONT)
             started = time.perf_counter()
             await service.runner.reached(len(latencies), 120)
             if not paused:

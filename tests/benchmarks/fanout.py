@@ -38,7 +38,7 @@ from incidentlog.service.service import spare_the_collector
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from tests.benchmarks.machine import heading, percentile, scratch
-from tests.benchmarks.subscribers import Subscribers, allow_sockets
+from tests.benchmarks.subscribers import Subscribers, allow_sockets, last_to
 from tests.commands import strike
 from tests.conftest import access_to, run_admin
 from tests.live.following import Node, following
@@ -362,10 +362,8 @@ class Delays:
         """Take in what one subscriber got: positions up to the last `to` in it."""
         now, text = time.perf_counter(), bytes(data)
         self.messages += text.count(b'"type":"update"')
-        found = text.rfind(b'"to":')
-        if found < 0:
+        if (to := last_to(text)) is None:
             return
-        to = int(text[found + 5 : text.index(b",", found)])
         for position in range(self._at.get(number, min(self.sent, default=to) - 1) + 1, to + 1):
             self.count += 1
             began = self.sent.get(position)

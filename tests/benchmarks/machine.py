@@ -35,6 +35,16 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def children() -> list[int]:
+    """The processes that this one started, in the order in which it did."""
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+def runners() -> list[int]:
+    """Those of them that fold."""
+    return [pid for pid in children() if b"incidentlog.runner" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which a share of the values lies."""
     ordered = sorted(values)

@@ -14,7 +14,6 @@ have done by then of the rest does not count.
 
 import argparse
 import asyncio
-import os
 import statistics
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,19 +28,13 @@ from incidentlog.store.builds import SUBJECTS, active_builds
 from incidentlog.store.connect import Access
 from incidentlog.store.migrate import migrate
 from tests.benchmarks.following import processor_of
-from tests.benchmarks.machine import heading, scratch
+from tests.benchmarks.machine import heading, runners, scratch
 from tests.benchmarks.projections import fill
 from tests.conftest import access_to, run_admin
 
 PERIOD: Final = 20_000
 """In so many microseconds a process may have its share of a processor: a short time, or it would be away for long."""
 LOOK_SECONDS: Final = 0.005
-
-
-def ours() -> list[int]:
-    """The processes of this one's runners."""
-    told = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [int(pid) for pid in told if b"incidentlog.runner" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @contextmanager
@@ -97,15 +90,15 @@ async def fold(access: Access, total: int, processes: int, share: float | None) 
     runner = RunnerApart(access, Wakeup(), learn, Processes(RUNNER), processes=processes, log_level="error")
     begun, first = time.perf_counter(), 0.0
     task = asyncio.create_task(runner.run())
-    while len(ours()) < processes:
+    while len(runners()) < processes:
         await asyncio.sleep(LOOK_SECONDS)
-    with held_to(ours() if share is not None else (), share or 1):
+    with held_to(runners() if share is not None else (), share or 1):
         if share is not None:
             assert await runner.reached(total // 10, 3_600), runner.failure
             begun, first = time.perf_counter(), await mean_position(access)
         assert await runner.reached(total, 3_600), runner.failure
         took = time.perf_counter() - begun
-        used, database = [processor_of(pid) for pid in ours()], await of_the_database(access)
+        used, database = [processor_of(pid) for pid in runners()], await of_the_database(access)
         task.cancel()
         await asyncio.wait([task])
     return (total - first) / took, sorted(used, reverse=True)[:processes], database

@@ -11,7 +11,6 @@ import asyncio
 import http.client
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -20,8 +19,8 @@ from incidentlog.embedded import start
 from incidentlog.live import PROTOCOL
 from tests.benchmarks.fanout import KEY, SUBSCRIBE, fresh, service, settle
 from tests.benchmarks.following import processor_of
-from tests.benchmarks.machine import heading, percentile, scratch
-from tests.benchmarks.subscribers import Subscribers
+from tests.benchmarks.machine import children, heading, percentile, scratch
+from tests.benchmarks.subscribers import Subscribers, last_to
 from tests.commands import strike
 
 WARMING = 30
@@ -39,9 +38,8 @@ class Following:
 
     def received(self, _number: int, data: memoryview) -> None:
         """Take in what it got."""
-        text = bytes(data)
-        if (found := text.rfind(b'"to":')) >= 0:
-            self.position, self.at = int(text[found + 5 : text.index(b",", found)]), time.perf_counter()
+        if (to := last_to(bytes(data))) is not None:
+            self.position, self.at = to, time.perf_counter()
 
     def reach(self, position: int) -> float:
         """Wait for a position; when it came."""
@@ -61,13 +59,13 @@ def measure(dsn: str, events: int, channels: int) -> None:
     """Post and receive, one after the other; a line about each."""
     answered, received, spent = list[float](), list[float](), 0.0
     with service(dsn) as port:
-        *_, process = Path(f"/proc/self/task/{Path('/proc/self').resolve().name}/children").read_text().split()
+        *_, process = children()
         followers = [Following(port, different(number)) for number in range(channels)]
         settle(followers[0].clients)
         posting = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         for number in range(-WARMING, events):
             if number == 0:
-                spent = processor_of(int(process))
+                spent = processor_of(process)
             body, begun = orjson.dumps(strike(stream=None)), time.perf_counter()
             posting.request("POST", "/v1/events", body, HEADERS)
             position = orjson.loads(posting.getresponse().read())["position"]
@@ -77,7 +75,7 @@ def measure(dsn: str, events: int, channels: int) -> None:
                 answered.append(ended - begun)
                 received.append(last - begun)
             time.sleep(PAUSE_SECONDS)
-        spent = processor_of(int(process)) - spent
+        spent = processor_of(process) - spent
         for follower in followers:
             follower.clients.close()
     for name, took in (("answer", answered), ("receipt", received)):

@@ -19,7 +19,7 @@ from incidentlog.embedded import Server, start
 from incidentlog.live import PROTOCOL
 from tests.benchmarks.fanout import ODESA, PER_SECOND, SUBSCRIBE, Far, fresh, settle
 from tests.benchmarks.machine import heading, percentile, scratch
-from tests.benchmarks.subscribers import PONG, PONG_SECONDS, Subscribers, allow_sockets
+from tests.benchmarks.subscribers import PONG, PONG_SECONDS, Subscribers, allow_sockets, last_to
 
 SLOW_BYTES: Final = 1_024
 """How much a slow one reads at a time, four times a second: a fifth of what is sent to it."""
@@ -76,10 +76,9 @@ def paced(hub: Far, clients: Subscribers, seconds: float, odd: Odd | None) -> tu
     came: list[tuple[int, float]] = []
 
     def received(_: int, data: memoryview) -> None:
-        now, text = time.perf_counter(), bytes(data)
-        found = text.rfind(b'"to":')
-        if found >= 0 and b"," in text[found:]:
-            came.append((int(text[found + 5 : text.index(b",", found)]), now))
+        now = time.perf_counter()
+        if (to := last_to(bytes(data))) is not None:
+            came.append((to, now))
 
     number = int(seconds * PER_SECOND)
     hub.say(f"rounds {number} paced")

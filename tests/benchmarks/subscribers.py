@@ -31,6 +31,13 @@ def masked(message: object) -> bytes:
     return b"\x81" + size + bytes(4) + said
 
 
+def last_to(text: bytes) -> int | None:
+    """The position to which the last message of some leads, as far as it has come; None where none says so."""
+    found = text.rfind(b'"to":')
+    ends = text.find(b",", found)
+    return None if found < 0 or ends < 0 else int(text[found + 5 : ends])
+
+
 class Subscribers:
     """Clients of one server, each with one subscription."""
 

@@ -16,7 +16,6 @@ from incidentlog.runner import leases as leases_module
 from incidentlog.runner import runner as runner_module
 from incidentlog.runner.lane import GapError, Lane
 from incidentlog.runner.leases import FIRST_WEIGHT, share_of
-from incidentlog.sqlfiles import query
 from incidentlog.store import builds as builds_module
 from incidentlog.store.builds import active_builds, begin_builds, lease, leased, read_builds, rebuild
 from incidentlog.store.connect import Access
@@ -227,7 +226,7 @@ async def test_a_hole_among_the_events_of_others_is_seen(log: Log):
 async def test_a_checkpoint_that_another_moves_meanwhile_is_not_moved_again(log: Log):
     """The second waits for the first one's row, and then sees that it is not where it was."""
     numbers = [b.build for b in await begin_builds(log.connection)]
-    move = query("builds", "advance")
+    move = "SELECT advance_builds($1, $2, $3, $4, $5)"
     other = await log.access.connect()
     try:
         begun = log.connection.transaction()
