@@ -37,6 +37,14 @@ async def shown(server: Server) -> AsyncIterator[Served]:
         yield served
 
 
+SETTLED = """
+    Promise.allSettled(
+        document.getAnimations().filter(each => each instanceof CSSTransition).map(each => each.finished)
+    )
+"""
+"""Waits until colours that go over from one look to the other have got there: half-way there is less contrast."""
+
+
 async def violations(page: Any) -> list[str]:
     """What is seriously wrong with a page as it stands, in each look: rule, what it says, and where."""
     axe = pytest.importorskip("axe_playwright_python.async_playwright").Axe()
@@ -45,6 +53,7 @@ async def violations(page: Any) -> list[str]:
         await page.emulate_media(color_scheme=look["color_scheme"])
         await page.set_viewport_size(look["viewport"])
         await page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        await page.evaluate(SETTLED)
         found = (await axe.run(page, options={"resultTypes": ["violations"]})).response["violations"]
         said += [
             f"{each['id']}: {look['color_scheme']}: {each['help']}: {node['target']} {node['failureSummary']}"
