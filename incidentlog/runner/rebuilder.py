@@ -32,7 +32,7 @@ PAGE: Final = 2_000
 POLL_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 1.0
 REST: Final = 0.1
-"""What share of the time it took it rests after each batch: appends and live running go first."""
+"""What share of the time it took it rests after each batch in which events came: appends and live running go first."""
 TURN_SECONDS: Final = 0.02
 """How soon it looks again whether those that go first have gone."""
 LOOKS: Final = 10
@@ -64,6 +64,8 @@ class Rebuilder:
         self.failure: str | None = None
         self._portion = Portion(PAGE, ends.portion(PAGE))
         self._doomed = ends.doomed
+        self._head = 0
+        """Where the log's head was when it looked last."""
 
     async def run(self, *, until_done: bool = False) -> None:
         """Build whatever is to be built; for ever, or until nothing is."""
@@ -127,8 +129,15 @@ class Rebuilder:
                 await lane.merge(lane.position - before)
             while await lane.summarise():
                 pass
-            stands = lane.position == before  # it is not its turn, or it is where what answers is
-            await asyncio.sleep(TURN_SECONDS if stands else REST * (loop.time() - started))
+            if lane.position == before:  # it is not its turn, or it is where what answers is
+                await asyncio.sleep(TURN_SECONDS)
+            elif await self._grown(reading):
+                await asyncio.sleep(REST * (loop.time() - started))
+
+    async def _grown(self, reading: Connection) -> bool:
+        """Whether events have come since it looked last."""
+        before, self._head = self._head, (await read_head(reading)).position
+        return self._head > before
 
     async def _step(self, connection: Connection, reading: Connection, lane: Lane) -> bool:
         """One batch, or, where what answers is near, the last one with the switch; whether it was that."""
