@@ -85,12 +85,10 @@ const LABEL = {
   talks: (key) => t(`track.${key}`), exchanges: (key) => actor(key), commitments: (key, row) => row.text ?? titleOf(key),
 };
 const spanName = (key) => { const span = spanOf({ [key.includes("W") ? "week" : key.length === 7 ? "month" : "day"]: key }); return key === "" ? t("feed.no_day") : span.at === span.to ? day(span.at) : `${day(span.at, { year: false })} – ${day(span.to)}`; };
-/** Rows that sum up the others of a part, and are told by these. */
-const SUMS = new Set(["follow_through"]);
 
 /** What a part says otherwise: [{key, label, was, is, causes}], without what is another in a figure that the page does not show. */
 function toldOtherwise(name, { rows }) {
-  return [...rows.entries()].filter(([key]) => !SUMS.has(key)).map(([key, { before, after, causes, row }]) => {
+  return [...rows.entries()].map(([key, { before, after, causes, row }]) => {
     const [was, is] = [TOLD[name](before), TOLD[name](after)];
     return { key, label: LABEL[name](key, row), changes: Object.keys(is).filter((fact) => was[fact] !== is[fact]).map((fact) => [t(fact), was[fact], is[fact]]), causes };
   }).filter(({ changes }) => changes.length);

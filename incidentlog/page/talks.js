@@ -65,6 +65,7 @@ export function Talks() {
   const exchanges = useRead("projections/exchange_tally", { ...moment(s), ...period(s), group_by: ["stream", "day", "side"] });
   const sums = useRead("projections/exchange_tally", { ...moment(s), group_by: "side" });
   const commitments = useRead("projections/commitments", moment(s), { all: true });
+  const kept = useRead("projections/follow_through", { ...moment(s), group_by: "obligor" });
   const end = numberOf(s.to ?? today());
   // Of a long history there are thousands: they are made when what they show is another, and not whenever anything is.
   const since = s.from === null ? -Infinity : numberOf(s.from);
@@ -82,7 +83,7 @@ export function Talks() {
     </svg>`, [rows, wide, first, end]);
   return html`<section class="talks card" aria-labelledby="talks-title"><div class="bar"><h2 id="talks-title">${t("talks.title")}</h2><${Keep} name="talks" drawing=${() => box.current.querySelector("svg")} table="projections/exchange_tally" params=${{ group_by: ["stream", "day", "side"] }} /></div>
     <div class="lane" ref=${box}>${inside.length === 0 ? html`<p class="none">${t("nothing.period")}</p>` : drawing}<p class="reading small" aria-live="polite">${over ?? " "}</p></div>
-    <div class="below"><${Exchanges} data=${sums.data} /><${Commitments} data=${commitments.data} /></div></section>`;
+    <div class="below"><${Exchanges} data=${sums.data} /><${Commitments} data=${commitments.data} kept=${kept.data} /></div></section>`;
 }
 
 function Item({ item, x, y, first, end, open, hover }) {
@@ -104,12 +105,14 @@ function Exchanges({ data }) {
 }
 const known = (n) => (n === null ? html`<span class="unknown">${t("unknown")}</span>` : number(n));
 
-function Commitments({ data }) {
+function Commitments({ data, kept }) {
   if (data === null) return "";
-  const { follow_through: kept, ...rows } = data.rows;
-  const all = Object.entries(rows).filter(([, row]) => row.is_current && row.state !== "none").sort(urgent);
+  const by = Object.values(kept?.rows ?? {}).filter((row) => row.denominator).sort((a, b) => b.denominator - a.denominator);
+  const [fulfilled, decided] = ["fulfilled", "denominator"].map((name) => by.reduce((sum, row) => sum + row[name], 0));
+  const all = Object.entries(data.rows).filter(([, row]) => row.is_current && row.state !== "none").sort(urgent);
   if (all.length === 0) return "";
-  return html`<div><h3>${t("talks.commitments")} ${kept?.denominator ? html`<span class="small">${t("talks.kept", { share: share(kept.rate), n: kept.denominator })}</span>` : ""}</h3>
+  return html`<div><h3>${t("talks.commitments")} ${decided ? html`<span class="small">${t("talks.kept", { share: share(fulfilled / decided), n: decided })}</span>` : ""}</h3>
+    ${by.length > 1 ? html`<p class="small">${by.map((row) => `${actor(row.obligor)}: ${t("talks.kept", { share: share(row.rate), n: row.denominator })}`).join(" · ")}</p>` : ""}
     <ul class="plain">${all.slice(0, PROMISES).map(([stream, row]) => html`<li key=${stream}><button type="button" class="plain story" onClick=${() => change({ story: stream })}>${row.text ?? titleOf(stream)}</button> <span class="soft">${actor(row.obligor)}</span> <${State} state=${row.overdue ? "overdue" : row.state} />
       ${row.due ? html` <span class="small">${t("talks.due", { day: dayOf(row.due) })}</span>` : ""}${row.progress?.target ? html` <span class="small num">${known(row.progress.value)} / ${number(row.progress.target)} ${row.progress.unit ?? ""}</span>` : ""}</li>`)}</ul>${all.length > PROMISES ? html`<p class="small">${t("compare.more", { n: all.length - PROMISES })}</p>` : ""}</div>`;
 }

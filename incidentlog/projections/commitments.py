@@ -1,6 +1,6 @@
-"""What became of commitments: kept, broken, overdue, at risk; and how often they are followed through."""
+"""What became of commitments: kept, broken, overdue, at risk. How often they are kept says `follow_through`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -53,9 +53,9 @@ class Promise(Model):
                 yield from (due, add_days(due, -at_risk_days, self.zone))
 
 
-@projection("commitments", version=3)
+@projection("commitments", version=4)
 class Commitments(Document[Promise]):
-    """State, due, days over and progress of every commitment; and the rate at which they are followed through.
+    """State, due, days over and progress of every commitment.
 
     One is in progress once somebody says how far it has come, or something that implements it took place.
     """
@@ -78,8 +78,8 @@ class Commitments(Document[Promise]):
         if said is None:
             return None
         told = {name: getattr(said, name) for name in Promise.model_fields if hasattr(said, name)}
-        moved = _rescheduled(said)
-        return Promise(**told, rescheduled=moved, dues=_dues(said, len(moved)))
+        moved, dues = dues_of(said)
+        return Promise(**told, rescheduled=moved, dues=dues)
 
     def tally_keys(self, key: str, body: Promise) -> Sequence[str]:
         """What implements a record that was merged into it implements it."""
@@ -87,12 +87,12 @@ class Commitments(Document[Promise]):
 
     def row(self, body: Promise, at: datetime, known: Known) -> Row:
         """How it stands at an instant."""
-        state, cells = _state(body, at), known.cells
+        state, cells = state_at(body, at), known.cells
         if state == "made" and cells:
             state = "in_progress"
         is_open = state in {"made", "in_progress"}
         dues = body.dues[: 1 + sum(moved <= at for moved in body.rescheduled)]
-        due = dues[-1] if dues and state != "none" else None
+        due = due_at(body.rescheduled, body.dues, at) if state != "none" else None
         level, progress = _progress(body, at, cells, closed=state in CLOSED)
         over = due is not None and is_open and at >= due
         ends = body.closed if state in CLOSED and body.closed is not None else at
@@ -128,52 +128,29 @@ class Commitments(Document[Promise]):
         instants = [midnight, *body.instants(_at_risk_days(known))]
         return row, next_change(instants, at, lambda instant: row if instant == at else self.row(body, instant, known))
 
-    def summary(self, rows: Mapping[str, Row]) -> Mapping[str, Row]:
-        """How often commitments are followed through: of those that were due or decided, and null of none."""
-        count = {state: sum(r["state"] == state for r in rows.values()) for state in STATES}
-        overdue = sum(r["overdue"] for r in rows.values())
-        decided = count["fulfilled"] + count["breached"] + overdue
-        upcoming = [at for r in rows.values() if (at := r.get("next_transition_at")) is not None]
-        last = max(((r["position"], r["restated"]) for r in rows.values()), default=(0, False))
-        return {
-            "follow_through": {
-                **count,
-                "overdue": overdue,
-                "denominator": decided,
-                "rate": round(count["fulfilled"] / decided, 4) if decided else None,
-                "next_transition_at": min(upcoming, default=None),
-                "position": last[0],
-                "restated": last[1],
-            }
-        }
 
-    def sums_up(self, key: str) -> bool:
-        """The one row of how often they are."""
-        return key == "follow_through"
-
-
-STATES: Final = ("made", "in_progress", "fulfilled", "breached", "withdrawn")
-
-
-def _rescheduled(said: Commitment) -> tuple[datetime, ...]:
+def dues_of(said: Commitment) -> tuple[tuple[datetime, ...], tuple[datetime | None, ...]]:
+    """When it was rescheduled, and the due dates, first to last: one more. The first is null where it had none."""
     unfit = {i.event for i in said.ignored}
     moves = (e for e in said.entries if e.type == "commitment.rescheduled" and e.status != "retracted")
-    return tuple(sorted(e.occurred.since for e in moves if e.event not in unfit))
-
-
-def _dues(said: Commitment, moves: int) -> tuple[datetime | None, ...]:
-    """The due dates, first to last; one that had none at first has null there."""
+    moved = tuple(sorted(e.occurred.since for e in moves if e.event not in unfit))
     dues = (*said.earlier_dues, said.due)
-    missing = moves + 1 - len(dues)
-    return (*(None for _ in range(missing)), *dues[max(0, -missing) :])
+    missing = len(moved) + 1 - len(dues)
+    return moved, (*(None for _ in range(missing)), *dues[max(0, -missing) :])
 
 
-def _state(body: Promise, at: datetime) -> str:
-    if body.made is None or body.made > at or not body.is_current:
+def due_at(moved: Sequence[datetime], dues: Sequence[datetime | None], at: datetime) -> datetime | None:
+    """When it was due, as that stood at an instant."""
+    return dues[sum(one <= at for one in moved)] if dues else None
+
+
+def state_at(said: Promise | Commitment, at: datetime) -> str:
+    """What it was at an instant, by its own events; `none` before it was made, and where all of it is retracted."""
+    if said.made is None or said.made > at or not said.is_current:
         return "none"
-    if body.status in CLOSED and body.closed is not None and body.closed <= at:
-        return body.status
-    return "in_progress" if any(step.since <= at for step in body.progress) else "made"
+    if said.status in CLOSED and said.closed is not None and said.closed <= at:
+        return said.status
+    return "in_progress" if any(step.since <= at for step in said.progress) else "made"
 
 
 def _at_risk_days(known: Known) -> int:

@@ -97,6 +97,8 @@ CREATE OR REPLACE VIEW daily_timeline AS FROM every_state('daily_timeline') WHER
 CREATE OR REPLACE MACRO daily_timeline_at(known) AS TABLE FROM every_state('daily_timeline') WHERE basis = known_by(known);
 CREATE OR REPLACE VIEW escalation_index AS FROM every_state('escalation_index') WHERE basis = last_known();
 CREATE OR REPLACE MACRO escalation_index_at(known) AS TABLE FROM every_state('escalation_index') WHERE basis = known_by(known);
+CREATE OR REPLACE VIEW follow_through AS FROM every_state('follow_through') WHERE basis = last_known();
+CREATE OR REPLACE MACRO follow_through_at(known) AS TABLE FROM every_state('follow_through') WHERE basis = known_by(known);
 CREATE OR REPLACE VIEW strike_profile AS FROM every_state('strike_profile') WHERE basis = last_known();
 CREATE OR REPLACE MACRO strike_profile_at(known) AS TABLE FROM every_state('strike_profile') WHERE basis = known_by(known);
 

@@ -111,6 +111,6 @@ def test_every_tally_can_be_asked_by_day_week_and_month(name: str):
 
 def test_who_did_it_or_for_whom_can_be_asked_where_it_makes_sense():
     sides = {"city_incidents": "side", "strike_profile": "side", "exchange_tally": "side", "implementations": "side",
-             "violations": "accused", "actor_participation": "actor"}  # fmt: skip
+             "violations": "accused", "actor_participation": "actor", "follow_through": "obligor"}  # fmt: skip
     for name, dimension in sides.items():
         assert dimension in PROJECTIONS[name].dimensions  # type: ignore[union-attr]

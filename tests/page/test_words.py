@@ -12,8 +12,7 @@ from incidentlog.events.envelope import EventData
 from incidentlog.events.registry import EVENTS
 from incidentlog.events.values import Qualifier, Verification
 from incidentlog.projections import PROJECTIONS
-from incidentlog.projections.commitments import STATES
-from incidentlog.subjects import ceasefire, contact, incident, lifecycle, proposal, strike, terms, violation
+from incidentlog.subjects import ceasefire, commitment, contact, incident, lifecycle, proposal, strike, terms, violation
 from tests.page.test_files import PAGE, texts
 from tests.subjects.given import TIMELINE
 
@@ -59,7 +58,7 @@ def shown() -> set[str]:
             *get_args(lifecycle.State),
             *get_args(terms.Response),
             *get_args(proposal.Answer),
-            *STATES,
+            *{*get_args(commitment.Status)} - {"none"},
             "overdue",
         },
         "scope": get_args(ceasefire.Scope),

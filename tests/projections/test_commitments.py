@@ -1,4 +1,4 @@
-"""Commitments by the clock, what implements them, and how often they are kept (docs/projections.md)."""
+"""Commitments by the clock, and what implements them (docs/projections.md)."""
 
 from typing import Any
 
@@ -49,12 +49,6 @@ def test_the_six_thousand_bodies_came_in_five_transfers(the_timeline: Given):
     assert [row["progress"]["share"] for row in rows] == [None, None, 0.202, 0.802, 1.0095]
     assert len(rows[-1]["progress"]["implemented_by"]) == 5
     assert rows[-1]["progress"]["stated"] == 6057
-
-
-def test_the_follow_through_of_the_timeline(the_timeline: Given):
-    before, after = (the_timeline.shows("commitments", at)["follow_through"] for at in ("2025-06-01", "2025-12-20"))
-    assert (before["rate"], before["denominator"]) == (None, 0)
-    assert (after["rate"], after["denominator"], after["fulfilled"], after["made"]) == (1.0, 1, 1, 1)
 
 
 def test_it_goes_from_made_to_fulfilled():
@@ -147,21 +141,6 @@ def test_a_breach_is_somebodys_claim():
     assert (row["state"], row["breach_claimed_by"]) == ("breached", "UKR")
 
 
-def test_follow_through_is_of_those_decided_or_overdue():
-    streams = [f"commitment:{n}" for n in range(5)]
-    log = given(
-        *(made(stream=s, due="2025-03-01") for s in streams),
-        made(stream=D),
-        step("fulfilled", "2025-02-01", stream=streams[0]),
-        step("breached", "2025-02-01", stream=streams[1], claimed_by="UKR"),
-        step("withdrawn", "2025-02-01", stream=streams[2]),
-    )
-    row = log.shows("commitments", "2025-04-01")["follow_through"]
-    assert (row["fulfilled"], row["breached"], row["overdue"], row["denominator"], row["rate"]) == (1, 1, 2, 4, 0.25)
-    assert row["next_transition_at"] == local("2025-04-02")
-    assert log.shows("commitments", "2025-01-31")["follow_through"]["rate"] is None
-
-
 def test_what_implements_it_counts_for_the_beneficiary_only():
     log = given(
         made(unit="bodies"),
@@ -201,7 +180,6 @@ def test_a_retracted_one_is_kept_and_counts_for_nothing():
     log = given(made("2025-01-01", "made", due="2025-03-01"), retract("made", "undo"), retract("undo"))
     row = shown(log.first(2), "2025-04-01")
     assert (row["state"], row["is_current"], row["overdue"]) == ("none", False, False)
-    assert log.first(2).shows("commitments", "2025-04-01")["follow_through"]["denominator"] == 0
     assert (shown(log, "2025-04-01")["overdue"], shown(log, "2025-04-01")["restated"]) == (True, True)
 
 
