@@ -53,7 +53,7 @@ from incidentlog.folding.figures import figure_names
 from incidentlog.folding.shapes import Row, Tally
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.projections import PROJECTIONS
-from incidentlog.projections.candidates import Candidate, candidates, window
+from incidentlog.projections.candidates import candidates
 from incidentlog.service.service import Service
 from incidentlog.store.answer import StoredVersion, find_subject, read_around, read_history, read_subject
 from incidentlog.store.builds import active_builds
@@ -389,18 +389,10 @@ async def show_candidates(request: web.Request) -> web.Response:
         subject = await read_subject(service.pool, stream, reader.clearance, moment.position)
         if subject is None:
             raise _unknown(stream)
-        found, whole = list[Candidate](), True
-        if (around := window(subject)) is not None and subject.place is not None:
-            others, whole = await read_around(
-                service.pool,
-                timeline.build,
-                subject.stream.partition(":")[0],
-                *around,
-                subject.place,
-                clearance=reader.clearance,
-                position=moment.position,
-            )
-            found = list(candidates(subject, others))
+        others, whole = await read_around(
+            service.pool, timeline.build, subject, clearance=reader.clearance, position=moment.position
+        )
+        found = candidates(subject, others)
     body = {
         "stream": subject.stream,
         "basis": same_basis(request, moment.basis(service.log, version)),

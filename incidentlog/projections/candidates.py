@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import cos, radians
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from incidentlog.events.envelope import ResolvedPlace
 from incidentlog.events.values import INSTANT, Occurred
@@ -72,12 +72,23 @@ def outline(subject: Subject) -> Outline | None:
     return Outline(subject.stream, type(subject), subject.occurred, span, subject.place, side)
 
 
-def window(subject: Subject) -> tuple[datetime, datetime] | None:
-    """Between which instants a candidate's first event lies; None for a subject of which nothing is left."""
+class Around(NamedTuple):
+    """When a candidate happened."""
+
+    earliest: datetime
+    """Its first event lies after this,"""
+    since: datetime
+    """it lasted at least up to this, with what belongs to it,"""
+    until: datetime
+    """and began before this."""
+
+
+def around(subject: Subject) -> Around | None:
+    """When a candidate of a subject happened; None for a subject of which nothing is left."""
     if not subject.is_current or subject.occurred is None:
         return None
     since, until = _span(subject, subject.occurred)
-    return since - APART - LONGEST, until + APART + INSTANT
+    return Around(since - APART - LONGEST, since - APART, until + APART + INSTANT)
 
 
 def reach(lat: float) -> tuple[float, float]:

@@ -28,7 +28,8 @@ from incidentlog.folding.shapes import Document, Projection, Tally
 from incidentlog.folding.steps import fold_visible
 from incidentlog.folding.subject import Subject
 from incidentlog.folding.totalling import Booked, Totalling, Window, streams_of, work
-from incidentlog.projections.candidates import reach
+from incidentlog.folding.whereabouts import place_key
+from incidentlog.projections.candidates import Around, around, reach
 from incidentlog.recent import Recent
 from incidentlog.sqlfiles import query
 from incidentlog.store.builds import Build
@@ -41,7 +42,9 @@ from incidentlog.turns import Turns, beside, let_go
 
 S = TypeVar("S", bound=Subject)
 AROUND: Final = 5_000
-"""The most subjects that are read to be compared with one."""
+"""The most subjects that are read to be compared with one,"""
+HAPPENED: Final = 200_000
+"""and the most of which it is looked up where they happened."""
 BODIES: Final = Recent[tuple[type[Model], str], Model](4 * 2**20, lambda key, _: len(key[1]))
 """Documents' bodies that were read lately, by their texts, up to so many characters: one text is one body, whatever log
 it is of, and from one position to the next few are others."""
@@ -84,42 +87,47 @@ async def read_category(pool: Pool | Connection, kind: type[S], *, clearance: in
 
 
 async def read_around(
-    pool: Pool | Connection,
-    timeline: Build,
-    category: str,
-    since: datetime,
-    until: datetime,
-    place: ResolvedPlace,
-    *,
-    clearance: int,
-    position: int,
+    pool: Pool | Connection, timeline: Build, subject: Subject, *, clearance: int, position: int
 ) -> tuple[list[Subject], bool]:
-    """The subjects of a category of which something happened between two instants, and may have near a place.
+    """The subjects that may be a subject told again, to be compared with it; and whether these are all.
 
-    And whether these are all. Without their events. Of at most AROUND that happened then; no more than fit into a page.
+    Those of its category of which something happened when it did, or shortly before, and may have near it. Without
+    their events. At most AROUND, of at most HAPPENED that happened then; no more than fit into a page.
     """
-    window = Window(0, position, clearance, later_than=since - MICROSECOND, at=until - MICROSECOND)
-    found: set[str] = set()
+    when, place = around(subject), subject.place
+    if when is None or place is None:
+        return [], True
+    window = Window(0, position, clearance, later_than=when.earliest - MICROSECOND, at=when.until - MICROSECOND)
+    prefix, found = f"{subject.stream.partition(':')[0]}:", set[str]()
     async for parts in read_parts(pool, timeline, window):
-        found |= {stream for part in parts for stream in streams_of(part.lines, part.window, f"{category}:")}
-    streams = await _placed(pool, sorted(found)[:AROUND], place, position)
-    rows, beyond = await fetch_page(pool, query("answer", "subjects"), streams, clearance, position)
+        found |= {stream for part in parts for stream in streams_of(part.lines, part.window, prefix)}
+    streams = await _placed(pool, sorted(found)[:HAPPENED], when, place, position)
+    rows, beyond = await fetch_page(pool, query("answer", "subjects"), streams[:AROUND], clearance, position)
     turns, states = Turns(), list[Subject]()
     async for _, text in Texts(pool).of(rows):
         state = await light_of(text)
         if isinstance(state, Subject):
             states.append(state)
         await turns.spend(text.work)
-    return states, beyond is None and len(found) <= AROUND
+    return states, beyond is None and len(streams) <= AROUND and len(found) <= HAPPENED
 
 
-async def _placed(pool: Pool | Connection, streams: Sequence[str], place: ResolvedPlace, position: int) -> list[str]:
-    """Those of some streams that may have happened near a place: no other need be folded to be compared with it."""
+async def _placed(
+    pool: Pool | Connection, streams: Sequence[str], when: Around, place: ResolvedPlace, position: int
+) -> list[str]:
+    """Those of some streams that may have happened then and near a place: no other is worth being folded."""
     height, width = reach(place.lat or 0.0)
     rows = await pool.fetch(
-        query("answer", "placed"), streams, position, place.place_id, place.lat, place.lon, height, width
-    )
-    return [row["stream"] for row in rows]
+        query("answer", "placed"),
+        streams, position, when.since, when.until, place.place_id, place.lat, place.lon, height, width,
+    )  # fmt: skip
+    alike = {text: text is None or _is_named_so(text, place) for text in {row["place"] for row in rows}}
+    return sorted({row["stream"] for row in rows if alike[row["place"]]})
+
+
+def _is_named_so(text: str, place: ResolvedPlace) -> bool:
+    """Whether a place, as it is kept, goes by the name of another."""
+    return place_key(ResolvedPlace.model_validate_json(text)) == place_key(place)
 
 
 async def read_history(

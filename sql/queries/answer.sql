@@ -33,22 +33,35 @@ SELECT stream, body, build, level, from_position, rests_on, lists FROM (
 ) AS standing ORDER BY from_position
 
 -- name: placed
--- Of some streams those that may have happened near a place, as of a position: an event of theirs tells of the same
--- place, of one in a box around it, or, where the place has no id, of one that has none. And those that a merge gave
--- others' events.
+-- Of some streams those that may have happened between two instants and near a place, as of a position: an event of
+-- theirs tells of the same place or of one in a box around it or, where the place has no id, of one that has none, with
+-- what is kept of that place. An amendment may tell another time than its own. And those that a merge gave others'
+-- events.
 -- $1 streams text[]
 -- $2 position bigint
--- $3 place_id text
--- $4 lat double precision
--- $5 lon double precision
--- $6 height double precision
--- $7 width double precision
-SELECT stream FROM events
-WHERE stream = ANY($1) AND position <= $2
-  AND (place_id = $3 OR (abs(lat - $4) <= $6 AND least(abs(lon - $5), 360 - abs(lon - $5)) <= $7)
-       OR ($3 IS NULL AND place_id IS NULL AND meta LIKE '%"place":{%'))
+-- $3 since timestamptz
+-- $4 until timestamptz
+-- $5 place_id text
+-- $6 lat double precision
+-- $7 lon double precision
+-- $8 height double precision
+-- $9 width double precision
+WITH there AS (
+    SELECT stream, meta, place_id = $5 OR (
+               abs(lat - $6) <= $8 AND least(abs(lon - $7), 360 - abs(lon - $7)) <= $9
+           ) AS near,
+           $5 IS NULL AND place_id IS NULL AND meta LIKE '%"place":{%' AS named
+    FROM events
+    WHERE position <= $2 AND stream = ANY(ARRAY( -- by its index, however many they are
+        SELECT stream FROM events WHERE stream = ANY($1) AND position <= $2
+        GROUP BY stream
+        HAVING (max(occurred_until) >= $3 AND min(occurred_from) <= $4) OR bool_or(type = 'record.amended')
+    ))
+)
+SELECT DISTINCT stream, CASE WHEN near IS NOT TRUE THEN meta::json ->> 'place' END AS place
+FROM there WHERE near OR named
 UNION
-SELECT survivor FROM merge_links WHERE survivor = ANY($1) AND position <= $2
+SELECT survivor, NULL FROM merge_links WHERE survivor = ANY($1) AND position <= $2
 
 -- name: subjects
 -- What stood of some streams' subjects at a position, for a clearance.

@@ -93,6 +93,54 @@ async def test_whatever_the_comparison_suggests_is_among_what_is_read_to_be_comp
     assert suggested > 30
 
 
+async def test_whatever_happened_then_is_read_to_be_compared(service: Served):
+    """What happened long before or after is not read; nothing is missed that lasted until then, or was moved there."""
+    days = ["2025-11-17", "2025-11-18", "2025-11-19", "2025-11-20", "2025-11-21"]
+    times = [*days, "2025-11-18T00:00", "2025-11-20T23:59", "2025-11-21T00:01"]
+    said = [{"start": t, "precision": "minute" if "T" in t else "day", "tz": "Europe/Kyiv"} for t in times]
+    said += [{"start": f"2025-{month}-01", "precision": "month", "tz": "Europe/Kyiv"} for month in (11, 10)]
+    said += [{"start": "2025-11-10", "end": "2025-11-18", "precision": "day", "tz": "Europe/Kyiv"}]
+    events = [strike(stream=f"strike:{n}", occurred=occurred) for n, occurred in enumerate(said)]
+    moved, merged, taken, never = (
+        strike(stream=f"strike:{name}", occurred=said[0] | {"start": day})
+        for name, day in (("moved", "2025-10-30"), ("merged", "2025-10-29"), ("taken", "2025-11-19"), ("never", "2025-11-19"))
+    )  # fmt: skip
+    await service.add(*events, moved, merged, taken, never)
+    patch = {"occurred": said[2]}
+    await service.add(about("amended", moved["id"], patch=patch, reason="it was then"))
+    await service.add(merge("strike:merged", "strike:taken"))
+    await service.add(about("retracted", never["id"], reason="a rumour"))
+    head = await service.settled()
+    streams = [*(e["stream"] for e in events), "strike:moved", "strike:merged"]
+    subjects = {s: await read_subject(service.service.pool, s, 4, head) for s in streams}
+    known = [subject for subject in subjects.values() if subject is not None]
+    told = {}
+    for stream, subject in subjects.items():
+        assert subject is not None
+        asked = (await service.get(f"/v1/subjects/{stream}/candidates", at_position=head)).json
+        assert asked["candidates"] == [asdict(c) for c in compared(subject, known)], stream
+        told[stream] = {c["stream"] for c in asked["candidates"]}
+    assert "strike:moved" in told["strike:2"]
+    assert "strike:8" in told["strike:2"]
+    assert "strike:9" not in told["strike:2"]
+    assert told["strike:10"] >= {"strike:0", "strike:2"}
+
+
+async def test_an_alert_that_lasts_is_suggested_for_one_within_it(service: Served):
+    day = "2025-11-{}T12:00"
+    place = {"name": "Odeska oblast", "country": "UA", "precision": "admin1"}
+    for name, since, until in (("long", "14", "24"), ("short", "19", None), ("over", "13", "15")):
+        own = {"stream": f"alert:{name}", "place": place, "data": {"level": "oblast"}}
+        occurred = {"start": day.format(since), "precision": "minute", "tz": "Europe/Kyiv"}
+        await service.add(alert(name, "10:00", **own, occurred=occurred))
+        if until is not None:
+            lifted = {**own, "type": "alert.lifted", "occurred": occurred | {"start": day.format(until)}, "data": {}}
+            await service.add(alert(f"{name} lifted", "10:00", **lifted))
+    head = await service.settled()
+    asked = (await service.get("/v1/subjects/alert:short/candidates", at_position=head)).json
+    assert [c["stream"] for c in asked["candidates"]] == ["alert:long"]
+
+
 # ------------------------------------------------------------------------------------------------- of a whole import
 
 AREA = {"name": "Odeska oblast", "country": "UA", "admin1": "Odeska oblast", "precision": "admin1"}
