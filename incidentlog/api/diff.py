@@ -1,8 +1,10 @@
 """What changed between two states of knowledge, and by which events."""
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import takewhile
 from typing import Any, Final
 from zlib import crc32
@@ -41,6 +43,7 @@ from incidentlog.folding.change import Change
 from incidentlog.folding.differing import KINDS, Difference, causes_of, difference, differences, touched_by
 from incidentlog.folding.fold import Variants
 from incidentlog.folding.rows import Grouping, row_key
+from incidentlog.folding.rows import Stored as Body
 from incidentlog.folding.shapes import Document, Key, Row, Tally
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.projections import PROJECTIONS
@@ -269,6 +272,9 @@ async def _document(
     document: Document[Any], pair: Pair, states: tuple[Stored, Stored], after: str | None, limit: int
 ) -> Found:
     """The documents that show something else, whatever it hangs on, and those about all of them."""
+    moved = None if document.has_summary else await _moved_keys(document, *states)
+    if moved is not None:
+        return await _some_documents(document, pair, states, sorted(moved), after, limit)
     before, now = await before_and_now(document, *states)
     found = await beside(len(now), lambda: differences(before, now))
     positions = await _document_positions(document, pair, states[1], list(found)[:DOCUMENTS])
@@ -279,6 +285,27 @@ async def _document(
     return Found(page, positions, following)
 
 
+async def _some_documents(
+    document: Document[Any],
+    pair: Pair,
+    states: tuple[Stored, Stored],
+    keys: Sequence[str],
+    after: str | None,
+    limit: int,
+) -> Found:
+    """A page of some documents, none of which is about others: no more of them are made than it takes to fill it."""
+    found: dict[str, Difference] = {}
+    first = 0 if after is None else bisect_right(keys, after)
+    for start in range(first, len(keys), limit):
+        part = keys[start : start + limit]
+        before, now = [await state.documents(document, part) for state in states]
+        found |= await beside(len(now), partial(differences, before, now))
+        if len(found) > limit:
+            break
+    page, following = _page(found, after, limit)
+    return Found(page, await _document_positions(document, pair, states[1], list(page)), following)
+
+
 async def before_and_now(
     document: Document[Any], earlier: Stored, later: Stored
 ) -> tuple[dict[str, Row], dict[str, Row]]:
@@ -286,20 +313,27 @@ async def before_and_now(
 
     Of the earlier position those alone are made that may be others.
     """
-    between = Between(earlier.moment.position, later.moment.position, later.clearance)
-    if document.tally is None and not document.has_summary:
-        moved = await moved_documents(later.service.pool, document, later.build_of, (), between)
+    if not document.has_summary:
+        moved = await _moved_keys(document, earlier, later)
         if moved is not None:
             return await earlier.documents(document, moved), await later.documents(document, moved)
     bodies = await later.bodies(document)
     now = await later.rows_of(document, bodies, every=True)
-    moved = await moved_documents(later.service.pool, document, later.build_of, bodies, between)
+    moved = await _moved_keys(document, earlier, later, bodies)
     await forget(bodies)
     before = await earlier.documents(document, moved)
     if moved is not None:
         same = {key: row for key, row in now.items() if key not in moved}
         before = dict(sorted((same | before).items()))
     return whole(document, before), whole(document, now)
+
+
+async def _moved_keys(
+    document: Document[Any], earlier: Stored, later: Stored, bodies: Sequence[Body] | None = None
+) -> set[str] | None:
+    """Which documents may be others than at an earlier position; None is all."""
+    between = Between(earlier.moment.position, later.moment.position, later.clearance)
+    return await moved_documents(later.service.pool, document, later.build_of, between, bodies)
 
 
 async def _document_positions(

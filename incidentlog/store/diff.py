@@ -15,6 +15,7 @@ from incidentlog.store import answer
 from incidentlog.store.answer import BuildOf, sum_lines
 from incidentlog.store.builds import Build
 from incidentlog.store.connect import Connection, Pool
+from incidentlog.store.derive import read_links
 from incidentlog.store.live import ended_documents
 from incidentlog.store.pages import PAGE_OCTETS, fetch_page
 from incidentlog.store.read import read_unopened, seen
@@ -87,12 +88,17 @@ async def touched_documents(
 
 
 async def moved_documents(
-    pool: Pool | Connection, document: Document[Any], build_of: BuildOf, now: Sequence[Stored], between: Between
+    pool: Pool | Connection,
+    document: Document[Any],
+    build_of: BuildOf,
+    between: Between,
+    now: Sequence[Stored] | None = None,
 ) -> set[str] | None:
     """The keys of all documents that may show something else than before: no other had a part that changed.
 
     That is a version of its own that begins or ends, and what was booked in the tallies that it reads. `now` are the
-    bodies of all that are there at the end. None is all, by a policy.
+    bodies of all that are there at the end; without them, which are dear, there may be keys of what is none, or shows
+    the same. None is all, by a policy.
     """
     moved = await _moved(pool, build_of(document), between)
     if document.thresholds is not None:
@@ -107,7 +113,10 @@ async def moved_documents(
         tallies.append((details := document.details(), details.dimensions[1]))
     for read, name in tallies:
         await sum_lines(pool, build_of(read), Grouping((name,)), window, booked)
-    values = {group.key[0] for group in booked.groups()}
+    values = {value for group in booked.groups() if (value := group.key[0]) is not None}
+    if now is None:
+        merged = await read_links(pool, values, between.upto)  # one that absorbed another reads its cells, too
+        return moved | values | {stream for link in merged for stream in link}
     return moved | {doc.key for doc in now if not values.isdisjoint(document.tally_keys(doc.key, doc.body))}
 
 

@@ -413,3 +413,18 @@ async def test_over_the_timeline_the_differences_are_those_of_the_rows(timeline:
             assert (entry["before"], entry["after"]) == (old.get(key), new.get(key))
             assert entry["causes"], key
             assert all(earlier < c["position"] <= later for c in entry["causes"])
+
+
+@pytest.mark.parametrize("name", PROJECTIONS)
+async def test_over_the_timeline_the_pages_of_a_diff_are_all_of_it_in_its_order(timeline: Served, name: str):
+    path = f"/v1/diff?projection={name}&at=2026-03-01&from_position=20&to_position=100"
+    whole = (await timeline.get(f"{path}&limit=1000")).json
+    for limit in (1, 2, 7):
+        following: str | None = f"{path}&limit={limit}"
+        found: dict[str, list[tuple[str, Any]]] = {kind: [] for kind in KINDS}
+        while following is not None:
+            page = (await timeline.get(following)).json
+            for kind in KINDS:
+                found[kind] += page[kind].items()
+            following = page.get("next")
+        assert found == {kind: list(whole[kind].items()) for kind in KINDS}
