@@ -213,7 +213,7 @@ class Stored:
         """The groups of a tally, in no order."""
         pool, upto, tally = self.service.pool, self.moment.position, self._as_tally()
         return await read_groups(
-            pool, tally, self.build, grouping, clearance=self.clearance, at=self.moment.at, upto=upto
+            pool, tally, self.build, grouping, clearance=self.clearance, at=self.moment.at, upto=upto, most=GROUPS
         )
 
     async def named(self, grouping: Grouping, groups: Sequence[Group]) -> dict[str, Row]:

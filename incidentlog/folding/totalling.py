@@ -17,7 +17,7 @@ from incidentlog.folding.shapes import Key
 from incidentlog.recent import Recent
 
 CHUNK: Final = 200_000
-"""So many lines are held before they are summed: what is held grows with the groups, and not with the lines."""
+"""So many lines are held before they are summed, or twice as many as the groups are: what is held grows with these."""
 KEPT_BYTES: Final = 32 * 2**20
 """About how many bytes of sums of segments a process keeps."""
 FEW_LINES: Final = 32
@@ -264,15 +264,23 @@ def _question(measures: int, grouping: Grouping) -> Question | None:
     return measures, grouping.by, tuple(sorted(grouping.where.items())), grouping.since, grouping.until
 
 
+class TooManyGroupsError(ValueError):
+    """What is summed has more groups than whoever asked wants."""
+
+
 @dataclass
 class Totalling:
     """Sums of lines by the values of some dimensions, and by marking where that is asked for."""
 
     measures: int
     by_level: bool = False
+    most: int | None = None
+    """More groups than this are refused, by TooManyGroupsError, and not all summed before."""
     _known: list[dict[str | None, int]] = field(default_factory=list)
     """By dimension the number of each value."""
     _parts: list[_Summand] = field(default_factory=list)
+    _room: int = field(default_factory=lambda: CHUNK)
+    """How many lines are held before they are summed."""
 
     def add(self, lines: Lines, chosen: Chosen, by: Sequence[int]) -> None:
         """Take in some of the lines; `by` are the dimensions of the lines, always as many."""
@@ -285,9 +293,7 @@ class Totalling:
         for (values, codes), known in zip(lines.several(by), self._known, strict=True):
             columns.append(_numbered(values, codes[rows], known))
         amounts = {n: lines.amounts(n)[rows] for n in range(self.measures) if lines.has(n)}
-        self._parts.append(_Summand(columns, amounts, marks))
-        if self.count > CHUNK:
-            self._parts = [_summed(self._parts)]
+        self._hold(_Summand(columns, amounts, marks))
 
     def take(self, parts: Iterable[Part | Summed], grouping: Grouping) -> None:
         """Take in what a grouping keeps of some lines, by what it groups by; and what `kept` answered for it.
@@ -338,9 +344,19 @@ class Totalling:
             renumbered(values, known)[codes]
             for values, known, codes in zip(summed.values, self._known, own.columns, strict=True)
         ]
-        self._parts.append(_Summand(columns, own.amounts, own.marks))
-        if self.count > CHUNK:
-            self._parts = [_summed(self._parts)]
+        self._hold(_Summand(columns, own.amounts, own.marks))
+
+    def _hold(self, part: _Summand) -> None:
+        self._parts.append(part)
+        if self.count > self._room:
+            self._parts = [self._whole()]
+            self._room = max(CHUNK, 2 * self.count)  # else what has many groups would be summed with every few lines
+
+    def _whole(self) -> _Summand:
+        part = _summed(self._parts)
+        if self.most is not None and part.count > self.most:
+            raise TooManyGroupsError(self.most)
+        return part
 
     @property
     def count(self) -> int:
@@ -351,7 +367,7 @@ class Totalling:
         """The groups, as `total` answers them."""
         if not self._parts:
             return []
-        part = _summed(self._parts)
+        part = self._whole()
         columns = [
             [values[code] for code in codes.tolist()]
             for values, codes in zip(map(list, self._known), part.columns, strict=True)

@@ -50,8 +50,9 @@ class Sums:
             )  # fmt: skip
         else:  # all there is: of what counts already, from a snapshot on
             groups = await read_groups(
-                connection, self.tally, self.build, self.grouping, clearance=self.clearance, at=at, upto=upto
-            )
+                connection, self.tally, self.build, self.grouping,
+                clearance=self.clearance, at=at, upto=upto, most=KEPT,
+            )  # fmt: skip
             coming = await self.later(connection, after=after, upto=upto, than=at)
         if len(self.totals) + len(groups) > KEPT:
             raise TooLarge(f"over {KEPT} groups")

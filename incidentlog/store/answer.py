@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
+from incidentlog.errors import TooLarge
 from incidentlog.events.envelope import ResolvedPlace
 from incidentlog.events.values import Model
 from incidentlog.folding.lines import MICROSECOND
@@ -27,7 +28,7 @@ from incidentlog.folding.rows import (
 from incidentlog.folding.shapes import Document, Projection, Tally
 from incidentlog.folding.steps import fold_visible
 from incidentlog.folding.subject import Subject
-from incidentlog.folding.totalling import Booked, Totalling, Window, streams_of, work
+from incidentlog.folding.totalling import Booked, TooManyGroupsError, Totalling, Window, streams_of, work
 from incidentlog.folding.whereabouts import place_key
 from incidentlog.projections.candidates import Around, around, reach
 from incidentlog.recent import Recent
@@ -170,21 +171,25 @@ async def read_groups(
     at: datetime,
     upto: int,
     after: int = 0,
+    most: int | None = None,
 ) -> list[Group]:
     """The groups of a ledger as of a position; with `after`, only what was booked since (exclusive).
 
-    `grouping` must name dimensions of the tally.
+    `grouping` must name dimensions of the tally. Raises TooLarge for more groups than `most`.
     """
-    sums, snapshot = Totalling(len(tally.measures)), None
-    if not after:
-        snapshot = await find_snapshot(pool, tally, build, grouping, upto=upto, clearance=clearance, at=at)
-    if snapshot is not None:
-        after = snapshot.position
-        await beside(work(snapshot.parts), partial(sums.take, snapshot.parts, grouping))
-        late = Window(0, after, clearance, later_than=snapshot.counted_by, at=at)
-        await sum_lines(pool, build, grouping, late, sums)
-    await sum_lines(pool, build, grouping, Window(after, upto, clearance, at=at), sums)
-    return await beside(sums.count, sums.groups)
+    sums, snapshot = Totalling(len(tally.measures), most=most), None
+    try:
+        if not after:
+            snapshot = await find_snapshot(pool, tally, build, grouping, upto=upto, clearance=clearance, at=at)
+        if snapshot is not None:
+            after = snapshot.position
+            await beside(work(snapshot.parts), partial(sums.take, snapshot.parts, grouping))
+            late = Window(0, after, clearance, later_than=snapshot.counted_by, at=at)
+            await sum_lines(pool, build, grouping, late, sums)
+        await sum_lines(pool, build, grouping, Window(after, upto, clearance, at=at), sums)
+        return await beside(sums.count, sums.groups)
+    except TooManyGroupsError:
+        raise TooLarge(f"over {most} groups: narrow {tally.name} with filters, or group it by less") from None
 
 
 async def sum_lines(

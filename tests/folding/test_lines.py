@@ -13,7 +13,18 @@ from incidentlog.folding.afresh import group_bookings
 from incidentlog.folding.lines import FEW, MANY, Lines, merge, pack
 from incidentlog.folding.rows import Group, Grouping
 from incidentlog.folding.shapes import Booking, Tally
-from incidentlog.folding.totalling import Booked, Extent, Kept, Part, Totalling, Window, of_stream, streams_of, total
+from incidentlog.folding.totalling import (
+    Booked,
+    Extent,
+    Kept,
+    Part,
+    TooManyGroupsError,
+    Totalling,
+    Window,
+    of_stream,
+    streams_of,
+    total,
+)
 
 BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
 DIMENSIONS = ("day", "place", "kind")
@@ -223,6 +234,20 @@ def test_what_is_summed_in_between_changes_no_sum(monkeypatch: pytest.MonkeyPatc
     whole = total(parts, Grouping(("place",)), 2)
     monkeypatch.setattr("incidentlog.folding.totalling.CHUNK", 10)
     assert total(parts, Grouping(("place",)), 2) == whole
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 1_000])
+def test_more_groups_than_are_wanted_are_refused_wherever_they_are_summed(monkeypatch: pytest.MonkeyPatch, chunk: int):
+    monkeypatch.setattr(totalling, "CHUNK", chunk)
+    lines = [Booking(n, 0, "s:a", BEGINNING, ("d", str(n % 8), None), (n, 0), restated=False) for n in range(1, 17)]
+    parts = [Part(Lines(pack(lines[n : n + 5])), Window(0, 1_000, 0), DIMENSIONS) for n in range(0, 16, 5)]
+    sums = Totalling(2, most=8)
+    sums.take(parts, Grouping(("place",)))
+    assert sums.groups() == total(parts, Grouping(("place",)), 2)
+    fewer = Totalling(2, most=7)
+    with pytest.raises(TooManyGroupsError):
+        fewer.take(parts, Grouping(("place",)))
+        fewer.groups()
 
 
 def test_more_groups_than_a_number_can_tell_apart_are_told_apart():
