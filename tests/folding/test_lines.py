@@ -241,13 +241,15 @@ def test_more_groups_than_are_wanted_are_refused_wherever_they_are_summed(monkey
     monkeypatch.setattr(totalling, "CHUNK", chunk)
     lines = [Booking(n, 0, "s:a", BEGINNING, ("d", str(n % 8), None), (n, 0), restated=False) for n in range(1, 17)]
     parts = [Part(Lines(pack(lines[n : n + 5])), Window(0, 1_000, 0), DIMENSIONS) for n in range(0, 16, 5)]
-    sums = Totalling(2, most=8)
-    sums.take(parts, Grouping(("place",)))
-    assert sums.groups() == total(parts, Grouping(("place",)), 2)
-    fewer = Totalling(2, most=7)
+
+    def at_most(most: int) -> list[Group]:
+        sums = Totalling(2, most=most)
+        sums.take(parts, Grouping(("place",)))
+        return sums.groups()
+
+    assert at_most(8) == total(parts, Grouping(("place",)), 2)
     with pytest.raises(TooManyGroupsError):
-        fewer.take(parts, Grouping(("place",)))
-        fewer.groups()
+        at_most(7)
 
 
 def test_more_groups_than_a_number_can_tell_apart_are_told_apart():
