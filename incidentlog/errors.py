@@ -213,6 +213,12 @@ class NoWayBack(Problem):
     slug, status, title = "no-way-back", 409, "There is no build to go back to"
 
 
+class NothingToCancel(Problem):
+    """Nothing of the projection is being built that this code could do without."""
+
+    slug, status, title = "nothing-to-cancel", 409, "There is no build to cancel"
+
+
 class NotSealed(Problem):
     """No signed tree head covers this yet."""
 

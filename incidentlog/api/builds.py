@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
+import asyncpg
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,11 +12,12 @@ from incidentlog.api import shapes
 from incidentlog.api.answers import answer
 from incidentlog.api.operations import Answer, Body, Routes
 from incidentlog.api.requests import SERVICE, model_of, reader_of
-from incidentlog.errors import BadRequest, Fault, NotFound, NoWayBack
+from incidentlog.errors import BadRequest, Fault, NotFound, NothingToCancel, NoWayBack
 from incidentlog.store.builds import (
     SUBJECTS,
     Build,
     active_builds,
+    cancel,
     drop_left,
     read_builds,
     rebuild,
@@ -38,9 +40,9 @@ class Order(BaseModel):
 
     projection: Name
     """Its name; `subjects` is everything, since all hangs on them."""
-    do: Literal["rebuild", "switch", "drop"] = "rebuild"
-    """Build it anew beside what answers, bring back the build that answered before, or delete the builds to which there
-    is a way back: also those of a projection that this code has no more."""
+    do: Literal["rebuild", "cancel", "switch", "drop"] = "rebuild"
+    """Build it anew beside what answers, give that up before it answers, bring back the build that answered before, or
+    delete the builds to which there is a way back: also those of a projection that this code has no more."""
 
 
 class Wished(BaseModel):
@@ -69,30 +71,48 @@ async def list_builds(request: web.Request) -> web.Response:
     scope="admin",
     body=Body(Order, example={"projection": "city_incidents", "do": "rebuild"}),
     answers=(Answer(shapes.Builds, status=202, meaning="What was begun, or is gone."),),
-    problems=(NotFound, NoWayBack),
+    problems=(NotFound, NoWayBack, NothingToCancel),
 )
 async def order(request: web.Request) -> web.Response:
     """Begin to build a projection anew beside what answers, or to bring back what answered before: 202, at once.
 
-    Or delete what answers no more, to which there is no way back then.
+    Or give up what is being built, or delete what answers no more, to which there is no way back then.
     """
     await reader_of(request)
     wanted = await model_of(request, Order)
     if wanted.do != "drop" and wanted.projection not in wanted_builds():
         raise NotFound(f"no projection is called '{wanted.projection}'")
     async with _runner(request) as connection:
-        if wanted.do == "drop":
-            begun = await drop_left(connection, wanted.projection)
-            if not begun and wanted.projection not in wanted_builds():
-                raise NotFound(f"there is no build of '{wanted.projection}' that answers no more")
-        elif wanted.do == "rebuild":
-            begun = await rebuild(connection, [wanted.projection])
-        else:
-            back = await take_back(connection, wanted.projection)
-            if back is None:
-                raise NoWayBack(_no_way_back(wanted.projection))
-            begun = [back]
-    return answer({"builds": [_shown(b) for b in begun]}, status=202)
+        builds = await _carried_out(connection, wanted)
+    return answer({"builds": [_shown(b) for b in builds]}, status=202)
+
+
+async def _carried_out(connection: Connection, wanted: Order) -> list[Build]:
+    """Do what is asked; the builds that it is about. Whoever writes what is to go may wait for us as we do for them."""
+    try:
+        return await _carry_out(connection, wanted)
+    except asyncpg.DeadlockDetectedError:
+        return await _carry_out(connection, wanted)
+
+
+async def _carry_out(connection: Connection, wanted: Order) -> list[Build]:
+    """The same in one transaction, if it is let."""
+    name = wanted.projection
+    match wanted.do:
+        case "rebuild":
+            return await rebuild(connection, [name])
+        case "cancel":
+            if not (gone := await cancel(connection, name)):
+                raise NothingToCancel(_nothing_to_cancel(name))
+            return gone
+        case "switch":
+            if (back := await take_back(connection, name)) is None:
+                raise NoWayBack(_no_way_back(name))
+            return [back]
+        case "drop":
+            if not (gone := await drop_left(connection, name)) and name not in wanted_builds():
+                raise NotFound(f"there is no build of '{name}' that answers no more")
+            return gone
 
 
 @routes.get("/v1/parked", scope="read", answers=shapes.ParkedStreams)
@@ -146,6 +166,12 @@ def _shown(build: Build) -> dict[str, Any]:
         "position": build.position,
         "of_this_code": build.wanted,
     }
+
+
+def _nothing_to_cancel(name: str) -> str:
+    if name == SUBJECTS:
+        return "nothing is being built anew, or it is what this version is to answer from"
+    return f"{name} is not being built anew by itself, or it is what this version is to answer from"
 
 
 def _no_way_back(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`incidentlog projection builds|rebuild|switch|drop|parked`: build anew beside what answers; what was not taken in."""
+"""`incidentlog projection builds|rebuild|cancel|switch|drop|parked`: build anew; what was not taken in."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,6 +40,11 @@ def rebuild(
     run(_order(url, key, name, "rebuild", wait=wait))
 
 
+def cancel(name: Name, url: options.Url = options.URL, key: options.Key = None) -> None:
+    """Give up what is being built anew of a projection: what answers goes on."""
+    run(_delete(url, key, name, "cancel"))
+
+
 def switch(
     name: Name,
     wait: Annotated[bool, typer.Option(help="Wait until it answers, and show how far it is.")] = True,
@@ -52,7 +57,7 @@ def switch(
 
 def drop(name: Name, url: options.Url = options.URL, key: options.Key = None) -> None:
     """Delete the builds of a projection that answer no more, to make room: there is no way back to them then."""
-    run(_drop(url, key, name))
+    run(_delete(url, key, name, "drop"))
 
 
 @parked_app.command("list")
@@ -100,11 +105,11 @@ async def _order(url: str, key: str | None, name: str, do: str, *, wait: bool) -
             say(f"{name} answers from its new build")
 
 
-async def _drop(url: str, key: str | None, name: str) -> None:
+async def _delete(url: str, key: str | None, name: str, do: str) -> None:
     from incidentlog.cli.asking import Service
 
     async with Service(url, key) as service:
-        gone = (await _post(service, "/v1/builds", {"projection": name, "do": "drop"}))["builds"]
+        gone = (await _post(service, "/v1/builds", {"projection": name, "do": do}))["builds"]
     named = ", ".join(f"{b['projection']} {b['build']}" for b in gone)
     say(f"deleted: {named}" if gone else "there is nothing to delete")
 

@@ -299,6 +299,27 @@ async def take_back(connection: Connection, name: str) -> Build | None:
         return back
 
 
+async def cancel(connection: Connection, name: str) -> list[Build]:
+    """Drop what is being built anew of a projection, though what answers is of this code's version; answers it.
+
+    Of `subjects` with all that is made of them. What is built together with subjects goes with these alone. Nothing
+    where nothing is being built, or it is what this version is to answer from.
+    """
+    async with connection.transaction():
+        await connection.execute(query("builds", "alone"))
+        known = await read_builds(connection)
+        answering = {b.projection: b for b in known if b.state == "active" and b.wanted}
+        if name not in answering:
+            return []
+        base = None if name == SUBJECTS else answering[SUBJECTS].build if SUBJECTS in answering else 0
+        ours = [b for b in known if b.projection == name and b.state == "building" and b.wanted]
+        ours = [b for b in ours if base in {None, b.base}]
+        bases = {b.build for b in ours if name == SUBJECTS}
+        going = [b for b in known if b in ours or (b.base in bases and b.state == "building")]
+        await drop(connection, [b.build for b in going])
+        return going
+
+
 async def activate(connection: Connection, builds: Sequence[Build]) -> None:
     """Let these answer from now on, and retire those that did; what had been retired before goes. In a transaction.
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from incidentlog.projections import PROJECTIONS
+from incidentlog.runner import rebuilder
+from incidentlog.store.builds import SUBJECTS
 from tests.api.serving import Served, make_key
 from tests.commands import strike
 
@@ -63,6 +65,66 @@ async def test_what_answers_no_more_is_deleted_when_it_is_asked_for(service: Ser
     assert answer.slug == "no-way-back"
     answer = await service.post(path="/v1/builds", event={"projection": "was_once", "do": "drop"})
     assert (answer.status, answer.slug) == (404, "not-found")
+
+
+async def test_what_is_being_built_can_be_given_up_and_what_answers_goes_on(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    await service.fill(*(strike() for _ in range(300)))
+    await service.settled()
+    path = f"/v1/projections/{CITY}?at=2026-01-01&at_position=300"
+    before, known = await service.get(path), await builds(service)
+    with monkeypatch.context() as endless:
+        endless.setattr(rebuilder, "_goal", far_away)
+        await given_up(service, known)
+    assert (await service.get(path)).raw == before.raw
+    await service.settled()
+    await until_active(service, await ordered(service, "rebuild"))  # and begun again as if nothing had been
+    assert (await service.get(path)).raw == before.raw
+
+
+async def given_up(service: Served, known: dict[str, list[int]]) -> None:
+    """Rebuilds that are under way, while events come."""
+    for name in (CITY, SUBJECTS):
+        begun = await ordered(service, "rebuild", name)
+        async with asyncio.timeout(60):
+            while begun not in [b["build"] for b in (await under_way(service)) if b["position"] > 0]:
+                await service.add(strike())
+        gone, *_ = await asyncio.gather(
+            service.post(path="/v1/builds", event={"projection": name, "do": "cancel"}),
+            *(service.add(strike()) for _ in range(8)),
+        )
+        assert gone.status == 202, gone
+        assert {b["projection"] for b in gone.json["builds"]} == ({CITY} if name == CITY else {SUBJECTS, *PROJECTIONS})
+        assert await under_way(service) == []
+        assert await builds(service) == known
+        again = await service.post(path="/v1/builds", event={"projection": name, "do": "cancel"})
+        assert (again.status, again.slug) == (409, "nothing-to-cancel")
+
+
+async def far_away(*_: Any) -> int:
+    """Where a rebuild never gets to."""
+    return 10**9
+
+
+async def test_what_is_built_with_the_subjects_is_not_given_up_without_them(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+):
+    await service.fill(*(strike() for _ in range(50)))
+    await service.settled()
+    monkeypatch.setattr(rebuilder, "read_under_way", nothing_under_way)
+    await ordered(service, "rebuild", SUBJECTS)
+    refused = await service.post(path="/v1/builds", event={"projection": CITY, "do": "cancel"})
+    assert (refused.status, refused.slug) == (409, "nothing-to-cancel")
+    assert len(await under_way(service)) == 1 + len(PROJECTIONS)
+
+
+async def nothing_under_way(_: Any) -> list[Any]:
+    return []
+
+
+async def under_way(service: Served) -> list[dict[str, Any]]:
+    return [b for b in (await service.get("/v1/builds")).json["builds"] if b["state"] == "building"]
 
 
 async def test_where_there_is_no_way_back_it_is_said(service: Served):

@@ -52,6 +52,7 @@ SERVICE = {
     "places register": ["dacha-17", "--name", "Dacha 17", "--lat", "48", "--lon", "37"],
     "places search": ["Odesa"],
     "projection builds": [],
+    "projection cancel": ["city_incidents"],
     "projection diff": ["city_incidents"],
     "projection drop": ["city_incidents"],
     "projection list": [],

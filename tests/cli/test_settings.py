@@ -15,7 +15,7 @@ LOCAL = ["serve", "demo", "verify", "export x", "backup x", "restore x y", "impo
          "log init", "log fork", "doctor"]  # fmt: skip
 """The commands that read the settings."""
 REMOTE = ["event append -", "event retract x --reason y", "subject list", "subject show strike:x", "tables x", "events list", "events show x", "events tail", "projection list", "projection show x", "projection diff",
-          "projection watch x", "projection builds", "projection rebuild x", "projection switch x", "projection drop x",
+          "projection watch x", "projection builds", "projection rebuild x", "projection cancel x", "projection switch x", "projection drop x",
           "projection parked list", "replay", "ingest -", "webhook list", "webhook create https://example.org/"]  # fmt: skip
 """Those that ask a service."""
 
