@@ -186,7 +186,7 @@ async def _goal(connection: Connection, active: Iterable[Build]) -> int:
 async def read_under_way(connection: Pool | Connection) -> Sequence[Build]:
     """The builds to take on: those on the oldest subjects of this code's version."""
     known = await read_builds(connection)
-    bases = {b.build for b in known if b.projection == SUBJECTS and b.wanted}
-    building = [b for b in known if b.state == "building" and b.wanted and b.base in bases]
-    base = min((b.base for b in building), default=0)
-    return [b for b in building if b.base == base]
+    subjects = [b.build for b in known if b.projection == SUBJECTS and b.wanted]
+    building = [b for b in known if b.state == "building" and b.wanted]
+    oldest = next((base for base in subjects if any(b.base == base for b in building)), None)
+    return [b for b in building if b.base == oldest]

@@ -165,7 +165,7 @@ def _digest(stored: Any) -> str:
 
 
 async def read_builds(connection: Pool | Connection) -> list[Build]:
-    """Every build that has rows."""
+    """Every build that has rows, the oldest first."""
     return [Build(*row) for row in await connection.fetch(query("builds", "builds"))]
 
 
@@ -234,10 +234,10 @@ async def begin_builds(connection: Connection) -> list[Build]:
         return await read_builds(connection)
 
 
-async def _sought(connection: Connection, builds: Iterable[Build], name: str, base: int | None) -> int:
-    """The build of this code's version, made or taken up again where it is not there."""
-    ours = [b for b in builds if b.projection == name and b.wanted and base in {None, b.base}]
-    for build in sorted(ours, key=lambda b: (b.state == "retired", b.state == "building", -b.build)):
+async def _sought(connection: Connection, builds: Sequence[Build], name: str, base: int | None) -> int:
+    """The build of this code's version, made or taken up again where it is not there; of several the newest."""
+    ours = [b for b in reversed(builds) if b.projection == name and b.wanted and base in {None, b.base}]
+    for build in sorted(ours, key=lambda b: (b.state == "retired", b.state == "building")):
         if build.state == "retired":
             await connection.execute(query("builds", "set_state"), [build.build], "building")
         return build.build
@@ -247,6 +247,7 @@ async def _sought(connection: Connection, builds: Iterable[Build], name: str, ba
 
 async def _make(connection: Connection, names: Sequence[str], base: int | None, state: State) -> list[int]:
     """Make a build of each; answers their numbers, in no order."""
+    await connection.execute(query("builds", "prune"))
     versions, shapes = [wanted_builds()[name] for name in names], [shape_of(name) for name in names]
     made = await connection.fetch(query("builds", "make"), names, versions, base, shapes, state, PARTITIONS)
     return [row["build"] for row in made]

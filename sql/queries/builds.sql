@@ -3,29 +3,40 @@
 SELECT pg_advisory_xact_lock(7241906, hashtext(current_schema()))
 
 -- name: builds
--- Every build that has rows, and how far it got.
-SELECT build, projection, version, base, positions, state, shape FROM builds WHERE state <> 'dropped' ORDER BY build
+-- Every build that has rows, and how far it got, the oldest first: a number may be less than those before it.
+SELECT build, projection, version, base, positions, state, shape FROM builds WHERE state <> 'dropped' ORDER BY made
 
 -- name: locked
 -- The active builds, whose checkpoints stand still up to our commit.
 SELECT build, projection, version, base, positions, state, shape FROM builds WHERE state = 'active' ORDER BY build
 FOR UPDATE
 
+-- name: prune
+-- Rows of builds that are gone go, but for the last that was made: the next one's number comes after its own.
+DELETE FROM builds WHERE state = 'dropped' AND made < (SELECT max(made) FROM builds)
+
 -- name: make
 -- New builds from position 0, one for each projection, in that order; the base of each is itself where none is given.
+-- Each gets the next number that is free after the last one's, and after the largest the least.
 -- $1 projections text[]
 -- $2 versions integer[]
 -- $3 base smallint
 -- $4 shapes text[]
 -- $5 state text
 -- $6 partitions integer
-INSERT INTO builds (build, projection, version, base, shape, state, positions, erased_upto)
-SELECT n, projection, version, coalesce($3::smallint, n), shape, $5, array_fill(0::bigint, ARRAY[$6::integer]), last_erased_body()
-FROM (
-    SELECT (last + nth)::smallint AS n, projection, version, shape
-    FROM unnest($1::text[], $2::integer[], $4::text[]) WITH ORDINALITY AS made (projection, version, shape, nth),
-        (SELECT coalesce(max(build), 0) AS last FROM builds) AS known
-) AS numbered
+WITH last AS (
+    SELECT coalesce(max(made), 0) AS made, coalesce((SELECT build FROM builds ORDER BY made DESC LIMIT 1), 0) AS build
+    FROM builds
+), free AS (
+    SELECT n::smallint AS build, row_number() OVER (ORDER BY n <= last.build, n) AS nth, last.made
+    FROM last, generate_series(1, 32767) AS n
+    WHERE NOT EXISTS (SELECT FROM builds b WHERE b.build = n)
+)
+INSERT INTO builds (build, projection, version, base, shape, state, positions, erased_upto, made)
+SELECT build, projection, version, coalesce($3::smallint, build), shape, $5, array_fill(0::bigint, ARRAY[$6::integer]),
+       last_erased_body(), made + nth
+FROM free JOIN unnest($1::text[], $2::integer[], $4::text[]) WITH ORDINALITY AS wanted (projection, version, shape, nth)
+     USING (nth)
 RETURNING build
 
 -- name: set_state

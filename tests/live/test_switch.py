@@ -119,8 +119,8 @@ async def test_another_version_that_this_node_cannot_read_closes_with_4410(acces
 def other_version(shape: str) -> tuple[str, str]:
     """City incidents of version 99, stored as an expression says, as the code of that version would leave it."""
     made = f"""
-        INSERT INTO incidentlog.builds (build, projection, version, base, positions, state, shape)
-        SELECT 99, projection, 99, base, positions, 'active', {shape} FROM incidentlog.builds
+        INSERT INTO incidentlog.builds (build, projection, version, base, positions, state, shape, made)
+        SELECT 99, projection, 99, base, positions, 'active', {shape}, 99 FROM incidentlog.builds
         WHERE projection = 'city_incidents'
     """
     return "UPDATE incidentlog.builds SET state = 'retired' WHERE projection = 'city_incidents'", made

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -492,6 +493,30 @@ async def test_a_third_build_takes_the_place_of_the_first_whose_rows_go(log: Log
     for table in set(DERIVED) - {"builds", "merge_links", "leases"}:
         assert not await log.connection.fetchval(f"SELECT count(*) FROM {table} WHERE build = $1", seen[0].build), table
     assert await log.connection.fetchval("SELECT state FROM builds WHERE build = $1", seen[0].build) == "dropped"
+
+
+async def test_numbers_of_builds_go_round_and_rows_of_those_that_are_gone_go(log: Log):
+    """After 32,767 comes the least that is free; which of two is the older one, their numbers do not say any more."""
+    begun = await begin_builds(log.connection)
+    await log.connection.execute("UPDATE builds SET build = build + 32720, base = base + 32720, made = made + 100000")
+    numbers = [{b.build + 32_720 for b in begun}]
+    async with following(log) as runner:
+        for _ in range(4):
+            await log.add(*(strike() for _ in range(5)))
+            await caught_up(log, runner)
+            before = (await active_builds(log.connection))[SUBJECTS]
+            async with rebuilding(log):
+                await rebuild(log.connection, [SUBJECTS])
+                await switched(log, before)
+            known = await read_builds(log.connection)
+            numbers.append({b.build for b in known if b.state == "active"})
+            assert {b.build for b in known if b.state == "retired"} == numbers[-2]
+        await caught_up(log, runner)
+        assert (await take_back(log.connection, CITY)) is None  # it hangs on subjects that answer no more
+    assert [min(numbers[n]) for n in range(3)] == [32_721, 32_721 + len(begun), 1]
+    assert all(one.isdisjoint(other) for one, other in pairwise(numbers))
+    assert 3 * len(begun) >= await log.connection.fetchval("SELECT count(*) FROM builds")
+    await check(log, ats=AT)
 
 
 async def test_another_node_takes_over_when_the_one_that_worked_is_gone(log: Log):

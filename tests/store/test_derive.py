@@ -76,8 +76,8 @@ async def test_of_a_subject_at_a_position_only_the_version_that_stood_is_looked_
     try:
         async with connection.transaction():
             await connection.execute(
-                "INSERT INTO builds (build, projection, version, base, state, shape, positions)"
-                " VALUES (1, 'subjects', 1, 1, 'active', 'x', array_fill($1::bigint, ARRAY[16]))", MANY,
+                "INSERT INTO builds (build, projection, version, base, state, shape, positions, made)"
+                " VALUES (1, 'subjects', 1, 1, 'active', 'x', array_fill($1::bigint, ARRAY[16]), 1)", MANY,
             )  # fmt: skip
             for stream in ("strike:a", "strike:b"):
                 await connection.execute(VERSIONS["subjects"].replace("strike:a", stream), MANY)
