@@ -76,6 +76,12 @@ def test_a_refusal_has_its_exit_code_and_says_why(terminal: Terminal, words: lis
     assert why in done.stderr
 
 
+def test_a_rebuild_that_is_not_there_is_not_cancelled(terminal: Terminal):
+    done = terminal.run("projection", "cancel", "city_incidents")
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "city_incidents is not being built anew" in done.stderr
+
+
 def test_watching_tells_the_rows_and_then_every_change(terminal: Terminal):
     with terminal.started(
         "projection", "watch", "city_incidents", "--group-by", "place", "-f", "kind=strike"
