@@ -20,6 +20,7 @@ from tests.browser import POLLED_MS, TELEPHONE, Tab, needs_browser, tab
 from tests.commands import strike
 from tests.conftest import log_called
 from tests.page.test_accessibility import violations
+from tests.projections.test_commitments import made, step
 from tests.subjects.given import TIMELINE
 
 pytestmark = needs_browser
@@ -128,6 +129,24 @@ async def test_one_conflict_without_a_ceasefire(browser: Any, server: Server):
         text = await shown(opened)
         for wrong in ("undefined", "NaN", "null"):
             assert wrong not in text
+
+
+async def test_how_often_commitments_are_kept_is_told_for_all_and_for_each_who_took_some_on(
+    browser: Any, server: Server
+):
+    kept, broken, late = (
+        made("2025-01-01", stream=f"commitment:{name}", obligor=by, beneficiary="UKR", due="2025-03-01")
+        for name, by in (("kept", "USA"), ("broken", "RUS"), ("late", "RUS"))
+    )
+    ends = (
+        step("fulfilled", "2025-02-01", stream="commitment:kept"),
+        step("breached", "2025-02-01", stream="commitment:broken", claimed_by="UKR"),
+    )
+    async with log_of(server, kept, broken, late, *ends) as served, board(browser, served) as opened:
+        await opened.said(".talks", "Commitments 33% of 3 kept")
+        told = await opened.page.inner_text(".talks")
+        assert "Russia: 0% of 2 kept · United States: 100% of 1 kept" in told
+        assert await violations(opened.page) == []
 
 
 async def test_a_place_that_is_called_like_markup_is_shown_as_text_and_runs_nowhere(browser: Any, server: Server):
