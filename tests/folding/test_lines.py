@@ -1,5 +1,6 @@
 """Lines of a ledger as columns: what is unpacked is what was packed, and sums over columns are sums over lines."""
 
+import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -113,6 +114,25 @@ def test_lines_that_are_not_asked_for_their_texts_take_little_more_memory_than_o
         Booking(n, 0, f"strike:{uuid4()}", BEGINNING, ("d", None, "k"), (1, 0), restated=False) for n in range(1, 4_001)
     ]
     assert Lines(pack(named)).weight < 4_000 * 60
+
+
+@pytest.mark.parametrize("count", [1, 3, 30, 300, 3_000])
+def test_what_lines_weigh_is_about_what_they_take(count: int):
+    """Else of very many small segments far more would be held than there is room for."""
+    lines = [
+        Booking(n, 0, f"strike:{n}", BEGINNING + timedelta(hours=n), ("d", str(n % 50), str(n % 7)), (n % 3, 1), restated=False)
+        for n in range(1, count + 1)
+    ]  # fmt: skip
+    packed = pack(lines)
+    tracemalloc.start()
+    try:
+        unpacked = [Lines(packed) for _ in range(50)]
+        for own in unpacked:
+            assert (len(own.positions), len(own.streams[1]), len(own.several([0, 1, 2]))) == (count, count, 3)
+        taken = tracemalloc.get_traced_memory()[0] / len(unpacked)
+    finally:
+        tracemalloc.stop()
+    assert taken / 2 < unpacked[0].weight < taken * 2
 
 
 def test_a_column_that_says_nothing_takes_no_room():
