@@ -23,6 +23,8 @@ VERBOSE: Final = Parameter(
 )
 SEALING_IS_WELL = frozenset({"sealing", "following", "off"})
 FAILS = "they fail: a key that is cleared for RED is told why"
+ANSWER_SECONDS: Final = 2.0
+"""How long the database may take to say whose a key is, and then to answer."""
 LAG_EVENTS = 10_000
 """How far the projections may be behind before the service says it is not ready; for how long, the settings say."""
 
@@ -49,7 +51,7 @@ async def ready(request: web.Request) -> web.Response:
     head, lagging = service.runner.position, list[Lag]()
     warnings = [part.warning for part in (service.standbys, service.fanout, service.notary) if part is not None]
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(ANSWER_SECONDS):
             head = (await read_head(service.pool)).position
             service.runner.expect(head)
             builds = await active_builds(service.pool)
@@ -110,11 +112,12 @@ async def ready(request: web.Request) -> web.Response:
 async def _verbose_for(request: web.Request) -> int | None:
     """Up to which marking whoever asks for each check may see; None where nobody does.
 
-    Raises Unauthenticated or Forbidden where that is not for who asks.
+    Raises Unauthenticated or Forbidden where that is not for who asks, TimeoutError where the database does not say.
     """
     if VERBOSE.given(request) is None:
         return None
-    reader = await sender_of(request)
+    async with asyncio.timeout(ANSWER_SECONDS):
+        reader = await sender_of(request)
     reader.may("read")
     return reader.clearance
 

@@ -6,7 +6,7 @@ import hmac
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 from weakref import WeakSet
@@ -45,6 +45,8 @@ ADMIN_SECONDS: Final = 120.0
 """How long a statement of the administrator's may take where the caller does not say."""
 ACQUIRE_SECONDS: Final = 10.0
 """How long a read waits for one of the pool's connections."""
+RELEASE_SECONDS: Final = 1.0
+"""How long a connection whose query was given up may take to be of use again; then it is given up, too."""
 CONNECT_SECONDS: Final = 10.0
 """How long it may take to reach the one server of a DSN;"""
 CONNECT_EACH_SECONDS: Final = 3.0
@@ -198,6 +200,16 @@ class BoundedPool(Pool):
     def acquire(self, *, timeout: float | None = None) -> Any:
         """As asyncpg's; raises TimeoutError after ACQUIRE_SECONDS unless the caller says otherwise."""
         return super().acquire(timeout=ACQUIRE_SECONDS if timeout is None else timeout)
+
+    async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's
+        """As asyncpg's, within RELEASE_SECONDS unless the caller says otherwise.
+
+        After a query that was given up asyncpg waits until the server says that it was cancelled, for as long as the
+        connection could be waited for. A server that is there and silent would add that to every bound of ours. Past
+        the time asyncpg has closed the connection: whoever gave up the query is told their own reason, and not this.
+        """
+        with suppress(TimeoutError):
+            await super().release(connection, timeout=RELEASE_SECONDS if timeout is None else timeout)
 
 
 _leaders: Final[dict[str, str]] = {}

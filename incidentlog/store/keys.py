@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
+
+LOOK_UP_SECONDS: Final = 5.0
+"""How long the database may take to say whose a key or a session is: every request waits for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ async def find_key(pool: Pool | Connection, digest: bytes) -> StoredKey | None:
 
 async def known_keys(pool: Pool | Connection, digests: Sequence[bytes]) -> dict[bytes, StoredKey]:
     """Of these SHA-256 those whose keys are not revoked."""
-    rows = await pool.fetch(query("keys", "known"), digests)
+    rows = await pool.fetch(query("keys", "known"), digests, timeout=LOOK_UP_SECONDS)
     return {row["digest"]: stored_key(row) for row in rows}
 
 

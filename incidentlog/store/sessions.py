@@ -7,7 +7,7 @@ from typing import Final
 
 from incidentlog.sqlfiles import query
 from incidentlog.store.connect import Connection, Pool
-from incidentlog.store.keys import StoredKey, stored_key
+from incidentlog.store.keys import LOOK_UP_SECONDS, StoredKey, stored_key
 
 MOST: Final = 1_000
 """How many browsers may be signed in with one secret; one more signs out the one that has been for the longest."""
@@ -28,7 +28,7 @@ async def find_session(pool: Pool | Connection, digest: bytes) -> StoredSession 
 
 async def known_sessions(pool: Pool | Connection, digests: Sequence[bytes]) -> dict[bytes, StoredSession]:
     """Of these SHA-256 of tokens those of sessions whose keys are not revoked, nor have another secret by now."""
-    rows = await pool.fetch(query("sessions", "known"), digests)
+    rows = await pool.fetch(query("sessions", "known"), digests, timeout=LOOK_UP_SECONDS)
     return {row["digest"]: StoredSession(stored_key(row), row["expires_at"]) for row in rows}
 
 

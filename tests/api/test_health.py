@@ -1,9 +1,11 @@
 """Whether the service lives, and says so when it cannot do its work."""
 
 import asyncio
+import os
 import re
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from incidentlog.events.values import Tlp
 from incidentlog.folding.shapes import Projection
 from incidentlog.projections import PROJECTIONS
 from incidentlog.service.ahead import Ahead
-from incidentlog.store import connect
+from incidentlog.store import connect, keys
 from incidentlog.store.connect import Access
 from incidentlog.store.doctor import ahead
 from incidentlog.zones import packaged
@@ -321,6 +323,48 @@ async def test_a_statement_that_the_server_cancelled_is_answered_503(access: Acc
             assert answer.headers["Retry-After"]
             assert answer.json["detail"] == "the statement took longer than the database allows"
     await admin.close()
+
+
+@asynccontextmanager
+async def frozen(server: Server, database: str) -> AsyncIterator[None]:
+    """The server and every session of a database stand still, as where a disk does; what is open stays so."""
+    connection = await asyncpg.connect(server.dsn("postgres"))
+    try:
+        rows = await connection.fetch("SELECT pid FROM pg_stat_activity WHERE datname = $1", database)
+        processes = [server.pid, *(row["pid"] for row in rows)]
+        try:
+            for each in processes:
+                with suppress(ProcessLookupError):  # a session that ended since
+                    os.kill(each, signal.SIGSTOP)
+            yield
+        finally:
+            for each in processes:
+                with suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGCONT)
+    finally:
+        await connection.close()
+
+
+async def test_a_database_that_is_there_and_silent_holds_nobody_up(
+    server: Server, access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing but the bounds of a look-up, of the check and of connecting may end a wait: all others are an hour."""
+    monkeypatch.setattr(connect, "ACQUIRE_SECONDS", 3_600.0)
+    monkeypatch.setitem(connect.STATEMENT_SECONDS, "reader", 3_600)
+    monkeypatch.setattr(connect, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(keys, "LOOK_UP_SECONDS", 0.5)
+    database = access.admin.rpartition("/")[2].partition("?")[0]
+    async with serving(access) as service:
+        await service.add(strike())
+        await make_key(access, "unseen", "a-key-that-nobody-has-shown", scopes=["read"])
+        async with frozen(server, database):
+            assert (await service.get("/livez")).status == 200
+            assert (await service.get("/readyz")).json == {"status": "not ready"}
+            unseen = {"Authorization": "Bearer a-key-that-nobody-has-shown"}
+            for path in ("/readyz?verbose", "/v1/log/key"):
+                answer = await service.get(path, unseen)
+                assert (answer.status, answer.slug) == (503, "unavailable"), answer
+        assert (await service.get("/v1/events?after=0", unseen)).status == 200
 
 
 async def cut(server: Server, database: str) -> None:
