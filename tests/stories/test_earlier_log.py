@@ -62,10 +62,12 @@ def missing(now: Any, then: Any, at: str = "") -> Iterator[str]:
 def _as_now(then: Mapping[str, Any]) -> Mapping[str, Any]:
     """What was told, but for what is told otherwise on purpose.
 
-    Builds have later versions; a region is told with its country; what only the fold needs of remains is not shown; and
-    where nothing of a subject counts any more it is still told where that was.
+    Builds have later versions; a region is told with its country; what only the fold needs of remains is not shown;
+    where nothing of a subject counts any more it is still told where that was; and how often commitments are kept is
+    told by another projection than they are.
     """
-    kept = {name: value for name, value in then.items() if name not in {"version", "absorbed_counts"}}
+    otherwise = {"version", "absorbed_counts", "follow_through"}
+    kept = {name: value for name, value in then.items() if name not in otherwise}
     if "how" in kept and kept.get("admin1") is not None:  # a place as it was found
         kept["admin1"] = f"{kept['country']}.{kept['admin1']}"
     if kept.get("is_current") is False and kept.get("place") is None:
@@ -83,6 +85,18 @@ async def answers(service: Served) -> Mapping[tuple[str, bool], bytes]:
     return found
 
 
+async def keeps_as_often(service: Served) -> None:
+    """What was told in a row of `commitments`, about all of them, its own projection tells by who took them on."""
+    names = ("fulfilled", "breached", "withdrawn", "overdue", "denominator")
+    asked = [each for each in told() if "follow_through" in each["body"].get("rows", {})]
+    assert len(asked) > 3
+    for each in asked:
+        row, path = each["body"]["rows"]["follow_through"], each["path"].replace("commitments", "follow_through")
+        rows = (await (service if each["cleared"] else service.by(None)).get(path)).json["rows"].values()
+        sums = [sum(own[name] for own in rows) for name in (*names, "open")]
+        assert sums == [*(row[name] for name in names), row["made"] + row["in_progress"]], path
+
+
 async def test_it_is_migrated_and_tells_what_it_told_also_once_it_is_built_anew(earlier: Access):
     applied = await migrate(earlier)
     assert len(applied) > 10
@@ -97,7 +111,9 @@ async def test_it_is_migrated_and_tells_what_it_told_also_once_it_is_built_anew(
             for at in missing(orjson.loads(now[each["path"], each["cleared"]]), each["body"])
         ]
         assert not wrong, wrong[:9]
+        await keeps_as_often(service)
         await built_anew(earlier)
+        await keeps_as_often(service)
         assert await answers(service) == now
         assert all(compared.same for compared in (await replay(earlier)).compared)
         await service.unharmed()
