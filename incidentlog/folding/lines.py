@@ -49,7 +49,7 @@ def instant_number(at: datetime) -> int:
     return (at - EPOCH) // MICROSECOND
 
 
-OWN_BYTES: Final = 4_000
+OWN_BYTES: Final = 2_500
 """About how many bytes lines take, however few they are."""
 
 

@@ -132,7 +132,7 @@ def test_what_lines_weigh_is_about_what_they_take(count: int):
         taken = tracemalloc.get_traced_memory()[0] / len(unpacked)
     finally:
         tracemalloc.stop()
-    assert taken / 2 < unpacked[0].weight < taken * 2
+    assert taken / 2 < unpacked[0].weight < taken * 2, taken
 
 
 def test_a_column_that_says_nothing_takes_no_room():

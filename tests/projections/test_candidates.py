@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from incidentlog.folding.subject import Subject
-from incidentlog.projections.candidates import candidates, window
+from incidentlog.projections.candidates import around, candidates
 from tests.subjects.given import Event, day, event, fold, minute, retract
 
 ODESA = {"name": "Odesa", "place_id": "geonames:698740", "country": "UA", "precision": "settlement",
@@ -92,10 +92,10 @@ def test_whatever_is_suggested_lies_in_the_window_in_which_it_is_looked_for():
     assert isinstance(one, Subject)
     assert isinstance(other, Subject)
     assert [c.stream for c in candidates(one, [other])] == ["strike:b"]
-    around = window(one)
-    assert around is not None
+    when = around(one)
+    assert when is not None
     assert other.since is not None
-    assert around[0] <= other.since < around[1]
+    assert when.earliest <= other.since < when.until
 
 
 def reach(one: Event, other: Event) -> tuple[bool, bool]:
@@ -108,10 +108,10 @@ def reach(one: Event, other: Event) -> tuple[bool, bool]:
 
 
 def is_found(one: Subject, other: Subject) -> bool:
-    looked_at = window(one)
-    assert looked_at is not None
+    when = around(one)
+    assert when is not None
     assert other.since is not None
-    return looked_at[0] <= other.since < looked_at[1] and [c.stream for c in candidates(one, [other])] == [other.stream]
+    return when.earliest <= other.since < when.until and [c.stream for c in candidates(one, [other])] == [other.stream]
 
 
 UNKNOWN = {"name": "Nova Odesa-2", "precision": "settlement", "country": "UA"}

@@ -26,14 +26,12 @@ from tests.runner.test_apart import answering, seen
 from tests.subjects.given import merge, timeline
 
 AT = [datetime(2026, 1, 1, tzinfo=UTC)]
-OFTEN = [
-    ("before derive.write", 1), ("after derive.write", 5), ("after derive.link", 2), ("after segments.put", 2),
-    ("before snapshots.put", 1), ("after builds.set_state", 2),
-]  # fmt: skip
+OFTEN = [("after derive.write", 5), ("after derive.link", 2), ("before snapshots.put", 1)]
 """When, at which query, and among how many processes that follow, and that build."""
 SELDOM = [
-    ("after derive.write", 2), ("after derive.end_subjects", 2), ("before derive.link", 5), ("after segments.take", 1),
-    ("after snapshots.put", 5), ("after builds.lease", 5), ("before builds.set_state", 2),
+    ("before derive.write", 1), ("after derive.write", 2), ("after derive.end_subjects", 2), ("before derive.link", 5),
+    ("after segments.take", 1), ("after segments.put", 2), ("after snapshots.put", 5), ("after builds.lease", 5),
+    ("before builds.set_state", 2), ("after builds.set_state", 2),
 ]  # fmt: skip
 POINTS = [*OFTEN, *(SELDOM if os.environ.get("POINTS") == "all" else ())]
 
