@@ -25,12 +25,15 @@ DELETE FROM builds WHERE state = 'dropped' AND made < (SELECT max(made) FROM bui
 -- $5 state text
 -- $6 partitions integer
 WITH last AS (
-    SELECT coalesce(max(made), 0) AS made, coalesce((SELECT build FROM builds ORDER BY made DESC LIMIT 1), 0) AS build
+    SELECT coalesce(max(made), 0) AS made, count(*) AS taken,
+           coalesce((SELECT build FROM builds ORDER BY made DESC LIMIT 1), 0) AS build
     FROM builds
+), following AS (
+    SELECT nth, ((last.build + nth - 1) % 32767 + 1)::smallint AS build, made
+    FROM last, generate_series(1, last.taken + cardinality($1::text[])) AS nth
 ), free AS (
-    SELECT n::smallint AS build, row_number() OVER (ORDER BY n <= last.build, n) AS nth, last.made
-    FROM last, generate_series(1, 32767) AS n
-    WHERE NOT EXISTS (SELECT FROM builds b WHERE b.build = n)
+    SELECT build, row_number() OVER (ORDER BY nth) AS nth, made
+    FROM following f WHERE NOT EXISTS (SELECT FROM builds b WHERE b.build = f.build)
 )
 INSERT INTO builds (build, projection, version, base, shape, state, positions, erased_upto, made)
 SELECT build, projection, version, coalesce($3::smallint, build), shape, $5, array_fill(0::bigint, ARRAY[$6::integer]),

@@ -149,6 +149,7 @@ async def test_no_client_makes_series_of_its_own(service: Served):
         await service.get(f"/v1/streams/strike:{n}")
         await service.get(f"/problems/{n}")
 
+    await service.ready()  # builds have series of their own, from when they are there
     await ask(0)
     await told(service)
     before = await series()
