@@ -12,6 +12,8 @@ from incidentlog.projections.implementations import Implementations
 from incidentlog.projections.policies import Policies
 from incidentlog.subjects.commitment import CLOSED, Commitment, Step
 
+OPEN: Final = frozenset({"made", "in_progress"})
+"""The states in which something may still come of it."""
 BELOW_INTERMEDIATE: Final = frozenset({None, "not_initiated", "minimum"})
 TOLD: Final = (
     "obligor", "beneficiary", "kind", "text", "target_value", "unit", "source_agreement", "measurable",
@@ -90,11 +92,11 @@ class Commitments(Document[Promise]):
         state, cells = state_at(body, at), known.cells
         if state == "made" and cells:
             state = "in_progress"
-        is_open = state in {"made", "in_progress"}
-        dues = body.dues[: 1 + sum(moved <= at for moved in body.rescheduled)]
-        due = due_at(body.rescheduled, body.dues, at) if state != "none" else None
+        is_open = state in OPEN
+        dues = dues_by(body.rescheduled, body.dues, at)
+        due = dues[-1] if dues and state != "none" else None
         level, progress = _progress(body, at, cells, closed=state in CLOSED)
-        over = due is not None and is_open and at >= due
+        over = is_overdue(state, due, at)
         ends = body.closed if state in CLOSED and body.closed is not None else at
         return {
             "state": state,
@@ -139,9 +141,14 @@ def dues_of(said: Commitment) -> tuple[tuple[datetime, ...], tuple[datetime | No
     return moved, (*(None for _ in range(missing)), *dues[max(0, -missing) :])
 
 
-def due_at(moved: Sequence[datetime], dues: Sequence[datetime | None], at: datetime) -> datetime | None:
-    """When it was due, as that stood at an instant."""
-    return dues[sum(one <= at for one in moved)] if dues else None
+def dues_by(moved: Sequence[datetime], dues: Sequence[datetime | None], at: datetime) -> Sequence[datetime | None]:
+    """The due dates that it had been given by an instant; the last one stood then."""
+    return dues[: 1 + sum(one <= at for one in moved)]
+
+
+def is_overdue(state: str, due: datetime | None, at: datetime) -> bool:
+    """Whether something in a state is due by an instant, and nothing came of it."""
+    return due is not None and state in OPEN and at >= due
 
 
 def state_at(said: Promise | Commitment, at: datetime) -> str:

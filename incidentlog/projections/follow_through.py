@@ -1,15 +1,13 @@
 """How often commitments are kept, by who took them on, for whom, and by what they are part of."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from incidentlog.folding.domains import ACTOR, STREAM, literal
 from incidentlog.folding.shapes import Contribution, Row, Tally, projection
 from incidentlog.folding.subject import Subject
-from incidentlog.projections.commitments import due_at, dues_of, state_at
+from incidentlog.projections.commitments import dues_by, dues_of, is_overdue, state_at
 from incidentlog.subjects.commitment import CLOSED, Commitment, Kind
-
-DECIDED: Final = ("fulfilled", "breached", "withdrawn")
 
 
 class Standing(NamedTuple):
@@ -49,9 +47,9 @@ class FollowThrough(Tally):
         instants = {i for i in (subject.made, subject.closed, *moved, *dues) if i is not None and i >= subject.made}
         before = Standing()
         for at in sorted(instants):
-            state, due = state_at(subject, at), due_at(moved, dues, at)
-            counts_as = {"made": 1, "overdue": int(state not in CLOSED and due is not None and at >= due)}
-            now = Standing(**counts_as, **({state: 1} if state in CLOSED else {}))
+            state = state_at(subject, at)
+            overdue = is_overdue(state, dues_by(moved, dues, at)[-1], at)
+            now = Standing(made=1, overdue=int(overdue), **({state: 1} if state in CLOSED else {}))
             if now != before:
                 yield Contribution(at, where, tuple([n - b for n, b in zip(now, before, strict=True)]))
             before = now
@@ -61,8 +59,8 @@ class FollowThrough(Tally):
         decided = sums["fulfilled"] + sums["breached"] + sums["overdue"]
         return {
             "made": sums["made"],
-            "open": sums["made"] - sum(sums[name] for name in DECIDED),
-            **{name: sums[name] for name in (*DECIDED, "overdue")},
+            "open": sums["made"] - sum(sums[state] for state in CLOSED),
+            **{name: sums[name] for name in self.measures[1:]},
             "denominator": decided,
             "rate": round(sums["fulfilled"] / decided, 4) if decided else None,
         }
