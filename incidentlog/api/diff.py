@@ -1,8 +1,8 @@
 """What changed between two states of knowledge, and by which events."""
 
 import asyncio
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
@@ -43,7 +43,6 @@ from incidentlog.folding.change import Change
 from incidentlog.folding.differing import KINDS, Difference, causes_of, difference, differences, touched_by
 from incidentlog.folding.fold import Variants
 from incidentlog.folding.rows import Grouping, row_key
-from incidentlog.folding.rows import Stored as Body
 from incidentlog.folding.shapes import Document, Key, Row, Tally
 from incidentlog.folding.subject import Absorbed, Subject
 from incidentlog.projections import PROJECTIONS
@@ -272,68 +271,48 @@ async def _document(
     document: Document[Any], pair: Pair, states: tuple[Stored, Stored], after: str | None, limit: int
 ) -> Found:
     """The documents that show something else, whatever it hangs on, and those about all of them."""
-    moved = None if document.has_summary else await _moved_keys(document, *states)
-    if moved is not None:
-        return await _some_documents(document, pair, states, sorted(moved), after, limit)
-    before, now = await before_and_now(document, *states)
-    found = await beside(len(now), lambda: differences(before, now))
-    positions = await _document_positions(document, pair, states[1], list(found)[:DOCUMENTS])
+    found: dict[str, Difference] = {}
+    async with aclosing(before_and_now(document, *states, after=after, at_once=limit)) as rows:
+        async for before, now in rows:
+            found |= await beside(len(now), partial(differences, before, now))
+            if len(found) > limit:  # what follows comes later in the order of the keys
+                break
     page, following = _page(found, after, limit)
+    asked = list(found)[:DOCUMENTS] if document.has_summary else list(page)
+    positions = await _document_positions(document, pair, states[1], asked)
     if lone := [key for key in page if not positions.get(key)]:  # it is about other rows
         others = _newest([position for own in positions.values() for position in own])
         positions |= dict.fromkeys(lone, others)
     return Found(page, positions, following)
 
 
-async def _some_documents(
-    document: Document[Any],
-    pair: Pair,
-    states: tuple[Stored, Stored],
-    keys: Sequence[str],
-    after: str | None,
-    limit: int,
-) -> Found:
-    """A page of some documents, none of which is about others: no more of them are made than it takes to fill it."""
-    found: dict[str, Difference] = {}
-    first = 0 if after is None else bisect_right(keys, after)
-    for start in range(first, len(keys), limit):
-        part = keys[start : start + limit]
-        before, now = [await state.documents(document, part) for state in states]
-        found |= await beside(len(now), partial(differences, before, now))
-        if len(found) > limit:
-            break
-    page, following = _page(found, after, limit)
-    return Found(page, await _document_positions(document, pair, states[1], list(page)), following)
-
-
 async def before_and_now(
-    document: Document[Any], earlier: Stored, later: Stored
-) -> tuple[dict[str, Row], dict[str, Row]]:
-    """Rows of a document at two positions, in order: all that may be others, and no more where no row is about all.
+    document: Document[Any], earlier: Stored, later: Stored, *, after: str | None, at_once: int
+) -> AsyncGenerator[tuple[dict[str, Row], dict[str, Row]], None]:
+    """Rows of a document at two positions, in order: all that may be others, some at a time, from just after a key.
 
-    Of the earlier position those alone are made that may be others.
+    Where a row is about all, and where a policy changed, they are made of all documents, and come together; of the
+    earlier position those alone are made that may be others.
     """
-    if not document.has_summary:
-        moved = await _moved_keys(document, earlier, later)
-        if moved is not None:
-            return await earlier.documents(document, moved), await later.documents(document, moved)
+    between = Between(earlier.moment.position, later.moment.position, later.clearance)
+    pool, build_of = later.service.pool, later.build_of
+    moved = None if document.has_summary else await moved_documents(pool, document, build_of, between)
+    if moved is not None:
+        keys = sorted(key for key in moved if after is None or key > after)
+        for start in range(0, len(keys), at_once):
+            part = keys[start : start + at_once]
+            yield await earlier.documents(document, part), await later.documents(document, part)
+        return
     bodies = await later.bodies(document)
     now = await later.rows_of(document, bodies, every=True)
-    moved = await _moved_keys(document, earlier, later, bodies)
+    if document.has_summary:
+        moved = await moved_documents(pool, document, build_of, between, bodies)
     await forget(bodies)
     before = await earlier.documents(document, moved)
     if moved is not None:
         same = {key: row for key, row in now.items() if key not in moved}
         before = dict(sorted((same | before).items()))
-    return whole(document, before), whole(document, now)
-
-
-async def _moved_keys(
-    document: Document[Any], earlier: Stored, later: Stored, bodies: Sequence[Body] | None = None
-) -> set[str] | None:
-    """Which documents may be others than at an earlier position; None is all."""
-    between = Between(earlier.moment.position, later.moment.position, later.clearance)
-    return await moved_documents(later.service.pool, document, later.build_of, between, bodies)
+    yield whole(document, before), whole(document, now)
 
 
 async def _document_positions(

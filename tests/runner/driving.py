@@ -86,14 +86,18 @@ class Log:
     async def before_and_now(
         self, name: str, at: datetime, positions: tuple[int, int], level: int
     ) -> tuple[dict[str, Row], dict[str, Row]]:
-        """A document's rows at two positions, as a comparison has them."""
+        """A document's rows at two positions, as a comparison has them, whatever it makes at a time."""
         document = PROJECTIONS[name]
         assert isinstance(document, Document)
         moments = [moment_of(at, position) for position in positions]
         earlier, later = [await state_at(self._service, document, moment, level) for moment in moments]
         assert isinstance(earlier, Stored)
         assert isinstance(later, Stored)
-        return await before_and_now(document, earlier, later)
+        before, now = dict[str, Row](), dict[str, Row]()
+        async for one, other in before_and_now(document, earlier, later, after=None, at_once=2):
+            before |= one
+            now |= other
+        return before, now
 
     @property
     def _service(self) -> Any:
