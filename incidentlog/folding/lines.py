@@ -35,6 +35,8 @@ FEW: Final = 256
 """Up to so many lines plain lists are faster than arrays."""
 MANY: Final = 64
 """A column's texts that are more are not in the head."""
+OWN_BYTES: Final = 2_500
+"""About how many bytes of memory lines take, however few they are."""
 LEVEL: Final = 3
 """Of the compression: more makes a ledger a few per cent smaller and takes twice as long."""
 KEPT: Final = ("levels", "restated", "instants")
@@ -47,10 +49,6 @@ HEAD: Final = 4
 def instant_number(at: datetime) -> int:
     """An instant as microseconds since 2000-01-01, as PostgreSQL counts them."""
     return (at - EPOCH) // MICROSECOND
-
-
-OWN_BYTES: Final = 2_500
-"""About how many bytes lines take, however few they are."""
 
 
 @lru_cache(maxsize=10_000)

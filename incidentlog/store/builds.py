@@ -247,7 +247,6 @@ async def _sought(connection: Connection, builds: Sequence[Build], name: str, ba
 
 async def _make(connection: Connection, names: Sequence[str], base: int | None, state: State) -> list[int]:
     """Make a build of each; answers their numbers, in no order."""
-    await connection.execute(query("builds", "prune"))
     versions, shapes = [wanted_builds()[name] for name in names], [shape_of(name) for name in names]
     made = await connection.fetch(query("builds", "make"), names, versions, base, shapes, state, PARTITIONS)
     return [row["build"] for row in made]
@@ -309,14 +308,12 @@ async def cancel(connection: Connection, name: str) -> list[Build]:
     async with connection.transaction():
         await connection.execute(query("builds", "alone"))
         known = await read_builds(connection)
-        answering = {b.projection: b for b in known if b.state == "active" and b.wanted}
-        if name not in answering:
+        if not any(b.projection == name and b.state == "active" and b.wanted for b in known):
             return []
-        base = None if name == SUBJECTS else answering[SUBJECTS].build if SUBJECTS in answering else 0
-        ours = [b for b in known if b.projection == name and b.state == "building" and b.wanted]
-        ours = [b for b in ours if base in {None, b.base}]
-        bases = {b.build for b in ours if name == SUBJECTS}
-        going = [b for b in known if b in ours or (b.base in bases and b.state == "building")]
+        of = "building" if name == SUBJECTS else "active"
+        bases = {b.build for b in known if b.projection == SUBJECTS and b.state == of and b.wanted}
+        made_of_them = [b for b in known if b.state == "building" and b.base in bases]
+        going = [b for b in made_of_them if name == SUBJECTS or (b.projection == name and b.wanted)]
         await drop(connection, [b.build for b in going])
         return going
 
@@ -378,8 +375,12 @@ def _hanging_on(known: Iterable[Build], builds: Collection[Build]) -> list[int]:
 
 
 async def drop(connection: Connection, builds: Sequence[int]) -> None:
-    """Delete the rows of builds that do not answer. In a transaction, in which who merges them is waited for."""
+    """Delete the rows of builds that do not answer. In a transaction, in which who merges them is waited for.
+
+    With them go the last traces of those that were dropped before.
+    """
     await connection.execute(query("builds", "hold"), list(builds))
+    await connection.execute(query("builds", "prune"))
     await connection.execute(query("builds", "set_state"), list(builds), "dropped")
     for build in builds:
         for table in ("subjects", "segments", "names", "documents", "members", "parked", "snapshots"):

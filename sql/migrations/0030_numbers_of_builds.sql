@@ -1,5 +1,5 @@
 -- Numbers of builds go round: of 32,767 there is always one that was not used for long, however often all is built anew.
--- Rows of builds that are gone go with the next one that is made: each who looks for what answers would read them.
+-- Rows of builds that are gone go with the next ones that go: each who looks for what is built would read them.
 ALTER TABLE builds ADD COLUMN made bigint;
 UPDATE builds SET made = build;
 ALTER TABLE builds ALTER COLUMN made SET NOT NULL;
